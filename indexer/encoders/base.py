@@ -1,0 +1,98 @@
+"""What an encoder is: the protocol, its identity, and the pixels it wants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal, Protocol
+
+from indexer.types import Float32, Pixels, Texts
+
+ResizeMode = Literal["squash", "shortest", "longest"]
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a photograph becomes the encoder's input of `height` x `width` RGB pixels.
+
+    `resize`: "squash" scales both sides to the target (nothing is cut, the aspect ratio is not kept); "shortest"
+    scales the shorter side to the target and cuts the centre out (CLIP); "longest" scales the longer side and
+    pads with `fill` (0 to 255). `mean` and `std` are per channel on the scale 0 to 1; the encoder applies them.
+    """
+
+    height: int
+    width: int
+    resize: ResizeMode
+    interpolation: Interpolation
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    fill: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderId:
+    """What made a vector. Vectors of two encoders are comparable only when their identities are equal.
+
+    `name` is what `--encoder` takes ("bundled", "open_clip:ViT-B-32/laion2b_s34b_b79k"), `weights` the SHA-256 of
+    the weights, `dimension` the length of a vector. Every encoder's vectors are of unit norm.
+    """
+
+    name: str
+    weights: str
+    dimension: int
+    preprocessing: Preprocessing
+
+    def to_json(self) -> str:
+        """One line of JSON, the same for equal identities."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> EncoderId:
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
+        fields = json.loads(text)
+        preprocessing = fields["preprocessing"]
+        preprocessing["mean"] = tuple(preprocessing["mean"])
+        preprocessing["std"] = tuple(preprocessing["std"])
+        return cls(fields["name"], fields["weights"], fields["dimension"], Preprocessing(**preprocessing))
+
+
+class Encoder(Protocol):
+    """Maps images and texts into one space, where the inner product says how well they match.
+
+    Encoding is a pure function of its input and the identity. A row never depends on what the other rows hold;
+    its last bits may depend on how many rows there are, so the pipeline always sends full batches of `batch_size`.
+    Safe to call from several threads.
+    """
+
+    @property
+    def identity(self) -> EncoderId:
+        """What made the vectors."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many images make a full batch on this machine."""
+        ...
+
+    @property
+    def text_batch_size(self) -> int:
+        """How many texts make a full batch on this machine."""
+        ...
+
+    @property
+    def max_text_tokens(self) -> int:
+        """Texts are cut after this many tokens."""
+        ...
+
+    def encode_images(self, pixels: Pixels) -> Float32:
+        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says. Returns (n, d) float32, unit norm."""
+        ...
+
+    def encode_texts(self, texts: Texts) -> Float32:
+        """Returns (n, d) float32, unit norm. Captions and queries alike; any template is the encoder's own matter."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut."""
+        ...

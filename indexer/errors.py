@@ -1,0 +1,103 @@
+"""The whole error tree.
+
+    SearchError                    anything this product raises on purpose
+    ├── UsageError                 the request itself is wrong                      exit 2
+    │   ├── PathNotFoundError      a named file or folder is not there
+    │   ├── EmptyQueryError        nothing to search for
+    │   ├── StoreMissingError      no index at this place yet
+    │   └── StoreBusyError         another process is writing to this store
+    ├── EncoderError               a model cannot do the work                       exit 2
+    │   ├── EncoderUnavailableError    it cannot be found, fetched or loaded
+    │   └── EncoderMismatchError   the store was made with another encoder
+    ├── StoreError                 the store cannot be read or written              exit 4
+    │   ├── StoreDamagedError      its bytes are not what was written
+    │   ├── StoreTooNewError       a newer version of this product wrote it
+    │   └── StoreUnwritableError   read-only, no permission, or the disk is full
+    └── FileError                  one file cannot be indexed; a run records it and goes on
+        ├── UnreadableFileError    permissions, I/O errors, vanished or changed during the run
+        ├── NotAnImageError        its content is no image format that can be read
+        ├── DamagedImageError      zero bytes, truncated, or its data do not decode
+        ├── ImageTooLargeError     more pixels or bytes than the limits allow
+        └── CaptionFileError       a captions file that does not parse
+
+Every message is one sentence that names the thing, the reason and the next step. Library code raises;
+only `search.cli` prints, and it turns the class into the exit code.
+"""
+
+from __future__ import annotations
+
+
+class SearchError(Exception):
+    """Anything this product raises on purpose."""
+
+
+class UsageError(SearchError):
+    """The request itself is wrong."""
+
+
+class PathNotFoundError(UsageError):
+    """A named file or folder is not there."""
+
+
+class EmptyQueryError(UsageError):
+    """Nothing to search for."""
+
+
+class StoreMissingError(UsageError):
+    """No index at this place yet."""
+
+
+class StoreBusyError(UsageError):
+    """Another process is writing to this store."""
+
+
+class EncoderError(SearchError):
+    """A model cannot do the work."""
+
+
+class EncoderUnavailableError(EncoderError):
+    """A model cannot be found, fetched or loaded."""
+
+
+class EncoderMismatchError(EncoderError):
+    """The store was made with another encoder."""
+
+
+class StoreError(SearchError):
+    """The store cannot be read or written."""
+
+
+class StoreDamagedError(StoreError):
+    """The store's bytes are not what was written."""
+
+
+class StoreTooNewError(StoreError):
+    """A newer version of this product wrote the store."""
+
+
+class StoreUnwritableError(StoreError):
+    """The store is read-only, not permitted, or its disk is full."""
+
+
+class FileError(SearchError):
+    """One file cannot be indexed; the message is its reason, without the path."""
+
+
+class UnreadableFileError(FileError):
+    """Permissions, I/O errors, or a file that vanished or changed during the run."""
+
+
+class NotAnImageError(FileError):
+    """The content is no image format that can be read."""
+
+
+class DamagedImageError(FileError):
+    """Zero bytes, truncated, or data that do not decode."""
+
+
+class ImageTooLargeError(FileError):
+    """More pixels or bytes than the limits allow."""
+
+
+class CaptionFileError(FileError):
+    """A captions file that does not parse."""

@@ -1,0 +1,76 @@
+"""Settings: small frozen value objects, a reason beside every default, SEARCH_* variables over them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.errors import UsageError
+
+#: Junk that cameras, phones, file servers and build tools leave beside photographs. Matched against each name on
+#: the way down (fnmatch, case-insensitive); a folder that matches is not entered.
+DEFAULT_IGNORES: tuple[str, ...] = (
+    ".*",  # hidden files and folders, ._* resource forks of macOS, .thumbnails, .git
+    "@eaDir",  # Synology's thumbnails
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "node_modules",
+    "__pycache__",
+    "Thumbs.db",
+    "desktop.ini",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """Bounds on one file, so that a hostile or broken one cannot take the machine's memory.
+
+    The largest medium-format cameras make 150 megapixels and panoramas reach a few hundred; 256 million pixels of
+    RGB are 768 MB while they are decoded. A TIFF of that size without compression is near 1 GB.
+    """
+
+    max_pixels: int = 256_000_000
+    max_bytes: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """How a run of the indexer works."""
+
+    ignores: tuple[str, ...] = DEFAULT_IGNORES
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    #: Threads that read and decode; Pillow gives up the GIL while it decodes, so one a core keeps them all busy.
+    workers: int = field(default_factory=lambda: environment_int("SEARCH_WORKERS", os.cpu_count() or 1))
+    #: Decoded batches that may wait for the encoder: enough to hide a slow file, little memory.
+    queued_batches: int = 3
+
+
+def environment_int(name: str, default: int) -> int:
+    """A positive whole number from the environment. Raises UsageError when it is anything else."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UsageError(f"{name}={text!r} is not a positive whole number; correct it or unset it.")
+    return int(text)
+
+
+def default_store() -> Path:
+    """Where an index lives when nobody says: SEARCH_STORE, else one place per user."""
+    named = os.environ.get("SEARCH_STORE", "").strip()
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("image-collection-search", appauthor=False)) / "default.search"
+
+
+def models_folder() -> Path:
+    """The folder of the models that ship with the product: inside the wheel, or `data/models` of a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "data" / "models", package.parent / "data" / "models"):
+        if folder.is_dir():
+            return folder
+    raise UsageError(f"The bundled models are missing beside {package}; install the package again.")

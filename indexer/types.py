@@ -1,0 +1,86 @@
+"""Plain value objects that pass between the parts of the indexer.
+
+Paths are `str` as `os.fsdecode` makes them: names that are not valid UTF-8 survive as surrogate escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+
+Kind = Literal["image", "text"]
+"""What an item is: a photograph, or a text about one."""
+
+KINDS: tuple[Kind, ...] = ("image", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that a scan found. `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an image says about itself. Everything may be missing; nothing here is trusted to be sane.
+
+    `taken_at` is local time in ISO 8601, with the offset when the camera wrote one ("2024-05-03T18:20:11+02:00").
+    `latitude`, `longitude` in degrees, south and west negative. `width`, `height` in pixels, as displayed
+    (EXIF orientation applied).
+    """
+
+    width: int
+    height: int
+    format: str
+    taken_at: str | None = None
+    camera: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    captions: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text about an image, from a file beside it. `about` is the image's path, or None when it names none."""
+
+    text: str
+    about: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that a run could not index, and why (one sentence)."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run of the indexer did; every file that was looked at is in exactly one of the first six counts."""
+
+    encoded: int = 0  # images decoded and encoded
+    reused: int = 0  # new paths whose content was encoded before: moved or copied files
+    unchanged: int = 0
+    ignored: int = 0  # files that are neither images nor captions
+    caption_files: int = 0  # captions files read anew
+    failures: list[Failure] = field(default_factory=list)
+    texts: int = 0  # text items encoded
+    vanished: int = 0  # files that are no longer there
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+Texts = Sequence[str]
