@@ -1,0 +1,342 @@
+"""Reading the catalog: one consistent state of it, for as long as the snapshot is held."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
+
+from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.encoders.base import EncoderId
+from indexer.errors import StoreDamagedError
+from indexer.types import KINDS, Float32, Int64, Kind, Metadata
+
+#: Bound variables that one statement may carry; SQLite's own limit was 999 for a long time.
+CHUNK = 900
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder."""
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    role: str
+    state: str
+    reason: str | None
+    encoded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """What a hit shows. `path` is the image's own, or for a text that of the image that it is about."""
+
+    id: int
+    kind: Kind
+    path: str
+    text: str | None
+    source: str
+    metadata: Metadata | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an index of generation g misses: `exclude` (m,) int64 its stale ids, then the new state of the rest.
+
+    `ids` (n,) int64 ascending, `vectors` (n, d) float32, unit norm.
+    """
+
+    exclude: Int64
+    ids: Int64
+    vectors: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class RootRow:
+    """An indexed folder; `scanned_at` UTC, ISO 8601, None before the first complete scan."""
+
+    path: str
+    ignores: tuple[str, ...]
+    scanned_at: str | None
+
+
+class Snapshot:
+    """Reads inside one transaction: every answer belongs to the same state of the catalog."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # -- the store ------------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """A value of the `meta` table."""
+        return self._connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+    @property
+    def generation(self) -> int:
+        """The counter that grows with every change that a search could see."""
+        return int(self.meta("generation") or 0)
+
+    def active_encoder(self) -> tuple[int, EncoderId] | None:
+        """Row id and identity of the encoder that answers queries; None before anything was encoded."""
+        key = self.meta("encoder")
+        if key is None:
+            return None
+        text = self._connection.execute(select(encoder.c.identity).where(encoder.c.id == int(key))).scalar()
+        if text is None:
+            raise StoreDamagedError("The catalog names an encoder that it does not hold; run `search doctor --repair`.")
+        try:
+            return int(key), EncoderId.from_json(text)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreDamagedError(
+                f"The catalog's record of its encoder cannot be read ({error}); run `search index --reencode`."
+            ) from error
+
+    def encoder_id(self, identity: EncoderId) -> int | None:
+        """Row id of an encoder, if the store has met it."""
+        statement = select(encoder.c.id).where(encoder.c.identity == identity.to_json())
+        return self._connection.execute(statement).scalar()
+
+    def roots(self) -> list[RootRow]:
+        """The indexed folders, by path."""
+        rows = self._connection.execute(select(root).order_by(root.c.path))
+        return [RootRow(row.path, tuple(json.loads(row.ignores)), row.scanned_at) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How much there is: visible `image` and `text` items; `failed`, `vanished` and `other` files."""
+        statement = (
+            select(item.c.kind, func.count())
+            .join(file, file.c.id == item.c.file_id)
+            .where(file.c.state == "present")
+            .group_by(item.c.kind)
+        )
+        counts: dict[str, int] = dict.fromkeys((*KINDS, "failed", "vanished", "other"), 0)
+        counts.update({kind: count for kind, count in self._connection.execute(statement)})
+        for state in ("failed", "vanished"):
+            of_state = select(func.count()).select_from(file).where(file.c.state == state)
+            counts[state] = self._connection.execute(of_state).scalar_one()
+        others = select(func.count()).select_from(file).where(file.c.role == "other", file.c.state == "present")
+        counts["other"] = self._connection.execute(others).scalar_one()
+        return counts
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    def files_page(self, folder: str, encoder_row: int | None, after: str | None, limit: int) -> list[FileRow]:
+        """Files at or below `folder` whose path is above `after`, ascending by the bytes of their paths."""
+        low, high = bounds(folder)
+        encoded = exists().where(vector.c.content_id == file.c.content_id, vector.c.encoder_id == encoder_row)
+        columns = (file.c.id, file.c.path, file.c.size, file.c.mtime_ns, file.c.role, file.c.state, file.c.reason)
+        statement = select(*columns, encoded.label("encoded"))
+        rows: list[FileRow] = []
+        if after is None:  # the root may be a single file
+            rows = [FileRow(*row) for row in self._connection.execute(statement.where(file.c.path == folder))]
+        page = (
+            statement.where(file.c.path > (low if after is None else after), file.c.path < high)
+            .order_by(file.c.path)
+            .limit(limit)
+        )
+        return rows + [FileRow(*row) for row in self._connection.execute(page)]
+
+    def failures(self) -> list[tuple[str, str]]:
+        """(path, reason) of every file whose last reading failed, by path."""
+        statement = select(file.c.path, file.c.reason).where(file.c.reason.is_not(None)).order_by(file.c.path)
+        return [(path, reason) for path, reason in self._connection.execute(statement)]
+
+    def content_of(self, digest: bytes, encoder_row: int) -> int | None:
+        """Row id of the content with this digest, if it has a vector under the encoder."""
+        statement = (
+            select(content.c.id)
+            .join(vector, and_(vector.c.content_id == content.c.id, vector.c.encoder_id == encoder_row))
+            .where(content.c.digest == digest)
+        )
+        return self._connection.execute(statement).scalar()
+
+    def content_at(self, path: str, encoder_row: int) -> int | None:
+        """Row id of the content of the photograph at a path, if it has a vector under the encoder."""
+        statement = (
+            select(file.c.content_id)
+            .join(vector, and_(vector.c.content_id == file.c.content_id, vector.c.encoder_id == encoder_row))
+            .where(file.c.path == path, file.c.state == "present")
+        )
+        return self._connection.execute(statement).scalar()
+
+    # -- items ----------------------------------------------------------------------------------------------
+
+    def count(self, kind: Kind, encoder_row: int) -> int:
+        """How many visible items of a kind have a vector."""
+        return self._connection.execute(
+            select(func.count()).select_from(self._visible(kind, encoder_row).subquery())
+        ).scalar_one()
+
+    def _visible(self, kind: Kind, encoder_row: int, *extra: ColumnElement[bool]) -> Select[int, bytes]:
+        return (
+            select(item.c.id, vector.c.data)
+            .join(file, file.c.id == item.c.file_id)
+            .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
+            .where(item.c.kind == kind, file.c.state == "present", *extra)
+        )
+
+    def vectors(
+        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192, above: int = -1
+    ) -> Iterator[tuple[Int64, Float32]]:
+        """Visible items whose generation is above `above`, ascending by id, in batches.
+
+        Yields ids (n,) int64 and vectors (n, d) float32, unit norm. Raises StoreDamagedError on a wrong length.
+        """
+        position = -1
+        while True:
+            newer = () if above < 0 else (item.c.generation > above,)
+            statement = self._visible(kind, encoder_row, item.c.id > position, *newer).order_by(item.c.id).limit(batch)
+            rows = self._connection.execute(statement).all()
+            if rows:
+                yield np.array([row.id for row in rows], np.int64), _stack([row.data for row in rows], dimension)
+            if len(rows) < batch:
+                return
+            position = rows[-1].id
+
+    def changed_count(self, kind: Kind, generation: int) -> int:
+        """How many items of a kind changed or went after a generation."""
+        total = 0
+        for table in (item, tombstone):
+            statement = (
+                select(func.count()).select_from(table).where(table.c.kind == kind, table.c.generation > generation)
+            )
+            total += self._connection.execute(statement).scalar_one()
+        return total
+
+    def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
+        """What an index of `generation` misses, held in memory: meant for the few items of an index's tail."""
+        stale = [
+            *self._connection.execute(
+                select(item.c.id).where(item.c.kind == kind, item.c.generation > generation)
+            ).scalars(),
+            *self._connection.execute(
+                select(tombstone.c.item_id).where(tombstone.c.kind == kind, tombstone.c.generation > generation)
+            ).scalars(),
+        ]
+        batches = list(self.vectors(kind, encoder_row, dimension, above=generation))
+        ids = [ids for ids, _ in batches]
+        vectors = [vectors for _, vectors in batches]
+        return Changes(
+            np.sort(np.array(stale, np.int64)),
+            np.concatenate(ids) if ids else np.empty(0, np.int64),
+            np.concatenate(vectors) if vectors else np.empty((0, dimension), np.float32),
+        )
+
+    def vectors_of(self, ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
+        """Vectors (d,) float32 of visible items; ids that are gone are left out."""
+        found: dict[int, Float32] = {}
+        for chunk in _chunks(ids):
+            statement = (
+                select(item.c.id, vector.c.data)
+                .join(file, file.c.id == item.c.file_id)
+                .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
+                .where(item.c.id.in_(chunk), file.c.state == "present")
+            )
+            for row in self._connection.execute(statement):
+                found[row.id] = _stack([row.data], dimension)[0]
+        return found
+
+    def vector_of_content(self, content_id: int, encoder_row: int, dimension: int) -> Float32:
+        """The vector (d,) float32, unit norm, of a content that has one."""
+        statement = select(vector.c.data).where(vector.c.content_id == content_id, vector.c.encoder_id == encoder_row)
+        vectors = _stack([self._connection.execute(statement).scalar_one()], dimension)  # (1, d)
+        first: Float32 = vectors[0]
+        return first
+
+    def items(self, ids: Sequence[int]) -> dict[int, ItemRow]:
+        """What hits show, for visible items; ids that are gone are left out."""
+        found: dict[int, ItemRow] = {}
+        for chunk in _chunks(ids):
+            statement = (
+                select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
+                .join(file, file.c.id == item.c.file_id)
+                .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
+                .where(item.c.id.in_(chunk), file.c.state == "present")
+            )
+            for row in self._connection.execute(statement):
+                found[row.id] = ItemRow(
+                    row.id, row.kind, row.about or row.source, row.text, row.source, _metadata_of(row)
+                )
+        return found
+
+    def uncaptioned(self, encoder_row: int, limit: int) -> list[tuple[int, str]]:
+        """(content id, text) of text items without a vector under the encoder, at most `limit`, by content."""
+        statement = (
+            select(item.c.content_id, func.min(item.c.text))
+            .where(
+                item.c.kind == "text",
+                ~exists().where(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row),
+            )
+            .group_by(item.c.content_id)
+            .order_by(item.c.content_id)
+            .limit(limit)
+        )
+        return [(content_id, text) for content_id, text in self._connection.execute(statement)]
+
+    # -- checks ---------------------------------------------------------------------------------------------
+
+    def damaged_vectors(self, batch: int = 4_096) -> Iterator[tuple[int, int]]:
+        """(content id, encoder id) of vectors whose bytes do not have their checksum. Reads the whole table."""
+        last = (-1, -1)
+        while True:
+            after = or_(
+                vector.c.content_id > last[0],
+                and_(vector.c.content_id == last[0], vector.c.encoder_id > last[1]),
+            )
+            statement = select(vector).where(after).order_by(vector.c.content_id, vector.c.encoder_id).limit(batch)
+            rows = self._connection.execute(statement).all()
+            for row in rows:
+                if zlib.crc32(row.data) != row.crc:
+                    yield row.content_id, row.encoder_id
+            if len(rows) < batch:
+                return
+            last = (rows[-1].content_id, rows[-1].encoder_id)
+
+    def integrity(self) -> list[str]:
+        """What SQLite's own checks say; empty when all is well."""
+        rows = self._connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        problems = [str(row) for row in rows if row != "ok"]
+        broken = self._connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
+
+
+def bounds(folder: str) -> tuple[str, str]:
+    """Paths p with low < p < high are those below `folder`, in the order of their bytes."""
+    prefix = folder if folder.endswith(os.sep) else folder + os.sep
+    return prefix, prefix[:-1] + chr(ord(os.sep) + 1)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[list[int]]:
+    for start in range(0, len(ids), CHUNK):
+        yield [int(number) for number in ids[start : start + CHUNK]]
+
+
+def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:
+    joined = b"".join(blobs)
+    if any(len(blob) != 4 * dimension for blob in blobs):
+        raise StoreDamagedError("The catalog holds a vector of the wrong length; run `search doctor --repair`.")
+    return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension).astype(np.float32)  # (n, d)
+
+
+def _metadata_of(row: Row) -> Metadata | None:  # type: ignore[type-arg]
+    if row.width is None:
+        return None
+    return Metadata(
+        row.width,
+        row.height,
+        row.format,
+        row.taken_at,
+        row.camera,
+        row.latitude,
+        row.longitude,
+        tuple(json.loads(row.captions)),
+        tuple(json.loads(row.keywords)),
+    )
