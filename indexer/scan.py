@@ -1,0 +1,170 @@
+"""A folder becomes candidates: every regular file below it, in one total order.
+
+The order is that of `os.fsencode(path)` over whole paths, so that a scan can be merged with the catalog's paths
+in one pass without holding either in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import translate
+from operator import itemgetter
+
+from indexer.errors import PathNotFoundError
+from indexer.types import Candidate, Failure
+
+#: A link or name whose target is not there, or never will be: nothing to index and nothing to report.
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+_SLASH = ord("/")
+
+#: A folder being walked: its path, the start of its entries' relative paths, and its entries, last one first.
+_Level = tuple[str, str, list[tuple[bytes, os.DirEntry[str]]]]
+
+
+def scan(
+    root: str, ignores: Sequence[str], report_error: Callable[[Failure], None]
+) -> Iterator[Candidate]:
+    """Every regular file below `root` (or `root` itself when it is a file), ascending by `os.fsencode(path)`.
+
+    Paths are absolute: `os.path.abspath(root)` and what lies below it, links not resolved. Links to files and to
+    folders are followed; no real folder is entered twice in one scan, so loops of links end. Links to nothing,
+    FIFOs, sockets, devices and files that vanish while the scan runs are passed over in silence.
+
+    `ignores` are `fnmatch` patterns, case-insensitive. One without a slash is matched against the name of every
+    file and folder below the root, one with a slash against the path relative to the root (where `*` crosses
+    slashes too); one that ends with a slash matches folders only. A folder that matches is not entered. The root
+    itself is never ignored.
+
+    `report_error` is called for whatever could not be looked at. The scan knows nothing of what lies at a reported
+    path or below it, so nothing there may be taken for vanished; when the root is reported, the scan saw nothing.
+
+    Raises PathNotFoundError at once when the root is not there.
+    """
+    top = os.path.abspath(root)
+    try:
+        status = os.stat(top)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
+        raise PathNotFoundError(f"{top!r} does not exist; check the path, or mount its drive.") from None
+    except OSError as error:
+        report_error(Failure(top, _reason(error)))
+        return iter(())
+    if not stat.S_ISDIR(status.st_mode):
+        regular = stat.S_ISREG(status.st_mode)
+        return iter([Candidate(top, status.st_size, status.st_mtime_ns)] if regular else [])
+    return _walk(top, _Ignores(ignores), report_error, (status.st_dev, status.st_ino))
+
+
+def _walk(
+    top: str, ignores: _Ignores, report_error: Callable[[Failure], None], top_identity: tuple[int, int]
+) -> Iterator[Candidate]:
+    """`scan` of a folder. An explicit stack, because a nested generator pays for its depth on every file."""
+    entered = {top_identity}
+    stack: list[_Level] = [(top, "", _listed(top, "", ignores, report_error, is_root=True))]
+    while stack:
+        folder, prefix, entries = stack[-1]
+        while entries:
+            key, entry = entries.pop()
+            path = entry.path
+            is_folder = key[-1] == _SLASH
+            try:
+                # On Windows a DirEntry knows no inode; elsewhere it would save nothing for folders.
+                status = os.stat(path) if is_folder else entry.stat()
+            except OSError as error:
+                if isinstance(error, PermissionError) and not entry.is_symlink():
+                    # The folder can be listed but not searched: one report for it, not one for each file.
+                    report_error(Failure(folder, _reason(error)))
+                    entries.clear()
+                elif error.errno not in _NOTHING_THERE:
+                    report_error(Failure(path, _reason(error)))
+                continue
+            # What changed its kind since it was listed is left to the next scan: its place in the order is past.
+            if not is_folder:
+                if stat.S_ISREG(status.st_mode):
+                    yield Candidate(path, status.st_size, status.st_mtime_ns)
+            elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
+                entered.add((status.st_dev, status.st_ino))
+                below = f"{prefix}{entry.name}/"
+                stack.append((path, below, _listed(path, below, ignores, report_error)))
+                break
+        else:
+            stack.pop()
+
+
+def _listed(
+    folder: str,
+    prefix: str,
+    ignores: _Ignores,
+    report_error: Callable[[Failure], None],
+    *,
+    is_root: bool = False,
+) -> list[tuple[bytes, os.DirEntry[str]]]:
+    """The entries of one folder that are not ignored, last one first, each with the key that orders it.
+
+    A folder's key ends in a slash: "a.jpg" comes before "a/b.jpg", as '.' comes before '/' in whole paths.
+    """
+    found: list[tuple[bytes, os.DirEntry[str]]] = []
+    ignored = ignores.match
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                try:
+                    is_folder = entry.is_dir()
+                except OSError:  # a link whose target cannot be looked at: its stat will say why
+                    is_folder = False
+                if not ignored(name, prefix, is_folder):
+                    key = name.encode() if name.isascii() else os.fsencode(name)
+                    found.append((key + b"/" if is_folder else key, entry))
+    except OSError as error:
+        # A subfolder that vanished is no error, but a root that did must not look like an empty one.
+        if is_root or error.errno not in _NOTHING_THERE:
+            report_error(Failure(folder, _reason(error)))
+    found.sort(key=itemgetter(0), reverse=True)
+    return found
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    return (error.strerror or str(error)).lower()
+
+
+class _Ignores:
+    """All patterns as at most four compiled expressions: matched against names or paths, of anything or of folders."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        names: list[str] = []
+        folder_names: list[str] = []
+        paths: list[str] = []
+        folder_paths: list[str] = []
+        for pattern in patterns:
+            body = pattern.rstrip("/")
+            only_folders = body != pattern
+            if "/" in body:
+                (folder_paths if only_folders else paths).append(body.lstrip("/"))
+            elif body:
+                (folder_names if only_folders else names).append(body)
+        self._name = _one_expression(names)
+        self._path = _one_expression(paths)
+        # What matches anything matches folders too, so a folder needs one test of each kind.
+        self._folder_name = _one_expression(names + folder_names)
+        self._folder_path = _one_expression(paths + folder_paths)
+
+    def match(self, name: str, prefix: str, is_folder: bool) -> bool:
+        """Whether the entry `name` in the folder `prefix` (relative to the root, with its slash) is ignored."""
+        by_name = self._folder_name if is_folder else self._name
+        if by_name is not None and by_name(name) is not None:
+            return True
+        by_path = self._folder_path if is_folder else self._path
+        return by_path is not None and by_path(prefix + name) is not None
+
+
+def _one_expression(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None] | None:
+    if not patterns:
+        return None
+    return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE).match
