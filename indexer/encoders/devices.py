@@ -1,0 +1,208 @@
+"""Where a torch model runs: devices, one replica on each, batches cut to what fits into memory.
+
+Imports torch at the top; import this module only where torch is wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from indexer.errors import EncoderError, UsageError
+from indexer.types import Float32
+
+Task = Literal["image", "text"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+Forward = Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]
+"""(model, rows on its device) -> (n, d) features of any float type, not normalised."""
+
+#: Rows of one forward pass. CPUs: larger batches are no faster and cost memory. CUDA images: measured, see `fit_rows`.
+ROWS: dict[str, dict[Task, int]] = {
+    "cpu": {"image": 16, "text": 32},
+    "mps": {"image": 32, "text": 64},
+    "cuda": {"image": 512, "text": 256},
+}
+
+#: Rows of the pass that measures how much memory one image takes.
+PROBE_ROWS = 8
+
+
+def choose_devices(wanted: str | None) -> list[torch.device]:
+    """The devices to run on: `wanted`, else SEARCH_DEVICE, else every CUDA GPU, else MPS, else the CPU.
+
+    "cuda" means every GPU; one ("cuda:1") or several ("cuda:0,cuda:2") can be named, and "auto" is no wish. A device
+    named twice gets two replicas. Raises UsageError when the name is none or the device is not here.
+    """
+    text = (wanted or os.environ.get("SEARCH_DEVICE", "")).strip().lower()
+    gpus = [torch.device("cuda", i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    has_mps = torch.backends.mps.is_available()
+    if text in {"", "auto"}:
+        return gpus or [torch.device("mps" if has_mps else "cpu")]
+    if text == "cuda" and gpus:
+        return gpus
+    devices: list[torch.device] = []
+    for name in text.split(","):
+        try:
+            device = torch.device(name.strip())
+        except RuntimeError:
+            raise UsageError(f"{name.strip()!r} is no device; use cuda, cuda:0, mps or cpu.") from None
+        if device == torch.device("cuda") and gpus:
+            device = gpus[0]
+        here = [*gpus, *([torch.device("mps")] if has_mps else []), torch.device("cpu")]
+        if device not in here:
+            raise UsageError(
+                f"Device {name.strip()!r} is not available to torch here; there is {', '.join(map(str, here))}."
+            )
+        devices.append(device)
+    return devices
+
+
+def fit_rows(free_bytes: int, bytes_per_row: int) -> int:
+    """How many images a GPU takes at once: the largest power of two that fills at most half of its free memory.
+
+    Half, because other programs, fragmentation and cuDNN's workspaces want some too; never less than 8, and at most
+    512, where every GPU up to the H200 is busy with a ViT.
+    """
+    fitting = max(1, free_bytes // 2 // max(1, bytes_per_row))
+    return min(512, max(8, 1 << (fitting.bit_length() - 1)))
+
+
+class Replica:
+    """One copy of the model on one device.
+
+    A pass that runs out of memory is halved and tried again, and the smaller size is kept. The lock lets one pass at a
+    time onto the device: two would want twice the memory that was measured, and no device gains from it.
+    """
+
+    def __init__(self, model: torch.nn.Module, device: torch.device, precision: Precision = "auto") -> None:
+        self.device = device
+        self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.rows: dict[Task, int] = dict(ROWS[device.type])
+        self._autocast = _autocast_type(device, precision)
+        self._lock = threading.Lock()
+
+    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Float32:
+        """`batch`: (n, ...) of any type that torch takes. Returns (n, d) float32, n >= 1.
+
+        More rows than fit go in several passes, the last one filled up with copies of its last row, so that all passes
+        have one size: the kernels that a library picks by size decide a result's last bits. Raises EncoderError when
+        the device fails or a single row does not fit.
+        """
+        done: list[Float32] = []
+        start = 0
+        with self._lock:
+            while start < len(batch):
+                rows = self.rows[task]
+                part = batch[start : start + rows]  # (m, ...), m <= rows
+                wanted = len(part)
+                if wanted < rows < len(batch):
+                    part = np.concatenate([part, np.repeat(part[-1:], rows - wanted, axis=0)])
+                features = self._attempt(forward, part)
+                if features is None:
+                    if len(part) == 1:
+                        raise EncoderError(
+                            f"{self.device} has not enough free memory for a single {task}; "
+                            "close other programs that use it, or set SEARCH_DEVICE=cpu."
+                        )
+                    self.rows[task] = max(1, len(part) // 2)
+                    self._give_back()
+                    continue
+                done.append(features[:wanted])
+                start += wanted
+        return np.concatenate(done)  # (n, d)
+
+    def measure(self, forward: Forward, sample: npt.NDArray[Any]) -> None:
+        """On CUDA, set the rows of an image pass from one pass of `sample`, (PROBE_ROWS, h, w, 3) uint8."""
+        if self.device.type != "cuda":
+            return
+        with self._lock:
+            torch.cuda.reset_peak_memory_stats(self.device)
+            before = torch.cuda.memory_allocated(self.device)
+            self._attempt(forward, sample)
+            used = torch.cuda.max_memory_allocated(self.device) - before
+            self._give_back()
+            free, _ = torch.cuda.mem_get_info(self.device)
+            self.rows["image"] = fit_rows(free, used // len(sample))
+
+    def _attempt(self, forward: Forward, part: npt.NDArray[Any]) -> Float32 | None:
+        """One pass; None when the memory ran out, and then nothing of the pass is held any more."""
+        try:
+            with torch.inference_mode(), self._mixed_precision():
+                rows = torch.from_numpy(part)
+                if self.device.type == "cuda":
+                    rows = rows.pin_memory().to(self.device, non_blocking=True)
+                else:
+                    rows = rows.to(self.device)
+                features: Float32 = forward(self.model, rows).float().cpu().numpy()
+                return features
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            if _is_out_of_memory(error):
+                return None
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EncoderError(f"The model failed on {self.device} ({reason}); try SEARCH_DEVICE=cpu.") from error
+
+    def _mixed_precision(self) -> contextlib.AbstractContextManager[Any]:
+        if self._autocast is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self._autocast)
+
+    def _give_back(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
+
+
+class Replicas:
+    """The model on every device: a batch is cut into equal runs of rows, one a replica, in threads."""
+
+    def __init__(self, replicas: Sequence[Replica]) -> None:
+        self.all = tuple(replicas)
+        self._pool = ThreadPoolExecutor(len(self.all), "encoder") if len(self.all) > 1 else None
+
+    @classmethod
+    def of(cls, model: torch.nn.Module, devices: Sequence[torch.device], precision: Precision = "auto") -> Replicas:
+        """`model` itself on the first device, copies on the others."""
+        models = [model, *(copy.deepcopy(model) for _ in devices[1:])]
+        return cls([Replica(each, device, precision) for each, device in zip(models, devices, strict=True)])
+
+    def rows(self, task: Task) -> int:
+        """How many rows keep every replica busy with one full pass."""
+        return sum(replica.rows[task] for replica in self.all)
+
+    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Float32:
+        """As `Replica.run`, in the order of `batch`, n >= 1."""
+        shards = [shard for shard in np.array_split(batch, len(self.all)) if len(shard)]
+        if self._pool is None or len(shards) == 1:
+            return self.all[0].run(task, forward, batch)
+        running = [
+            self._pool.submit(replica.run, task, forward, shard)
+            for replica, shard in zip(self.all, shards, strict=False)  # fewer rows than replicas
+        ]
+        return np.concatenate([each.result() for each in running])  # (n, d)
+
+
+def _autocast_type(device: torch.device, precision: Precision) -> torch.dtype | None:
+    """The type of the matrix products. "auto": bf16 on GPUs that have it in hardware, fp16 on older ones, else fp32."""
+    if precision == "auto":
+        if device.type != "cuda":
+            return None
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """cuBLAS and MPS report it as plain RuntimeError, known by the text alone."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in str(error) for sign in ("out of memory", "ALLOC_FAILED", "can't allocate memory")
+    )

@@ -1,0 +1,124 @@
+"""Files of a model on the Hugging Face hub: from the local cache without any network, else downloaded.
+
+A hub that cannot be reached is an error within `PROBE_SECONDS`, never a hang: the hub's client retries for minutes,
+and a name server that does not answer is bounded by no socket timeout, so one short request in a thread of its own
+goes ahead of every download. `HF_ENDPOINT`, `HF_HUB_OFFLINE`, the cache folder, tokens and proxies mean what
+huggingface_hub says they mean.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.errors import EncoderUnavailableError
+
+#: Long enough for a name look-up, a TLS handshake and one answer on a slow line; short enough for a promise of 5 s.
+PROBE_SECONDS = 3.5
+
+#: What a person can do without the hub; ends every message about it.
+NEXT_STEP = (
+    "use --encoder bundled, or name weights on this machine: "
+    "open_clip:MODEL@/path/to/weights.safetensors or open_clip:local-dir:/path/to/folder"
+)
+
+
+def fetch(repo: str, names: Sequence[str]) -> str:
+    """The path of one file of `repo`: the first of `names` that is cached, else the first that can be downloaded.
+
+    Nothing cached is checked for a newer version. Raises EncoderUnavailableError.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    for name in names:
+        cached = try_to_load_from_cache(repo, name)
+        if isinstance(cached, str):
+            return cached
+    require_reachable(repo)
+    for name in names:
+        try:
+            return hf_hub_download(repo, name, endpoint=endpoint())
+        except LocalEntryNotFoundError as error:  # the network broke, and it looked into the cache again
+            raise _failed(repo, error) from error
+        except EntryNotFoundError:
+            continue
+        except Exception as error:  # the client raises its own errors and those of its HTTP library
+            raise _failed(repo, error) from error
+    raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {NEXT_STEP}.")
+
+
+def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str]) -> str:
+    """The path of a folder that holds the files of `repo` matching `patterns`.
+
+    The cached copy counts when at least one of `needed` is in it. Raises EncoderUnavailableError.
+    """
+    from huggingface_hub import snapshot_download, try_to_load_from_cache
+
+    for name in needed:
+        cached = try_to_load_from_cache(repo, name)
+        if isinstance(cached, str):
+            return os.path.dirname(cached)
+    require_reachable(repo)
+    try:
+        folder = snapshot_download(repo, allow_patterns=list(patterns), endpoint=endpoint())
+    except Exception as error:  # as above
+        raise _failed(repo, error) from error
+    if not any((Path(folder) / name).is_file() for name in needed):
+        raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(needed)}; {NEXT_STEP}.")
+    return folder
+
+
+def endpoint() -> str:
+    """The address of the hub, without a slash at its end."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def require_reachable(repo: str) -> None:
+    """Return when the hub answers; raise EncoderUnavailableError within PROBE_SECONDS when it does not."""
+    from huggingface_hub import constants
+
+    told_offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    if told_offline or constants.HF_HUB_OFFLINE:
+        reason = "HF_HUB_OFFLINE forbids downloading"
+    else:
+        unreachable = _why_unreachable(f"{endpoint()}/{repo}", PROBE_SECONDS)
+        if unreachable is None:
+            return
+        reason = f"{endpoint()} cannot be reached ({unreachable})"
+    raise EncoderUnavailableError(f"{repo} is not on this machine and {reason}; {NEXT_STEP}.")
+
+
+def _why_unreachable(url: str, seconds: float) -> str | None:
+    """None when the server of `url` answers in time (even "not found"), else the reason."""
+    from huggingface_hub import get_session
+
+    outcome: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            status = get_session().head(url, timeout=seconds).status_code
+            # A proxy or gateway answers for a hub that it cannot reach itself.
+            outcome.append(f"it answers with status {status}" if status == 407 or status >= 500 else None)
+        except Exception as error:  # whatever the HTTP library raises: the reason is for a person
+            outcome.append(_first_line(error))
+
+    thread = threading.Thread(target=ask, name="hub-probe", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
+
+
+def _failed(repo: str, error: Exception) -> EncoderUnavailableError:
+    return EncoderUnavailableError(
+        f"{repo} could not be fetched from {endpoint()} ({_first_line(error)}); {NEXT_STEP}."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

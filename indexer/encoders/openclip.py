@@ -1,0 +1,219 @@
+"""Any open_clip model as an encoder, on CUDA, MPS or the CPU. The only import of open_clip in the product is here.
+
+open_clip and torch take seconds to import, so both wait until an encoder is made.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.encoders.base import EncoderId, Interpolation, Preprocessing, ResizeMode
+from indexer.encoders.openclip_spec import parse_spec
+from indexer.errors import EncoderError, EncoderUnavailableError
+from indexer.types import Float32, Pixels, Texts
+
+if TYPE_CHECKING:
+    import torch
+
+    from indexer.encoders.devices import Precision
+
+_INSTALL = "`pip install open_clip_torch torch torchvision`, or use --encoder bundled"
+
+
+class OpenClipEncoder:
+    """An open_clip model as an `Encoder`.
+
+    `spec`: one of the forms in `openclip_spec.py`, with or without `open_clip:`. Its one full spelling is
+    `identity.name`, so what an index stores is what `--encoder` takes to load the model again; for files and folders it
+    holds the absolute path. `identity.weights` is a digest of the weights alone (`weights_digest`); it is known only
+    after the model is loaded, and a file that moved keeps it although its name changes.
+
+    `device`: see `choose_devices`; with several GPUs each holds a replica and takes a share of every batch.
+    `precision`: "auto" is autocast to bf16 on CUDA (fp16 on GPUs older than Ampere) and float32 elsewhere.
+    `batch_size`: images of one pass on one device, measured from the free memory when not given.
+
+    On CPUs a row's bits depend on nothing but its content and the number of rows; more than a full batch is padded to
+    full batches. On GPUs with reduced precision the number of rows may change a component by about 0.001.
+
+    Texts are encoded as they are: "a photo of a cat" often finds more than "cat" with these models, but the encoder
+    does not know a noun from a sentence; a template is the caller's choice.
+
+    Raises EncoderUnavailableError (spec, files, hub, packages) and UsageError (device). Thread-safe.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        *,
+        device: str | None = None,
+        precision: Precision = "auto",
+        batch_size: int | None = None,
+    ) -> None:
+        parsed = parse_spec(spec)
+        open_clip = _import_open_clip()
+        from indexer.encoders.devices import Replicas, choose_devices
+        from indexer.encoders.openclip_model import Tokenizer, build_model, find_sources, weights_digest
+
+        devices = choose_devices(device)
+        sources = find_sources(open_clip, parsed)
+        self._tokenizer = Tokenizer(open_clip, sources)
+        model: Any = build_model(open_clip, sources)
+        self._identity = EncoderId(
+            parsed.name,
+            weights_digest(model, sources.config),
+            int(sources.config["embed_dim"]),
+            preprocessing_of(model.visual.preprocess_cfg),
+        )
+        self._replicas = Replicas.of(model, devices, precision)
+        self._measuring = threading.Lock()
+        self._measured = batch_size is not None
+        if batch_size is not None:
+            for replica in self._replicas.all:
+                replica.rows["image"] = batch_size
+
+    @property
+    def identity(self) -> EncoderId:
+        """What made the vectors."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a full batch: one full pass on every device. On CUDA the first use measures it (a second)."""
+        self._measure()
+        return self._replicas.rows("image")
+
+    @property
+    def text_batch_size(self) -> int:
+        """Texts of a full batch."""
+        return self._replicas.rows("text")
+
+    @property
+    def max_text_tokens(self) -> int:
+        """The model's context length, the tokens for start and end included."""
+        return self._tokenizer.context_length
+
+    def encode_images(self, pixels: Pixels) -> Float32:
+        """`pixels`: (n, height, width, 3) uint8 RGB. Returns (n, d) float32, unit norm.
+
+        Raises ValueError for another shape or type, EncoderError when the device fails.
+        """
+        wanted = self._identity.preprocessing
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
+            raise ValueError(
+                f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
+                f"not {pixels.dtype} of shape {pixels.shape}."
+            )
+        if not len(pixels):
+            return self._nothing()
+        self._measure()
+        # torch wants writable memory in plain order, and warns or fails otherwise.
+        plain = pixels if pixels.flags.c_contiguous and pixels.flags.writeable else pixels.copy()
+        return _unit(self._replicas.run("image", self._image_features, plain))
+
+    def encode_texts(self, texts: Texts) -> Float32:
+        """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`. Raises EncoderError as above."""
+        if isinstance(texts, str):
+            raise ValueError("encode_texts takes a sequence of texts, not one text.")
+        if not len(texts):
+            return self._nothing()
+        return _unit(self._replicas.run("text", self._text_features, self._tokenizer(texts)))
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut, those for start and end included."""
+        return self._tokenizer.count(text)
+
+    def _image_features(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+        """rows: (n, h, w, 3) uint8 on the model's device. Returns (n, d), not normalised."""
+        import torch
+
+        wanted = self._identity.preprocessing
+        mean = torch.tensor(wanted.mean, device=rows.device).view(3, 1, 1)
+        std = torch.tensor(wanted.std, device=rows.device).view(3, 1, 1)
+        images = rows.permute(0, 3, 1, 2)  # (n, 3, h, w), in memory still (n, h, w, 3): channels last
+        images = images.float().div_(255).sub_(mean).div_(std)  # the order of open_clip's own transform
+        features: torch.Tensor = model.encode_image(images, normalize=False)
+        return features
+
+    def _text_features(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+        """rows: (n, context_length) int64 tokens on the model's device. Returns (n, d), not normalised."""
+        features: torch.Tensor = model.encode_text(rows, normalize=False)
+        return features
+
+    def _measure(self) -> None:
+        from indexer.encoders.devices import PROBE_ROWS
+
+        with self._measuring:
+            if not self._measured:
+                wanted = self._identity.preprocessing
+                sample = np.zeros((PROBE_ROWS, wanted.height, wanted.width, 3), np.uint8)
+                for replica in self._replicas.all:
+                    replica.measure(self._image_features, sample)
+                self._measured = True
+
+    def _nothing(self) -> Float32:
+        return np.empty((0, self._identity.dimension), np.float32)
+
+
+def list_published() -> list[tuple[str, str]]:
+    """Every (architecture, tag) that open_clip can fetch; imports open_clip. Raises EncoderUnavailableError."""
+    return [(str(model), str(tag)) for model, tag in _import_open_clip().list_pretrained()]
+
+
+def preprocessing_of(config: dict[str, Any]) -> Preprocessing:
+    """open_clip's `preprocess_cfg` as what its inference transform makes of it.
+
+    Raises EncoderUnavailableError for a setting that this product has no pixels for.
+    """
+    size = config["size"]
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    modes: dict[str, ResizeMode] = {"squash": "squash", "shortest": "shortest", "longest": "longest"}
+    mode = modes.get(config.get("resize_mode") or "shortest")
+    if mode is None:
+        raise EncoderUnavailableError(f"Resize mode {config['resize_mode']!r} of this model is not supported.")
+    interpolation: Interpolation = "bilinear" if config.get("interpolation") == "bilinear" else "bicubic"
+    if mode == "shortest" and height != width:
+        interpolation = "bicubic"  # open_clip hands the setting on for squares only
+    fill = config.get("fill_color") or 0
+    return Preprocessing(
+        int(height),
+        int(width),
+        mode,
+        interpolation,
+        _per_channel(config["mean"]),
+        _per_channel(config["std"]),
+        int(fill if isinstance(fill, int) else fill[0]),
+    )
+
+
+def _per_channel(value: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value),) * 3 if isinstance(value, (int, float)) else map(float, value)
+    return red, green, blue
+
+
+def _unit(features: Float32) -> Float32:
+    """(n, d) float32 -> the same of unit norm. Raises EncoderError for rows that have no direction."""
+    norms: Float32 = np.linalg.norm(features, axis=1, keepdims=True)  # (n, 1)
+    if not np.isfinite(norms).all() or not (norms > 0).all():
+        raise EncoderError(
+            "The model's output is not a number or zero; its weights are damaged, or it needs precision fp32."
+        )
+    return features / norms
+
+
+def _import_open_clip() -> Any:
+    try:
+        import open_clip
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        missing = (error.name or "open_clip").partition(".")[0]
+        raise EncoderUnavailableError(f"{missing} is not installed; {_INSTALL}.") from error
+    except Exception as error:  # builds of torch and torchvision that do not fit together raise anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise EncoderUnavailableError(
+            f"open_clip is installed but does not import ({reason}); install torch and torchvision of one release "
+            "together, or use --encoder bundled."
+        ) from error
+    return open_clip

@@ -1,0 +1,284 @@
+"""From a spec to a loaded open_clip model, its tokenizer and the digest of its weights.
+
+open_clip itself is handed in by `openclip.py`, which alone imports it. Every file is found first (`hub.py`), then
+everything is built from local files, so that open_clip never goes to the network. Pickled code is never run: torch
+reads checkpoints with `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from indexer.encoders import hub
+from indexer.encoders.openclip_spec import OpenClipSpec
+from indexer.errors import EncoderUnavailableError
+from indexer.types import Int64, Texts
+
+_CONFIG = "open_clip_config.json"
+#: Weights of a repository or folder, best first; open_clip's own names, then what the others export.
+_WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "model.safetensors",
+    "pytorch_model.bin",
+)
+_TOKENIZER_NEEDED = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+)
+_TOKENIZER_FILES = (*_TOKENIZER_NEEDED, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "config.json")
+
+#: open_clip's loading is guarded as a whole: while it runs, the root logger is shielded (`_quietly`).
+_LOADING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that makes a model. `config`: open_clip's `model_cfg`; `preprocess`: overrides of its defaults.
+
+    `checkpoint`: the file of the weights. `tokenizer`: the folder of a Hugging Face tokenizer, None for CLIP's own.
+    """
+
+    config: dict[str, Any]
+    preprocess: dict[str, Any]
+    checkpoint: str
+    tokenizer: str | None = None
+
+
+def find_sources(open_clip: Any, spec: OpenClipSpec) -> Sources:
+    """Find, and where it must be download, the files of `spec`. Raises EncoderUnavailableError."""
+    if spec.kind == "hub":
+        config, preprocess = _read_config(hub.fetch(spec.source, [_CONFIG]))
+        sources = Sources(config, preprocess, hub.fetch(spec.source, _WEIGHTS[:3]))
+    elif spec.kind == "folder":
+        config, preprocess = _read_config(os.path.join(spec.source, _CONFIG))
+        sources = Sources(config, preprocess, _checkpoint_in(spec.source), tokenizer=spec.source)
+    else:
+        config = _architecture(open_clip, spec.model)
+        published = open_clip.list_pretrained_tags_by_model(spec.model)
+        if spec.kind == "file":
+            sources = Sources(config, _shared_preprocessing(open_clip, spec.model, published), spec.source)
+        else:
+            tag = open_clip.get_pretrained_cfg(spec.model, spec.source)
+            if not tag.get("hf_hub"):
+                raise EncoderUnavailableError(
+                    f"{spec.model} has no published weights {spec.source!r}; it has "
+                    f"{', '.join(published) or 'none: write MODEL@CHECKPOINT'}."
+                )
+            # The tag knows what its weights were trained with; open_clip only warns, and computes something else.
+            config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
+            repo, _, name = tag["hf_hub"].rpartition("/")
+            names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
+            sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names))
+    return _with_local_text_parts(sources)
+
+
+def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
+    """The model on the CPU, fp32, eval mode, without gradients. Raises EncoderUnavailableError."""
+    with tempfile.TemporaryDirectory(prefix="open_clip-") as folder:
+        described = {"model_cfg": sources.config, "preprocess_cfg": sources.preprocess}
+        Path(folder, _CONFIG).write_text(json.dumps(described), encoding="utf-8")
+        with _LOADING, _quietly():
+            try:
+                model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+            except ImportError as error:
+                raise _missing_package(error) from error
+            except Exception as error:  # a configuration from elsewhere: anything can be wrong with it
+                raise EncoderUnavailableError(
+                    f"open_clip cannot build the model that its configuration describes ({_first_line(error)})."
+                ) from error
+            _load_weights(open_clip, model, sources.checkpoint)
+    built: torch.nn.Module = model.eval().requires_grad_(False)
+    return built
+
+
+class Tokenizer:
+    """The model's own tokenizer. Safe to call from several threads (Hugging Face's are not)."""
+
+    def __init__(self, open_clip: Any, sources: Sources) -> None:
+        text = dict(sources.config.get("text_cfg", {}))
+        self.context_length: int = int(text.get("context_length") or 77)
+        self._lock = threading.Lock()
+        self._simple = not text.get("hf_tokenizer_name")
+        options = dict(text.get("tokenizer_kwargs") or {})
+        try:
+            if self._simple:
+                self._tokenizer = open_clip.SimpleTokenizer(context_length=self.context_length, **options)
+            else:
+                self._tokenizer = open_clip.tokenizer.HFTokenizer(
+                    sources.tokenizer,
+                    context_length=self.context_length,
+                    tokenizer_mode=text.get("tokenizer_mode"),
+                    **options,
+                )
+        except ImportError as error:
+            raise _missing_package(error) from error
+        except Exception as error:  # transformers: a folder without a tokenizer, a damaged or unknown one
+            raise EncoderUnavailableError(
+                f"The tokenizer in {sources.tokenizer} cannot be loaded ({_first_line(error)})."
+            ) from error
+
+    def __call__(self, texts: Texts) -> Int64:
+        """Returns (n, context_length) int64; longer texts are cut."""
+        with self._lock:
+            tokens: Int64 = self._tokenizer([self._clean(text) for text in texts]).numpy()
+        return tokens
+
+    def count(self, text: str) -> int:
+        """The tokens of `text` before it is cut, those for its start and end included."""
+        text = self._clean(text)
+        with self._lock:
+            if self._simple:
+                return len(self._tokenizer.encode(text)) + 2
+            return len(self._tokenizer.tokenizer(self._tokenizer.clean_fn(text))["input_ids"])
+
+    def _clean(self, text: str) -> str:
+        """Lone surrogates (names that are not UTF-8) do not encode. CLIP's BPE takes at least quadratic time in the
+        length of a word, 8 s for 10,000 letters; no word is that long, so one of over 256 letters is cut into several.
+        """
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        return re.sub(r"(\S{256})(?=\S)", r"\1 ", text) if self._simple else text
+
+
+def weights_digest(model: torch.nn.Module, config: Mapping[str, Any]) -> str:
+    """SHA-256 over the weights: name, shape and float32 bytes of each tensor, in the order of the names.
+
+    Independent of the file's format, the device and the precision; 0.5 s for ViT-B-32. Whole numbers in the state are
+    counters and positions, which differ between versions of the libraries, and are left out. QuickGELU has no weights
+    but computes something else, so it counts.
+    """
+    digest = hashlib.sha256()
+    if config.get("quick_gelu"):
+        digest.update(b"quick_gelu\n")
+    for name, tensor in sorted(model.state_dict().items()):
+        if tensor.is_floating_point():
+            values = tensor.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4", copy=False)
+            digest.update(f"{name} float32 {list(values.shape)}\n".encode())
+            digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _architecture(open_clip: Any, model: str) -> dict[str, Any]:
+    config: dict[str, Any] | None = open_clip.get_model_config(model)
+    if config is None:
+        by_lower = {name.lower(): name for name in open_clip.list_models()}
+        close = [by_lower[name] for name in difflib.get_close_matches(model.lower(), by_lower, n=3)]
+        hint = f"did you mean {' or '.join(close)}?" if close else "`search models --all` lists all."
+        raise EncoderUnavailableError(f"open_clip knows no architecture {model!r}; {hint}")
+    return config
+
+
+def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in tag}
+
+
+def _shared_preprocessing(open_clip: Any, model: str, tags: list[str]) -> dict[str, Any]:
+    """What all published weights of an architecture were trained with; {} (open_clip's defaults) where they differ.
+
+    A bare checkpoint does not say. SigLIP's and MobileCLIP's would get the wrong pixels from the defaults.
+    """
+    known = [_preprocessing(open_clip.get_pretrained_cfg(model, tag)) for tag in tags]
+    return known[0] if known and all(each == known[0] for each in known) else {}
+
+
+def _read_config(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        described = json.loads(Path(path).read_text(encoding="utf-8"))
+        config, preprocess = dict(described["model_cfg"]), dict(described.get("preprocess_cfg") or {})
+        dict(config["text_cfg"]), dict(config["vision_cfg"]), int(config["embed_dim"])
+    except FileNotFoundError:
+        raise EncoderUnavailableError(f"{os.path.dirname(path)} holds no {_CONFIG}.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncoderUnavailableError(f"{path} does not describe an open_clip model ({error!r}).") from error
+    return config, preprocess
+
+
+def _checkpoint_in(folder: str) -> str:
+    for name in _WEIGHTS:
+        if os.path.isfile(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    others = sorted(path for suffix in ("safetensors", "bin", "pth", "pt") for path in Path(folder).glob(f"*.{suffix}"))
+    if len(others) == 1:
+        return str(others[0])
+    if others:
+        names = ", ".join(path.name for path in others)
+        raise EncoderUnavailableError(f"{folder} holds several checkpoints ({names}); call one {_WEIGHTS[0]}.")
+    raise EncoderUnavailableError(f"{folder} holds no checkpoint; {_WEIGHTS[0]} is expected there.")
+
+
+def _with_local_text_parts(sources: Sources) -> Sources:
+    """Put folders on this machine in the place of Hugging Face names of a tokenizer and a text model."""
+    text = dict(sources.config["text_cfg"])
+    tokenizer = sources.tokenizer
+    if text.get("hf_tokenizer_name") and tokenizer is None:
+        tokenizer = hub.fetch_folder(text["hf_tokenizer_name"], _TOKENIZER_NEEDED, _TOKENIZER_FILES)
+    model = text.get("hf_model_name")
+    if model and not os.path.isdir(model):
+        text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"]))
+    return replace(sources, config={**sources.config, "text_cfg": text}, tokenizer=tokenizer)
+
+
+def _load_weights(open_clip: Any, model: Any, path: str) -> None:
+    """Read `path` into `model`. Raises EncoderUnavailableError: not a checkpoint, or one of another architecture."""
+    try:
+        open_clip.load_checkpoint(model, path, strict=True, weights_only=True, device="cpu")
+    except MemoryError as error:
+        raise EncoderUnavailableError(f"There is not enough memory to load {path}.") from error
+    except Exception as error:  # pickle, zipfile, safetensors and torch each raise their own
+        archive = "PytorchStreamReader" in str(error) or "TorchScript" in str(error)
+        if not archive and isinstance(error, (RuntimeError, KeyError, IndexError)):
+            raise EncoderUnavailableError(f"{path} holds the weights of another architecture.") from error
+        raise EncoderUnavailableError(
+            f"{path} is no checkpoint of plain tensors (damaged, or it holds code, which is never run); "
+            "a .safetensors file is best."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep open_clip from printing: it logs to the root logger, which then installs a handler that writes to stderr,
+    and "model initialized randomly" would be untrue here, where the weights are loaded in a second step."""
+    root = logging.getLogger()
+    shield = logging.NullHandler()
+
+    def from_elsewhere(record: logging.LogRecord) -> bool:
+        return f"{os.sep}open_clip{os.sep}" not in record.pathname
+
+    root.addHandler(shield)
+    root.addFilter(from_elsewhere)
+    try:
+        yield
+    finally:
+        root.removeFilter(from_elsewhere)
+        root.removeHandler(shield)
+
+
+def _missing_package(error: ImportError) -> EncoderUnavailableError:
+    package = (error.name or "transformers").partition(".")[0]
+    return EncoderUnavailableError(f"This model needs the package {package}; `pip install {package}`.")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

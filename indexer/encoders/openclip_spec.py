@@ -1,0 +1,96 @@
+"""What may stand after `open_clip:`, read without importing open_clip.
+
+    ViT-B-32/laion2b_s34b_b79k              an architecture and one of its published weights
+    hf-hub:organisation/repository          a repository with an open_clip_config.json and its weights
+    local-dir:/path/to/folder               the same two files in a folder
+    ViT-B-32@/path/to/weights.safetensors   an architecture and a checkpoint file (.safetensors, .pt, .pth, .bin)
+
+`@` stands in no name of an architecture and in no tag, so the last form is never taken for another one, whatever is in
+the path. Relative paths and `~` are resolved at once: a name that is stored works from every folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from indexer.errors import EncoderUnavailableError
+
+PREFIX = "open_clip:"
+HUB_PREFIX = "hf-hub:"
+FOLDER_PREFIX = "local-dir:"
+
+FORMS = "MODEL/TAG, hf-hub:ORGANISATION/REPOSITORY, local-dir:FOLDER or MODEL@CHECKPOINT"
+
+_CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClipSpec:
+    """`source` is a tag ("published"), a repository ("hub") or an absolute path ("folder", "file").
+
+    `model` is the architecture; a repository and a folder bring their own, and it is empty.
+    """
+
+    kind: Literal["published", "hub", "folder", "file"]
+    model: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The one spelling of this spec, with the prefix: what an index stores and what `--encoder` takes."""
+        match self.kind:
+            case "published":
+                return f"{PREFIX}{self.model}/{self.source}"
+            case "hub":
+                return f"{PREFIX}{HUB_PREFIX}{self.source}"
+            case "folder":
+                return f"{PREFIX}{FOLDER_PREFIX}{self.source}"
+            case "file":
+                return f"{PREFIX}{self.model}@{self.source}"
+
+
+def parse_spec(text: str) -> OpenClipSpec:
+    """Read a spec, with or without `open_clip:` before it.
+
+    Raises EncoderUnavailableError when it has none of the forms, or names a file or folder that is not there. Whether
+    the architecture and the tag exist only open_clip knows.
+    """
+    text = text.strip().removeprefix(PREFIX)
+    if text.startswith(HUB_PREFIX):
+        repo = text.removeprefix(HUB_PREFIX).strip("/")
+        organisation, _, repository = repo.partition("/")
+        if not organisation or not repository or "/" in repository:
+            raise EncoderUnavailableError(f"{text!r} names no repository; write hf-hub:ORGANISATION/REPOSITORY.")
+        return OpenClipSpec("hub", "", repo)
+    if text.startswith(FOLDER_PREFIX):
+        path = _absolute(text.removeprefix(FOLDER_PREFIX))
+        if not os.path.isdir(path):
+            raise EncoderUnavailableError(f"There is no folder {path}, which {text!r} names.")
+        return OpenClipSpec("folder", "", path)
+    if text.startswith(("/", ".", "~")) or ("@" not in text and text.lower().endswith(_CHECKPOINTS)):
+        raise EncoderUnavailableError(
+            f"{text!r} is a path without an architecture; write MODEL@CHECKPOINT, as in "
+            "ViT-B-32@/path/to/weights.safetensors, or local-dir:FOLDER."
+        )
+    if "@" in text:
+        model, _, path = text.partition("@")
+        if not model or not path:
+            raise EncoderUnavailableError(f"{text!r} is incomplete; write MODEL@CHECKPOINT.")
+        path = _absolute(path)
+        if not os.path.isfile(path):
+            raise EncoderUnavailableError(f"There is no checkpoint file {path}, which {text!r} names.")
+        return OpenClipSpec("file", _model(model), path)
+    model, _, tag = text.rpartition("/")
+    if not model or not tag:
+        raise EncoderUnavailableError(f"{text!r} does not say which weights; write {FORMS}.")
+    return OpenClipSpec("published", _model(model), tag.lower().replace("-", "_"))  # as open_clip spells tags
+
+
+def _model(name: str) -> str:
+    return name.replace("/", "-")  # OpenAI wrote ViT-B/32
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,114 @@
+"""Encoders by name: what `--encoder` takes, and what `search models` shows."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from indexer.encoders.base import Encoder
+from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX
+from indexer.errors import EncoderUnavailableError, UsageError
+
+BUNDLED = "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """One line of `search models`. `megabytes`: on disk, 10^6 bytes. None: unknown without loading it."""
+
+    name: str
+    dimension: int | None = None
+    megabytes: int | None = None
+    languages: str = ""
+    note: str = ""
+
+
+#: Few, so that a choice is possible; each is the smallest of its kind that is worth its size. Recall is text-to-image
+#: R@1 on Flickr30k and COCO as published with the weights. A table, so that showing it needs no open_clip.
+RECOMMENDED: tuple[EncoderInfo, ...] = (
+    EncoderInfo(
+        "open_clip:MobileCLIP2-S0/dfndr2b",
+        512,
+        299,
+        "English",
+        "the best for its size: recall 69.2 and 43.7, quick on CPUs; Apple's own licence",
+    ),
+    EncoderInfo(
+        "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
+        512,
+        605,
+        "English",
+        "a free licence (MIT): recall 64.9 and 39.9",
+    ),
+    EncoderInfo(
+        "open_clip:ViT-L-14/datacomp_xl_s13b_b90k",
+        768,
+        1710,
+        "English",
+        "a free licence (MIT), larger: for machines with a GPU",
+    ),
+    EncoderInfo(
+        "open_clip:ViT-B-16-SigLIP2-256/webli",
+        768,
+        1501,
+        "about 100",
+        "queries in many languages (Apache-2.0); needs `pip install transformers`",
+    ),
+    EncoderInfo(
+        "open_clip:ViT-H-14-378-quickgelu/dfn5b",
+        1024,
+        3947,
+        "English",
+        "the most exact of these, for a large GPU; Apple's own licence",
+    ),
+)
+
+
+def load_encoder(name: str, device: str | None = None) -> Encoder:
+    """The encoder that `name` means: "bundled", or an open_clip spec with or without `open_clip:` before it.
+
+    `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models.
+    Raises EncoderUnavailableError, and UsageError for a device that is not here.
+    """
+    name = name.strip()
+    if name == BUNDLED:
+        from indexer.encoders.bundled import BundledEncoder
+
+        return BundledEncoder()
+    if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
+        from indexer.encoders.openclip import OpenClipEncoder
+
+        return OpenClipEncoder(name, device=device)
+    known = [BUNDLED, *(info.name for info in RECOMMENDED)]
+    by_lower = {each.removeprefix(PREFIX).lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f" (did you mean {by_lower[close[0]]}?)" if close else ""
+    raise EncoderUnavailableError(
+        f"There is no encoder {name!r}{hint}; use {BUNDLED}, or an open_clip model as {FORMS} (see `search models`)."
+    )
+
+
+def list_encoders(*, all: bool = False) -> list[EncoderInfo]:
+    """What can be asked for: bundled, the recommended ones and, with `all`, every model/tag of open_clip (imports it).
+
+    Raises EncoderUnavailableError with `all` when open_clip is not installed.
+    """
+    encoders = [_bundled_info(), *RECOMMENDED]
+    if all:
+        from indexer.encoders.openclip import list_published
+
+        shown = {info.name for info in encoders}
+        names = [f"{PREFIX}{model}/{tag}" for model, tag in list_published()]
+        encoders += [EncoderInfo(name) for name in names if name not in shown]
+    return encoders
+
+
+def _bundled_info() -> EncoderInfo:
+    from indexer.settings import models_folder
+
+    note = "ships with the product: works at once, offline, on any CPU"
+    try:
+        size = sum(path.stat().st_size for path in models_folder().rglob("*") if path.is_file())
+    except (OSError, UsageError):
+        return EncoderInfo(BUNDLED, None, None, "English", f"{note} (its files are missing here)")
+    return EncoderInfo(BUNDLED, None, round(size / 1e6), "English", note)
