@@ -1,0 +1,72 @@
+"""A decoded picture becomes the pixels that an encoder wants, as the model's own training transforms made them.
+
+"shortest" and "longest" are those of open_clip (`open_clip/transform.py`, with torchvision's `Resize` and
+`CenterCrop`), bit for bit, their rounding included; a test compares them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from indexer.encoders.base import Preprocessing
+from indexer.types import Pixels
+
+#: A picture this many times longer than its target shape is cut before it is resized: its resized whole could
+#: be gigabytes (1 x 20,000 pixels at 224: 224 x 4,480,000). Equal within one grey level to cutting afterwards.
+_EXTREME = 16
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
+    """`image` (mode "RGB", any size) -> (height, width, 3) uint8 as `preprocessing` says; mean and std not applied."""
+    height, width = preprocessing.height, preprocessing.width
+    resample = _FILTERS[preprocessing.interpolation]
+    if preprocessing.resize == "squash":
+        sized = _resized(image, (width, height), resample)
+    elif preprocessing.resize == "shortest":
+        sized = _shortest(image, width, height, resample)
+    else:
+        sized = _centred(
+            _resized(image, _longest_size(image.size, width, height), resample), width, height, preprocessing.fill
+        )
+    return np.array(sized, dtype=np.uint8)
+
+
+def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    return image if image.size == size else image.resize(size, resample)
+
+
+def _shortest(image: Image.Image, width: int, height: int, resample: Image.Resampling) -> Image.Image:
+    """Scaled so that it just covers the target, and the centre cut out."""
+    if width == height:  # torchvision's Resize(int): the longer side is rounded down
+        w, h = image.size
+        size = (width, int(width * h / w)) if w <= h else (int(width * w / h), width)
+    else:  # open_clip's ResizeKeepRatio(longest=0), which is always bicubic
+        ratio = min(image.height / height, image.width / width)
+        size = (round(image.width / ratio), round(image.height / ratio))
+        resample = Image.Resampling.BICUBIC
+    # CenterCrop rounds half to even, as Python does.
+    left, top = round((size[0] - width) / 2.0), round((size[1] - height) / 2.0)
+    if size[0] <= _EXTREME * width and size[1] <= _EXTREME * height:
+        whole = _resized(image, size, resample)
+        return whole.crop((left, top, left + width, top + height))
+    across, down = image.width / size[0], image.height / size[1]
+    box = (left * across, top * down, (left + width) * across, (top + height) * down)
+    return image.resize((width, height), resample, box=box)
+
+
+def _longest_size(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """open_clip's ResizeKeepRatio(longest=1), but at least one pixel each way."""
+    ratio = max(size[1] / height, size[0] / width)
+    return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+
+
+def _centred(image: Image.Image, width: int, height: int, fill: int) -> Image.Image:
+    """open_clip's CenterCropOrPad for an image that fits: on a ground of grey level `fill`, the odd pixel behind."""
+    if image.size == (width, height):
+        return image
+    ground = Image.new("RGB", (width, height), (fill, fill, fill))
+    ground.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return ground
