@@ -25,6 +25,11 @@ class Batch:
         self._generation: int | None = None
 
     @property
+    def connection(self) -> Connection:
+        """The open transaction, for the rest of this package."""
+        return self._connection
+
+    @property
     def generation(self) -> int:
         """The generation of this transaction's changes; asking for it makes the transaction count as one."""
         if self._generation is None:
@@ -77,14 +82,13 @@ class Batch:
         self._connection.execute(upsert(content).values(digest=digest, kind=kind).on_conflict_do_nothing())
         return int(self._connection.execute(select(content.c.id).where(content.c.digest == digest)).scalar_one())
 
-    def set_vector(self, content_id: int, encoder_row: int, embedding: Float32) -> None:
-        """Store an embedding (d,) float32, unit norm."""
+    def add_vector(self, content_id: int, encoder_row: int, embedding: Float32) -> None:
+        """Store an embedding (d,) float32, unit norm, unless there is one."""
         data = np.ascontiguousarray(embedding, "<f4").tobytes()
-        values = {"data": data, "crc": zlib.crc32(data)}
-        statement = upsert(vector).values(content_id=content_id, encoder_id=encoder_row, **values)
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["content_id", "encoder_id"], set_=values)
+        statement = upsert(vector).values(
+            content_id=content_id, encoder_id=encoder_row, data=data, crc=zlib.crc32(data)
         )
+        self._connection.execute(statement.on_conflict_do_nothing())
 
     def set_photo(self, content_id: int, metadata: Metadata) -> None:
         """Store what a photograph says about itself."""

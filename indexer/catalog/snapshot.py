@@ -118,7 +118,7 @@ class Snapshot:
             .group_by(item.c.kind)
         )
         counts: dict[str, int] = dict.fromkeys((*KINDS, "failed", "vanished", "other"), 0)
-        counts.update({kind: count for kind, count in self._connection.execute(statement)})
+        counts |= {row.kind: int(row[1]) for row in self._connection.execute(statement)}
         for state in ("failed", "vanished"):
             of_state = select(func.count()).select_from(file).where(file.c.state == state)
             counts[state] = self._connection.execute(of_state).scalar_one()
@@ -157,6 +157,23 @@ class Snapshot:
             .where(content.c.digest == digest)
         )
         return self._connection.execute(statement).scalar()
+
+    def contents_known(self, digests: Sequence[bytes], encoder_row: int) -> set[bytes]:
+        """Those of the digests whose content has a vector under the encoder."""
+        known: set[bytes] = set()
+        for start in range(0, len(digests), CHUNK):
+            statement = (
+                select(content.c.digest)
+                .join(vector, and_(vector.c.content_id == content.c.id, vector.c.encoder_id == encoder_row))
+                .where(content.c.digest.in_(digests[start : start + CHUNK]))
+            )
+            known.update(self._connection.execute(statement).scalars())
+        return known
+
+    def photo_of(self, content_id: int) -> Metadata | None:
+        """What a photograph says about itself."""
+        row = self._connection.execute(select(photo).where(photo.c.content_id == content_id)).first()
+        return None if row is None else _metadata_of(row)
 
     def content_at(self, path: str, encoder_row: int) -> int | None:
         """Row id of the content of the photograph at a path, if it has a vector under the encoder."""
@@ -267,7 +284,7 @@ class Snapshot:
                 )
         return found
 
-    def uncaptioned(self, encoder_row: int, limit: int) -> list[tuple[int, str]]:
+    def texts_without_vector(self, encoder_row: int, limit: int) -> list[tuple[int, str]]:
         """(content id, text) of text items without a vector under the encoder, at most `limit`, by content."""
         statement = (
             select(item.c.content_id, func.min(item.c.text))
@@ -280,6 +297,19 @@ class Snapshot:
             .limit(limit)
         )
         return [(content_id, text) for content_id, text in self._connection.execute(statement)]
+
+    def count_without_vector(self, encoder_row: int) -> int:
+        """How many visible items have no vector under the encoder."""
+        statement = (
+            select(func.count())
+            .select_from(item)
+            .join(file, file.c.id == item.c.file_id)
+            .where(
+                file.c.state == "present",
+                ~exists().where(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row),
+            )
+        )
+        return self._connection.execute(statement).scalar_one()
 
     # -- checks ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,97 @@
+"""When an index is built, of which type, and from what: the catalog's vectors of one generation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from indexer.catalog.snapshot import Snapshot
+from indexer.encoders.base import EncoderId
+from indexer.errors import StoreDamagedError, UsageError
+from indexer.progress import Progress
+from indexer.store import Store
+from indexer.types import KINDS, Float32, Int64, Kind
+from indexer.vectors.base import INDEX_TYPES, IndexType
+
+#: Items that changed since an index was built are compared one by one. Up to this many, or this share of the
+#: index, that costs a query about a millisecond, and less than building the index anew.
+TAIL = 1_000
+TAIL_SHARE = 0.02
+
+
+def index_key(snapshot: Snapshot, identity: EncoderId) -> str:
+    """What an index belongs to: this store and this encoder. An index of another key is never used."""
+    return hashlib.sha256(f"{snapshot.meta('store')}\n{identity.to_json()}".encode()).hexdigest()[:32]
+
+
+def build_indexes(
+    store: Store,
+    index_type: IndexType | None,
+    progress: Progress,
+    *,
+    kinds: Sequence[Kind] = KINDS,
+    force: bool = False,
+) -> None:
+    """Bring the indexes of `kinds` up to date where they miss too much. Needs the store's write lock.
+
+    `index_type` is remembered for later runs; None takes what was remembered, or chooses by size. `force` builds
+    them anew whatever they are.
+    """
+    if index_type is not None:
+        if index_type not in INDEX_TYPES:
+            raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {index_type!r}.")
+        with store.catalog.batch() as batch:
+            batch.set_meta("index_type", index_type)
+    for kind in kinds:
+        _bring_up_to_date(store, kind, progress, force)
+
+
+def _bring_up_to_date(store: Store, kind: Kind, progress: Progress, force: bool) -> None:
+    from indexer.vectors import files, tuning
+    from indexer.vectors.faiss_index import FaissIndex
+
+    folder = store.vectors_folder
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        if active is None:
+            return
+        row, identity = active
+        count = snapshot.count(kind, row)
+        if count == 0:
+            files.discard(folder, kind)
+            return
+        chosen = snapshot.meta("index_type")
+        wanted: IndexType = next(
+            (known for known in INDEX_TYPES if known == chosen), tuning.choose_type(count, identity.dimension)
+        )
+        key = index_key(snapshot, identity)
+        if not force and _is_good(store, snapshot, kind, key, wanted):
+            return
+        progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
+
+        def batches() -> Iterator[tuple[Int64, Float32]]:
+            return snapshot.vectors(kind, row, identity.dimension)
+
+        generation = snapshot.generation
+        index = FaissIndex.build(wanted, identity.dimension, batches, count)
+        files.save(folder, kind, index, generation=generation, encoder=key)
+    with store.catalog.batch() as batch:
+        batch.delete_tombstones(kind, generation)
+
+
+def _is_good(store: Store, snapshot: Snapshot, kind: Kind, key: str, wanted: IndexType) -> bool:
+    from indexer.vectors import files
+
+    try:
+        loaded = files.load(store.vectors_folder, kind, encoder=key)
+    except StoreDamagedError:
+        return False
+    if loaded is None:
+        return False
+    index, stamp = loaded
+    if stamp.index_type != wanted or stamp.generation > snapshot.generation:
+        return False
+    changed = snapshot.changed_count(kind, stamp.generation)
+    if wanted == "flat":  # building it anew costs what reading the tail would
+        return changed == 0
+    return changed <= max(TAIL, TAIL_SHARE * len(index))

@@ -1,0 +1,174 @@
+"""Checks of a store: the catalog, the indexes and the files against each other; and what can be mended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.building import build_indexes, index_key
+from indexer.catalog.salvage import salvage
+from indexer.errors import StoreDamagedError, StoreMissingError
+from indexer.progress import Silent
+from indexer.store import CATALOG_NAME, Store, write_lock
+from indexer.types import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be. `part`: catalog, vectors, index or files. `problem`: a sentence.
+
+    `grave`: answers are wrong or missing because of it (the rest is only out of date). `remedy`: what mends it, or
+    what was done.
+    """
+
+    part: str
+    problem: str
+    remedy: str
+    grave: bool = True
+
+
+def check(folder: Path) -> list[Finding]:
+    """Everything that is wrong with a store; empty when all is well. Changes nothing.
+
+    Raises StoreMissingError when there is no store, StoreTooNewError when this version cannot judge it.
+    """
+    path = folder / CATALOG_NAME
+    try:
+        store = Store.open(folder)
+    except StoreDamagedError as error:
+        return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
+    try:
+        with store.catalog.snapshot() as snapshot:
+            broken = snapshot.integrity()
+            if broken:
+                shown = "; ".join(broken[:3])
+                return [
+                    Finding("catalog", f"{path} is damaged: {shown}", "`search doctor --repair` saves what can be read")
+                ]
+        return [*_check_vectors(store), *_check_indexes(store), *_check_files(store)]
+    except StoreDamagedError as error:
+        return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
+    finally:
+        store.close()
+
+
+def repair(folder: Path) -> list[Finding]:
+    """Mend what can be mended; what was found, and in `remedy` what was done or is left to do.
+
+    Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
+    """
+    if not (folder / CATALOG_NAME).exists():
+        raise StoreMissingError(f"There is no index at {folder}; make one with `search index FOLDER`.")
+    with write_lock(folder):
+        findings = check(folder)
+        parts = {finding.part for finding in findings if finding.grave}
+        done: list[Finding] = []
+        if "catalog" in parts:
+            done.append(_salvage(folder))
+        store = Store.open(folder)
+        try:
+            if parts:
+                done += _mend(store, parts)
+        finally:
+            store.close()
+    return done + [finding for finding in findings if not finding.grave]
+
+
+def _check_vectors(store: Store) -> Iterator[Finding]:
+    with store.catalog.snapshot() as snapshot:
+        damaged = list(snapshot.damaged_vectors())
+        if damaged:
+            yield Finding(
+                "vectors",
+                f"{len(damaged)} embeddings do not have their checksum",
+                "`search doctor --repair` removes them, `search index` makes them again",
+            )
+        active = snapshot.active_encoder()
+        missing = 0 if active is None else snapshot.count_without_vector(active[0])
+        if missing:
+            yield Finding(
+                "vectors",
+                f"{missing} items have no embedding and are not found",
+                "`search index` makes them",
+                grave=False,
+            )
+
+
+def _check_indexes(store: Store) -> Iterator[Finding]:
+    from indexer.vectors import files
+
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        if active is None:
+            return
+        for kind in KINDS:
+            count = snapshot.count(kind, active[0])
+            problems = files.verify(store.vectors_folder, kind)
+            remedy = "`search doctor --repair` builds it again"
+            if problems:
+                yield Finding("index", f"the index of {kind}s is damaged: {problems[0]}", remedy)
+                continue
+            loaded = files.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
+            if loaded is None:
+                if count:
+                    yield Finding("index", f"the index of {count} {kind}s is missing", remedy)
+            elif loaded[1].generation > snapshot.generation:
+                yield Finding("index", f"the index of {kind}s is newer than the catalog", remedy)
+
+
+def _check_files(store: Store) -> Iterator[Finding]:
+    missing = changed = 0
+    with store.catalog.snapshot() as snapshot:
+        roots = [row.path for row in snapshot.roots()]
+        failures = len(snapshot.failures())
+    for folder in roots:
+        if not os.path.exists(folder):
+            yield Finding("files", f"{folder} is not there (an unmounted drive?)", "nothing is lost", grave=False)
+            continue
+        for row in store.catalog.files_below(folder, None):
+            if row.state != "present":
+                continue
+            try:
+                status = os.stat(row.path)
+            except OSError:
+                missing += 1
+                continue
+            changed += (status.st_size, status.st_mtime_ns) != (row.size, row.mtime_ns)
+    for count, what in ((missing, "are no longer there"), (changed, "have changed since they were indexed")):
+        if count:
+            yield Finding("files", f"{count} indexed files {what}", "`search index` brings it up to date", grave=False)
+    if failures:
+        yield Finding(
+            "files", f"{failures} files could not be indexed", "`search status --failed` names them", grave=False
+        )
+
+
+def _salvage(folder: Path) -> Finding:
+    result = salvage(folder / CATALOG_NAME)
+    kept, lost = sum(result.kept.values()), sum(result.lost.values())
+    left = "" if result.damaged is None else f"; the damaged file is kept as {result.damaged.name}"
+    return Finding(
+        "catalog",
+        "the catalog was damaged",
+        f"saved {kept} rows, lost at least {lost}{left}; run `search index` with your folders to read again what is "
+        "missing",
+    )
+
+
+def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
+    with store.catalog.snapshot() as snapshot:
+        damaged = list(snapshot.damaged_vectors())
+    with store.catalog.batch() as batch:
+        batch.delete_vectors(damaged)
+        batch.delete_orphans()
+    if damaged:
+        yield Finding(
+            "vectors",
+            f"{len(damaged)} embeddings did not have their checksum",
+            "removed; `search index` makes them again",
+        )
+    if parts & {"index", "vectors", "catalog"}:
+        build_indexes(store, None, Silent(), force=True)
+        yield Finding("index", "the vector indexes were missing, damaged or out of date", "built again")

@@ -1,0 +1,142 @@
+"""One file, from its path to what the encoder and the catalog need. Runs in the pipeline's threads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+from indexer.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
+from indexer.catalog.catalog import Catalog
+from indexer.encoders.base import Preprocessing
+from indexer.errors import FileError, UnreadableFileError
+from indexer.images import IMAGE_SUFFIXES, RAW_SUFFIXES, decode, read_file, sniff, to_pixels
+from indexer.metadata import read_metadata
+from indexer.settings import DecodeLimits
+from indexer.types import Candidate, Caption, Metadata, Pixels
+
+#: Bytes at the start of a file that tell an image from anything else.
+HEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """A photograph to encode. `pixels` (h, w, 3) uint8, as the encoder wants them."""
+
+    candidate: Candidate
+    digest: bytes
+    metadata: Metadata
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """A photograph whose content was encoded before, at this path or another."""
+
+    candidate: Candidate
+    digest: bytes
+    content_id: int
+    metadata: Metadata | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionFile:
+    """Texts about images. `problems`: sentences about rows that were left out."""
+
+    candidate: Candidate
+    digest: bytes
+    captions: tuple[Caption, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Neither an image nor captions. `remember` False: look at it again on every run."""
+
+    candidate: Candidate
+    remember: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be read. `passing`: the trouble lies outside the file and may pass."""
+
+    candidate: Candidate
+    reason: str
+    passing: bool
+
+
+Prepared = NewImage | KnownImage | CaptionFile | Ignored | Failed
+
+
+class Preparer:
+    """Reads, hashes and decodes files for one run. Safe to use from several threads."""
+
+    def __init__(self, catalog: Catalog, encoder_row: int, preprocessing: Preprocessing, limits: DecodeLimits) -> None:
+        self._catalog = catalog
+        self._encoder_row = encoder_row
+        self._preprocessing = preprocessing
+        self._limits = limits
+        self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+
+    def __call__(self, candidate: Candidate) -> Prepared:
+        """Never raises for a bad file: what is wrong with it is in the answer."""
+        try:
+            return self._prepare(candidate)
+        except UnreadableFileError as error:
+            return Failed(candidate, str(error), passing=True)
+        except FileError as error:
+            return Failed(candidate, str(error), passing=False)
+
+    def _prepare(self, candidate: Candidate) -> Prepared:
+        folder, name = os.path.split(candidate.path)
+        suffix = os.path.splitext(name)[1].lower()
+        if is_caption_table(name):
+            data = read_file(candidate, self._limits)
+            captions, problems = parse_captions_file(name, data, folder)
+            return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
+        if suffix == ".txt":
+            image = sidecar_image(self._names(folder), name)
+            if image is None:
+                return Ignored(candidate, remember=False)  # an image may come to stand beside it
+            data = read_file(candidate, self._limits)
+            about = os.path.join(folder, image)
+            return CaptionFile(
+                candidate, _digest(data), tuple(Caption(text, about) for text in parse_sidecar(data)), ()
+            )
+        if suffix in RAW_SUFFIXES:
+            return Ignored(candidate, remember=True)
+        if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
+            return Ignored(candidate, remember=True)
+        return self._image(candidate)
+
+    def _image(self, candidate: Candidate) -> NewImage | KnownImage:
+        data = read_file(candidate, self._limits)
+        digest = _digest(data)
+        with self._catalog.snapshot() as snapshot:
+            content_id = snapshot.content_of(digest, self._encoder_row)
+            if content_id is not None:
+                return KnownImage(candidate, digest, content_id, snapshot.photo_of(content_id))
+        target = (self._preprocessing.width, self._preprocessing.height)
+        pixels = to_pixels(decode(data, self._limits, target), self._preprocessing)
+        return NewImage(candidate, digest, read_metadata(data), pixels)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(HEAD)
+    except OSError as error:
+        raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()

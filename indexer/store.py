@@ -1,0 +1,104 @@
+"""A store: the folder that holds a catalog, its vector indexes, and the lock of its one writer.
+
+photos.search/
+    catalog.sqlite      the truth
+    vectors/            a cache: one FAISS file a kind, and a manifest that names it
+    writer.lock         held while a process writes; writer.pid says which
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from indexer.catalog.catalog import Catalog
+from indexer.errors import StoreBusyError, StoreError, StoreUnwritableError
+
+CATALOG_NAME = "catalog.sqlite"
+
+
+class Store:
+    """One index on disk. Any number of processes read it while one writes."""
+
+    def __init__(self, folder: Path, catalog: Catalog) -> None:
+        self.folder = folder
+        self.catalog = catalog
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open an existing store to read it. Raises StoreMissingError or StoreError."""
+        folder = _checked(folder)
+        return cls(folder, Catalog.open(folder / CATALOG_NAME))
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """Open a store to write it, making it when it is new. Raises StoreError."""
+        folder = _checked(folder)
+        if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
+            leftovers = {"writer.lock", "writer.pid", "vectors"}
+            if {entry.name for entry in folder.iterdir()} - leftovers:
+                raise StoreError(
+                    f"{folder} holds other files and no index; name an empty or a new folder with --store."
+                )
+        return cls(folder, Catalog.create(folder / CATALOG_NAME))
+
+    @property
+    def vectors_folder(self) -> Path:
+        """Where the vector indexes lie."""
+        return self.folder / "vectors"
+
+    def close(self) -> None:
+        """Close the catalog's connections."""
+        self.catalog.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the store's write lock. Raises StoreBusyError at once when another process has it."""
+        with write_lock(self.folder):
+            yield
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """Hold the write lock of the store in `folder`; the operating system frees it when a process dies."""
+    import filelock
+
+    note = folder / "writer.pid"
+    lock = filelock.FileLock(folder / "writer.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise StoreBusyError(
+            f"Another process{_writer(note)} is writing to {folder}; try again when it ends."
+        ) from None
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"{folder} cannot be written ({error.strerror}); make it writable or name another --store."
+        ) from error
+    try:
+        try:
+            note.write_text(str(os.getpid()), encoding="ascii")
+        except OSError as error:
+            raise StoreUnwritableError(
+                f"{folder} cannot be written ({error.strerror}); free some space or name another --store."
+            ) from error
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _writer(note: Path) -> str:
+    try:
+        return f" ({int(note.read_text(encoding='ascii'))})"
+    except (OSError, ValueError):
+        return ""
+
+
+def _checked(folder: Path) -> Path:
+    folder = Path(os.path.abspath(folder.expanduser()))
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file, and an index is a folder; name another place with --store.")
+    return folder

@@ -1,0 +1,88 @@
+"""The vector indexes of a store, opened once and again when a writer has replaced them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from indexer.building import build_indexes, index_key
+from indexer.encoders.base import EncoderId
+from indexer.errors import StoreBusyError, StoreDamagedError, StoreUnwritableError
+from indexer.progress import Silent
+from indexer.store import Store
+from indexer.types import Kind
+from indexer.vectors.base import VectorIndex
+
+#: A missing or damaged index of up to so many items is built anew by the query that misses it (about a second);
+#: for more, the query compares with the catalog's vectors, and the next `search index` builds.
+REBUILD_LIMIT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """An index and the generation of the catalog that it holds. `exact`: it never misses a neighbour."""
+
+    index: VectorIndex
+    generation: int
+    exact: bool
+
+
+class IndexCache:
+    """Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock = threading.Lock()
+        self._held: dict[Kind, tuple[object, OpenIndex | None]] = {}
+
+    def open(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
+        """The index of a kind under an encoder, or None where there is none to be had: the catalog answers then."""
+        with self._lock:
+            state = (self._manifest_state(kind), identity)
+            held = self._held.get(kind)
+            if held is None or held[0] != state:
+                opened = self._load(kind, identity)
+                held = ((self._manifest_state(kind), identity), opened)
+                self._held[kind] = held
+            return held[1]
+
+    def _manifest_state(self, kind: Kind) -> tuple[int, int, int] | None:
+        try:
+            status = (self.store.vectors_folder / f"{kind}.json").stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+    def _load(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
+        from indexer.vectors import files
+
+        with self.store.catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+            if active is None or active[1] != identity:
+                return None
+            key = index_key(snapshot, identity)
+            count = snapshot.count(kind, active[0])
+        if count == 0:
+            return None
+        for attempt in ("as it is", "rebuilt"):
+            try:
+                loaded = files.load(self.store.vectors_folder, kind, encoder=key)
+            except StoreDamagedError:
+                loaded = None
+            if loaded is not None:
+                index, stamp = loaded
+                return OpenIndex(index, stamp.generation, stamp.index_type == "flat")
+            if attempt == "rebuilt" or count > REBUILD_LIMIT or not self._rebuild(kind):
+                return None
+        return None
+
+    def _rebuild(self, kind: Kind) -> bool:
+        """Build it, if nobody else writes and the store may be written."""
+        if not self.store.catalog.writable:
+            return False
+        try:
+            with self.store.writing():
+                build_indexes(self.store, None, Silent(), kinds=(kind,))
+        except (StoreBusyError, StoreUnwritableError):
+            return False
+        return True

@@ -1,0 +1,94 @@
+"""What a search answers: value objects, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from indexer.types import Kind, Metadata
+
+#: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
+JSON_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    `score`: cosine similarity of the query's and the item's embedding, -1 to 1. `path`: the image; for a text the
+    image that it is about, or the file that it came from when it names none. `source`: the file that the item came
+    from. `metadata`: what the photograph says about itself (None for texts).
+    """
+
+    id: int
+    kind: Kind
+    path: str
+    score: float
+    text: str | None = None
+    source: str | None = None
+    metadata: Metadata | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object; unknown fields are left out."""
+        fields: dict[str, Any] = {"id": self.id, "kind": self.kind, "path": self.path, "score": round(self.score, 6)}
+        if self.text is not None:
+            fields["text"] = self.text
+        if self.source is not None and self.source != self.path:
+            fields["source"] = self.source
+        if self.metadata is not None:
+            about = self.metadata
+            for name in ("width", "height", "format", "taken_at", "camera", "latitude", "longitude"):
+                value = getattr(about, name)
+                if value is not None:
+                    fields[name] = value
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much a search did: `indexed` items behind the indexes, `scanned` vectors compared one by one with the
+    query because no index covers them yet, `rescored` candidates whose exact score was taken from the catalog."""
+
+    indexed: int = 0
+    scanned: int = 0
+    rescored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Sequence[Hit]):
+    """Hits, best first: ordered by (-score, id), the same query twice gives the same list.
+
+    When both kinds are asked for, each kind keeps that order, and the two lists are merged by how far a score
+    stands out among the scores of its own kind: a cosine between two texts is not comparable with one between a
+    text and an image. `notes`: sentences that a person should see. `seconds`: time by step.
+    """
+
+    query: str
+    hits: tuple[Hit, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object of `search query --json`."""
+        return {
+            "schema": JSON_SCHEMA,
+            "query": self.query,
+            "hits": [{"rank": rank, **hit.to_json()} for rank, hit in enumerate(self.hits, 1)],
+            "notes": list(self.notes),
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+        }
