@@ -1,0 +1,157 @@
+"""Fetching from a hub: each way of being unreachable ends within five seconds, and the cache needs no network."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from indexer.encoders import hub
+from indexer.errors import EncoderUnavailableError
+
+REPO = "someone/some-model"
+FILES = {"weights.bin": b"tensors", "open_clip_config.json": b"{}"}
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cache of its own, no proxy, and the hub not switched off, whatever the machine says."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    getattr(huggingface_hub, "close_session", lambda: None)()  # the shared client remembers the proxies
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    """A hub of one repository, on this machine."""
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:  # noqa: N802 - the base class names it
+            self.answer(with_body=False)
+
+        def do_GET(self) -> None:  # noqa: N802
+            self.answer(with_body=True)
+
+        def answer(self, *, with_body: bool) -> None:
+            prefix = f"/{REPO}/resolve/main/"
+            name = self.path.removeprefix(prefix)
+            body = FILES.get(name, b"")
+            if self.path.startswith(prefix) and name not in FILES:
+                self.send_response(404)
+                self.send_header("X-Error-Code", "EntryNotFound")
+            else:
+                self.send_response(200)
+                self.send_header("ETag", f'"{name}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{running.server_port}/")
+        yield running
+        running.shutdown()
+
+
+def fails_in_time(spec: str | None = None) -> str:
+    if spec is not None:
+        import open_clip  # noqa: F401 - not part of the five seconds
+    started = time.monotonic()
+    with pytest.raises(EncoderUnavailableError) as caught:
+        if spec is None:
+            hub.fetch(REPO, ["weights.bin"])
+        else:
+            from indexer.encoders.openclip import OpenClipEncoder
+
+            OpenClipEncoder(spec, device="cpu")
+    assert time.monotonic() - started < 5
+    message = str(caught.value)
+    assert "--encoder bundled" in message
+    assert "MODEL@/path/to/weights.safetensors" in message
+    assert "\n" not in message
+    return message
+
+
+def test_offline_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE" in fails_in_time()
+    assert "HF_HUB_OFFLINE" in fails_in_time("ViT-B-32/laion2b_s34b_b79k")
+
+
+def test_a_hub_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        assert f"{address} cannot be reached" in fails_in_time()
+        assert address in fails_in_time(f"hf-hub:{REPO}")
+
+
+@pytest.mark.parametrize("spec", [None, "hf-hub:someone/some-model", "ViT-B-32/openai"])
+def test_a_hub_that_never_answers_is_an_error(monkeypatch: pytest.MonkeyPatch, spec: str | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert "cannot be reached" in fails_in_time(spec)
+
+
+def test_a_look_up_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No socket timeout covers the name server."""
+    release = threading.Event()
+
+    class Session:
+        def head(self, url: str, timeout: float) -> None:
+            release.wait(30)
+
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: Session())
+    assert "no answer within" in fails_in_time()
+    release.set()
+
+
+def test_a_gateway_that_cannot_reach_the_hub_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        status_code = 503
+
+        def head(self, url: str, timeout: float) -> Session:
+            return self
+
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: Session())
+    assert "status 503" in fails_in_time()
+
+
+def test_a_file_is_downloaded_once_and_then_needs_no_hub(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = hub.fetch(REPO, ["weights.safetensors", "weights.bin"])  # the first is not there
+    assert Path(path).read_bytes() == b"tensors"
+    monkeypatch.setattr(hub, "require_reachable", lambda repo: pytest.fail("the network was asked"))
+    assert hub.fetch(REPO, ["weights.safetensors", "weights.bin"]) == path
+
+
+def test_a_file_that_no_repository_has_is_an_error(server: ThreadingHTTPServer) -> None:
+    with pytest.raises(EncoderUnavailableError, match=r"offers no model\.bin or model\.pt"):
+        hub.fetch(REPO, ["model.bin", "model.pt"])
+
+
+def test_a_cached_folder_needs_no_hub(server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = hub.fetch(REPO, ["weights.bin"])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.fetch_folder(REPO, ["vocab.txt", "weights.bin"], ["*"]) == str(Path(path).parent)
+    with pytest.raises(EncoderUnavailableError, match="HF_HUB_OFFLINE"):
+        hub.fetch_folder(REPO, ["vocab.txt"], ["*"])
