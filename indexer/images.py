@@ -16,7 +16,7 @@ from indexer.colours import to_rgb
 from indexer.embedded import orientation
 from indexer.errors import DamagedImageError, ImageTooLargeError, UnreadableFileError
 from indexer.formats import IMAGE_SUFFIXES, RAW_SUFFIXES, open_image, pillow_errors, sniff
-from indexer.pixels import to_pixels
+from indexer.pixels import FULL_SIZE, to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
@@ -97,8 +97,15 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
             if target is not None:
                 _shrink(image, target, sideways=turned >= 5)
         image.load()
-        upright = to_rgb(image)
-        return upright.transpose(_TURNS[turned]) if turned in _TURNS else upright
+        picture = to_rgb(image)
+        if picture is image:  # let go of the file's bytes, which some of Pillow's loaders keep
+            picture = image._new(image.im)
+        if turned in _TURNS:
+            picture = picture.transpose(_TURNS[turned])
+        # What the file said of itself (profile, orientation, resolution) no longer holds.
+        shrunk = image.format == "JPEG" and image.size != (width, height)
+        picture.info = {FULL_SIZE: (height, width) if turned >= 5 else (width, height)} if shrunk else {}
+        return picture
 
 
 def thumbnail(data: bytes, limits: DecodeLimits, side: int) -> bytes:
@@ -108,7 +115,6 @@ def thumbnail(data: bytes, limits: DecodeLimits, side: int) -> bytes:
     """
     image = decode(data, limits, (side, side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    image.info.clear()
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY)
     return buffer.getvalue()

@@ -16,11 +16,17 @@ from indexer.types import Pixels
 #: be gigabytes (1 x 20,000 pixels at 224: 224 x 4,480,000). Equal within one grey level to cutting afterwards.
 _EXTREME = 16
 
+#: The key in `Image.info` under which `images.decode` leaves the size of a picture that it shrank.
+FULL_SIZE = "full_size"
+
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """`image` (mode "RGB", any size) -> (height, width, 3) uint8 as `preprocessing` says; mean and std not applied."""
+    """`image` (mode "RGB", any size) -> (height, width, 3) uint8 as `preprocessing` says; mean and std not applied.
+
+    A JPEG that was shrunk while it was decoded is placed as its full size would be.
+    """
     height, width = preprocessing.height, preprocessing.width
     resample = _FILTERS[preprocessing.interpolation]
     if preprocessing.resize == "squash":
@@ -29,9 +35,23 @@ def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
         sized = _shortest(image, width, height, resample)
     else:
         sized = _centred(
-            _resized(image, _longest_size(image.size, width, height), resample), width, height, preprocessing.fill
+            _resized(image, _longest_size(_full_size(image), width, height), resample),
+            width,
+            height,
+            preprocessing.fill,
         )
     return np.array(sized, dtype=np.uint8)
+
+
+def _full_size(image: Image.Image) -> tuple[int, int]:
+    """The size before `images.decode` shrank it: shrinking rounds up, and that would move the cut by a pixel."""
+    full = image.info.get(FULL_SIZE)
+    if isinstance(full, tuple):
+        for scale in (2, 4, 8):
+            # Not so for a part that was cut out since: Pillow hands `info` on to it.
+            if (-(-full[0] // scale), -(-full[1] // scale)) == image.size:
+                return full
+    return image.size
 
 
 def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
@@ -40,12 +60,12 @@ def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampli
 
 def _shortest(image: Image.Image, width: int, height: int, resample: Image.Resampling) -> Image.Image:
     """Scaled so that it just covers the target, and the centre cut out."""
+    w, h = _full_size(image)
     if width == height:  # torchvision's Resize(int): the longer side is rounded down
-        w, h = image.size
         size = (width, int(width * h / w)) if w <= h else (int(width * w / h), width)
     else:  # open_clip's ResizeKeepRatio(longest=0), which is always bicubic
-        ratio = min(image.height / height, image.width / width)
-        size = (round(image.width / ratio), round(image.height / ratio))
+        ratio = min(h / height, w / width)
+        size = (round(w / ratio), round(h / ratio))
         resample = Image.Resampling.BICUBIC
     # CenterCrop rounds half to even, as Python does.
     left, top = round((size[0] - width) / 2.0), round((size[1] - height) / 2.0)

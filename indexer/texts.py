@@ -1,0 +1,28 @@
+"""Text from files made fit to keep: no control characters, no lone surrogates, one normal form, a bounded length."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: A caption is cut after this many characters: encoders read the first few hundred, hits show the first few lines.
+MAX_TEXT_LENGTH = 2_000
+
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
+_SPACES = re.compile(r"[ \t]+")
+
+
+def clean_text(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
+    """`text` in NFC, stripped, at most `limit` characters; "" when nothing legible is in it. Lines are kept apart."""
+    text = text[: 4 * limit]  # before any work on it; spaces and decomposed letters may still fall away
+    text = _UNFIT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", _SPACES.sub(" ", text)).strip()[:limit].rstrip()
+    return text if any(character.isalnum() or ord(character) > 0x2000 for character in text) else ""
+
+
+def decode_text(data: bytes) -> str:
+    """Bytes that may be UTF-8 or an older single-byte code, as text; never raises."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
