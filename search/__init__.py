@@ -1,0 +1,104 @@
+"""Find photographs by words or by image.
+
+    import search
+
+    with search.open("photos.search") as library:
+        library.index("./photos")
+        for hit in library.query("a red car", k=10):
+            print(hit.score, hit.path)
+
+Importing this package is cheap; everything heavy is loaded by the first call that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.doctor import Finding
+    from indexer.errors import (
+        EncoderError,
+        EncoderMismatchError,
+        EncoderUnavailableError,
+        FileError,
+        SearchError,
+        StoreBusyError,
+        StoreDamagedError,
+        StoreError,
+        StoreMissingError,
+        StoreTooNewError,
+        StoreUnwritableError,
+        UsageError,
+    )
+    from indexer.progress import Progress
+    from indexer.settings import DecodeLimits, IndexSettings
+    from indexer.types import Failure, Metadata, Report
+    from search.library import Library, Status, open
+    from search.results import Hit, Results
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "indexer.doctor": ("Finding",),
+    "indexer.errors": (
+        "EncoderError",
+        "EncoderMismatchError",
+        "EncoderUnavailableError",
+        "FileError",
+        "SearchError",
+        "StoreBusyError",
+        "StoreDamagedError",
+        "StoreError",
+        "StoreMissingError",
+        "StoreTooNewError",
+        "StoreUnwritableError",
+        "UsageError",
+    ),
+    "indexer.progress": ("Progress",),
+    "indexer.settings": ("DecodeLimits", "IndexSettings"),
+    "indexer.types": ("Failure", "Metadata", "Report"),
+    "search.library": ("Library", "Status", "open"),
+    "search.results": ("Hit", "Results"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "DecodeLimits",
+    "EncoderError",
+    "EncoderMismatchError",
+    "EncoderUnavailableError",
+    "Failure",
+    "FileError",
+    "Finding",
+    "Hit",
+    "IndexSettings",
+    "Library",
+    "Metadata",
+    "Progress",
+    "Report",
+    "Results",
+    "SearchError",
+    "Status",
+    "StoreBusyError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreMissingError",
+    "StoreTooNewError",
+    "StoreUnwritableError",
+    "UsageError",
+    "__version__",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'search' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

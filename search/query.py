@@ -7,9 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.images import IMAGE_SUFFIXES, sniff
-
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
+from indexer.images import IMAGE_SUFFIXES, sniff
 
 Target = Literal["image", "text", "any"]
 TARGETS: tuple[Target, ...] = ("image", "text", "any")

@@ -6,10 +6,10 @@ import hashlib
 import os
 
 import numpy as np
-from indexer.images import decode, read_file, to_pixels
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder
+from indexer.images import decode, read_file, to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32
 

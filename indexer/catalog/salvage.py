@@ -15,7 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog.catalog import Catalog
@@ -24,6 +37,7 @@ from indexer.catalog.schema import content, encoder, file, item, meta, photo, ro
 
 #: Parents before children. Tombstones are left out: every index is built anew.
 TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, photo, file, item)
+_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
 #: Rows that are read at once.
 RANGE = 1_000
 #: Where a table's last rowid cannot be read, it is looked for up to here.
@@ -133,13 +147,12 @@ def _keep_sequences(reader: Connection, target: Connection) -> None:
 
 def _rows(reader: Connection, table: Table) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """(rows that read, number that did not) by range of rowid."""
-    rowid = literal_column("rowid")
     last = _last(reader, table)
     stack = [(start, min(start + RANGE - 1, last)) for start in range(1, last + 1, RANGE)][::-1]
     while stack:
         low, high = stack.pop()
         try:
-            rows = reader.execute(select(table).where(rowid.between(low, high)).order_by(rowid)).mappings().all()
+            rows = reader.execute(select(table).where(_ROWID.between(low, high)).order_by(_ROWID)).mappings().all()
             yield [dict(row) for row in rows], 0
         except (DBAPIError, ValueError):
             if low == high:
@@ -151,9 +164,8 @@ def _rows(reader: Connection, table: Table) -> Iterator[tuple[list[dict[str, Any
 
 def _last(reader: Connection, table: Table) -> int:
     """The highest rowid of a table, or a number above it; 0 when nothing of the table reads."""
-    rowid = literal_column("rowid")
     for statement in (
-        select(func.max(rowid)).select_from(table),
+        select(func.max(_ROWID)).select_from(table),
         select(literal_column("seq")).select_from(text("sqlite_sequence")).where(literal_column("name") == table.name),
     ):
         try:

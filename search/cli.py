@@ -1,0 +1,266 @@
+"""The command line: parse, call the library, print, exit code. Heavy imports live inside the commands.
+
+Exit codes: 0 found (or done), 1 nothing found, 2 wrong use, 3 some files failed, 4 broken store, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+import typer
+
+from indexer.errors import SearchError, StoreError, UsageError
+from search import __version__
+
+if TYPE_CHECKING:
+    from search.library import Library
+
+FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+app = typer.Typer(
+    name="search",
+    help="Find photographs by words or by image, on your own machine.",
+    epilog=(
+        "Exit codes: 0 found or done, 1 nothing found, 2 wrong use, 3 some files failed, 4 broken store. "
+        "The index lives in --store, else SEARCH_STORE, else one place per user."
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help without importing rich: twice as fast
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", "-s", metavar="PATH", help="Where the index lives (default: SEARCH_STORE, or one per user)."
+    ),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"search {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def index(
+    roots: Annotated[
+        list[Path] | None, typer.Argument(help="Folders (or single files); none: all that the store knows.")
+    ] = None,
+    store: StoreOption = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For a new store: which model (see `search models`).")
+    ] = None,
+    device: DeviceOption = None,
+    index_type: Annotated[
+        str | None,
+        typer.Option("--index", metavar="TYPE", help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq (default: by size)."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="PATTERN", help="Leave out names like this (*.png, drafts/); repeatable."),
+    ] = None,
+    no_default_ignores: Annotated[
+        bool, typer.Option("--no-default-ignores", help="Look into hidden and other usually unwanted folders too.")
+    ] = False,
+    reencode: Annotated[
+        bool, typer.Option("--reencode", help="Let --encoder take the place of the store's encoder.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> int:
+    """Encode folders of images into the index; only what is new or changed is read."""
+    from indexer.settings import DEFAULT_IGNORES, IndexSettings
+    from search import render
+    from search.progress_bar import listener
+
+    ignores = (() if no_default_ignores else DEFAULT_IGNORES) + tuple(ignore or ())
+    settings = IndexSettings(ignores=ignores)
+    with _library(store, encoder, device) as library, listener(quiet or as_json) as progress:
+        report = library.index(
+            *(roots or ()),
+            settings=settings,
+            progress=progress,
+            index_type=_index_type(index_type),
+            reencode=reencode,
+        )
+    if as_json:
+        render.print_json(render.report_json(report))
+    else:
+        render.print_report(report, quiet=quiet)
+    return SOME_FAILED if report.failures else FOUND
+
+
+@app.command()
+def query(
+    what: Annotated[str, typer.Argument(metavar="QUERY", help='Words ("a red car") or the path of an image.')],
+    store: StoreOption = None,
+    to: Annotated[str, typer.Option(metavar="KIND", help="What to find: image, text (captions) or any.")] = "image",
+    limit: Annotated[int, typer.Option("-k", "--limit", help="How many hits.")] = 10,
+    as_text: Annotated[bool, typer.Option("--text", help="Take QUERY for words, even if a file is named so.")] = False,
+    as_image: Annotated[bool, typer.Option("--image", help="Take QUERY for the path of an image.")] = False,
+    paths: Annotated[bool, typer.Option("--paths", help="Print paths only, one a line.")] = False,
+    print0: Annotated[bool, typer.Option("--print0", "-0", help="Like --paths, ended by NUL (for xargs -0).")] = False,
+    as_json: JsonOption = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: one HTML file with everything in it.")
+    ] = None,
+    device: DeviceOption = None,
+) -> int:
+    """Find images (or captions) by words or by image."""
+    from search import render
+    from search.query import TARGETS, image_query, parse, text_query
+
+    if as_text and as_image:
+        raise UsageError("--text and --image exclude each other; give one.")
+    target = next((known for known in TARGETS if known == to), None)
+    if target is None:
+        raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
+    asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
+    with _library(store, None, device) as library:
+        results = library.query(asked, k=limit, to=target)
+    if sheet is not None:
+        from search.sheet import write_sheet
+
+        write_sheet(sheet, results, asked)
+    if as_json:
+        render.print_json(results.to_json())
+    elif paths or print0:
+        render.print_paths(results, b"\0" if print0 else b"\n")
+    else:
+        render.print_results(results)
+        if sheet is not None:
+            render.print_line(f"Contact sheet: {sheet}")
+    return FOUND if results else NOTHING_FOUND
+
+
+@app.command()
+def status(
+    store: StoreOption = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Name the files that could not be indexed, and why.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """What the index holds, and how it is doing."""
+    from search import render
+
+    with _library(store) as library:
+        found = library.status()
+    if as_json:
+        render.print_json(render.status_json(found))
+    else:
+        render.print_status(found, failed=failed)
+    return FOUND
+
+
+@app.command()
+def forget(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders to take out of the index.")] = None,
+    store: StoreOption = None,
+    vanished: Annotated[
+        bool, typer.Option("--vanished", help="Also every file that is no longer where it was.")
+    ] = False,
+) -> int:
+    """Take files out of the index; the files themselves are never touched."""
+    from search import render
+
+    if not paths and not vanished:
+        raise UsageError("Name what to forget, or give --vanished.")
+    with _library(store) as library:
+        count = library.forget(*(paths or ()), vanished=vanished)
+    render.print_line(f"Forgot {count:,} file{'' if count == 1 else 's'}.")
+    return FOUND
+
+
+@app.command()
+def models(
+    show_all: Annotated[bool, typer.Option("--all", help="Every open_clip model (imports open_clip).")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """The encoders that an index can be made with."""
+    from indexer.encoders.registry import list_encoders
+    from search import render
+
+    encoders = list_encoders(all=show_all)
+    if as_json:
+        render.print_json(render.encoders_json(encoders))
+    else:
+        render.print_encoders(encoders)
+    return FOUND
+
+
+@app.command()
+def doctor(
+    store: StoreOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Check the catalog, the indexes and the files against each other."""
+    from search import render
+
+    with _library(store) as library:
+        findings = library.repair() if repair else library.check()
+        left = [finding for finding in (library.check() if repair else findings) if finding.grave]
+    if as_json:
+        render.print_json(render.findings_json(findings))
+    else:
+        render.print_findings(findings, repaired=repair)
+    return BROKEN_STORE if left else FOUND
+
+
+def _library(store: Path | None, encoder: str | None = None, device: str | None = None) -> Library:
+    from search.library import open as open_library
+
+    return open_library(store, encoder=encoder, device=device)
+
+
+def _index_type(name: str | None) -> IndexType | None:
+    from indexer.vectors.base import INDEX_TYPES
+
+    if name is None:
+        return None
+    for known in INDEX_TYPES:
+        if known == name:
+            return known
+    raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {name!r}.")
+
+
+if TYPE_CHECKING:
+    from indexer.vectors.base import IndexType
+
+
+def main() -> None:
+    """Run the command, print what went wrong as one sentence, and leave with the documented exit code."""
+    try:
+        code = app(standalone_mode=False) or FOUND
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = WRONG_USE
+    except (KeyboardInterrupt, click.Abort):
+        print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FOUND
+    except SearchError as error:
+        print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
+        code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
+    sys.exit(code)
+
+
+def _printable(text: str) -> str:
+    """A sentence on one line, whatever a path in it contains."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

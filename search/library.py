@@ -1,0 +1,275 @@
+"""The library: one store, its encoder, and everything that can be done with them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from indexer import doctor, pipeline
+from indexer.building import index_key
+from indexer.catalog.snapshot import RootRow
+from indexer.doctor import Finding
+from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.registry import load_encoder
+from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreDamagedError
+from indexer.progress import Progress
+from indexer.settings import IndexSettings, default_store
+from indexer.store import Store
+from indexer.types import KINDS, Failure, Report
+from indexer.vectors.base import IndexType, SearchParameters
+from search.engine import Engine
+from search.indexes import IndexCache
+from search.query import Query, Target, image_query, parse
+from search.results import Results
+
+#: The encoder of a new store: it ships with the product and needs no download.
+DEFAULT_ENCODER = "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found)."""
+
+    index_type: str
+    count: int
+    bytes: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a store holds. Counts: visible images and texts; files that failed, vanished, or are something else."""
+
+    folder: str
+    encoder: EncoderId | None
+    images: int
+    texts: int
+    failed: int
+    vanished: int
+    other: int
+    roots: tuple[RootRow, ...]
+    indexes: dict[str, IndexState | None]
+    bytes: int
+    failures: tuple[Failure, ...]
+
+
+def open(
+    store: str | os.PathLike[str] | None = None, *, encoder: str | Encoder | None = None, device: str | None = None
+) -> Library:
+    """Open the store at a folder, which need not exist yet; None is the default place (SEARCH_STORE).
+
+    `encoder`: the name of an encoder (`search models` lists them) or an object that follows
+    `indexer.encoders.base.Encoder`; None takes the store's own, or the bundled one for a new store. `device`: "cpu",
+    "cuda", "mps", for encoders that run on torch. Nothing is read or loaded before it is needed.
+    """
+    return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
+
+
+class Library:
+    """One store. Queries may come from several threads, and while another process indexes into the same store."""
+
+    def __init__(self, folder: Path, *, encoder: str | Encoder | None = None, device: str | None = None) -> None:
+        self.folder = Path(os.path.abspath(folder.expanduser()))
+        self._asked = encoder
+        self._device = device
+        self._lock = threading.RLock()
+        self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
+        self._engine: Engine | None = None
+        self._store: Store | None = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files and connections. The library may be used again afterwards."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+            self._store = self._engine = None
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def index(
+        self,
+        *roots: str | os.PathLike[str],
+        settings: IndexSettings | None = None,
+        progress: Progress | None = None,
+        index_type: IndexType | None = None,
+        reencode: bool = False,
+    ) -> Report:
+        """Bring the store up to date with folders (or single files); none means all that it knows.
+
+        `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
+        size. `reencode`: let the encoder that this library was opened with take the place of the store's. Files that
+        cannot be read are in the report's `failures`; they never stop a run.
+
+        Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
+        """
+        for root in roots:  # before a store is made for nothing
+            if not os.path.exists(os.path.expanduser(root)):
+                raise PathNotFoundError(
+                    f"{os.path.abspath(root)} is not there; check the spelling, or whether its drive is mounted."
+                )
+        store = Store.create(self.folder)
+        try:
+            with store.writing():
+                encoder = self._load_encoder(self._stored_encoder(store), reencode=reencode)
+                return pipeline.run(
+                    store,
+                    encoder,
+                    [os.fspath(root) for root in roots],
+                    settings,
+                    progress=progress,
+                    index_type=index_type,
+                    reencode=reencode,
+                )
+        finally:
+            store.close()
+
+    def forget(self, *paths: str | os.PathLike[str], vanished: bool = False) -> int:
+        """Take files, or everything below folders, out of the store; the files themselves are not touched.
+
+        `vanished`: also every file that is marked as no longer there. Returns how many files went. The next
+        `index` of a folder adds what is still there again, unless it is ignored. Raises PathNotFoundError for a
+        path of which nothing is indexed, StoreMissingError, StoreBusyError.
+        """
+        store = Store.open(self.folder)
+        try:
+            with store.writing():
+                count = 0
+                for path in paths:
+                    absolute = os.path.abspath(os.path.expanduser(path))
+                    with store.catalog.batch() as batch:
+                        gone = batch.forget(absolute)
+                    if not gone:
+                        raise PathNotFoundError(f"Nothing of {absolute} is indexed; `search status` lists the folders.")
+                    count += gone
+                if vanished:
+                    with store.catalog.batch() as batch:
+                        count += batch.forget_vanished()
+                from indexer.building import build_indexes
+                from indexer.progress import Silent
+
+                build_indexes(store, None, Silent())
+                return count
+        finally:
+            store.close()
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def query(
+        self,
+        query: str | os.PathLike[str] | Query,
+        *,
+        k: int = 10,
+        to: Target = "image",
+        parameters: SearchParameters | None = None,
+    ) -> Results:
+        """The `k` best matches for words, or for an image.
+
+        A `str` that is the path of an image file is an image query; a `Path` always is; `search.query.text_query`
+        makes words of anything. `to`: "image", "text" (captions) or "any".
+
+        Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
+        StoreMissingError, EncoderError, StoreError.
+        """
+        if isinstance(query, os.PathLike):
+            asked = image_query(os.fspath(query))
+        else:
+            asked = parse(query) if isinstance(query, str) else query
+        engine = self._open_engine()
+        assert self._store is not None
+        encoder = self._load_encoder(self._stored_encoder(self._store))
+        return engine.search(asked, encoder, k=k, to=to, parameters=parameters)
+
+    def status(self) -> Status:
+        """What the store holds. Raises StoreMissingError or StoreError."""
+        from indexer.vectors import files
+
+        self._open_engine()
+        assert self._store is not None
+        store = self._store
+        with store.catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+            counts = snapshot.counts()
+            indexes: dict[str, IndexState | None] = dict.fromkeys(KINDS)
+            for kind in KINDS:
+                if active is None:
+                    break
+                try:
+                    loaded = files.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
+                except StoreDamagedError:
+                    continue
+                if loaded is not None:
+                    stamp = loaded[1]
+                    behind = snapshot.changed_count(kind, stamp.generation)
+                    indexes[kind] = IndexState(stamp.index_type, stamp.count, stamp.size, behind)
+            return Status(
+                str(self.folder),
+                None if active is None else active[1],
+                counts["image"],
+                counts["text"],
+                counts["failed"],
+                counts["vanished"],
+                counts["other"],
+                tuple(snapshot.roots()),
+                indexes,
+                _size(self.folder),
+                tuple(Failure(path, reason) for path, reason in snapshot.failures()),
+            )
+
+    def check(self) -> list[Finding]:
+        """What is wrong with the store; empty when all is well. Changes nothing."""
+        return doctor.check(self.folder)
+
+    def repair(self) -> list[Finding]:
+        """Mend what can be mended; says what was done and what cannot be."""
+        self.close()
+        return doctor.repair(self.folder)
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _open_engine(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self._store = Store.open(self.folder)
+                self._engine = Engine(IndexCache(self._store))
+            return self._engine
+
+    def _stored_encoder(self, store: Store) -> EncoderId | None:
+        with store.catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+        return None if active is None else active[1]
+
+    def _load_encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
+        """The encoder to work with, loaded once. Raises EncoderMismatchError when it is not the store's."""
+        with self._lock:
+            name = self._asked if isinstance(self._asked, str) else None
+            if self._encoder is None:
+                if name is None:
+                    name = DEFAULT_ENCODER if stored is None else stored.name
+                self._encoder = load_encoder(name, self._device)
+            identity = self._encoder.identity
+        if stored is not None and identity != stored and not reencode:
+            if identity.name == stored.name:
+                reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
+            else:
+                reason = f"with the encoder {stored.name}, not {identity.name}"
+            raise EncoderMismatchError(
+                f"{self.folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
+            )
+        return self._encoder
+
+
+def _size(folder: Path) -> int:
+    sizes: Sequence[int] = [entry.stat().st_size for entry in folder.rglob("*") if entry.is_file()]
+    return sum(sizes)

@@ -1,0 +1,185 @@
+"""What the commands print: tables for people, paths for pipes, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from indexer.doctor import Finding
+from indexer.encoders.registry import EncoderInfo
+from indexer.types import Report
+from search.library import Status
+from search.results import Hit, Results
+
+#: Failures that a report names; `search status --failed` names them all.
+SHOWN_FAILURES = 10
+
+
+def print_line(text: str = "") -> None:
+    """One line to stdout; characters that a terminal would act on, or cannot show, are escaped."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, safe for a terminal: control characters and undecodable bytes are escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return escaped.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def print_json(value: Any) -> None:
+    """JSON to stdout, ASCII only: a path that is not valid UTF-8 keeps its bytes as \\udcXX escapes."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_paths(results: Results, end: bytes) -> None:
+    """The hits' paths as the file system has them, each once."""
+    sys.stdout.flush()
+    for path in dict.fromkeys(hit.path for hit in results):
+        sys.stdout.buffer.write(os.fsencode(path) + end)
+
+
+def print_results(results: Results) -> None:
+    """A table: rank, score, path, and what else is known."""
+    for note in results.notes:
+        print_line(f"Note: {note}")
+    if not results:
+        print_line("Nothing found.")
+        return
+    width = len(str(len(results)))
+    for rank, hit in enumerate(results, 1):
+        print_line(f"{rank:>{width}}  {hit.score:6.3f}  {display_path(hit.path)}{_details(hit)}")
+
+
+def display_path(path: str) -> str:
+    """Relative to the working folder when it lies below it."""
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
+
+
+def _details(hit: Hit) -> str:
+    if hit.text is not None:
+        return f"  “{hit.text}”"
+    if hit.metadata is not None and hit.metadata.taken_at is not None:
+        return f"  {hit.metadata.taken_at[:10]}"
+    return ""
+
+
+# -- index --------------------------------------------------------------------------------------------------
+
+
+def print_report(report: Report, *, quiet: bool) -> None:
+    """What a run did, then what went wrong."""
+    for warning in report.warnings:
+        _complain(warning)
+    for failure in report.failures[:SHOWN_FAILURES]:
+        _complain(f"{failure.path}: {failure.reason}")
+    more = len(report.failures) - SHOWN_FAILURES
+    if more > 0:
+        _complain(f"and {more:,} more; `search status --failed` names them all")
+    if quiet:
+        return
+    parts = [
+        (report.encoded, "encoded"),
+        (report.reused, "known from another place"),
+        (report.unchanged, "unchanged"),
+        (report.texts, "texts encoded"),
+        (report.vanished, "vanished"),
+        (report.ignored, "ignored"),
+        (len(report.failures), "failed"),
+    ]
+    said = ", ".join(f"{count:,} {what}" for count, what in parts if count) or "no images found"
+    rate = f" ({report.encoded / report.seconds:,.0f} images/s)" if report.encoded >= 10 and report.seconds else ""
+    print_line(f"{said}; {report.seconds:.1f} s{rate}")
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The object of `search index --json`."""
+    return dataclasses.asdict(report)
+
+
+def _complain(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"search: {printable(text)}\n")
+
+
+# -- status -------------------------------------------------------------------------------------------------
+
+
+def print_status(status: Status, *, failed: bool) -> None:
+    """What the store holds."""
+    if failed:
+        for failure in status.failures:
+            print_line(f"{failure.path}: {failure.reason}")
+        if not status.failures:
+            print_line("No file failed.")
+        return
+    encoder = status.encoder
+    rows = [
+        ("store", f"{status.folder} ({_size(status.bytes)})"),
+        (
+            "encoder",
+            "none yet" if encoder is None else f"{encoder.name} ({encoder.weights[:12]}, d={encoder.dimension})",
+        ),
+        ("images", f"{status.images:,}"),
+        ("texts", f"{status.texts:,}"),
+    ]
+    for count, what in ((status.failed, "failed"), (status.vanished, "vanished"), (status.other, "ignored")):
+        if count:
+            rows.append((what, f"{count:,} files" + ("  (search status --failed)" if what == "failed" else "")))
+    for kind, state in status.indexes.items():
+        if state is not None:
+            behind = f", {state.behind:,} changed since" if state.behind else ""
+            rows.append((f"{kind} index", f"{state.index_type}, {state.count:,} vectors, {_size(state.bytes)}{behind}"))
+    rows += [("folder", f"{root.path}  (scanned {root.scanned_at or 'never to the end'})") for root in status.roots]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print_line(f"{name:<{width}}  {value}")
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The object of `search status --json`."""
+    return dataclasses.asdict(status)
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1_000:
+            return f"{size:.0f} {unit}"
+        size /= 1_000
+    return f"{size:.1f} GB"
+
+
+# -- models and doctor --------------------------------------------------------------------------------------
+
+
+def print_encoders(encoders: Sequence[EncoderInfo]) -> None:
+    """Name and what to know about it."""
+    width = max(len(encoder.name) for encoder in encoders)
+    for encoder in encoders:
+        print_line(f"{encoder.name:<{width}}  {encoder.note}")
+
+
+def encoders_json(encoders: Iterable[EncoderInfo]) -> list[dict[str, Any]]:
+    """The object of `search models --json`."""
+    return [dataclasses.asdict(encoder) for encoder in encoders]
+
+
+def print_findings(findings: Sequence[Finding], *, repaired: bool) -> None:
+    """What is wrong, and what mends it or was done."""
+    if not findings:
+        print_line("All is well.")
+        return
+    for finding in findings:
+        mark = "!!" if finding.grave and not repaired else "ok" if finding.grave else "--"
+        print_line(f"{mark} {finding.part}: {finding.problem}; {finding.remedy}.")
+
+
+def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The object of `search doctor --json`."""
+    return [dataclasses.asdict(finding) for finding in findings]

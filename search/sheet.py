@@ -1,0 +1,144 @@
+"""The contact sheet: one HTML file with the hits as pictures, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from indexer.errors import FileError, UsageError
+from indexer.images import read_file, thumbnail
+from indexer.settings import DecodeLimits
+from indexer.types import Candidate
+from search.query import Query
+from search.results import Hit, Results
+
+#: Longest side of a picture on the sheet, in pixels: sharp on a dense screen at the width of a column.
+SIDE = 480
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c1b1a; --soft: #6d6a66; --paper: #faf9f7; --card: #fff; --line: #e6e3df; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #ecebe9; --soft: #9b9894; --paper: #171716; --card: #222120; --line: #343230; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1400px; padding: 2rem 1.5rem 4rem; background: var(--paper); color: var(--ink);
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+header { display: flex; gap: 1.25rem; align-items: center; margin-bottom: 1.75rem; }
+header img { height: 96px; border-radius: 8px; }
+h1 { margin: 0; font-size: 1.6rem; font-weight: 600; overflow-wrap: anywhere; }
+header p, .note { margin: .25rem 0 0; color: var(--soft); }
+ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); }
+li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; display: flex;
+  flex-direction: column; }
+.picture { aspect-ratio: 4 / 3; display: flex; align-items: center; justify-content: center; background: var(--line); }
+.picture img { width: 100%; height: 100%; object-fit: contain; }
+.picture span { color: var(--soft); padding: 1rem; text-align: center; }
+.about { padding: .6rem .8rem .75rem; display: grid; gap: .3rem; }
+.rank { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }
+.rank b { font-weight: 600; }
+.bar { height: 4px; border-radius: 2px; background: var(--line); }
+.bar i { display: block; height: 100%; border-radius: 2px; background: #3f7fbf; }
+.name { overflow-wrap: anywhere; font-weight: 500; }
+.path, .facts { color: var(--soft); font-size: .82rem; overflow-wrap: anywhere; }
+blockquote { margin: 0; font-style: italic; overflow-wrap: anywhere; }
+"""
+
+
+def write_sheet(path: Path, results: Results, query: Query) -> None:
+    """Write the sheet to `path`, all or nothing. Raises UsageError when that cannot be written."""
+    page = sheet(results, query).encode("utf-8")
+    folder = path.parent
+    try:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".sheet-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(page)
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(name, 0o666 & ~mask)
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"The contact sheet {path} cannot be written ({error.strerror}); name another file."
+        ) from error
+
+
+def sheet(results: Results, query: Query) -> str:
+    """The page. Pictures are read from the files as they are now; one that is gone leaves its place empty."""
+    with ThreadPoolExecutor() as pool:
+        pictures = list(pool.map(_picture, [hit.path for hit in results]))
+    shown = _escape(str(query) if query.image is None else os.path.basename(query.image))
+    asked = ""
+    if query.image is not None:
+        asked = f'<img src="{_picture(query.image) or ""}" alt="the query image">'
+    notes = "".join(f'<p class="note">{_escape(note)}</p>' for note in results.notes)
+    count = f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else "Nothing found"
+    best = max((hit.score for hit in results), default=1.0) or 1.0
+    cards = "\n".join(
+        _card(rank, hit, picture, best) for rank, (hit, picture) in enumerate(zip(results, pictures, strict=True), 1)
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{shown} – search</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>{asked}<div><h1>{shown}</h1><p>{count}</p>{notes}</div></header>
+<ol>
+{cards}
+</ol>
+</body>
+</html>
+"""
+
+
+def _card(rank: int, hit: Hit, picture: str | None, best: float) -> str:
+    name, folder = _escape(os.path.basename(hit.path)), _escape(os.path.dirname(hit.path))
+    image = f'<img src="{picture}" alt="{name}">' if picture else "<span>no picture to show</span>"
+    text = f"<blockquote>{_escape(hit.text)}</blockquote>" if hit.text is not None else ""
+    width = max(0.0, min(1.0, hit.score / best)) * 100
+    return (
+        f'<li><div class="picture">{image}</div><div class="about">'
+        f'<div class="rank"><b>{rank}</b><span title="cosine similarity">{hit.score:.3f}</span></div>'
+        f'<div class="bar"><i style="width: {width:.0f}%"></i></div>{text}'
+        f'<div class="name">{name}</div><div class="path">{folder}</div>{_facts(hit)}</div></li>'
+    )
+
+
+def _facts(hit: Hit) -> str:
+    about = hit.metadata
+    if about is None:
+        return ""
+    facts = [f"{about.width} × {about.height}"]
+    if about.taken_at is not None:
+        facts.append(about.taken_at[:16].replace("T", " "))
+    if about.camera is not None:
+        facts.append(about.camera)
+    return f'<div class="facts">{_escape(" · ".join(facts))}</div>'
+
+
+def _picture(path: str) -> str | None:
+    """A data: address of the picture's thumbnail, or None."""
+    limits = DecodeLimits()
+    try:
+        status = os.stat(path)
+        data = thumbnail(read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits), limits, SIDE)
+    except (OSError, FileError):
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _escape(text: str) -> str:
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
