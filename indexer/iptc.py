@@ -1,4 +1,4 @@
-"""IPTC-IIM: captions and keywords as newsrooms and older photo managers write them (IIM specification 4.2, record 2)."""
+"""IPTC-IIM: captions and keywords as newsrooms and older photo managers write them (IIM 4.2, record 2)."""
 
 from __future__ import annotations
 

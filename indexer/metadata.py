@@ -79,7 +79,7 @@ def parse_time(text: str, offset: str = "") -> str | None:
         return None
     numbers = [int(group or 0) for group in match.groups()[:6]]
     try:
-        moment = datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001
+        moment = datetime(*numbers)  # type: ignore[arg-type]
     except ValueError:
         return None
     return moment.isoformat() + _offset(offset.strip("\0 ") or match[7].strip())
@@ -128,12 +128,12 @@ def _degrees(value: object, reference: object, plus: str, minus: str, limit: int
     if not isinstance(value, tuple) or not 1 <= len(value) <= 3 or hemisphere not in (plus, minus):
         return None
     try:
-        parts = [float(part) for part in value]
+        parts: list[float] = [float(part) for part in value]
     except (TypeError, ValueError, ArithmeticError):
         return None
     # Minutes or seconds of 0/0 mean "not given"; without degrees there is no place.
     parts[1:] = [0.0 if math.isnan(part) else part for part in parts[1:]]
-    total = sum(part / 60**power for power, part in enumerate(parts))
+    total = sum(part / unit for part, unit in zip(parts, (1.0, 60.0, 3600.0), strict=False))
     if not math.isfinite(total) or min(parts) < 0 or total > limit:
         return None
     return round(-total if hemisphere == minus else total, 7)  # a centimetre

@@ -74,7 +74,7 @@ def _values(about: list[ElementTree.Element], name: str) -> tuple[str, ...]:
             values.append((False, description.attrib[name]))
         for element in description.findall(name):
             items = list(element.iter(f"{_RDF}li"))
-            for item in items or [element]:
-                if item.text:
-                    values.append((item.get(_LANGUAGE, "x-default") != "x-default", item.text))
+            values.extend(
+                (item.get(_LANGUAGE, "x-default") != "x-default", item.text) for item in items or [element] if item.text
+            )
     return tuple(text for _, text in sorted(values[:_MAX_VALUES], key=lambda value: value[0]))
