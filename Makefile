@@ -1,0 +1,32 @@
+# make demo    index real photographs, run queries, write a contact sheet
+# make test    format, lint, types and the whole test suite
+# make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test train clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m search.demo demo-out
+
+test: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+train: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[training]'
+	$(BIN)/python -m indexer.training.bundled --data $(DATA)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[demo,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

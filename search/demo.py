@@ -1,0 +1,101 @@
+"""`python -m search.demo FOLDER`: index real photographs from installed packages, query them, write contact sheets.
+
+The photographs are those that scikit-image, scikit-learn and matplotlib ship inside their packages; nothing is
+fetched. Every command is run as a user would, and the demo fails when a first hit is not what it should be.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+#: Folders of pictures inside installed packages.
+SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
+#: What is asked, and the photograph that has to come first.
+EXPECTED = (
+    ("a cat", "chelsea.png"),
+    ("a cup of coffee", "coffee.png"),
+    ("an astronaut", "astronaut.png"),
+    ("a rocket", "rocket.jpg"),
+    ("a motorcycle in a garage", "motorcycle_left.png"),
+    ("a flower", "flower.jpg"),
+    ("a temple in China", "china.jpg"),
+)
+#: Captions for a few of them, so that images find texts too.
+CAPTIONS = {
+    "chelsea.png": "Chelsea, a ginger cat, looks up at the camera",
+    "coffee.png": "a cup of coffee on a wooden table with a spoon",
+    "astronaut.png": "an astronaut in an orange suit in front of the American flag",
+    "rocket.jpg": "a rocket is launched into the evening sky",
+    "flower.jpg": "a dahlia in full bloom",
+    "china.jpg": "a temple with a tiled roof in the trees",
+}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".gif"}
+
+
+def main() -> None:
+    """Run the demo into the folder named on the command line."""
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-out").resolve()
+    photos, store = out / "photos", out / "photos.search"
+    shutil.rmtree(out, ignore_errors=True)
+    count = _collect(photos)
+    _say(f"{count} photographs from installed packages are in {photos}")
+    os.environ["SEARCH_STORE"] = str(store)
+    _run("index", str(photos))
+    wrong = []
+    for words, expected in EXPECTED:
+        found = _run("query", words, "-k", "3")
+        first = json.loads(_run("query", words, "-k", "1", "--json", show=False))["hits"][0]["path"]
+        if os.path.basename(first) != expected:
+            wrong.append(f"{words!r} found {os.path.basename(first)}, not {expected}:\n{found}")
+    _run("query", str(photos / "motorcycle_left.png"), "-k", "3")
+    _run("query", str(photos / "astronaut.png"), "--to", "text", "-k", "2")
+    _run("query", "an animal", "-k", "12", "--sheet", str(out / "animals.html"))
+    _run("index", str(photos))
+    _run("status")
+    _run("doctor")
+    if wrong:
+        sys.exit("The demo found the wrong photographs:\n" + "\n".join(wrong))
+    _say(f"Every first hit is right. Open {out / 'animals.html'} in a browser to see a contact sheet.")
+
+
+def _collect(photos: Path) -> int:
+    photos.mkdir(parents=True)
+    count = 0
+    for package, folder in SOURCES:
+        found = importlib.util.find_spec(package)
+        if found is None or not found.submodule_search_locations:
+            sys.exit(f"The demo needs the photographs in {package}: pip install 'image-collection-search[demo]'")
+        for picture in sorted((Path(found.submodule_search_locations[0]) / folder).iterdir()):
+            if picture.suffix in SUFFIXES:
+                shutil.copy(picture, photos / picture.name)
+                count += 1
+    lines = [json.dumps({"image": name, "caption": caption}) for name, caption in CAPTIONS.items()]
+    (photos / "captions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return count
+
+
+def _run(*arguments: str, show: bool = True) -> str:
+    if show:
+        _say("$ search " + " ".join(f'"{part}"' if " " in part else part for part in arguments))
+    command = [sys.executable, "-c", "from search.cli import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
+    if show:
+        sys.stdout.write(done.stdout + done.stderr + "\n")
+    if done.returncode:
+        sys.exit(f"`search {' '.join(arguments)}` ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
