@@ -16,6 +16,7 @@ import os
 import re
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -246,8 +247,9 @@ def _load_weights(open_clip: Any, model: Any, path: str) -> None:
     except MemoryError as error:
         raise EncoderUnavailableError(f"There is not enough memory to load {path}.") from error
     except Exception as error:  # pickle, zipfile, safetensors and torch each raise their own
-        archive = "PytorchStreamReader" in str(error) or "TorchScript" in str(error)
-        if not archive and isinstance(error, (RuntimeError, KeyError, IndexError)):
+        frames = traceback.extract_tb(error.__traceback__)
+        reading = any(frame.name == "load_state_dict" and "open_clip" in frame.filename for frame in frames)
+        if not reading:
             raise EncoderUnavailableError(f"{path} holds the weights of another architecture.") from error
         raise EncoderUnavailableError(
             f"{path} is no checkpoint of plain tensors (damaged, or it holds code, which is never run); "
