@@ -29,6 +29,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog.catalog import Catalog
@@ -89,30 +90,39 @@ def _copy(source: Any, target: Connection, result: Salvage) -> None:
     except DBAPIError:  # not even a database any more
         return
     with reader:
+        target.exec_driver_sql("PRAGMA defer_foreign_keys = ON")  # judged when all that reads is there
         target.execute(delete(meta))
         for table in TABLES:
             kept = lost = 0
             for rows, missing in _rows(reader, table):
                 lost += missing
-                for row in rows:
-                    try:
-                        with target.begin_nested():
-                            target.execute(insert(table), row)
-                        kept += 1
-                    except DBAPIError:  # it refers to a row that is lost, or repeats one
-                        if table is file and row.get("content_id") is not None:
-                            target.execute(insert(table), {**row, "content_id": None})
-                            kept += 1
-                        else:
-                            lost += 1
+                if rows:
+                    kept += target.execute(upsert(table).on_conflict_do_nothing(), rows).rowcount
             result.kept[table.name], result.lost[table.name] = kept, lost
+        _let_go(target, result)
         _mend(target)
         _keep_sequences(reader, target)
 
 
+def _let_go(target: Connection, result: Salvage) -> None:
+    """Delete what refers to a lost row."""
+    no_content = file.c.content_id.not_in(select(content.c.id))
+    target.execute(update(file).where(no_content).values(content_id=None))
+    for table, column, parent in (
+        (vector, vector.c.content_id, content),
+        (vector, vector.c.encoder_id, encoder),
+        (photo, photo.c.content_id, content),
+        (item, item.c.file_id, file),
+        (item, item.c.content_id, content),
+    ):
+        gone = target.execute(delete(table).where(column.not_in(select(parent.c.id)))).rowcount
+        result.kept[table.name] -= gone
+        result.lost[table.name] += gone
+
+
 def _mend(target: Connection) -> None:
     """Make the copy whole: its own store id, no reference to a lost row."""
-    values = dict(target.execute(select(meta.c.key, meta.c.value)).tuples().all())
+    values = {row.key: row.value for row in target.execute(select(meta))}
     values["store"] = uuid.uuid4().hex  # no index of the damaged catalog is ever taken for one of this
     highest = target.execute(select(func.max(item.c.generation))).scalar() or 0
     known = values.get("generation", "0")

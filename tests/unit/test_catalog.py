@@ -1,0 +1,320 @@
+"""The catalog: transactions, generations, removal, versions, and its errors."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from indexer.catalog.batch import Batch
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.migrations import APPLICATION_ID, SCHEMA_VERSION
+from indexer.catalog.salvage import salvage
+from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.errors import StoreDamagedError, StoreMissingError, StoreTooNewError, StoreUnwritableError
+from indexer.types import Candidate, Metadata
+
+IDENTITY = EncoderId("test", "0" * 64, 3, Preprocessing(1, 1, "squash", "bilinear", (0, 0, 0), (1, 1, 1)))
+
+
+def unit(seed: int) -> np.ndarray:
+    """(3,) float32, unit norm."""
+    vector = np.random.default_rng(seed).normal(size=3).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def add_photo(batch: Batch, encoder_row: int, path: str, seed: int) -> int:
+    content = batch.add_content(seed.to_bytes(32, "big"), "image")
+    batch.add_vector(content, encoder_row, unit(seed))
+    batch.set_photo(content, Metadata(10, 20, "JPEG", captions=("a caption",)))
+    file = batch.set_file(Candidate(path, 1, 2), role="image", content_id=content)
+    batch.set_items(file, [("image", content, None, None)])
+    return file
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    made = Catalog.create(tmp_path / "odd #? name.search" / "catalog.sqlite")
+    with made.batch() as batch:
+        batch.activate(batch.add_encoder(IDENTITY))
+    return made
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
+    with pytest.raises(RuntimeError), catalog.batch() as batch:
+        add_photo(batch, 1, "/a.jpg", 1)
+        raise RuntimeError("killed")
+    with catalog.snapshot() as snapshot:
+        assert snapshot.counts()["image"] == 0
+
+
+def test_a_snapshot_does_not_see_later_batches(catalog: Catalog) -> None:
+    with catalog.snapshot() as before:
+        first = before.generation
+        with catalog.batch() as batch:
+            add_photo(batch, 1, "/a.jpg", 1)
+        assert before.generation == first
+        assert before.counts()["image"] == 0
+    with catalog.snapshot() as after:
+        assert after.generation == first + 1
+        assert after.counts()["image"] == 1
+
+
+def test_paths_keep_their_bytes(catalog: Catalog) -> None:
+    odd = "/p/\udcff new\nline 🦆.jpg"
+    with catalog.batch() as batch:
+        add_photo(batch, 1, odd, 1)
+    with catalog.snapshot() as snapshot:
+        assert snapshot.items([1])[1].path == odd
+    assert [row.path for row in catalog.files_below("/p", 1)] == [odd]
+
+
+def test_item_ids_are_never_used_again(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/p/a.jpg", 1)
+        add_photo(batch, 1, "/p/b.jpg", 2)
+    with catalog.batch() as batch:
+        assert batch.forget("/p") == 2
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/p/c.jpg", 3)
+    with catalog.snapshot() as snapshot:
+        ((ids, vectors),) = snapshot.vectors("image", 1, 3)
+        assert ids.tolist() == [3]
+        np.testing.assert_array_equal(vectors[0], unit(3))
+
+
+def test_copies_share_one_embedding(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/p/a.jpg", 1)
+        add_photo(batch, 1, "/p/copy.jpg", 1)
+        assert batch.count_vectors() == 1
+    with catalog.snapshot() as snapshot:
+        assert snapshot.count("image", 1) == 2
+
+
+def test_what_an_older_index_misses(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        for number in range(1, 5):
+            add_photo(batch, 1, f"/p/{number}.jpg", number)
+    with catalog.snapshot() as snapshot:
+        built = snapshot.generation
+    with catalog.batch() as batch:
+        batch.forget("/p/1.jpg")
+    with catalog.batch() as batch:
+        batch.set_vanished([2])
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/p/3.jpg", 30)  # its content changed
+        add_photo(batch, 1, "/p/5.jpg", 5)
+    with catalog.snapshot() as snapshot:
+        changes = snapshot.changes_since("image", built, 1, 3)
+        assert changes.exclude.tolist() == [1, 2, 3, 5]
+        assert changes.ids.tolist() == [3, 5]
+        np.testing.assert_array_equal(changes.vectors, np.stack([unit(30), unit(5)]))
+        assert snapshot.changed_count("image", built) == 4
+
+
+def test_texts_keep_their_ids_when_the_file_that_holds_them_changes(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        contents = [batch.add_content(bytes([number]) * 32, "text") for number in range(3)]
+        file = batch.set_file(Candidate("/p/captions.jsonl", 1, 2), role="captions")
+        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents])
+        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents[1:]])
+        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents])
+    with catalog.snapshot() as snapshot:
+        assert {row.text: number for number, row in snapshot.items([1, 2, 3, 4]).items()} == {
+            str(contents[0]): 4,
+            str(contents[1]): 2,
+            str(contents[2]): 3,
+        }
+
+
+class FilesAgainstADictionary(RuleBasedStateMachine):
+    """Add, change, vanish, return and forget in any order; the visible items are what a dictionary says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.folder = Path(tempfile.mkdtemp())
+        self.catalog = Catalog.create(self.folder / "catalog.sqlite")
+        with self.catalog.batch() as batch:
+            batch.activate(batch.add_encoder(IDENTITY))
+        self.present: dict[str, int] = {}
+        self.vanished: dict[str, int] = {}
+        self.rows: dict[str, int] = {}
+
+    @rule(name=st.sampled_from("abcd"), seed=st.integers(1, 6))
+    def write(self, name: str, seed: int) -> None:
+        path = f"/p/{name}"
+        with self.catalog.batch() as batch:
+            self.rows[path] = add_photo(batch, 1, path, seed)
+        self.present[path] = seed
+        self.vanished.pop(path, None)
+
+    @rule(name=st.sampled_from("abcd"))
+    def vanish(self, name: str) -> None:
+        path = f"/p/{name}"
+        if path in self.present:
+            with self.catalog.batch() as batch:
+                batch.set_vanished([self.rows[path]])
+            self.vanished[path] = self.present.pop(path)
+
+    @rule(name=st.sampled_from("abcd"))
+    def come_back(self, name: str) -> None:
+        path = f"/p/{name}"
+        if path in self.vanished:
+            with self.catalog.batch() as batch:
+                batch.set_present([self.rows[path]])
+            self.present[path] = self.vanished.pop(path)
+
+    @rule(name=st.sampled_from("abcd"))
+    def forget(self, name: str) -> None:
+        path = f"/p/{name}"
+        with self.catalog.batch() as batch:
+            batch.forget(path)
+        self.present.pop(path, None)
+        self.vanished.pop(path, None)
+
+    @invariant()
+    def visible_items_are_as_expected(self) -> None:
+        with self.catalog.snapshot() as snapshot:
+            found = {}
+            for ids, vectors in snapshot.vectors("image", 1, 3, batch=2):
+                rows = snapshot.items(ids.tolist())
+                found.update({rows[int(i)].path: vector.tobytes() for i, vector in zip(ids, vectors, strict=True)})
+            assert found == {path: unit(seed).tobytes() for path, seed in self.present.items()}
+            assert snapshot.integrity() == []
+            assert list(snapshot.damaged_vectors()) == []
+
+    def teardown(self) -> None:
+        self.catalog.close()
+        shutil.rmtree(self.folder)
+
+
+FilesAgainstADictionary.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+TestFilesAgainstADictionary = FilesAgainstADictionary.TestCase
+
+
+# -- versions and errors ------------------------------------------------------------------------------------
+
+
+def test_a_missing_store_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissingError, match="search index"):
+        Catalog.open(tmp_path / "none" / "catalog.sqlite")
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(catalog: Catalog) -> None:
+    catalog.close()
+    with sqlite3.connect(catalog.path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    before = catalog.path.read_bytes()
+    for opening in (Catalog.open, Catalog.create):
+        with pytest.raises(StoreTooNewError, match="newer version"):
+            opening(catalog.path)
+    assert catalog.path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StoreDamagedError, match="another program"):
+        Catalog.create(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreDamagedError):
+        Catalog.open(path)
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/p/a.jpg", 1)
+        pages = batch.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        batch.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")  # SQLite's own full disk
+    with pytest.raises(StoreUnwritableError, match="full"), catalog.batch() as batch:
+        batch.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        for number in range(2, 1000):
+            add_photo(batch, 1, f"/p/{number}.jpg", number)
+    with catalog.snapshot() as snapshot:
+        assert snapshot.counts()["image"] == 1
+        assert snapshot.integrity() == []
+
+
+def test_migrations_leave_their_records(catalog: Catalog) -> None:
+    catalog.close()
+    connection = sqlite3.connect(catalog.path)
+    assert connection.execute("SELECT count(*) FROM migration").fetchone() == (SCHEMA_VERSION,)
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+# -- damage -------------------------------------------------------------------------------------------------
+
+
+def fill(catalog: Catalog, count: int) -> None:
+    with catalog.batch() as batch:
+        for number in range(1, count + 1):
+            add_photo(batch, 1, f"/p/{number:05}.jpg", number)
+    catalog.close()
+
+
+def test_salvage_of_a_healthy_catalog_loses_nothing(catalog: Catalog) -> None:
+    fill(catalog, 100)
+    result = salvage(catalog.path)
+    assert sum(result.lost.values()) == 0
+    assert result.damaged is not None
+    assert result.damaged.exists()
+    saved = Catalog.open(catalog.path)
+    with saved.snapshot() as snapshot:
+        assert snapshot.counts()["image"] == 100
+        assert snapshot.integrity() == []
+        assert snapshot.active_encoder() == (1, IDENTITY)
+    saved.close()
+
+
+def test_salvage_of_damaged_pages_keeps_most_and_says_what_is_lost(catalog: Catalog) -> None:
+    fill(catalog, 700)
+    data = bytearray(catalog.path.read_bytes())
+    pages = len(data) // 4096
+    for page in range(pages // 3, pages // 3 + 3):  # three pages in the middle
+        data[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
+    catalog.path.write_bytes(data)
+    result = salvage(catalog.path)
+    saved = Catalog.open(catalog.path)
+    with saved.snapshot() as snapshot:
+        assert snapshot.integrity() == []
+        assert snapshot.counts()["image"] > 350
+        row, identity = snapshot.active_encoder() or (0, None)
+        assert identity == IDENTITY
+        for ids, vectors in snapshot.vectors("image", row, 3):
+            paths = snapshot.items(ids.tolist())
+            for number, vector in zip(ids, vectors, strict=True):  # no embedding moved to another photograph
+                seed = int(paths[int(number)].path[3:8])
+                assert vector.tobytes() == unit(seed).tobytes()
+    saved.close()
+    assert sum(result.kept.values()) > 1500
+
+
+def test_an_embedding_whose_bytes_changed_is_found(catalog: Catalog) -> None:
+    fill(catalog, 5)
+    connection = sqlite3.connect(catalog.path)
+    connection.execute("UPDATE vector SET data = zeroblob(12) WHERE content_id = 3")
+    connection.commit()
+    connection.close()
+    opened = Catalog.open(catalog.path)
+    with opened.snapshot() as snapshot:
+        assert list(snapshot.damaged_vectors(batch=2)) == [(3, 1)]
+    opened.close()
