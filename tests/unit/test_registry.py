@@ -1,0 +1,105 @@
+"""Encoders by name: every spelling, every wrong name, and what is listed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from indexer.encoders.openclip_spec import parse_spec
+from indexer.encoders.registry import BUNDLED, RECOMMENDED, list_encoders, load_encoder
+from indexer.errors import EncoderUnavailableError
+
+
+def refusal(spec: str) -> str:
+    with pytest.raises(EncoderUnavailableError) as caught:
+        load_encoder(spec, device="cpu")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith((".", "?"))
+    return message
+
+
+def test_every_form_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "a@b").mkdir()
+    (tmp_path / "a@b" / "w.pt").write_bytes(b"")
+    names = {
+        "ViT-B-32/laion2b_s34b_b79k": "open_clip:ViT-B-32/laion2b_s34b_b79k",
+        "open_clip:ViT-B/32/LAION2B-s34b-b79k": "open_clip:ViT-B-32/laion2b_s34b_b79k",
+        "hf-hub:timm/x": "open_clip:hf-hub:timm/x",
+        "local-dir:a@b": f"open_clip:local-dir:{tmp_path / 'a@b'}",
+        "ViT-B-32@a@b/w.pt": f"open_clip:ViT-B-32@{tmp_path / 'a@b' / 'w.pt'}",
+        "ViT-B-32@~/a@b/../a@b/w.pt": f"open_clip:ViT-B-32@{tmp_path / 'a@b' / 'w.pt'}",
+    }
+    for text, name in names.items():
+        assert parse_spec(text).name == name
+        assert parse_spec(name) == parse_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("nonsense", "There is no encoder 'nonsense'"),
+        ("vit-b-32-256", "MODEL/TAG"),
+        ("open_clip:ViT-B-32", "does not say which weights"),
+        ("open_clip:", "does not say which weights"),
+        ("ViT-B-32/", "does not say which weights"),
+        ("vit-b-23/openai", "ViT-B-32"),
+        ("zzzz/openai", "search models --all"),
+        ("ViT-B-32-256/no_such_tag", "it has datacomp_s34b_b86k"),
+        ("hf-hub:nothing", "hf-hub:ORGANISATION/REPOSITORY"),
+        ("local-dir:/no/such/folder", "There is no folder /no/such/folder"),
+        ("ViT-B-32@/no/such/file.pt", "There is no checkpoint file /no/such/file.pt"),
+        ("ViT-B-32@", "MODEL@CHECKPOINT"),
+        ("./weights.safetensors", "MODEL@CHECKPOINT"),
+        ("models/weights.pt", "MODEL@CHECKPOINT"),
+    ],
+)
+def test_bad_names(spec: str, expected: str) -> None:
+    assert expected in refusal(spec)
+
+
+@pytest.mark.parametrize("missing", ["open_clip", "torch"])
+def test_a_slim_installation_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    if missing == "torch":
+        monkeypatch.delitem(sys.modules, "open_clip", raising=False)
+    message = refusal("ViT-B-32/openai")
+    assert "pip install open_clip_torch torch torchvision" in message
+    assert "--encoder bundled" in message
+
+
+def test_the_modules_import_neither_torch_nor_open_clip() -> None:
+    code = (
+        "import sys, indexer.encoders.registry as r, indexer.encoders.openclip; r.list_encoders();"
+        "print(sorted({'torch', 'open_clip', 'huggingface_hub'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_recommended_models_are_what_they_are_said_to_be() -> None:
+    import open_clip
+
+    published = set(open_clip.list_pretrained())
+    for info in RECOMMENDED:
+        spec = parse_spec(info.name)
+        assert spec.name == info.name
+        assert (spec.model, spec.source) in published
+        config = open_clip.get_model_config(spec.model)
+        assert config["embed_dim"] == info.dimension
+        assert ("transformers" in info.note) == ("hf_tokenizer_name" in config["text_cfg"])
+
+
+def test_encoders_are_listed() -> None:
+    few, every = list_encoders(), list_encoders(all=True)
+    assert few[0].name == BUNDLED
+    assert every[: len(few)] == few
+    names = [info.name for info in every]
+    assert len(names) == len(set(names)) > 100
+    assert "open_clip:ViT-B-32/laion2b_s34b_b79k" in names
