@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
-from indexer.errors import StoreBusyError, StoreError, StoreUnwritableError
+from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -34,12 +34,12 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path) -> Store:
-        """Open a store to write it, making it when it is new. Raises StoreError."""
+        """Open a store to write it, making it when it is new. Raises StoreError, UsageError for a place that is taken."""
         folder = _checked(folder)
         if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
             leftovers = {"writer.lock", "writer.pid", "vectors"}
             if {entry.name for entry in folder.iterdir()} - leftovers:
-                raise StoreError(
+                raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with --store."
                 )
         return cls(folder, Catalog.create(folder / CATALOG_NAME))
@@ -100,5 +100,5 @@ def _writer(note: Path) -> str:
 def _checked(folder: Path) -> Path:
     folder = Path(os.path.abspath(folder.expanduser()))
     if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder} is a file, and an index is a folder; name another place with --store.")
+        raise UsageError(f"{folder} is a file, and an index is a folder; name another place with --store.")
     return folder

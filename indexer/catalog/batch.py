@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, tombstone, vector
@@ -194,17 +194,21 @@ class Batch:
         """Files that had vanished or failed are there again, as they were."""
         for chunk in _chunks(file_ids):
             self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="present", reason=None))
-        self._touch(file_ids)
+        self._touch(file_ids, about=True)
 
     def set_vanished(self, file_ids: Sequence[int]) -> None:
         """Files are no longer there: their items are hidden, their embeddings are kept."""
         for chunk in _chunks(file_ids):
             self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="vanished", reason=None))
-        self._touch(file_ids)
+        self._touch(file_ids, about=True)
 
-    def _touch(self, file_ids: Sequence[int]) -> None:
+    def _touch(self, file_ids: Sequence[int], *, about: bool = False) -> None:
+        """The items of these files changed for a search; `about`: and so did the texts about these files."""
         for chunk in _chunks(file_ids):
-            self._connection.execute(update(item).where(item.c.file_id.in_(chunk)).values(generation=self.generation))
+            changed: ColumnElement[bool] = item.c.file_id.in_(chunk)
+            if about:
+                changed = or_(changed, item.c.about.in_(select(file.c.path).where(file.c.id.in_(chunk))))
+            self._connection.execute(update(item).where(changed).values(generation=self.generation))
 
     # -- removal --------------------------------------------------------------------------------------------
 

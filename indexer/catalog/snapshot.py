@@ -67,6 +67,14 @@ class RootRow:
     scanned_at: str | None
 
 
+_described = file.alias("described")
+#: An item can be found when its file is there, and for a text the image that it is about has not gone.
+VISIBLE: ColumnElement[bool] = and_(
+    file.c.state == "present",
+    ~exists().where(_described.c.path == item.c.about, _described.c.state == "vanished"),
+)
+
+
 class Snapshot:
     """Reads inside one transaction: every answer belongs to the same state of the catalog."""
 
@@ -114,7 +122,7 @@ class Snapshot:
         statement = (
             select(item.c.kind, func.count())
             .join(file, file.c.id == item.c.file_id)
-            .where(file.c.state == "present")
+            .where(VISIBLE)
             .group_by(item.c.kind)
         )
         counts: dict[str, int] = dict.fromkeys((*KINDS, "failed", "vanished", "other"), 0)
@@ -197,7 +205,7 @@ class Snapshot:
             select(item.c.id, vector.c.data)
             .join(file, file.c.id == item.c.file_id)
             .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
-            .where(item.c.kind == kind, file.c.state == "present", *extra)
+            .where(item.c.kind == kind, VISIBLE, *extra)
         )
 
     def vectors(
@@ -255,7 +263,7 @@ class Snapshot:
                 select(item.c.id, vector.c.data)
                 .join(file, file.c.id == item.c.file_id)
                 .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
-                .where(item.c.id.in_(chunk), file.c.state == "present")
+                .where(item.c.id.in_(chunk), VISIBLE)
             )
             for row in self._connection.execute(statement):
                 found[row.id] = _stack([row.data], dimension)[0]
@@ -276,7 +284,7 @@ class Snapshot:
                 select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
                 .join(file, file.c.id == item.c.file_id)
                 .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
-                .where(item.c.id.in_(chunk), file.c.state == "present")
+                .where(item.c.id.in_(chunk), VISIBLE)
             )
             for row in self._connection.execute(statement):
                 found[row.id] = ItemRow(
@@ -305,7 +313,7 @@ class Snapshot:
             .select_from(item)
             .join(file, file.c.id == item.c.file_id)
             .where(
-                file.c.state == "present",
+                VISIBLE,
                 ~exists().where(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row),
             )
         )

@@ -1,0 +1,335 @@
+"""Every command, its output and its exit code, on real photographs with the bundled encoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import Cli
+
+# -- found --------------------------------------------------------------------------------------------------
+
+
+def test_words_find_a_photograph(cli: Cli, indexed: Path) -> None:
+    answer = cli("query", "a cat", "-s", indexed, "-k", 3)
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert len(lines) == 3
+    assert "chelsea.png" in lines[0]
+    assert lines[0].split()[0] == "1"
+
+
+def test_an_image_finds_itself_and_its_caption(cli: Cli, indexed: Path) -> None:
+    cat = indexed.parent / "photos" / "chelsea.png"
+    assert cli("query", cat, "-s", indexed, "-k", 1, "--paths").out.strip().endswith("chelsea.png")
+    answer = cli("query", cat, "-s", indexed, "--to", "text", "-k", 1, "--json")
+    (hit,) = json.loads(answer.out)["hits"]
+    assert (hit["kind"], hit["text"]) == ("text", "a ginger cat looks at the camera")
+    assert hit["path"].endswith("chelsea.png")
+
+
+def test_both_kinds_at_once(cli: Cli, indexed: Path) -> None:
+    hits = json.loads(cli("query", "a cat", "-s", indexed, "--to", "any", "--json").out)["hits"]
+    assert {hit["kind"] for hit in hits} == {"image", "text"}
+
+
+def test_json_has_the_documented_fields(cli: Cli, indexed: Path) -> None:
+    found = json.loads(cli("query", "a cat", "-s", indexed, "-k", 2, "--json").out)
+    assert set(found) == {"schema", "query", "hits", "notes", "seconds"}
+    assert found["schema"] == 1
+    first = found["hits"][0]
+    assert {"rank", "id", "kind", "path", "score", "width", "height", "format"} <= set(first)
+    assert (first["rank"], first["kind"]) == (1, "image")
+    assert [hit["score"] for hit in found["hits"]] == sorted((hit["score"] for hit in found["hits"]), reverse=True)
+
+
+def test_the_same_query_twice_gives_the_same_answer(cli: Cli, indexed: Path) -> None:
+    answers = [json.loads(cli("query", "a rocket", "-s", indexed, "--json").out)["hits"] for _ in range(2)]
+    assert answers[0] == answers[1]
+
+
+def test_print0_for_names_with_newlines(cli: Cli, tmp_path: Path) -> None:
+    name = os.fsdecode(b"new\nline \xff \xf0\x9f\xa6\x86 caf\xc3\xa9.png")
+    (tmp_path / "odd photos").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "odd photos" / name)
+    store = tmp_path / "s"
+    assert cli("index", tmp_path / "odd photos", "-s", store).code == 0
+    expected = os.fspath(tmp_path / "odd photos" / name)
+    assert cli("query", "red", "-s", store, "-0").out == expected + "\0"
+    assert json.loads(cli("query", "red", "-s", store, "--json").out)["hits"][0]["path"] == expected
+    table = cli("query", "red", "-s", store)
+    assert table.code == 0
+    assert len(table.out.splitlines()) == 1  # escaped: one hit, one line
+
+
+def test_the_contact_sheet_is_one_file_with_its_pictures(cli: Cli, indexed: Path, tmp_path: Path) -> None:
+    answer = cli("query", "<b>a cat</b>", "-s", indexed, "-k", 4, "--sheet", tmp_path / "out.html")
+    assert answer.code == 0
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert "&lt;b&gt;a cat" in page
+    assert "<b>a cat" not in page
+    assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
+
+
+def test_status_says_what_there_is(cli: Cli, indexed: Path) -> None:
+    found = json.loads(cli("status", "-s", indexed, "--json").out)
+    assert found["images"] > 20
+    assert found["texts"] == 2
+    assert found["encoder"]["name"] == "bundled"
+    assert found["indexes"]["image"]["index_type"] == "flat"
+    text = cli("status", "-s", indexed).out
+    assert "bundled" in text
+    assert "flat" in text
+
+
+def test_models_lists_the_bundled_one(cli: Cli) -> None:
+    answer = cli("models")
+    assert answer.code == 0
+    assert "bundled" in answer.out
+
+
+def test_version(cli: Cli) -> None:
+    import search
+
+    assert cli("--version").out.strip() == f"search {search.__version__}"
+
+
+# -- wrong use: 2 -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["query", ""], "empty"),
+        (["query", "  \n "], "empty"),
+        (["query", "x" * 200_000], "100,000"),
+        (["query", "nowhere.jpg"], "not there"),
+        (["query", "cat", "-k", "0"], "at least 1"),
+        (["query", "cat", "-k", "-3"], "at least 1"),
+        (["query", "cat", "--to", "sound"], "image, text, any"),
+        (["query", "cat", "--text", "--image"], "exclude"),
+        (["query", "/", "--image"], "not a file"),
+        (["query", "cat", "--sheet", "/no/such/folder/x.html"], "cannot be written"),
+        (["forget"], "Name what to forget"),
+        (["forget", "/never/indexed"], "Nothing of /never/indexed"),
+        (["index", "/no/such/folder"], "not there"),
+        (["index", ".", "--index", "annoy"], "flat, hnsw"),
+        (["frobnicate"], "frobnicate"),
+        (["query"], "QUERY"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_2(cli: Cli, store: Path, arguments: list[str], said: str) -> None:
+    answer = cli(*arguments, *(["-s", store] if arguments[0] != "frobnicate" else []))
+    assert answer.code == 2
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_a_missing_store_says_how_to_make_one(cli: Cli, tmp_path: Path) -> None:
+    for command in (["query", "cat"], ["status"], ["doctor"], ["forget", "x"], ["doctor", "--repair"]):
+        answer = cli(*command, "-s", tmp_path / "none")
+        assert answer.code == 2
+        assert "search index" in answer.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_missing_folder_makes_no_store(cli: Cli, tmp_path: Path) -> None:
+    assert cli("index", tmp_path / "photos", "-s", tmp_path / "store").code == 2
+    assert not (tmp_path / "store").exists()
+
+
+def test_another_encoder_is_refused_with_the_command_that_mends_it(cli: Cli, store: Path) -> None:
+    connection = sqlite3.connect(store / "catalog.sqlite")
+    connection.execute("UPDATE encoder SET identity = replace(identity, 'bundled', 'colours')")
+    connection.commit()
+    connection.close()
+    answer = cli("index", store.parent, "-s", store, "--encoder", "bundled")
+    assert answer.code == 2
+    assert "--reencode" in answer.err
+
+
+def test_an_earlier_bundled_encoder_is_refused_and_mended_by_reencoding(cli: Cli, store: Path, indexed: Path) -> None:
+    connection = sqlite3.connect(store / "catalog.sqlite")
+    (identity,) = connection.execute("SELECT identity FROM encoder").fetchone()
+    fields = json.loads(identity)
+    fields["weights"] = "f" * 64
+    connection.execute("UPDATE encoder SET identity = ?", [json.dumps(fields, sort_keys=True, separators=(",", ":"))])
+    connection.commit()
+    connection.close()
+    answer = cli("query", "a cat", "-s", store)
+    assert answer.code == 2
+    assert "--reencode" in answer.err
+    assert cli("index", "--reencode", "-s", store).code == 0
+    assert "chelsea.png" in cli("query", "a cat", "-s", store, "-k", 1).out
+
+
+# -- nothing found: 1 ---------------------------------------------------------------------------------------
+
+
+def test_an_empty_folder_finds_nothing(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    answer = cli("index", tmp_path / "empty", "-s", tmp_path / "store")
+    assert answer.code == 0
+    assert "no images found" in answer.out
+    answer = cli("query", "cat", "-s", tmp_path / "store")
+    assert answer.code == 1
+    assert "Nothing found" in answer.out
+
+
+# -- odd queries --------------------------------------------------------------------------------------------
+
+
+def test_a_long_query_is_answered_and_the_cut_is_said(cli: Cli, indexed: Path) -> None:
+    answer = cli("query", "a cat " * 1700, "-s", indexed)  # 10,200 characters
+    assert answer.code == 0
+    assert "only its first" in answer.out
+
+
+def test_k_larger_than_the_collection(cli: Cli, indexed: Path) -> None:
+    found = json.loads(cli("query", "a cat", "-s", indexed, "-k", 100_000, "--json").out)["hits"]
+    assert len(found) == json.loads(cli("status", "-s", indexed, "--json").out)["images"]
+
+
+def test_a_query_image_that_does_not_decode(cli: Cli, indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    answer = cli("query", tmp_path / "broken.jpg", "-s", indexed)
+    assert answer.code == 2
+    assert "broken.jpg" in answer.err
+
+
+def test_words_that_are_also_a_file_name(
+    cli: Cli, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "coffee").write_text("a note")
+    assert "chelsea.png" in cli("query", "cat", "-s", indexed, "-k", 1).out
+    assert "coffee.png" in cli("query", "coffee", "-s", indexed, "-k", 1).out
+    shutil.copy(indexed.parent / "photos" / "rocket.jpg", tmp_path / "dog.jpg")
+    assert "rocket.jpg" in cli("query", "dog.jpg", "-s", indexed, "-k", 1).out
+
+
+# -- some files failed: 3 -----------------------------------------------------------------------------------
+
+
+def test_bad_files_are_named_with_reasons_and_3(cli: Cli, indexed: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "mixed"
+    photos.mkdir()
+    shutil.copy(indexed.parent / "photos" / "rocket.jpg", photos / "good.jpg")
+    (photos / "zero.jpg").touch()
+    (photos / "text.jpg").write_text("hello")
+    (photos / "cut.jpg").write_bytes((photos / "good.jpg").read_bytes()[:5000])
+    store = tmp_path / "s"
+    for _ in range(2):  # the second run says so again
+        answer = cli("index", photos, "-s", store)
+        assert answer.code == 3
+        for name in ("zero.jpg", "text.jpg", "cut.jpg"):
+            assert name in answer.err
+    assert cli("query", "a rocket", "-s", store, "--paths").out.strip() == str(photos / "good.jpg")
+    listed = cli("status", "-s", store, "--failed").out
+    assert len(listed.splitlines()) == 3
+
+
+# -- broken store: 4 ----------------------------------------------------------------------------------------
+
+
+def test_a_damaged_catalog_is_4_and_doctor_saves_it(cli: Cli, store: Path) -> None:
+    path = store / "catalog.sqlite"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 8192] = os.urandom(8192)
+    path.write_bytes(data)
+    check = cli("doctor", "-s", store)
+    assert check.code == 4
+    assert "--repair" in check.out
+    mended = cli("doctor", "--repair", "-s", store)
+    assert mended.code == 0
+    assert "saved" in mended.out
+    assert any(entry.name.startswith("catalog.sqlite.damaged-") for entry in store.iterdir())
+    # What was lost is read again by the next run.
+    photos = json.loads(cli("status", "-s", store, "--json").out)["roots"]
+    assert cli("index", *([root["path"] for root in photos] or [store.parent]), "-s", store).code in (0, 3)
+    assert cli("doctor", "-s", store).code == 0
+
+
+def test_a_catalog_that_is_no_database_is_4(cli: Cli, store: Path) -> None:
+    (store / "catalog.sqlite").write_bytes(b"not a database at all" * 500)
+    for command in (["query", "cat"], ["status"], ["index", str(store.parent)]):
+        answer = cli(*command, "-s", store)
+        assert answer.code == 4, answer
+        assert "catalog.sqlite" in answer.err
+    assert cli("doctor", "-s", store).code == 4
+    assert cli("doctor", "--repair", "-s", store).code == 0
+
+
+def test_a_newer_store_is_4_and_untouched(cli: Cli, store: Path) -> None:
+    connection = sqlite3.connect(store / "catalog.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for command in (["query", "cat"], ["index", str(store.parent)], ["status"], ["doctor"], ["doctor", "--repair"]):
+        answer = cli(*command, "-s", store)
+        assert answer.code == 4
+        assert "newer version" in answer.err
+
+
+def test_a_store_that_is_a_file_or_anothers_folder_is_2(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert cli("index", tmp_path, "-s", tmp_path / "file").code == 2
+    assert cli("index", tmp_path, "-s", tmp_path).code == 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("harm", ["missing", "empty", "cut", "header", "middle", "manifest", "no manifest"])
+def test_answers_do_not_depend_on_the_state_of_the_vector_index(cli: Cli, store: Path, harm: str) -> None:
+    before = json.loads(cli("query", "a cat", "-s", store, "--json").out)["hits"]
+    (index,) = (store / "vectors").glob("image*.faiss")
+    data = index.read_bytes()
+    match harm:
+        case "missing":
+            index.unlink()
+        case "empty":
+            index.write_bytes(b"")
+        case "cut":
+            index.write_bytes(data[: len(data) // 2])
+        case "header":
+            index.write_bytes(b"\xff" * 64 + data[64:])
+        case "middle":
+            index.write_bytes(data[: len(data) // 2] + b"\xff" * 64 + data[len(data) // 2 + 64 :])
+        case "manifest":
+            (store / "vectors" / "image.json").write_text("{")
+        case "no manifest":
+            (store / "vectors" / "image.json").unlink()
+    assert cli("doctor", "-s", store).code == 4
+    assert json.loads(cli("query", "a cat", "-s", store, "--json").out)["hits"] == before
+    assert cli("doctor", "-s", store).code == 0  # the query built it again
+
+
+# -- forgetting and doctor ----------------------------------------------------------------------------------
+
+
+def test_forgetting_takes_files_out_and_leaves_them_on_disk(cli: Cli, store: Path, indexed: Path) -> None:
+    cat = indexed.parent / "photos" / "chelsea.png"
+    assert cli("forget", cat, "-s", store).code == 0
+    assert cat.exists()
+    assert "chelsea.png" not in cli("query", "a cat", "-s", store, "-k", 100, "--paths").out
+    assert cli("doctor", "-s", store).code == 0
+    assert cli("forget", indexed.parent / "photos", "-s", store).code == 0
+    assert cli("query", "a cat", "-s", store).code == 1
+
+
+def test_doctor_finds_an_embedding_whose_bytes_changed(cli: Cli, store: Path) -> None:
+    connection = sqlite3.connect(store / "catalog.sqlite")
+    connection.execute("UPDATE vector SET data = zeroblob(length(data)) WHERE content_id = 2")
+    connection.commit()
+    connection.close()
+    assert cli("doctor", "-s", store).code == 4
+    assert cli("doctor", "--repair", "-s", store).code == 0
+    assert json.loads(cli("index", "-s", store, "--json").out)["encoded"] == 1
+    assert cli("doctor", "-s", store).out == "All is well.\n"

@@ -1,0 +1,86 @@
+"""Shared fixtures: real photographs, a store over them, and the command line in this process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+#: Photographs that installed packages ship (the `demo` extra), by package and folder.
+SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
+
+
+@pytest.fixture(scope="session")
+def real_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of about thirty real photographs. Not to be changed; copy it."""
+    folder = tmp_path_factory.mktemp("real") / "photos"
+    folder.mkdir()
+    for package, inner in SOURCES:
+        found = importlib.util.find_spec(package)
+        assert found is not None, f"{package} is missing: pip install -e '.[demo,test]'"
+        assert found.submodule_search_locations
+        for picture in sorted((Path(found.submodule_search_locations[0]) / inner).iterdir()):
+            if picture.suffix in {".png", ".jpg", ".tif", ".gif"}:
+                shutil.copy(picture, folder / picture.name)
+    return folder
+
+
+@dataclass
+class Answer:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
+    """`cli("query", "a cat", ...)` runs the command in this process, as `main` does for a person."""
+
+    def run(*arguments: object) -> Answer:
+        from search.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["search", *map(str, arguments)])
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capfdbinary.readouterr()
+        code = left.value.code
+        assert isinstance(code, int)
+        return Answer(code, captured.out.decode("utf-8", "surrogateescape"), captured.err.decode())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def indexed(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store made with the bundled encoder over `photos` beside it: `real_photos` and captions. Not to be changed."""
+    import search
+
+    folder = tmp_path_factory.mktemp("indexed")
+    photos = shutil.copytree(real_photos, folder / "photos")
+    rows = [
+        {"image": "chelsea.png", "caption": "a ginger cat looks at the camera"},
+        {"image": "coffee.png", "caption": "a cup of coffee on a table"},
+    ]
+    (photos / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with search.open(folder / "photos.search") as library:
+        report = library.index(photos)
+    assert report.encoded > 20
+    return folder / "photos.search"
+
+
+@pytest.fixture
+def store(indexed: Path, tmp_path: Path) -> Path:
+    """A copy of the indexed store, to be changed or broken."""
+    return Path(shutil.copytree(indexed, tmp_path / "copy.search"))

@@ -1,0 +1,268 @@
+"""SIGKILL at random moments, a full disk, a read-only store, two indexers, readers beside a writer: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.store import Store
+
+SEARCH = [sys.executable, "-c", "from search.cli import main; main()"]
+KILLS = 30
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def photos(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some 150 crops of real photographs, with captions beside them."""
+    folder = tmp_path_factory.mktemp("crops") / "photos"
+    rng = np.random.default_rng(7)
+    for source in sorted(real_photos.glob("*.[jp][pn]g")):
+        with Image.open(source) as opened:
+            image = opened.convert("RGB")
+        if min(image.size) < 200:
+            continue
+        for number in range(8):
+            left, top = (int(rng.integers(0, side - 150)) for side in image.size)
+            target = folder / source.stem / f"{number}.jpg"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image.crop((left, top, left + 150, top + 150)).save(target, quality=90)
+            if number % 4 == 0:
+                target.with_suffix(".txt").write_text(f"part {number} of {source.stem}")
+    return folder
+
+
+def committed(store: Path) -> dict[int, tuple[str, str, bytes]]:
+    """id -> (kind, path, vector) of what can be found; the store must open, and be whole."""
+    opened = Store.open(store)
+    try:
+        with opened.catalog.snapshot() as snapshot:
+            assert snapshot.integrity() == []
+            assert list(snapshot.damaged_vectors()) == []
+            active = snapshot.active_encoder()
+            items: dict[int, tuple[str, str, bytes]] = {}
+            for kind in ("image", "text") if active else ():
+                assert active is not None
+                for ids, vectors in snapshot.vectors(kind, active[0], active[1].dimension):  # type: ignore[arg-type]
+                    rows = snapshot.items(ids.tolist())
+                    for number, vector in zip(ids.tolist(), vectors, strict=True):
+                        items[number] = (kind, rows[number].path, vector.tobytes())
+            return items
+    finally:
+        opened.close()
+
+
+def answers(store: Path) -> list[object]:
+    found = []
+    for arguments in (["a cat"], ["a rocket", "-k", "40"], ["coffee", "--to", "text"], ["a wall", "--to", "any"]):
+        done = subprocess.run(
+            [*SEARCH, "query", *arguments, "--json", "-s", str(store)], capture_output=True, check=True
+        )
+        found.append(json.loads(done.stdout)["hits"])
+    return found
+
+
+def test_sigkill_at_any_moment_loses_nothing_that_was_committed(photos: Path, tmp_path: Path) -> None:
+    undisturbed = tmp_path / "undisturbed.search"
+    started = time.monotonic()
+    subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(undisturbed)], check=True)
+    whole_run = time.monotonic() - started
+    expected = committed(undisturbed)
+    assert len(expected) > 150
+
+    rng = random.Random(11)
+    generation, store = 0, tmp_path / "killed-0.search"
+    killed_at_work = 0
+    before: dict[int, tuple[str, str, bytes]] = {}
+    for _ in range(KILLS):
+        process = subprocess.Popen([*SEARCH, "index", "-q", str(photos), "-s", str(store)], start_new_session=True)
+        # From before the first import to after the last write.
+        time.sleep(rng.uniform(0.2, 1.05) * whole_run)
+        finished = process.poll() is not None
+        if not finished:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        after = committed(store) if (store / "catalog.sqlite").exists() else {}
+        assert before.items() <= after.items()  # nothing lost, nothing changed
+        assert after.items() <= expected.items()  # nothing half-done
+        killed_at_work += 0 < len(after) < len(expected)
+        before = after
+        if len(after) == len(expected):  # complete: begin a new one
+            final(photos, store, expected, undisturbed)
+            generation += 1
+            store, before = tmp_path / f"killed-{generation}.search", {}
+    final(photos, store, expected, undisturbed)
+    assert killed_at_work >= 3  # or the moments were badly chosen
+
+
+def final(photos: Path, store: Path, expected: dict[int, tuple[str, str, bytes]], undisturbed: Path) -> None:
+    subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(store)], check=True)
+    assert committed(store) == expected
+    assert answers(store) == answers(undisturbed)
+    subprocess.run([*SEARCH, "doctor", "-s", str(store)], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_ctrl_c_says_so_and_the_next_run_goes_on(photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    process = subprocess.Popen(
+        [*SEARCH, "index", str(photos), "-s", str(store)], stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not ((store / "catalog.sqlite").exists() and committed(store)):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    if process.returncode == 0:  # it was quicker
+        pytest.skip("the run ended before the interrupt")
+    assert process.returncode == 130
+    assert b"goes on from there" in err
+    assert b"Traceback" not in err
+    kept = committed(store)
+    assert kept
+    subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(store)], check=True)
+    assert kept.items() <= committed(store).items()
+
+
+def test_a_second_indexer_is_told_who_is_at_work(photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    first = subprocess.Popen([*SEARCH, "index", "-q", str(photos), "-s", str(store)])
+    while not (store / "writer.pid").exists():
+        time.sleep(0.01)
+        assert first.poll() is None
+    time.sleep(0.1)
+    second = subprocess.run([*SEARCH, "index", str(photos), "-s", str(store)], capture_output=True, check=False)
+    assert first.wait() == 0
+    assert second.returncode == 2
+    assert f"({first.pid})".encode() in second.stderr
+    assert len(committed(store)) > 150
+
+
+def test_queries_are_answered_while_another_process_indexes(photos: Path, tmp_path: Path) -> None:
+    import search
+
+    store = tmp_path / "s"
+    subprocess.run([*SEARCH, "index", "-q", str(photos / "astronaut"), "-s", str(store)], check=True)
+    with search.open(store) as library:
+        first = library.query("an astronaut", k=100)
+        assert len(first) == 8
+        writer = subprocess.Popen([*SEARCH, "index", "-q", str(photos), "-s", str(store)])
+        sizes = [len(first)]
+        while writer.poll() is None:
+            results = library.query("an astronaut", k=1000)
+            sizes.append(len(results))
+            assert len({hit.id for hit in results}) == len(results)
+        assert writer.returncode == 0
+        assert sizes == sorted(sizes)  # what is there stays there
+        last = library.query("an astronaut", k=1000)
+        assert len(last) > 100
+        assert len(last) >= sizes[-1]
+
+
+# -- disks --------------------------------------------------------------------------------------------------
+
+
+def limited(size: int) -> object:
+    """What a child runs before its command: no file of it may grow above `size` bytes, as on a full disk."""
+
+    def limit() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def test_a_full_disk_is_said_and_the_next_run_goes_on(photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    done = subprocess.run(
+        [*SEARCH, "index", str(photos), "-s", str(store)],
+        capture_output=True,
+        check=False,
+        preexec_fn=limited(200_000),  # type: ignore[arg-type]
+    )
+    assert done.returncode == 4, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"same command again" in done.stderr or b"full" in done.stderr
+    kept = committed(store)
+    subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(store)], check=True)
+    assert kept.items() <= committed(store).items()
+
+
+def as_nobody(arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run as a user for whom permissions hold (root may do everything)."""
+    options: dict[str, object] = {}
+    if os.geteuid() == 0:
+        if not os.access(sys.executable, os.X_OK) or not _world_readable(Path(sys.executable)):
+            pytest.skip("the interpreter is not readable by another user")
+        options = {"user": 65534, "group": 65534, "extra_groups": []}
+    environment = {**os.environ, "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(arguments, capture_output=True, check=False, env=environment, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def _world_readable(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o005 == 0o005 for parent in path.resolve().parents)
+
+
+@pytest.fixture
+def shared_folder() -> Path:  # pytest's own are closed to other users
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="search-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_store_answers_and_refuses_to_be_written(photos: Path, indexed: Path, shared_folder: Path) -> None:
+    store = Path(shutil.copytree(indexed, shared_folder / "store.search"))
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    query = as_nobody([*SEARCH, "query", "a cat", "-k", "1", "-s", str(store)])
+    assert query.returncode == 0, query.stderr
+    assert b"chelsea.png" in query.stdout
+    for command in (["index", str(shared_folder)], ["forget", "--vanished"]):
+        done = as_nobody([*SEARCH, *command, "-s", str(store)])
+        assert done.returncode == 4, done
+        assert b"cannot be written" in done.stderr
+        assert b"Traceback" not in done.stderr
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_unreadable_files_and_folders_are_recorded_and_tried_again(real_photos: Path, shared_folder: Path) -> None:
+    photos = shared_folder / "photos"
+    (photos / "closed").mkdir(parents=True)
+    shutil.copy(real_photos / "rocket.jpg", photos / "open.jpg")
+    shutil.copy(real_photos / "rocket.jpg", photos / "locked.jpg")
+    shutil.copy(real_photos / "chelsea.png", photos / "closed" / "cat.png")
+    (photos / "open.jpg").chmod(0o644)
+    (photos / "locked.jpg").chmod(0)
+    (photos / "closed").chmod(0)
+    store = shared_folder / "out"
+    store.mkdir()
+    store.chmod(0o777)
+    done = as_nobody([*SEARCH, "index", str(photos), "-s", str(store / "s")])
+    if os.geteuid() != 0:
+        (photos / "closed").chmod(0o755)
+    assert done.returncode == 3, done
+    assert b"locked.jpg" in done.stderr
+    assert b"closed" in done.stderr
+    (photos / "closed").chmod(0o755)
+    (photos / "closed" / "cat.png").chmod(0o644)
+    (photos / "locked.jpg").chmod(0o644)
+    done = as_nobody([*SEARCH, "index", str(photos), "-s", str(store / "s")])
+    assert done.returncode == 0, done
+    found = as_nobody([*SEARCH, "query", "a cat", "-s", str(store / "s"), "--paths"])
+    assert len(found.stdout.splitlines()) == 3
