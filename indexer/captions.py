@@ -34,6 +34,9 @@ MAX_SIDECAR_CAPTIONS = 20
 _JSONL, _CSV = "captions.jsonl", "captions.csv"
 
 
+_SUFFIX_SPELLINGS = frozenset(s for lower in IMAGE_SUFFIXES for s in (lower, lower.upper(), lower.title()))
+
+
 def is_caption_table(name: str) -> bool:
     """Whether a file of this name (no folder) is a table of captions."""
     return name.lower() in (_JSONL, _CSV)
@@ -71,6 +74,7 @@ def parse_csv(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), folder)
 
 
@@ -85,8 +89,7 @@ def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
         return None
     if os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES and stem in names:
         return stem
-    spellings = {spelling for lower in IMAGE_SUFFIXES for spelling in (lower, lower.upper(), "." + lower[1:].title())}
-    return min((stem + spelling for spelling in spellings if stem + spelling in names), default=None)
+    return min((stem + spelling for spelling in _SUFFIX_SPELLINGS if stem + spelling in names), default=None)
 
 
 def parse_sidecar(data: bytes) -> list[str]:

@@ -16,7 +16,7 @@ from indexer.colours import to_rgb
 from indexer.embedded import orientation
 from indexer.errors import DamagedImageError, ImageTooLargeError, UnreadableFileError
 from indexer.formats import IMAGE_SUFFIXES, RAW_SUFFIXES, open_image, pillow_errors, sniff
-from indexer.pixels import FULL_SIZE, to_pixels
+from indexer.pixels import SHRUNK, Shrunk, to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
@@ -92,10 +92,11 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
         raise ImageTooLargeError(f"it has {width:,} x {height:,} pixels, more than the limit of {limits.max_pixels:,}")
     with pillow_errors("its data do not decode"):
         turned = orientation(image, data)
+        covered = None
         if image.format == "JPEG":
             _refuse_missing_end(data)
             if target is not None:
-                _shrink(image, target, sideways=turned >= 5)
+                covered = _shrink(image, target, sideways=turned >= 5)
         image.load()
         picture = to_rgb(image)
         if picture is image:  # let go of the file's bytes, which some of Pillow's loaders keep
@@ -103,8 +104,9 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
         if turned in _TURNS:
             picture = picture.transpose(_TURNS[turned])
         # What the file said of itself (profile, orientation, resolution) no longer holds.
-        shrunk = image.format == "JPEG" and image.size != (width, height)
-        picture.info = {FULL_SIZE: (height, width) if turned >= 5 else (width, height)} if shrunk else {}
+        picture.info = (
+            {} if covered is None else {SHRUNK: _turned_extent(picture.size, (width, height), covered, turned)}
+        )
         return picture
 
 
@@ -120,11 +122,26 @@ def thumbnail(data: bytes, limits: DecodeLimits, side: int) -> bytes:
     return buffer.getvalue()
 
 
-def _shrink(image: ImageFile.ImageFile, target: tuple[int, int], *, sideways: bool) -> None:
-    """Have the JPEG decoder scale by 1/2, 1/4 or 1/8 while it decodes, when that leaves `_SPARE` times the target."""
+def _shrink(image: ImageFile.ImageFile, target: tuple[int, int], *, sideways: bool) -> tuple[float, float] | None:
+    """Have the JPEG decoder scale by 1/2, 1/4 or 1/8 while it decodes, when that leaves `_SPARE` times the target.
+
+    Returns how many of the shrunk pixels (across, down) the picture covers; None when it is not shrunk.
+    """
     width, height = target[::-1] if sideways else target
-    if image.width >= 2 * _SPARE * width and image.height >= 2 * _SPARE * height:
-        image.draft(None, (_SPARE * width, _SPARE * height))
+    if image.width < 2 * _SPARE * width or image.height < 2 * _SPARE * height:
+        return None
+    drafted = image.draft(None, (_SPARE * width, _SPARE * height))
+    return None if drafted is None else (drafted[1][2], drafted[1][3])
+
+
+def _turned_extent(size: tuple[int, int], stored: tuple[int, int], covered: tuple[float, float], turned: int) -> Shrunk:
+    """`Shrunk` of the picture as turned upright, from its stored size and what it covered before it was turned."""
+    if turned >= 5:
+        stored, covered = stored[::-1], covered[::-1]
+    (width, height), (across, down) = size, covered
+    left = width - across if turned in (2, 3, 6, 7) else 0.0
+    upper = height - down if turned in (3, 4, 7, 8) else 0.0
+    return Shrunk(size, stored, (left, upper, left + across, upper + down))
 
 
 def _refuse_missing_end(data: bytes) -> None:

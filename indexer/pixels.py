@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
@@ -13,11 +15,24 @@ from indexer.encoders.base import Preprocessing
 from indexer.types import Pixels
 
 #: A picture this many times longer than its target shape is cut before it is resized: its resized whole could
-#: be gigabytes (1 x 20,000 pixels at 224: 224 x 4,480,000). Equal within one grey level to cutting afterwards.
+#: be gigabytes (1 x 20,000 pixels at 224: 224 x 4,480,000). Within three grey levels, a quarter on average, of
+#: cutting afterwards.
 _EXTREME = 16
 
-#: The key in `Image.info` under which `images.decode` leaves the size of a picture that it shrank.
-FULL_SIZE = "full_size"
+
+class Shrunk(NamedTuple):
+    """What `images.decode` leaves under `SHRUNK` in `Image.info` of a picture that it shrank; shrinking rounds up.
+
+    `size` it has now, `full` it had (width, height), and the `box` (left, upper, right, lower) of the pixels it has
+    now that the full picture covers: its edge may cover only a part of the last ones.
+    """
+
+    size: tuple[int, int]
+    full: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+
+SHRUNK = "shrunk"
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -43,18 +58,21 @@ def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     return np.array(sized, dtype=np.uint8)
 
 
+def _shrunk(image: Image.Image) -> Shrunk | None:
+    """How `images.decode` shrank this picture; None for others, and for a part cut out since (it inherits `info`)."""
+    shrunk = image.info.get(SHRUNK)
+    return shrunk if isinstance(shrunk, Shrunk) and shrunk.size == image.size else None
+
+
 def _full_size(image: Image.Image) -> tuple[int, int]:
-    """The size before `images.decode` shrank it: shrinking rounds up, and that would move the cut by a pixel."""
-    full = image.info.get(FULL_SIZE)
-    if isinstance(full, tuple):
-        for scale in (2, 4, 8):
-            # Not so for a part that was cut out since: Pillow hands `info` on to it.
-            if (-(-full[0] // scale), -(-full[1] // scale)) == image.size:
-                return full
-    return image.size
+    shrunk = _shrunk(image)
+    return shrunk.full if shrunk else image.size
 
 
 def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    shrunk = _shrunk(image)
+    if shrunk:
+        return image.resize(size, resample, box=shrunk.box)
     return image if image.size == size else image.resize(size, resample)
 
 

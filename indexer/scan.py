@@ -26,9 +26,7 @@ _SLASH = ord("/")
 _Level = tuple[str, str, list[tuple[bytes, os.DirEntry[str]]]]
 
 
-def scan(
-    root: str, ignores: Sequence[str], report_error: Callable[[Failure], None]
-) -> Iterator[Candidate]:
+def scan(root: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Iterator[Candidate]:
     """Every regular file below `root` (or `root` itself when it is a file), ascending by `os.fsencode(path)`.
 
     Paths are absolute: `os.path.abspath(root)` and what lies below it, links not resolved. Links to files and to
