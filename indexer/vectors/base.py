@@ -51,7 +51,10 @@ class VectorIndex(Protocol):
         ...
 
     def search(
-        self, queries: Float32, k: int, parameters: SearchParameters = SearchParameters()  # noqa: B008 (frozen)
+        self,
+        queries: Float32,
+        k: int,
+        parameters: SearchParameters = SearchParameters(),
     ) -> tuple[Float32, Int64]:
         """`queries` (q, d) float32. Returns scores (q, k) float32 and ids (q, k) int64, ordered by (-score, id).
 
