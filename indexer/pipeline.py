@@ -75,7 +75,9 @@ class _Run:
         self._encoder_row = self._register()
         for folder, ignores in folders:
             self._index_root(folder, ignores)
-        if self._reencode:
+        with self._catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+        if active is not None and active[0] != self._encoder_row:
             self._switch()
         build_indexes(self._store, index_type, self._progress)
         self._report.seconds = time.monotonic() - started
@@ -110,7 +112,9 @@ class _Run:
         identity = self._encoder.identity
         with self._catalog.snapshot() as snapshot:
             active = snapshot.active_encoder()
-        if active is not None and active[1] != identity and not self._reencode:
+        if active is not None and active[1].matches(identity):
+            return active[0]
+        if active is not None and not self._reencode:
             raise EncoderMismatchError(
                 f"{self._store.folder} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
                 f"{identity.name} ({identity.weights[:12]}); run `search index --reencode --encoder {identity.name}` "

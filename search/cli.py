@@ -116,6 +116,9 @@ def query(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: one HTML file with everything in it.")
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
+    ] = None,
     device: DeviceOption = None,
 ) -> int:
     """Find images (or captions) by words or by image."""
@@ -128,7 +131,7 @@ def query(
     if target is None:
         raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
     asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
-    with _library(store, None, device) as library:
+    with _library(store, encoder, device) as library:
         results = library.query(asked, k=limit, to=target)
     if sheet is not None:
         from search.sheet import write_sheet

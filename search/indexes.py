@@ -58,9 +58,9 @@ class IndexCache:
 
         with self.store.catalog.snapshot() as snapshot:
             active = snapshot.active_encoder()
-            if active is None or active[1] != identity:
+            if active is None or not active[1].matches(identity):
                 return None
-            key = index_key(snapshot, identity)
+            key = index_key(snapshot, active[1])
             count = snapshot.count(kind, active[0])
         if count == 0:
             return None

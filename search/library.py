@@ -259,7 +259,7 @@ class Library:
                     name = DEFAULT_ENCODER if stored is None else stored.name
                 self._encoder = load_encoder(name, self._device)
             identity = self._encoder.identity
-        if stored is not None and identity != stored and not reencode:
+        if stored is not None and not identity.matches(stored) and not reencode:
             if identity.name == stored.name:
                 reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
             else:

@@ -159,10 +159,21 @@ def _size(count: int) -> str:
 
 
 def print_encoders(encoders: Sequence[EncoderInfo]) -> None:
-    """Name and what to know about it."""
-    width = max(len(encoder.name) for encoder in encoders)
-    for encoder in encoders:
-        print_line(f"{encoder.name:<{width}}  {encoder.note}")
+    """A table: name, dimensions, size on disk, languages, and what to know about it."""
+    rows = [
+        (
+            encoder.name,
+            "" if encoder.dimension is None else f"{encoder.dimension}",
+            "" if encoder.megabytes is None else f"{encoder.megabytes:,} MB",
+            encoder.languages,
+            encoder.note,
+        )
+        for encoder in encoders
+    ]
+    name, dimension, size, languages, _ = (max(len(cell) for cell in column) for column in zip(*rows, strict=True))
+    for row in rows:
+        line = f"{row[0]:<{name}}  {row[1]:>{dimension}}  {row[2]:>{size}}  {row[3]:<{languages}}  {row[4]}"
+        print_line(line.rstrip())
 
 
 def encoders_json(encoders: Iterable[EncoderInfo]) -> list[dict[str, Any]]:

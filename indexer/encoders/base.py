@@ -32,7 +32,7 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True)
 class EncoderId:
-    """What made a vector. Vectors of two encoders are comparable only when their identities are equal.
+    """What made a vector. Vectors of two encoders are comparable only when their identities match.
 
     `name` is what `--encoder` takes ("bundled", "open_clip:ViT-B-32/laion2b_s34b_b79k"), `weights` the SHA-256 of
     the weights, `dimension` the length of a vector. Every encoder's vectors are of unit norm.
@@ -42,6 +42,14 @@ class EncoderId:
     weights: str
     dimension: int
     preprocessing: Preprocessing
+
+    def matches(self, other: EncoderId) -> bool:
+        """Whether vectors of both are comparable: all but the name is equal (a model file may have moved)."""
+        return (self.weights, self.dimension, self.preprocessing) == (
+            other.weights,
+            other.dimension,
+            other.preprocessing,
+        )
 
     def to_json(self) -> str:
         """One line of JSON, the same for equal identities."""
