@@ -138,13 +138,14 @@ def _find_iptc(image: ImageFile.ImageFile) -> bytes:
         if image.format == "JPEG":
             return _bounded(image.info.get("photoshop", {}).get(_PHOTOSHOP_IPTC))
         if image.format == "TIFF":
-            tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]
+            # The older of Pillow's two views: the newer one keeps only the first of several values here.
+            tags: Mapping[int, Any] = image.tag  # type: ignore[attr-defined]
             value = tags.get(_TIFF_IPTC)
-            if isinstance(value, tuple):  # Photoshop says that its bytes are LONGs
+            if isinstance(value, tuple) and value and isinstance(value[0], int):  # Photoshop says it were LONGs
                 order = "<" if image.tag_v2.prefix == b"II" else ">"  # type: ignore[attr-defined]
                 return struct.pack(f"{order}{len(value)}I", *value)[:MAX_BLOCK_BYTES]
-            if isinstance(value, int):
-                return b""
+            if isinstance(value, tuple) and value:
+                value = value[0]
             resources = image.get_photoshop_blocks()  # type: ignore[attr-defined]
             return _bounded(value or resources.get(_PHOTOSHOP_IPTC, {}).get("data"))
     except Exception:
