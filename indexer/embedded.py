@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +19,7 @@ _TURNED_BY_LOADER = frozenset({"TIFF", "HEIF"})
 
 _ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-_TIFF_IPTC, _TIFF_PHOTOSHOP = 33723, 34377
+_TIFF_IPTC = 33723
 _PHOTOSHOP_IPTC = 0x0404  # the image resource that holds IPTC (Adobe Photoshop File Formats Specification)
 
 
@@ -138,16 +137,10 @@ def _find_iptc(image: ImageFile.ImageFile) -> bytes:
         if image.format == "JPEG":
             return _bounded(image.info.get("photoshop", {}).get(_PHOTOSHOP_IPTC))
         if image.format == "TIFF":
-            # The older of Pillow's two views: the newer one keeps only the first of several values here.
-            tags: Mapping[int, Any] = image.tag  # type: ignore[attr-defined]
-            value = tags.get(_TIFF_IPTC)
-            if isinstance(value, tuple) and value and isinstance(value[0], int):  # Photoshop says it were LONGs
-                order = "<" if image.tag_v2.prefix == b"II" else ">"  # type: ignore[attr-defined]
-                return struct.pack(f"{order}{len(value)}I", *value)[:MAX_BLOCK_BYTES]
-            if isinstance(value, tuple) and value:
-                value = value[0]
+            # Its bytes as they are: of the LONGs that Photoshop calls them, Pillow would give the first one.
+            raw = image.tag_v2._tagdata.get(_TIFF_IPTC)  # type: ignore[attr-defined]
             resources = image.get_photoshop_blocks()  # type: ignore[attr-defined]
-            return _bounded(value or resources.get(_PHOTOSHOP_IPTC, {}).get("data"))
+            return _bounded(raw or resources.get(_PHOTOSHOP_IPTC, {}).get("data"))
     except Exception:
         return b""
     return b""

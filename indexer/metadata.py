@@ -36,7 +36,9 @@ _JUNK = re.compile(
         |screenshot|exif_jpeg(_\w+)*|jpeg|photo|picture|user\ comments|hdr|ascii|charset=.*|\w*_?nocaption)?""",
     re.VERBOSE,
 )
-_EXIF_DATE = re.compile(r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?(?:\.\d*)?(.*)", re.DOTALL | re.ASCII)
+_EXIF_DATE = re.compile(
+    r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?(?:\.\d*)?(.*)", re.DOTALL | re.ASCII
+)
 _OFFSET = re.compile(r"(Z)|([+-])(\d\d):?(\d\d)", re.ASCII)
 
 
