@@ -206,11 +206,10 @@ class Library:
                 if active is None:
                     break
                 try:
-                    loaded = files.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
+                    stamp = files.read_stamp(store.vectors_folder, kind)
                 except StoreDamagedError:
                     continue
-                if loaded is not None:
-                    stamp = loaded[1]
+                if stamp is not None and stamp.encoder == index_key(snapshot, active[1]):
                     behind = snapshot.changed_count(kind, stamp.generation)
                     indexes[kind] = IndexState(stamp.index_type, stamp.count, stamp.size, behind)
             return Status(
