@@ -250,10 +250,10 @@ def test_exif_that_imagemagick_put_into_a_png() -> None:
 
 
 def test_a_zip_bomb_in_a_png_is_not_unpacked_whole() -> None:
-    bomb = zlib.compress(bytes(200_000_000), 9)
+    bomb = zlib.compress(bytes(50_000_000), 9)
     start = time.perf_counter()
     read_metadata(png_with(PNG, (b"eXIf", b""), (b"zTXt", b"Comment\0\0" + bomb), behind=True))
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 1
 
 
 def test_iptc_in_a_tiff() -> None:
@@ -362,14 +362,14 @@ def _sane(found: Metadata) -> None:
 
 
 @given(_damaged(_EXIF_BLOCK), _damaged(_IPTC_BLOCK), _damaged(_XMP_BLOCK))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_damaged_metadata_raises_nothing(exif: bytes, iptc: bytes, xmp: bytes) -> None:
     _sane(read_metadata(jpeg_with(JPEG, exif=exif, iptc=iptc, xmp=xmp)))
     _sane(read_metadata(png_with(PNG, (b"eXIf", exif), (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), behind=True)))
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_as_metadata_raise_nothing(exif: bytes, iptc: bytes, xmp: bytes) -> None:
     _sane(read_metadata(jpeg_with(JPEG, exif=b"II*\0\x08\0\0\0" + exif, iptc=iptc, xmp=b"<x>" + xmp)))
     chunks = [(b"eXIf", exif), (b"zTXt", b"Comment\0\0" + iptc), (b"iTXt", b"Title\0" + xmp)]
