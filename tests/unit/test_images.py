@@ -125,10 +125,12 @@ def test_pillows_process_wide_limit_neither_binds_nor_changes(
 
 
 def test_pillows_own_limit_where_it_binds_is_one_of_our_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(quarters(), "WEBP")
+    data = bytearray(encoded(quarters(), "GIF"))
+    at = data.index(b",\0\0\0\0")  # the frame's place: it reaches far beyond the canvas
+    data[at + 1 : at + 5] = b"\xff\xff\xff\xff"
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ImageTooLargeError):
-        decode(data, LIMITS, None)
+    with pytest.raises(ImageTooLargeError, match="Pillow"):
+        decode(bytes(data), LIMITS, None)
 
 
 # Damage
