@@ -129,16 +129,21 @@ def _degrees(value: object, reference: object, plus: str, minus: str, limit: int
     hemisphere = _text(reference).strip("\0 ")[:1].upper()
     if not isinstance(value, tuple) or not 1 <= len(value) <= 3 or hemisphere not in (plus, minus):
         return None
-    try:
-        parts: list[float] = [float(part) for part in value]
-    except (TypeError, ValueError, ArithmeticError):
-        return None
+    parts = [_number(part) for part in value]
     # Minutes or seconds of 0/0 mean "not given"; without degrees there is no place.
     parts[1:] = [0.0 if math.isnan(part) else part for part in parts[1:]]
     total = sum(part / unit for part, unit in zip(parts, (1.0, 60.0, 3600.0), strict=False))
     if not math.isfinite(total) or min(parts) < 0 or total > limit:
         return None
     return round(-total if hemisphere == minus else total, 7)  # a centimetre
+
+
+def _number(value: object) -> float:
+    """An EXIF number as a float; NaN for one over zero, which Pillow gives as NaN or refuses, by version."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ArithmeticError):
+        return math.nan
 
 
 def _exif_captions(blocks: Blocks) -> Iterator[str]:
