@@ -206,7 +206,8 @@ class _Run:
             )
             return
         hidden = tuple(failure.path.rstrip(os.sep) + os.sep for failure in unreadable)
-        ids = [number for number, path in gone if not path.startswith(hidden)]
+        unknown = {failure.path for failure in unreadable}
+        ids = [number for number, path in gone if path not in unknown and not path.startswith(hidden)]
         for start in range(0, len(ids), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
                 batch.set_vanished(ids[start : start + MARKS_A_BATCH])

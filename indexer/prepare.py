@@ -11,13 +11,12 @@ from indexer.captions import is_caption_table, parse_captions_file, parse_sideca
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError, UnreadableFileError
-from indexer.images import IMAGE_SUFFIXES, RAW_SUFFIXES, decode, read_file, sniff, to_pixels
+from indexer.formats import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.images import decode, read_file
 from indexer.metadata import read_metadata
+from indexer.pixels import to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Caption, Metadata, Pixels
-
-#: Bytes at the start of a file that tell an image from anything else.
-HEAD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def _digest(data: bytes) -> bytes:
 def _head(path: str) -> bytes:
     try:
         with open(path, "rb") as stream:
-            return stream.read(HEAD)
+            return stream.read(SNIFFED_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
 

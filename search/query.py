@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
-from indexer.images import IMAGE_SUFFIXES, sniff
+from indexer.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 
 Target = Literal["image", "text", "any"]
 TARGETS: tuple[Target, ...] = ("image", "text", "any")
@@ -72,6 +72,6 @@ def parse(argument: str) -> Query:
 def _is_image(path: str) -> bool:
     try:
         with open(path, "rb") as stream:
-            return sniff(stream.read(64)) is not None
+            return sniff(stream.read(SNIFFED_BYTES)) is not None
     except OSError:
         return False

@@ -9,13 +9,22 @@ import numpy as np
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder
-from indexer.images import decode, read_file, to_pixels
+from indexer.errors import FileError
+from indexer.images import decode, read_file
+from indexer.pixels import to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32
 
 
 def embed_image(path: str, encoder: Encoder, snapshot: Snapshot, encoder_row: int) -> Float32:
     """(d,) float32, unit norm. Raises FileError when the file is no image that can be read."""
+    try:
+        return _embed(path, encoder, snapshot, encoder_row)
+    except FileError as error:
+        raise type(error)(f"The query image {path} cannot be used: {error}.") from error
+
+
+def _embed(path: str, encoder: Encoder, snapshot: Snapshot, encoder_row: int) -> Float32:
     limits = DecodeLimits()
     status = os.stat(path)
     data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits)

@@ -41,9 +41,7 @@ class Graph:
         # Idle threads sleep at once: they would otherwise spin on the cores that decode the next photographs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's classes share no base but Exception
             raise EncoderUnavailableError(
                 f"The model file {path} is damaged and cannot be loaded; install the package again."

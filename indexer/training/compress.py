@@ -64,16 +64,13 @@ def compress(model: Any, storage: Storage) -> None:
         else:
             # The output channel: axis 0 of a convolution, the last axis of the right factor of a product.
             last = any(
-                node.op_type == "MatMul" or (node.op_type == "Gemm" and not _transposed(node))
-                for node, _ in users
+                node.op_type == "MatMul" or (node.op_type == "Gemm" and not _transposed(node)) for node, _ in users
             )
             small, scale = quantise(weight, weight.ndim - 1 if last else 0)
             graph.initializer.append(numpy_helper.from_array(small, f"{tensor.name}_i8"))
             graph.initializer.append(numpy_helper.from_array(scale, f"{tensor.name}_scale"))
             added.append(_cast(f"{tensor.name}_i8", f"{tensor.name}_wide"))
-            added.append(
-                helper.make_node("Mul", [f"{tensor.name}_wide", f"{tensor.name}_scale"], [tensor.name])
-            )
+            added.append(helper.make_node("Mul", [f"{tensor.name}_wide", f"{tensor.name}_scale"], [tensor.name]))
     nodes = added + list(graph.node)
     del graph.node[:]
     graph.node.extend(_sorted(nodes, graph))

@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.encoders.base import Interpolation, ResizeMode
+from indexer.encoders.base import Interpolation, Preprocessing, ResizeMode
+from indexer.pixels import to_pixels
 from indexer.types import Pixels
 
 Split = Literal["train", "val", "test"]
 #: Frozen features are kept in half precision: their own noise is far larger, and the cache is half the size.
 Features = npt.NDArray[np.float16]
+Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +62,32 @@ class View:
     interpolation: Interpolation = "bicubic"
     flip: bool = False
 
+    def preprocessing(self) -> Preprocessing:
+        """The same for the product, with the tower's mean and standard deviation; padding is grey."""
+        mean = std = (0.5, 0.5, 0.5)
+        return Preprocessing(self.side, self.side, self.resize, self.interpolation, mean, std, fill=127)
+
     def __str__(self) -> str:
         return f"{self.side}-{self.resize}-{self.interpolation}{'-flip' if self.flip else ''}"
 
 
-def load_pixels(path: Path, view: View) -> Pixels:
-    """One photograph as (side, side, 3) uint8 RGB; padding, if any, is grey."""
+def load_pixels(path: Path, preprocessing: Preprocessing, flip: bool = False) -> Pixels:
+    """One photograph as (height, width, 3) uint8 RGB, through the product's own resizing."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
-    resample = getattr(Image.Resampling, view.interpolation.upper())
-    side = view.side
-    if view.resize == "squash":
-        image = image.resize((side, side), resample)
-    else:
-        near = min(image.size) if view.resize == "shortest" else max(image.size)
-        size = tuple(max(1, round(length * side / near)) for length in image.size)
-        left, top = (size[0] - side) // 2, (size[1] - side) // 2  # negative: padding
-        scaled = image.resize((size[0], size[1]), resample)
-        image = Image.new("RGB", (side, side), (127, 127, 127))
-        image.paste(scaled, (-left, -top))
-    pixels = np.asarray(image, dtype=np.uint8)  # (side, side, 3) uint8
-    return np.ascontiguousarray(pixels[:, ::-1] if view.flip else pixels)
+    pixels = to_pixels(image, preprocessing)  # (height, width, 3) uint8
+    return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels)
 
 
-def batches(paths: list[Path], view: View, size: int) -> Iterator[Pixels]:
-    """The photographs in order, `size` at a time: (n, side, side, 3) uint8 RGB."""
+def batches(paths: list[Path], preprocessing: Preprocessing, size: int, flip: bool = False) -> Iterator[Pixels]:
+    """The photographs in order, `size` at a time: (n, height, width, 3) uint8 RGB."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), size):
             part = paths[start : start + size]
-            yield np.stack(list(pool.map(lambda path: load_pixels(path, view), part)))
+            yield np.stack(list(pool.map(lambda path: load_pixels(path, preprocessing, flip), part)))
 
 
-def cached(folder: Path, name: str, recipe: str, compute: Callable[[], Features]) -> Features:
+def cached(folder: Path, name: str, recipe: str, compute: Callable[[], Array]) -> Array:
     """`compute()`, or what it gave before: kept in `folder` under `name` and a digest of `recipe`."""
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     file = folder / f"{name}-{digest}.npy"
@@ -100,7 +96,7 @@ def cached(folder: Path, name: str, recipe: str, compute: Callable[[], Features]
         part = file.with_suffix(".part.npy")
         np.save(part, compute())
         part.replace(file)
-    found: Features = np.load(file, mmap_mode="r")
+    found: Array = np.load(file, mmap_mode="r")
     return found
 
 
@@ -117,7 +113,9 @@ def image_features(
 
     def compute() -> Features:
         print(f"features of {len(paths)} photographs: {name}, {view}", flush=True)
-        return np.concatenate([run(part).astype(np.float16) for part in batches(paths, view, size)])
+        return np.concatenate(
+            [run(part).astype(np.float16) for part in batches(paths, view.preprocessing(), size, view.flip)]
+        )
 
     recipe = "\n".join([str(view), *(path.name for path in paths)])
     return cached(cache, f"{name}-{view}", recipe, compute)

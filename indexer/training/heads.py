@@ -36,7 +36,7 @@ class HeadSettings:
     dimension: int = 256
     hidden: int = 512
     dropout: float = 0.3
-    passes: int = 30
+    passes: int = 60
     batch: int = 500
     rate: float = 1e-3
     decay: float = 0.1
@@ -56,7 +56,8 @@ class Heads(nn.Module):
 def train_heads(images: Tensor, texts: Tensor, settings: HeadSettings) -> Heads:
     """Train on `images` (v, n, image width), v views of n photographs, and `texts` (n, c, text width), c captions each.
 
-    A pass shows each photograph once, in one view, beside one of its captions. Deterministic for a seed and a number of threads.
+    A pass shows each photograph once, in one view, beside one of its captions. Deterministic for a seed and a number
+    of threads.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     torch.manual_seed(settings.seed)
