@@ -20,7 +20,8 @@ def ranks(scores: Float32, relevant: npt.NDArray[np.bool_]) -> Int64:
     if not relevant.any(axis=1).all():
         raise ValueError("A query has no relevant item.")
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)  # (queries, 1)
-    return 1 + ((scores >= best) & ~relevant).sum(axis=1, dtype=np.int64)  # (queries,)
+    before: Int64 = ((scores >= best) & ~relevant).sum(axis=1, dtype=np.int64)  # (queries,)
+    return before + 1
 
 
 def recalls(found: Int64, cuts: Sequence[int] = CUTS) -> tuple[float, ...]:

@@ -31,6 +31,9 @@ LAYERS: Final = 6
 class ImageTower(nn.Module):
     """EfficientNet-Lite2 in three steps: pixels -> map -> pooled features -> ImageNet logits."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         import timm

@@ -1,0 +1,239 @@
+"""The encoder that ships with the product: two exported graphs in `data/models/bundled`, run on the CPU.
+
+Loading is lazy and separate for the two towers: a text query never loads the image tower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.settings import models_folder
+from indexer.types import Float32, Pixels, Texts
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from indexer.encoders.runtime import Graph
+
+NAME: Final = "bundled"
+DESCRIPTION: Final = "encoder.json"
+IMAGE_GRAPH: Final = "image.onnx"
+TEXT_GRAPH: Final = "text.onnx"
+TOKENIZER: Final = "tokenizer.json"
+FORMAT: Final = 1
+
+
+class BundledEncoder:
+    """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
+
+    `folder` holds the model's files (default: those that ship), `threads` is how many cores one call uses (default:
+    SEARCH_THREADS, else all). Raises EncoderUnavailableError, here for a missing or unreadable `encoder.json`, and at
+    first use for the other files. A row's vector depends on that row alone, to the last bit: each is run by itself.
+    """
+
+    def __init__(self, folder: Path | None = None, threads: int | None = None) -> None:
+        self.folder = folder if folder is not None else _default_folder()
+        fields = _read_description(self.folder)
+        try:
+            self._max_text_tokens = int(fields["max_text_tokens"])
+            self._identity = EncoderId(
+                NAME, weights_digest(fields["files"]), int(fields["dimension"]), _preprocessing(fields)
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _damaged(self.folder / DESCRIPTION) from error
+        self._threads = threads
+        self._image: Graph | None = None
+        self._text: Graph | None = None
+        self._tokenizer: Tokenizer | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def identity(self) -> EncoderId:
+        """What made the vectors. `weights` covers the graphs and the tokenizer, as recorded when they were made."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a full batch. Rows are run one by one: it only sets how much is decoded and committed at once."""
+        return 16
+
+    @property
+    def text_batch_size(self) -> int:
+        """Texts of a full batch."""
+        return 64
+
+    @property
+    def max_text_tokens(self) -> int:
+        """Texts are cut after this many tokens, the marks of start and end included."""
+        return self._max_text_tokens
+
+    def encode_images(self, pixels: Pixels) -> Float32:
+        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
+
+        Returns (n, d) float32, unit norm. Raises ValueError for another shape or type, EncoderUnavailableError when
+        the graph cannot be loaded.
+        """
+        wanted = self._identity.preprocessing
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
+            raise ValueError(
+                f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
+                f"not {pixels.dtype} of shape {pixels.shape}."
+            )
+        if not len(pixels):
+            return self._stack([])
+        graph = self._image_graph()
+        return self._stack([graph.run({"pixels": row[None]})["vectors"] for row in pixels])
+
+    def encode_texts(self, texts: Texts) -> Float32:
+        """Returns (n, d) float32, unit norm. A text is cut at `max_text_tokens`; an empty one has a vector too.
+
+        Raises ValueError for a bare string, EncoderUnavailableError when the graph or tokenizer cannot be loaded.
+        """
+        if isinstance(texts, str):
+            raise ValueError("encode_texts takes a sequence of texts, not one text.")
+        if not len(texts):
+            return self._stack([])
+        graph = self._text_graph()
+        return self._stack([graph.run({"ids": self._cut(text)})["vectors"] for text in texts])
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut, the marks of start and end included."""
+        return len(self._ids(text))
+
+    def verify(self) -> list[str]:
+        """Compare every file with the digest recorded for it; see `verify` of this module."""
+        return verify(self.folder)
+
+    def _cut(self, text: str) -> npt.NDArray[np.int64]:  # (1, T)
+        ids = self._ids(text)
+        if len(ids) > self._max_text_tokens:
+            ids = [*ids[: self._max_text_tokens - 1], ids[-1]]  # keeps the mark of the end
+        return np.array([ids], dtype=np.int64)
+
+    def _ids(self, text: str) -> list[int]:
+        # Lone surrogates, from file names or captions that were not valid UTF-8, have no place in UTF-8.
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self._words().encode(clean).ids
+        return ids
+
+    def _stack(self, rows: list[npt.NDArray[Any]]) -> Float32:
+        if not rows:
+            return np.empty((0, self._identity.dimension), np.float32)
+        return np.concatenate(rows).astype(np.float32, copy=False)
+
+    def _image_graph(self) -> Graph:
+        with self._loading:
+            if self._image is None:
+                self._image = self._load(IMAGE_GRAPH)
+            return self._image
+
+    def _text_graph(self) -> Graph:
+        with self._loading:
+            if self._text is None:
+                self._text = self._load(TEXT_GRAPH)
+            return self._text
+
+    def _load(self, name: str) -> Graph:
+        from indexer.encoders.runtime import Graph
+
+        return Graph(self.folder / name, self._threads)
+
+    def _words(self) -> Tokenizer:
+        with self._loading:
+            if self._tokenizer is None:
+                self._tokenizer = _read_tokenizer(self.folder / TOKENIZER)
+            return self._tokenizer
+
+
+def verify(folder: Path | None = None) -> list[str]:
+    """Read every file of the model and compare it with its recorded SHA-256. Returns one sentence a problem.
+
+    Raises EncoderUnavailableError when `folder` is None and there is no folder of models.
+    """
+    folder = folder if folder is not None else _default_folder()
+    try:
+        recorded = _read_description(folder)["files"]
+        items = sorted((str(name), str(digest)) for name, digest in recorded.items())
+    except EncoderUnavailableError as error:
+        return [str(error)]
+    except (KeyError, AttributeError):
+        return [str(_damaged(folder / DESCRIPTION))]
+    problems = []
+    for name, digest in items:
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            problems.append(
+                f"The model file {folder / name} cannot be read ({error.strerror}); install the package again."
+            )
+            continue
+        if found != digest:
+            problems.append(str(_damaged(folder / name)))
+    return problems
+
+
+def weights_digest(files: dict[str, str]) -> str:
+    """One SHA-256, in hex, over the recorded digests of a model's files: {name: SHA-256 in hex}."""
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _default_folder() -> Path:
+    try:
+        return models_folder() / NAME
+    except UsageError as error:
+        raise EncoderUnavailableError(str(error)) from error
+
+
+def _damaged(file: Path) -> EncoderUnavailableError:
+    return EncoderUnavailableError(f"The model file {file} is damaged; install the package again.")
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    file = folder / DESCRIPTION
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EncoderUnavailableError(
+            f"The bundled model is missing: {file} cannot be read ({error.strerror}); install the package again."
+        ) from error
+    except ValueError as error:
+        raise _damaged(file) from error
+    if not isinstance(fields, dict):
+        raise _damaged(file)
+    if fields.get("format") != FORMAT:
+        raise EncoderUnavailableError(
+            f"The model in {folder} has format {fields.get('format')!r} and this version reads {FORMAT}; "
+            "install the package and its models in one version."
+        )
+    return fields
+
+
+def _preprocessing(fields: dict[str, Any]) -> Preprocessing:
+    given = dict(fields["preprocessing"])
+    given["mean"], given["std"] = tuple(given["mean"]), tuple(given["std"])
+    return Preprocessing(**given)
+
+
+def _read_tokenizer(file: Path) -> Tokenizer:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise EncoderUnavailableError(
+            f"The package tokenizers cannot be imported ({error}); install it: pip install tokenizers"
+        ) from error
+    if not file.is_file():
+        raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises bare Exception
+        raise _damaged(file) from error
