@@ -17,7 +17,9 @@ from indexer.types import KINDS
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. `part`: catalog, vectors, index or files. `problem`: a sentence.
+    """One thing that is not as it should be.
+
+    `part`: encoder, catalog, vectors, index or files. `problem`: a sentence.
 
     `grave`: answers are wrong or missing because of it (the rest is only out of date). `remedy`: what mends it, or
     what was done.
@@ -47,7 +49,7 @@ def check(folder: Path) -> list[Finding]:
                 return [
                     Finding("catalog", f"{path} is damaged: {shown}", "`search doctor --repair` saves what can be read")
                 ]
-        return [*_check_vectors(store), *_check_indexes(store), *_check_files(store)]
+        return [*_check_encoder(store), *_check_vectors(store), *_check_indexes(store), *_check_files(store)]
     except StoreDamagedError as error:
         return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
     finally:
@@ -69,11 +71,21 @@ def repair(folder: Path) -> list[Finding]:
             done.append(_salvage(folder))
         store = Store.open(folder)
         try:
-            if parts:
+            if parts - {"encoder"}:
                 done += _mend(store, parts)
         finally:
             store.close()
-    return done + [finding for finding in findings if not finding.grave]
+    return done + [finding for finding in findings if not finding.grave or finding.part == "encoder"]
+
+
+def _check_encoder(store: Store) -> Iterator[Finding]:
+    from indexer.encoders import bundled
+
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+    if active is not None and active[1].name == bundled.NAME:
+        for problem in bundled.verify():
+            yield Finding("encoder", problem, "install the package again")
 
 
 def _check_vectors(store: Store) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreDamagedError
 from indexer.progress import Progress
 from indexer.settings import IndexSettings, default_store
-from indexer.store import Store
+from indexer.store import CATALOG_NAME, Store
 from indexer.types import KINDS, Failure, Report
 from indexer.vectors.base import IndexType, SearchParameters
 from search.engine import Engine
@@ -114,11 +114,13 @@ class Library:
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
-        for root in roots:  # before a store is made for nothing
+        for root in roots:  # what can fail fails before a store is made for nothing
             if not os.path.exists(os.path.expanduser(root)):
                 raise PathNotFoundError(
                     f"{os.path.abspath(root)} is not there; check the spelling, or whether its drive is mounted."
                 )
+        if not (self.folder / CATALOG_NAME).exists():
+            self._load_encoder(None)
         store = Store.create(self.folder)
         try:
             with store.writing():
