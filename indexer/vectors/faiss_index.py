@@ -278,11 +278,11 @@ def _empty(index_type: IndexType, dimension: int, batches: Batches, count: int) 
     if index_type == "ivf-pq" and len(sample) >= tuning.PQ_LEAST:
         code = f"PQ{tuning.product_codes(dimension)}x8np"  # np: without the minute of polysemous training
     core = faiss.index_factory(dimension, f"IVF{settings.lists},{code}", faiss.METRIC_INNER_PRODUCT)
-    core.cp.niter = 10  # further rounds move the cells, not the recall
+    core.cp.niter = tuning.TRAINING_ROUNDS
     core.cp.spherical = True
     if code.startswith("PQ"):
         core.pq.cp.min_points_per_centroid = tuning.PQ_LEAST // 256  # few are fine for few; FAISS would warn
-        core.pq.cp.max_points_per_centroid = tuning.TRAINING_PER_LIST_MOST
+        core.pq.cp.max_points_per_centroid = tuning.PQ_TRAINING // 256
         core.pq.cp.niter = 10
     with _threads(_threads_wanted() if sample.size >= TRAINING_THREADS_FROM else 1):
         core.train(sample)

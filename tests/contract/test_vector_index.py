@@ -485,6 +485,20 @@ def test_building_twice_gives_the_same_bytes() -> None:
         assert b"".join(blocks[0]) == b"".join(blocks[1]), kind
 
 
+@pytest.mark.parametrize("gap", [1, 3, 10**6])
+def test_a_table_finds_many_and_few_alike(gap: int) -> None:
+    rng = np.random.default_rng(0)
+    ids = (rng.permutation(6_000) * gap + 11).astype(np.int64)
+    table, gone = IdTable(ids).without(np.repeat(ids[100:200], 2))
+    assert gone == 100
+    place = {int(one): position for position, one in enumerate(ids) if not 100 <= position < 200}
+    asked = rng.integers(-5, 6_100 * gap, 5_000)
+    asked[::2] = rng.choice(ids, 2_500)
+    want = [place[one] for one in asked.tolist() if one in place]
+    assert table.positions(asked).tolist() == want
+    assert [p for start in range(0, 5_000, 50) for p in table.positions(asked[start : start + 50])] == want
+
+
 def test_a_table_refuses_ids_it_cannot_hold() -> None:
     for wrong in ([1, 1], [2, 3, 2], [-2]):
         with pytest.raises(ValueError, match="ids must not"):
