@@ -6,7 +6,7 @@ Measured on two cores shared with other work, clustered vectors of 384 dimension
     100,000 vectors               build     file       one query    recall@10
     flat                          0.4 s     147 MB     11.4 ms      1.00
     hnsw (32, 40), ef 64          30 s      173 MB      0.5 ms      0.99
-    ivf-sq8, 32 of 1265 lists     5 s        40 MB      0.5 ms      0.98
+    ivf-sq8, 32 of 1265 lists     8 s        40 MB      0.5 ms      0.98
 
 Flat takes 2.6 ms at 20,000 vectors and 23 ms at 200,000.
 """
