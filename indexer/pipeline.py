@@ -75,6 +75,7 @@ class _Run:
         self._encoder_row = self._register()
         for folder, ignores in folders:
             self._index_root(folder, ignores)
+        self._encode_texts_without_vector()
         with self._catalog.snapshot() as snapshot:
             active = snapshot.active_encoder()
         if active is not None and active[0] != self._encoder_row:
@@ -126,15 +127,18 @@ class _Run:
                 batch.activate(row)
         return row
 
-    def _switch(self) -> None:
-        """Everything has a vector of the new encoder: let it answer."""
+    def _encode_texts_without_vector(self) -> None:
+        """Texts of unchanged files: under another encoder, or after damage, they have none."""
         ingest = Ingest(self._catalog, self._encoder, self._encoder_row, self._report)
         while True:
             with self._catalog.snapshot() as snapshot:
                 missing = snapshot.texts_without_vector(self._encoder_row, FILES_A_BATCH)
             if not missing:
-                break
+                return
             ingest.store_texts(text for _, text in missing)
+
+    def _switch(self) -> None:
+        """Everything has a vector of the new encoder: let it answer."""
         with self._catalog.snapshot() as snapshot:
             left = snapshot.count_without_vector(self._encoder_row)
         if left:

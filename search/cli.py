@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from indexer.errors import SearchError, StoreError, UsageError
@@ -148,6 +147,49 @@ def query(
     return FOUND if results else NOTHING_FOUND
 
 
+@app.command("eval")
+def evaluate(
+    source: Annotated[str, typer.Argument(metavar="PAIRS", help="captions.jsonl or .csv; with --labels, a folder.")],
+    store: StoreOption = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="PAIRS is a folder; its subfolders' names are texts.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help='Only rows with this "split" (train, test).')
+    ] = None,
+    cutoffs: Annotated[str, typer.Option("-k", metavar="LIST", help="Where R@k is measured.")] = "1,5,10",
+    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples behind each interval; 0 for none.")] = 1_000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the resamples and of the queries that are timed.")] = 0,
+    as_json: JsonOption = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a report: one HTML file with plots and the worst failures."),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
+    ] = None,
+    device: DeviceOption = None,
+) -> int:
+    """Measure the index on your own pairs of images and texts."""
+    from search import render
+    from search.evaluation import report, table
+    from search.evaluation.run import EvaluationSettings
+    from search.progress_bar import listener
+
+    settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed)
+    with _library(store, encoder, device) as library, listener(as_json) as progress:
+        found = library.evaluate(source, settings=settings, progress=progress)
+    if html is not None and found:
+        report.write_report(html, found)
+    if as_json:
+        render.print_json(found.to_json())
+    else:
+        table.print_evaluation(found)
+        if html is not None and found:
+            render.print_line(f"Report: {html}")
+    return FOUND if found else NOTHING_FOUND
+
+
 @app.command()
 def status(
     store: StoreOption = None,
@@ -229,6 +271,13 @@ def _library(store: Path | None, encoder: str | None = None, device: str | None 
     return open_library(store, encoder=encoder, device=device)
 
 
+def _cutoffs(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise UsageError(f"-k takes whole numbers with commas between them, such as 1,5,10, not {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
 def _index_type(name: str | None) -> IndexType | None:
     from indexer.vectors.base import INDEX_TYPES
 
@@ -249,10 +298,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or FOUND
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        code = WRONG_USE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -261,6 +307,12 @@ def main() -> None:
     except SearchError as error:
         print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
+    except Exception as error:
+        show = getattr(error, "show", None)  # typer's own complaints; where their class lives depends on its version
+        if show is None:
+            raise
+        show()
+        code = WRONG_USE
     sys.exit(code)
 
 

@@ -35,7 +35,7 @@ CAPTIONS = {
     "flower.jpg": "a dahlia in full bloom",
     "china.jpg": "a temple with a tiled roof in the trees",
 }
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".gif"}
+SUFFIXES = {".png", ".jpg", ".gif"}
 
 
 def main() -> None:

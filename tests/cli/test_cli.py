@@ -81,7 +81,7 @@ def test_the_contact_sheet_is_one_file_with_its_pictures(cli: Cli, indexed: Path
 def test_status_says_what_there_is(cli: Cli, indexed: Path) -> None:
     found = json.loads(cli("status", "-s", indexed, "--json").out)
     assert found["images"] > 20
-    assert found["texts"] == 2
+    assert found["texts"] >= 2
     assert found["encoder"]["name"] == "bundled"
     assert found["indexes"]["image"]["index_type"] == "flat"
     text = cli("status", "-s", indexed).out
@@ -147,7 +147,7 @@ def test_a_missing_folder_makes_no_store(cli: Cli, tmp_path: Path) -> None:
 
 def test_another_encoder_is_refused_with_the_command_that_mends_it(cli: Cli, store: Path) -> None:
     connection = sqlite3.connect(store / "catalog.sqlite")
-    connection.execute("UPDATE encoder SET identity = replace(identity, 'bundled', 'colours')")
+    connection.execute("UPDATE encoder SET identity = replace(replace(identity, 'bundled', 'colours'), ':384', ':385')")
     connection.commit()
     connection.close()
     answer = cli("index", store.parent, "-s", store, "--encoder", "bundled")
@@ -326,10 +326,16 @@ def test_forgetting_takes_files_out_and_leaves_them_on_disk(cli: Cli, store: Pat
 
 def test_doctor_finds_an_embedding_whose_bytes_changed(cli: Cli, store: Path) -> None:
     connection = sqlite3.connect(store / "catalog.sqlite")
-    connection.execute("UPDATE vector SET data = zeroblob(length(data)) WHERE content_id = 2")
+    for kind in ("image", "text"):
+        connection.execute(
+            "UPDATE vector SET data = zeroblob(length(data)) WHERE content_id ="
+            " (SELECT max(content_id) FROM item WHERE kind = ?)",
+            [kind],
+        )
     connection.commit()
     connection.close()
     assert cli("doctor", "-s", store).code == 4
     assert cli("doctor", "--repair", "-s", store).code == 0
-    assert json.loads(cli("index", "-s", store, "--json").out)["encoded"] == 1
+    report = json.loads(cli("index", "-s", store, "--json").out)
+    assert (report["encoded"], report["texts"]) == (1, 1)
     assert cli("doctor", "-s", store).out == "All is well.\n"
