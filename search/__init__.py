@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
+    from search.evaluation.results import Evaluation
+    from search.evaluation.run import EvaluationSettings
     from search.library import Library, Status, open
     from search.results import Hit, Results
 
@@ -58,6 +60,8 @@ _HOME = {
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
+    "search.evaluation.results": ("Evaluation",),
+    "search.evaluation.run": ("EvaluationSettings",),
     "search.library": ("Library", "Status", "open"),
     "search.results": ("Hit", "Results"),
 }
@@ -68,6 +72,8 @@ __all__ = [
     "EncoderError",
     "EncoderMismatchError",
     "EncoderUnavailableError",
+    "Evaluation",
+    "EvaluationSettings",
     "Failure",
     "FileError",
     "Finding",

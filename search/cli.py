@@ -177,6 +177,8 @@ def evaluate(
     from search.progress_bar import listener
 
     settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed)
+    if html is not None and not html.parent.is_dir():  # before minutes of work
+        raise UsageError(f"The report {html} cannot be written (no such folder); name another file.")
     with _library(store, encoder, device) as library, listener(as_json) as progress:
         found = library.evaluate(source, settings=settings, progress=progress)
     if html is not None and found:

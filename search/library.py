@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from indexer import doctor, pipeline
 from indexer.building import index_key
@@ -25,6 +26,10 @@ from search.engine import Engine
 from search.indexes import IndexCache
 from search.query import Query, Target, image_query, parse
 from search.results import Results
+
+if TYPE_CHECKING:
+    from search.evaluation.results import Evaluation
+    from search.evaluation.run import EvaluationSettings
 
 #: The encoder of a new store: it ships with the product and needs no download.
 DEFAULT_ENCODER = "bundled"
@@ -192,6 +197,31 @@ class Library:
         assert self._store is not None
         encoder = self._load_encoder(self._stored_encoder(self._store))
         return engine.search(asked, encoder, k=k, to=to, parameters=parameters)
+
+    def evaluate(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        settings: EvaluationSettings | None = None,
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """Measure this store on pairs of images and texts that are right for each other.
+
+        `source`: a table of captions (`captions.jsonl`, `.csv`), or with `settings.labels` a folder whose subfolders'
+        names are labels. Images that are not indexed are left out and counted in the result's notes; the result is
+        False when nothing is left to evaluate.
+
+        Raises PathNotFoundError, UsageError for a source that is neither, StoreMissingError, EncoderError, StoreError.
+        """
+        from indexer.progress import Silent
+        from search.evaluation.run import EvaluationSettings, evaluate
+
+        engine = self._open_engine()
+        assert self._store is not None
+        encoder = self._load_encoder(self._stored_encoder(self._store))
+        return evaluate(
+            os.fspath(source), self._store, encoder, engine, settings or EvaluationSettings(), progress or Silent()
+        )
 
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""

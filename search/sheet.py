@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from indexer.errors import FileError, UsageError
-from indexer.images import read_file, thumbnail
-from indexer.settings import DecodeLimits
-from indexer.types import Candidate
+from search.page import escape, picture, write_page
 from search.query import Query
 from search.results import Hit, Results
 
@@ -51,39 +45,22 @@ blockquote { margin: 0; font-style: italic; overflow-wrap: anywhere; }
 
 def write_sheet(path: Path, results: Results, query: Query) -> None:
     """Write the sheet to `path`, all or nothing. Raises UsageError when that cannot be written."""
-    page = sheet(results, query).encode("utf-8")
-    folder = path.parent
-    try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".sheet-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(page)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(name, 0o666 & ~mask)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"The contact sheet {path} cannot be written ({error.strerror}); name another file."
-        ) from error
+    write_page(path, sheet(results, query), "The contact sheet")
 
 
 def sheet(results: Results, query: Query) -> str:
     """The page. Pictures are read from the files as they are now; one that is gone leaves its place empty."""
     with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(_picture, [hit.path for hit in results]))
-    shown = _escape(str(query) if query.image is None else os.path.basename(query.image))
+        pictures = list(pool.map(lambda hit: picture(hit.path, SIDE), results))
+    shown = escape(str(query) if query.image is None else os.path.basename(query.image))
     asked = ""
     if query.image is not None:
-        asked = f'<img src="{_picture(query.image) or ""}" alt="the query image">'
-    notes = "".join(f'<p class="note">{_escape(note)}</p>' for note in results.notes)
+        asked = f'<img src="{picture(query.image, SIDE) or ""}" alt="the query image">'
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in results.notes)
     count = f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else "Nothing found"
     best = max((hit.score for hit in results), default=1.0) or 1.0
     cards = "\n".join(
-        _card(rank, hit, picture, best) for rank, (hit, picture) in enumerate(zip(results, pictures, strict=True), 1)
+        _card(rank, hit, shown, best) for rank, (hit, shown) in enumerate(zip(results, pictures, strict=True), 1)
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -104,10 +81,10 @@ def sheet(results: Results, query: Query) -> str:
 """
 
 
-def _card(rank: int, hit: Hit, picture: str | None, best: float) -> str:
-    name, folder = _escape(os.path.basename(hit.path)), _escape(os.path.dirname(hit.path))
-    image = f'<img src="{picture}" alt="{name}">' if picture else "<span>no picture to show</span>"
-    text = f"<blockquote>{_escape(hit.text)}</blockquote>" if hit.text is not None else ""
+def _card(rank: int, hit: Hit, shown: str | None, best: float) -> str:
+    name, folder = escape(os.path.basename(hit.path)), escape(os.path.dirname(hit.path))
+    image = f'<img src="{shown}" alt="{name}">' if shown else "<span>no picture to show</span>"
+    text = f"<blockquote>{escape(hit.text)}</blockquote>" if hit.text is not None else ""
     width = max(0.0, min(1.0, hit.score / best)) * 100
     return (
         f'<li><div class="picture">{image}</div><div class="about">'
@@ -126,19 +103,4 @@ def _facts(hit: Hit) -> str:
         facts.append(about.taken_at[:16].replace("T", " "))
     if about.camera is not None:
         facts.append(about.camera)
-    return f'<div class="facts">{_escape(" · ".join(facts))}</div>'
-
-
-def _picture(path: str) -> str | None:
-    """A data: address of the picture's thumbnail, or None."""
-    limits = DecodeLimits()
-    try:
-        status = os.stat(path)
-        data = thumbnail(read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits), limits, SIDE)
-    except (OSError, FileError):
-        return None
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-
-
-def _escape(text: str) -> str:
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
+    return f'<div class="facts">{escape(" · ".join(facts))}</div>'
