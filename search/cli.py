@@ -300,6 +300,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or FOUND
         sys.stdout.flush()
+        if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
+            raise KeyboardInterrupt
     except (KeyboardInterrupt, typer.Abort):
         print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
         code = INTERRUPTED
