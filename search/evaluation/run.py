@@ -184,11 +184,14 @@ def _direction(
         estimates = [Estimate(float(mean)) for mean in means]
         middle = Estimate(float(np.median(first)))
     metrics = dict(zip(named, estimates, strict=False))
+    recalls = {name: metrics.pop(name) for name in named if name.startswith("R@")}
     points = tuple(
         CurvePoint(k, estimate, chance(ranks.sizes[asked], candidates, k))
         for k, estimate in zip(curve, estimates[len(named) :], strict=True)
     )
-    return DirectionResult(direction, len(asked), candidates, metrics | {"median rank": middle}, points, first)
+    return DirectionResult(
+        direction, len(asked), candidates, recalls | {"median rank": middle} | metrics, points, first
+    )
 
 
 def curve_cutoffs(end: int) -> list[int]:

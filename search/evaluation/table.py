@@ -76,16 +76,15 @@ def index_sentence(found: Evaluation) -> str:
 
 
 def cell(name: str, estimate: Estimate) -> str:
-    """A figure as the table shows it: R@k in percent, ranks whole where they are, the rest with three digits."""
-    ends = (
-        ""
-        if estimate.low is None or estimate.high is None
-        else (f"  [{_number(name, estimate.low)}, {_number(name, estimate.high)}]")
-    )
-    return _number(name, estimate.value) + ends
+    """A figure and, two spaces on, its interval: "22.3 %  [20.4, 24.1]"; see `number`."""
+    if estimate.low is None or estimate.high is None:
+        return number(name, estimate.value)
+    low, high = (number(name, end).removesuffix(" %") for end in (estimate.low, estimate.high))
+    return f"{number(name, estimate.value)}  [{low}, {high}]"
 
 
-def _number(name: str, value: float) -> str:
+def number(name: str, value: float) -> str:
+    """R@k in percent, ranks without needless digits, the rest with three."""
     if name.startswith("R@"):
         return f"{100 * value:.1f} %"
     return f"{value:g}" if name == "median rank" else f"{value:.3f}"
