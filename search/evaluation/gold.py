@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -90,7 +91,7 @@ def _notes(contents: dict[str, int | None], distinct: int, hint: str) -> list[st
     if absent:
         notes.append(
             f"{len(absent):,} of {len(contents):,} images are not in the index and are left out (first: {absent[0]}); "
-            f"`search index {hint}` adds them, `search status --failed` names those that could not be read."
+            f"`search index {shlex.quote(hint)}` adds them, `search status --failed` names the unreadable."
         )
     copies = len(contents) - len(absent) - distinct
     if copies:

@@ -110,6 +110,33 @@ def test_the_same_seed_twice_gives_the_same_figures(cli: Cli, colours: Path) -> 
     assert figures(plain) == figures(runs[0])
 
 
+def test_a_table_with_columns(cli: Cli, colours: Path) -> None:
+    table = colours.parent / "photos" / "pairs.csv"
+    table.write_text("image,caption\nred.png,red\ngreen.png,green\nnone.png,blue\n")
+    answer = cli("eval", table, "-s", colours, "--json")
+    assert json.loads(answer.out)["pairs"] == 2
+    assert figures(answer)["R@1"] == 1
+    assert "1 of 3 captions" in json.loads(answer.out)["notes"][0]
+
+
+def test_an_approximate_index_is_measured_and_one_that_is_behind_is_not(
+    cli: Cli, colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = colours.parent / "photos"
+    table = write(colours, *(row(name, name) for name in PAINTED))
+    with search.open(colours, encoder=ColourEncoder()) as library:
+        library.index(index_type="hnsw")
+    found = json.loads(cli("eval", table, "-s", colours, "--json").out)["index"]
+    assert (found["type"], found["recall"], found["recall_of_answers"]) == ("hnsw", 1, 1)
+    paint(photos / "late.png", "red", 20)
+    monkeypatch.setattr("indexer.pipeline.build_indexes", lambda *args, **more: None)
+    with search.open(colours, encoder=ColourEncoder()) as library:
+        library.index(photos)
+    found = json.loads(cli("eval", table, "-s", colours, "--json").out)["index"]
+    assert (found["recall"], found["recall_of_answers"]) == (None, 1)
+    assert "behind" in cli("eval", table, "-s", colours).out
+
+
 def test_folders_as_labels(cli: Cli, colours: Path) -> None:
     folder = colours.parent / "things"
     for size in (8, 16, 24):
