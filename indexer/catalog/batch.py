@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
 from indexer.catalog.snapshot import CHUNK, bounds
 from indexer.encoders.base import EncoderId
 from indexer.types import Candidate, Float32, Kind, Metadata
@@ -231,7 +231,7 @@ class Batch:
 
     def forget_vanished(self) -> int:
         """Delete every file that is marked as vanished. Returns how many."""
-        gone = select(file.c.id).where(file.c.state == "vanished")
+        gone = select(file.c.id).where(ABSENT, file.c.state == "vanished")
         return self._forget(list(self._connection.execute(gone).scalars()))
 
     def _forget(self, file_ids: Sequence[int]) -> int:

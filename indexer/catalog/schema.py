@@ -32,6 +32,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    literal_column,
 )
 
 
@@ -132,8 +133,11 @@ file = Table(
     Column("digest", LargeBinary),  # SHA-256 of the content
     sqlite_autoincrement=True,
 )
-# The next two keep `status` and retries of failed files from reading the whole table.
-Index("file_state", file.c.state)
+#: SQLite uses the partial index only where this very condition stands in the statement; a query by ids, which asks
+#: for present files, must never be tempted to walk an index of all of them.
+ABSENT = file.c.state != literal_column("'present'")
+# The next two keep `status` from reading the whole table.
+Index("file_absent", file.c.state, sqlite_where=ABSENT)
 Index("file_content", file.c.content_id)
 
 item = Table(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
-from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError
 from indexer.types import KINDS, Float32, Int64, Kind, Metadata
@@ -128,7 +128,7 @@ class Snapshot:
         counts: dict[str, int] = dict.fromkeys((*KINDS, "failed", "vanished", "other"), 0)
         counts |= {row.kind: int(row[1]) for row in self._connection.execute(statement)}
         for state in ("failed", "vanished"):
-            of_state = select(func.count()).select_from(file).where(file.c.state == state)
+            of_state = select(func.count()).select_from(file).where(ABSENT, file.c.state == state)
             counts[state] = self._connection.execute(of_state).scalar_one()
         others = select(func.count()).select_from(file).where(file.c.role == "other", file.c.state == "present")
         counts["other"] = self._connection.execute(others).scalar_one()

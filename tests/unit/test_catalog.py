@@ -75,6 +75,25 @@ def test_paths_keep_their_bytes(catalog: Catalog) -> None:
     assert [row.path for row in catalog.files_below("/p", 1)] == [odd]
 
 
+def test_a_query_by_ids_touches_only_those_rows(catalog: Catalog) -> None:
+    fill(catalog, 200)
+    statements: list[str] = []
+    opened = Catalog.open(catalog.path)
+    with opened.snapshot() as snapshot:
+        raw = snapshot._connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.set_trace_callback(statements.append)
+        assert len(snapshot.vectors_of([3, 5], 1, 3)) == len(snapshot.items([3, 5])) == 2
+        snapshot.counts()
+        raw.set_trace_callback(None)
+        plans = ["\n".join(str(row[3]) for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")) for one in statements]
+    opened.close()
+    for plan in plans[:2]:
+        assert "SCAN" not in plan
+        assert plan.startswith("SEARCH item USING INTEGER PRIMARY KEY")
+    assert any("file_absent" in plan for plan in plans[2:])
+
+
 def test_item_ids_are_never_used_again(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         add_photo(batch, 1, "/p/a.jpg", 1)
