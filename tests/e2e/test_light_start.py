@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "onnxruntime", "tokenizers", "PIL")
+COMMANDS = ("index", "query", "status", "forget", "models", "doctor", "eval")
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        "import search",
-        "import sys; sys.argv = ['search', '--help']\nfrom search.cli import main\ntry:\n    main()\n"
-        "except SystemExit:\n    pass",
-        "import sys; sys.argv = ['search', 'query', '--help']\nfrom search.cli import main\ntry:\n    main()\n"
-        "except SystemExit:\n    pass",
-    ],
-)
-def test_nothing_heavy_is_imported(program: str) -> None:
-    check = f"{program}\nimport sys\nprint('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+def loaded(program: str, names: tuple[str, ...]) -> list[str]:
+    """Which of the modules `names` a new process has imported after `program`."""
+    check = f"{program}\nimport sys\nprint('LOADED', *[name for name in {names!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "LOADED"
+    return done.stdout.splitlines()[-1].split()[1:]
 
 
-def test_a_text_query_with_the_bundled_encoder_needs_no_torch(indexed: object) -> None:
+def test_importing_the_library_loads_nothing_heavy() -> None:
+    assert loaded("import search", HEAVY) == []
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (
-        f"import search, sys\nlibrary = search.open({str(indexed)!r})\nassert library.query('a cat')\n"
-        "print('LOADED', *[name for name in ('torch', 'torchvision', 'open_clip') if name in sys.modules])"
+        f"import sys; sys.argv = ['search', *{command!r}, '--help']\nfrom search.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    assert left.code == 0"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "LOADED"
+    assert loaded(program, HEAVY) == []
+
+
+def test_a_text_query_with_the_bundled_encoder_needs_no_torch(indexed: Path) -> None:
+    program = f"import search\nassert search.open({str(indexed)!r}).query('a cat')"
+    assert loaded(program, ("torch", "torchvision", "open_clip")) == []
