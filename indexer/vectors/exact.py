@@ -117,7 +117,10 @@ class ExactIndex:
         return gone
 
     def search(
-        self, queries: Float32, k: int, parameters: SearchParameters = SearchParameters()  # noqa: B008 (frozen)
+        self,
+        queries: Float32,
+        k: int,
+        parameters: SearchParameters = SearchParameters(),  # noqa: B008 (frozen)
     ) -> tuple[Float32, Int64]:
         """See `VectorIndex.search`. Raises ValueError."""
         queries = checked_queries(queries, k, self.dimension)

@@ -121,7 +121,10 @@ class FaissIndex:
         return count
 
     def search(
-        self, queries: Float32, k: int, parameters: SearchParameters = SearchParameters()  # noqa: B008 (frozen)
+        self,
+        queries: Float32,
+        k: int,
+        parameters: SearchParameters = SearchParameters(),  # noqa: B008 (frozen)
     ) -> tuple[Float32, Int64]:
         """See `VectorIndex.search`. Rows are shorter than k only where nothing more may be returned.
 
@@ -212,9 +215,7 @@ class FaissIndex:
     ) -> tuple[Float32, Int64]:
         """`fetch` scores and positions a query, (q, fetch) each; at least `wanted` of a row are found."""
         core, share = self._core, choice.count / choice.total
-        scan = choice.mask is not None and (
-            share <= SCAN_SHARE or (choice.count <= SCAN_COUNT and share < 0.5)
-        )
+        scan = choice.mask is not None and (share <= SCAN_SHARE or (choice.count <= SCAN_COUNT and share < 0.5))
         if isinstance(core, faiss.IndexIVF):
             probes = core.nprobe * effort / share
             # Lists that hold four times what is fetched: long answers are not made of whatever few lists held.
