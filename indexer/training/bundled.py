@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 
+from indexer.training.clusters import centres
 from indexer.training.conse import ClassChannel, class_embeddings, class_names
 from indexer.training.datasets import View, read_captions
 from indexer.training.export import ImageGraph, TextGraph, describe, export_graph, export_tokenizer
@@ -37,7 +39,9 @@ def train(data: Path, towers: FrozenTowers, head: HeadSettings, join: JoinSettin
     heads = train_heads(images[None], texts, head)
     embeddings = class_embeddings(class_names(), lambda names: towers.sentences(names, "imagenet-names"))
     channel = ClassChannel(embeddings, join.class_temperature, join.class_dimension)
-    model = Join(heads, channel, join).eval()
+    captions = F.normalize(texts.flatten(0, 1) - heads.text_head.mean, dim=-1)  # (5 n, 384)
+    clusters = centres(captions, join.caption_clusters).T.contiguous()  # (384, k)
+    model = Join(heads, channel, clusters, join).eval()
     rows = read_captions(data / "flickr8k", "val")
     images, texts = towers.pooled(rows, "flickr8k-val", VIEW), towers.captions(rows, "flickr8k-val")
     with torch.inference_mode():

@@ -51,6 +51,7 @@ class ClassChannel(nn.Module):
     mean: Tensor
     names: Tensor
     axes: Tensor
+    unit_names: Tensor
 
     def __init__(self, embeddings: Tensor, temperature: float, dimension: int) -> None:
         super().__init__()
@@ -61,6 +62,7 @@ class ClassChannel(nn.Module):
         self.register_buffer("mean", mean)  # (384,)
         self.register_buffer("axes", axes[:dimension].T.contiguous())  # (384, dimension)
         self.register_buffer("names", centred @ self.axes)  # (classes, dimension)
+        self.register_buffer("unit_names", F.normalize(self.names, dim=-1).T.contiguous())  # (dimension, classes)
 
     def image(self, logits: Tensor) -> Tensor:
         """`logits` (n, classes). Returns (n, dimension), unit norm."""
@@ -72,4 +74,4 @@ class ClassChannel(nn.Module):
 
     def likeness(self, classes: Tensor) -> Tensor:
         """How much a text is a class name: its largest cosine with one. `classes` (n, dimension). Returns (n, 1)."""
-        return (classes @ F.normalize(self.names, dim=-1).T).amax(dim=-1, keepdim=True)
+        return (classes @ self.unit_names).amax(dim=-1, keepdim=True)
