@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train and export the bundled encoder.")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds flickr8k/")
     parser.add_argument("--out", type=Path, default=Path("data/models/bundled"))
-    parser.add_argument("--cache", type=Path, default=Path("features"), help="where frozen features are kept")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="where frozen features are kept")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     head, join = HeadSettings(seed=given.seed), JoinSettings()
