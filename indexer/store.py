@@ -34,7 +34,10 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path) -> Store:
-        """Open a store to write it, making it when it is new. Raises StoreError, UsageError for a place that is taken."""
+        """Open a store to write it, making it when it is new.
+
+        Raises StoreError, and UsageError for a place that is taken.
+        """
         folder = _checked(folder)
         if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
             leftovers = {"writer.lock", "writer.pid", "vectors"}

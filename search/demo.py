@@ -16,15 +16,18 @@ from pathlib import Path
 
 #: Folders of pictures inside installed packages.
 SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
-#: What is asked, and the photograph that has to come first.
+#: Drawings, charts and test patterns among them.
+NOT_PHOTOGRAPHS = {"Minduka_Present_Blue_Pack", "chessboard_GRAY", "chessboard_RGB", "color", "horse", "logo", "logo2"}
+NOT_PHOTOGRAPHS |= {"no_time_for_that_tiny", "phantom"}
+#: What is asked, and how the name of the photograph begins that has to come first.
 EXPECTED = (
-    ("a cat", "chelsea.png"),
-    ("a cup of coffee", "coffee.png"),
-    ("an astronaut", "astronaut.png"),
-    ("a rocket", "rocket.jpg"),
-    ("a motorcycle in a garage", "motorcycle_left.png"),
-    ("a flower", "flower.jpg"),
-    ("a temple in China", "china.jpg"),
+    ("a cat", "chelsea"),
+    ("a cup of coffee", "coffee"),
+    ("an astronaut", "astronaut"),
+    ("a rocket", "rocket"),
+    ("a motorcycle in a garage", "motorcycle"),
+    ("a flower", "flower"),
+    ("a temple in China", "china"),
 )
 #: Captions for a few of them, so that images find texts too.
 CAPTIONS = {
@@ -51,17 +54,17 @@ def main() -> None:
     for words, expected in EXPECTED:
         found = _run("query", words, "-k", "3")
         first = json.loads(_run("query", words, "-k", "1", "--json", show=False))["hits"][0]["path"]
-        if os.path.basename(first) != expected:
+        if not os.path.basename(first).startswith(expected):
             wrong.append(f"{words!r} found {os.path.basename(first)}, not {expected}:\n{found}")
     _run("query", str(photos / "motorcycle_left.png"), "-k", "3")
     _run("query", str(photos / "astronaut.png"), "--to", "text", "-k", "2")
-    _run("query", "an animal", "-k", "12", "--sheet", str(out / "animals.html"))
+    _run("query", "a person", "-k", "8", "--sheet", str(out / "contact-sheet.html"))
     _run("index", str(photos))
     _run("status")
     _run("doctor")
     if wrong:
         sys.exit("The demo found the wrong photographs:\n" + "\n".join(wrong))
-    _say(f"Every first hit is right. Open {out / 'animals.html'} in a browser to see a contact sheet.")
+    _say(f"Every first hit is right. Open {out / 'contact-sheet.html'} in a browser to see a contact sheet.")
 
 
 def _collect(photos: Path) -> int:
@@ -72,7 +75,7 @@ def _collect(photos: Path) -> int:
         if found is None or not found.submodule_search_locations:
             sys.exit(f"The demo needs the photographs in {package}: pip install 'image-collection-search[demo]'")
         for picture in sorted((Path(found.submodule_search_locations[0]) / folder).iterdir()):
-            if picture.suffix in SUFFIXES:
+            if picture.suffix in SUFFIXES and picture.stem not in NOT_PHOTOGRAPHS:
                 shutil.copy(picture, photos / picture.name)
                 count += 1
     lines = [json.dumps({"image": name, "caption": caption}) for name, caption in CAPTIONS.items()]

@@ -94,7 +94,10 @@ class Encoder(Protocol):
         ...
 
     def encode_images(self, pixels: Pixels) -> Float32:
-        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says. Returns (n, d) float32, unit norm."""
+        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
+
+        Returns (n, d) float32, unit norm.
+        """
         ...
 
     def encode_texts(self, texts: Texts) -> Float32:

@@ -20,7 +20,7 @@ from indexer.store import Store
 
 SEARCH = [sys.executable, "-c", "from search.cli import main; main()"]
 KILLS = 30
-CROPS = 5  # of each photograph
+CROPS = 3  # of each photograph
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def committed(store: Path) -> dict[int, tuple[str, str, bytes]]:
             items: dict[int, tuple[str, str, bytes]] = {}
             for kind in ("image", "text") if active else ():
                 assert active is not None
-                for ids, vectors in snapshot.vectors(kind, active[0], active[1].dimension):  # type: ignore[arg-type]
+                for ids, vectors in snapshot.vectors(kind, active[0], active[1].dimension):
                     rows = snapshot.items(ids.tolist())
                     for number, vector in zip(ids.tolist(), vectors, strict=True):
                         items[number] = (kind, rows[number].path, vector.tobytes())
@@ -70,7 +70,7 @@ def answers(store: Path) -> list[object]:
 
     with search.open(store) as library:
         return [
-            library.query(words, k=k, to=to).to_json()["hits"]  # type: ignore[arg-type]
+            library.query(words, k=k, to=to).to_json()["hits"]
             for words, k, to in (
                 ("a cat", 10, "image"),
                 ("a rocket", 40, "image"),
@@ -86,7 +86,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_committed(photos: Path, tm
     subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(undisturbed)], check=True)
     whole_run = time.monotonic() - started
     expected = committed(undisturbed)
-    assert len(expected) > 80
+    assert len(expected) > 50
 
     rng = random.Random(11)
     generation, store = 0, tmp_path / "killed-0.search"
@@ -153,7 +153,7 @@ def test_a_second_indexer_is_told_who_is_at_work(photos: Path, tmp_path: Path) -
     assert first.wait() == 0
     assert second.returncode == 2
     assert f"({first.pid})".encode() in second.stderr
-    assert len(committed(store)) > 80
+    assert len(committed(store)) > 50
 
 
 def test_queries_are_answered_while_another_process_indexes(photos: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_queries_are_answered_while_another_process_indexes(photos: Path, tmp_pa
         assert writer.returncode == 0
         assert sizes == sorted(sizes)  # what is there stays there
         last = library.query("an astronaut", k=1000)
-        assert len(last) > 50
+        assert len(last) > 40
         assert len(last) >= sizes[-1]
 
 
