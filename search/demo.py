@@ -58,7 +58,7 @@ def main() -> None:
             wrong.append(f"{words!r} found {os.path.basename(first)}, not {expected}:\n{found}")
     _run("query", str(photos / "motorcycle_left.png"), "-k", "3")
     _run("query", str(photos / "astronaut.png"), "--to", "text", "-k", "2")
-    _run("query", "a person", "-k", "8", "--sheet", str(out / "contact-sheet.html"))
+    _run("query", "a motorcycle", "-k", "8", "--sheet", str(out / "contact-sheet.html"))
     _run("index", str(photos))
     _run("status")
     _run("doctor")
