@@ -29,7 +29,8 @@ ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); }
 li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; display: flex;
   flex-direction: column; }
-.picture { aspect-ratio: 4 / 3; position: relative; display: flex; align-items: center; justify-content: center; background: var(--line); }
+.picture { aspect-ratio: 4 / 3; position: relative; display: flex; align-items: center; justify-content: center;
+  background: var(--line); }
 .picture img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 .picture span { color: var(--soft); padding: 1rem; text-align: center; }
 .about { padding: .6rem .8rem .75rem; display: grid; gap: .3rem; }
