@@ -71,8 +71,8 @@ class _Run:
 
     def run(self, roots: Sequence[str], index_type: IndexType | None) -> Report:
         started = time.monotonic()
-        folders = self._roots(roots)
         self._encoder_row = self._register()
+        folders = self._roots(roots)
         for folder, ignores in folders:
             self._index_root(folder, ignores)
         self._encode_texts_without_vector()
@@ -203,7 +203,7 @@ class _Run:
     def _mark_gone(
         self, folder: str, gone: Sequence[tuple[int, str]], unreadable: Sequence[Failure], found_any: bool
     ) -> None:
-        if gone and not found_any:
+        if gone and not found_any and not unreadable:
             self._report.warnings.append(
                 f"{folder} is empty, and {len(gone)} files of it are indexed: taken for a drive that is not mounted, "
                 f"and kept. If they are really gone: `search forget {folder}`."

@@ -17,8 +17,9 @@ import numpy as np
 
 from indexer.encoders.base import Encoder
 from indexer.encoders.bundled import BundledEncoder, verify
+from indexer.ranking import average_precisions
 from indexer.training.datasets import Row, Split, batches, read_captions
-from indexer.training.retrieval import average_precisions, caption_recalls, ranks, recalls
+from indexer.training.retrieval import caption_recalls, label_ranks, recalls
 from indexer.types import Float32
 
 LABELLED = ("caltech101", "clothing_small")
@@ -46,13 +47,11 @@ def labels_line(encoder: Encoder, folder: Path, split: Split) -> str:
     rows = read_captions(folder, split)
     names = sorted({row.captions[0] for row in rows})
     images, texts = encode_rows(encoder, rows), encoder.encode_texts(names)
-    scores = texts @ images.T  # (names, n)
-    relevant = np.array([[row.captions[0] == name for row in rows] for name in names])  # (names, n)
-    found = ranks(scores, relevant)
-    precision = 100 * average_precisions(scores, relevant).mean()
+    found = label_ranks(texts, images, np.array([names.index(row.captions[0]) for row in rows]))
+    precision = 100 * average_precisions(found).mean()
     first, fifth, _ = recalls(found)
     what = f"{folder.name} {split}, {len(names)} names, {len(rows)} images"
-    return f"| {what} | {np.median(found):.0f} | {precision:.1f} | {first:.1f} | {fifth:.1f} |"
+    return f"| {what} | {np.median(found.first):.0f} | {precision:.1f} | {first:.1f} | {fifth:.1f} |"
 
 
 def speed_lines(model: Path) -> list[str]:

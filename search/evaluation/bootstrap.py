@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from indexer.ranking import Float64
 from indexer.types import Int64
-from search.evaluate import Float64
 
 #: Numbers that one block of resamples may hold: 32 MB of float64.
 _BLOCK = 4_000_000

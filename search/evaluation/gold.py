@@ -15,9 +15,9 @@ from indexer.encoders.base import Encoder
 from indexer.errors import FileError
 from indexer.images import read_file
 from indexer.ingest import text_digest
+from indexer.ranking import Relevance
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32, Int64
-from search.evaluate import Relevance
 from search.evaluation.pairs import Pairs
 from search.evaluation.results import PairKind
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, EncoderId
+from indexer.ranking import neighbour_recall
 from indexer.types import Float32, Int64
 from indexer.vectors import files
 from search.engine import Engine
-from search.evaluate import neighbour_recall
 from search.evaluation.results import IndexRecall, Latency
 from search.indexes import IndexCache
 from search.query import text_query

@@ -11,10 +11,7 @@ import numpy as np
 from indexer.encoders.base import Encoder
 from indexer.errors import StoreMissingError, UsageError
 from indexer.progress import Progress
-from indexer.store import Store
-from indexer.types import Float32, Int64
-from search.engine import Engine
-from search.evaluate import (
+from indexer.ranking import (
     InnerProducts,
     Ranks,
     Relevance,
@@ -26,6 +23,9 @@ from search.evaluate import (
     rank_all,
     reciprocal_ranks,
 )
+from indexer.store import Store
+from indexer.types import Float32, Int64
+from search.engine import Engine
 from search.evaluation.bootstrap import ClusterBootstrap
 from search.evaluation.gold import Gold, resolve, text_vectors
 from search.evaluation.pairs import read_captions, read_labels

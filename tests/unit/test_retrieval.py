@@ -3,29 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from indexer.training.retrieval import average_precisions, caption_recalls, ranks, recalls
-
-
-def test_rank_of_the_best_relevant_item() -> None:
-    scores = np.array([[0.9, 0.5, 0.7], [0.1, 0.2, 0.3]], dtype=np.float32)
-    relevant = np.array([[False, True, True], [True, False, False]])
-    assert ranks(scores, relevant).tolist() == [2, 3]
-
-
-def test_a_tie_counts_against_the_method() -> None:
-    scores = np.zeros((1, 4), dtype=np.float32)
-    assert ranks(scores, np.array([[True, False, False, False]])).tolist() == [4]
-
-
-def test_a_query_without_an_answer_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no relevant"):
-        ranks(np.zeros((1, 2), dtype=np.float32), np.zeros((1, 2), dtype=bool))
-
-
-def test_recalls_are_percentages() -> None:
-    assert recalls(np.array([1, 2, 6, 11]), (1, 5, 10)) == (25.0, 50.0, 75.0)
+from indexer.training.retrieval import caption_recalls, label_ranks, recalls
 
 
 def test_any_caption_counts_for_an_image() -> None:
@@ -38,7 +17,10 @@ def test_any_caption_counts_for_an_image() -> None:
     assert back[0] == 100.0
 
 
-def test_average_precision_by_hand() -> None:
-    scores = np.array([[0.9, 0.8, 0.7, 0.6]], dtype=np.float32)
-    relevant = np.array([[True, False, True, False]])
-    assert average_precisions(scores, relevant)[0] == pytest.approx((1 / 1 + 2 / 3) / 2)
+def test_label_ranks_by_hand() -> None:
+    names = np.eye(2, dtype=np.float32)
+    images = np.array([[0.9, 0.1], [0.8, 0.3], [0.7, 0.2]], dtype=np.float32)
+    found = label_ranks(names, images, np.array([0, 1, 0]))
+    assert found.first.tolist() == [1, 1]
+    assert found.ranks.tolist() == [1, 3, 1]
+    assert recalls(found, (1,)) == (100.0,)

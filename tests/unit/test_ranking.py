@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.evaluate import (
+from indexer.ranking import (
     InnerProducts,
     Ranks,
     Relevance,
