@@ -55,7 +55,8 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def index(
     roots: Annotated[
-        list[Path] | None, typer.Argument(help="Folders (or single files); none: all that the store knows.")
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Folders (or single files); none: all that the store knows."),
     ] = None,
     store: StoreOption = None,
     encoder: Annotated[
@@ -214,7 +215,9 @@ def status(
 
 @app.command()
 def forget(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders to take out of the index.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders to take out of the index.")
+    ] = None,
     store: StoreOption = None,
     vanished: Annotated[
         bool, typer.Option("--vanished", help="Also every file that is no longer where it was.")
