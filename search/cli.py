@@ -56,7 +56,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def index(
     roots: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Folders (or single files); none: all that the store knows."),
+        typer.Argument(metavar="FOLDER", help="Folders (or single files); none: all that the store knows."),
     ] = None,
     store: StoreOption = None,
     encoder: Annotated[
@@ -216,7 +216,7 @@ def status(
 @app.command()
 def forget(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders to take out of the index.")
+        list[Path] | None, typer.Argument(metavar="PATH", help="Files or folders to take out of the index.")
     ] = None,
     store: StoreOption = None,
     vanished: Annotated[

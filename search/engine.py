@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.snapshot import Changes, Snapshot
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import Encoder
 from indexer.errors import StoreMissingError, UsageError
 from indexer.types import KINDS, Float32, Int64, Kind
 from indexer.vectors.base import SearchParameters
@@ -27,6 +27,21 @@ OVERSAMPLE = 4
 MIN_CANDIDATES = 100
 #: Vectors of a kind from which the spread of its scores is estimated, when both kinds are asked for.
 NULL_SAMPLE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one search asks of one state of the catalog. `embedding` (d,) float32, unit norm."""
+
+    snapshot: Snapshot
+    encoder_row: int
+    embedding: Float32
+    k: int
+    parameters: SearchParameters
+
+    @property
+    def dimension(self) -> int:
+        return len(self.embedding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,6 @@ class Engine:
             raise UsageError(f"The number of hits must be at least 1, not {k}.")
         if to not in TARGETS:
             raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
-        parameters = parameters or SearchParameters()
         started = time.perf_counter()
         notes: list[str] = []
         kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
@@ -69,15 +83,16 @@ class Engine:
             active = snapshot.active_encoder()
             if active is None:
                 raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
-            row, identity = active
+            row = active[0]
             embedding = self._embed(query, encoder, snapshot, row, notes)  # (d,) float32, unit norm
             embedded_at = time.perf_counter()
+            question = _Question(snapshot, row, embedding, k, parameters or SearchParameters())
             ranked: dict[Kind, _Ranked] = {}
             work = Work()
             for kind in kinds:
-                ranked[kind], spent = self._rank(snapshot, kind, row, identity, embedding, k, parameters, opened[kind])
+                ranked[kind], spent = self._rank(question, kind, opened[kind])
                 work = Work(work.indexed + spent.indexed, work.scanned + spent.scanned, work.rescored + spent.rescored)
-            ids = self._merge(snapshot, row, identity, embedding, ranked, k)
+            ids = self._merge(question, ranked)
             scores = {int(i): float(s) for one in ranked.values() for i, s in zip(one.ids, one.scores, strict=True)}
             rows = snapshot.items(ids)
         hits = tuple(
@@ -118,98 +133,74 @@ class Engine:
 
     # -- candidates -----------------------------------------------------------------------------------------
 
-    def _rank(
-        self,
-        snapshot: Snapshot,
-        kind: Kind,
-        row: int,
-        identity: EncoderId,
-        embedding: Float32,
-        k: int,
-        parameters: SearchParameters,
-        opened: OpenIndex | None,
-    ) -> tuple[_Ranked, Work]:
+    def _rank(self, question: _Question, kind: Kind, opened: OpenIndex | None) -> tuple[_Ranked, Work]:
         """The best k items of a kind, with exact scores."""
+        snapshot, parameters = question.snapshot, question.parameters
         if opened is None or opened.generation > snapshot.generation:
-            return self._scan(snapshot, kind, row, identity, embedding, k, parameters)
-        changes = self._changed(snapshot, kind, row, identity, opened)
-        wanted = k if opened.exact else max(OVERSAMPLE * k, MIN_CANDIDATES)
+            return self._scan(question, kind)
+        changes = self._changed(question, kind, opened)
+        wanted = question.k if opened.exact else max(OVERSAMPLE * question.k, MIN_CANDIDATES)
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
         within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
-        _, found = opened.index.search(embedding[None, :], wanted, within)
+        _, found = opened.index.search(question.embedding[None, :], wanted, within)
         candidates = found[0][found[0] >= 0]  # (m,) int64
         tail = _allowed(changes.ids, parameters)
-        tail_best = _best(changes.ids[tail], changes.vectors[tail], embedding, k)
+        tail_best = _best(changes.ids[tail], changes.vectors[tail], question)
         ids = np.concatenate([candidates, tail_best.ids])
-        vectors = snapshot.vectors_of([int(number) for number in ids], row, identity.dimension)
+        vectors = snapshot.vectors_of([int(number) for number in ids], question.encoder_row, question.dimension)
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
-        stacked = np.array([vectors[int(number)] for number in kept], np.float32).reshape(
-            len(kept), identity.dimension
-        )  # (m, d)
-        work = Work(len(opened.index), len(changes.ids), len(kept))
-        return _best(kept, stacked, embedding, k), work
+        stacked = np.array([vectors[int(number)] for number in kept], np.float32)
+        stacked = stacked.reshape(len(kept), question.dimension)  # (m, d), also when m is 0
+        return _best(kept, stacked, question), Work(len(opened.index), len(changes.ids), len(kept))
 
-    def _changed(self, snapshot: Snapshot, kind: Kind, row: int, identity: EncoderId, opened: OpenIndex) -> Changes:
+    def _changed(self, question: _Question, kind: Kind, opened: OpenIndex) -> Changes:
         """What the index misses at this snapshot; kept until either changes."""
+        snapshot, row = question.snapshot, question.encoder_row
         key = (opened.generation, snapshot.generation, row)
         with self._lock:
             held = self._changes.get(kind)
         if held is not None and held[0] == key:
             return held[1]
-        changes = snapshot.changes_since(kind, opened.generation, row, identity.dimension)
+        changes = snapshot.changes_since(kind, opened.generation, row, question.dimension)
         with self._lock:
             self._changes[kind] = (key, changes)
         return changes
 
-    def _scan(
-        self,
-        snapshot: Snapshot,
-        kind: Kind,
-        row: int,
-        identity: EncoderId,
-        embedding: Float32,
-        k: int,
-        parameters: SearchParameters,
-    ) -> tuple[_Ranked, Work]:
+    def _scan(self, question: _Question, kind: Kind) -> tuple[_Ranked, Work]:
         """Compare with every vector of the catalog, a batch at a time: right whatever the state of the indexes."""
         best = _Ranked(np.empty(0, np.int64), np.empty(0, np.float32))
         scanned = 0
-        for ids, vectors in snapshot.vectors(kind, row, identity.dimension):
+        for ids, vectors in question.snapshot.vectors(kind, question.encoder_row, question.dimension):
             scanned += len(ids)
-            keep = _allowed(ids, parameters)
-            of_batch = _best(ids[keep], vectors[keep], embedding, k)
-            best = _order(np.concatenate([best.ids, of_batch.ids]), np.concatenate([best.scores, of_batch.scores]), k)
+            keep = _allowed(ids, question.parameters)
+            found = _best(ids[keep], vectors[keep], question)
+            best = _order(
+                np.concatenate([best.ids, found.ids]), np.concatenate([best.scores, found.scores]), question.k
+            )
         return best, Work(scanned=scanned)
 
     # -- both kinds together --------------------------------------------------------------------------------
 
-    def _merge(
-        self,
-        snapshot: Snapshot,
-        row: int,
-        identity: EncoderId,
-        embedding: Float32,
-        ranked: dict[Kind, _Ranked],
-        k: int,
-    ) -> list[int]:
+    def _merge(self, question: _Question, ranked: dict[Kind, _Ranked]) -> list[int]:
         """Ids of the k best of all kinds, by standard score within each kind."""
         if len(ranked) == 1:
             (only,) = ranked.values()
-            return [int(number) for number in only.ids[:k]]
+            return [int(number) for number in only.ids[: question.k]]
         merged: list[tuple[float, int]] = []
         for kind, one in ranked.items():
-            sample = next(snapshot.vectors(kind, row, identity.dimension, batch=NULL_SAMPLE), None)
+            batches = question.snapshot.vectors(kind, question.encoder_row, question.dimension, batch=NULL_SAMPLE)
+            sample = next(batches, None)
             if sample is None:
                 continue
-            scores = _exact_scores(sample[1], embedding)
+            scores = _exact_scores(sample[1], question.embedding)
             mean, spread = float(scores.mean()), float(scores.std()) or 1.0
             merged += [
                 (-(float(score) - mean) / spread, int(number))
                 for number, score in zip(one.ids, one.scores, strict=True)
             ]
-        return [number for _, number in sorted(merged)[:k]]
+        return [number for _, number in sorted(merged)[: question.k]]
 
 
 def _exact_scores(vectors: Float32, embedding: Float32) -> Float32:
@@ -218,8 +209,8 @@ def _exact_scores(vectors: Float32, embedding: Float32) -> Float32:
     return scores
 
 
-def _best(ids: Int64, vectors: Float32, embedding: Float32, k: int) -> _Ranked:
-    return _order(ids, _exact_scores(vectors, embedding), k)
+def _best(ids: Int64, vectors: Float32, question: _Question) -> _Ranked:
+    return _order(ids, _exact_scores(vectors, question.embedding), question.k)
 
 
 def _order(ids: Int64, scores: Float32, k: int) -> _Ranked:

@@ -14,6 +14,24 @@ from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
 
+def document(title: str, style: str, body: str) -> str:
+    """A whole page. `title` and `body` are HTML; the policy lets it load nothing, from anywhere."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
 def write_page(path: Path, page: str, what: str) -> None:
     """Write a page to `path`, all or nothing. Raises UsageError, naming it `what`, when that cannot be written."""
     try:

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from search.page import escape, picture, write_page
+from search.page import document, escape, picture, write_page
 from search.query import Query
 from search.results import Hit, Results
 
@@ -59,27 +59,12 @@ def sheet(results: Results, query: Query) -> str:
         asked = f'<img src="{picture(query.image, SIDE) or ""}" alt="the query image">'
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in results.notes)
     count = f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else "Nothing found"
-    best = max((hit.score for hit in results), default=1.0) or 1.0
+    best = max([1e-6, *(hit.score for hit in results)])
     cards = "\n".join(
         _card(rank, hit, shown, best) for rank, (hit, shown) in enumerate(zip(results, pictures, strict=True), 1)
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{shown} – search</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>{asked}<div><h1>{shown}</h1><p>{count}</p>{notes}</div></header>
-<ol>
-{cards}
-</ol>
-</body>
-</html>
-"""
+    header = f"<header>{asked}<div><h1>{shown}</h1><p>{count}</p>{notes}</div></header>"
+    return document(f"{shown} – search", _STYLE, f"{header}\n<ol>\n{cards}\n</ol>")
 
 
 def _card(rank: int, hit: Hit, shown: str | None, best: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from search.evaluation.plots import latency_histogram, rank_histogram, recall_curve
 from search.evaluation.results import DirectionResult, Estimate, Evaluation, Miss, Shown, StageResult, percentiles
 from search.evaluation.table import TITLES, cell, index_sentence, metric_names, protocol
-from search.page import escape, picture, write_page
+from search.page import document, escape, picture, write_page
 
 #: Longer side of a picture, in pixels: the wanted one is shown at about half of that.
 SIDE = 360
@@ -74,27 +74,15 @@ def report(found: Evaluation) -> str:
     split = f", split {escape(found.split)}" if found.split is not None else ""
     counts = f"{found.pairs:,} captions" if found.kind == "captions" else f"{found.texts:,} labels"
     stages = "".join(_stage(stage, titled=len(found.stages) > 1) for stage in found.stages)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{name} – search eval</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header><h1>{name}{split}</h1>
+    body = f"""<header><h1>{name}{split}</h1>
 <p>{found.images:,} images, {counts}, encoder {escape(found.encoder)}</p></header>
 {stages}
 {_answers(found)}
 <h2>How to read this</h2>
 <p class="soft">{escape(protocol(found))}</p>
 {_meaning(found)}
-{_notes(found)}
-</body>
-</html>
-"""
+{_notes(found)}"""
+    return document(f"{name} – search eval", _STYLE, body)
 
 
 def _stage(stage: StageResult, *, titled: bool) -> str:
