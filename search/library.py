@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from indexer import doctor, pipeline
-from indexer.building import index_key
+from indexer.building import build_indexes, index_key
 from indexer.catalog.snapshot import RootRow
 from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreDamagedError
-from indexer.progress import Progress
+from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
 from indexer.types import KINDS, Failure, Report
@@ -163,9 +163,6 @@ class Library:
                 if vanished:
                     with store.catalog.batch() as batch:
                         count += batch.forget_vanished()
-                from indexer.building import build_indexes
-                from indexer.progress import Silent
-
                 build_indexes(store, None, Silent())
                 return count
         finally:

@@ -116,12 +116,3 @@ class Catalog:
             if len(rows) < PAGE:
                 return
             after = rows[-1].path
-
-    def compact(self) -> None:
-        """Give the space of deleted rows back to the file system."""
-        with translated(self.path):
-            connection = self._engine.raw_connection()  # VACUUM does not run inside a transaction
-            try:
-                connection.cursor().execute("VACUUM")
-            finally:
-                connection.close()

@@ -324,6 +324,20 @@ def test_forgetting_takes_files_out_and_leaves_them_on_disk(cli: Cli, store: Pat
     assert cli("query", "a cat", "-s", store).code == 1
 
 
+def test_forgetting_what_vanished(cli: Cli, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("stays.png", "goes.png"):
+        Image.new("RGB", (20, 20), "red").save(photos / name)
+    assert cli("index", photos, "-s", tmp_path / "s").code == 0
+    (photos / "goes.png").unlink()
+    assert cli("index", photos, "-s", tmp_path / "s").code == 0
+    assert json.loads(cli("status", "-s", tmp_path / "s", "--json").out)["vanished"] == 1
+    assert "1 file" in cli("forget", "--vanished", "-s", tmp_path / "s").out
+    found = json.loads(cli("status", "-s", tmp_path / "s", "--json").out)
+    assert (found["vanished"], found["images"]) == (0, 1)
+
+
 def test_doctor_finds_an_embedding_whose_bytes_changed(cli: Cli, store: Path) -> None:
     connection = sqlite3.connect(store / "catalog.sqlite")
     for kind in ("image", "text"):
