@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
+Int8 = npt.NDArray[np.int8]
 Pixels = npt.NDArray[np.uint8]
 
 Kind = Literal["image", "text"]

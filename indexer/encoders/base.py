@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from indexer.types import Float32, Pixels, Texts
+from indexer.types import Float32, Int8, Pixels, Texts
 
 ResizeMode = Literal["squash", "shortest", "longest"]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -107,3 +107,55 @@ class Encoder(Protocol):
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenShape:
+    """The tokens that an encoder yields beside its vectors, for rerankers.
+
+    An image has `rows` x `columns` region tokens, a grid over the encoder's input, row by row from the top left; a text
+    has one word token a word piece, at most `words`. Each is `width` numbers in int8: a unit vector times 127. `recipe`
+    grows when tokens of the same weights are made in another way.
+    """
+
+    rows: int
+    columns: int
+    words: int
+    width: int
+    recipe: int = 1
+
+    @property
+    def regions(self) -> int:
+        """Tokens of an image."""
+        return self.rows * self.columns
+
+
+@runtime_checkable
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that also says what is where in an image, and what each word of a text stands for.
+
+    Its vectors are those of `encode_images` and `encode_texts`, from the same pass. A row's tokens depend on that row
+    alone, as its vector does.
+    """
+
+    @property
+    def token_shape(self) -> TokenShape | None:
+        """None for a model of this kind that has no tokens to give."""
+        ...
+
+    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
+        """`pixels` as for `encode_images`. Returns (n, d) float32, unit norm, and (n, regions, width) int8."""
+        ...
+
+    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
+        """Returns (n, d) float32, unit norm, and for each text (t, width) int8, 1 <= t <= words."""
+        ...
+
+    def words(self, text: str) -> list[str]:
+        """What a person reads as each word token of `text`, in the same order and number."""
+        ...
+
+
+def token_encoder(encoder: Encoder) -> TokenEncoder | None:
+    """`encoder` when it yields tokens, else None."""
+    return encoder if isinstance(encoder, TokenEncoder) and encoder.token_shape is not None else None
