@@ -12,16 +12,17 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, in
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
-from indexer.catalog.snapshot import CHUNK, bounds
+from indexer.catalog.statements import bounds, chunks
+from indexer.catalog.tokens import TokenWrites
 from indexer.encoders.base import EncoderId
 from indexer.types import Candidate, Float32, Kind, Metadata
 
 
-class Batch:
+class Batch(TokenWrites):
     """Writes inside one transaction. Everything is an upsert: a batch that runs twice leaves the same state."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._generation: int | None = None
 
     @property
@@ -53,9 +54,10 @@ class Batch:
         return int(self._connection.execute(select(encoder.c.id).where(encoder.c.identity == text)).scalar_one())
 
     def activate(self, encoder_row: int) -> None:
-        """Let this encoder answer queries, and drop the vectors of every other one."""
+        """Let this encoder answer queries, and drop the vectors and tokens of every other one."""
         self.set_meta("encoder", str(encoder_row))
         self._connection.execute(delete(vector).where(vector.c.encoder_id != encoder_row))
+        self.delete_other_tokens(encoder_row)
         self._connection.execute(delete(encoder).where(encoder.c.id != encoder_row))
         self._connection.execute(update(item).values(generation=self.generation))
 
@@ -192,19 +194,19 @@ class Batch:
 
     def set_present(self, file_ids: Sequence[int]) -> None:
         """Files that had vanished or failed are there again, as they were."""
-        for chunk in _chunks(file_ids):
+        for chunk in chunks(file_ids):
             self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="present", reason=None))
         self._touch(file_ids, about=True)
 
     def set_vanished(self, file_ids: Sequence[int]) -> None:
         """Files are no longer there: their items are hidden, their embeddings are kept."""
-        for chunk in _chunks(file_ids):
+        for chunk in chunks(file_ids):
             self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="vanished", reason=None))
         self._touch(file_ids, about=True)
 
     def _touch(self, file_ids: Sequence[int], *, about: bool = False) -> None:
         """The items of these files changed for a search; `about`: and so did the texts about these files."""
-        for chunk in _chunks(file_ids):
+        for chunk in chunks(file_ids):
             changed: ColumnElement[bool] = item.c.file_id.in_(chunk)
             if about:
                 changed = or_(changed, item.c.about.in_(select(file.c.path).where(file.c.id.in_(chunk))))
@@ -214,7 +216,7 @@ class Batch:
 
     def delete_items(self, ids: Sequence[int]) -> None:
         """Delete items, leaving tombstones for the indexes that still hold them."""
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             kinds = self._connection.execute(select(item.c.id, item.c.kind).where(item.c.id.in_(chunk))).all()
             if kinds:
                 graves = [{"item_id": row.id, "kind": row.kind, "generation": self.generation} for row in kinds]
@@ -235,7 +237,7 @@ class Batch:
         return self._forget(list(self._connection.execute(gone).scalars()))
 
     def _forget(self, file_ids: Sequence[int]) -> int:
-        for chunk in _chunks(file_ids):
+        for chunk in chunks(file_ids):
             ids = self._connection.execute(select(item.c.id).where(item.c.file_id.in_(chunk))).scalars().all()
             self.delete_items(ids)
             self._connection.execute(delete(file).where(file.c.id.in_(chunk)))
@@ -269,8 +271,3 @@ class Batch:
     def count_vectors(self) -> int:
         """How many vectors there are, under all encoders."""
         return self._connection.execute(select(func.count()).select_from(vector)).scalar_one()
-
-
-def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]

@@ -19,16 +19,35 @@ from indexer.errors import StoreDamagedError, StoreTooNewError
 APPLICATION_ID = 0x53454D53
 
 
+#: The tables of the first release; later ones are made by later migrations.
+_FIRST_TABLES = (
+    schema.meta,
+    schema.migration,
+    schema.encoder,
+    schema.root,
+    schema.content,
+    schema.vector,
+    schema.photo,
+    schema.file,
+    schema.item,
+    schema.tombstone,
+)
+
+
 def _first(connection: Connection) -> None:
-    schema.metadata.create_all(connection)
+    schema.metadata.create_all(connection, tables=_FIRST_TABLES)
     connection.execute(
         insert(schema.meta),
         [{"key": "store", "value": uuid.uuid4().hex}, {"key": "generation", "value": "0"}],
     )
 
 
+def _tokens(connection: Connection) -> None:
+    schema.metadata.create_all(connection, tables=(schema.token,))
+
+
 #: (name, function). The position is the schema version, kept in SQLite's user_version.
-MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (("0001_first", _first),)
+MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (("0001_first", _first), ("0002_tokens", _tokens))
 
 SCHEMA_VERSION = len(MIGRATIONS)
 

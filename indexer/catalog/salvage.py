@@ -34,10 +34,10 @@ from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import connect, translated
-from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, vector
+from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, token, vector
 
 #: Parents before children. Tombstones are left out: every index is built anew.
-TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, photo, file, item)
+TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, token, photo, file, item)
 _ROWID: ColumnElement[int] = literal_column("rowid", Integer)
 #: Rows that are read at once.
 RANGE = 1_000
@@ -111,6 +111,8 @@ def _let_go(target: Connection, result: Salvage) -> None:
     for table, column, parent in (
         (vector, vector.c.content_id, content),
         (vector, vector.c.encoder_id, encoder),
+        (token, token.c.content_id, content),
+        (token, token.c.encoder_id, encoder),
         (photo, photo.c.content_id, content),
         (item, item.c.file_id, file),
         (item, item.c.content_id, content),

@@ -5,6 +5,7 @@
     item        what can be found: a photograph or a text, belonging to a file; its id is never used again
     content     one row for each distinct photograph or text, by SHA-256; copies share it
     vector      the embedding of a content under an encoder, with a checksum
+    token       what rerankers need of a content under an encoder, with a checksum; may be missing
     photo       what a photograph says about itself
     encoder     the identities of the encoders whose vectors are here
     tombstone   ids of items that were deleted, until every index that might hold them was rebuilt
@@ -101,6 +102,16 @@ vector = Table(
     Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), primary_key=True),
     Column("encoder_id", ForeignKey("encoder.id", ondelete="CASCADE"), primary_key=True),
     Column("data", LargeBinary, nullable=False),  # (d,) float32, little-endian, unit norm
+    Column("crc", Integer, nullable=False),  # CRC-32 of data
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), primary_key=True),
+    Column("encoder_id", ForeignKey("encoder.id", ondelete="CASCADE"), primary_key=True),
+    Column("count", Integer, nullable=False),  # t: regions of an image, word pieces of a text
+    Column("data", LargeBinary, nullable=False),  # (t, w) int8, row by row
     Column("crc", Integer, nullable=False),  # CRC-32 of data
 )
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 
 from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.catalog.statements import CHUNK, VISIBLE, bounds, chunks
+from indexer.catalog.tokens import TokenReads
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError
 from indexer.types import KINDS, Float32, Int64, Kind, Metadata
-
-#: Bound variables that one statement may carry; SQLite's own limit was 999 for a long time.
-CHUNK = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +65,8 @@ class RootRow:
     scanned_at: str | None
 
 
-_described = file.alias("described")
-#: An item can be found when its file is there, and for a text the image that it is about has not gone.
-VISIBLE: ColumnElement[bool] = and_(
-    file.c.state == "present",
-    ~exists().where(_described.c.path == item.c.about, _described.c.state == "vanished"),
-)
-
-
-class Snapshot:
+class Snapshot(TokenReads):
     """Reads inside one transaction: every answer belongs to the same state of the catalog."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     # -- the store ------------------------------------------------------------------------------------------
 
@@ -258,7 +245,7 @@ class Snapshot:
     def vectors_of(self, ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
         """Vectors (d,) float32 of visible items; ids that are gone are left out."""
         found: dict[int, Float32] = {}
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             statement = (
                 select(item.c.id, vector.c.data)
                 .join(file, file.c.id == item.c.file_id)
@@ -279,7 +266,7 @@ class Snapshot:
     def items(self, ids: Sequence[int]) -> dict[int, ItemRow]:
         """What hits show, for visible items; ids that are gone are left out."""
         found: dict[int, ItemRow] = {}
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             statement = (
                 select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
                 .join(file, file.c.id == item.c.file_id)
@@ -344,17 +331,6 @@ class Snapshot:
         problems = [str(row) for row in rows if row != "ok"]
         broken = self._connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
-
-
-def bounds(folder: str) -> tuple[str, str]:
-    """Paths p with low < p < high are those below `folder`, in the order of their bytes."""
-    prefix = folder if folder.endswith(os.sep) else folder + os.sep
-    return prefix, prefix[:-1] + chr(ord(os.sep) + 1)
-
-
-def _chunks(ids: Sequence[int]) -> Iterable[list[int]]:
-    for start in range(0, len(ids), CHUNK):
-        yield [int(number) for number in ids[start : start + CHUNK]]
 
 
 def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:

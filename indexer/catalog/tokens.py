@@ -1,0 +1,177 @@
+"""Tokens in the catalog: what rerankers need of each content, beside its vector.
+
+Tokens are only ever an addition: a row that is missing, damaged or of another width counts as missing, never as an
+error, and writing them changes no generation, because no vector index depends on them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, and_, cast, delete, exists, func, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from indexer.catalog.schema import file, item, meta, token
+from indexer.catalog.statements import VISIBLE, chunks
+from indexer.encoders.base import TokenShape
+from indexer.types import Int8, Kind
+
+#: Key of the `meta` table: whether runs of the indexer keep tokens ("on" when it is not there).
+CHOICE = "tokens"
+#: Keys of the `meta` table: the shape of an encoder's tokens in this store, by the encoder's row id.
+SHAPE = "token_shape:"
+#: Count, data and checksum of a row. Cast, because damage may have changed the type of a value.
+_ROW = (cast(token.c.count, Integer), cast(token.c.data, LargeBinary), cast(token.c.crc, Integer))
+
+
+class TokenReads:
+    """What a snapshot can say about tokens."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def tokens_wanted(self) -> bool:
+        """Whether runs of the indexer keep tokens in this store."""
+        return self._connection.execute(select(meta.c.value).where(meta.c.key == CHOICE)).scalar() != "off"
+
+    def token_shape(self, encoder_row: int) -> TokenShape | None:
+        """The shape of the tokens that were kept under an encoder; None when none ever were, or it does not read.
+
+        Tokens of another shape than the encoder's own (another recipe) must not be used.
+        """
+        key = f"{SHAPE}{encoder_row}"
+        text = self._connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+        try:
+            return None if text is None else TokenShape(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def tokens_of(self, ids: Sequence[int], encoder_row: int, width: int) -> dict[int, Int8]:
+        """Tokens (t, width) int8 of items; those that have none, or damaged ones, are left out. Read-only arrays."""
+        found: dict[int, Int8] = {}
+        for chunk in chunks(ids):
+            statement = (
+                select(item.c.id, *_ROW)
+                .join(token, and_(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row))
+                .where(item.c.id.in_(chunk))
+            )
+            for number, count, data, crc in self._connection.execute(statement):
+                tokens = _tokens(count, data, crc, width)
+                if tokens is not None:
+                    found[number] = tokens
+        return found
+
+    def tokens_of_contents(self, content_ids: Sequence[int], encoder_row: int, width: int) -> dict[int, Int8]:
+        """Tokens (t, width) int8 by content; those that have none, or damaged ones, are left out."""
+        found: dict[int, Int8] = {}
+        for chunk in chunks(content_ids):
+            statement = select(token.c.content_id, *_ROW).where(
+                token.c.content_id.in_(chunk), token.c.encoder_id == encoder_row
+            )
+            for number, count, data, crc in self._connection.execute(statement):
+                tokens = _tokens(count, data, crc, width)
+                if tokens is not None:
+                    found[number] = tokens
+        return found
+
+    def token_of_content(self, content_id: int, encoder_row: int, width: int) -> Int8 | None:
+        """Tokens (t, width) int8 of one content; None when it has none, or damaged ones."""
+        return self.tokens_of_contents([content_id], encoder_row, width).get(content_id)
+
+    def count_tokens(self, kind: Kind, encoder_row: int) -> int:
+        """How many visible items of a kind have tokens."""
+        return self._count(encoder_row, item.c.kind == kind, _has_tokens(encoder_row))
+
+    def count_without_tokens(self, encoder_row: int) -> int:
+        """How many visible items have no tokens under the encoder."""
+        return self._count(encoder_row, ~_has_tokens(encoder_row))
+
+    def _count(self, encoder_row: int, *which: ColumnElement[bool]) -> int:
+        statement = (
+            select(func.count()).select_from(item).join(file, file.c.id == item.c.file_id).where(VISIBLE, *which)
+        )
+        return self._connection.execute(statement).scalar_one()
+
+    def damaged_tokens(self, batch: int = 4_096) -> Iterator[tuple[int, int]]:
+        """(content id, encoder id) of tokens whose bytes do not have their checksum. Reads the whole table."""
+        last = (-1, -1)
+        while True:
+            after = or_(
+                token.c.content_id > last[0],
+                and_(token.c.content_id == last[0], token.c.encoder_id > last[1]),
+            )
+            keys = (token.c.content_id, token.c.encoder_id)
+            statement = select(*keys, *_ROW).where(after).order_by(*keys).limit(batch)
+            rows = self._connection.execute(statement).all()
+            for content_id, encoder_row, count, data, crc in rows:
+                if not _whole(count, data, crc):
+                    yield content_id, encoder_row
+            if len(rows) < batch:
+                return
+            last = (rows[-1][0], rows[-1][1])
+
+
+class TokenWrites:
+    """What a batch can do to tokens."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def want_tokens(self, wanted: bool) -> None:
+        """Remember whether runs of the indexer keep tokens."""
+        self._set(CHOICE, "on" if wanted else "off")
+
+    def set_token_shape(self, encoder_row: int, shape: TokenShape) -> None:
+        """Record the shape of an encoder's tokens, and drop those that it has of any other shape."""
+        if TokenReads(self._connection).token_shape(encoder_row) == shape:
+            return
+        self._connection.execute(delete(token).where(token.c.encoder_id == encoder_row))
+        self._set(f"{SHAPE}{encoder_row}", json.dumps(asdict(shape)))
+
+    def _set(self, key: str, value: str) -> None:
+        statement = upsert(meta).values(key=key, value=value)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    def add_tokens(self, content_id: int, encoder_row: int, tokens: Int8) -> None:
+        """Store the tokens (t, w) int8 of a content, in the place of any that it has."""
+        data = np.ascontiguousarray(tokens, np.int8).tobytes()
+        values = {"count": len(tokens), "data": data, "crc": zlib.crc32(data)}
+        statement = upsert(token).values(content_id=content_id, encoder_id=encoder_row, **values)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["content_id", "encoder_id"], set_=values)
+        )
+
+    def delete_tokens(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Delete damaged tokens, (content id, encoder id); the next run makes them again."""
+        for content_id, encoder_row in keys:
+            self._connection.execute(
+                delete(token).where(token.c.content_id == content_id, token.c.encoder_id == encoder_row)
+            )
+
+    def delete_other_tokens(self, encoder_row: int) -> None:
+        """Delete the tokens of every encoder but this one."""
+        self._connection.execute(delete(token).where(token.c.encoder_id != encoder_row))
+        others = and_(meta.c.key.startswith(SHAPE, autoescape=True), meta.c.key != f"{SHAPE}{encoder_row}")
+        self._connection.execute(delete(meta).where(others))
+
+
+def _has_tokens(encoder_row: int) -> ColumnElement[bool]:
+    return exists().where(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row)
+
+
+def _whole(count: int | None, data: bytes | None, crc: int | None) -> bool:
+    """Whether a row is what `add_tokens` wrote."""
+    if not data or not count or count < 0 or zlib.crc32(data) != crc:
+        return False
+    return len(data) % count == 0
+
+
+def _tokens(count: int | None, data: bytes | None, crc: int | None, width: int) -> Int8 | None:
+    if data is None or count is None or len(data) != count * width or not _whole(count, data, crc):
+        return None
+    return np.frombuffer(data, np.int8).reshape(count, width)  # (t, w)
