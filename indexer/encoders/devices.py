@@ -18,13 +18,15 @@ import numpy.typing as npt
 import torch
 
 from indexer.errors import EncoderError, UsageError
-from indexer.types import Float32
 
 Task = Literal["image", "text"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
-Forward = Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]
-"""(model, rows on its device) -> (n, d) features of any float type, not normalised."""
+Forward = Callable[[torch.nn.Module, torch.Tensor], tuple[torch.Tensor, ...]]
+"""(model, n rows on its device) -> one or more outputs, each (n, ...)."""
+
+Outputs = tuple[npt.NDArray[Any], ...]
+"""What a `Forward` gave, on the CPU: floats of any type as float32, whole numbers as they are."""
 
 #: Rows of one forward pass. CPUs: larger batches are no faster and cost memory. CUDA images: measured, see `fit_rows`.
 ROWS: dict[str, dict[Task, int]] = {
@@ -91,14 +93,14 @@ class Replica:
         self._autocast = _autocast_type(device, precision)
         self._lock = threading.Lock()
 
-    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Float32:
-        """`batch`: (n, ...) of any type that torch takes. Returns (n, d) float32, n >= 1.
+    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
+        """`batch`: (n, ...) of any type that torch takes, n >= 1. Returns the outputs of all its rows.
 
         More rows than fit go in several passes, the last one filled up with copies of its last row, so that all passes
         have one size: the kernels that a library picks by size decide a result's last bits. Raises EncoderError when
         the device fails or a single row does not fit.
         """
-        done: list[Float32] = []
+        done: list[Outputs] = []
         start = 0
         with self._lock:
             while start < len(batch):
@@ -107,8 +109,8 @@ class Replica:
                 wanted = len(part)
                 if wanted < rows < len(batch):
                     part = np.concatenate([part, np.repeat(part[-1:], rows - wanted, axis=0)])
-                features = self._attempt(forward, part)
-                if features is None:
+                outputs = self._attempt(forward, part)
+                if outputs is None:
                     if len(part) == 1:
                         raise EncoderError(
                             f"{self.device} has not enough free memory for a single {task}; "
@@ -117,9 +119,9 @@ class Replica:
                     self.rows[task] = max(1, len(part) // 2)
                     self._give_back()
                     continue
-                done.append(features[:wanted])
+                done.append(tuple(output[:wanted] for output in outputs))
                 start += wanted
-        return np.concatenate(done)  # (n, d)
+        return _joined(done)
 
     def measure(self, forward: Forward, sample: npt.NDArray[Any]) -> None:
         """On CUDA, set the rows of an image pass from one pass of `sample`, (PROBE_ROWS, h, w, 3) uint8."""
@@ -134,7 +136,7 @@ class Replica:
             free, _ = torch.cuda.mem_get_info(self.device)
             self.rows["image"] = fit_rows(free, used // len(sample))
 
-    def _attempt(self, forward: Forward, part: npt.NDArray[Any]) -> Float32 | None:
+    def _attempt(self, forward: Forward, part: npt.NDArray[Any]) -> Outputs | None:
         """One pass; None when the memory ran out, and then nothing of the pass is held any more."""
         try:
             with torch.inference_mode(), self._mixed_precision():
@@ -143,8 +145,8 @@ class Replica:
                     rows = rows.pin_memory().to(self.device, non_blocking=True)
                 else:
                     rows = rows.to(self.device)
-                features: Float32 = forward(self.model, rows).float().cpu().numpy()
-                return features
+                outputs = forward(self.model, rows)
+                return tuple((each.float() if each.is_floating_point() else each).cpu().numpy() for each in outputs)
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             if _is_out_of_memory(error):
                 return None
@@ -180,7 +182,7 @@ class Replicas:
         """How many rows keep every replica busy with one full pass."""
         return sum(replica.rows[task] for replica in self.all)
 
-    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Float32:
+    def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
         """As `Replica.run`, in the order of `batch`, n >= 1."""
         shards = [shard for shard in np.array_split(batch, len(self.all)) if len(shard)]
         if self._pool is None or len(shards) == 1:
@@ -189,7 +191,11 @@ class Replicas:
             self._pool.submit(replica.run, task, forward, shard)
             for replica, shard in zip(self.all, shards, strict=False)  # fewer rows than replicas
         ]
-        return np.concatenate([each.result() for each in running])  # (n, d)
+        return _joined([each.result() for each in running])
+
+
+def _joined(parts: Sequence[Outputs]) -> Outputs:
+    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
 def _autocast_type(device: torch.device, precision: Precision) -> torch.dtype | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.encoders.base import EncoderId, Interpolation, Preprocessing, ResizeMode
+from indexer.encoders.base import EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.errors import EncoderError, EncoderUnavailableError
-from indexer.types import Float32, Pixels, Texts
+from indexer.types import Float32, Int8, Int64, Pixels, Texts
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ _INSTALL = "`pip install open_clip_torch torch torchvision`, or use --encoder bu
 
 
 class OpenClipEncoder:
-    """An open_clip model as an `Encoder`.
+    """An open_clip model as a `TokenEncoder`; models whose towers have no tokens to give are encoders all the same.
 
     `spec`: one of the forms in `openclip_spec.py`, with or without `open_clip:`. Its one full spelling is
     `identity.name`, so what an index stores is what `--encoder` takes to load the model again; for files and folders it
@@ -55,7 +55,9 @@ class OpenClipEncoder:
         parsed = parse_spec(spec)
         open_clip = _import_open_clip()
         from indexer.encoders.devices import Replicas, choose_devices
-        from indexer.encoders.openclip_model import Tokenizer, build_model, find_sources, weights_digest
+        from indexer.encoders.openclip_model import build_model, find_sources, weights_digest
+        from indexer.encoders.openclip_tokenizer import Tokenizer
+        from indexer.encoders.openclip_tokens import find_recipe
 
         devices = choose_devices(device)
         sources = find_sources(open_clip, parsed)
@@ -67,6 +69,8 @@ class OpenClipEncoder:
             int(sources.config["embed_dim"]),
             preprocessing_of(model.visual.preprocess_cfg),
         )
+        wanted = self._identity.preprocessing
+        self._recipe = find_recipe(open_clip, model, wanted.height, wanted.width, self._identity.dimension)
         self._replicas = Replicas.of(model, devices, precision)
         self._measuring = threading.Lock()
         self._measured = batch_size is not None
@@ -95,52 +99,99 @@ class OpenClipEncoder:
         """The model's context length, the tokens for start and end included."""
         return self._tokenizer.context_length
 
+    @property
+    def token_shape(self) -> TokenShape | None:
+        """At most 7 x 7 regions and 32 words of 64 numbers; None for towers that `openclip_tokens.py` does not know."""
+        return self._recipe.shape if self._recipe else None
+
     def encode_images(self, pixels: Pixels) -> Float32:
         """`pixels`: (n, height, width, 3) uint8 RGB. Returns (n, d) float32, unit norm.
 
         Raises ValueError for another shape or type, EncoderError when the device fails.
         """
+        plain = self._checked(pixels)
+        if not len(plain):
+            return self._nothing()
+        self._measure()
+        return _unit(self._replicas.run("image", self._image_features, plain)[0])
+
+    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
+        """As `encode_images`, and (n, regions, width) int8. Raises EncoderError also for a model without tokens."""
+        shape, plain = self._required_shape(), self._checked(pixels)
+        if not len(plain):
+            return self._nothing(), np.empty((0, shape.regions, shape.width), np.int8)
+        self._measure()
+        vectors, tokens = self._replicas.run("image", self._image_tokens, plain)
+        return _unit(vectors), tokens
+
+    def _checked(self, pixels: Pixels) -> Pixels:
         wanted = self._identity.preprocessing
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
             raise ValueError(
                 f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
                 f"not {pixels.dtype} of shape {pixels.shape}."
             )
-        if not len(pixels):
-            return self._nothing()
-        self._measure()
         # torch wants writable memory in plain order, and warns or fails otherwise.
-        plain = pixels if pixels.flags.c_contiguous and pixels.flags.writeable else pixels.copy()
-        return _unit(self._replicas.run("image", self._image_features, plain))
+        return pixels if pixels.flags.c_contiguous and pixels.flags.writeable else pixels.copy()
 
     def encode_texts(self, texts: Texts) -> Float32:
         """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`. Raises EncoderError as above."""
-        if isinstance(texts, str):
-            raise ValueError("encode_texts takes a sequence of texts, not one text.")
-        if not len(texts):
+        tokens = self._tokenized(texts)
+        if not len(tokens):
             return self._nothing()
-        return _unit(self._replicas.run("text", self._text_features, self._tokenizer(texts)))
+        return _unit(self._replicas.run("text", self._text_features, tokens)[0])
+
+    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
+        """As `encode_texts`, and for each text (t, width) int8. Raises EncoderError also for a model without tokens."""
+        shape, tokens = self._required_shape(), self._tokenized(texts)
+        if not len(tokens):
+            return self._nothing(), []
+        places = self._tokenizer.word_places(tokens, shape.words)
+        rows = [np.resize(each, shape.words) for each in places]  # repeated: what stands there is cut off below
+        batch = np.concatenate([tokens, np.stack(rows)], axis=1)  # (n, context_length + words) int64
+        vectors, words = self._replicas.run("text", self._text_tokens, batch)
+        return _unit(vectors), [row[: len(each)].copy() for row, each in zip(words, places, strict=True)]
+
+    def words(self, text: str) -> list[str]:
+        """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
+        return self._tokenizer.words(text, self._required_shape().words)
+
+    def _tokenized(self, texts: Texts) -> Int64:
+        if isinstance(texts, str):
+            raise ValueError("A sequence of texts is wanted here, not one text.")
+        return self._tokenizer(texts) if len(texts) else np.empty((0, self.max_text_tokens), np.int64)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, those for start and end included."""
         return self._tokenizer.count(text)
 
-    def _image_features(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+    def _image_features(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """rows: (n, h, w, 3) uint8 on the model's device. Returns (n, d), not normalised."""
+        return (model.encode_image(self._normalised(rows), normalize=False),)
+
+    def _image_tokens(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """As `_image_features`, and (n, regions, width) int8."""
+        assert self._recipe is not None
+        return self._recipe.encode_images(model, self._normalised(rows))
+
+    def _normalised(self, rows: torch.Tensor) -> torch.Tensor:
+        """(n, h, w, 3) uint8 -> (n, 3, h, w) float32, what the model takes."""
         import torch
 
         wanted = self._identity.preprocessing
         mean = torch.tensor(wanted.mean, device=rows.device).view(3, 1, 1)
         std = torch.tensor(wanted.std, device=rows.device).view(3, 1, 1)
         images = rows.permute(0, 3, 1, 2)  # (n, 3, h, w), in memory still (n, h, w, 3): channels last
-        images = images.float().div_(255).sub_(mean).div_(std)  # the order of open_clip's own transform
-        features: torch.Tensor = model.encode_image(images, normalize=False)
-        return features
+        return images.float().div_(255).sub_(mean).div_(std)  # the order of open_clip's own transform
 
-    def _text_features(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+    def _text_features(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """rows: (n, context_length) int64 tokens on the model's device. Returns (n, d), not normalised."""
-        features: torch.Tensor = model.encode_text(rows, normalize=False)
-        return features
+        return (model.encode_text(rows, normalize=False),)
+
+    def _text_tokens(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """rows: (n, context_length + words) int64. As `_text_features`, and (n, words, width) int8."""
+        assert self._recipe is not None
+        return self._recipe.encode_texts(model, rows)
 
     def _measure(self) -> None:
         from indexer.encoders.devices import PROBE_ROWS
@@ -149,9 +200,15 @@ class OpenClipEncoder:
             if not self._measured:
                 wanted = self._identity.preprocessing
                 sample = np.zeros((PROBE_ROWS, wanted.height, wanted.width, 3), np.uint8)
+                forward = self._image_tokens if self._recipe else self._image_features  # the larger of both
                 for replica in self._replicas.all:
-                    replica.measure(self._image_features, sample)
+                    replica.measure(forward, sample)
                 self._measured = True
+
+    def _required_shape(self) -> TokenShape:
+        if self.token_shape is None:
+            raise EncoderError(f"{self._identity.name} yields no tokens; rerank with blip: or with another encoder.")
+        return self.token_shape
 
     def _nothing(self) -> Float32:
         return np.empty((0, self._identity.dimension), np.float32)

@@ -1,4 +1,4 @@
-"""From a spec to a loaded open_clip model, its tokenizer and the digest of its weights.
+"""From a spec to a loaded open_clip model and the digest of its weights.
 
 open_clip itself is handed in by `openclip.py`, which alone imports it. Every file is found first (`hub.py`), then
 everything is built from local files, so that open_clip never goes to the network. Pickled code is never run: torch
@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import tempfile
 import threading
 import traceback
@@ -28,7 +27,6 @@ import torch
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
 from indexer.errors import EncoderUnavailableError
-from indexer.types import Int64, Texts
 
 _CONFIG = "open_clip_config.json"
 #: Weights of a repository or folder, best first; open_clip's own names, then what the others export.
@@ -104,62 +102,14 @@ def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
             try:
                 model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
             except ImportError as error:
-                raise _missing_package(error) from error
+                raise missing_package(error) from error
             except Exception as error:  # a configuration from elsewhere: anything can be wrong with it
                 raise EncoderUnavailableError(
-                    f"open_clip cannot build the model that its configuration describes ({_first_line(error)})."
+                    f"open_clip cannot build the model that its configuration describes ({first_line(error)})."
                 ) from error
             _load_weights(open_clip, model, sources.checkpoint)
     built: torch.nn.Module = model.eval().requires_grad_(False)
     return built
-
-
-class Tokenizer:
-    """The model's own tokenizer. Safe to call from several threads (Hugging Face's are not)."""
-
-    def __init__(self, open_clip: Any, sources: Sources) -> None:
-        text = dict(sources.config.get("text_cfg", {}))
-        self.context_length: int = int(text.get("context_length") or 77)
-        self._lock = threading.Lock()
-        self._simple = not text.get("hf_tokenizer_name")
-        options = dict(text.get("tokenizer_kwargs") or {})
-        try:
-            if self._simple:
-                self._tokenizer = open_clip.SimpleTokenizer(context_length=self.context_length, **options)
-            else:
-                self._tokenizer = open_clip.tokenizer.HFTokenizer(
-                    sources.tokenizer,
-                    context_length=self.context_length,
-                    tokenizer_mode=text.get("tokenizer_mode"),
-                    **options,
-                )
-        except ImportError as error:
-            raise _missing_package(error) from error
-        except Exception as error:  # transformers: a folder without a tokenizer, a damaged or unknown one
-            raise EncoderUnavailableError(
-                f"The tokenizer in {sources.tokenizer} cannot be loaded ({_first_line(error)})."
-            ) from error
-
-    def __call__(self, texts: Texts) -> Int64:
-        """Returns (n, context_length) int64; longer texts are cut."""
-        with self._lock:
-            tokens: Int64 = self._tokenizer([self._clean(text) for text in texts]).numpy()
-        return tokens
-
-    def count(self, text: str) -> int:
-        """The tokens of `text` before it is cut, those for its start and end included."""
-        text = self._clean(text)
-        with self._lock:
-            if self._simple:
-                return len(self._tokenizer.encode(text)) + 2
-            return len(self._tokenizer.tokenizer(self._tokenizer.clean_fn(text))["input_ids"])
-
-    def _clean(self, text: str) -> str:
-        """Lone surrogates (names that are not UTF-8) do not encode. CLIP's BPE takes at least quadratic time in the
-        length of a word, 8 s for 10,000 letters; no word is that long, so one of over 256 letters is cut into several.
-        """
-        text = text.encode("utf-8", "replace").decode("utf-8")
-        return re.sub(r"(\S{256})(?=\S)", r"\1 ", text) if self._simple else text
 
 
 def weights_digest(model: torch.nn.Module, config: Mapping[str, Any]) -> str:
@@ -276,11 +226,13 @@ def _quietly() -> Iterator[None]:
         root.removeHandler(shield)
 
 
-def _missing_package(error: ImportError) -> EncoderUnavailableError:
+def missing_package(error: ImportError) -> EncoderUnavailableError:
+    """What to say when a part of open_clip wants a package that is not installed."""
     package = (error.name or "transformers").partition(".")[0]
     return EncoderUnavailableError(f"This model needs the package {package}; `pip install {package}`.")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The reason in an error of another library, for the middle of a sentence."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

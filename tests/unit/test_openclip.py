@@ -296,7 +296,7 @@ def test_exhausted_memory_halves_the_batch(encoder: OpenClipEncoder, words: str 
     model = greedy(encoder, 5, torch.cuda.OutOfMemoryError() if words is None else RuntimeError(words))
     replica = Replica(model, torch.device("cpu"))
     pixels = pixels_of(encoder, 18)
-    features = replica.run("image", encoder._image_features, pixels)
+    (features,) = replica.run("image", encoder._image_features, pixels)
     assert model.passes == [16, 8, 4, 4, 4, 4, 4]  # the last one holds two rows and two copies
     norms = np.linalg.norm(features, axis=1, keepdims=True)
     np.testing.assert_allclose(features / norms, encoder.encode_images(pixels), atol=1e-5)
