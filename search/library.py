@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from indexer.catalog.snapshot import RootRow
 from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder
-from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreDamagedError
+from indexer.errors import EncoderError, EncoderMismatchError, PathNotFoundError, StoreDamagedError
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
@@ -25,6 +25,8 @@ from indexer.vectors.base import IndexType, SearchParameters
 from search.engine import Engine
 from search.indexes import IndexCache
 from search.query import Query, Target, image_query, parse
+from search.rerank.base import Reranker
+from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class Library:
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._engine: Engine | None = None
         self._store: Store | None = None
+        self._rerankers: dict[str | None, tuple[Reranker | None, tuple[str, ...]]] = {}
 
     def __enter__(self) -> Library:
         return self
@@ -100,6 +103,7 @@ class Library:
             if self._store is not None:
                 self._store.close()
             self._store = self._engine = None
+            self._rerankers.clear()
 
     # -- writing --------------------------------------------------------------------------------------------
 
@@ -177,11 +181,19 @@ class Library:
         k: int = 10,
         to: Target = "image",
         parameters: SearchParameters | None = None,
+        rerank: int | None = None,
+        reranker: str | Reranker | None = None,
+        explain: bool = False,
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
         A `str` that is the path of an image file is an image query; a `Path` always is; `search.query.text_query`
         makes words of anything. `to`: "image", "text" (captions) or "any".
+
+        Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
+        `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.rerank.base.Reranker`; None
+        takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
+        image that words found which of them met which of its regions (`Hit.explanation`).
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
@@ -190,10 +202,16 @@ class Library:
             asked = image_query(os.fspath(query))
         else:
             asked = parse(query) if isinstance(query, str) else query
+        reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain)
         engine = self._open_engine()
         assert self._store is not None
         encoder = self._load_encoder(self._stored_encoder(self._store))
-        return engine.search(asked, encoder, k=k, to=to, parameters=parameters)
+        second: Reranker | None = None
+        notes: tuple[str, ...] = ()
+        if (reranking.count or explain) and to != asked.kind:
+            second, notes = self._load_reranker(reranker, encoder)
+        results = engine.search(asked, encoder, k=k, to=to, parameters=parameters, reranker=second, reranking=reranking)
+        return replace(results, notes=(*notes, *results.notes)) if notes else results
 
     def evaluate(
         self,
@@ -296,6 +314,24 @@ class Library:
                 f"{self.folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
             )
         return self._encoder
+
+    def _load_reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
+        """The reranker to work with, loaded once, and what a person should know: a default one that is damaged must
+        not keep a search from its answers. Raises EncoderError for one that was asked for and cannot be used."""
+        if asked is not None and not isinstance(asked, str):
+            return asked, ()
+        from search.rerank.registry import load_reranker
+
+        with self._lock:
+            if asked not in self._rerankers:
+                try:
+                    loaded = load_reranker(asked, self.folder, encoder, self._device)
+                    self._rerankers[asked] = loaded, ()
+                except EncoderError as error:
+                    if asked is not None:
+                        raise
+                    self._rerankers[asked] = None, (str(error),)
+            return self._rerankers[asked]
 
 
 def _size(folder: Path) -> int:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
 from indexer.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]
 TARGETS: tuple[Target, ...] = ("image", "text", "any")
@@ -23,6 +24,11 @@ class Query:
 
     text: str | None = None
     image: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it is, an image or a text."""
+        return "text" if self.text is not None else "image"
 
     def __str__(self) -> str:
         return self.text if self.text is not None else self.image or ""

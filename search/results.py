@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from indexer.types import Kind, Metadata
+
+if TYPE_CHECKING:
+    from search.rerank.explain import Explanation
 
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
@@ -16,22 +19,32 @@ JSON_SCHEMA = 1
 class Hit:
     """One answer.
 
-    `score`: cosine similarity of the query's and the item's embedding, -1 to 1. `path`: the image; for a text the
-    image that it is about, or the file that it came from when it names none. `source`: the file that the item came
-    from. `metadata`: what the photograph says about itself (None for texts).
+    `score`: what hits are ordered by: their similarity, joined with the match score where a second stage ran.
+    `similarity`: cosine of the query's and the item's embedding, -1 to 1. `path`: the image; for a text the image that
+    it is about, or the file that it came from when it names none. `source`: the file that the item came from.
+    `metadata`: what the photograph says about itself (None for texts). `explanation`: which words met which regions,
+    when that was asked for and is known.
     """
 
     id: int
     kind: Kind
     path: str
     score: float
+    similarity: float
     text: str | None = None
     source: str | None = None
     metadata: Metadata | None = None
+    explanation: Explanation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object; unknown fields are left out."""
-        fields: dict[str, Any] = {"id": self.id, "kind": self.kind, "path": self.path, "score": round(self.score, 6)}
+        fields: dict[str, Any] = {
+            "id": self.id,
+            "kind": self.kind,
+            "path": self.path,
+            "score": round(self.score, 6),
+            "similarity": round(self.similarity, 6),
+        }
         if self.text is not None:
             fields["text"] = self.text
         if self.source is not None and self.source != self.path:
@@ -42,26 +55,39 @@ class Hit:
                 value = getattr(about, name)
                 if value is not None:
                     fields[name] = value
+        if self.explanation is not None:
+            fields["explain"] = self.explanation.to_json()
         return fields
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """How much a search did: `indexed` items behind the indexes, `scanned` vectors compared one by one with the
-    query because no index covers them yet, `rescored` candidates whose exact score was taken from the catalog."""
+    query because no index covers them yet, `rescored` candidates whose exact score was taken from the catalog,
+    `reranked` candidates that the second stage scored."""
 
     indexed: int = 0
     scanned: int = 0
     rescored: int = 0
+    reranked: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(
+            self.indexed + other.indexed,
+            self.scanned + other.scanned,
+            self.rescored + other.rescored,
+            self.reranked + other.reranked,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Results(Sequence[Hit]):
     """Hits, best first: ordered by (-score, id), the same query twice gives the same list.
 
-    When both kinds are asked for, each kind keeps that order, and the two lists are merged by how far a score
-    stands out among the scores of its own kind: a cosine between two texts is not comparable with one between a
-    text and an image. `notes`: sentences that a person should see. `seconds`: time by step.
+    When both kinds are asked for, each kind keeps that order, and the two lists are merged by how far a similarity
+    stands out among those of its own kind: a cosine between two texts is not comparable with one between a text and an
+    image. There a second stage decides which hit of its kind takes a place, never which places the kind has. `notes`:
+    sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
     """
 
     query: str

@@ -1,0 +1,184 @@
+"""How a text met an image, for people: whole words, how much each counts, and where in the picture it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from indexer.catalog.snapshot import ItemRow
+from indexer.encoders.base import Encoder, Preprocessing, token_encoder
+from indexer.types import Float32
+from search.rerank.base import Alignment, Asked, Reranker
+from search.rerank.stage import TokenSource
+
+Box = tuple[float, float, float, float]
+"""Left, upper, right, lower, in fractions of the picture as it is displayed."""
+
+Grid = tuple[tuple[float, ...], ...]
+"""Rows of numbers from the top, each from the left."""
+
+#: How continued word pieces and ended words are marked by the tokenizers of BERT and of CLIP.
+_CONTINUED, _ENDED = "##", "</w>"
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatch:
+    """One word of the query in one picture.
+
+    `weight`: its share of the whole, 0 to 1; `similarity`: how well what was found fits it, -1 to 1; `box`: the region
+    that fits best; `attention`: where it was looked for, over the regions of `Explanation.area`, sum 1.
+    """
+
+    word: str
+    weight: float
+    similarity: float
+    box: Box
+    attention: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which words met which regions of one picture.
+
+    `words` in the order of the query, without punctuation and marks of start and end, whose weight is part of the whole
+    all the same. `grid`: the words' attention together, each by its weight, sum 1. `area`: the part of the picture that
+    the grid covers; an encoder that cuts sees less than all, one that pads more (below 0, above 1).
+    """
+
+    words: tuple[WordMatch, ...]
+    grid: Grid
+    area: Box
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object."""
+        return {
+            "words": [
+                {
+                    "word": word.word,
+                    "weight": round(word.weight, 4),
+                    "similarity": round(word.similarity, 4),
+                    "box": [round(side, 4) for side in word.box],
+                }
+                for word in self.words
+            ],
+            "grid": {
+                "rows": len(self.grid),
+                "columns": len(self.grid[0]),
+                "area": [round(side, 4) for side in self.area],
+                "values": [[round(value, 5) for value in row] for row in self.grid],
+            },
+        }
+
+
+def explain_images(
+    asked: Asked, rows: Sequence[ItemRow], encoder: Encoder, reranker: Reranker | None, source: TokenSource
+) -> tuple[dict[int, Explanation], list[str]]:
+    """Explanations by item id, of those of the rows that can be explained; and what a person should know if not all.
+
+    `asked` has its tokens when `reranker` needs them.
+    """
+    images = [row for row in rows if row.metadata is not None and row.kind == "image"]
+    yielding = token_encoder(encoder)
+    if asked.text is None or (rows and not images):
+        return {}, ["Only images that words have found can be explained; ask in words, and leave out --to text."]
+    if reranker is None:
+        return {}, [
+            f"Nothing here can say why these were found: there is no reranker for the encoder {encoder.identity.name}; "
+            "see `search query --help` for --reranker."
+        ]
+    tokens = source.of([row.id for row in images])
+    found: dict[int, Explanation] = {}
+    for row in images:
+        alignment = reranker.explain(asked, tokens[row.id]) if row.id in tokens else None
+        if alignment is not None and yielding is not None and row.metadata is not None:
+            size = (row.metadata.width, row.metadata.height)
+            pieces = yielding.words(asked.text)
+            found[row.id] = explain(alignment, pieces, asked.text, encoder.identity.preprocessing, size)
+    if tokens and not found:
+        return {}, [f"The reranker {reranker.name} cannot say which words met which regions; choose another one."]
+    missing = len(images) - len(tokens)
+    if missing:
+        return found, [
+            f"{missing:,} of {len(images):,} hits have no region tokens to explain; `search index` adds them."
+        ]
+    return found, []
+
+
+def explain(
+    alignment: Alignment, pieces: Sequence[str], text: str, preprocessing: Preprocessing, size: tuple[int, int]
+) -> Explanation:
+    """`pieces`: what the encoder calls the tokens of `text`, as many as the alignment has; `size`: width and height
+    of the picture as it is displayed. Raises ValueError when the numbers differ."""
+    if len(pieces) != len(alignment.weights):
+        raise ValueError(f"{len(alignment.weights)} words are aligned, and {len(pieces)} were named.")
+    area = seen_area(preprocessing, size)
+    weights = alignment.weights.astype(np.float64)  # (t,)
+    attention = alignment.attention.astype(np.float64)  # (t, rows, columns)
+    words = []
+    for word, members in whole_words(pieces, text):
+        shares = weights[members]
+        among = shares / shares.sum() if shares.sum() > 0 else np.full(len(members), 1 / len(members))
+        looked = np.tensordot(among, attention[members], axes=1)  # (rows, columns)
+        found = float(among @ alignment.similarities[members])
+        words.append(WordMatch(word, float(shares.sum()), found, strongest(looked, area), _grid(looked)))
+    whole = np.tensordot(weights, attention, axes=1)  # (rows, columns)
+    return Explanation(tuple(words), _grid(whole), area)
+
+
+def whole_words(pieces: Sequence[str], text: str) -> list[tuple[str, list[int]]]:
+    """The words that a person reads, each with the positions of its pieces; what has no letter or digit is left out.
+
+    Pieces belong together when one says that it continues the last, or when they touch in the text.
+    """
+    words: list[tuple[str, list[int]]] = []
+    lowered, end = text.lower(), 0
+    joined = False
+    for position, piece in enumerate(pieces):
+        plain = piece.removeprefix(_CONTINUED).removesuffix(_ENDED)
+        if not any(char.isalnum() for char in plain) or _is_mark(piece):
+            joined = False
+            continue
+        start = lowered.find(plain.lower(), end)
+        touches = start == end and plain.isascii()  # other scripts may write words without spaces
+        if start >= 0:
+            end = start + len(plain)
+        if joined and (piece.startswith(_CONTINUED) or touches):
+            word, members = words[-1]
+            words[-1] = (word + plain, [*members, position])
+        else:
+            words.append((plain, [position]))
+        joined = not piece.endswith(_ENDED)
+    return words
+
+
+def _is_mark(piece: str) -> bool:
+    """[CLS], <end_of_text> and their like, which stand for no word."""
+    return len(piece) > 2 and (piece[0], piece[-1]) in {("[", "]"), ("<", ">")}
+
+
+def seen_area(preprocessing: Preprocessing, size: tuple[int, int]) -> Box:
+    """The part of a picture of `size` (width, height) that becomes the encoder's input, rounding aside."""
+    if preprocessing.resize == "squash":
+        return (0.0, 0.0, 1.0, 1.0)
+    across, down = preprocessing.width / size[0], preprocessing.height / size[1]
+    scale = max(across, down) if preprocessing.resize == "shortest" else min(across, down)
+    wide, high = across / scale, down / scale  # of the picture's sides; at most 1 where it is cut, else at least 1
+    return ((1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2)
+
+
+def strongest(attention: Float32 | np.ndarray[Any, np.dtype[np.float64]], area: Box) -> Box:
+    """The region (rows, columns) with the largest value that lies in the picture at all, cut to the picture."""
+    rows, columns = attention.shape
+    left, upper, right, lower = area
+    x = np.clip(np.linspace(left, right, columns + 1), 0, 1)  # (columns + 1,)
+    y = np.clip(np.linspace(upper, lower, rows + 1), 0, 1)  # (rows + 1,)
+    inside = np.diff(y)[:, None] * np.diff(x)[None, :] > 0  # (rows, columns)
+    row, column = np.unravel_index(int(np.argmax(np.where(inside, attention, -1.0))), attention.shape)
+    return (float(x[column]), float(y[row]), float(x[column + 1]), float(y[row + 1]))
+
+
+def _grid(values: np.ndarray[Any, np.dtype[np.float64]]) -> Grid:
+    return tuple(tuple(float(value) for value in row) for row in values)

@@ -1,0 +1,33 @@
+"""From what `--reranker` says to a reranker: the default one, a folder, or BLIP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from indexer.encoders.base import Encoder
+from search.rerank import files
+from search.rerank.base import Reranker
+
+#: Before what names a BLIP model: a folder, or an id of the hub.
+BLIP = "blip:"
+
+
+def load_reranker(spec: str | None, store_folder: Path, encoder: Encoder, device: str | None = None) -> Reranker | None:
+    """The reranker that `spec` names, a folder or `blip:PATH_OR_ID`; None is the default: the store's own, or the one
+    that ships, or none at all when neither was trained for this encoder.
+
+    `device`: "cpu", "cuda" or "mps", for what runs on torch. Raises EncoderMismatchError for one that is named and
+    was trained for another encoder, EncoderUnavailableError for one that is not there or damaged.
+    """
+    if spec is not None and spec.startswith(BLIP):
+        from search.rerank.blip import BlipReranker
+
+        return BlipReranker(spec.removeprefix(BLIP), device)
+    folder = files.find_reranker(store_folder, encoder) if spec is None else Path(spec).expanduser()
+    if folder is None:
+        return None
+    from search.rerank.scorer import FusionReranker
+
+    reranker = FusionReranker(folder)
+    files.check_fits(folder, reranker.description, encoder)
+    return reranker

@@ -1,0 +1,141 @@
+"""The engine's second stage: fetch the candidates' tokens, ask the reranker, order anew, say what was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.catalog.snapshot import Snapshot
+from indexer.encoders.base import Encoder, token_encoder
+from indexer.errors import UsageError
+from indexer.types import Float32, Int8, Kind
+from search.ranked import Ranked, rank
+from search.rerank.base import Asked, Candidates, Reranker, place_unscored
+
+#: Candidates that the second stage looks at unless a call says otherwise: what lies behind is rarely a right answer.
+DEFAULT_COUNT = 100
+#: More than anyone waits for.
+MAX_COUNT = 10_000
+
+#: What the tokens of a kind are called.
+TOKENS_OF: dict[Kind, str] = {"image": "region tokens", "text": "word tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """What one call wants of the second stage. Raises UsageError for a count out of range.
+
+    `count`: candidates of the first stage that are scored anew, 0 for none. `explain`: say of each hit which words met
+    which regions.
+    """
+
+    count: int = DEFAULT_COUNT
+    explain: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= MAX_COUNT:
+            raise UsageError(f"--rerank takes a number of candidates from 0 to {MAX_COUNT:,}, not {self.count}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where tokens are read: one state of the catalog, and the encoder's row in it. `width` is 0 where none are."""
+
+    snapshot: Snapshot
+    encoder_row: int
+    width: int
+
+    @classmethod
+    def open(cls, snapshot: Snapshot, encoder_row: int, encoder: Encoder) -> TokenSource:
+        """Tokens that were made in another way than the encoder makes them now are as good as none."""
+        yielding = token_encoder(encoder)
+        shape = None if yielding is None else yielding.token_shape
+        known = shape is not None and snapshot.token_shape(encoder_row) == shape
+        return cls(snapshot, encoder_row, shape.width if shape is not None and known else 0)
+
+    def of(self, ids: Sequence[int]) -> Mapping[int, Int8]:
+        """Tokens (t, width) int8 by item id; items that have none are left out."""
+        return self.snapshot.tokens_of(ids, self.encoder_row, self.width) if self.width else {}
+
+    def of_content(self, content_id: int) -> Int8 | None:
+        """Tokens (t, width) int8 of one content."""
+        return self.snapshot.token_of_content(content_id, self.encoder_row, self.width) if self.width else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """What became of the first stage's answer. `count`: candidates that got a score; `notes` for a person."""
+
+    ranked: Ranked
+    count: int
+    notes: tuple[str, ...] = ()
+
+
+def crosses(asked: Kind, answers: Kind) -> bool:
+    """Whether rerankers know anything of such a query: they compare words with images."""
+    return asked != answers
+
+
+def rerank(first: Ranked, asked: Asked, reranker: Reranker, count: int, source: TokenSource) -> Reranked:
+    """Order the first `count` candidates of `first` by the reranker's scores; the others stay behind them.
+
+    No image is decoded here. Candidates that the reranker cannot score are placed by their similarity. Raises what the
+    reranker raises.
+    """
+    ids = [int(number) for number in first.ids[:count]]
+    if not ids:
+        return Reranked(first, 0)
+    kind: Kind = "text" if asked.kind == "image" else "image"
+    tokens: Mapping[int, Int8] = {}
+    if reranker.needs_tokens:
+        if asked.tokens is None:
+            return Reranked(first, 0, (f"The query has no {TOKENS_OF[asked.kind]}; `search index` adds them.",))
+        tokens = source.of(ids)
+        if not tokens:
+            note = f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; "
+            return Reranked(first, 0, (note + "`search index` adds them.",))
+    rows = source.snapshot.items(ids)
+    candidates = Candidates(
+        first.similarities[: len(ids)],
+        [tokens.get(number) for number in ids],
+        [rows[number].path for number in ids],
+        [rows[number].text for number in ids],
+    )
+    scores = reranker.score(asked, candidates)  # (n,) float32, NaN where unknown
+    missing = int(np.isnan(scores).sum())
+    joined = join(scores, first.similarities)
+    return Reranked(
+        rank(first.ids, joined, first.similarities),
+        len(ids) - missing,
+        () if not missing else (_missing(missing, len(ids), kind, reranker),),
+    )
+
+
+def join(scores: Float32, similarities: Float32) -> Float32:
+    """Scores (m,) float32 of all candidates, when the second stage has scored the first n of them.
+
+    `scores` (n,) float32 with NaN for what could not be scored, `similarities` (m,) float32 descending, m >= n. What
+    was not asked about keeps its order behind the rest, so that the first hits do not depend on how many are wanted.
+    """
+    scored = len(scores)
+    placed = place_unscored(scores, similarities[:scored])  # (n,)
+    rest = similarities[scored:].astype(np.float64)  # (m - n,)
+    if not scored or not len(rest):
+        return np.concatenate([placed, similarities[scored:]])
+    shift = float(np.median(placed - similarities[:scored]))
+    below = float(np.nextafter(placed.min(), np.float32(-np.inf))) - float(rest.max())
+    return np.concatenate([placed, (rest + min(shift, below)).astype(np.float32)])
+
+
+def _missing(missing: int, count: int, kind: Kind, reranker: Reranker) -> str:
+    if reranker.needs_tokens:
+        return (
+            f"{missing:,} of {count:,} candidates have no {TOKENS_OF[kind]} and keep their first-stage order; "
+            "`search index` adds them."
+        )
+    return (
+        f"{missing:,} of {count:,} candidates could not be scored by {reranker.name} (an image is gone or cannot be "
+        "read) and keep their first-stage order; `search index` brings the index up to date."
+    )
