@@ -30,12 +30,13 @@ class Gold:
     """n distinct photographs, t distinct texts, and the p pairs that say which belong together.
 
     Copies of a photograph (the same content) are one, so each copy is as right as the other; so are equal texts.
-    `images`: a path of each photograph; `vectors` (n, d) float32, unit norm, from the store. `pair_texts`,
-    `pair_images` (p,) int64: positions in `texts` and `images`.
+    `images`: a path of each photograph; `contents` (n,) int64 its content's row id; `vectors` (n, d) float32, unit
+    norm, from the store. `pair_texts`, `pair_images` (p,) int64: positions in `texts` and `images`.
     """
 
     kind: PairKind
     images: tuple[str, ...]
+    contents: Int64
     vectors: Float32
     texts: tuple[str, ...]
     pair_texts: Int64
@@ -77,6 +78,7 @@ def resolve(pairs: Pairs, snapshot: Snapshot, encoder_row: int, dimension: int, 
     return Gold(
         pairs.kind,
         tuple(paths),
+        np.array(list(image_at), np.int64),
         vectors,
         tuple(text_at),
         np.array(pair_texts, np.int64),

@@ -35,11 +35,11 @@ class Pairs:
     notes: tuple[str, ...] = ()
 
 
-def read_captions(path: str, split: str | None = None) -> Pairs:
+def read_captions(path: str, split: str | None = None, images: str | None = None) -> Pairs:
     """The pairs of a table as `indexer.captions` reads it (JSON lines, or columns in a `.csv`).
 
-    `split`: only rows whose field "split" is this (JSON lines only). Images are looked for beside the table and in
-    `images` beside it. No rows when the table is empty or has nothing of this split.
+    `split`: only rows whose field "split" is this (JSON lines only). Images are looked for in the folder `images`, by
+    default the table's own, and in `images` below it. No rows when the table is empty or has nothing of this split.
 
     Raises PathNotFoundError; UsageError when it is no table, or not one of its rows is good.
     """
@@ -55,7 +55,7 @@ def read_captions(path: str, split: str | None = None) -> Pairs:
     data = _read(path)
     if not data.strip():
         return Pairs("captions", (), (f"{name} is empty.",))
-    folder = os.path.dirname(path)
+    folder = os.path.dirname(path) if images is None else os.path.abspath(os.path.expanduser(images))
     if split is not None:
         data = only_split(data, split)
         if not data.strip():
@@ -63,7 +63,7 @@ def read_captions(path: str, split: str | None = None) -> Pairs:
     try:
         captions, problems = parse_captions_file(name, data, folder)
     except FileError as error:
-        raise UsageError(f"{name} cannot be evaluated: {error}.") from error
+        raise UsageError(f"{name} cannot be used: {error}.") from error
     notes = [f"{name}: {problem}." for problem in problems]
     rows = tuple((caption.about, caption.text) for caption in captions if caption.about is not None)
     left_out = len(captions) - len(rows)
@@ -72,7 +72,7 @@ def read_captions(path: str, split: str | None = None) -> Pairs:
         named = f" (first: {', '.join(missing)})" if missing else ""
         notes.append(
             f"{left_out:,} of {len(captions):,} captions name no image that is there and are left out{named}; "
-            "images are looked for beside the table and in images/ beside it."
+            f"images are looked for {'beside the table' if images is None else f'in {folder}'} and in images/ there."
         )
     return Pairs("captions", rows, tuple(notes))
 
@@ -140,7 +140,7 @@ def _read(path: str) -> bytes:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}).") from error
     except FileError as error:
-        raise UsageError(f"{path} cannot be evaluated: {error}.") from error
+        raise UsageError(f"{path} cannot be used: {error}.") from error
 
 
 def _object(line: bytes) -> dict[str, object] | None:
