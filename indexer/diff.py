@@ -16,7 +16,7 @@ from indexer.types import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Size and time are as they were, and it is encoded."""
+    """Size and time are as they were, and it is encoded (with tokens, where they are wanted)."""
 
     row: FileRow
 
@@ -30,7 +30,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A file that is new, changed, failed before, or not yet encoded: it has to be read."""
+    """A file that is new, changed, failed before, or not yet encoded in full: it has to be read."""
 
     candidate: Candidate
 

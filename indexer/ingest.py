@@ -10,78 +10,123 @@ import numpy as np
 
 from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
-from indexer.encoders.base import Encoder
+from indexer.encoders.base import Encoder, TokenEncoder
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
-from indexer.types import Failure, Float32, Kind, Metadata, Report
+from indexer.types import Failure, Float32, Int8, Kind, Metadata, Pixels, Report
 
 #: Texts of one transaction, where a file brings many.
 TEXTS_A_BATCH = 512
 #: Warnings that a report keeps; a captions file can have a problem in each of a million lines.
 MAX_WARNINGS = 100
 
+#: A vector (d,) float32, unit norm, and tokens (t, w) int8 where they are kept.
+_Encoded = tuple[Float32, Int8 | None]
+
 
 class Ingest:
     """Writes batches of prepared files under one encoder, and counts them in a report."""
 
-    def __init__(self, catalog: Catalog, encoder: Encoder, encoder_row: int, report: Report) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        encoder: Encoder,
+        encoder_row: int,
+        report: Report,
+        tokens: TokenEncoder | None = None,
+    ) -> None:
+        """`tokens`: the same encoder, when the tokens that it yields are to be kept."""
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
         self._report = report
+        self._tokens = tokens
 
     def commit(self, prepared: Sequence[Prepared]) -> None:
         """Encode the new photographs and texts among `prepared` and write it all; item ids follow its order."""
-        images = [one for one in prepared if isinstance(one, NewImage)]
-        vectors = self._encode_images(images)
+        images = self._images(prepared)
+        encoded = dict(zip((id(one) for one, _ in images), self._encode_images([p for _, p in images]), strict=True))
         self.store_texts(text for one in prepared for text, _ in _texts_of(one))
-        embedding_of = dict(zip((id(image) for image in images), vectors, strict=True))
         with self._catalog.batch() as batch:
-            for one in prepared:
-                self._write(batch, one, embedding_of.get(id(one)))
-        for one in prepared:  # counted when they are kept
-            self._count(one)
+            changed = [self._write(batch, one, encoded.get(id(one))) for one in prepared]
+        for one, is_changed in zip(prepared, changed, strict=True):  # counted when they are kept
+            self._count(one, is_changed)
+        self._report.tokens_added += sum(isinstance(one, KnownImage) for one, _ in images)
 
     def store_texts(self, texts: Iterable[str]) -> None:
-        """Encode the texts that have no vector yet and write their vectors."""
+        """Encode the texts that have no vector yet, or lack tokens that are wanted, and write what is missing."""
         digests = {text_digest(text): text for text in texts}
         with self._catalog.snapshot() as snapshot:
             known = snapshot.contents_known(list(digests), self._encoder_row)
-        missing = [(digest, text) for digest, text in digests.items() if digest not in known]
+            complete = known
+            if self._tokens is not None:
+                complete = known & snapshot.contents_with_tokens(list(digests), self._encoder_row)
+        missing = [(digest, text) for digest, text in digests.items() if digest not in complete]
         for start in range(0, len(missing), TEXTS_A_BATCH):
             chunk = missing[start : start + TEXTS_A_BATCH]
-            vectors = self._encode_texts([text for _, text in chunk])  # (n, d) float32
+            encoded = self._encode_texts([text for _, text in chunk])
             with self._catalog.batch() as batch:
-                for (digest, _), embedding in zip(chunk, vectors, strict=True):
-                    batch.add_vector(batch.add_content(digest, "text"), self._encoder_row, embedding)
-            self._report.texts += len(chunk)
+                for (digest, _), one in zip(chunk, encoded, strict=True):
+                    self._keep(batch, batch.add_content(digest, "text"), one)
+            added = sum(digest in known for digest, _ in chunk)
+            self._report.texts += len(chunk) - added
+            self._report.tokens_added += added
 
-    def _encode_images(self, images: Sequence[NewImage]) -> Float32:
-        """(n, d) float32, unit norm. Full batches only: the last bits may depend on a batch's size."""
+    def _images(self, prepared: Sequence[Prepared]) -> list[tuple[NewImage | KnownImage, Pixels]]:
+        """What to encode, with its pixels; copies of one photograph get tokens once."""
+        images: list[tuple[NewImage | KnownImage, Pixels]] = []
+        seen: set[int] = set()
+        with self._catalog.snapshot() as snapshot:
+            for one in prepared:
+                if isinstance(one, NewImage):
+                    images.append((one, one.pixels))
+                elif isinstance(one, KnownImage) and one.pixels is not None and one.content_id not in seen:
+                    seen.add(one.content_id)
+                    if not snapshot.has_tokens(one.content_id, self._encoder_row):  # since it was prepared
+                        images.append((one, one.pixels))
+        return images
+
+    def _encode_images(self, images: Sequence[Pixels]) -> list[_Encoded]:
+        """In the order of `images`. Full batches only: the last bits may depend on a batch's size."""
         identity = self._encoder.identity
         size = self._encoder.batch_size
-        vectors = np.empty((len(images), identity.dimension), np.float32)  # (n, d)
+        encoded: list[_Encoded] = []
         pixels = np.zeros(
             (size, identity.preprocessing.height, identity.preprocessing.width, 3), np.uint8
         )  # (b, h, w, 3)
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
             for row, image in enumerate(chunk):
-                pixels[row] = image.pixels
+                pixels[row] = image
             pixels[len(chunk) :] = 0
-            vectors[start : start + len(chunk)] = self._encoder.encode_images(pixels)[: len(chunk)]
-        return vectors
+            if self._tokens is None:
+                encoded += [(vector, None) for vector in self._encoder.encode_images(pixels)[: len(chunk)]]
+            else:
+                vectors, tokens = self._tokens.encode_images_with_tokens(pixels)
+                encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
+        return encoded
 
-    def _encode_texts(self, texts: Sequence[str]) -> Float32:
-        """(n, d) float32, unit norm; full batches only, for the same reason."""
+    def _encode_texts(self, texts: Sequence[str]) -> list[_Encoded]:
+        """In the order of `texts`; full batches only, for the same reason."""
         size = self._encoder.text_batch_size
-        vectors = np.empty((len(texts), self._encoder.identity.dimension), np.float32)  # (n, d)
+        encoded: list[_Encoded] = []
         for start in range(0, len(texts), size):
             chunk = list(texts[start : start + size])
             padded = chunk + [""] * (size - len(chunk))
-            vectors[start : start + len(chunk)] = self._encoder.encode_texts(padded)[: len(chunk)]
-        return vectors
+            if self._tokens is None:
+                encoded += [(vector, None) for vector in self._encoder.encode_texts(padded)[: len(chunk)]]
+            else:
+                vectors, tokens = self._tokens.encode_texts_with_tokens(padded)
+                encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
+        return encoded
 
-    def _write(self, batch: Batch, one: Prepared, embedding: Float32 | None) -> None:
+    def _keep(self, batch: Batch, content_id: int, encoded: _Encoded) -> None:
+        vector, tokens = encoded
+        batch.add_vector(content_id, self._encoder_row, vector)  # one that is there stays
+        if tokens is not None:
+            batch.add_tokens(content_id, self._encoder_row, tokens)
+
+    def _write(self, batch: Batch, one: Prepared, encoded: _Encoded | None) -> bool:
+        """Whether anything about the file itself was new."""
         if isinstance(one, Failed):
             batch.fail_file(one.candidate, one.reason, keep=one.passing)
         elif isinstance(one, Ignored):
@@ -91,22 +136,24 @@ class Ingest:
             file_id = batch.set_file(one.candidate, role="captions", digest=one.digest)
             batch.set_items(file_id, self._text_items(batch, one))
         else:
-            if embedding is None:
-                assert isinstance(one, KnownImage)
-                content_id = one.content_id
-            else:
-                assert isinstance(one, NewImage)
+            if isinstance(one, NewImage):
                 content_id = batch.add_content(one.digest, "image")
-                batch.add_vector(content_id, self._encoder_row, embedding)
                 batch.set_photo(content_id, one.metadata)
+            else:
+                content_id = one.content_id
+            if encoded is not None:
+                self._keep(batch, content_id, encoded)
+            if isinstance(one, KnownImage) and batch.is_current(one.candidate, content_id):
+                return False  # it was read for its tokens; no search could see a change
             file_id = batch.set_file(one.candidate, role="image", content_id=content_id, digest=one.digest)
             image: tuple[Kind, int, str | None, str | None] = ("image", content_id, None, None)
             batch.set_items(file_id, [image, *self._text_items(batch, one)])
+        return True
 
     def _text_items(self, batch: Batch, one: Prepared) -> list[tuple[Kind, int, str | None, str | None]]:
         return [("text", batch.add_content(text_digest(text), "text"), about, text) for text, about in _texts_of(one)]
 
-    def _count(self, one: Prepared) -> None:
+    def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report
         if isinstance(one, Failed):
             report.failures.append(Failure(one.candidate.path, one.reason))
@@ -118,7 +165,10 @@ class Ingest:
                 if len(report.warnings) < MAX_WARNINGS:
                     report.warnings.append(f"{os.path.basename(one.candidate.path)}: {problem}")
         elif isinstance(one, KnownImage):
-            report.reused += 1
+            if changed:
+                report.reused += 1
+            else:
+                report.unchanged += 1
         else:
             report.encoded += 1
 

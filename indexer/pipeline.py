@@ -18,10 +18,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from indexer.building import build_indexes
 from indexer.diff import Difference, Gone, Returned, Unchanged, Work, compare
-from indexer.encoders.base import Encoder
+from indexer.encoders.base import Encoder, TokenEncoder, token_encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
 from indexer.ingest import Ingest
-from indexer.prepare import Failed, NewImage, Prepared, Preparer
+from indexer.prepare import Failed, KnownImage, NewImage, Prepared, Preparer
 from indexer.progress import Progress, Silent
 from indexer.scan import scan
 from indexer.settings import IndexSettings
@@ -72,10 +72,11 @@ class _Run:
     def run(self, roots: Sequence[str], index_type: IndexType | None) -> Report:
         started = time.monotonic()
         self._encoder_row = self._register()
+        self._tokens = self._choose_tokens()
         folders = self._roots(roots)
         for folder, ignores in folders:
             self._index_root(folder, ignores)
-        self._encode_texts_without_vector()
+        self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
             active = snapshot.active_encoder()
         if active is not None and active[0] != self._encoder_row:
@@ -127,15 +128,44 @@ class _Run:
                 batch.activate(row)
         return row
 
-    def _encode_texts_without_vector(self) -> None:
-        """Texts of unchanged files: under another encoder, or after damage, they have none."""
-        ingest = Ingest(self._catalog, self._encoder, self._encoder_row, self._report)
+    def _choose_tokens(self) -> TokenEncoder | None:
+        """The encoder as one that yields tokens; None when it does not, or the store is to do without."""
+        encoder = token_encoder(self._encoder)
+        asked = self._settings.tokens
+        with self._catalog.snapshot() as snapshot:
+            wanted = snapshot.tokens_wanted
+            recorded = snapshot.token_shape(self._encoder_row)
+        if asked is not None and asked != wanted:
+            with self._catalog.batch() as batch:
+                batch.want_tokens(asked)
+            wanted = asked
+        if encoder is None or encoder.token_shape is None or not wanted:
+            if asked:
+                self._report.warnings.append(
+                    f"The encoder {self._encoder.identity.name} has no tokens to give; nothing is kept for reranking."
+                )
+            return None
+        if recorded != encoder.token_shape:
+            with self._catalog.batch() as batch:
+                batch.set_token_shape(self._encoder_row, encoder.token_shape)
+        return encoder
+
+    def _ingest(self) -> Ingest:
+        return Ingest(self._catalog, self._encoder, self._encoder_row, self._report, self._tokens)
+
+    def _encode_texts_of_unchanged_files(self) -> None:
+        """Under another encoder, after damage, or in a store older than tokens, they lack something."""
+        ingest = self._ingest()
+        last = -1
         while True:
             with self._catalog.snapshot() as snapshot:
-                missing = snapshot.texts_without_vector(self._encoder_row, FILES_A_BATCH)
+                missing = snapshot.texts_to_encode(
+                    self._encoder_row, last, FILES_A_BATCH, tokens=self._tokens is not None
+                )
             if not missing:
                 return
             ingest.store_texts(text for _, text in missing)
+            last = missing[-1][0]
 
     def _switch(self) -> None:
         """Everything has a vector of the new encoder: let it answer."""
@@ -159,7 +189,8 @@ class _Run:
             for candidate in scan(folder, ignores, failures.append)
             if not candidate.path.startswith(own)  # the store may lie among the photographs
         )
-        return compare(found, self._catalog.files_below(folder, self._encoder_row))
+        known = self._catalog.files_below(folder, self._encoder_row, tokens=self._tokens is not None)
+        return compare(found, known)
 
     def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
         self._progress.phase(f"Looking through {folder}")
@@ -220,14 +251,18 @@ class _Run:
     def _read(self, candidates: Iterable[Candidate]) -> None:
         """Prepare files in threads, and commit them in the order of `candidates`."""
         prepare = Preparer(
-            self._catalog, self._encoder_row, self._encoder.identity.preprocessing, self._settings.limits
+            self._catalog,
+            self._encoder_row,
+            self._encoder.identity.preprocessing,
+            self._settings.limits,
+            tokens=self._tokens is not None,
         )
-        ingest = Ingest(self._catalog, self._encoder, self._encoder_row, self._report)
+        ingest = self._ingest()
         batch: list[Prepared] = []
         images = 0
         for prepared in self._prepared(prepare, candidates):
             batch.append(prepared)
-            images += isinstance(prepared, NewImage)
+            images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
             if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
                 ingest.commit(batch)
                 self._progress.advance(len(batch))

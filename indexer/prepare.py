@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from indexer.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
@@ -31,12 +31,16 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
-    """A photograph whose content was encoded before, at this path or another."""
+    """A photograph whose content was encoded before, at this path or another.
+
+    `pixels` (h, w, 3) uint8, as the encoder wants them, where tokens are wanted and it has none.
+    """
 
     candidate: Candidate
     digest: bytes
     content_id: int
     metadata: Metadata | None
+    pixels: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,25 @@ Prepared = NewImage | KnownImage | CaptionFile | Ignored | Failed
 
 
 class Preparer:
-    """Reads, hashes and decodes files for one run. Safe to use from several threads."""
+    """Reads, hashes and decodes files for one run. Safe to use from several threads.
 
-    def __init__(self, catalog: Catalog, encoder_row: int, preprocessing: Preprocessing, limits: DecodeLimits) -> None:
+    `tokens`: a photograph that was encoded before and has no tokens is decoded too.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        encoder_row: int,
+        preprocessing: Preprocessing,
+        limits: DecodeLimits,
+        *,
+        tokens: bool = False,
+    ) -> None:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._preprocessing = preprocessing
         self._limits = limits
+        self._tokens = tokens
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
 
     def __call__(self, candidate: Candidate) -> Prepared:
@@ -110,16 +126,25 @@ class Preparer:
             return Ignored(candidate, remember=True)
         return self._image(candidate)
 
-    def _image(self, candidate: Candidate) -> NewImage | KnownImage:
+    def _image(self, candidate: Candidate) -> NewImage | KnownImage | Failed:
         data = read_file(candidate, self._limits)
         digest = _digest(data)
         with self._catalog.snapshot() as snapshot:
             content_id = snapshot.content_of(digest, self._encoder_row)
             if content_id is not None:
-                return KnownImage(candidate, digest, content_id, snapshot.photo_of(content_id))
+                known = KnownImage(candidate, digest, content_id, snapshot.photo_of(content_id))
+                if not self._tokens or snapshot.has_tokens(content_id, self._encoder_row):
+                    return known
+        if content_id is None:
+            return NewImage(candidate, digest, read_metadata(data), self._pixels(data))
+        try:
+            return replace(known, pixels=self._pixels(data))
+        except FileError as error:  # the same bytes did decode: under other limits, or another library
+            return Failed(candidate, str(error), passing=True)
+
+    def _pixels(self, data: bytes) -> Pixels:
         target = (self._preprocessing.width, self._preprocessing.height)
-        pixels = to_pixels(decode(data, self._limits, target), self._preprocessing)
-        return NewImage(candidate, digest, read_metadata(data), pixels)
+        return to_pixels(decode(data, self._limits, target), self._preprocessing)
 
 
 def _digest(data: bytes) -> bytes:

@@ -45,6 +45,9 @@ class IndexSettings:
     workers: int = field(default_factory=lambda: environment_int("SEARCH_WORKERS", os.cpu_count() or 1))
     #: Decoded batches that may wait for the encoder: enough to hide a slow file, little memory.
     queued_batches: int = 3
+    #: Whether tokens for reranking are kept, where the encoder yields them. None: what the store was last told, and at
+    #: first yes, because they cost a few kB an image and a run that adds them later decodes everything again.
+    tokens: bool | None = None
 
 
 def environment_int(name: str, default: int) -> int:

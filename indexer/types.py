@@ -79,6 +79,7 @@ class Report:
     caption_files: int = 0  # captions files read anew
     failures: list[Failure] = field(default_factory=list)
     texts: int = 0  # text items encoded
+    tokens_added: int = 0  # photographs and texts, encoded before, that got the tokens that they lacked
     vanished: int = 0  # files that are no longer there
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0

@@ -88,6 +88,7 @@ def print_report(report: Report, *, quiet: bool) -> None:
         (report.reused, "known from another place"),
         (report.unchanged, "unchanged"),
         (report.texts, "texts encoded"),
+        (report.tokens_added, "given tokens"),
         (report.vanished, "vanished"),
         (report.ignored, "ignored"),
         (len(report.failures), "failed"),

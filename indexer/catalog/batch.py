@@ -90,7 +90,14 @@ class Batch(TokenWrites):
         statement = upsert(vector).values(
             content_id=content_id, encoder_id=encoder_row, data=data, crc=zlib.crc32(data)
         )
-        self._connection.execute(statement.on_conflict_do_nothing())
+        added = self._connection.execute(statement.on_conflict_do_nothing()).rowcount
+        # Items that had no vector, after damage, were missing in the indexes built since.
+        waiting = select(item.c.id).where(
+            item.c.content_id == content_id, exists().where(meta.c.key == "encoder", meta.c.value == str(encoder_row))
+        )
+        if added and self._connection.execute(waiting).first() is not None:
+            changed = update(item).where(item.c.content_id == content_id)
+            self._connection.execute(changed.values(generation=self.generation))
 
     def set_photo(self, content_id: int, metadata: Metadata) -> None:
         """Store what a photograph says about itself."""
@@ -130,9 +137,26 @@ class Batch(TokenWrites):
             "content_id": content_id,
             "digest": digest,
         }
+        at_path = file.c.path == candidate.path
+        before = self._connection.execute(select(file.c.state).where(at_path)).scalar()
         statement = upsert(file).values(path=candidate.path, **values)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_=values))
-        return int(self._connection.execute(select(file.c.id).where(file.c.path == candidate.path)).scalar_one())
+        file_id = int(self._connection.execute(select(file.c.id).where(at_path)).scalar_one())
+        if before == "vanished":  # the texts about it can be found again
+            self._touch([file_id], about=True)
+        return file_id
+
+    def is_current(self, candidate: Candidate, content_id: int) -> bool:
+        """Whether a photograph is recorded as it now is, with this content, and nothing is wrong with it."""
+        statement = select(file.c.id).where(
+            file.c.path == candidate.path,
+            file.c.size == candidate.size,
+            file.c.mtime_ns == candidate.mtime_ns,
+            file.c.content_id == content_id,
+            file.c.state == "present",
+            file.c.reason.is_(None),
+        )
+        return self._connection.execute(statement).first() is not None
 
     def fail_file(self, candidate: Candidate, reason: str, *, keep: bool) -> None:
         """Record that a file could not be read.

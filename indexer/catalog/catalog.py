@@ -20,11 +20,11 @@ PAGE = 5_000
 class Catalog:
     """One store's catalog. Safe to use from several threads; any number of processes may read while one writes."""
 
-    def __init__(self, path: Path, *, writable: bool) -> None:
+    def __init__(self, path: Path, *, writable: bool, mapped: bool = False) -> None:
         """Open the database file; use `Catalog.open` or `Catalog.create`."""
         self.path = path
         self.writable = writable
-        self._engine = connect(path, writable=writable)
+        self._engine = connect(path, writable=writable, mapped=mapped)
 
     @classmethod
     def create(cls, path: Path) -> Catalog:
@@ -68,7 +68,7 @@ class Catalog:
                 f"{path} is empty; `search doctor --repair` starts it anew, then `search index` fills it."
             )
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        catalog = cls(path, writable=writable)
+        catalog = cls(path, writable=writable, mapped=True)
         with transaction(catalog._engine, path, writing=False) as connection:
             found = version(connection, str(path))
         if found < SCHEMA_VERSION:
@@ -103,15 +103,15 @@ class Catalog:
         with transaction(self._engine, self.path, writing=True) as connection:
             yield Batch(connection)
 
-    def files_below(self, folder: str, encoder_row: int | None) -> Iterator[FileRow]:
-        """Files at or below `folder`, ascending by the bytes of their paths.
+    def files_below(self, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[FileRow]:
+        """Files at or below `folder`, ascending by the bytes of their paths; `tokens`: encoded means with tokens.
 
         Each page is a snapshot of its own, so that a long scan holds no read open (it would keep the log growing).
         """
         after: str | None = None
         while True:
             with self.snapshot() as snapshot:
-                rows = snapshot.files_page(folder, encoder_row, after, PAGE)
+                rows = snapshot.files_page(folder, encoder_row, after, PAGE, tokens=tokens)
             yield from rows
             if len(rows) < PAGE:
                 return

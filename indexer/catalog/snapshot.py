@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 
-from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, token, tombstone, vector
 from indexer.catalog.statements import CHUNK, VISIBLE, bounds, chunks
 from indexer.catalog.tokens import TokenReads
 from indexer.encoders.base import EncoderId
@@ -20,7 +20,10 @@ from indexer.types import KINDS, Float32, Int64, Kind, Metadata
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder."""
+    """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder.
+
+    Where tokens were asked for too, `encoded` says that it has both.
+    """
 
     id: int
     path: str
@@ -123,10 +126,16 @@ class Snapshot(TokenReads):
 
     # -- files ----------------------------------------------------------------------------------------------
 
-    def files_page(self, folder: str, encoder_row: int | None, after: str | None, limit: int) -> list[FileRow]:
+    def files_page(
+        self, folder: str, encoder_row: int | None, after: str | None, limit: int, *, tokens: bool = False
+    ) -> list[FileRow]:
         """Files at or below `folder` whose path is above `after`, ascending by the bytes of their paths."""
         low, high = bounds(folder)
-        encoded = exists().where(vector.c.content_id == file.c.content_id, vector.c.encoder_id == encoder_row)
+        encoded: ColumnElement[bool] = exists().where(
+            vector.c.content_id == file.c.content_id, vector.c.encoder_id == encoder_row
+        )
+        if tokens:
+            encoded &= exists().where(token.c.content_id == file.c.content_id, token.c.encoder_id == encoder_row)
         columns = (file.c.id, file.c.path, file.c.size, file.c.mtime_ns, file.c.role, file.c.state, file.c.reason)
         statement = select(*columns, encoded.label("encoded"))
         rows: list[FileRow] = []
@@ -213,6 +222,18 @@ class Snapshot(TokenReads):
                 return
             position = rows[-1].id
 
+    def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
+        """About how many items of a kind there are, and the vectors (n, d) float32 of at most `count` of them.
+
+        Up to `count` items: all of them, and their number exactly. Beyond: the same choice each time for one state of
+        the catalog, spread over all ids (Fibonacci hashing: Knuth, volume 3, 6.4), without reading the rest.
+        """
+        total = self._connection.execute(select(func.count()).where(item.c.kind == kind)).scalar_one()
+        some = () if total <= count else (item.c.id * 40_503 % 65_536 < max(1, 65_536 * count // total),)
+        statement = self._visible(kind, encoder_row, *some).order_by(item.c.id).limit(count)
+        vectors = _stack([row.data for row in self._connection.execute(statement)], dimension)
+        return (len(vectors) if total <= count else total), vectors
+
     def changed_count(self, kind: Kind, generation: int) -> int:
         """How many items of a kind changed or went after a generation."""
         total = 0
@@ -279,14 +300,19 @@ class Snapshot(TokenReads):
                 )
         return found
 
-    def texts_without_vector(self, encoder_row: int, limit: int) -> list[tuple[int, str]]:
-        """(content id, text) of text items without a vector under the encoder, at most `limit`, by content."""
+    def texts_to_encode(self, encoder_row: int, after: int, limit: int, *, tokens: bool) -> list[tuple[int, str]]:
+        """(content id, text) of texts without a vector under the encoder; `tokens`: or without tokens.
+
+        Contents above `after`, ascending, at most `limit`.
+        """
+        complete: ColumnElement[bool] = exists().where(
+            vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row
+        )
+        if tokens:
+            complete &= exists().where(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row)
         statement = (
             select(item.c.content_id, func.min(item.c.text))
-            .where(
-                item.c.kind == "text",
-                ~exists().where(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row),
-            )
+            .where(item.c.kind == "text", item.c.content_id > after, ~complete)
             .group_by(item.c.content_id)
             .order_by(item.c.content_id)
             .limit(limit)

@@ -15,8 +15,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, and_, cast, delete, exists, func, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.catalog.schema import file, item, meta, token
-from indexer.catalog.statements import VISIBLE, chunks
+from indexer.catalog.schema import content, file, item, meta, token
+from indexer.catalog.statements import CHUNK, VISIBLE, chunks
 from indexer.encoders.base import TokenShape
 from indexer.types import Int8, Kind
 
@@ -82,6 +82,23 @@ class TokenReads:
     def token_of_content(self, content_id: int, encoder_row: int, width: int) -> Int8 | None:
         """Tokens (t, width) int8 of one content; None when it has none, or damaged ones."""
         return self.tokens_of_contents([content_id], encoder_row, width).get(content_id)
+
+    def has_tokens(self, content_id: int, encoder_row: int) -> bool:
+        """Whether a content has tokens under the encoder, whole or not."""
+        key = (token.c.content_id == content_id, token.c.encoder_id == encoder_row)
+        return self._connection.execute(select(token.c.content_id).where(*key)).first() is not None
+
+    def contents_with_tokens(self, digests: Sequence[bytes], encoder_row: int) -> set[bytes]:
+        """Those of the digests whose content has tokens under the encoder."""
+        found: set[bytes] = set()
+        for start in range(0, len(digests), CHUNK):
+            statement = (
+                select(content.c.digest)
+                .join(token, and_(token.c.content_id == content.c.id, token.c.encoder_id == encoder_row))
+                .where(content.c.digest.in_(digests[start : start + CHUNK]))
+            )
+            found.update(self._connection.execute(statement).scalars())
+        return found
 
     def count_tokens(self, kind: Kind, encoder_row: int) -> int:
         """How many visible items of a kind have tokens."""
