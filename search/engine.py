@@ -5,13 +5,19 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from indexer.catalog.snapshot import ItemRow, Snapshot
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import StoreMissingError, UsageError
 from indexer.types import KINDS, Float32, Kind
 from indexer.vectors.base import SearchParameters
-from search.first_stage import FirstStage, Question, similarities
+from search.calibration.files import Calibration, reranker_key
+from search.calibration.judge import Judged, judge
+from search.calibration.model import Null
+from search.calibration.null import NullSamples
+from search.first_stage import FirstStage, Question
 from search.indexes import IndexCache
 from search.query import TARGETS, Query, Target
 from search.query_image import embed_image
@@ -21,9 +27,6 @@ from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Reranking, TokenSource, crosses, rerank
 from search.results import Hit, Results, Work
 
-#: Vectors of a kind from which the spread of its scores is estimated, when both kinds are asked for.
-NULL_SAMPLE = 1_000
-
 
 class Engine:
     """Answers queries over one store. Safe to use from several threads."""
@@ -31,6 +34,7 @@ class Engine:
     def __init__(self, indexes: IndexCache) -> None:
         self._indexes = indexes
         self._first_stage = FirstStage()
+        self._samples = NullSamples()
 
     def search(
         self,
@@ -42,8 +46,11 @@ class Engine:
         parameters: SearchParameters | None = None,
         reranker: Reranker | None = None,
         reranking: Reranking | None = None,
+        calibration: Calibration | None = None,
     ) -> Results:
         """The `k` best items of the kind `to`; the first candidates as the `reranker` orders them, when there is one.
+
+        `calibration`: what the hits' probabilities are made with; None: from the spread of the scores alone.
 
         Raises UsageError when k < 1, FileError for a broken query image, and what the reranker raises.
         """
@@ -75,28 +82,38 @@ class Engine:
                 ranked[kind], spent = self._first_stage.rank(question, kind, opened[kind])
                 work += spent
             firsts = dict(ranked)
+            nulls = {kind: self._null(snapshot, row, asked.vector, kind, parameters) for kind in kinds}
+            scorers: dict[Kind, Reranker] = {}
             clock.lap("search")
             if reranker is not None and reranking.count:
                 for kind in crossing:
                     found = rerank(ranked[kind], asked, reranker, reranking.count, tokens)
                     ranked[kind] = found.ranked
                     work += Work(reranked=found.count)
+                    if found.count:
+                        scorers[kind] = reranker
                     notes += found.notes
                     clock.lap("rerank")
-            chosen = _merge(snapshot, row, asked.vector, firsts, ranked, k)
-            rows = snapshot.items([number for number, _, _ in chosen])
+            chosen = _merge(firsts, ranked, nulls, k)
+            rows = snapshot.items([place.id for place in chosen])
             clock.lap("search")
             explained: dict[int, Explanation] = {}
             if reranking.explain:
                 explained, said = explain_images(asked, list(rows.values()), encoder, reranker, tokens)
                 notes += said
                 clock.lap("explain")
+        chosen = [place for place in chosen if place.id in rows]
+        judged = _judge(calibration or Calibration(encoder.identity.weights), query.kind, chosen, nulls, scorers)
         hits = tuple(
-            _hit(rows[number], score, similarity, explained.get(number))
-            for number, score, similarity in chosen
-            if number in rows
+            _hit(rows[place.id], place, probability, explained.get(place.id))
+            for place, probability in zip(chosen, judged.probabilities, strict=True)
         )
-        return Results(str(query), hits, tuple(notes), clock.seconds, work)
+        return Results(str(query), hits, tuple(notes), clock.seconds, work, judged.fitted)
+
+    def _null(self, snapshot: Snapshot, row: int, vector: Float32, kind: Kind, parameters: SearchParameters) -> Null:
+        """What the similarities of a kind's items to the query `vector` (d,) look like when none matches."""
+        null = self._samples.of(snapshot, kind, row, len(vector)).null(vector)
+        return null if parameters.only is None else replace(null, items=min(null.items, len(parameters.only)))
 
 
 class _Clock:
@@ -133,39 +150,67 @@ def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool,
     return Asked("text", vectors[0], words[0], text=query.text)
 
 
-def _merge(
-    snapshot: Snapshot, row: int, embedding: Float32, firsts: dict[Kind, Ranked], ranked: dict[Kind, Ranked], k: int
-) -> list[tuple[int, float, float]]:
-    """(id, score, similarity) of the k best of all kinds.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What was found at one place of the answer."""
+
+    id: int
+    kind: Kind
+    score: float
+    similarity: float
+
+
+def _merge(firsts: dict[Kind, Ranked], ranked: dict[Kind, Ranked], nulls: dict[Kind, Null], k: int) -> list[_Place]:
+    """The k best of all kinds.
 
     Which places a kind gets follows from the standard scores of its similarities in the first stage; which of its
     items take them, from `ranked`: scores that a second stage has joined are comparable with those of their kind only.
     """
     lists = []
     for kind, one in ranked.items():
-        places: list[float] = [0.0] * len(one)
-        if len(ranked) > 1:
-            places = _standard_scores(snapshot, row, embedding, kind, firsts[kind])
-        lists.append(_entries(places, one))
+        null = nulls[kind]
+        places = [(float(each) - null.mean) / (null.spread or 1.0) for each in firsts[kind].similarities]
+        lists.append(_entries(kind, places, one))
     merged = heapq.merge(*lists, key=lambda entry: entry[0])  # keeps the order within a kind, ties included
-    return [entry[1] for _, entry in zip(range(k), merged, strict=False)]
+    return [place for _, place in islice(merged, k)]
 
 
-def _entries(places: list[float], one: Ranked) -> Iterator[tuple[tuple[float, int], tuple[int, float, float]]]:
+def _entries(kind: Kind, places: list[float], one: Ranked) -> Iterator[tuple[tuple[float, int], _Place]]:
     for place, number, score, similarity in zip(places, one.ids, one.scores, one.similarities, strict=True):
-        yield (-place, int(number)), (int(number), float(score), float(similarity))
+        yield (-place, int(number)), _Place(int(number), kind, float(score), float(similarity))
 
 
-def _standard_scores(snapshot: Snapshot, row: int, embedding: Float32, kind: Kind, first: Ranked) -> list[float]:
-    """How far each similarity stands out among those of its kind, in standard deviations."""
-    sample = next(snapshot.vectors(kind, row, len(embedding), batch=NULL_SAMPLE), None)
-    if sample is None:
-        return [0.0] * len(first)
-    null = similarities(sample[1], embedding)
-    mean, spread = float(null.mean()), float(null.std()) or 1.0
-    return [(float(score) - mean) / spread for score in first.similarities]
+def _judge(
+    calibration: Calibration,
+    asks: Kind,
+    places: list[_Place],
+    nulls: dict[Kind, Null],
+    scorers: dict[Kind, Reranker],
+) -> Judged:
+    """The probability of each place, in their order. `scorers`: who gave the scores of a kind, where a reranker did."""
+    probabilities = [0.0] * len(places)
+    fitted = True
+    for kind, null in nulls.items():
+        own = [at for at, place in enumerate(places) if place.kind == kind]
+        scores, near = [places[at].score for at in own], [places[at].similarity for at in own]
+        judged = judge(calibration, asks, kind, reranker_key(scorers.get(kind)), scores, near, null)
+        fitted &= judged.fitted
+        for at, probability in zip(own, judged.probabilities, strict=True):
+            probabilities[at] = probability
+    return Judged(tuple(probabilities), fitted)
 
 
-def _hit(row: ItemRow, score: float, similarity: float, explanation: Explanation | None) -> Hit:
+def _hit(row: ItemRow, place: _Place, probability: float, explanation: Explanation | None) -> Hit:
     metadata = row.metadata if row.kind == "image" else None
-    return Hit(row.id, row.kind, row.path, score, similarity, row.text, row.source, metadata, explanation)
+    return Hit(
+        row.id,
+        row.kind,
+        row.path,
+        place.score,
+        place.similarity,
+        probability,
+        row.text,
+        row.source,
+        metadata,
+        explanation,
+    )

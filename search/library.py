@@ -22,6 +22,8 @@ from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
 from indexer.types import KINDS, Failure, Report
 from indexer.vectors.base import IndexType, SearchParameters
+from search.calibration.files import NAME as CALIBRATION_NAME
+from search.calibration.files import Calibration, find_calibration
 from search.engine import Engine
 from search.indexes import IndexCache
 from search.query import Query, Target, image_query, parse
@@ -88,6 +90,7 @@ class Library:
         self._engine: Engine | None = None
         self._store: Store | None = None
         self._rerankers: dict[str | None, tuple[Reranker | None, tuple[str, ...]]] = {}
+        self._calibration: tuple[object, Calibration] | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -184,6 +187,7 @@ class Library:
         rerank: int | None = None,
         reranker: str | Reranker | None = None,
         explain: bool = False,
+        min_probability: float = 0.0,
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
@@ -193,7 +197,8 @@ class Library:
         Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.rerank.base.Reranker`; None
         takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
-        image that words found which of them met which of its regions (`Hit.explanation`).
+        image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
+        hits of the `k` that are less probable; the result may be empty.
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
@@ -210,8 +215,19 @@ class Library:
         notes: tuple[str, ...] = ()
         if (reranking.count or explain) and to != asked.kind:
             second, notes = self._load_reranker(reranker, encoder)
-        results = engine.search(asked, encoder, k=k, to=to, parameters=parameters, reranker=second, reranking=reranking)
-        return replace(results, notes=(*notes, *results.notes)) if notes else results
+        calibration = self._load_calibration(encoder)
+        results = engine.search(
+            asked,
+            encoder,
+            k=k,
+            to=to,
+            parameters=parameters,
+            reranker=second,
+            reranking=reranking,
+            calibration=calibration,
+        )
+        results = replace(results, notes=(*notes, *calibration.notes, *results.notes))
+        return results.likely(min_probability) if min_probability else results
 
     def evaluate(
         self,
@@ -314,6 +330,20 @@ class Library:
                 f"{self.folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
             )
         return self._encoder
+
+    def _load_calibration(self, encoder: Encoder) -> Calibration:
+        """What probabilities are made with; read again when the store's own file has changed."""
+        path = self.folder / CALIBRATION_NAME
+        try:
+            status = path.stat()
+            state: object = (status.st_mtime_ns, status.st_ino, status.st_size)
+        except OSError:
+            state = None
+        with self._lock:
+            key = (state, encoder.identity.weights)
+            if self._calibration is None or self._calibration[0] != key:
+                self._calibration = key, find_calibration(self.folder, encoder.identity)
+            return self._calibration[1]
 
     def _load_reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
         """The reranker to work with, loaded once, and what a person should know: a default one that is damaged must

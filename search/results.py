@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from indexer.errors import UsageError
 from indexer.types import Kind, Metadata
 
 if TYPE_CHECKING:
@@ -14,16 +15,20 @@ if TYPE_CHECKING:
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
 
+#: A hit whose probability is below this is weak, and marked. One in five: four of five such hits are not what was
+#: asked for, and a person who meets ten of them looks at eight for nothing.
+WEAK = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One answer.
 
-    `score`: what hits are ordered by: their similarity, joined with the match score where a second stage ran.
-    `similarity`: cosine of the query's and the item's embedding, -1 to 1. `path`: the image; for a text the image that
-    it is about, or the file that it came from when it names none. `source`: the file that the item came from.
-    `metadata`: what the photograph says about itself (None for texts). `explanation`: which words met which regions,
-    when that was asked for and is known.
+    `probability`: that it is what was asked for, 0 to 1 (`search.calibration.model`). `score`: what hits are ordered
+    by: their similarity, joined with the match score where a second stage ran. `similarity`: cosine of the query's and
+    the item's embedding, -1 to 1. `path`: the image; for a text the image that it is about, or the file that it came
+    from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
+    itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
     """
 
     id: int
@@ -31,10 +36,16 @@ class Hit:
     path: str
     score: float
     similarity: float
+    probability: float
     text: str | None = None
     source: str | None = None
     metadata: Metadata | None = None
     explanation: Explanation | None = None
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is more likely than not, by far, something else."""
+        return self.probability < WEAK
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object; unknown fields are left out."""
@@ -44,7 +55,10 @@ class Hit:
             "path": self.path,
             "score": round(self.score, 6),
             "similarity": round(self.similarity, 6),
+            "probability": round(self.probability, 4),
         }
+        if self.weak:
+            fields["weak"] = True
         if self.text is not None:
             fields["text"] = self.text
         if self.source is not None and self.source != self.path:
@@ -81,13 +95,25 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What a least probability left out: `left_out` hits below `least`; `best`: the highest probability of all hits,
+    None when there was no hit."""
+
+    least: float
+    left_out: int
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Results(Sequence[Hit]):
     """Hits, best first: ordered by (-score, id), the same query twice gives the same list.
 
     When both kinds are asked for, each kind keeps that order, and the two lists are merged by how far a similarity
     stands out among those of its own kind: a cosine between two texts is not comparable with one between a text and an
     image. There a second stage decides which hit of its kind takes a place, never which places the kind has. `notes`:
-    sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
+    sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked. `calibrated`:
+    the probabilities were fitted to pairs for this encoder and reranker, not guessed from the scores' spread alone.
+    `cut`: what --min-probability left out.
     """
 
     query: str
@@ -95,6 +121,8 @@ class Results(Sequence[Hit]):
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
+    calibrated: bool = False
+    cut: Cut | None = None
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -109,11 +137,33 @@ class Results(Sequence[Hit]):
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
+    @property
+    def absence(self) -> str:
+        """What to say when there is no hit."""
+        if self.cut is None or self.cut.best is None:
+            return "Nothing found."
+        best, least = self.cut.best, self.cut.least
+        digits = next((n for n in range(2, 6) if round(best, n) > 0 and round(best, n) < least), 6)
+        return (
+            f"Nothing here matches well: the best hit has probability {best:.{digits}f} (--min-probability {least:g})."
+        )
+
+    def likely(self, least: float) -> Results:
+        """Those hits alone whose probability is at least `least`. Raises UsageError unless 0 <= least <= 1."""
+        if not 0.0 <= least <= 1.0:
+            raise UsageError(f"--min-probability takes a number from 0 to 1, not {least:g}.")
+        kept = tuple(hit for hit in self.hits if hit.probability >= least)
+        best = max((hit.probability for hit in self.hits), default=None)
+        return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best))
+
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object of `search query --json`."""
+        cut = self.cut
         return {
             "schema": JSON_SCHEMA,
             "query": self.query,
+            "calibrated": self.calibrated,
+            **({} if cut is None else {"min_probability": cut.least, "left_out": cut.left_out, "best": cut.best}),
             "hits": [{"rank": rank, **hit.to_json()} for rank, hit in enumerate(self.hits, 1)],
             "notes": list(self.notes),
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},

@@ -1,0 +1,150 @@
+"""Hits whose rightness is known, from pairs: what a calibration is fitted to, and judged on.
+
+Every query is asked twice: of the collection as it is, and of the collection without its right answers, so that
+"nothing here matches" is met as often as a match. Only the first hits count, as a person sees them. To learn what the
+number of items does, the collection is also cut into parts (whole photographs, with their texts), and each query asked
+of the part that holds its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.ranking import Float64, Relevance, Scorer, blocks
+from indexer.types import Float32, Int64
+from search.calibration.model import Null, Nulls, Typical
+from search.calibration.null import NULL_SAMPLE
+
+#: Hits of a query that count: what `search query` shows by itself.
+SHOWN = 10
+
+#: Into how many parts the collection is cut, as far as a part keeps MIN_PART items.
+PARTS = (1, 4, 16)
+MIN_PART = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The first m candidates of q queries, best first.
+
+    `positions` (q, m) int64, -1 where there are fewer; `scores` (q, m) float64: what they are ordered by.
+    """
+
+    positions: Int64
+    scores: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """m hits. `scores` (m,) float64; `right` (m,) float64, 0 or 1; `queries` (m,) int64: which query found it."""
+
+    scores: Float64
+    nulls: Nulls
+    right: Float64
+    queries: Int64
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def typical(self) -> Typical:
+        """The mean null of the hits' queries."""
+        variance = self.nulls.spread**2 + (self.nulls.mean - self.nulls.mean.mean()) ** 2
+        return Typical(float(self.nulls.mean.mean()), float(np.sqrt(variance.mean())))
+
+
+def list_first(scorer: Scorer, queries: int, count: int) -> Listing:
+    """The `count` best candidates of each query, by (-score, position)."""
+    count = min(count, scorer.candidates)
+    positions = np.empty((queries, count), np.int64)
+    found = np.empty((queries, count), np.float64)
+    for start, stop in blocks(queries, scorer.candidates):
+        scores = scorer.scores(start, stop)  # (b, n)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]  # (b, m)
+        positions[start:stop] = order
+        found[start:stop] = np.take_along_axis(scores, order, axis=1)
+    return Listing(positions, found)
+
+
+def collect(
+    listing: Listing,
+    queries: Float32,
+    candidates: Float32,
+    relevance: Relevance,
+    groups: Int64,
+    *,
+    parts: Sequence[int] = PARTS,
+    seed: int = 0,
+) -> Examples:
+    """The hits of every query, with and without its right answers there.
+
+    `queries` (q, d), `candidates` (n, d) float32, unit norm, q and n at least 1; `groups` (n,) int64: candidates that
+    stay together when the collection is cut. A query whose answers lie in several parts is asked of the one that holds
+    the first of them.
+    """
+    first = relevance.items[relevance.offsets[:-1]]  # (q,): the first right candidate
+    rows: list[_Row] = []
+    _, numbered = np.unique(groups, return_inverse=True)  # (n,)
+    for number, count in enumerate(parts):
+        if count > 1 and len(candidates) < count * MIN_PART:
+            break
+        shuffled = np.random.default_rng((seed, number)).permutation(int(numbered.max()) + 1)  # (groups,)
+        part = (shuffled % count)[numbered]  # (n,): which part each candidate is in
+        for one in range(count):
+            members = np.flatnonzero(part == one)  # (p,)
+            asked = np.flatnonzero(part[first] == one)
+            if len(members) and len(asked):
+                rows += _of_part(listing, queries, candidates, relevance, members, asked)
+    scores = np.concatenate([row.scores for row in rows])
+    lengths = [len(row.scores) for row in rows]
+    nulls = Nulls(
+        np.repeat([row.null.mean for row in rows], lengths),
+        np.repeat([row.null.spread for row in rows], lengths),
+        np.repeat(np.array([row.null.sampled for row in rows], np.int64), lengths),
+        np.repeat(np.array([row.null.items for row in rows], np.int64), lengths),
+    )
+    right = np.concatenate([row.right for row in rows])
+    return Examples(scores, nulls, right, np.repeat(np.array([row.query for row in rows], np.int64), lengths))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One query asked once: its first hits."""
+
+    query: int
+    scores: Float64
+    right: Float64
+    null: Null
+
+
+def sample_of(items: Int64, count: int = NULL_SAMPLE) -> Int64:
+    """At most `count` of `items` (n,), evenly spread over them."""
+    if len(items) <= count:
+        return items
+    spread: Int64 = items[np.arange(count) * len(items) // count]
+    return spread
+
+
+def _of_part(
+    listing: Listing, queries: Float32, candidates: Float32, relevance: Relevance, members: Int64, asked: Int64
+) -> list[_Row]:
+    inside = np.zeros(len(candidates), bool)
+    inside[members] = True
+    sample = sample_of(members)  # (s,)
+    similarities = queries[asked].astype(np.float64) @ candidates[sample].astype(np.float64).T  # (a, s)
+    rows = []
+    for query, row in zip(asked.tolist(), similarities, strict=True):
+        positions, scores = listing.positions[query], listing.scores[query]  # (m,)
+        there = (positions >= 0) & inside[positions]
+        answers = relevance.of(query)
+        right = np.isin(positions, answers)  # (m,)
+        shown = np.flatnonzero(there)[:SHOWN]
+        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), Null.of(row, len(members))))
+        shown = np.flatnonzero(there & ~right)[:SHOWN]
+        others = len(members) - int(inside[answers].sum())
+        null = Null.of(row[~np.isin(sample, answers)], others)
+        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), null))
+    return rows
