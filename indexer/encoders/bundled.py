@@ -8,20 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
+from indexer.encoders.wordpieces import WordPieces
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.settings import models_folder
-from indexer.types import Float32, Pixels, Texts
+from indexer.types import Float32, Int8, Pixels, Texts
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from indexer.encoders.runtime import Graph
 
 NAME: Final = "bundled"
@@ -33,7 +33,9 @@ FORMAT: Final = 1
 
 
 class BundledEncoder:
-    """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
+    """Implements `indexer.encoders.base.TokenEncoder`. Safe to call from several threads.
+
+    Whether it has tokens to give stands in its `encoder.json` ("tokens"); its graphs then have an output of that name.
 
     `folder` holds the model's files (default: those that ship), `threads` is how many cores one call uses (default:
     SEARCH_THREADS, else all). Raises EncoderUnavailableError, here for a missing or unreadable `encoder.json`, and at
@@ -48,12 +50,13 @@ class BundledEncoder:
             self._identity = EncoderId(
                 NAME, weights_digest(fields["files"]), int(fields["dimension"]), _preprocessing(fields)
             )
+            self._token_shape = None if fields.get("tokens") is None else TokenShape(**fields["tokens"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(self.folder / DESCRIPTION) from error
         self._threads = threads
         self._image: Graph | None = None
         self._text: Graph | None = None
-        self._tokenizer: Tokenizer | None = None
+        self._pieces = WordPieces(self.folder / TOKENIZER, self._max_text_tokens)
         self._loading = threading.Lock()
 
     @property
@@ -76,54 +79,91 @@ class BundledEncoder:
         """Texts are cut after this many tokens, the marks of start and end included."""
         return self._max_text_tokens
 
+    @property
+    def token_shape(self) -> TokenShape | None:
+        """None for a model whose graphs yield vectors only."""
+        return self._token_shape
+
     def encode_images(self, pixels: Pixels) -> Float32:
         """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
 
         Returns (n, d) float32, unit norm. Raises ValueError for another shape or type, EncoderUnavailableError when
         the graph cannot be loaded.
         """
+        return self._stack([outputs["vectors"] for outputs in self._run_images(pixels, ["vectors"])])
+
+    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
+        """As `encode_images`; returns (n, d) float32, unit norm, and (n, regions, width) int8."""
+        shape = self._required_shape()
+        rows = list(self._run_images(pixels, ["vectors", "tokens"]))
+        tokens = np.empty((len(rows), shape.regions, shape.width), np.int8)  # (n, regions, width)
+        for row, outputs in enumerate(rows):
+            tokens[row] = self._checked(outputs["tokens"], IMAGE_GRAPH, shape.regions)
+        return self._stack([outputs["vectors"] for outputs in rows]), tokens
+
+    def _run_images(self, pixels: Pixels, outputs: list[str]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         wanted = self._identity.preprocessing
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
             raise ValueError(
                 f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
                 f"not {pixels.dtype} of shape {pixels.shape}."
             )
-        if not len(pixels):
-            return self._stack([])
-        graph = self._image_graph()
-        return self._stack([graph.run({"pixels": row[None]})["vectors"] for row in pixels])
+        if len(pixels):
+            graph = self._image_graph()
+            yield from (graph.run({"pixels": row[None]}, outputs) for row in pixels)
 
     def encode_texts(self, texts: Texts) -> Float32:
         """Returns (n, d) float32, unit norm. A text is cut at `max_text_tokens`; an empty one has a vector too.
 
         Raises ValueError for a bare string, EncoderUnavailableError when the graph or tokenizer cannot be loaded.
         """
+        return self._stack([outputs["vectors"] for outputs in self._run_texts(texts, ["vectors"])])
+
+    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
+        """As `encode_texts`; returns (n, d) float32, unit norm, and for each text (t, width) int8, one a word piece.
+
+        The marks of start and end have no token, but for a text of nothing else, whose only token is the first mark's.
+        """
+        most = self._required_shape().words
+        vectors, tokens = [], []
+        for outputs in self._run_texts(texts, ["vectors", "tokens"]):
+            rows = self._checked(outputs["tokens"], TEXT_GRAPH, None)  # (T, width)
+            vectors.append(outputs["vectors"])
+            tokens.append(rows[self._pieces.places(len(rows), most)].copy())  # (t, width)
+        return self._stack(vectors), tokens
+
+    def _run_texts(self, texts: Texts, outputs: list[str]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         if isinstance(texts, str):
-            raise ValueError("encode_texts takes a sequence of texts, not one text.")
-        if not len(texts):
-            return self._stack([])
-        graph = self._text_graph()
-        return self._stack([graph.run({"ids": self._cut(text)})["vectors"] for text in texts])
+            raise ValueError("A sequence of texts is wanted here, not one text.")
+        if len(texts):
+            graph = self._text_graph()
+            yield from (graph.run({"ids": self._pieces.ids(text)[None]}, outputs) for text in texts)
+
+    def words(self, text: str) -> list[str]:
+        """What stands in `text` at each of its tokens, as it is written there; [""] for a text without any."""
+        return self._pieces.words(text, self._required_shape().words)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
-        return len(self._ids(text))
+        return self._pieces.count(text)
 
     def verify(self) -> list[str]:
         """Compare every file with the digest recorded for it; see `verify` of this module."""
         return verify(self.folder)
 
-    def _cut(self, text: str) -> npt.NDArray[np.int64]:  # (1, T)
-        ids = self._ids(text)
-        if len(ids) > self._max_text_tokens:
-            ids = [*ids[: self._max_text_tokens - 1], ids[-1]]  # keeps the mark of the end
-        return np.array([ids], dtype=np.int64)
+    def _required_shape(self) -> TokenShape:
+        if self._token_shape is None:
+            raise ValueError("This model yields no tokens; ask `token_encoder` first.")
+        return self._token_shape
 
-    def _ids(self, text: str) -> list[int]:
-        # Lone surrogates, from file names or captions that were not valid UTF-8, have no place in UTF-8.
-        clean = text.encode("utf-8", "replace").decode("utf-8")
-        ids: list[int] = self._words().encode(clean).ids
-        return ids
+    def _checked(self, tokens: npt.NDArray[Any], graph: str, count: int | None) -> Int8:
+        """(1, T, width) int8 as a graph gave it -> (T, width); T is `count` where there is one."""
+        width = self._required_shape().width
+        fits = tokens.dtype == np.int8 and tokens.ndim == 3 and tokens.shape[2] == width
+        if not fits or (count is not None and tokens.shape[1] != count):
+            raise _damaged(self.folder / graph)
+        only: Int8 = tokens[0]
+        return only
 
     def _stack(self, rows: list[npt.NDArray[Any]]) -> Float32:
         if not rows:
@@ -146,12 +186,6 @@ class BundledEncoder:
         from indexer.encoders.runtime import Graph
 
         return Graph(self.folder / name, self._threads)
-
-    def _words(self) -> Tokenizer:
-        with self._loading:
-            if self._tokenizer is None:
-                self._tokenizer = _read_tokenizer(self.folder / TOKENIZER)
-            return self._tokenizer
 
 
 def verify(folder: Path | None = None) -> list[str]:
@@ -222,18 +256,3 @@ def _preprocessing(fields: dict[str, Any]) -> Preprocessing:
     given = dict(fields["preprocessing"])
     given["mean"], given["std"] = tuple(given["mean"]), tuple(given["std"])
     return Preprocessing(**given)
-
-
-def _read_tokenizer(file: Path) -> Tokenizer:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise EncoderUnavailableError(
-            f"The package tokenizers cannot be imported ({error}); install it: pip install tokenizers"
-        ) from error
-    if not file.is_file():
-        raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # the package raises bare Exception
-        raise _damaged(file) from error

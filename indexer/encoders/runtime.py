@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,16 @@ class Graph:
         self.path = path
         self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
 
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The graph's outputs by name. Raises EncoderError when the inputs do not fit or memory runs out."""
+    def run(
+        self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The graph's outputs by name: all, or those that are asked for (the others are not handed over).
+
+        Raises EncoderError when the inputs do not fit, an output is not there, or memory runs out.
+        """
+        names = self._outputs if outputs is None else list(outputs)
         try:
-            arrays = self._session.run(self._outputs, dict(inputs))
+            arrays = self._session.run(names, dict(inputs))
         except Exception as error:
             raise EncoderError(f"The model {self.path.name} failed: {error}") from error
-        return dict(zip(self._outputs, arrays, strict=True))
+        return dict(zip(names, arrays, strict=True))

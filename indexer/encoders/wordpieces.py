@@ -1,0 +1,80 @@
+"""The bundled text tower's word pieces: what goes into its graph, and what a person reads at each of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.errors import EncoderUnavailableError
+from indexer.types import Int64
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+
+class WordPieces:
+    """A tokenizer in the file format of the package tokenizers, read at first use. Safe to call from several threads.
+
+    It puts one mark before a text and one behind it. A text is cut after `limit` pieces, the marks included. Every
+    method raises EncoderUnavailableError when the file or the package is missing, or the file is damaged.
+    """
+
+    def __init__(self, file: Path, limit: int) -> None:
+        self._file = file
+        self._limit = limit
+        self._tokenizer: Tokenizer | None = None
+        self._loading = threading.Lock()
+
+    def count(self, text: str) -> int:
+        """How many pieces `text` has before it is cut, the marks included."""
+        return len(self._encode(text).ids)
+
+    def ids(self, text: str) -> Int64:
+        """(T,) int64, the marks included, T <= limit."""
+        ids: list[int] = self._encode(text).ids
+        if len(ids) > self._limit:
+            ids = [*ids[: self._limit - 1], ids[-1]]  # keeps the mark of the end
+        return np.array(ids, dtype=np.int64)
+
+    def places(self, pieces: int, most: int) -> slice:
+        """Which of the `pieces` rows of a text are words: those between the marks, at most `most`.
+
+        The first mark stands for a text without any.
+        """
+        return slice(1, min(pieces - 1, most + 1)) if pieces > 2 else slice(0, 1)
+
+    def words(self, text: str, most: int) -> list[str]:
+        """What stands in `text` at each of its `places`, as it is written there; "" for a mark."""
+        clean = _clean(text)
+        encoding = self._encode(text)
+        pieces = min(len(encoding.ids), self._limit)
+        return [clean[start:end] for start, end in encoding.offsets[self.places(pieces, most)]]
+
+    def _encode(self, text: str) -> Encoding:
+        with self._loading:
+            if self._tokenizer is None:
+                self._tokenizer = _read_tokenizer(self._file)
+        return self._tokenizer.encode(_clean(text))
+
+
+def _clean(text: str) -> str:
+    # Lone surrogates, from file names or captions that were not valid UTF-8, have no place in UTF-8.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _read_tokenizer(file: Path) -> Tokenizer:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise EncoderUnavailableError(
+            f"The package tokenizers cannot be imported ({error}); install it: pip install tokenizers"
+        ) from error
+    if not file.is_file():
+        raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises bare Exception
+        raise EncoderUnavailableError(f"The model file {file} is damaged; install the package again.") from error
