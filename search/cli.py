@@ -116,6 +116,23 @@ def query(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: one HTML file with everything in it.")
     ] = None,
+    rerank: Annotated[
+        int | None,
+        typer.Option("--rerank", metavar="N", help="How many candidates a second, closer look puts in order (100)."),
+    ] = None,
+    no_rerank: Annotated[bool, typer.Option("--no-rerank", help="No second look; the same as --rerank 0.")] = False,
+    reranker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What takes the second look: the folder of a reranker, or blip:PATH_OR_ID "
+            "(default: the store's own, or the one that ships).",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say which words met which regions of an image; with --sheet, as heat maps."),
+    ] = False,
     encoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
     ] = None,
@@ -130,9 +147,15 @@ def query(
     target = next((known for known in TARGETS if known == to), None)
     if target is None:
         raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
+    if no_rerank and rerank is not None:
+        raise UsageError("--rerank and --no-rerank exclude each other; give one.")
+    if reranker is not None and (no_rerank or rerank == 0) and not explain:
+        raise UsageError("--reranker names what takes the second look, and --no-rerank leaves it out; give one.")
     asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
     with _library(store, encoder, device) as library:
-        results = library.query(asked, k=limit, to=target)
+        results = library.query(
+            asked, k=limit, to=target, rerank=0 if no_rerank else rerank, reranker=reranker, explain=explain
+        )
     if sheet is not None:
         from search.sheet import write_sheet
 

@@ -13,8 +13,11 @@ from indexer.doctor import Finding
 from indexer.encoders.registry import EncoderInfo
 from indexer.types import Report
 from search.library import Status
+from search.rerank.explain import Explanation
 from search.results import Hit, Results
 
+#: Words of a query that the table explains.
+SHOWN_WORDS = 12
 #: Failures that a report names; `search status --failed` names them all.
 SHOWN_FAILURES = 10
 
@@ -53,6 +56,8 @@ def print_results(results: Results) -> None:
     width = len(str(len(results)))
     for rank, hit in enumerate(results, 1):
         print_line(f"{rank:>{width}}  {hit.score:6.3f}  {display_path(hit.path)}{_details(hit)}")
+        if hit.explanation is not None:
+            print_line(f"{'':{width}}          {_words(hit.explanation)}")
 
 
 def display_path(path: str) -> str:
@@ -67,6 +72,12 @@ def _details(hit: Hit) -> str:
     if hit.metadata is not None and hit.metadata.taken_at is not None:
         return f"  {hit.metadata.taken_at[:10]}"
     return ""
+
+
+def _words(explanation: Explanation) -> str:
+    """The words that count most, in the order of the query: how well each was found, and how much it counts."""
+    shown = [f"{word.word} {word.similarity:.2f} ({word.weight:.0%})" for _, word in explanation.heaviest(SHOWN_WORDS)]
+    return "  ".join(shown) + ("  …" if len(explanation.words) > SHOWN_WORDS else "")
 
 
 # -- index --------------------------------------------------------------------------------------------------

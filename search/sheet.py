@@ -6,10 +6,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from search import heat
 from search.page import document, escape, picture, write_page
 from search.query import Query
 from search.results import Hit, Results
 
+#: Shape of the place for a picture.
+PLACE = (4, 3)
 #: Longest side of a picture on the sheet, in pixels: sharp on a dense screen at the width of a column.
 SIDE = 480
 
@@ -63,19 +66,28 @@ def sheet(results: Results, query: Query) -> str:
     cards = "\n".join(
         _card(rank, hit, shown, best) for rank, (hit, shown) in enumerate(zip(results, pictures, strict=True), 1)
     )
-    header = f"<header>{asked}<div><h1>{shown}</h1><p>{count}</p>{notes}</div></header>"
-    return document(f"{shown} – search", _STYLE, f"{header}\n<ol>\n{cards}\n</ol>")
+    explanations = [hit.explanation for hit in results]
+    legend = next((heat.legend(one) for one in explanations if one is not None), "")
+    header = f"<header>{asked}<div><h1>{shown}</h1><p>{count}</p>{notes}{legend}</div></header>"
+    return document(f"{shown} – search", _STYLE + heat.style(explanations), f"{header}\n<ol>\n{cards}\n</ol>")
 
 
 def _card(rank: int, hit: Hit, shown: str | None, best: float) -> str:
     name, folder = escape(os.path.basename(hit.path)), escape(os.path.dirname(hit.path))
     image = f'<img src="{shown}" alt="{name}">' if shown else "<span>no picture to show</span>"
+    words = ""
+    if hit.explanation is not None and hit.metadata is not None:
+        if shown:
+            size = heat.frame_size(hit.metadata.width, hit.metadata.height, *PLACE)
+            image = f'<div class="frame" style="{size}">{image}{heat.over(hit.explanation)}</div>'
+        words = heat.words(hit.explanation)
     text = f"<blockquote>{escape(hit.text)}</blockquote>" if hit.text is not None else ""
     width = max(0.0, min(1.0, hit.score / best)) * 100
+    score = f'<span title="cosine similarity {hit.similarity:.3f}">{hit.score:.3f}</span>'
     return (
         f'<li><div class="picture">{image}</div><div class="about">'
-        f'<div class="rank"><b>{rank}</b><span title="cosine similarity">{hit.score:.3f}</span></div>'
-        f'<div class="bar"><i style="width: {width:.0f}%"></i></div>{text}'
+        f'<div class="rank"><b>{rank}</b>{score}</div>'
+        f'<div class="bar"><i style="width: {width:.0f}%"></i></div>{words}{text}'
         f'<div class="name">{name}</div><div class="path">{folder}</div>{_facts(hit)}</div></li>'
     )
 

@@ -52,6 +52,11 @@ class Explanation:
     grid: Grid
     area: Box
 
+    def heaviest(self, most: int) -> list[tuple[int, WordMatch]]:
+        """The words that count most, at most so many, each with its position in `words`; in the order of the query."""
+        order = sorted(range(len(self.words)), key=lambda position: (-self.words[position].weight, position))
+        return [(position, self.words[position]) for position in sorted(order[:most])]
+
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object."""
         return {
