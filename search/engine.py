@@ -87,7 +87,7 @@ class Engine:
             clock.lap("search")
             if reranker is not None and reranking.count:
                 for kind in crossing:
-                    found = rerank(ranked[kind], asked, reranker, reranking.count, tokens)
+                    found = rerank(ranked[kind], asked, reranker, reranking, tokens)
                     ranked[kind] = found.ranked
                     work += Work(reranked=found.count)
                     if found.count:

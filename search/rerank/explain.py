@@ -146,10 +146,11 @@ def whole_words(pieces: Sequence[str], text: str) -> list[tuple[str, list[int]]]
         if not any(char.isalnum() for char in plain) or _is_mark(piece):
             joined = False
             continue
-        start = lowered.find(plain.lower(), end)
+        here = plain.lower()
+        start = lowered.find(here, end)
         touches = start == end and plain.isascii()  # other scripts may write words without spaces
         if start >= 0:
-            end = start + len(plain)
+            end = start + len(here)
         if joined and (piece.startswith(_CONTINUED) or touches):
             word, members = words[-1]
             words[-1] = (word + plain, [*members, position])

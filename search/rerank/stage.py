@@ -28,11 +28,12 @@ class Reranking:
     """What one call wants of the second stage. Raises UsageError for a count out of range.
 
     `count`: candidates of the first stage that are scored anew, 0 for none. `explain`: say of each hit which words met
-    which regions.
+    which regions. `insist`: the reranker was asked for, so say why it has nothing to do even where that was a choice.
     """
 
     count: int = DEFAULT_COUNT
     explain: bool = False
+    insist: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.count <= MAX_COUNT:
@@ -59,6 +60,16 @@ class TokenSource:
         """Tokens (t, width) int8 by item id; items that have none are left out."""
         return self.snapshot.tokens_of(ids, self.encoder_row, self.width) if self.width else {}
 
+    @property
+    def declined(self) -> bool:
+        """Whether the store was told to do without tokens."""
+        return not self.snapshot.tokens_wanted
+
+    @property
+    def remedy(self) -> str:
+        """How to add what is missing."""
+        return "`search index --tokens` adds them" if self.declined else "`search index` adds them"
+
     def of_content(self, content_id: int) -> Int8 | None:
         """Tokens (t, width) int8 of one content."""
         return self.snapshot.token_of_content(content_id, self.encoder_row, self.width) if self.width else None
@@ -78,24 +89,21 @@ def crosses(asked: Kind, answers: Kind) -> bool:
     return asked != answers
 
 
-def rerank(first: Ranked, asked: Asked, reranker: Reranker, count: int, source: TokenSource) -> Reranked:
-    """Order the first `count` candidates of `first` by the reranker's scores; the others stay behind them.
+def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking, source: TokenSource) -> Reranked:
+    """Order the first `reranking.count` candidates of `first` by the reranker's scores; the others stay behind them.
 
     No image is decoded here. Candidates that the reranker cannot score are placed by their similarity. Raises what the
     reranker raises.
     """
-    ids = [int(number) for number in first.ids[:count]]
+    ids = [int(number) for number in first.ids[: reranking.count]]
     if not ids:
         return Reranked(first, 0)
     kind: Kind = "text" if asked.kind == "image" else "image"
     tokens: Mapping[int, Int8] = {}
     if reranker.needs_tokens:
-        if asked.tokens is None:
-            return Reranked(first, 0, (f"The query has no {TOKENS_OF[asked.kind]}; `search index` adds them.",))
-        tokens = source.of(ids)
+        tokens = {} if asked.tokens is None else source.of(ids)
         if not tokens:
-            note = f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; "
-            return Reranked(first, 0, (note + "`search index` adds them.",))
+            return Reranked(first, 0, _nothing_known(asked, kind, reranking, source))
     rows = source.snapshot.items(ids)
     candidates = Candidates(
         first.similarities[: len(ids)],
@@ -109,7 +117,7 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, count: int, source: 
     return Reranked(
         rank(first.ids, joined, first.similarities),
         len(ids) - missing,
-        () if not missing else (_missing(missing, len(ids), kind, reranker),),
+        () if not missing else (_missing(missing, len(ids), kind, reranker, source),),
     )
 
 
@@ -129,11 +137,21 @@ def join(scores: Float32, similarities: Float32) -> Float32:
     return np.concatenate([placed, (rest + min(shift, below)).astype(np.float32)])
 
 
-def _missing(missing: int, count: int, kind: Kind, reranker: Reranker) -> str:
+def _nothing_known(asked: Asked, kind: Kind, reranking: Reranking, source: TokenSource) -> tuple[str, ...]:
+    if source.declined and not reranking.insist:
+        return ()
+    if asked.tokens is None:
+        return (
+            f"The query has no {TOKENS_OF[asked.kind]}, so the answers are those of the first stage; {source.remedy}.",
+        )
+    return (f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; {source.remedy}.",)
+
+
+def _missing(missing: int, count: int, kind: Kind, reranker: Reranker, source: TokenSource) -> str:
     if reranker.needs_tokens:
         return (
             f"{missing:,} of {count:,} candidates have no {TOKENS_OF[kind]} and keep their first-stage order; "
-            "`search index` adds them."
+            f"{source.remedy}."
         )
     return (
         f"{missing:,} of {count:,} candidates could not be scored by {reranker.name} (an image is gone or cannot be "
