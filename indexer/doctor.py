@@ -9,7 +9,8 @@ from pathlib import Path
 
 from indexer.building import build_indexes, index_key
 from indexer.catalog.salvage import salvage
-from indexer.errors import StoreDamagedError, StoreMissingError
+from indexer.encoders.base import EncoderId, TokenShape
+from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
 from indexer.progress import Silent
 from indexer.store import CATALOG_NAME, Store, write_lock
 from indexer.types import KINDS
@@ -19,7 +20,7 @@ from indexer.types import KINDS
 class Finding:
     """One thing that is not as it should be.
 
-    `part`: encoder, catalog, vectors, index or files. `problem`: a sentence.
+    `part`: encoder, catalog, vectors, tokens, index or files. `problem`: a sentence.
 
     `grave`: answers are wrong or missing because of it (the rest is only out of date). `remedy`: what mends it, or
     what was done.
@@ -49,7 +50,13 @@ def check(folder: Path) -> list[Finding]:
                 return [
                     Finding("catalog", f"{path} is damaged: {shown}", "`search doctor --repair` saves what can be read")
                 ]
-        return [*_check_encoder(store), *_check_vectors(store), *_check_indexes(store), *_check_files(store)]
+        return [
+            *_check_encoder(store),
+            *_check_vectors(store),
+            *_check_tokens(store),
+            *_check_indexes(store),
+            *_check_files(store),
+        ]
     except StoreDamagedError as error:
         return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
     finally:
@@ -106,6 +113,47 @@ def _check_vectors(store: Store) -> Iterator[Finding]:
                 "`search index` makes them",
                 grave=False,
             )
+
+
+def _check_tokens(store: Store) -> Iterator[Finding]:
+    with store.catalog.snapshot() as snapshot:
+        damaged = sum(1 for _ in snapshot.damaged_tokens())
+        if damaged:
+            yield Finding(
+                "tokens",
+                f"the tokens of {damaged} photographs or texts do not have their checksum, so that reranking passes "
+                "over them",
+                "`search doctor --repair` removes them, `search index` makes them again",
+            )
+        active = snapshot.active_encoder()
+        if active is None or not snapshot.tokens_wanted:
+            return
+        row, identity = active
+        recorded = snapshot.token_shape(row)
+        shape = _bundled_shape(identity) or recorded
+        if shape is None:  # as far as can be told without loading it, the encoder yields none
+            return
+        missing = snapshot.count_without_tokens(row) if shape == recorded else sum(snapshot.counts()[k] for k in KINDS)
+        if missing:
+            yield Finding(
+                "tokens",
+                f"{missing} items have no tokens and are not reranked",
+                "`search index` adds them",
+                grave=False,
+            )
+
+
+def _bundled_shape(identity: EncoderId) -> TokenShape | None:
+    """The shape of the shipped encoder's tokens, when a store was made with it."""
+    from indexer.encoders import bundled
+
+    if identity.name != bundled.NAME:
+        return None
+    try:
+        encoder = bundled.BundledEncoder()
+    except EncoderUnavailableError:
+        return None
+    return encoder.token_shape if encoder.identity.matches(identity) else None
 
 
 def _check_indexes(store: Store) -> Iterator[Finding]:
@@ -172,9 +220,17 @@ def _salvage(folder: Path) -> Finding:
 def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
         damaged = list(snapshot.damaged_vectors())
+        tokens = list(snapshot.damaged_tokens())
     with store.catalog.batch() as batch:
         batch.delete_vectors(damaged)
+        batch.delete_tokens(tokens)
         batch.delete_orphans()
+    if tokens:
+        yield Finding(
+            "tokens",
+            f"the tokens of {len(tokens)} photographs or texts did not have their checksum",
+            "removed; `search index` makes them again",
+        )
     if damaged:
         yield Finding(
             "vectors",

@@ -74,6 +74,12 @@ def index(
     no_default_ignores: Annotated[
         bool, typer.Option("--no-default-ignores", help="Look into hidden and other usually unwanted folders too.")
     ] = False,
+    tokens: Annotated[
+        bool | None,
+        typer.Option(
+            "--tokens/--no-tokens", help="Keep region tokens for reranking (default: on, about 3 kB an image)."
+        ),
+    ] = None,
     reencode: Annotated[
         bool, typer.Option("--reencode", help="Let --encoder take the place of the store's encoder.")
     ] = False,
@@ -86,7 +92,7 @@ def index(
     from search.progress_bar import listener
 
     ignores = (() if no_default_ignores else DEFAULT_IGNORES) + tuple(ignore or ())
-    settings = IndexSettings(ignores=ignores)
+    settings = IndexSettings(ignores=ignores, tokens=tokens)
     with _library(store, encoder, device) as library, listener(quiet or as_json) as progress:
         report = library.index(
             *(roots or ()),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from indexer import doctor, pipeline
 from indexer.building import build_indexes, index_key
-from indexer.catalog.snapshot import RootRow
+from indexer.catalog.snapshot import RootRow, Snapshot
 from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder
@@ -50,6 +50,16 @@ class IndexState:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenState:
+    """Tokens for reranking, as `status` shows them: the images and texts that have them, and bytes an image."""
+
+    wanted: bool
+    images: int
+    texts: int
+    image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a store holds. Counts: visible images and texts; files that failed, vanished, or are something else."""
 
@@ -62,6 +72,7 @@ class Status:
     other: int
     roots: tuple[RootRow, ...]
     indexes: dict[str, IndexState | None]
+    tokens: TokenState | None
     bytes: int
     failures: tuple[Failure, ...]
 
@@ -207,7 +218,7 @@ class Library:
             asked = image_query(os.fspath(query))
         else:
             asked = parse(query) if isinstance(query, str) else query
-        reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain)
+        reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
         engine = self._open_engine()
         assert self._store is not None
         encoder = self._load_encoder(self._stored_encoder(self._store))
@@ -285,6 +296,7 @@ class Library:
                 counts["other"],
                 tuple(snapshot.roots()),
                 indexes,
+                None if active is None else _token_state(snapshot, active[0]),
                 _size(self.folder),
                 tuple(Failure(path, reason) for path, reason in snapshot.failures()),
             )
@@ -362,6 +374,15 @@ class Library:
                         raise
                     self._rerankers[asked] = None, (str(error),)
             return self._rerankers[asked]
+
+
+def _token_state(snapshot: Snapshot, encoder_row: int) -> TokenState | None:
+    """None where the encoder yields none, as far as this store has met."""
+    shape = snapshot.token_shape(encoder_row)
+    if shape is None:
+        return None
+    counts = snapshot.count_with_tokens(encoder_row)
+    return TokenState(snapshot.tokens_wanted, counts["image"], counts["text"], shape.regions * shape.width)
 
 
 def _size(folder: Path) -> int:

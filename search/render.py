@@ -147,6 +147,11 @@ def print_status(status: Status, *, failed: bool) -> None:
         if state is not None:
             behind = f", {state.behind:,} changed since" if state.behind else ""
             rows.append((f"{kind} index", f"{state.index_type}, {state.count:,} vectors, {_size(state.bytes)}{behind}"))
+    if status.tokens is not None:
+        missing = status.images + status.texts - status.tokens.images - status.tokens.texts
+        having = f"{status.tokens.images + status.tokens.texts:,} items, {_size(status.tokens.image_bytes)} an image"
+        more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
+        rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
     rows += [("folder", f"{root.path}  (scanned {root.scanned_at or 'never to the end'})") for root in status.roots]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from indexer.catalog.schema import content, file, item, meta, token
 from indexer.catalog.statements import CHUNK, VISIBLE, chunks
 from indexer.encoders.base import TokenShape
-from indexer.types import Int8, Kind
+from indexer.types import KINDS, Int8, Kind
 
 #: Key of the `meta` table: whether runs of the indexer keep tokens ("on" when it is not there).
 CHOICE = "tokens"
@@ -100,19 +100,23 @@ class TokenReads:
             found.update(self._connection.execute(statement).scalars())
         return found
 
-    def count_tokens(self, kind: Kind, encoder_row: int) -> int:
-        """How many visible items of a kind have tokens."""
-        return self._count(encoder_row, item.c.kind == kind, _has_tokens(encoder_row))
+    def count_with_tokens(self, encoder_row: int) -> dict[Kind, int]:
+        """How many visible items have tokens under the encoder, by kind."""
+        return self._count(_has_tokens(encoder_row))
 
     def count_without_tokens(self, encoder_row: int) -> int:
         """How many visible items have no tokens under the encoder."""
-        return self._count(encoder_row, ~_has_tokens(encoder_row))
+        return sum(self._count(~_has_tokens(encoder_row)).values())
 
-    def _count(self, encoder_row: int, *which: ColumnElement[bool]) -> int:
+    def _count(self, which: ColumnElement[bool]) -> dict[Kind, int]:
         statement = (
-            select(func.count()).select_from(item).join(file, file.c.id == item.c.file_id).where(VISIBLE, *which)
+            select(item.c.kind, func.count())
+            .join(file, file.c.id == item.c.file_id)
+            .where(VISIBLE, which)
+            .group_by(item.c.kind)
         )
-        return self._connection.execute(statement).scalar_one()
+        counts: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        return counts | {kind: int(count) for kind, count in self._connection.execute(statement)}
 
     def damaged_tokens(self, batch: int = 4_096) -> Iterator[tuple[int, int]]:
         """(content id, encoder id) of tokens whose bytes do not have their checksum. Reads the whole table."""

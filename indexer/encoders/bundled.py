@@ -50,7 +50,7 @@ class BundledEncoder:
             self._identity = EncoderId(
                 NAME, weights_digest(fields["files"]), int(fields["dimension"]), _preprocessing(fields)
             )
-            self._token_shape = None if fields.get("tokens") is None else TokenShape(**fields["tokens"])
+            self._token_shape = _token_shape(fields)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(self.folder / DESCRIPTION) from error
         self._threads = threads
@@ -250,6 +250,15 @@ def _read_description(folder: Path) -> dict[str, Any]:
             "install the package and its models in one version."
         )
     return fields
+
+
+def _token_shape(fields: dict[str, Any]) -> TokenShape | None:
+    given = fields.get("tokens")
+    if given is None:
+        return None
+    if not all(type(number) is int and number > 0 for number in given.values()):
+        raise ValueError("The shape of tokens takes positive whole numbers.")
+    return TokenShape(**given)
 
 
 def _preprocessing(fields: dict[str, Any]) -> Preprocessing:

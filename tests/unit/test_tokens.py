@@ -83,7 +83,7 @@ def test_what_has_no_tokens_is_left_out_and_counted(catalog: Catalog) -> None:
     with catalog.snapshot() as snapshot:
         assert snapshot.count_without_tokens(1) == 1
         assert snapshot.count_without_tokens(2) == 4
-        assert (snapshot.count_tokens("image", 1), snapshot.count_tokens("text", 1)) == (3, 0)
+        assert snapshot.count_with_tokens(1) == {"image": 3, "text": 0}
 
 
 def test_writing_tokens_again_replaces_them_and_changes_no_generation(catalog: Catalog) -> None:
