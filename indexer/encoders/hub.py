@@ -25,10 +25,10 @@ NEXT_STEP = (
 )
 
 
-def fetch(repo: str, names: Sequence[str]) -> str:
+def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP) -> str:
     """The path of one file of `repo`: the first of `names` that is cached, else the first that can be downloaded.
 
-    Nothing cached is checked for a newer version. Raises EncoderUnavailableError.
+    Nothing cached is checked for a newer version. Raises EncoderUnavailableError, ending with `next_step`.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
@@ -37,17 +37,17 @@ def fetch(repo: str, names: Sequence[str]) -> str:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
             return cached
-    require_reachable(repo)
+    require_reachable(repo, next_step)
     for name in names:
         try:
             return hf_hub_download(repo, name, endpoint=endpoint())
         except LocalEntryNotFoundError as error:  # the network broke, and it looked into the cache again
-            raise _failed(repo, error) from error
+            raise _failed(repo, error, next_step) from error
         except EntryNotFoundError:
             continue
         except Exception as error:  # the client raises its own errors and those of its HTTP library
-            raise _failed(repo, error) from error
-    raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {NEXT_STEP}.")
+            raise _failed(repo, error, next_step) from error
+    raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {next_step}.")
 
 
 def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str]) -> str:
@@ -78,7 +78,7 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
-def require_reachable(repo: str) -> None:
+def require_reachable(repo: str, next_step: str = NEXT_STEP) -> None:
     """Return when the hub answers; raise EncoderUnavailableError within PROBE_SECONDS when it does not."""
     from huggingface_hub import constants
 
@@ -90,7 +90,7 @@ def require_reachable(repo: str) -> None:
         if unreachable is None:
             return
         reason = f"{endpoint()} cannot be reached ({unreachable})"
-    raise EncoderUnavailableError(f"{repo} is not on this machine and {reason}; {NEXT_STEP}.")
+    raise EncoderUnavailableError(f"{repo} is not on this machine and {reason}; {next_step}.")
 
 
 def _why_unreachable(url: str, seconds: float) -> str | None:
@@ -113,9 +113,9 @@ def _why_unreachable(url: str, seconds: float) -> str | None:
     return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
 
 
-def _failed(repo: str, error: Exception) -> EncoderUnavailableError:
+def _failed(repo: str, error: Exception, next_step: str = NEXT_STEP) -> EncoderUnavailableError:
     return EncoderUnavailableError(
-        f"{repo} could not be fetched from {endpoint()} ({_first_line(error)}); {NEXT_STEP}."
+        f"{repo} could not be fetched from {endpoint()} ({_first_line(error)}); {next_step}."
     )
 
 
