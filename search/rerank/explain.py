@@ -143,11 +143,11 @@ def whole_words(pieces: Sequence[str], text: str) -> list[tuple[str, list[int]]]
     joined = False
     for position, piece in enumerate(pieces):
         plain = piece.removeprefix(_CONTINUED).removesuffix(_ENDED)
-        if not any(char.isalnum() for char in plain) or _is_mark(piece):
-            joined = False
-            continue
         here = plain.lower()
         start = lowered.find(here, end)
+        if not any(char.isalnum() for char in plain) or (start < 0 and _is_mark(piece)):
+            joined = False
+            continue
         touches = start == end and plain.isascii()  # other scripts may write words without spaces
         if start >= 0:
             end = start + len(here)

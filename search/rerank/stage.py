@@ -133,8 +133,9 @@ def join(scores: Float32, similarities: Float32) -> Float32:
     if not scored or not len(rest):
         return np.concatenate([placed, similarities[scored:]])
     shift = float(np.median(placed - similarities[:scored]))
-    below = float(np.nextafter(placed.min(), np.float32(-np.inf))) - float(rest.max())
-    return np.concatenate([placed, (rest + min(shift, below)).astype(np.float32)])
+    lowest = placed.min()
+    tail = (rest + min(shift, float(lowest) - float(rest.max()))).astype(np.float32)
+    return np.concatenate([placed, np.minimum(tail, np.nextafter(lowest, np.float32(-np.inf)))])
 
 
 def _nothing_known(asked: Asked, kind: Kind, reranking: Reranking, source: TokenSource) -> tuple[str, ...]:
