@@ -151,7 +151,7 @@ class Block(nn.Module):
         q = self._split(self.query(self.attention_norm(x)))  # (..., H, T, h / H)
         k, v = self._split(self.key(regions)), self._split(self.value(regions))  # (..., H, R, h / H)
         attention = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)  # (..., H, T, R)
-        found = (self.drop(attention) @ v).transpose(-2, -3).flatten(-2)  # (..., T, h)
+        found = (attention @ v).transpose(-2, -3).flatten(-2)  # (..., T, h)
         x = x + self.drop(self.out(found))
         joined: Tensor = x + self.drop(self.narrow(F.silu(self.widen(self.feed_norm(x)))))
         return joined
@@ -184,11 +184,36 @@ class FusionModel(nn.Module):
         least one word.
         """
         late = self.late(words, mask, regions)
+        x = self._meet(words, regions, late)  # (..., T, h)
+        pooled = (late.weights.unsqueeze(-1) * x).sum(-2)  # (..., h)
+        return Fused(late.score + self._judge(pooled), late.weights, late.similarities, late.attention)
+
+    def packed(self, words: Tensor, text_of: Tensor, count: int, regions: Tensor) -> Tensor:
+        """The scores (b, count) of `count` texts with each of b images, without padding every text to the longest.
+
+        `words` (b, m, w): those of all texts of an image, `text_of` (b, m) int64: which text each belongs to, -1 for
+        none. `regions` (b, r, w). Every text has at least one word.
+        """
+        late = self.late(words, text_of >= 0, regions)
+        x = self._meet(words, regions, late)  # (b, m, h)
+        member = F.one_hot(text_of + 1, count + 1)[..., 1:].bool()  # (b, m, count)
+        raw = self.late.importance(words) * math.sqrt(words.shape[-1])  # (b, m, 1)
+        weights = torch.where(member, raw, -torch.inf).softmax(-2).transpose(-1, -2)  # (b, count, m)
+        score = self.late.log_gain.exp() * (weights @ late.similarities.unsqueeze(-1)).squeeze(-1)  # (b, count)
+        joined: Tensor = score + self._judge(weights @ x)
+        return joined
+
+    def _meet(self, words: Tensor, regions: Tensor, late: Late) -> Tensor:
+        """What the words have become after all blocks: (..., T, h)."""
         scale = math.sqrt(words.shape[-1])  # unit vectors to entries of about 1
         u = self.late.map_words(words).expand_as(late.found)
-        x = self.enter(scale * torch.cat([u, late.found, scale * u * late.found], dim=-1))  # (..., T, h)
+        x = self.enter(scale * torch.cat([u, late.found, scale * u * late.found], dim=-1))
         for block in self.blocks:
             x = block(x, scale * regions)
-        pooled = (late.weights.unsqueeze(-1) * self.norm(x)).sum(-2)  # (..., h)
-        matching = self.outer(self.drop(F.silu(self.inner(pooled)))).squeeze(-1)  # (...)
-        return Fused(late.score + matching, late.weights, late.similarities, late.attention)
+        met: Tensor = self.norm(x)
+        return met
+
+    def _judge(self, pooled: Tensor) -> Tensor:
+        """(..., h) -> (...): the logit of image-text matching."""
+        logit: Tensor = self.outer(self.drop(F.silu(self.inner(pooled)))).squeeze(-1)
+        return logit

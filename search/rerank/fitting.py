@@ -1,0 +1,338 @@
+"""Fitting the fusion model to pairs of tokens, pass by pass.
+
+Two steps. First (a), late interaction, against all other images of a batch (symmetric NT-Xent over the match scores,
+as `indexer.training.contrastive`). Then (a) and (b) together, each caption among images and each image among captions
+that the same encoder takes for right (hard negatives, ALBEF), by cross-entropy over the list. The similarity of the
+first stage is no input: on the images that the encoder was trained on it is better than it will ever be again. It is
+joined afterwards, at a weight that is chosen on held-out images.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from indexer.errors import UsageError
+from indexer.progress import Progress
+from indexer.training.clusters import centres
+from indexer.types import Float32, Int64
+from search.rerank import files
+from search.rerank.batches import Batches
+from search.rerank.checkpoints import Checkpoints
+from search.rerank.files import Trust
+from search.rerank.model import FusionModel, FusionSettings
+from search.rerank.scorer import Network
+from search.rerank.training_data import TokenPairs
+from search.rerank.validation import Judgement, Matches, Queries, Validation, validation_of
+
+#: Queries of each direction that are judged on after a pass; all of them are at the end.
+_JUDGED_TEXTS: Final = 800
+_JUDGED_IMAGES: Final = 400
+#: Centres of the texts that were trained on, and how many texts each stands for at least.
+_CENTRES: Final = 256
+_TEXTS_A_CENTRE: Final = 20
+#: Nearness to a centre that this share of held-out captions does not reach is trusted half.
+_RARE: Final = 0.02
+#: Share of a step in which the rate rises.
+_WARM: Final = 0.2
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How the reranker is trained.
+
+    `epochs`: passes over the images, in each of the two steps at most. `batch`: pairs of a batch of the first step;
+    a larger one has harder negatives and costs its square. `lists`: captions (and images) of a batch of the second,
+    each with `negatives`, drawn from the first `pool` that the encoder finds. `patience`: passes without a better
+    R@1 before a step ends. `drop_words`: share of words that are left out in training. `seed`: 0 or more.
+    """
+
+    epochs: int = 12
+    batch: int = 128
+    lists: int = 32
+    negatives: int = 15
+    pool: int = 64
+    candidates: int = 100
+    late_rate: float = 1e-3
+    joint_rate: float = 5e-4
+    decay: float = 0.05
+    drop_words: float = 0.1
+    patience: int = 4
+    seed: int = 0
+    network: FusionSettings = field(default_factory=FusionSettings)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.epochs <= 10_000:
+            raise UsageError(f"--epochs takes a whole number from 1 to 10,000, not {self.epochs}.")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"--seed takes a whole number from 0 to 2,147,483,647, not {self.seed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The network and the centres of trust, by name; `texts`: those trained on."""
+
+    arrays: dict[str, Float32]
+    weight: float
+    trust: Trust
+    judgement: Judgement
+    texts: Int64
+    log: list[dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def train(
+    pairs: TokenPairs, settings: TrainingSettings, device: torch.device, checkpoints: Checkpoints, progress: Progress
+) -> Trained:
+    """Train, choose the weight, judge. Deterministic for a seed, a device and a number of threads, however often it
+    was interrupted."""
+    run = _Run(pairs, settings, device, checkpoints, progress)
+    run.go()
+    model = run.model.eval().cpu()
+    arrays: dict[str, Float32] = {name: array.numpy().copy() for name, array in model.state_dict().items()}
+    progress.phase(f"Judging on {run.validation.count:,} held-out images")
+    matches = run.matches(run.validation)
+    weight, _ = run.validation.best_weight(matches)
+    judgement = run.validation.judge(matches, seed=settings.seed)
+    arrays[files.CENTRES] = run.centres
+    return Trained(arrays, weight, run.trust, judgement, run.texts, run.log, run.notes)
+
+
+class _Run:
+    """One training, from pass to pass."""
+
+    def __init__(
+        self,
+        pairs: TokenPairs,
+        settings: TrainingSettings,
+        device: torch.device,
+        checkpoints: Checkpoints,
+        progress: Progress,
+    ) -> None:
+        self._pairs, self._settings, self._device = pairs, settings, device
+        self._checkpoints, self._progress = checkpoints, progress
+        self._batches = Batches(pairs, device, settings.drop_words)
+        self.texts = self._batches.texts
+        self.validation = validation_of(pairs, settings.candidates)
+        self._judged = self.validation.some(_JUDGED_TEXTS, _JUDGED_IMAGES)
+        self.centres, self.trust = self._measure_trust()
+        torch.manual_seed(settings.seed)
+        self.model = FusionModel(settings.network).to(device)
+        self._best: State = _copy(self.model)
+        self._best_value = -1.0
+        self._since = 0
+        self.log: list[dict[str, Any]] = []
+        self.notes: tuple[str, ...] = ()
+        self._hard: tuple[Int64, Int64] | None = None
+
+    # -- the two steps --------------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        """Both steps, from where the last checkpoint left off. Afterwards the model is the best there was."""
+        state, self.notes = self._checkpoints.load()
+        begin = (0, 0)
+        if state is not None:
+            self._best, self._best_value = state["best"], state["best value"]
+            self._since, self.log = state["since"], json.loads(state["log"])
+            self.model.load_state_dict(state["model"])
+            begin = (state["step"], state["epoch"])
+        for step in range(begin[0], 2):
+            first = begin[1] if step == begin[0] else 0
+            if first == 0 and step == 1:  # from the best of the first step
+                self.model.load_state_dict(self._best)
+                self._since = 0
+            optimizer = self._optimizer(step)
+            if first and state is not None:
+                optimizer.load_state_dict(state["optimizer"])
+            for epoch in range(first, self._settings.epochs):
+                if self._since >= self._settings.patience:
+                    break
+                self._pass(step, epoch, optimizer)
+        self.model.load_state_dict(self._best)
+
+    def _pass(self, step: int, epoch: int, optimizer: torch.optim.Optimizer) -> None:
+        seed = (self._settings.seed * 2 + step) * 10_007 + epoch  # each pass has its own: nothing to remember
+        torch.manual_seed(seed)
+        rng = np.random.default_rng([self._settings.seed, step, epoch])
+        name = ("words against regions", "words and regions together")[step]
+        last = self.log[-1] if self.log else None
+        so_far = f" (R@1 {100 * last['R@1']:.1f}, first stage {100 * last['first stage']:.1f})" if last else ""
+        self._progress.phase(f"Training, {name}: pass {epoch + 1} of {self._settings.epochs}{so_far}")
+        self.model.train()
+        losses = self._late_losses(epoch, rng) if step == 0 else self._joint_losses(epoch, rng)
+        total, count = 0.0, 0
+        for loss, rate in losses:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            optimizer.step()
+            total, count = total + float(loss.detach()), count + 1
+        self.model.eval()
+        matches = self.matches(self._judged) if step else self._late_matches(self._judged)
+        weight, value = self._judged.best_weight(matches)
+        before = self._judged.ranks(matches, 0.0)
+        first_stage = float((before[0] <= 1).mean() + (before[1] <= 1).mean()) / 2
+        self.log.append(
+            {
+                "step": step + 1,
+                "pass": epoch + 1,
+                "loss": total / max(1, count),
+                "R@1": value,
+                "first stage": first_stage,
+                "weight": weight,
+            }
+        )
+        self._since += 1
+        if value > self._best_value:
+            self._best, self._best_value, self._since = _copy(self.model), value, 0
+        self._checkpoints.save(
+            step * self._settings.epochs + epoch + 1,
+            {
+                "step": step,
+                "epoch": epoch + 1,
+                "model": _copy(self.model),
+                "optimizer": optimizer.state_dict(),
+                "best": self._best,
+                "best value": self._best_value,
+                "since": self._since,
+                "log": json.dumps(self.log),
+            },
+        )
+
+    def _optimizer(self, step: int) -> torch.optim.Optimizer:
+        """AdamW; biases, norms and the two scales do not decay."""
+        matrices = [each for each in self.model.parameters() if each.ndim > 1]
+        others = [each for each in self.model.parameters() if each.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": self._settings.decay}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=(self._settings.late_rate, self._settings.joint_rate)[step])
+
+    def _rate(self, highest: float, done: float) -> float:
+        """One cycle (Smith 2018): up in the first part of a step, then down along a cosine. `done`: 0 to 1."""
+        if done < _WARM:
+            return highest * (0.1 + 0.9 * done / _WARM)
+        return highest * (0.005 + 0.995 * (1 + math.cos(math.pi * (done - _WARM) / (1 - _WARM))) / 2)
+
+    # -- step one -------------------------------------------------------------------------------------------
+
+    def _late_losses(self, epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, float]]:
+        """Each image once, with one of its captions, against all others of its batch."""
+        images, captions = self._batches.draw(rng)
+        parts = math.ceil(len(images) / self._settings.batch)
+        for number, rows in enumerate(np.array_split(np.arange(len(images)), parts)):
+            words, mask = self._batches.words(captions[rows])
+            mask = self._batches.without_some(mask, rng)
+            scores = self.model.late.all_pairs(
+                words, mask, self._batches.regions(images[rows])
+            )  # (b, b), rows are images
+            also = torch.from_numpy(self._batches.right(images[rows], captions[rows])).to(self._device)  # (b, b)
+            scores = scores.masked_fill(also, -torch.inf)
+            target = torch.arange(len(rows), device=self._device)
+            loss = (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
+            yield loss, self._rate(self._settings.late_rate, (epoch + number / parts) / self._settings.epochs)
+
+    # -- step two -------------------------------------------------------------------------------------------
+
+    def _joint_losses(self, epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, float]]:
+        """Each image once, with one of its captions: the caption among images, the image among captions."""
+        if self._hard is None:
+            self._progress.phase("Looking for hard negatives")
+            self._hard = self._batches.mine(self._settings.pool)
+        hard_images, hard_texts = self._hard
+        images, captions = self._batches.draw(rng)
+        size, count = self._settings.lists, self._settings.negatives
+        order = self._batches.by_length(captions, size, rng)
+        parts = math.ceil(len(images) / size)
+        for number in range(parts):
+            rows = order[number * size : (number + 1) * size]
+            image, caption = images[rows], captions[rows]  # (b,)
+            among_images = np.concatenate(
+                [image[:, None], self._batches.sample(hard_images, caption, count, rng)], axis=1
+            )
+            among_texts = np.concatenate(
+                [caption[:, None], self._batches.sample(hard_texts, image, count, rng)], axis=1
+            )
+            words, mask = self._batches.words(caption)
+            regions = self._batches.regions(among_images)  # (b, k, r, w)
+            forward = self.model(
+                words[:, None], self._batches.without_some(mask, rng)[:, None], regions
+            ).score  # (b, k)
+            words, text_of = self._batches.packed_words(among_texts, rng)
+            back = self.model.packed(words, text_of, among_texts.shape[1], regions[:, 0])  # (b, k)
+            target = torch.zeros(len(rows), dtype=torch.long, device=self._device)
+            loss = (F.cross_entropy(forward, target) + F.cross_entropy(back, target)) / 2
+            yield loss, self._rate(self._settings.joint_rate, (epoch + number / parts) / self._settings.epochs)
+
+    # -- judging --------------------------------------------------------------------------------------------
+
+    def matches(self, validation: Validation) -> Matches:
+        """The match scores of all candidates, by the scorer that queries run."""
+        arrays = {name: array.cpu().numpy() for name, array in self.model.state_dict().items()}
+        network = Network(arrays, self._settings.network.heads)
+        pairs = self._pairs
+
+        def images(query: int, candidates: Int64) -> Float32:
+            return network.images(pairs.words(query), list(pairs.image_tokens[candidates]))
+
+        def texts(query: int, candidates: Int64) -> Float32:
+            return network.texts(pairs.image_tokens[query], [pairs.words(int(text)) for text in candidates])
+
+        by_text = [
+            images(int(q), c) for q, c in zip(validation.texts.numbers, validation.texts.candidates, strict=True)
+        ]
+        by_image = [
+            texts(int(q), c) for q, c in zip(validation.images.numbers, validation.images.candidates, strict=True)
+        ]
+        return Matches(np.stack(by_text) * self._trust_of(validation.texts)[:, None], np.stack(by_image))
+
+    @torch.no_grad()
+    def _late_matches(self, validation: Validation) -> Matches:
+        """The same while (b) is still nothing: all pairs at once."""
+        images = np.unique(np.concatenate([validation.texts.candidates.ravel(), validation.images.numbers]))
+        texts = np.unique(np.concatenate([validation.images.candidates.ravel(), validation.texts.numbers]))
+        scores = np.empty((len(images), len(texts)), np.float32)  # (n, t)
+        size = self._settings.batch
+        for top in range(0, len(images), size):
+            regions = self._batches.regions(images[top : top + size])
+            for left in range(0, len(texts), size):
+                words, mask = self._batches.words(texts[left : left + size])
+                some = self.model.late.all_pairs(words, mask, regions)
+                scores[top : top + size, left : left + size] = some.cpu().numpy()
+        by_text = scores[
+            np.searchsorted(images, validation.texts.candidates),
+            np.searchsorted(texts, validation.texts.numbers)[:, None],
+        ]
+        by_image = scores[
+            np.searchsorted(images, validation.images.numbers)[:, None],
+            np.searchsorted(texts, validation.images.candidates),
+        ]
+        return Matches(by_text * self._trust_of(validation.texts)[:, None], by_image)
+
+    def _trust_of(self, queries: Queries) -> Float32:
+        nearness = (self._pairs.text_vectors[queries.numbers] @ self.centres.T).max(axis=1)  # (q,)
+        return np.array([self.trust.of(float(each)) for each in nearness], np.float32)
+
+    def _measure_trust(self) -> tuple[Float32, Trust]:
+        """Centres (k, d) of the training texts, and the nearness from which a text counts as one of their kind: all
+        but the strangest held-out captions are."""
+        count = min(_CENTRES, max(1, len(self.texts) // _TEXTS_A_CENTRE))
+        vectors = torch.from_numpy(self._pairs.text_vectors[self.texts])
+        found: Float32 = centres(vectors, count, seed=self._settings.seed).numpy()
+        nearness = (self._pairs.text_vectors[self.validation.texts.numbers] @ found.T).max(axis=1)  # (q,)
+        low, middle = np.quantile(nearness, (_RARE, 0.5))
+        return found, Trust(float(low), max(float(middle - low) / 4, 0.01))
+
+
+def _copy(model: nn.Module) -> State:
+    return {name: array.detach().cpu().clone() for name, array in model.state_dict().items()}

@@ -1,0 +1,123 @@
+"""Training a reranker for a store's encoder, from a table of captions to a folder: `search train reranker`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from indexer.encoders.base import Encoder
+from indexer.errors import EncoderUnavailableError
+from indexer.progress import Progress, Silent
+from indexer.store import Store
+from search.rerank import files
+from search.rerank.checkpoints import Checkpoints
+from search.rerank.files import Description
+from search.rerank.fitting import TrainingSettings, train
+from search.rerank.training_data import prepare, tokens_of
+from search.rerank.validation import Judgement
+
+__all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """How a training ended. `kept_earlier`: an enabled reranker was there and this one does not help, so that one
+    stayed."""
+
+    folder: str
+    enabled: bool
+    weight: float
+    judgement: Judgement
+    images: int
+    texts: int
+    kept_earlier: bool
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "folder": self.folder,
+            "enabled": self.enabled,
+            "weight": self.weight,
+            "trained on": {"images": self.images, "texts": self.texts},
+            "validation": self.judgement.to_json(),
+            "kept earlier": self.kept_earlier,
+            "notes": list(self.notes),
+        }
+
+
+def train_reranker(
+    table: str,
+    store: Store,
+    encoder: Encoder,
+    *,
+    images: str | None = None,
+    out: Path | None = None,
+    settings: TrainingSettings | None = None,
+    restart: bool = False,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train a reranker for the store's encoder on a table of captions, and put it into `out` (the store's own place).
+
+    It goes on from an unfinished run of the same training, unless `restart`. What does not beat the first stage on
+    held-out images is written with `enabled` false, and never over one that is enabled. Raises PathNotFoundError,
+    UsageError (among others for too few pairs), EncoderError, StoreError.
+    """
+    from indexer.encoders.devices import choose_devices
+
+    progress, settings = progress or Silent(), settings or TrainingSettings()
+    _, shape = tokens_of(encoder)
+    settings = replace(settings, network=replace(settings.network, width=shape.width))
+    where = choose_devices(device)[0]
+    out = store.folder / files.FOLDER if out is None else out
+    work = out.with_name(out.name + ".work")
+    if restart:
+        shutil.rmtree(work, ignore_errors=True)
+    pairs = prepare(table, images, store, encoder, work, progress)
+    recipe = [asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
+    checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
+    trained = train(pairs, settings, where, checkpoints, progress)
+    description = Description(
+        encoder.identity.name,
+        encoder.identity.weights,
+        shape,
+        asdict(settings.network),
+        trained.weight,
+        trained.trust,
+        {
+            "images": int((~pairs.validation).sum()),
+            "texts": len(trained.texts),
+            "validation": trained.judgement.to_json(),
+            "settings": {name: value for name, value in asdict(settings).items() if name != "network"},
+            "log": trained.log,
+        },
+        trained.judgement.helps,
+    )
+    kept_earlier = not description.enabled and _is_enabled(out, description)
+    if not kept_earlier:
+        files.save(out, description, trained.arrays)
+    shutil.rmtree(work, ignore_errors=True)
+    return TrainReport(
+        str(out),
+        description.enabled,
+        trained.weight,
+        trained.judgement,
+        int((~pairs.validation).sum()),
+        len(trained.texts),
+        kept_earlier,
+        (*pairs.notes, *trained.notes),
+    )
+
+
+def _is_enabled(folder: Path, other: Description) -> bool:
+    """Whether an enabled reranker for the same tokens is there."""
+    with suppress(EncoderUnavailableError):
+        there = files.describe(folder)
+        return there.enabled and (there.weights, there.tokens) == (other.weights, other.tokens)
+    return False

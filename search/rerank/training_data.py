@@ -1,0 +1,280 @@
+"""What a reranker is trained on: the tokens and vectors of a table's images and captions, joined and split."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.snapshot import Snapshot
+from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
+from indexer.errors import EncoderError, StoreMissingError, UsageError
+from indexer.progress import Progress
+from indexer.ranking import Relevance
+from indexer.store import Store
+from indexer.types import Float32, Int8, Int64
+from search.evaluation.gold import Gold, resolve
+from search.evaluation.pairs import read_captions
+from search.rerank.files import write_whole
+
+#: Names of splits, as data sets write them; every other one is trained on.
+VALIDATION_SPLITS: Final = ("val", "valid", "validation", "dev")
+TEST_SPLITS: Final = ("test",)
+
+#: Fewer images than these teach nothing, and judge nothing.
+MIN_TRAINED: Final = 100
+MIN_VALIDATED: Final = 20
+#: Share of the images that is held out when the table names no validation split.
+HELD_OUT: Final = 0.1
+
+#: Contents whose tokens are read at once: 3 MB for the bundled encoder.
+_PAGE = 1_000
+_CAPTIONS = "captions.npz"
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPairs:
+    """n images, t texts, p pairs of them. Tokens stay int8, a quarter of what the network sees.
+
+    `image_vectors` (n, d), `text_vectors` (t, d) float32, unit norm. `image_tokens` (n, r, w). The words of text i are
+    `word_tokens[word_offsets[i]:word_offsets[i + 1]]`, (t_i, w), at least one. `pair_texts`, `pair_images` (p,) int64:
+    positions. `validation` (n,): images that are only judged on. `notes`: what was left out.
+    """
+
+    image_vectors: Float32
+    image_tokens: Int8
+    text_vectors: Float32
+    word_tokens: Int8
+    word_offsets: Int64
+    pair_texts: Int64
+    pair_images: Int64
+    validation: Bools
+    notes: tuple[str, ...] = ()
+
+    def words(self, text: int) -> Int8:
+        """The word tokens of a text, (t, w)."""
+        return self.word_tokens[self.word_offsets[text] : self.word_offsets[text + 1]]
+
+    @property
+    def lengths(self) -> Int64:
+        """(t,) words of each text."""
+        return np.diff(self.word_offsets)
+
+    def images_of_texts(self) -> Relevance:
+        """Which images each text is right for."""
+        return Relevance.of_pairs(self.pair_texts, self.pair_images, len(self.text_vectors))
+
+    def texts_of_images(self) -> Relevance:
+        """Which texts are right for each image."""
+        return Relevance.of_pairs(self.pair_images, self.pair_texts, len(self.image_vectors))
+
+    def digest(self) -> str:
+        """SHA-256, in hex, of all of it."""
+        state = hashlib.sha256()
+        for array in (
+            self.image_vectors,
+            self.image_tokens,
+            self.text_vectors,
+            self.word_tokens,
+            self.word_offsets,
+            self.pair_texts,
+            self.pair_images,
+            self.validation,
+        ):
+            state.update(f"{array.shape}".encode())
+            state.update(np.ascontiguousarray(array).view(np.uint8).data)
+        return state.hexdigest()
+
+
+def tokens_of(encoder: Encoder) -> tuple[TokenEncoder, TokenShape]:
+    """The encoder as one that yields tokens, and their shape. Raises EncoderError when it yields none."""
+    yielding = token_encoder(encoder)
+    shape = None if yielding is None else yielding.token_shape
+    if yielding is None or shape is None:
+        raise EncoderError(
+            f"The encoder {encoder.identity.name} yields no tokens, so no reranker can be trained for it; "
+            "index with another one (see `search models`)."
+        )
+    return yielding, shape
+
+
+def prepare(
+    table: str, images: str | None, store: Store, encoder: Encoder, work: Path, progress: Progress
+) -> TokenPairs:
+    """Read the table of captions, find its images in the store, and encode its captions (kept in `work`).
+
+    `images`: the folder that names in the table are relative to, by default the table's own. Raises UsageError when
+    there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
+    """
+    yielding, shape = tokens_of(encoder)
+    progress.phase(f"Reading {table}")
+    pairs = read_captions(table, images=images)
+    hint = os.path.dirname(os.path.abspath(os.path.expanduser(table))) if images is None else images
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        if active is None:
+            raise StoreMissingError(f"This index is empty; fill it with `search index {hint}`, then train.")
+        row, identity = active
+        gold = resolve(pairs, snapshot, row, identity.dimension, hint)
+        named = len({path for path, _ in pairs.rows})
+        tokens, there = _image_tokens(gold, snapshot, row, shape)
+        held = {
+            split: _contents_of(table, images, split, snapshot, row, identity.dimension)
+            for split in (*VALIDATION_SPLITS, *TEST_SPLITS)
+        }
+    notes = list(gold.notes)
+    if not there.all() and there.any():
+        notes.append(
+            f"{int((~there).sum()):,} of {len(there):,} indexed images have no tokens and are left out; "
+            "`search index` adds them."
+        )
+    tested = np.isin(gold.contents, sorted(set().union(*(held[split] for split in TEST_SPLITS))))  # (n,)
+    if tested.any():
+        notes.append(f"{int(tested.sum()):,} images of the split test are not used.")
+    judged = np.isin(gold.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
+    kept = there & ~tested  # (n,)
+    _check_enough(int(kept.sum()), len(gold.images), named, int(there.sum()), hint)
+    if not judged[kept].any():
+        judged = _hold_out(gold.vectors, kept)
+    _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
+    return _encode(gold, tokens, kept, judged, yielding, work, progress, tuple(notes))
+
+
+def _image_tokens(gold: Gold, snapshot: Snapshot, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
+    """(n, r, w) int8 and whether each image has them, (n,)."""
+    count = len(gold.contents)
+    tokens = np.zeros((count, shape.regions, shape.width), np.int8)
+    there = np.zeros(count, bool)
+    if snapshot.token_shape(row) != shape:  # none, or made in another way
+        return tokens, there
+    for start in range(0, count, _PAGE):
+        page = [int(content) for content in gold.contents[start : start + _PAGE]]
+        found = snapshot.tokens_of_contents(page, row, shape.width)
+        for position, content in enumerate(page, start):
+            each = found.get(content)
+            if each is not None and each.shape == tokens.shape[1:]:
+                tokens[position], there[position] = each, True
+    return tokens, there
+
+
+def _contents_of(table: str, images: str | None, split: str, snapshot: Snapshot, row: int, dimension: int) -> set[int]:
+    """Contents of the images of a split: by content, so that a copy under another name does not cross over."""
+    if table.lower().endswith(".csv"):  # has no splits
+        return set()
+    try:
+        pairs = read_captions(table, split, images)
+    except UsageError:  # not one of its rows is good
+        return set()
+    return {int(content) for content in resolve(pairs, snapshot, row, dimension, "").contents}
+
+
+def _hold_out(vectors: Float32, kept: Bools) -> Bools:
+    """(n,): a tenth of the images, chosen by a digest of their vectors, so that it is the same tenth every time."""
+    digests = {int(position): hashlib.sha256(vectors[position].tobytes()).digest() for position in np.flatnonzero(kept)}
+    count = max(MIN_VALIDATED, round(HELD_OUT * len(digests)))
+    chosen = np.zeros(len(vectors), bool)
+    chosen[sorted(digests, key=lambda position: (digests[position], position))[:count]] = True
+    return chosen
+
+
+def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, hint: str) -> None:
+    needed = MIN_TRAINED + MIN_VALIDATED
+    if kept >= needed:
+        return
+    if not named:
+        raise UsageError(f"The table names no image that is there; {needed:,} or more with captions are needed.")
+    if indexed < min(named, needed):
+        raise UsageError(
+            f"{indexed:,} of the {named:,} images of the table are in the index, and {needed:,} or more are needed; "
+            f"run `search index {hint}` first."
+        )
+    if with_tokens < min(indexed, needed):
+        raise UsageError(
+            f"{with_tokens:,} of the {indexed:,} indexed images of the table have tokens, and {needed:,} or more are "
+            "needed; run `search index` first, which adds them."
+        )
+    raise UsageError(
+        f"The table has captions of {kept:,} different images to learn from, and {needed:,} or more are needed; "
+        "add pairs, or use the reranker that ships with the product."
+    )
+
+
+def _check_split(trained: int, validated: int) -> None:
+    if trained < MIN_TRAINED or validated < MIN_VALIDATED:
+        raise UsageError(
+            f"The table has {trained:,} images to train on and {validated:,} of the split val, and at least "
+            f"{MIN_TRAINED:,} and {MIN_VALIDATED:,} are needed; add pairs, or leave the splits out."
+        )
+
+
+def _encode(
+    gold: Gold,
+    tokens: Int8,
+    kept: Bools,
+    judged: Bools,
+    encoder: TokenEncoder,
+    work: Path,
+    progress: Progress,
+    notes: tuple[str, ...],
+) -> TokenPairs:
+    """Put images and texts of the kept pairs together, numbered anew."""
+    used = kept[gold.pair_images]  # (p,)
+    image_numbers, pair_images = np.unique(gold.pair_images[used], return_inverse=True)  # (n,), (p,)
+    text_numbers, pair_texts = np.unique(gold.pair_texts[used], return_inverse=True)  # (t,), (p,)
+    texts = [gold.texts[number] for number in text_numbers]
+    vectors, words, offsets = caption_tokens(texts, encoder, work, progress)
+    return TokenPairs(
+        gold.vectors[image_numbers],
+        tokens[image_numbers],
+        vectors,
+        words,
+        offsets,
+        pair_texts.astype(np.int64),
+        pair_images.astype(np.int64),
+        judged[image_numbers],
+        notes,
+    )
+
+
+def caption_tokens(
+    texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress
+) -> tuple[Float32, Int8, Int64]:
+    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; from `work` if they are there."""
+    recipe = [encoder.identity.to_json(), asdict(encoder.token_shape or TokenShape(0, 0, 0, 0)), texts]
+    key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+    # Absent or damaged ones are made again.
+    with (
+        suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
+        np.load(work / _CAPTIONS, allow_pickle=False) as held,
+    ):
+        if str(held["key"]) == key:
+            return held["vectors"], held["words"], held["offsets"]
+    progress.phase(f"Encoding {len(texts):,} captions")
+    size = encoder.text_batch_size
+    vectors: list[Float32] = []
+    words: list[Int8] = []
+    for start in range(0, len(texts), size):
+        chunk = texts[start : start + size]
+        made, each = encoder.encode_texts_with_tokens(chunk + [""] * (size - len(chunk)))  # full batches
+        vectors.append(made[: len(chunk)])
+        words += each[: len(chunk)]
+    lengths = [len(each) for each in words]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])  # (t + 1,)
+    found = np.concatenate(vectors), np.concatenate(words), offsets
+    stream = io.BytesIO()
+    np.savez(stream, key=np.array(key), vectors=found[0], words=found[1], offsets=found[2])
+    work.mkdir(parents=True, exist_ok=True)
+    write_whole(work / _CAPTIONS, stream.getvalue())
+    return found
