@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from indexer.encoders.base import Encoder
-from indexer.errors import EncoderUnavailableError
+from indexer.encoders.base import Encoder, TokenShape
+from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.progress import Progress, Silent
-from indexer.store import Store
+from indexer.store import Store, write_lock
 from search.rerank import files
 from search.rerank.checkpoints import Checkpoints
 from search.rerank.files import Description
-from search.rerank.fitting import TrainingSettings, train
-from search.rerank.training_data import prepare, tokens_of
+from search.rerank.fitting import Trained, TrainingSettings, train
+from search.rerank.training_data import TokenPairs, prepare, tokens_of
 from search.rerank.validation import Judgement
 
 __all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
@@ -75,14 +77,49 @@ def train_reranker(
     _, shape = tokens_of(encoder)
     settings = replace(settings, network=replace(settings.network, width=shape.width))
     where = choose_devices(device)[0]
-    out = store.folder / files.FOLDER if out is None else out
+    out = store.folder / files.FOLDER if out is None else Path(os.path.abspath(out.expanduser()))
+    if out.exists() and not (out / files.DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with --out.")
     work = out.with_name(out.name + ".work")
-    if restart:
+    with _working(work):
+        if restart:
+            Checkpoints(work, "").clear()
+        pairs = prepare(table, images, store, encoder, work, progress)
+        recipe = [asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
+        checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
+        trained = train(pairs, settings, where, checkpoints, progress)
+        report = _finish(out, encoder, shape, settings, pairs, trained)
         shutil.rmtree(work, ignore_errors=True)
-    pairs = prepare(table, images, store, encoder, work, progress)
-    recipe = [asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
-    checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
-    trained = train(pairs, settings, where, checkpoints, progress)
+    return report
+
+
+@contextmanager
+def _working(work: Path) -> Iterator[None]:
+    """The folder of an unfinished training, ours alone; gone afterwards when nothing is in it."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"{work} cannot be made ({error.strerror}); make its place writable or name another one with --out."
+        ) from error
+    try:
+        with write_lock(work):
+            yield
+    finally:
+        if not any(work.glob("*.pt")) and not any(work.glob("*.npz")):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _finish(
+    out: Path,
+    encoder: Encoder,
+    shape: TokenShape,
+    settings: TrainingSettings,
+    pairs: TokenPairs,
+    trained: Trained,
+) -> TrainReport:
+    """Write the files, unless that would put what does not help in the place of what does."""
+    images = int((~pairs.validation).sum())
     description = Description(
         encoder.identity.name,
         encoder.identity.weights,
@@ -91,7 +128,7 @@ def train_reranker(
         trained.weight,
         trained.trust,
         {
-            "images": int((~pairs.validation).sum()),
+            "images": images,
             "texts": len(trained.texts),
             "validation": trained.judgement.to_json(),
             "settings": {name: value for name, value in asdict(settings).items() if name != "network"},
@@ -102,13 +139,12 @@ def train_reranker(
     kept_earlier = not description.enabled and _is_enabled(out, description)
     if not kept_earlier:
         files.save(out, description, trained.arrays)
-    shutil.rmtree(work, ignore_errors=True)
     return TrainReport(
         str(out),
         description.enabled,
         trained.weight,
         trained.judgement,
-        int((~pairs.validation).sum()),
+        images,
         len(trained.texts),
         kept_earlier,
         (*pairs.notes, *trained.notes),
