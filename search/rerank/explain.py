@@ -95,12 +95,12 @@ def explain_images(
             "see `search query --help` for --reranker."
         ]
     tokens = source.of([row.id for row in images])
+    pieces = [] if yielding is None else yielding.words(asked.text)
     found: dict[int, Explanation] = {}
     for row in images:
         alignment = reranker.explain(asked, tokens[row.id]) if row.id in tokens else None
-        if alignment is not None and yielding is not None and row.metadata is not None:
+        if alignment is not None and row.metadata is not None:
             size = (row.metadata.width, row.metadata.height)
-            pieces = yielding.words(asked.text)
             found[row.id] = explain(alignment, pieces, asked.text, encoder.identity.preprocessing, size)
     if tokens and not found:
         return {}, [f"The reranker {reranker.name} cannot say which words met which regions; choose another one."]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, overload
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.snapshot import ItemRow, Snapshot
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
 from search.rerank.base import Asked, Candidates, Reranker, place_unscored
+
+T = TypeVar("T")
 
 #: Candidates that the second stage looks at unless a call says otherwise: what lies behind is rarely a right answer.
 DEFAULT_COUNT = 100
@@ -104,12 +107,12 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking
         tokens = {} if asked.tokens is None else source.of(ids)
         if not tokens:
             return Reranked(first, 0, _nothing_known(asked, kind, reranking, source))
-    rows = source.snapshot.items(ids)
+    rows = _Rows(source.snapshot, ids)
     candidates = Candidates(
         first.similarities[: len(ids)],
         [tokens.get(number) for number in ids],
-        [rows[number].path for number in ids],
-        [rows[number].text for number in ids],
+        _Column(rows, lambda row: row.path),
+        _Column(rows, lambda row: row.text),
     )
     scores = reranker.score(asked, candidates)  # (n,) float32, NaN where unknown
     missing = int(np.isnan(scores).sum())
@@ -119,6 +122,40 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking
         len(ids) - missing,
         () if not missing else (_missing(missing, len(ids), kind, reranker, source),),
     )
+
+
+class _Rows:
+    """The candidates' rows in the catalog, read when first needed: rerankers that go by tokens never ask."""
+
+    def __init__(self, snapshot: Snapshot, ids: Sequence[int]) -> None:
+        self._snapshot = snapshot
+        self._rows: dict[int, ItemRow] | None = None
+        self.ids = ids
+
+    def __getitem__(self, place: int) -> ItemRow:
+        if self._rows is None:
+            self._rows = self._snapshot.items(self.ids)
+        return self._rows[self.ids[place]]
+
+
+class _Column(Sequence[T]):
+    """One field of the rows."""
+
+    def __init__(self, rows: _Rows, field: Callable[[ItemRow], T]) -> None:
+        self._rows = rows
+        self._field = field
+
+    def __len__(self) -> int:
+        return len(self._rows.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return self._field(self._rows[place])
 
 
 def join(scores: Float32, similarities: Float32) -> Float32:
