@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
     from search.evaluation.results import Evaluation
-    from search.evaluation.run import EvaluationSettings
+    from search.evaluation.settings import EvaluationSettings
     from search.library import Library, Status, open
     from search.results import Hit, Results
 
@@ -61,7 +61,7 @@ _HOME = {
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
     "search.evaluation.results": ("Evaluation",),
-    "search.evaluation.run": ("EvaluationSettings",),
+    "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "Status", "open"),
     "search.results": ("Hit", "Results"),
 }

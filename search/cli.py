@@ -33,6 +33,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+train = typer.Typer(
+    help="Train parts of the search on your own pairs of images and texts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(train, name="train")
+
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -43,6 +51,19 @@ DeviceOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+RerankOption = Annotated[
+    int | None,
+    typer.Option("--rerank", metavar="N", help="How many candidates a second, closer look puts in order (100)."),
+]
+NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="No second look; the same as --rerank 0.")]
+RerankerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What takes the second look: the folder of a reranker, or blip:PATH_OR_ID "
+        "(default: the store's own, or the one that ships).",
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -122,23 +143,16 @@ def query(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: one HTML file with everything in it.")
     ] = None,
-    rerank: Annotated[
-        int | None,
-        typer.Option("--rerank", metavar="N", help="How many candidates a second, closer look puts in order (100)."),
-    ] = None,
-    no_rerank: Annotated[bool, typer.Option("--no-rerank", help="No second look; the same as --rerank 0.")] = False,
-    reranker: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="What takes the second look: the folder of a reranker, or blip:PATH_OR_ID "
-            "(default: the store's own, or the one that ships).",
-        ),
-    ] = None,
+    rerank: RerankOption = None,
+    no_rerank: NoRerankOption = False,
+    reranker: RerankerOption = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Say which words met which regions of an image; with --sheet, as heat maps."),
     ] = False,
+    min_probability: Annotated[
+        float, typer.Option(metavar="P", help="Leave out hits whose probability is lower, 0 to 1 (a weak one: 0.2).")
+    ] = 0.0,
     encoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
     ] = None,
@@ -153,14 +167,17 @@ def query(
     target = next((known for known in TARGETS if known == to), None)
     if target is None:
         raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
-    if no_rerank and rerank is not None:
-        raise UsageError("--rerank and --no-rerank exclude each other; give one.")
-    if reranker is not None and (no_rerank or rerank == 0) and not explain:
-        raise UsageError("--reranker names what takes the second look, and --no-rerank leaves it out; give one.")
+    count = _rerank_count(rerank, no_rerank, None if explain else reranker)
     asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
     with _library(store, encoder, device) as library:
         results = library.query(
-            asked, k=limit, to=target, rerank=0 if no_rerank else rerank, reranker=reranker, explain=explain
+            asked,
+            k=limit,
+            to=target,
+            rerank=count,
+            reranker=reranker,
+            explain=explain,
+            min_probability=min_probability,
         )
     if sheet is not None:
         from search.sheet import write_sheet
@@ -170,6 +187,8 @@ def query(
         render.print_json(results.to_json())
     elif paths or print0:
         render.print_paths(results, b"\0" if print0 else b"\n")
+        if not results and results.cut is not None:
+            render.complain(results.absence)
     else:
         render.print_results(results)
         if sheet is not None:
@@ -190,6 +209,9 @@ def evaluate(
     cutoffs: Annotated[str, typer.Option("-k", metavar="LIST", help="Where R@k is measured.")] = "1,5,10",
     bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples behind each interval; 0 for none.")] = 1_000,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the resamples and of the queries that are timed.")] = 0,
+    rerank: RerankOption = None,
+    no_rerank: NoRerankOption = False,
+    reranker: RerankerOption = None,
     as_json: JsonOption = False,
     html: Annotated[
         Path | None,
@@ -203,14 +225,17 @@ def evaluate(
     """Measure the index on your own pairs of images and texts."""
     from search import render
     from search.evaluation import report, table
-    from search.evaluation.run import EvaluationSettings
+    from search.evaluation.settings import EvaluationSettings
     from search.progress_bar import listener
+    from search.rerank.stage import DEFAULT_COUNT
 
-    settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed)
+    count = _rerank_count(rerank, no_rerank, reranker)
+    count = DEFAULT_COUNT if count is None else count
+    settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed, count)
     if html is not None and not html.parent.is_dir():  # before minutes of work
         raise UsageError(f"The report {html} cannot be written (no such folder); name another file.")
     with _library(store, encoder, device) as library, listener(as_json) as progress:
-        found = library.evaluate(source, settings=settings, progress=progress)
+        found = library.evaluate(source, settings=settings, progress=progress, reranker=reranker)
     if html is not None and found:
         report.write_report(html, found)
     if as_json:
@@ -220,6 +245,85 @@ def evaluate(
         if html is not None and found:
             render.print_line(f"Report: {html}")
     return FOUND if found else NOTHING_FOUND
+
+
+@app.command()
+def calibrate(
+    pairs: Annotated[str, typer.Option(metavar="FILE", help="Indexed images and their captions: .jsonl or .csv.")],
+    store: StoreOption = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help='Only rows with this "split"; keep others to check on.')
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write this file (default: calibration.json in the store).")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the parts that the fit is checked on.")] = 0,
+    rerank: RerankOption = None,
+    no_rerank: NoRerankOption = False,
+    reranker: RerankerOption = None,
+    as_json: JsonOption = False,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
+    ] = None,
+    device: DeviceOption = None,
+) -> int:
+    """Fit the hits' probabilities to your own pairs of images and texts."""
+    from search import render
+    from search.calibration.calibrate import CalibrationSettings
+    from search.evaluation.table import fit_lines
+    from search.progress_bar import listener
+    from search.rerank.stage import DEFAULT_COUNT
+
+    count = _rerank_count(rerank, no_rerank, reranker)
+    settings = CalibrationSettings(split, DEFAULT_COUNT if count is None else count, seed)
+    with _library(store, encoder, device) as library, listener(as_json) as progress:
+        found = library.calibrate(pairs, out=out, settings=settings, progress=progress, reranker=reranker)
+    if as_json:
+        render.print_json(found.to_json())
+    else:
+        for line in fit_lines(found):
+            render.print_line(line)
+    return FOUND
+
+
+@train.command("reranker")
+def train_reranker(
+    pairs: Annotated[Path, typer.Option("--pairs", metavar="FILE", help="captions.jsonl or .csv: images and texts.")],
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Names of images are relative to this (default: where --pairs lies)."),
+    ] = None,
+    store: StoreOption = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to put it (default: into the store, for its searches).")
+    ] = None,
+    epochs: Annotated[int, typer.Option(metavar="N", help="Passes over the images, in each of two steps.")] = 12,
+    restart: Annotated[
+        bool, typer.Option("--restart/--resume", help="Begin anew, or go on from an interrupted run.")
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of all that is drawn by chance.")] = 0,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps.")] = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> int:
+    """Train a second look at the first candidates, on images that are indexed and captions of them."""
+    from search import render
+    from search.progress_bar import listener
+
+    with _library(store, encoder, device) as library, listener(quiet or as_json) as progress:
+        report = library.train_reranker(
+            pairs, images=images, out=out, epochs=epochs, seed=seed, restart=restart, progress=progress
+        )
+    if as_json:
+        render.print_json(report.to_json())
+    else:
+        from search.rerank.table import print_training
+
+        print_training(report)
+    return FOUND
 
 
 @app.command()
@@ -303,6 +407,15 @@ def _library(store: Path | None, encoder: str | None = None, device: str | None 
     from search.library import open as open_library
 
     return open_library(store, encoder=encoder, device=device)
+
+
+def _rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> int | None:
+    """What --rerank and --no-rerank say together; `reranker`: a named one, which must not go unused."""
+    if no_rerank and rerank is not None:
+        raise UsageError("--rerank and --no-rerank exclude each other; give one.")
+    if reranker is not None and (no_rerank or rerank == 0):
+        raise UsageError("--reranker names what takes the second look, and --no-rerank leaves it out; give one.")
+    return 0 if no_rerank else rerank
 
 
 def _cutoffs(text: str) -> tuple[int, ...]:

@@ -16,7 +16,13 @@ from indexer.catalog.snapshot import RootRow, Snapshot
 from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder
-from indexer.errors import EncoderError, EncoderMismatchError, PathNotFoundError, StoreDamagedError
+from indexer.errors import (
+    EncoderError,
+    EncoderMismatchError,
+    EncoderUnavailableError,
+    PathNotFoundError,
+    StoreDamagedError,
+)
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
@@ -24,6 +30,7 @@ from indexer.types import KINDS, Failure, Report
 from indexer.vectors.base import IndexType, SearchParameters
 from search.calibration.files import NAME as CALIBRATION_NAME
 from search.calibration.files import Calibration, find_calibration
+from search.calibration.files import write as write_calibration
 from search.engine import Engine
 from search.indexes import IndexCache
 from search.query import Query, Target, image_query, parse
@@ -32,8 +39,10 @@ from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
+    from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
-    from search.evaluation.run import EvaluationSettings
+    from search.evaluation.settings import EvaluationSettings
+    from search.rerank.training import TrainReport
 
 #: The encoder of a new store: it ships with the product and needs no download.
 DEFAULT_ENCODER = "bundled"
@@ -100,7 +109,7 @@ class Library:
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._engine: Engine | None = None
         self._store: Store | None = None
-        self._rerankers: dict[str | None, tuple[Reranker | None, tuple[str, ...]]] = {}
+        self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
 
     def __enter__(self) -> Library:
@@ -186,6 +195,51 @@ class Library:
         finally:
             store.close()
 
+    def train_reranker(
+        self,
+        table: str | os.PathLike[str],
+        *,
+        images: str | os.PathLike[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        epochs: int = 12,
+        seed: int = 0,
+        restart: bool = False,
+        progress: Progress | None = None,
+    ) -> TrainReport:
+        """Train a second stage for this store's encoder on a table of captions of photographs that are indexed.
+
+        `images`: the folder that names in the table are relative to, by default the table's own. `out`: where the
+        reranker is put, by default into the store, where searches find it. `epochs`: passes over the images in each of
+        two steps, at most. It goes on from an interrupted run, unless `restart`. Needs torch, and runs on the device
+        that the library was opened with.
+
+        Raises PathNotFoundError, UsageError (too few pairs, too few of them indexed), StoreMissingError,
+        StoreBusyError, EncoderError, StoreError.
+        """
+        try:
+            from search.rerank.training import TrainingSettings, train_reranker
+        except ImportError as error:
+            raise EncoderUnavailableError(
+                f"Training needs torch, which cannot be imported ({error}); install it: pip install torch"
+            ) from error
+
+        self._open_engine()
+        assert self._store is not None
+        report = train_reranker(
+            os.fspath(table),
+            self._store,
+            self._load_encoder(self._stored_encoder(self._store)),
+            images=None if images is None else os.fspath(images),
+            out=None if out is None else Path(out),
+            settings=TrainingSettings(epochs=epochs, seed=seed),
+            restart=restart,
+            device=self._device,
+            progress=progress,
+        )
+        with self._lock:
+            self._rerankers.clear()
+        return report
+
     # -- reading --------------------------------------------------------------------------------------------
 
     def query(
@@ -246,24 +300,67 @@ class Library:
         *,
         settings: EvaluationSettings | None = None,
         progress: Progress | None = None,
+        reranker: str | Reranker | None = None,
     ) -> Evaluation:
         """Measure this store on pairs of images and texts that are right for each other.
 
         `source`: a table of captions (`captions.jsonl`, `.csv`), or with `settings.labels` a folder whose subfolders'
         names are labels. Images that are not indexed are left out and counted in the result's notes; the result is
-        False when nothing is left to evaluate.
+        False when nothing is left to evaluate. `reranker` as for `query`: the second stage stands beside the first.
 
         Raises PathNotFoundError, UsageError for a source that is neither, StoreMissingError, EncoderError, StoreError.
         """
         from indexer.progress import Silent
-        from search.evaluation.run import EvaluationSettings, evaluate
+        from search.evaluation.run import evaluate
+        from search.evaluation.settings import EvaluationSettings
 
+        settings = settings or EvaluationSettings()
         engine = self._open_engine()
         assert self._store is not None
         encoder = self._load_encoder(self._stored_encoder(self._store))
-        return evaluate(
-            os.fspath(source), self._store, encoder, engine, settings or EvaluationSettings(), progress or Silent()
+        second, notes = self._load_reranker(reranker, encoder) if settings.rerank else (None, ())
+        calibration = self._load_calibration(encoder)
+        found = evaluate(
+            os.fspath(source),
+            self._store,
+            encoder,
+            engine,
+            settings,
+            progress or Silent(),
+            reranker=second,
+            calibration=calibration,
         )
+        return replace(found, notes=(*notes, *calibration.notes, *found.notes))
+
+    def calibrate(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        out: str | os.PathLike[str] | None = None,
+        settings: CalibrationSettings | None = None,
+        progress: Progress | None = None,
+        reranker: str | Reranker | None = None,
+    ) -> Calibrated:
+        """Fit the hits' probabilities to pairs of indexed photographs and captions, and keep them in the store.
+
+        `source`: a table as for `evaluate`. `out`: write this file instead of the store's own. `reranker` as for
+        `query`: both stages are fitted.
+
+        Raises PathNotFoundError, UsageError for a source that is no table or has too few pairs, StoreMissingError,
+        EncoderError, StoreError.
+        """
+        from indexer.progress import Silent
+        from search.calibration.calibrate import CalibrationSettings, calibrate
+
+        settings = settings or CalibrationSettings()
+        self._open_engine()
+        assert self._store is not None
+        encoder = self._load_encoder(self._stored_encoder(self._store))
+        second, notes = self._load_reranker(reranker, encoder) if settings.rerank else (None, ())
+        found = calibrate(os.fspath(source), self._store, encoder, settings, progress or Silent(), second)
+        path = self.folder / CALIBRATION_NAME if out is None else Path(out)
+        write_calibration(path, found.calibration)
+        return replace(found, path=str(path), notes=(*notes, *found.notes))
 
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
@@ -358,22 +455,25 @@ class Library:
             return self._calibration[1]
 
     def _load_reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
-        """The reranker to work with, loaded once, and what a person should know: a default one that is damaged must
-        not keep a search from its answers. Raises EncoderError for one that was asked for and cannot be used."""
+        """The reranker to work with, and what a person should know: a default one that is damaged must not keep a
+        search from its answers. Loaded once, and again when its files have changed. Raises EncoderError for one that
+        was asked for and cannot be used."""
         if asked is not None and not isinstance(asked, str):
             return asked, ()
-        from search.rerank.registry import load_reranker
+        from search.rerank.registry import load_reranker, version
 
         with self._lock:
-            if asked not in self._rerankers:
+            state = version(asked, self.folder)
+            held = self._rerankers.get(asked)
+            if held is None or held[0] != state:
                 try:
-                    loaded = load_reranker(asked, self.folder, encoder, self._device)
-                    self._rerankers[asked] = loaded, ()
+                    held = (state, load_reranker(asked, self.folder, encoder, self._device), ())
                 except EncoderError as error:
                     if asked is not None:
                         raise
-                    self._rerankers[asked] = None, (str(error),)
-            return self._rerankers[asked]
+                    held = (state, None, (str(error),))
+                self._rerankers[asked] = held
+            return held[1:]
 
 
 def _token_state(snapshot: Snapshot, encoder_row: int) -> TokenState | None:

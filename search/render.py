@@ -14,7 +14,7 @@ from indexer.encoders.registry import EncoderInfo
 from indexer.types import Report
 from search.library import Status
 from search.rerank.explain import Explanation
-from search.results import Hit, Results
+from search.results import Hit, Results, percent
 
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12
@@ -47,15 +47,20 @@ def print_paths(results: Results, end: bytes) -> None:
 
 
 def print_results(results: Results) -> None:
-    """A table: rank, score, path, and what else is known."""
+    """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such."""
     for note in results.notes:
         print_line(f"Note: {note}")
     if not results:
-        print_line("Nothing found.")
+        print_line(results.absence)
         return
     width = len(str(len(results)))
+    mark = len(" weak") if any(hit.weak for hit in results) else 0
     for rank, hit in enumerate(results, 1):
-        print_line(f"{rank:>{width}}  {hit.score:6.3f}  {display_path(hit.path)}{_details(hit)}")
+        chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
+        weak = " weak" if hit.weak else ""
+        print_line(
+            f"{rank:>{width}}  {hit.score:6.3f}  {chance:>5}{weak:<{mark}}  {display_path(hit.path)}{_details(hit)}"
+        )
         if hit.explanation is not None:
             print_line(f"{'':{width}}          {_words(hit.explanation)}")
 
@@ -86,12 +91,12 @@ def _words(explanation: Explanation) -> str:
 def print_report(report: Report, *, quiet: bool) -> None:
     """What a run did, then what went wrong."""
     for warning in report.warnings:
-        _complain(warning)
+        complain(warning)
     for failure in report.failures[:SHOWN_FAILURES]:
-        _complain(f"{failure.path}: {failure.reason}")
+        complain(f"{failure.path}: {failure.reason}")
     more = len(report.failures) - SHOWN_FAILURES
     if more > 0:
-        _complain(f"and {more:,} more; `search status --failed` names them all")
+        complain(f"and {more:,} more; `search status --failed` names them all")
     if quiet:
         return
     parts = [
@@ -114,7 +119,8 @@ def report_json(report: Report) -> dict[str, Any]:
     return dataclasses.asdict(report)
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """One line to stderr, after everything that was printed before."""
     sys.stdout.flush()
     sys.stderr.write(f"search: {printable(text)}\n")
 

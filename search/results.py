@@ -168,3 +168,10 @@ class Results(Sequence[Hit]):
             "notes": list(self.notes),
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
         }
+
+
+def percent(probability: float) -> str:
+    """A probability for people: "73 %"; never "0 %" or "100 %", which nobody knows."""
+    if probability < 0.005:
+        return "<1 %"
+    return ">99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"

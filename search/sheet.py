@@ -9,7 +9,7 @@ from pathlib import Path
 from search import heat
 from search.page import document, escape, picture, write_page
 from search.query import Query
-from search.results import Hit, Results
+from search.results import Hit, Results, percent
 
 #: Shape of the place for a picture.
 PLACE = (4, 3)
@@ -41,6 +41,7 @@ li { background: var(--card); border: 1px solid var(--line); border-radius: 10px
 .rank b { font-weight: 600; }
 .bar { height: 4px; border-radius: 2px; background: var(--line); }
 .bar i { display: block; height: 100%; border-radius: 2px; background: #3f7fbf; }
+.weak .picture { opacity: .45; } .weak .rank, .weak .name { color: var(--soft); } .weak .bar i { background: #9b9894; }
 .name { overflow-wrap: anywhere; font-weight: 500; }
 .path, .facts { color: var(--soft); font-size: .82rem; overflow-wrap: anywhere; }
 blockquote { margin: 0; font-style: italic; overflow-wrap: anywhere; }
@@ -61,10 +62,10 @@ def sheet(results: Results, query: Query) -> str:
     if query.image is not None:
         asked = f'<img src="{picture(query.image, SIDE) or ""}" alt="the query image">'
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in results.notes)
-    count = f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else "Nothing found"
-    best = max([1e-6, *(hit.score for hit in results)])
+    count = f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else escape(results.absence)
     cards = "\n".join(
-        _card(rank, hit, shown, best) for rank, (hit, shown) in enumerate(zip(results, pictures, strict=True), 1)
+        _card(rank, hit, shown, results.calibrated)
+        for rank, (hit, shown) in enumerate(zip(results, pictures, strict=True), 1)
     )
     explanations = [hit.explanation for hit in results]
     legend = next((heat.legend(one) for one in explanations if one is not None), "")
@@ -72,7 +73,7 @@ def sheet(results: Results, query: Query) -> str:
     return document(f"{shown} – search", _STYLE + heat.style(explanations), f"{header}\n<ol>\n{cards}\n</ol>")
 
 
-def _card(rank: int, hit: Hit, shown: str | None, best: float) -> str:
+def _card(rank: int, hit: Hit, shown: str | None, calibrated: bool) -> str:
     name, folder = escape(os.path.basename(hit.path)), escape(os.path.dirname(hit.path))
     image = f'<img src="{shown}" alt="{name}">' if shown else "<span>no picture to show</span>"
     words = ""
@@ -82,12 +83,16 @@ def _card(rank: int, hit: Hit, shown: str | None, best: float) -> str:
             image = f'<div class="frame" style="{size}">{image}{heat.over(hit.explanation)}</div>'
         words = heat.words(hit.explanation)
     text = f"<blockquote>{escape(hit.text)}</blockquote>" if hit.text is not None else ""
-    width = max(0.0, min(1.0, hit.score / best)) * 100
-    score = f'<span title="cosine similarity {hit.similarity:.3f}">{hit.score:.3f}</span>'
+    guess = "" if calibrated else "~"
+    score = (
+        f'<span title="score {hit.score:.3f}, cosine similarity {hit.similarity:.3f}">'
+        f"{'weak match, ' if hit.weak else ''}{guess}{escape(percent(hit.probability))}</span>"
+    )
+    kind = ' class="weak"' if hit.weak else ""
     return (
-        f'<li><div class="picture">{image}</div><div class="about">'
+        f'<li{kind}><div class="picture">{image}</div><div class="about">'
         f'<div class="rank"><b>{rank}</b>{score}</div>'
-        f'<div class="bar"><i style="width: {width:.0f}%"></i></div>{words}{text}'
+        f'<div class="bar"><i style="width: {100 * hit.probability:.0f}%"></i></div>{words}{text}'
         f'<div class="name">{name}</div><div class="path">{folder}</div>{_facts(hit)}</div></li>'
     )
 

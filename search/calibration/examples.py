@@ -30,7 +30,7 @@ MIN_PART = 8
 class Listing:
     """The first m candidates of q queries, best first.
 
-    `positions` (q, m) int64, -1 where there are fewer; `scores` (q, m) float64: what they are ordered by.
+    `positions` (q, m) int64, `scores` (q, m) float64: what they are ordered by.
     """
 
     positions: Int64
@@ -39,12 +39,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """m hits. `scores` (m,) float64; `right` (m,) float64, 0 or 1; `queries` (m,) int64: which query found it."""
+    """m hits. `scores` (m,) float64; `right` (m,) float64, 0 or 1; `queries` (m,) int64: which query found it; `places`
+    (m,) int64: at which place, 0 is the first; `found` (m,) int64: the candidate."""
 
     scores: Float64
     nulls: Nulls
     right: Float64
     queries: Int64
+    places: Int64
+    found: Int64
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -107,7 +110,9 @@ def collect(
         np.repeat(np.array([row.null.items for row in rows], np.int64), lengths),
     )
     right = np.concatenate([row.right for row in rows])
-    return Examples(scores, nulls, right, np.repeat(np.array([row.query for row in rows], np.int64), lengths))
+    asked = np.repeat(np.array([row.query for row in rows], np.int64), lengths)
+    places = np.concatenate([np.arange(length) for length in lengths])
+    return Examples(scores, nulls, right, asked, places, np.concatenate([row.found for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class _Row:
     scores: Float64
     right: Float64
     null: Null
+    found: Int64
 
 
 def sample_of(items: Int64, count: int = NULL_SAMPLE) -> Int64:
@@ -138,13 +144,14 @@ def _of_part(
     rows = []
     for query, row in zip(asked.tolist(), similarities, strict=True):
         positions, scores = listing.positions[query], listing.scores[query]  # (m,)
-        there = (positions >= 0) & inside[positions]
+        there = inside[positions]
         answers = relevance.of(query)
         right = np.isin(positions, answers)  # (m,)
         shown = np.flatnonzero(there)[:SHOWN]
-        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), Null.of(row, len(members))))
+        present = Null.of(row, len(members))
+        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown]))
         shown = np.flatnonzero(there & ~right)[:SHOWN]
         others = len(members) - int(inside[answers].sum())
         null = Null.of(row[~np.isin(sample, answers)], others)
-        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), null))
+        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), null, positions[shown]))
     return rows

@@ -1,4 +1,4 @@
-"""Fitting the logistic curve: Newton's method in numpy, slopes that are not negative, honest errors by cross-fitting."""
+"""Fitting the logistic curve: Newton's method in numpy, slopes that are not negative, errors by cross-fitting."""
 
 from __future__ import annotations
 

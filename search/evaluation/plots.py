@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from search.calibration.reliability import Reliability
 from search.evaluation.results import DirectionResult, Latency
 from search.evaluation.table import TITLES
 
@@ -120,6 +121,47 @@ def latency_histogram(latency: Latency) -> str:
     ticks = [(x(value), f"{value:g}") for value in np.round(np.arange(first, end, step), 6)]
     y_ticks = [(_TOP + _PLOT_H, "0"), (_TOP + _PLOT_H * (1 - counts.max() / top), f"{counts.max()}")]
     return _plot("Time of a query", "".join(marks), x_ticks=ticks, y_ticks=y_ticks, x_name="milliseconds a query")
+
+
+def reliability_diagram(hits: Reliability, first: Reliability) -> str:
+    """Said against seen: share of right hits over mean probability, one dot a bin; from the floor, how many hits have
+    which probability (first ones only, where probabilities differ most)."""
+    marks = [
+        f'<line class="mark" x1="{_LEFT}" y1="{_TOP + _PLOT_H}" x2="{_LEFT + _PLOT_W}" y2="{_TOP}"/>',
+        _count_bars(first),
+    ]
+    for number, (name, one) in enumerate((("all hits", hits), ("first hits", first))):
+        points = [(_LEFT + _PLOT_W * each.said, _percent(each.right)) for each in one.bins]
+        marks.append(f'<polyline class="line s{number}" points="{_points(points)}"/>')
+        marks += [
+            f'<circle class="dot s{number}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{name}: {each.count:,} with a '
+            f"probability of {100 * each.said:.1f} % ({100 * each.low:.1f} to {100 * each.high:.1f}), of which "
+            f"{100 * each.right:.1f} % are right</title></circle>"
+            for (x, y), each in zip(points, one.bins, strict=True)
+        ]
+    return _plot(
+        "Reliability of probabilities",
+        "".join(marks),
+        x_ticks=[(_LEFT + _PLOT_W * share / 100, f"{share} %") for share in (0, 20, 40, 60, 80, 100)],
+        y_ticks=[(_percent(share / 100), f"{share} %") for share in (0, 25, 50, 75, 100)],
+        x_name="probability that was said; up: share that was right",
+    )
+
+
+def _count_bars(one: Reliability) -> str:
+    """Bars from the floor: where the hits are. A bin's bar is as wide as its probabilities, its area its count."""
+    widths = [max(each.high - each.low, 0.005) for each in one.bins]
+    tallest = max(each.count / width for each, width in zip(one.bins, widths, strict=True))
+    bars = []
+    for each, width in zip(one.bins, widths, strict=True):
+        height = 0.3 * _PLOT_H * each.count / width / tallest
+        left = min(_LEFT + _PLOT_W * each.low, _LEFT + _PLOT_W * (1 - width))
+        bars.append(
+            f'<rect class="count" x="{left:.1f}" y="{_TOP + _PLOT_H - height:.1f}" '
+            f'width="{max(_PLOT_W * width - 1, 1):.1f}" height="{height:.1f}"><title>{each.count:,} first hits from '
+            f"{100 * each.low:.1f} to {100 * each.high:.1f} %</title></rect>"
+        )
+    return "".join(bars)
 
 
 # -- shared -------------------------------------------------------------------------------------------------

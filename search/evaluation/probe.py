@@ -15,6 +15,8 @@ from search.engine import Engine
 from search.evaluation.results import IndexRecall, Latency
 from search.indexes import IndexCache
 from search.query import text_query
+from search.rerank.base import Reranker
+from search.rerank.stage import Reranking
 
 #: Neighbours that an answer is judged on.
 NEIGHBOURS = 10
@@ -25,20 +27,33 @@ WARM_UP = 3
 
 
 def probe(
-    texts: Sequence[str], engine: Engine, indexes: IndexCache, encoder: Encoder, *, seed: int = 0
+    texts: Sequence[str],
+    engine: Engine,
+    indexes: IndexCache,
+    encoder: Encoder,
+    *,
+    seed: int = 0,
+    reranker: Reranker | None = None,
+    reranking: Reranking | None = None,
 ) -> tuple[IndexRecall, Latency]:
     """Ask a sample of the texts one at a time, as a person does, and compare the answers with exact search.
 
-    The whole index is searched, not only the images of the pairs. Raises what `Engine.search` raises.
+    The whole index is searched, not only the images of the pairs. With a `reranker` the clock runs for both stages; the
+    answers that are compared are always those of the first. Raises what `Engine.search` raises.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(texts))[:QUERIES])
     queries = [text_query(texts[position]) for position in chosen]
     for query in queries[:WARM_UP]:
-        engine.search(query, encoder, k=NEIGHBOURS)
-    answers = [engine.search(query, encoder, k=NEIGHBOURS) for query in queries]
+        engine.search(query, encoder, k=NEIGHBOURS, reranker=reranker, reranking=reranking)
+    answers = timed = [
+        engine.search(query, encoder, k=NEIGHBOURS, reranker=reranker, reranking=reranking) for query in queries
+    ]
+    if reranker is not None:
+        answers = [engine.search(query, encoder, k=NEIGHBOURS) for query in queries]
     latency = Latency(
-        tuple(answer.seconds["encode"] for answer in answers),
-        tuple(answer.seconds["open"] + answer.seconds["search"] for answer in answers),
+        tuple(answer.seconds["encode"] for answer in timed),
+        tuple(answer.seconds["open"] + answer.seconds["search"] for answer in timed),
+        tuple(answer.seconds["rerank"] for answer in timed if "rerank" in answer.seconds),
     )
     # One by one, as the engine encodes them: the last bits may depend on the size of a batch.
     vectors = np.concatenate([encoder.encode_texts([str(query)]) for query in queries])  # (q, d)

@@ -6,9 +6,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from search.evaluation.plots import latency_histogram, rank_histogram, recall_curve
+from search.evaluation.plots import latency_histogram, rank_histogram, recall_curve, reliability_diagram
 from search.evaluation.results import DirectionResult, Estimate, Evaluation, Miss, Shown, StageResult, percentiles
-from search.evaluation.table import TITLES, cell, index_sentence, metric_names, protocol
+from search.evaluation.table import (
+    TITLES,
+    cell,
+    comparison_title,
+    difference,
+    index_sentence,
+    judged_sentence,
+    metric_names,
+    protocol,
+)
 from search.page import document, escape, picture, write_page
 
 #: Longer side of a picture, in pixels: the wanted one is shown at about half of that.
@@ -48,7 +57,7 @@ svg .value { fill: var(--ink); font-weight: 600; } .grid { stroke: var(--line); 
 .line { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; }
 .chance { stroke-width: 1.3; stroke-dasharray: 2 4; } .band { fill: var(--c); opacity: .17; }
 .dot { fill: var(--c); stroke: var(--card); stroke-width: 1.5; } .bar { fill: var(--c); }
-.mark { stroke: var(--ink); stroke-dasharray: 3 3; }
+.count { fill: var(--soft); opacity: .28; } .mark { stroke: var(--ink); stroke-dasharray: 3 3; }
 .misses { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));
   margin-top: .75rem; }
 .miss blockquote { margin: 0 0 .75rem; font-weight: 500; overflow-wrap: anywhere; }
@@ -77,6 +86,7 @@ def report(found: Evaluation) -> str:
     body = f"""<header><h1>{name}{split}</h1>
 <p>{found.images:,} images, {counts}, encoder {escape(found.encoder)}</p></header>
 {stages}
+{_compared(found)}
 {_answers(found)}
 <h2>How to read this</h2>
 <p class="soft">{escape(protocol(found))}</p>
@@ -100,6 +110,7 @@ def _stage(stage: StageResult, *, titled: bool) -> str:
 <section class="card"><h3>Where the right answer stands</h3>
 <p class="legend">{legend}<span>share of queries</span></p>{rank_histogram(stage.directions)}</section>
 </div>
+{_judged(stage)}
 {_misses(stage)}"""
 
 
@@ -145,6 +156,46 @@ def _cell(name: str, estimate: Estimate) -> str:
     return f"{value} <small>{interval}</small>" if interval else value
 
 
+def _judged(stage: StageResult) -> str:
+    """Reliability diagrams of both directions."""
+    if not stage.judgements:
+        return ""
+    cards = "".join(
+        f'<section class="card"><h3>{TITLES[one.direction].capitalize()}</h3><p class="legend">'
+        '<span><i class="key s0"></i>first ten hits</span><span><i class="key s1"></i>first hit alone</span>'
+        "<span>dashed: as it should be</span><span>grey: how many first hits</span></p>"
+        f'{reliability_diagram(one.hits, one.first)}<p class="legend">Expected calibration error, '
+        f"{escape(judged_sentence(one))}.</p></section>"
+        for one in stage.judgements
+    )
+    return (
+        "<h2>Whether probabilities can be trusted</h2><p class='soft'>Every query is asked twice: of these images and "
+        "texts, and of the same without its right answers, so that half of the time nothing matches. Right is every "
+        "photograph that a caption describes as well as captions of one photograph describe each other's. The expected "
+        "calibration error is the mean distance of dots from the dashed line, in percentage points.</p>"
+        f'<div class="plots">{cards}</div>'
+    )
+
+
+def _compared(found: Evaluation) -> str:
+    """The second stage against the first."""
+    if not found.comparisons:
+        return ""
+    names = list(dict.fromkeys(name for one in found.comparisons for name in one.differences))
+    heads = "".join(f"<th>{TITLES[one.direction]}</th>" for one in found.comparisons)
+    body = "".join(
+        f"<tr><td>{name}</td>"
+        + "".join(f"<td>{difference(name, one.differences[name])}</td>" for one in found.comparisons)
+        + "</tr>"
+        for name in names
+    )
+    return (
+        f'<h2>What the second stage adds</h2><p class="soft">{escape(comparison_title(found))}. '
+        "In brackets: 95 % paired bootstrap intervals.</p>"
+        f'<div class="card wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
 def _misses(stage: StageResult) -> str:
     if not stage.misses:
         return "<h2>Worst failures</h2><p class='soft'>None: every text found a right image first.</p>"
@@ -187,8 +238,8 @@ def _answers(found: Evaluation) -> str:
     latency = found.latency
     if latency is None:
         return ""
-    steps = (("encode", latency.encode), ("search", latency.search), ("together", latency.total))
-    cells = [(name, percentiles(step)) for name, step in steps]
+    steps = latency.steps | {"together": latency.total}
+    cells = [(name, percentiles(step)) for name, step in steps.items()]
     rows = "".join(
         f"<tr><td>{name}</td><td>{p['p50_ms']:.1f} ms</td><td>{p['p95_ms']:.1f} ms</td></tr>" for name, p in cells
     )

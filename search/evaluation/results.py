@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer.types import Int64
+from search.calibration.reliability import Reliability
 
 #: Version of the JSON that `Evaluation.to_json` makes; it grows when a field changes its meaning or goes.
 EVALUATION_SCHEMA = 1
@@ -68,7 +69,7 @@ class DirectionResult:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A photograph that was found: its path and its score, a cosine."""
+    """A photograph that was found: its path and its score, a cosine, or what a second stage has made of it."""
 
     path: str
     score: float
@@ -85,12 +86,75 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether the probabilities of one direction's hits mean what they say.
+
+    Each query is asked twice, with its right answers there and without them. `hits`: over the first ten hits; `first`:
+    over the first one alone, which is where probabilities are high; right is what the words describe as well as
+    captions of one photograph describe each other's. `paired`: over the first ten, if the given pairs alone are right.
+    `fitted`: by `search calibrate`, not guessed.
+    """
+
+    direction: Direction
+    fitted: bool
+    hits: Reliability
+    first: Reliability
+    paired: Reliability
+
+    def to_json(self) -> dict[str, Any]:
+        """`fitted`, and the reliability of `hits`, `first` and `paired`."""
+        parts = {"hits": self.hits, "first": self.first, "paired": self.paired}
+        return {"fitted": self.fitted} | {name: part.to_json() for name, part in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage of retrieval ("first stage") in both directions, and its worst failures, worst first."""
+    """One stage of retrieval ("first stage", "reranked") in both directions, its worst failures, worst first, and the
+    reliability of its probabilities."""
 
     name: str
     directions: tuple[DirectionResult, ...]
     misses: tuple[Miss, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in `stages`."""
+        return {
+            "name": self.name,
+            **{one.direction: one.to_json() for one in self.directions},
+            "misses": [
+                {
+                    "text": miss.text,
+                    "rank": miss.rank,
+                    "wanted": _shown_json(miss.wanted),
+                    "found": [_shown_json(shown) for shown in miss.found],
+                }
+                for miss in self.misses
+            ],
+            "probability": {one.direction: one.to_json() for one in self.judgements},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One direction of the second stage against the first: its figure minus the first's, query by query.
+
+    `differences` by the metric's name, with paired bootstrap intervals: of R@k in shares of 1, of the MRR.
+    """
+
+    direction: Direction
+    differences: dict[str, Estimate]
+
+    def to_json(self) -> dict[str, Any]:
+        """By metric: `value`, `low`, `high`, and whether the interval is `clear` of 0."""
+        return {name: {**one.to_json(), "clear": clear(one)} for name, one in self.differences.items()}
+
+
+def clear(difference: Estimate) -> bool | None:
+    """Whether 0 lies outside of its interval; None without one."""
+    if difference.low is None or difference.high is None:
+        return None
+    return difference.low > 0 or difference.high < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +175,27 @@ class IndexRecall:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds of text queries, one at a time, on a warm library; one entry a query."""
+    """Seconds of text queries, one at a time, on a warm library; one entry a query. `rerank`: none without a second
+    stage."""
 
     encode: tuple[float, ...]
     search: tuple[float, ...]
+    rerank: tuple[float, ...] = ()
+
+    @property
+    def steps(self) -> dict[str, tuple[float, ...]]:
+        """The steps that there are, by name."""
+        steps = {"encode": self.encode, "search": self.search, "rerank": self.rerank}
+        return {name: seconds for name, seconds in steps.items() if seconds}
 
     @property
     def total(self) -> tuple[float, ...]:
-        """Encoding and search together."""
-        return tuple(a + b for a, b in zip(self.encode, self.search, strict=True))
+        """All steps together."""
+        return tuple(sum(parts) for parts in zip(*self.steps.values(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """p50 and p95 of each step, in milliseconds."""
-        steps = {"encode": self.encode, "search": self.search, "total": self.total}
+        steps = self.steps | {"total": self.total}
         return {"queries": len(self.encode)} | {name: percentiles(values) for name, values in steps.items()}
 
 
@@ -134,11 +206,24 @@ def percentiles(seconds: tuple[float, ...]) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
+class RerankingUsed:
+    """The second stage that was measured: who, and how many candidates of each query."""
+
+    reranker: str
+    count: int
+
+    def to_json(self) -> dict[str, Any]:
+        """`reranker` and `candidates`."""
+        return {"reranker": self.reranker, "candidates": self.count}
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """An index measured on pairs. False (no stage) when there was nothing to evaluate: `notes` say why.
 
     `images`: distinct photographs, `texts`: distinct texts, `pairs`: captions as they were given (for labels, labelled
-    photographs). `notes`: sentences that a person should see.
+    photographs). `notes`: sentences that a person should see. `reranking`: None when there was no second stage, else
+    `comparisons` has it against the first.
     """
 
     source: str
@@ -151,6 +236,8 @@ class Evaluation:
     bootstrap: int
     seed: int
     stages: tuple[StageResult, ...] = ()
+    reranking: RerankingUsed | None = None
+    comparisons: tuple[Comparison, ...] = ()
     index: IndexRecall | None = None
     latency: Latency | None = None
     notes: tuple[str, ...] = ()
@@ -173,22 +260,13 @@ class Evaluation:
             "pairs": self.pairs,
             "candidates": "images and texts of the pairs only",
             "interval": {"level": 0.95, "method": "cluster bootstrap", "samples": self.bootstrap, "seed": self.seed},
-            "stages": [
-                {
-                    "name": stage.name,
-                    **{one.direction: one.to_json() for one in stage.directions},
-                    "misses": [
-                        {
-                            "text": miss.text,
-                            "rank": miss.rank,
-                            "wanted": _shown_json(miss.wanted),
-                            "found": [_shown_json(shown) for shown in miss.found],
-                        }
-                        for miss in stage.misses
-                    ],
-                }
-                for stage in self.stages
-            ],
+            "stages": [stage.to_json() for stage in self.stages],
+            "reranking": None
+            if self.reranking is None
+            else {
+                **self.reranking.to_json(),
+                "difference": {one.direction: one.to_json() for one in self.comparisons},
+            },
             "index": None
             if index is None
             else {

@@ -28,7 +28,7 @@ from indexer.ranking import (
 )
 from search.evaluation.bootstrap import ClusterBootstrap
 from search.evaluation.results import percentiles
-from search.evaluation.run import curve_cutoffs
+from search.evaluation.stages import curve_cutoffs
 
 # -- the plain implementation -------------------------------------------------------------------------------
 

@@ -1,0 +1,175 @@
+"""`search calibrate`: from pairs of indexed photographs and captions to the models of `calibration.json`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+from indexer.encoders.base import Encoder
+from indexer.errors import StoreMissingError, UsageError
+from indexer.progress import Progress
+from indexer.ranking import InnerProducts, Scorer
+from indexer.store import Store
+from search.calibration.examples import PARTS, SHOWN, collect, list_first
+from search.calibration.files import Calibration, Entry, reranker_key
+from search.calibration.fitting import FOLDS, cross_fitted, fit_standardised
+from search.calibration.model import Model, describe
+from search.calibration.reliability import Reliability, reliability
+from search.evaluation.gold import Gold, resolve, text_vectors
+from search.evaluation.judging import Way, ways
+from search.evaluation.pairs import read_captions
+from search.evaluation.second_stage import reranked, sides
+from search.rerank.base import Reranker
+from search.rerank.stage import DEFAULT_COUNT, Reranking
+
+#: Fewer would not carry four coefficients and say how good they are: each of the five parts of cross-fitting should
+#: hold ten photographs, and about twenty right hits are wanted for each coefficient (Peduzzi et al. 1996 ask for ten).
+MIN_PHOTOGRAPHS: Final = 50
+MIN_TEXTS: Final = 100
+MIN_RIGHT: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """`split`: only rows with this split. `rerank`: candidates of the second stage, 0 for none; `seed`: of the parts of
+    cross-fitting and of the collections' cuts. Raises UsageError on values out of range."""
+
+    split: str | None = None
+    rerank: int = DEFAULT_COUNT
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        Reranking(self.rerank)
+        if self.seed < 0:
+            raise UsageError(f"--seed takes a whole number from 0 on, not {self.seed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """One model, and how far its probabilities are off on queries that it has not seen: over the first ten hits, and
+    over the first hit alone."""
+
+    entry: Entry
+    hits: Reliability
+    first: Reliability
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration found; `path` is where it was written."""
+
+    path: str
+    calibration: Calibration
+    fits: tuple[Fitted, ...]
+    images: int
+    texts: int
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `search calibrate --json`."""
+        return {
+            "path": self.path,
+            "encoder": self.calibration.encoder,
+            "images": self.images,
+            "texts": self.texts,
+            "models": [
+                {
+                    "asks": fit.entry.asks,
+                    "reranker": fit.entry.reranker,
+                    "hits": fit.hits.to_json(),
+                    "first": fit.first.to_json(),
+                }
+                for fit in self.fits
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def calibrate(
+    source: str,
+    store: Store,
+    encoder: Encoder,
+    settings: CalibrationSettings,
+    progress: Progress,
+    reranker: Reranker | None = None,
+) -> Calibrated:
+    """Fit both directions, without and (when there is a reranker and tokens) with the second stage. Writes nothing.
+
+    Raises UsageError for pairs that are no table or too few, and what reading the store raises.
+    """
+    progress.phase(f"Reading {source}")
+    pairs = read_captions(source, settings.split)
+    folder = os.path.dirname(os.path.abspath(os.path.expanduser(source)))
+    reranker = reranker if settings.rerank else None
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        if active is None:
+            raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
+        row, identity = active
+        gold = resolve(pairs, snapshot, row, identity.dimension, folder)
+        _check(gold, source)
+        progress.phase(f"Encoding {len(gold.texts):,} texts")
+        texts = text_vectors(gold.texts, encoder, snapshot, row)  # (t, d) float32, unit norm
+        second = None
+        if reranker is not None:
+            second = sides(gold, texts, encoder, snapshot, row, with_tokens=reranker.needs_tokens)
+    notes = list(gold.notes)
+    both = ways(gold, texts)
+    progress.phase("Fitting probabilities")
+    firsts: tuple[Scorer, Scorer] = (InnerProducts(texts, gold.vectors), InnerProducts(gold.vectors, texts))
+    deep = SHOWN * max(PARTS)  # so that ten hits are left in the smallest part
+    fits = [_fit(way, scorer, None, deep, settings) for way, scorer in zip(both, firsts, strict=True)]
+    if second is not None and reranker is not None:
+        if reranker.needs_tokens and not second[0].known:
+            notes.append(
+                "This index has no region tokens, so only the first stage is fitted; `search index` adds them."
+            )
+        else:
+            progress.phase(f"Reranking the first {settings.rerank:,} candidates of each query")
+            scorers = reranked(gold, *second, texts, reranker, settings.rerank, progress)
+            key = reranker_key(reranker)
+            fits += [_fit(way, each, key, settings.rerank, settings) for way, each in zip(both, scorers, strict=True)]
+    calibration = Calibration(identity.weights, tuple(fit.entry for fit in fits))
+    return Calibrated("", calibration, tuple(fits), len(gold.images), len(gold.texts), tuple(notes))
+
+
+def _fit(way: Way, scorer: Scorer, reranker: str | None, depth: int, settings: CalibrationSettings) -> Fitted:
+    """One direction of one stage, from the first `depth` candidates of each query."""
+    listing = list_first(scorer, len(way.queries), depth)
+    examples = collect(listing, way.queries, way.candidates, way.relevance, way.groups, seed=settings.seed)
+    right = int(examples.right.sum())
+    if right < MIN_RIGHT:
+        raise UsageError(
+            f"Of the hits of these captions only {right:,} are right, and probabilities need {MIN_RIGHT} to be fitted "
+            f"({way.direction}); give more pairs, or check with `search eval` that images and captions belong together."
+        )
+    typical = examples.typical
+    features = describe(examples.scores, examples.nulls, typical)  # (m, 3)
+    intercept, slopes = fit_standardised(features, examples.right)
+    score, standard, items = (float(slope) for slope in slopes)
+    unseen = cross_fitted(features, examples.right, way.clusters[examples.queries], seed=settings.seed)  # (m,)
+    first = examples.places == 0
+    hits = reliability(unseen, examples.right)
+    fitted_on = {
+        "queries": len(way.queries),
+        "candidates": len(way.candidates),
+        "hits": len(examples),
+        "right": right,
+        "folds": FOLDS,
+        "seed": settings.seed,
+    }
+    entry = Entry(
+        way.asks, reranker, Model(intercept, (score, standard, items), typical), fitted_on, round(hits.ece, 6)
+    )
+    return Fitted(entry, hits, reliability(unseen[first], examples.right[first]))
+
+
+def _check(gold: Gold, source: str) -> None:
+    if len(gold.images) >= MIN_PHOTOGRAPHS and len(gold.texts) >= MIN_TEXTS:
+        return
+    said = f" ({gold.notes[0]})" if gold.notes else ""
+    raise UsageError(
+        f"Probabilities need at least {MIN_PHOTOGRAPHS} indexed photographs with {MIN_TEXTS} different captions, and "
+        f"{os.path.basename(source)} has {len(gold.images):,} with {len(gold.texts):,}; give more pairs{said}."
+    )

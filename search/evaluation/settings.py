@@ -1,0 +1,41 @@
+"""What to evaluate, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.errors import UsageError
+from search.rerank.stage import DEFAULT_COUNT, Reranking
+
+MAX_CUTOFF = 1_000
+MAX_CUTOFFS = 20
+MAX_SAMPLES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """What to evaluate, and how. Raises UsageError on values out of range.
+
+    `labels`: the source is a folder, its subfolders' names are the texts. `split`: only rows of this split.
+    `cutoffs`: the k of R@k. `bootstrap`: resamples behind an interval, 0 for none; 1,000 settle its ends to about a
+    tenth of its width. `seed`: of resamples and of the sample of queries that are timed. `rerank`: candidates of each
+    query that a second stage scores anew, 0 for no second stage.
+    """
+
+    labels: bool = False
+    split: str | None = None
+    cutoffs: tuple[int, ...] = (1, 5, 10)
+    bootstrap: int = 1_000
+    seed: int = 0
+    rerank: int = DEFAULT_COUNT
+
+    def __post_init__(self) -> None:
+        if self.labels and self.split is not None:
+            raise UsageError("--labels and --split exclude each other: folders have no splits.")
+        if not self.cutoffs or len(self.cutoffs) > MAX_CUTOFFS or not all(1 <= k <= MAX_CUTOFF for k in self.cutoffs):
+            raise UsageError(f"-k takes up to {MAX_CUTOFFS} numbers from 1 to {MAX_CUTOFF:,}, such as 1,5,10.")
+        if not 0 <= self.bootstrap <= MAX_SAMPLES:
+            raise UsageError(f"--bootstrap takes 0 to {MAX_SAMPLES:,} samples, not {self.bootstrap}.")
+        Reranking(self.rerank)
+        if self.seed < 0:
+            raise UsageError(f"--seed takes a whole number from 0 on, not {self.seed}.")
