@@ -31,3 +31,15 @@ def load_reranker(spec: str | None, store_folder: Path, encoder: Encoder, device
     reranker = FusionReranker(folder)
     files.check_fits(folder, reranker.description, encoder)
     return reranker
+
+
+def version(spec: str | None, store_folder: Path) -> object:
+    """Changes when the files of a reranker do: one may be trained while a library is open."""
+    if spec is not None and spec.startswith(BLIP):
+        return None
+    folder = store_folder / files.FOLDER if spec is None else Path(spec).expanduser()
+    try:
+        status = (folder / files.DESCRIPTION).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
