@@ -51,7 +51,7 @@ td small { color: var(--soft); font-size: .85em; }
 .plots { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
   margin-top: .75rem; }
 .legend { color: var(--soft); font-size: .85rem; margin: 0 0 .4rem; } .legend span { margin-right: 1.1em; }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 12px; }
+svg { display: block; width: 100%; height: auto; overflow: visible; } svg text { fill: var(--soft); font-size: 12px; }
 svg .value { fill: var(--ink); font-weight: 600; } .grid { stroke: var(--line); } .floor { stroke: var(--soft); }
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); }
 .line { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; }

@@ -10,6 +10,7 @@ The same numbers as `search.rerank.model` to 1e-4 (a test holds the two together
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ _BLOCK_WORDS = 600
 
 
 class FusionReranker:
-    """Implements `search.rerank.base.Reranker`."""
+    """Implements `search.rerank.base.Reranker`. `digest`: SHA-256 of all that its scores depend on."""
 
     def __init__(self, folder: Path, *, name: str | None = None) -> None:
         """Read the files in `folder`; see `search.rerank.files.load` for what is raised. `name`: what a person calls
@@ -39,6 +40,7 @@ class FusionReranker:
         self._name = str(folder) if name is None else name
         self._network = Network(arrays, description.settings["heads"])
         self._centres = arrays[files.CENTRES]  # (k, d)
+        self.digest = _digest(self.description, arrays)
 
     @property
     def name(self) -> str:
@@ -324,3 +326,13 @@ def _runs(lengths: Int64, most: int) -> list[tuple[int, int]]:
         words += int(length)
     runs.append((start, len(lengths)))
     return runs
+
+
+def _digest(description: files.Description, arrays: dict[str, Float32]) -> str:
+    """SHA-256 of the weights, their share in the score, and the trust."""
+    numbers = (description.weight, description.trust.middle, description.trust.width)
+    found = hashlib.sha256(repr((description.weights, numbers)).encode())
+    for name in sorted(arrays):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(arrays[name], "<f4").tobytes())
+    return found.hexdigest()
