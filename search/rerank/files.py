@@ -82,7 +82,7 @@ def save(folder: Path, description: Description, arrays: dict[str, Float32]) -> 
     was there before still is."""
     from safetensors.numpy import save as to_bytes
 
-    data = to_bytes({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()})
+    data = to_bytes({name: np.array(array, np.float32, order="C") for name, array in arrays.items()})
     digest = hashlib.sha256(data).hexdigest()
     name = f"fusion-{digest[:16]}.safetensors"
     fields = {
