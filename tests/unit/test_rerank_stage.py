@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -297,8 +298,8 @@ def test_an_index_without_tokens_answers_and_says_how_to_add_them(tmp_path: Path
 
 def test_an_index_that_was_told_to_do_without_is_not_nagged_about(library: search.Library, photos: Path) -> None:
     paint(photos, 5)
-    write_fusion(library.folder / "reranker", ColourTokenEncoder())
     library.index(photos, settings=IndexSettings(tokens=False))
+    write_fusion(library.folder / "reranker", ColourTokenEncoder())
     assert library.query("red").notes == ()
     asked = library.query("red", reranker=str(library.folder / "reranker"))
     assert any("`search index --tokens` adds them" in note for note in asked.notes)
@@ -389,6 +390,20 @@ def test_the_stores_own_reranker_is_taken_and_read_once(
     assert [number for number, _ in answers[0]] != [hit.id for hit in first]
     named = library.query("red blue", k=30, reranker=str(library.folder / "reranker"))
     assert [(hit.id, hit.score) for hit in named] == answers[0]
+
+
+def test_a_reranker_that_was_trained_meanwhile_is_taken(library: search.Library, photos: Path) -> None:
+    paint(photos, 10)
+    library.index(photos)
+    folder = library.folder / "reranker"
+    assert library.query("red").work.reranked == 0
+    answers = []
+    for seed in (1, 2):
+        write_fusion(folder, ColourTokenEncoder(), seed=seed)
+        answers.append([hit.score for hit in library.query("red")])
+    assert answers[0] != answers[1]
+    shutil.rmtree(folder)
+    assert library.query("red").work.reranked == 0
 
 
 def test_a_reranker_for_another_encoder(library: search.Library, photos: Path, tmp_path: Path) -> None:
