@@ -45,21 +45,30 @@ def photos(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def committed(store: Path) -> dict[int, tuple[str, str, bytes]]:
-    """id -> (kind, path, vector) of what can be found; the store must open, and be whole."""
+#: What a store holds: id -> (kind, path, vector, tokens where the encoder yields them).
+Committed = dict[int, tuple[str, str, bytes, bytes]]
+
+
+def committed(store: Path) -> Committed:
+    """What can be found; the store must open, and be whole."""
     opened = Store.open(store)
     try:
         with opened.catalog.snapshot() as snapshot:
             assert snapshot.integrity() == []
             assert list(snapshot.damaged_vectors()) == []
+            assert list(snapshot.damaged_tokens()) == []
             active = snapshot.active_encoder()
-            items: dict[int, tuple[str, str, bytes]] = {}
+            items: Committed = {}
             for kind in ("image", "text") if active else ():
                 assert active is not None
+                shape = snapshot.token_shape(active[0])
                 for ids, vectors in snapshot.vectors(kind, active[0], active[1].dimension):
                     rows = snapshot.items(ids.tolist())
+                    tokens = {} if shape is None else snapshot.tokens_of(ids.tolist(), active[0], shape.width)
+                    assert shape is None or len(tokens) == len(ids)  # kept together with the vectors
                     for number, vector in zip(ids.tolist(), vectors, strict=True):
-                        items[number] = (kind, rows[number].path, vector.tobytes())
+                        own = tokens[number].tobytes() if number in tokens else b""
+                        items[number] = (kind, rows[number].path, vector.tobytes(), own)
             return items
     finally:
         opened.close()
@@ -91,7 +100,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_committed(photos: Path, tm
     rng = random.Random(11)
     generation, store = 0, tmp_path / "killed-0.search"
     killed_at_work = 0
-    before: dict[int, tuple[str, str, bytes]] = {}
+    before: Committed = {}
     for _ in range(KILLS):
         process = subprocess.Popen([*SEARCH, "index", "-q", str(photos), "-s", str(store)], start_new_session=True)
         # From before the first import to after the last write.
@@ -113,7 +122,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_committed(photos: Path, tm
     assert killed_at_work >= 3  # or the moments were badly chosen
 
 
-def final(photos: Path, store: Path, expected: dict[int, tuple[str, str, bytes]], undisturbed: Path) -> None:
+def final(photos: Path, store: Path, expected: Committed, undisturbed: Path) -> None:
     subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(store)], check=True)
     assert committed(store) == expected
     assert answers(store) == answers(undisturbed)

@@ -185,6 +185,15 @@ def test_copies_share_tokens_and_forgetting_all_of_them_removes_these(bench: Tok
         assert bench.count() == 2
 
 
+def test_copies_in_batches_of_their_own_get_tokens_once(bench: TokenBench, photos: Path) -> None:
+    for number in range(3):
+        shutil.copy2(photos / "a.png", photos / f"a{number}.png")
+    bench.without().run(photos)
+    slow = TokenBench(bench.folder, ColourTokenEncoder(batch_size=1, wait=0.1))  # copies are read ahead meanwhile
+    report = slow.run(photos)
+    assert (report.tokens_added, report.unchanged, report.reused) == (6, 7, 0)
+
+
 def test_a_new_copy_of_a_photograph_without_tokens(bench: TokenBench, photos: Path) -> None:
     bench.without().run(photos)
     shutil.copy(photos / "a.png", photos / "0.png")
@@ -313,10 +322,11 @@ def test_damaged_tokens_are_found_removed_and_made_again(bench: TokenBench, phot
 
 def test_texts_whose_embeddings_were_damaged_are_found_again(bench: TokenBench, photos: Path) -> None:
     bench.run(photos)
-    assert bench.change("UPDATE vector SET data = zeroblob(16)") == 6
-    assert "vectors" in {finding.part for finding in doctor.repair(bench.folder)}
+    some = "SELECT content_id FROM item WHERE text = 'blue' UNION SELECT content_id FROM item WHERE id = 1"
+    assert bench.change(f"UPDATE vector SET data = zeroblob(16) WHERE content_id IN ({some})") == 2
+    assert "vectors" in {finding.part for finding in doctor.repair(bench.folder)}  # indexes without them are built
     report = bench.run(photos)
-    assert (report.encoded, report.texts) == (3, 3)
+    assert (report.encoded, report.texts, report.tokens_added) == (1, 1, 0)
     with search.open(bench.folder, encoder=bench.encoder) as library:
         assert len(library.query("green", to="text", k=50)) == 3
         assert len(library.query("green", k=50)) == 3

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from indexer.catalog import migrations
 from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import connect, transaction
+from indexer.catalog.database import MAPPED_BYTES, connect, transaction
 from indexer.catalog.migrations import SCHEMA_VERSION
 from indexer.catalog.salvage import salvage
 from indexer.catalog.schema import content
@@ -157,6 +157,18 @@ def test_whether_tokens_are_wanted_is_remembered(catalog: Catalog) -> None:
                 batch.want_tokens(wanted)
         with catalog.snapshot() as snapshot:
             assert snapshot.tokens_wanted == (wanted is not False)
+
+
+def test_readers_map_the_file_into_memory_and_writers_do_not(catalog: Catalog) -> None:
+    fill(catalog, range(1, 3))
+    opened = Catalog.open(catalog.path)
+    for one, mapped in ((opened, MAPPED_BYTES), (catalog, 0)):
+        with one.snapshot() as snapshot:
+            pragma = snapshot._connection.exec_driver_sql("PRAGMA mmap_size")
+            assert pragma.scalar_one() == mapped
+    fill(catalog, range(3, 5))  # written beside the map
+    assert read(opened, [1, 2, 3, 4]).keys() == {1, 2, 3, 4}
+    opened.close()
 
 
 # -- damage -------------------------------------------------------------------------------------------------
