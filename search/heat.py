@@ -43,6 +43,8 @@ _STYLE = """
 header .words { margin-top: .5rem; }
 header .point { font-size: .82rem; }
 .picture:hover .heat.whole { opacity: 0; }
+.weak:has(.heat) .picture { opacity: .8; }
+.weak:hover .picture, body:has(header .word:hover) .weak .picture { opacity: 1; }
 """
 
 

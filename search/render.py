@@ -58,11 +58,10 @@ def print_results(results: Results) -> None:
     for rank, hit in enumerate(results, 1):
         chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
         weak = " weak" if hit.weak else ""
-        print_line(
-            f"{rank:>{width}}  {hit.score:6.3f}  {chance:>5}{weak:<{mark}}  {display_path(hit.path)}{_details(hit)}"
-        )
+        known = f"{rank:>{width}}  {hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
+        print_line(f"{known}{display_path(hit.path)}{_details(hit)}")
         if hit.explanation is not None:
-            print_line(f"{'':{width}}          {_words(hit.explanation)}")
+            print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
 
 
 def display_path(path: str) -> str:

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.store import Store
 from tests.conftest import Cli
+from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.colour_reranker import write_fusion
+from tests.fixtures.pictures import quarters
 
 # -- found --------------------------------------------------------------------------------------------------
 
@@ -41,10 +45,12 @@ def test_both_kinds_at_once(cli: Cli, indexed: Path) -> None:
 
 def test_json_has_the_documented_fields(cli: Cli, indexed: Path) -> None:
     found = json.loads(cli("query", "a cat", "-s", indexed, "-k", 2, "--json").out)
-    assert set(found) == {"schema", "query", "hits", "notes", "seconds"}
+    assert set(found) == {"schema", "query", "calibrated", "hits", "notes", "seconds"}
     assert found["schema"] == 1
     first = found["hits"][0]
-    assert {"rank", "id", "kind", "path", "score", "width", "height", "format"} <= set(first)
+    assert {"rank", "id", "kind", "path", "score", "similarity", "probability", "width", "height", "format"} <= set(
+        first
+    )
     assert (first["rank"], first["kind"]) == (1, "image")
     assert [hit["score"] for hit in found["hits"]] == sorted((hit["score"] for hit in found["hits"]), reverse=True)
 
@@ -101,6 +107,80 @@ def test_version(cli: Cli) -> None:
     assert cli("--version").out.strip() == f"search {search.__version__}"
 
 
+def test_tokens_are_kept_unless_told_otherwise_and_the_choice_stays(
+    cli: Cli, real_photos: Path, tmp_path: Path
+) -> None:
+    photos, store = tmp_path / "photos", tmp_path / "s"
+    photos.mkdir()
+    shutil.copy(real_photos / "coffee.png", photos)
+    for flags, wanted in (((), True), (("--no-tokens",), False), ((), False), (("--tokens",), True)):
+        assert cli("index", photos, "-s", store, *flags).code == 0
+        opened = Store.open(store)
+        with opened.catalog.snapshot() as snapshot:
+            assert snapshot.tokens_wanted == wanted
+        opened.close()
+    assert json.loads(cli("status", "-s", store, "--json").out)["images"] == 1
+
+
+# -- the second stage ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def colours(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store made with the encoder of the tests that has tokens, and with a reranker of its own."""
+    monkeypatch.setattr("search.library.load_encoder", lambda name, device: ColourTokenEncoder())
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    quarters().save(photos / "quarters.png")
+    for name in ("red", "green", "blue", "white"):
+        Image.new("RGB", (40, 30), name).save(photos / f"{name}.png")
+        (photos / f"{name}.txt").write_text(f"{name} all over")
+    assert cli("index", photos, "-s", tmp_path / "s").code == 0
+    write_fusion(tmp_path / "s" / "reranker", ColourTokenEncoder(), weight=3.0, seed=3)
+    return tmp_path / "s"
+
+
+def test_the_first_candidates_are_put_in_order_by_a_second_look(cli: Cli, colours: Path) -> None:
+    def hits(*more: object) -> list[dict[str, object]]:
+        answer = cli("query", "red blue", "-s", colours, "--json", *more)
+        assert answer.code == 0, answer.err
+        found: list[dict[str, object]] = json.loads(answer.out)["hits"]
+        return found
+
+    second, first = hits(), hits("--no-rerank")
+    assert [hit["score"] for hit in first] == [hit["similarity"] for hit in first]
+    assert first == hits("--rerank", 0)
+    assert second == hits("--rerank", 100) == hits("--reranker", colours / "reranker")
+    assert {hit["id"]: hit["similarity"] for hit in second} == {hit["id"]: hit["score"] for hit in first}
+    assert [hit["score"] for hit in second] != [hit["similarity"] for hit in second]
+    assert [hit["id"] for hit in hits("--rerank", 1)] == [hit["id"] for hit in first]
+
+
+def test_explain_says_which_words_met_which_regions(cli: Cli, colours: Path, tmp_path: Path) -> None:
+    answer = cli("query", "red blue", "-s", colours, "--explain", "--json")
+    fields = json.loads(answer.out)["hits"][0]["explain"]
+    assert [word["word"] for word in fields["words"]] == ["red", "blue"]
+    assert {"rows", "columns", "area", "values"} == set(fields["grid"])
+    table = cli("query", "red blue", "-s", colours, "-k", 2, "--explain", "--sheet", tmp_path / "out.html").out
+    assert len([line for line in table.splitlines() if "red" in line and "blue" in line and "%)" in line]) == 2
+    assert (tmp_path / "out.html").read_text().count('class="heat whole"') == 2
+    nothing = cli("query", "red", "-s", colours, "--to", "text", "--explain")
+    assert nothing.code == 0
+    assert "leave out --to text" in nothing.out
+
+
+def test_an_index_without_tokens_says_how_to_add_them(cli: Cli, colours: Path) -> None:
+    connection = sqlite3.connect(colours / "catalog.sqlite")
+    connection.execute("DELETE FROM token")
+    connection.commit()
+    connection.close()
+    answer = cli("query", "red", "-s", colours)
+    assert answer.code == 0
+    assert "`search index` adds them" in answer.out
+    assert cli("index", "-s", colours).code == 0
+    assert "region tokens" not in cli("query", "red", "-s", colours).out
+
+
 # -- wrong use: 2 -------------------------------------------------------------------------------------------
 
 
@@ -116,6 +196,11 @@ def test_version(cli: Cli) -> None:
         (["query", "cat", "--to", "sound"], "image, text, any"),
         (["query", "cat", "--text", "--image"], "exclude"),
         (["query", "/", "--image"], "not a file"),
+        (["query", "cat", "--rerank", "-1"], "from 0 to 10,000"),
+        (["query", "cat", "--rerank", "many"], "valid integer"),
+        (["query", "cat", "--rerank", "5", "--no-rerank"], "exclude"),
+        (["query", "cat", "--reranker", "/no/such/folder", "--no-rerank"], "give one"),
+        (["query", "cat", "--reranker", "/no/such/folder"], "no reranker in /no/such/folder"),
         (["query", "cat", "--sheet", "/no/such/folder/x.html"], "cannot be written"),
         (["forget"], "Name what to forget"),
         (["forget", "/never/indexed"], "Nothing of /never/indexed"),
