@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, Status, open
+    from search.rerank.explain import Explanation
     from search.results import Hit, Results
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ _HOME = {
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "Status", "open"),
+    "search.rerank.explain": ("Explanation",),
     "search.results": ("Hit", "Results"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -74,6 +76,7 @@ __all__ = [
     "EncoderUnavailableError",
     "Evaluation",
     "EvaluationSettings",
+    "Explanation",
     "Failure",
     "FileError",
     "Finding",
