@@ -33,9 +33,9 @@ from search.rerank.scorer import Network
 from search.rerank.training_data import TokenPairs
 from search.rerank.validation import Judgement, Matches, Queries, Validation, validation_of
 
-#: Queries of each direction that are judged on after a pass; all of them are at the end.
-_JUDGED_TEXTS: Final = 800
-_JUDGED_IMAGES: Final = 400
+#: Queries of each direction that a pass is compared by.
+_CHOOSING_TEXTS: Final = 800
+_CHOOSING_IMAGES: Final = 400
 #: Centres of the texts that were trained on, and how many texts each stands for at least.
 _CENTRES: Final = 256
 _TEXTS_A_CENTRE: Final = 20
@@ -124,7 +124,7 @@ class _Run:
         self._batches = Batches(pairs, device, settings.drop_words)
         self.texts = self._batches.texts
         self.validation = validation_of(pairs, settings.candidates)
-        self._judged = self.validation.some(_JUDGED_TEXTS, _JUDGED_IMAGES)
+        self._choosing = self.validation.choosing(_CHOOSING_TEXTS, _CHOOSING_IMAGES)
         self.centres, self.trust = self._measure_trust()
         torch.manual_seed(settings.seed)
         self.model = FusionModel(settings.network).to(device)
@@ -180,9 +180,9 @@ class _Run:
             optimizer.step()
             total, count = total + float(loss.detach()), count + 1
         self.model.eval()
-        matches = self.matches(self._judged) if step else self._late_matches(self._judged)
-        weight, value = self._judged.best_weight(matches)
-        before = self._judged.ranks(matches, 0.0)
+        matches = self.matches(self._choosing) if step else self._late_matches(self._choosing)
+        weight, value = self._choosing.best_weight(matches)
+        before = self._choosing.ranks(matches, 0.0)
         first_stage = float((before[0] <= 1).mean() + (before[1] <= 1).mean()) / 2
         self.log.append(
             {

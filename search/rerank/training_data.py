@@ -31,9 +31,9 @@ from search.rerank.files import write_whole
 VALIDATION_SPLITS: Final = ("val", "valid", "validation", "dev")
 TEST_SPLITS: Final = ("test",)
 
-#: Fewer images than these teach nothing, and judge nothing.
+#: Fewer images than these teach nothing, and judge nothing (half of the held-out ones choose, half judge).
 MIN_TRAINED: Final = 100
-MIN_VALIDATED: Final = 20
+MIN_VALIDATED: Final = 40
 #: Share of the images that is held out when the table names no validation split.
 HELD_OUT: Final = 0.1
 

@@ -1,5 +1,9 @@
 """How good a match score is beside the first stage: recalls on held-out pairs, the weight that suits, and whether it
-truly helps."""
+truly helps.
+
+Half of the held-out images chooses (the pass to keep, the weight), the other half judges: chosen and judged on the same
+images, even a match score that is noise would seem to help.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,10 @@ class Queries:
         """At most so many of them, spread evenly."""
         if len(self.numbers) <= most:
             return self
-        rows = np.linspace(0, len(self.numbers) - 1, most).round().astype(np.int64)
+        return self.where(np.linspace(0, len(self.numbers) - 1, most).round().astype(np.int64))
+
+    def where(self, rows: Int64 | Bools) -> Queries:
+        """Those at some positions, or where a mask is True."""
         return Queries(
             self.numbers[rows], self.candidates[rows], self.similarities[rows], self.right[rows], self.owners[rows]
         )
@@ -76,9 +83,13 @@ class Validation:
     images: Queries
     count: int
 
-    def some(self, texts: int, images: int) -> Validation:
-        """With at most so many queries each."""
-        return Validation(self.texts.some(texts), self.images.some(images), self.count)
+    def choosing(self, texts: int, images: int) -> Validation:
+        """The half that chooses, with at most so many queries of each direction."""
+        return Validation(
+            self.texts.where(self.texts.owners % 2 == 0).some(texts),
+            self.images.where(self.images.owners % 2 == 0).some(images),
+            self.count,
+        )
 
     def weights(self, matches: Matches) -> list[float]:
         """Weights worth trying, ascending from 0."""
@@ -110,23 +121,21 @@ class Validation:
         return found[1], found[0][0]
 
     def judge(self, matches: Matches, *, seed: int = 0) -> Judgement:
-        """What the match score brings. The weight of each half of the images is chosen on the other half, so that the
-        choice does not flatter itself."""
-        before = self.ranks(matches, 0.0)
-        after = (np.empty_like(before[0]), np.empty_like(before[1]))
-        for fold in (0, 1):
-            texts, images = self.texts.owners % 2 == fold, self.images.owners % 2 == fold
-            weight, _ = self._best(matches, ~texts, ~images)
-            by_text, by_image = self.ranks(matches, weight)
-            after[0][texts], after[1][images] = by_text[texts], by_image[images]
-        gains = np.zeros(self.count)  # (n,): what each image adds to the gain in mean R@1
-        for queries, old, new in ((self.texts, before[0], after[0]), (self.images, before[1], after[1])):
+        """What the match score brings to the half that judges, at the weight that the other half chooses."""
+        texts, images = self.texts.owners % 2 == 1, self.images.owners % 2 == 1
+        weight, _ = self._best(matches, ~texts, ~images)
+        owners = self.texts.owners[texts] // 2, self.images.owners[images] // 2
+        before = tuple(ranks[half] for ranks, half in zip(self.ranks(matches, 0.0), (texts, images), strict=True))
+        after = tuple(ranks[half] for ranks, half in zip(self.ranks(matches, weight), (texts, images), strict=True))
+        count = self.count // 2
+        gains = np.zeros(count)  # (n,): what each image adds to the gain in mean R@1
+        for owner, old, new in zip(owners, before, after, strict=True):
             change = (new <= 1).astype(np.float64) - (old <= 1)
-            gains += np.bincount(queries.owners, change, minlength=self.count) * (self.count / len(old)) / 2
-        bootstrap = ClusterBootstrap(np.arange(self.count), samples=_SAMPLES, seed=seed, level=_LEVEL)
+            gains += np.bincount(owner, change, minlength=count) * (count / len(old)) / 2
+        bootstrap = ClusterBootstrap(np.arange(count), samples=_SAMPLES, seed=seed, level=_LEVEL)
         low, high = bootstrap.means(gains[:, None])[0]
         return Judgement(
-            self.count,
+            count,
             _recalls(before[0]),
             _recalls(after[0]),
             _recalls(before[1]),
@@ -139,7 +148,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """R@1, R@5 and R@10 (0 to 1) of the first stage (`before`) and reranked (`after`) on `images` held-out images, and
+    """R@1, R@5 and R@10 (0 to 1) of the first stage (`before`) and reranked (`after`) on the `images` that judge, and
     the gain in the mean R@1 of both directions with its 90 % interval (paired bootstrap over images)."""
 
     images: int
