@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.catalog.batch import Batch
 from indexer.catalog.database import connect, transaction, translated
-from indexer.catalog.migrations import SCHEMA_VERSION, migrate, version
+from indexer.catalog.migrations import SCHEMA_VERSION, migrate, stand_ins, version
 from indexer.catalog.snapshot import FileRow, Snapshot
 from indexer.errors import StoreDamagedError, StoreMissingError, StoreUnwritableError
 
@@ -52,6 +52,8 @@ class Catalog:
     def open(cls, path: Path) -> Catalog:
         """Open an existing catalog to read it; an older schema is brought up to date when the store is writable.
 
+        One that cannot be written is read as it is: what a later schema added is missing in it.
+
         Raises StoreMissingError, StoreTooNewError, StoreDamagedError or StoreUnwritableError.
         """
         try:
@@ -71,12 +73,12 @@ class Catalog:
         catalog = cls(path, writable=writable, mapped=True)
         with transaction(catalog._engine, path, writing=False) as connection:
             found = version(connection, str(path))
-        if found < SCHEMA_VERSION:
-            if not writable:
-                raise StoreUnwritableError(
-                    f"{path.parent} has an older layout and cannot be written; make it writable so that it can be "
-                    "brought up to date."
-                )
+        if found < SCHEMA_VERSION and not writable:
+            if not found:
+                raise StoreDamagedError(f"{path} holds nothing; `search index FOLDER` fills it.")
+            catalog.close()
+            catalog._engine = connect(path, writable=False, mapped=True, prepare=stand_ins(found))
+        elif found < SCHEMA_VERSION:
             with transaction(catalog._engine, path, writing=True) as connection:
                 migrate(connection, str(path))
         return catalog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ CHECKPOINT_PAGES = 4_000
 MAPPED_BYTES = 1 << 30
 
 
-def connect(path: Path, *, writable: bool, mapped: bool = False) -> Engine:
+def connect(path: Path, *, writable: bool, mapped: bool = False, prepare: Sequence[str] = ()) -> Engine:
     """An engine for the SQLite file at `path`; `mapped`: it is there to read, through a map of the file in memory.
 
+    `prepare`: statements to run on every new connection; what they make lies in memory.
     A store on read-only media is opened without locks when it has no write-ahead log to read (immutable=1).
     """
     query = {"uri": "true", "mode": "rwc" if writable else "ro"}
@@ -42,6 +43,10 @@ def connect(path: Path, *, writable: bool, mapped: bool = False) -> Engine:
         connection.isolation_level = None  # transactions are begun by us, so that a read is a snapshot too
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
+        if prepare:
+            cursor.execute("PRAGMA temp_store = MEMORY")
+        for statement in prepare:
+            cursor.execute(statement)
         if mapped:
             cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         if writable:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
 from indexer.catalog import schema
 from indexer.errors import StoreDamagedError, StoreTooNewError
@@ -50,6 +50,20 @@ def _tokens(connection: Connection) -> None:
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (("0001_first", _first), ("0002_tokens", _tokens))
 
 SCHEMA_VERSION = len(MIGRATIONS)
+
+#: Tables that a migration added and a reader can do without, by schema version: empty stand-ins serve it.
+_ADDED: dict[int, tuple[Table, ...]] = {2: (schema.token,)}
+
+
+def stand_ins(found: int) -> list[str]:
+    """Statements that let a reader use a store of schema `found` (1 or later) that cannot be written.
+
+    They make empty tables on its own connection, in place of those that the store lacks.
+    """
+    lacking = [table for number in range(found + 1, SCHEMA_VERSION + 1) for table in _ADDED[number]]
+    return [
+        f"CREATE TEMP TABLE {table.name} ({', '.join(column.name for column in table.columns)})" for table in lacking
+    ]
 
 
 def version(connection: Connection, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from indexer.catalog.migrations import SCHEMA_VERSION
 from indexer.catalog.salvage import salvage
 from indexer.catalog.schema import content
 from indexer.encoders.base import EncoderId, TokenShape
+from indexer.errors import StoreUnwritableError
 from indexer.types import Candidate, Int8
 from tests.unit.test_catalog import IDENTITY, add_photo, unit
 
@@ -315,6 +317,35 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, open
         assert batch.connection.exec_driver_sql("PRAGMA user_version").scalar_one() == SCHEMA_VERSION
     assert read(opened, [1]).keys() == {1}
     opened.close()
+
+
+def test_a_store_of_the_first_version_that_cannot_be_written_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old" / "catalog.sqlite"
+    first_version(path)
+    before = path.read_bytes()
+    monkeypatch.setattr("os.access", lambda _path, mode: mode == os.R_OK)
+    opened = Catalog.open(path)
+    for _ in range(2):
+        with opened.snapshot() as snapshot:
+            assert snapshot.counts()["image"] == 38
+            assert len(snapshot.vectors_of([1, 2], 1, 3)) == 2
+            assert snapshot.tokens_of([1, 2], 1, 3) == {}
+            assert snapshot.count_without_tokens(1) == 39
+            assert list(snapshot.damaged_tokens()) == []
+            assert snapshot.integrity() == []
+    with pytest.raises(StoreUnwritableError), opened.batch():
+        pass
+    assert [row.encoded for row in opened.files_below("/p", 1, tokens=True)] == [False] * 40
+    opened.close()
+    assert path.read_bytes() == before
+
+
+def test_every_migration_has_its_stand_ins() -> None:
+    """A later migration must say what a reader of an older store does without."""
+    assert len(migrations.stand_ins(1)) >= SCHEMA_VERSION - 1
+    assert migrations.stand_ins(SCHEMA_VERSION) == []
 
 
 def test_a_migrated_store_has_the_schema_of_a_new_one(tmp_path: Path, catalog: Catalog) -> None:
