@@ -119,6 +119,8 @@ def prepare(
     there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
     """
     yielding, shape = tokens_of(encoder)
+    if os.path.isdir(table) or os.path.splitext(table)[1].lower() not in {".jsonl", ".csv"}:
+        raise UsageError(f"--pairs takes a table of images and captions (.jsonl or .csv), and {table} is none.")
     progress.phase(f"Reading {table}")
     pairs = read_captions(table, images=images)
     hint = os.path.dirname(os.path.abspath(os.path.expanduser(table))) if images is None else images

@@ -23,7 +23,7 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
     assert loaded("import search", HEAVY) == []
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["train", "reranker"]])
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (
         f"import sys; sys.argv = ['search', *{command!r}, '--help']\nfrom search.cli import main\n"
