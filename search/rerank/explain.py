@@ -102,7 +102,7 @@ def explain_images(
         if alignment is not None and row.metadata is not None:
             size = (row.metadata.width, row.metadata.height)
             found[row.id] = explain(alignment, pieces, asked.text, encoder.identity.preprocessing, size)
-    if tokens and not found:
+    if images and not found and (tokens or not reranker.needs_tokens):
         return {}, [f"The reranker {reranker.name} cannot say which words met which regions; choose another one."]
     missing = len(images) - len(tokens)
     if missing:
