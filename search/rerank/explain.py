@@ -106,9 +106,7 @@ def explain_images(
         return {}, [f"The reranker {reranker.name} cannot say which words met which regions; choose another one."]
     missing = len(images) - len(tokens)
     if missing:
-        return found, [
-            f"{missing:,} of {len(images):,} hits have no region tokens to explain; `search index` adds them."
-        ]
+        return found, [f"{missing:,} of {len(images):,} hits have no region tokens to explain; {source.remedy}."]
     return found, []
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 import search
 from indexer.encoders.base import Preprocessing, ResizeMode
 from indexer.pixels import to_pixels
+from indexer.settings import IndexSettings
 from indexer.types import Int8
 from search import heat
 from search.query import text_query
@@ -195,6 +196,12 @@ def test_hits_without_tokens_are_not_explained(tmp_path: Path) -> None:
         assert any(
             "1 of 1 hits have no region tokens to explain; `search index` adds them." in n for n in results.notes
         )
+
+        library.index(settings=IndexSettings(tokens=False))
+        results = library.query("blue", explain=True, reranker=ColourReranker())
+        assert any(note.endswith("`search index --tokens` adds them.") for note in results.notes)
+        library.index(settings=IndexSettings(tokens=True))
+        assert library.query("blue", explain=True, reranker=ColourReranker())[0].explanation is not None
 
 
 # -- on the contact sheet -----------------------------------------------------------------------------------
