@@ -39,7 +39,7 @@ _STYLE = """
 .word { padding: .05rem .45rem; border-radius: 999px; font-size: .82rem; cursor: default; border: 1px solid var(--line);
   background: color-mix(in srgb, #e2663c calc(var(--share) * 62%), var(--card)); }
 .word small { opacity: .72; font-variant-numeric: tabular-nums; margin-left: .2rem; }
-.word:hover, .word:focus { border-color: var(--ink); outline: none; }
+.word:hover, .word:focus-visible { border-color: var(--ink); outline: none; }
 header .words { margin-top: .5rem; }
 header .point { font-size: .82rem; }
 .picture:hover .heat.whole { opacity: 0; }
@@ -56,7 +56,7 @@ def style(explanations: Iterable[Explanation | None]) -> str:
     rules = [_STYLE]
     for number in sorted({number for explanation in known for number, _ in explanation.heaviest(WORDS)}):
         for scope, part in (("li", ""), ("body", "header ")):
-            pointed = ", ".join(f"{part}.w{number}:{state}" for state in ("hover", "focus"))
+            pointed = ", ".join(f"{part}.w{number}:{state}" for state in ("hover", "focus-visible"))
             rules.append(
                 f"{scope}:has({pointed}) .heat.whole {{ opacity: 0; }}\n"
                 f"{scope}:has({pointed}) :is(.heat, .place).w{number} {{ opacity: 1; }}\n"
