@@ -46,6 +46,8 @@ class ClassChannel(nn.Module):
     """Both sides of the class channel, on the `dimension` principal axes of the centred class names.
 
     `embeddings` (classes, 384) from `class_embeddings`; `temperature` divides the logits; 384 axes keep everything.
+    `whitening` w divides each axis by its spread among the names to the power of w: 0 keeps the sentence encoder's
+    space, 1 makes all axes alike. In between, names that are alike are told apart better.
     """
 
     mean: Tensor
@@ -53,16 +55,17 @@ class ClassChannel(nn.Module):
     axes: Tensor
     unit_names: Tensor
 
-    def __init__(self, embeddings: Tensor, temperature: float, dimension: int) -> None:
+    def __init__(self, embeddings: Tensor, temperature: float, dimension: int, whitening: float) -> None:
         super().__init__()
         self.temperature = temperature
         mean = embeddings.mean(0)
         centred = embeddings - mean
-        _, _, axes = torch.linalg.svd(centred, full_matrices=False)  # rows, the widest first
+        _, spread, axes = torch.linalg.svd(centred, full_matrices=False)  # rows, the widest first
+        scale = (spread[0] / spread[:dimension]) ** whitening  # (dimension,)
         self.register_buffer("mean", mean)  # (384,)
-        self.register_buffer("axes", axes[:dimension].T.contiguous())  # (384, dimension)
-        self.register_buffer("names", centred @ self.axes)  # (classes, dimension)
-        self.register_buffer("unit_names", F.normalize(self.names, dim=-1).T.contiguous())  # (dimension, classes)
+        self.register_buffer("axes", (axes[:dimension].T * scale).contiguous())  # (384, dimension)
+        self.register_buffer("names", F.normalize(centred @ self.axes, dim=-1))  # (classes, dimension)
+        self.register_buffer("unit_names", F.normalize(centred, dim=-1).T.contiguous())  # (384, classes)
 
     def image(self, logits: Tensor) -> Tensor:
         """`logits` (n, classes). Returns (n, dimension), unit norm."""
@@ -72,6 +75,7 @@ class ClassChannel(nn.Module):
         """`sentences` (n, 384), unit norm. Returns (n, dimension), unit norm."""
         return F.normalize((sentences - self.mean) @ self.axes, dim=-1)
 
-    def likeness(self, classes: Tensor) -> Tensor:
-        """How much a text is a class name: its largest cosine with one. `classes` (n, dimension). Returns (n, 1)."""
-        return (classes @ self.unit_names).amax(dim=-1, keepdim=True)
+    def likeness(self, sentences: Tensor) -> Tensor:
+        """How much a text is a class name: its largest cosine with one. `sentences` (n, 384). Returns (n, 1)."""
+        centred = F.normalize(sentences - self.mean, dim=-1)
+        return (centred @ self.unit_names).amax(dim=-1, keepdim=True)

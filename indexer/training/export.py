@@ -12,48 +12,63 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from indexer.encoders.base import Preprocessing
+from indexer.encoders.base import Preprocessing, TokenShape
+from indexer.training.branch import ImageBranch, TextBranch
 from indexer.training.compress import Storage, compress
 from indexer.training.join import Join
-from indexer.training.towers import ImageTower, TextTower, text_weights_folder
+from indexer.training.towers import ImageTower, TextTower, sentence, text_weights_folder
 
 OPSET: Final = 18
 
 
 class ImageGraph(nn.Module):
-    """Pixels (n, side, side, 3) uint8 -> (n, d), unit norm."""
+    """Pixels (n, side, side, 3) uint8 -> vectors (n, d), unit norm, and region tokens (n, R, w) int8."""
 
-    def __init__(self, tower: ImageTower, join: Join) -> None:
+    def __init__(self, tower: ImageTower, branch: ImageBranch, join: Join) -> None:
         super().__init__()
-        self.tower, self.join = tower, join
+        self.tower, self.branch, self.join = tower, branch, join
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        features = self.tower(pixels)  # (n, 1280)
-        return self.join.image(features, self.tower.logits(features))
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        trunk = self.tower.trunk(pixels)  # (n, 208, h, w)
+        learned, tokens = self.branch(trunk)
+        return self.join.image(learned, self.tower.logits(trunk)), tokens
 
 
 class TextGraph(nn.Module):
-    """Token ids (n, T) int64, 0 where padded -> (n, d), unit norm."""
+    """Token ids (n, T) int64, 0 where padded -> vectors (n, d), unit norm, and word tokens (n, T, w) int8.
 
-    def __init__(self, tower: TextTower, join: Join) -> None:
+    The class channel reads the sentence encoder as it was published, the learned one its trained top; both stand on
+    the same first `layers` layers.
+    """
+
+    def __init__(self, tower: TextTower, branch: TextBranch, join: Join, layers: int) -> None:
         super().__init__()
-        self.tower, self.join = tower, join
+        self.tower, self.branch, self.join, self.layers = tower, branch, join, layers
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.join.text(self.tower(ids))
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        trunk = self.tower.trunk(ids, self.layers)  # (n, T, 384)
+        learned, tokens = self.branch(trunk, ids)
+        sentences = sentence(self.tower.rest(trunk, ids, self.layers), ids)  # (n, 384)
+        return self.join.text(learned, sentences), tokens
 
 
 def export_graph(
-    module: nn.Module, example: Tensor, names: tuple[str, str], free: Sequence[str], storage: Storage, file: Path
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    free: Sequence[Sequence[str]],
+    storage: Storage,
+    file: Path,
 ) -> None:
-    """Write `module` to `file` as ONNX, its first axes free in size and named `free`, weights as `storage` says."""
-    sizes = {axis: torch.export.Dim(name, min=1, max=4096) for axis, name in enumerate(free)}
+    """Write `module` to `file` as ONNX; of each input the first axes are free in size and named as `free` says."""
+    sizes = tuple({axis: torch.export.Dim(name, min=1, max=4096) for axis, name in enumerate(names)} for names in free)
     program: Any = torch.onnx.export(
         module.eval(),
-        (example,),
-        input_names=[names[0]],
-        output_names=[names[1]],
-        dynamic_shapes=(sizes,),
+        example,
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=sizes,
         dynamo=True,
         opset_version=OPSET,
         verbose=False,
@@ -87,6 +102,7 @@ def describe(
     dimension: int,
     preprocessing: Preprocessing,
     max_text_tokens: int,
+    tokens: TokenShape,
     trained: dict[str, object],
 ) -> None:
     """Write `encoder.json`: what the encoder needs to know, and the digest of each file beside it."""
@@ -98,6 +114,7 @@ def describe(
         "dimension": dimension,
         "preprocessing": asdict(preprocessing),
         "max_text_tokens": max_text_tokens,
+        "tokens": asdict(tokens),
         "files": {name: digest(folder / name) for name in files},
         "trained": trained,
     }

@@ -1,4 +1,4 @@
-"""The frozen towers at work: maps of photographs and sentence embeddings, computed once and cached.
+"""The frozen towers at work: trunks of photographs and sentence embeddings, computed once and cached.
 
 Run as exported float32 graphs: several times faster on a CPU than the same modules in eager mode.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from indexer.encoders.runtime import Graph
-from indexer.training.datasets import Row, View, cached, image_features
+from indexer.training.datasets import Features, Row, View, cached, image_features
 from indexer.training.export import export_graph
 from indexer.training.towers import (
     WIDTH,
@@ -23,16 +24,16 @@ from indexer.training.towers import (
     load_text_tower,
     text_weights_folder,
 )
-from indexer.types import Float32, Pixels
+from indexer.types import Float32, Int64, Pixels
 
 
-class _Maps(nn.Module):
+class _Trunk(nn.Module):
     def __init__(self, tower: ImageTower) -> None:
         super().__init__()
         self.tower = tower
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.tower.map(pixels)
+        return self.tower.trunk(pixels)
 
 
 class FrozenTowers:
@@ -45,25 +46,25 @@ class FrozenTowers:
         self.text: TextTower = load_text_tower()
         self._graphs: dict[str, Graph] = {}
 
-    def pooled(self, rows: list[Row], name: str, view: View) -> Tensor:
-        """Returns (n, 1280) float32: the mean over places of the last convolution. `name` is the data set and split."""
+    def trunks(self, rows: list[Row], name: str, view: View) -> Features:
+        """Returns (n, 208, h, w) float16: the map before the last stage. `name` is the data set and split."""
 
         def run(pixels: Pixels) -> Float32:
-            maps: Float32 = self._map_graph(view.side).run({"pixels": pixels})["maps"]
+            maps: Float32 = self._trunk_graph(view.side).run({"pixels": pixels})["maps"]
             return maps
 
-        def compute() -> Float32:
-            maps = image_features(rows, f"{name}-maps", view, run, self.cache)  # (n, 352, h, w) float16
-            with torch.inference_mode():
-                parts = [
-                    self.image.pool(torch.from_numpy(maps[start : start + 64].astype(np.float32)))
-                    for start in range(0, len(maps), 64)
-                ]
-            pooled: Float32 = torch.cat(parts).numpy()
-            return pooled
+        return image_features(rows, f"{name}-trunk", view, run, self.cache)
 
-        recipe = "\n".join([str(view), *(row.path.name for row in rows)])
-        return torch.from_numpy(np.array(cached(self.cache, f"{name}-pooled-{view}", recipe, compute)))
+    def ids(self, rows: list[Row], longest: int) -> Int64:
+        """Token ids of every caption, (n, c, longest) int64, 0 where padded; the mark of the end is never cut."""
+        tokenizer = self._tokenizer()
+        tokens = [[tokenizer.encode(caption).ids for caption in row.captions] for row in rows]
+        found = np.zeros((len(rows), len(rows[0].captions), longest), np.int64)
+        for row, captions in enumerate(tokens):
+            for column, ids in enumerate(captions):
+                cut = ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+                found[row, column, : len(cut)] = cut
+        return found
 
     def sentences(self, texts: Sequence[str], name: str) -> Tensor:
         """Returns (n, 384) float32, unit norm. `name` is for the cache."""
@@ -79,11 +80,8 @@ class FrozenTowers:
         return flat.view(len(rows), count, WIDTH)
 
     def _embed(self, texts: Sequence[str], size: int = 16) -> Float32:
-        from tokenizers import Tokenizer
-
         print(f"sentence embeddings of {len(texts)} texts", flush=True)
-        tokenizer = Tokenizer.from_file(str(text_weights_folder() / "tokenizer.json"))
-        tokenizer.no_padding()
+        tokenizer = self._tokenizer()
         ids = [tokenizer.encode(text).ids for text in texts]
         order = sorted(range(len(ids)), key=lambda index: len(ids[index]))  # little padding in a batch
         result = np.empty((len(ids), WIDTH), dtype=np.float32)
@@ -95,11 +93,19 @@ class FrozenTowers:
             result[rows] = self._text_graph().run({"ids": padded})["sentences"]
         return result
 
-    def _map_graph(self, side: int) -> Graph:
-        key = f"maps-{side}.onnx"
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(text_weights_folder() / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def _trunk_graph(self, side: int) -> Graph:
+        key = f"trunk-{side}.onnx"
         if key not in self._graphs:
             example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-            export_graph(_Maps(self.image), example, ("pixels", "maps"), ["n"], "float32", self.cache / key)
+            export_graph(_Trunk(self.image), (example,), ["pixels"], ["maps"], [["n"]], "float32", self.cache / key)
             self._graphs[key] = Graph(self.cache / key)
         return self._graphs[key]
 
@@ -107,6 +113,6 @@ class FrozenTowers:
         key = "sentences.onnx"
         if key not in self._graphs:
             example = torch.ones(2, 9, dtype=torch.int64)
-            export_graph(self.text, example, ("ids", "sentences"), ["n", "T"], "float32", self.cache / key)
+            export_graph(self.text, (example,), ["ids"], ["sentences"], [["n", "T"]], "float32", self.cache / key)
             self._graphs[key] = Graph(self.cache / key)
         return self._graphs[key]

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from indexer.training.conse import ClassChannel
-from indexer.training.heads import Heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,8 @@ class JoinSettings:
     """
 
     class_dimension: int = 192
-    class_temperature: float = 2.0
+    class_temperature: float = 1.75
+    class_whitening: float = 0.4
     image_share: float = 0.4
     caption_share: float = 0.2
     name_share: float = 0.95
@@ -36,35 +36,36 @@ class JoinSettings:
 
 
 class Join(nn.Module):
-    """From what the frozen towers say to the vectors that are stored and compared.
+    """From what the two channels say to the vectors that are stored and compared.
 
-    `clusters` (384, k): centres of the training captions, unit norm, in the centred space of the text head.
+    `mean` (384,): of the training captions' sentence embeddings. `clusters` (384, k): centres of these captions, unit
+    norm, centred on that mean.
     """
 
+    mean: Tensor
     clusters: Tensor
 
-    def __init__(self, heads: Heads, channel: ClassChannel, clusters: Tensor, settings: JoinSettings) -> None:
+    def __init__(self, channel: ClassChannel, mean: Tensor, clusters: Tensor, settings: JoinSettings) -> None:
         super().__init__()
-        self.heads, self.channel, self.settings = heads, channel, settings
+        self.channel, self.settings = channel, settings
+        self.register_buffer("mean", mean)
         self.register_buffer("clusters", clusters)
 
-    def image(self, features: Tensor, logits: Tensor) -> Tensor:
-        """`features` (n, 1280), `logits` (n, classes). Returns (n, d), unit norm."""
-        share = torch.full_like(features[:, :1], self.settings.image_share)  # (n, 1)
-        return _beside(self.heads.image(features), self.channel.image(logits), share)
+    def image(self, learned: Tensor, logits: Tensor) -> Tensor:
+        """`learned` (n, dimension), unit norm, `logits` (n, classes). Returns (n, d), unit norm."""
+        share = torch.full_like(learned[:, :1], self.settings.image_share)  # (n, 1)
+        return _beside(learned, self.channel.image(logits), share)
 
-    def text(self, sentences: Tensor) -> Tensor:
-        """`sentences` (n, 384), unit norm. Returns (n, d), unit norm."""
-        classes = self.channel.text(sentences)  # (n, class dimension)
-        return _beside(self.heads.text(sentences), classes, self.text_share(sentences, classes))
+    def text(self, learned: Tensor, sentences: Tensor) -> Tensor:
+        """`learned` (n, dimension), `sentences` (n, 384), both of unit norm. Returns (n, d), unit norm."""
+        return _beside(learned, self.channel.text(sentences), self.text_share(sentences))
 
-    def text_share(self, sentences: Tensor, classes: Tensor) -> Tensor:
+    def text_share(self, sentences: Tensor) -> Tensor:
         """The class channel's share of each text, (n, 1)."""
         s = self.settings
-        centred = F.normalize(sentences - self.heads.text_head.mean, dim=-1)
-        likeness = (centred @ self.clusters).amax(dim=-1, keepdim=True)  # (n, 1)
+        likeness = (F.normalize(sentences - self.mean, dim=-1) @ self.clusters).amax(dim=-1, keepdim=True)  # (n, 1)
         strange = torch.sigmoid((s.caption_middle - likeness) / s.caption_width)
-        name = torch.sigmoid((self.channel.likeness(classes) - s.name_middle) / s.name_width)
+        name = torch.sigmoid((self.channel.likeness(sentences) - s.name_middle) / s.name_width)
         return s.caption_share + (s.name_share - s.caption_share) * torch.maximum(name, strange)
 
 

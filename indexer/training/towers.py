@@ -6,6 +6,7 @@ plain layers, so that what is exported is what is read.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ IMAGE_MEAN: Final = (0.5, 0.5, 0.5)
 IMAGE_STD: Final = (0.5, 0.5, 0.5)
 IMAGE_FEATURES: Final = 1280
 MAP_CHANNELS: Final = 352
+TRUNK_CHANNELS: Final = 208
 CLASSES: Final = 1000
 
 WORDS: Final = 30522
@@ -29,7 +31,7 @@ LAYERS: Final = 6
 
 
 class ImageTower(nn.Module):
-    """EfficientNet-Lite2 in three steps: pixels -> map -> pooled features -> ImageNet logits."""
+    """EfficientNet-Lite2, cut before its last stage: pixels -> trunk -> ImageNet logits, or a top that is trained."""
 
     mean: Tensor
     std: Tensor
@@ -42,23 +44,37 @@ class ImageTower(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1) * 255.0, persistent=False)
         self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1) * 255.0, persistent=False)
 
-    def map(self, pixels: Tensor) -> Tensor:
-        """`pixels` (n, h, w, 3) uint8 RGB. Returns the map before the last convolution, (n, 352, h/32, w/32)."""
+    def trunk(self, pixels: Tensor) -> Tensor:
+        """`pixels` (n, h, w, 3) uint8 RGB. Returns the map before the last stage, (n, 208, h/32, w/32)."""
         x = pixels.permute(0, 3, 1, 2).float()  # (n, 3, h, w)
-        x = (x - self.mean) / self.std
-        return self.net.blocks(self.net.bn1(self.net.conv_stem(x)))  # type: ignore[no-any-return]
+        x = self.net.bn1(self.net.conv_stem((x - self.mean) / self.std))
+        return self.net.blocks[:-1](x)  # type: ignore[no-any-return]
 
-    def pool(self, maps: Tensor) -> Tensor:
-        """`maps` from `map`. Returns (n, 1280), the mean over places of the last convolution."""
-        x = self.net.bn2(self.net.conv_head(maps))  # (n, 1280, h/32, w/32)
-        return x.mean(dim=(2, 3))  # type: ignore[no-any-return]
+    def logits(self, trunk: Tensor) -> Tensor:
+        """What the published last stage and classifier say: (n, 1000) logits in ImageNet's order."""
+        features = self.net.bn2(self.net.conv_head(self.net.blocks[-1](trunk)))  # (n, 1280, h/32, w/32)
+        return self.net.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
-    def logits(self, features: Tensor) -> Tensor:
-        """`features` (n, 1280) from `pool`. Returns (n, 1000) logits in ImageNet's order."""
-        return self.net.classifier(features)  # type: ignore[no-any-return]
+    def top(self) -> ImageTop:
+        """A copy of the last stage and convolution, to be trained."""
+        return ImageTop(*copy.deepcopy((self.net.blocks[-1], self.net.conv_head, self.net.bn2)))
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.pool(self.map(pixels))
+
+class ImageTop(nn.Module):
+    """The last stage and the last convolution. Statistics of its batch norms stay as they were published."""
+
+    def __init__(self, stage: nn.Module, conv: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.stage, self.conv, self.norm = stage, conv, norm
+
+    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
+        """`trunk` (n, 208, h, w). Returns the last stage (n, 352, h, w) and the last convolution (n, 1280, h, w)."""
+        maps = self.stage(trunk)
+        return maps, self.norm(self.conv(maps))
+
+    def train(self, mode: bool = True) -> ImageTop:
+        """Batch norms are never in training mode: 6,000 photographs would spoil statistics of a million."""
+        return super().train(False)
 
 
 def load_image_tower() -> ImageTower:
@@ -115,20 +131,47 @@ class TextTower(nn.Module):
         self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.blocks = nn.ModuleList(Block() for _ in range(LAYERS))
 
-    def tokens(self, ids: Tensor) -> Tensor:
-        """`ids` (n, T) int64, 0 where padded. Returns (n, T, 384), one vector a token."""
-        x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.types.weight[0]
-        bias = torch.where(ids == 0, torch.finfo(torch.float32).min, 0.0)[:, None, None, :]  # (n, 1, 1, T)
-        x = self.norm(x)
-        for block in self.blocks:
-            x = block(x, bias)
-        return x  # type: ignore[no-any-return]
+    def trunk(self, ids: Tensor, layers: int) -> Tensor:
+        """The first `layers` layers: `ids` (n, T) int64, 0 where padded. Returns (n, T, 384)."""
+        x = self.norm(self.words(ids) + self.positions.weight[: ids.shape[1]] + self.types.weight[0])
+        return _through(self.blocks[:layers], x, ids)
+
+    def rest(self, trunk: Tensor, ids: Tensor, layers: int) -> Tensor:
+        """The layers after those of `trunk`, as published. Returns (n, T, 384), one vector a token."""
+        return _through(self.blocks[layers:], trunk, ids)
+
+    def top(self, layers: int) -> TextTop:
+        """A copy of the layers after the first `layers`, to be trained."""
+        return TextTop(copy.deepcopy(self.blocks[layers:]))
 
     def forward(self, ids: Tensor) -> Tensor:
         """`ids` (n, T) int64, 0 where padded. Returns (n, 384) float32, unit norm."""
-        mask = (ids != 0).float()[:, :, None]  # (n, T, 1)
-        pooled = (self.tokens(ids) * mask).sum(1) / mask.sum(1)
-        return F.normalize(pooled, dim=-1)
+        return sentence(self.rest(self.trunk(ids, 0), ids, 0), ids)
+
+
+class TextTop(nn.Module):
+    """The last layers of the text tower."""
+
+    def __init__(self, blocks: nn.ModuleList) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, trunk: Tensor, ids: Tensor) -> Tensor:
+        """`trunk` (n, T, 384) of `TextTower.trunk`. Returns (n, T, 384), one vector a token."""
+        return _through(self.blocks, trunk, ids)
+
+
+def _through(blocks: nn.ModuleList, x: Tensor, ids: Tensor) -> Tensor:
+    bias = torch.where(ids == 0, torch.finfo(torch.float32).min, 0.0)[:, None, None, :]  # (n, 1, 1, T)
+    for block in blocks:
+        x = block(x, bias)
+    return x
+
+
+def sentence(tokens: Tensor, ids: Tensor) -> Tensor:
+    """The mean over tokens (n, T, 384) that are not padding. Returns (n, 384), unit norm."""
+    mask = (ids != 0).float()[:, :, None]  # (n, T, 1)
+    return F.normalize((tokens * mask).sum(1) / mask.sum(1), dim=-1)
 
 
 def text_weights_folder() -> Path:

@@ -57,6 +57,12 @@ def test_quantised_groups_give_back_the_weight(axis: int) -> None:
     assert np.linalg.norm(back - weight) < 0.02 * np.linalg.norm(weight)
 
 
+def test_an_axis_is_split_into_the_largest_groups_that_fit() -> None:
+    small, scale = quantise(np.ones((1632, 4), dtype=np.float32), 0)
+    assert small.shape == (32, 51, 4)
+    assert scale.shape == (32, 1, 4)
+
+
 def test_groups_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit"):
-        quantise(np.zeros((GROUP + 1, 4), dtype=np.float32), 0)
+    with pytest.raises(ValueError, match="No groups"):
+        quantise(np.zeros((67, 4), dtype=np.float32), 0)
