@@ -9,9 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import search
 from search.calibration import files
@@ -19,32 +17,9 @@ from search.calibration.calibrate import MIN_PHOTOGRAPHS, MIN_TEXTS
 from search.calibration.files import Calibration, Entry
 from search.calibration.model import Model, Typical
 from tests.conftest import Cli
-from tests.fixtures.colour_encoder import COLOURS, ColourTokenEncoder
+from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import write_fusion
-
-NAMES = tuple(COLOURS)
-
-
-def scenes(folder: Path, count: int, seed: int = 0) -> list[dict[str, object]]:
-    """Pictures of four squares of named colours, and the rows of a table with two captions of each."""
-    folder.mkdir()
-    rng = np.random.default_rng(seed)
-    rows: list[dict[str, object]] = []
-    for number in range(count):
-        named = [NAMES[int(one)] for one in rng.integers(0, len(NAMES), 4)]
-        picture = Image.new("RGB", (16, 16))
-        for place, name in enumerate(named):
-            colour = tuple(int(255 * part * rng.uniform(0.7, 1)) for part in COLOURS[name])
-            picture.paste(Image.new("RGB", (8, 8), colour), (8 * (place % 2), 8 * (place // 2)))
-        picture.save(folder / f"{number:03}.png")
-        captions = [f"{' '.join(named)} scene{number}", f"mostly {named[0]} and {named[3]} view{number}"]
-        rows.append({"image": f"{number:03}.png", "captions": captions, "split": "val" if number % 4 else "test"})
-    return rows
-
-
-def write(path: Path, rows: list[dict[str, object]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+from tests.fixtures.scenes import scenes, write
 
 
 @pytest.fixture(scope="module")

@@ -218,7 +218,7 @@ def test_the_report_is_one_file_with_its_pictures(cli: Cli, colours: Path, tmp_p
     answer = cli("eval", table, "-s", colours, "--html", tmp_path / "out.html")
     assert answer.code == 0
     page = (tmp_path / "out.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
     assert page.count("data:image/jpeg;base64,") >= 2
     assert "<b>red</b>" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
