@@ -34,6 +34,8 @@ TEST_SPLITS: Final = ("test",)
 #: Fewer images than these teach nothing, and judge nothing (half of the held-out ones choose, half judge).
 MIN_TRAINED: Final = 100
 MIN_VALIDATED: Final = 40
+#: More than these tell no more, and take longer to judge than to train.
+MAX_VALIDATED: Final = 2_000
 #: Share of the images that is held out when the table names no validation split.
 HELD_OUT: Final = 0.1
 
@@ -149,7 +151,13 @@ def prepare(
     kept = there & ~tested  # (n,)
     _check_enough(int(kept.sum()), len(gold.images), named, int(there.sum()), hint)
     if not judged[kept].any():
-        judged = _hold_out(gold.vectors, kept)
+        judged = _hold_out(gold.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
+    if int((kept & judged).sum()) > MAX_VALIDATED:
+        chosen = _hold_out(gold.vectors, kept & judged, MAX_VALIDATED)
+        notes.append(
+            f"{int((kept & judged & ~chosen).sum()):,} held-out images are not used: {MAX_VALIDATED:,} tell enough."
+        )
+        kept, judged = kept & (chosen | ~judged), chosen
     _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
     return _encode(gold, tokens, kept, judged, yielding, work, progress, tuple(notes))
 
@@ -182,12 +190,11 @@ def _contents_of(table: str, images: str | None, split: str, snapshot: Snapshot,
     return {int(content) for content in resolve(pairs, snapshot, row, dimension, "").contents}
 
 
-def _hold_out(vectors: Float32, kept: Bools) -> Bools:
-    """(n,): a tenth of the images, chosen by a digest of their vectors, so that it is the same tenth every time."""
-    digests = {int(position): hashlib.sha256(vectors[position].tobytes()).digest() for position in np.flatnonzero(kept)}
-    count = max(MIN_VALIDATED, round(HELD_OUT * len(digests)))
+def _hold_out(vectors: Float32, among: Bools, count: int) -> Bools:
+    """(n,): `count` of the images, chosen by a digest of their vectors, so that they are the same every time."""
+    digests = {int(place): hashlib.sha256(vectors[place].tobytes()).digest() for place in np.flatnonzero(among)}
     chosen = np.zeros(len(vectors), bool)
-    chosen[sorted(digests, key=lambda position: (digests[position], position))[:count]] = True
+    chosen[sorted(digests, key=lambda place: (digests[place], place))[:count]] = True
     return chosen
 
 

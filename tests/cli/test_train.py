@@ -144,6 +144,20 @@ def test_splits_are_kept_apart(cli: Cli, painted: Path, store: Path, tmp_path: P
     assert any("10 images of the split test are not used" in note for note in found["notes"])
 
 
+def test_more_held_out_images_than_are_needed(
+    cli: Cli, painted: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not trained on for that."""
+    monkeypatch.setattr("search.rerank.training_data.MAX_VALIDATED", 42)
+    lines = [line | {"split": "val" if number < 50 else "train"} for number, line in enumerate(rows())]
+    options = ("--images", painted / "photos", "-s", store, "--epochs", 1, "--json")
+    answer = cli("train", "reranker", "--pairs", table(tmp_path, lines), *options)
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert (found["trained on"]["images"], found["validation"]["images"]) == (100, 21)
+    assert any(note.startswith("8 held-out images are not used") for note in found["notes"])
+
+
 def test_odd_rows_are_said_and_left_out(cli: Cli, painted: Path, store: Path, tmp_path: Path) -> None:
     """Empty captions, other scripts, copies, missing images, lines that are no JSON."""
     photos = Path(shutil.copytree(painted / "photos", tmp_path / "photos"))
