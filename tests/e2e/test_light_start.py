@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "onnxruntime", "tokenizers", "PIL")
-COMMANDS = ("index", "query", "status", "forget", "models", "doctor", "eval")
+COMMANDS = ("index", "query", "status", "forget", "models", "doctor", "eval", "calibrate")
 
 
 def loaded(program: str, names: tuple[str, ...]) -> list[str]:
