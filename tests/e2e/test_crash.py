@@ -135,7 +135,8 @@ def test_ctrl_c_says_so_and_the_next_run_goes_on(photos: Path, tmp_path: Path) -
         process = subprocess.Popen(
             [*SEARCH, "index", str(photos), "-s", str(store)], stderr=subprocess.PIPE, start_new_session=True
         )
-        while process.poll() is None and not ((store / "catalog.sqlite").exists() and committed(store)):
+        catalog = store / "catalog.sqlite"  # empty for a moment after it is made
+        while process.poll() is None and not (catalog.exists() and catalog.stat().st_size and committed(store)):
             time.sleep(0.02)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
