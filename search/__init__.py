@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
+    from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, Status, open
@@ -61,6 +62,7 @@ _HOME = {
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
+    "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "Status", "open"),
@@ -70,6 +72,8 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Calibrated",
+    "CalibrationSettings",
     "DecodeLimits",
     "EncoderError",
     "EncoderMismatchError",

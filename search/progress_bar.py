@@ -88,7 +88,7 @@ class _Lines:
     def total(self, files: int) -> None:
         self._total, self._done = files, 0
         self._started = self._said = time.monotonic()
-        print(f"{files:,} files to read", file=sys.stderr)  # noqa: T201
+        print(f"{files:,} to do", file=sys.stderr)  # noqa: T201
 
     def advance(self, files: int) -> None:
         self._done += files
@@ -98,7 +98,7 @@ class _Lines:
             rate = self._done / (now - self._started)
             left = (self._total - self._done) / rate
             print(  # noqa: T201
-                f"{self._done:,} of {self._total:,} files, {rate:,.0f}/s, about {left / 60:.0f} min left",
+                f"{self._done:,} of {self._total:,}, {rate:,.0f}/s, about {left / 60:.0f} min left",
                 file=sys.stderr,
             )
 

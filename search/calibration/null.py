@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import numpy as np
+
 from indexer.catalog.snapshot import Snapshot
+from indexer.ranking import Float64
 from indexer.types import Float32, Kind
 from search.calibration.model import Null
-from search.first_stage import similarities
 
 #: Items that a null distribution is taken from: its mean is then known to a thirtieth of the spread, the spread to a
 #: fortieth, and a query pays a third of a millisecond.
@@ -17,14 +19,14 @@ NULL_SAMPLE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Vectors (n, d) float32, unit norm, of n of the `items` items of a kind."""
+    """Vectors (n, d), unit norm, of n of the `items` items of a kind; float64, so that no query has to widen them."""
 
-    vectors: Float32
+    vectors: Float64
     items: int
 
     def null(self, embedding: Float32) -> Null:
         """Of the query with this vector (d,)."""
-        return Null.of(similarities(self.vectors, embedding), self.items)
+        return Null.of(self.vectors @ embedding.astype(np.float64), self.items)
 
 
 class NullSamples:
@@ -41,7 +43,7 @@ class NullSamples:
             held = self._held.get(kind)
         if held is None or held[0] != key:
             items, vectors = snapshot.sample(kind, encoder_row, dimension, NULL_SAMPLE)
-            held = key, Sample(vectors, items)
+            held = key, Sample(vectors.astype(np.float64), items)
             with self._lock:
                 self._held[kind] = held
         return held[1]
