@@ -28,11 +28,11 @@ from indexer.types import Int64
 class AlignSettings:
     """How the branch is trained; the values were chosen on Flickr8k's `val` (see the model card)."""
 
-    passes: int = 16
-    batch: int = 150
+    passes: int = 20
+    batch: int = 300
     rate: float = 1e-3
-    image_top_rate: float = 1e-4
-    text_top_rate: float = 5e-5
+    image_top_rate: float = 1.5e-4
+    text_top_rate: float = 7e-5
     decay: float = 0.1
     top_decay: float = 0.01
     #: Layers of the text tower that stay as they were published.

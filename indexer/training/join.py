@@ -22,11 +22,11 @@ class JoinSettings:
     either captions or names: they pull it in opposite directions.
     """
 
-    class_dimension: int = 192
+    class_dimension: int = 256
     class_temperature: float = 1.75
-    class_whitening: float = 0.4
-    image_share: float = 0.4
-    caption_share: float = 0.2
+    class_whitening: float = 0.5
+    image_share: float = 0.3
+    caption_share: float = 0.15
     name_share: float = 0.95
     name_middle: float = 0.55
     name_width: float = 0.05
