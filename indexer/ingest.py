@@ -57,9 +57,9 @@ class Ingest:
         digests = {text_digest(text): text for text in texts}
         with self._catalog.snapshot() as snapshot:
             known = snapshot.contents_known(list(digests), self._encoder_row)
-            complete = known
+            complete = set(known)
             if self._tokens is not None:
-                complete = known & snapshot.contents_with_tokens(list(digests), self._encoder_row)
+                complete &= snapshot.contents_with_tokens(list(digests), self._encoder_row)
         missing = [(digest, text) for digest, text in digests.items() if digest not in complete]
         for start in range(0, len(missing), TEXTS_A_BATCH):
             chunk = missing[start : start + TEXTS_A_BATCH]

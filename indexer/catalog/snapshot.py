@@ -162,16 +162,16 @@ class Snapshot(TokenReads):
         )
         return self._connection.execute(statement).scalar()
 
-    def contents_known(self, digests: Sequence[bytes], encoder_row: int) -> set[bytes]:
-        """Those of the digests whose content has a vector under the encoder."""
-        known: set[bytes] = set()
+    def contents_known(self, digests: Sequence[bytes], encoder_row: int) -> dict[bytes, int]:
+        """Row ids of those contents of these digests that have a vector under the encoder."""
+        known: dict[bytes, int] = {}
         for start in range(0, len(digests), CHUNK):
             statement = (
-                select(content.c.digest)
+                select(content.c.digest, content.c.id)
                 .join(vector, and_(vector.c.content_id == content.c.id, vector.c.encoder_id == encoder_row))
                 .where(content.c.digest.in_(digests[start : start + CHUNK]))
             )
-            known.update(self._connection.execute(statement).scalars())
+            known.update((digest, number) for digest, number in self._connection.execute(statement))
         return known
 
     def photo_of(self, content_id: int) -> Metadata | None:
@@ -279,10 +279,18 @@ class Snapshot(TokenReads):
 
     def vector_of_content(self, content_id: int, encoder_row: int, dimension: int) -> Float32:
         """The vector (d,) float32, unit norm, of a content that has one."""
-        statement = select(vector.c.data).where(vector.c.content_id == content_id, vector.c.encoder_id == encoder_row)
-        vectors = _stack([self._connection.execute(statement).scalar_one()], dimension)  # (1, d)
-        first: Float32 = vectors[0]
-        return first
+        return self.vectors_of_contents([content_id], encoder_row, dimension)[content_id]
+
+    def vectors_of_contents(self, content_ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
+        """Vectors (d,) float32, unit norm, by content; those that have none are left out."""
+        found: dict[int, Float32] = {}
+        for chunk in chunks(content_ids):
+            statement = select(vector.c.content_id, vector.c.data).where(
+                vector.c.content_id.in_(chunk), vector.c.encoder_id == encoder_row
+            )
+            for number, data in self._connection.execute(statement):
+                found[number] = _stack([data], dimension)[0]
+        return found
 
     def items(self, ids: Sequence[int]) -> dict[int, ItemRow]:
         """What hits show, for visible items; ids that are gone are left out."""

@@ -146,13 +146,13 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, enc
     vectors = np.empty((len(texts), dimension), np.float32)  # (t, d)
     digests = [text_digest(text) for text in texts]
     known = snapshot.contents_known(digests, encoder_row)
+    stored = snapshot.vectors_of_contents(list(known.values()), encoder_row, dimension)
     missing = []
     for position, digest in enumerate(digests):
-        content = snapshot.content_of(digest, encoder_row) if digest in known else None
-        if content is None:
-            missing.append(position)
+        if digest in known:
+            vectors[position] = stored[known[digest]]
         else:
-            vectors[position] = snapshot.vector_of_content(content, encoder_row, dimension)
+            missing.append(position)
     size = encoder.text_batch_size
     for start in range(0, len(missing), size):
         chunk = missing[start : start + size]

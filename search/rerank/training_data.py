@@ -8,6 +8,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
 from indexer.errors import EncoderError, StoreMissingError, UsageError
+from indexer.ingest import text_digest
 from indexer.progress import Progress
 from indexer.ranking import Relevance
 from indexer.store import Store
@@ -44,6 +46,8 @@ _PAGE = 1_000
 _CAPTIONS = "captions.npz"
 
 Bools = npt.NDArray[np.bool_]
+#: The vector (d,) float32 and the words (t, w) int8 of a text.
+Caption = tuple[Float32, Int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def tokens_of(encoder: Encoder) -> tuple[TokenEncoder, TokenShape]:
 def prepare(
     table: str, images: str | None, store: Store, encoder: Encoder, work: Path, progress: Progress
 ) -> TokenPairs:
-    """Read the table of captions, find its images in the store, and encode its captions (kept in `work`).
+    """Read the table of captions, find its images in the store, and encode the captions that the store lacks
+    (kept in `work`).
 
     `images`: the folder that names in the table are relative to, by default the table's own. Raises UsageError when
     there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
@@ -134,6 +139,7 @@ def prepare(
         gold = resolve(pairs, snapshot, row, identity.dimension, hint)
         named = len({path for path, _ in pairs.rows})
         tokens, there = _image_tokens(gold, snapshot, row, shape)
+        stored = _stored_captions(gold.texts, snapshot, row, identity.dimension, shape)
         held = {
             split: _contents_of(table, images, split, snapshot, row, identity.dimension)
             for split in (*VALIDATION_SPLITS, *TEST_SPLITS)
@@ -159,7 +165,7 @@ def prepare(
         )
         kept, judged = kept & (chosen | ~judged), chosen
     _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
-    return _encode(gold, tokens, kept, judged, yielding, work, progress, tuple(notes))
+    return _encode(gold, tokens, kept, judged, stored, yielding, work, progress, tuple(notes))
 
 
 def _image_tokens(gold: Gold, snapshot: Snapshot, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
@@ -233,6 +239,7 @@ def _encode(
     tokens: Int8,
     kept: Bools,
     judged: Bools,
+    stored: Mapping[str, Caption],
     encoder: TokenEncoder,
     work: Path,
     progress: Progress,
@@ -243,7 +250,7 @@ def _encode(
     image_numbers, pair_images = np.unique(gold.pair_images[used], return_inverse=True)  # (n,), (p,)
     text_numbers, pair_texts = np.unique(gold.pair_texts[used], return_inverse=True)  # (t,), (p,)
     texts = [gold.texts[number] for number in text_numbers]
-    vectors, words, offsets = caption_tokens(texts, encoder, work, progress)
+    vectors, words, offsets = caption_tokens(texts, stored, encoder, work, progress)
     return TokenPairs(
         gold.vectors[image_numbers],
         tokens[image_numbers],
@@ -257,10 +264,37 @@ def _encode(
     )
 
 
+def _stored_captions(
+    texts: Sequence[str], snapshot: Snapshot, row: int, dimension: int, shape: TokenShape
+) -> dict[str, Caption]:
+    """Those of the texts that the store holds, with their tokens."""
+    if snapshot.token_shape(row) != shape:
+        return {}
+    digests = {text: text_digest(text) for text in texts}
+    known = snapshot.contents_known(list(digests.values()), row)
+    vectors = snapshot.vectors_of_contents(list(known.values()), row, dimension)
+    tokens = snapshot.tokens_of_contents(list(known.values()), row, shape.width)
+    numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
+    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}
+
+
 def caption_tokens(
-    texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress
+    texts: Sequence[str], stored: Mapping[str, Caption], encoder: TokenEncoder, work: Path, progress: Progress
 ) -> tuple[Float32, Int8, Int64]:
-    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; from `work` if they are there."""
+    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`."""
+    missing = [text for text in texts if text not in stored]
+    have = {**stored, **_encoded(missing, encoder, work, progress)}
+    vectors = np.stack([have[text][0] for text in texts])  # (t, d)
+    words = [have[text][1] for text in texts]
+    lengths = np.array([len(each) for each in words], np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])  # (t + 1,)
+    return vectors, np.concatenate(words), offsets
+
+
+def _encoded(texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress) -> dict[str, Caption]:
+    """Texts with their vectors and tokens; from `work` if they are there."""
+    if not texts:
+        return {}
     recipe = [encoder.identity.to_json(), asdict(encoder.token_shape or TokenShape(0, 0, 0, 0)), texts]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
     # Absent or damaged ones are made again.
@@ -269,21 +303,20 @@ def caption_tokens(
         np.load(work / _CAPTIONS, allow_pickle=False) as held,
     ):
         if str(held["key"]) == key:
-            return held["vectors"], held["words"], held["offsets"]
+            words = np.split(held["words"], held["offsets"][1:-1])
+            return dict(zip(texts, zip(held["vectors"], words, strict=True), strict=True))
     progress.phase(f"Encoding {len(texts):,} captions")
     size = encoder.text_batch_size
     vectors: list[Float32] = []
-    words: list[Int8] = []
+    words = []
     for start in range(0, len(texts), size):
         chunk = texts[start : start + size]
         made, each = encoder.encode_texts_with_tokens(chunk + [""] * (size - len(chunk)))  # full batches
-        vectors.append(made[: len(chunk)])
+        vectors += list(made[: len(chunk)])
         words += each[: len(chunk)]
-    lengths = [len(each) for each in words]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])  # (t + 1,)
-    found = np.concatenate(vectors), np.concatenate(words), offsets
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)
     stream = io.BytesIO()
-    np.savez(stream, key=np.array(key), vectors=found[0], words=found[1], offsets=found[2])
+    np.savez(stream, key=np.array(key), vectors=np.stack(vectors), words=np.concatenate(words), offsets=offsets)
     work.mkdir(parents=True, exist_ok=True)
     write_whole(work / _CAPTIONS, stream.getvalue())
-    return found
+    return dict(zip(texts, zip(vectors, words, strict=True), strict=True))
