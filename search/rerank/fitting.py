@@ -31,7 +31,14 @@ from search.rerank.files import Trust
 from search.rerank.model import FusionModel, FusionSettings
 from search.rerank.scorer import Network
 from search.rerank.training_data import TokenPairs
-from search.rerank.validation import Judgement, Matches, Queries, Validation, validation_of
+from search.rerank.validation import (
+    Judgement,
+    Matches,
+    Queries,
+    Validation,
+    mean_reciprocal_rank,
+    validation_of,
+)
 
 #: Queries of each direction that a pass is compared by.
 _CHOOSING_TEXTS: Final = 800
@@ -55,7 +62,7 @@ class TrainingSettings:
     `epochs`: passes over the images, in each of the two steps at most. `batch`: pairs of a batch of the first step;
     a larger one has harder negatives and costs its square. `lists`: captions (and images) of a batch of the second,
     each with `negatives`, drawn from the first `pool` that the encoder finds. `patience`: passes without a better
-    R@1 before a step ends. `drop_words`: share of words that are left out in training. `seed`: 0 or more.
+    MRR before a step ends. `drop_words`: share of words that are left out in training. `seed`: 0 or more.
     """
 
     epochs: int = 12
@@ -167,7 +174,7 @@ class _Run:
         rng = np.random.default_rng([self._settings.seed, step, epoch])
         name = ("words against regions", "words and regions together")[step]
         last = self.log[-1] if self.log else None
-        so_far = f" (R@1 {100 * last['R@1']:.1f}, first stage {100 * last['first stage']:.1f})" if last else ""
+        so_far = f" (MRR {100 * last['MRR']:.1f}, first stage {100 * last['first stage']:.1f})" if last else ""
         self._progress.phase(f"Training, {name}: pass {epoch + 1} of {self._settings.epochs}{so_far}")
         self.model.train()
         losses = self._late_losses(epoch, rng) if step == 0 else self._joint_losses(epoch, rng)
@@ -184,13 +191,13 @@ class _Run:
         matches = self.matches(self._choosing) if step else self._late_matches(self._choosing)
         weight, value = self._choosing.best_weight(matches)
         before = self._choosing.ranks(matches, 0.0)
-        first_stage = float((before[0] <= 1).mean() + (before[1] <= 1).mean()) / 2
+        first_stage = mean_reciprocal_rank(*before)
         self.log.append(
             {
                 "step": step + 1,
                 "pass": epoch + 1,
                 "loss": total / max(1, count),
-                "R@1": value,
+                "MRR": value,
                 "first stage": first_stage,
                 "weight": weight,
             }

@@ -35,7 +35,7 @@ def lines(report: TrainReport) -> list[str]:
 def verdict(report: TrainReport) -> str:
     """One sentence: whether it helps, and what becomes of it."""
     found = report.judgement
-    gain = f"{100 * found.gain:+.1f} points of R@1 (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    gain = f"{100 * found.gain:+.1f} points of MRR (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
     if report.enabled:
         return f"It helps: {gain}; searches of this index use it from now on ({report.folder})."
     if report.kept_earlier:
