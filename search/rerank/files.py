@@ -59,7 +59,8 @@ class Description:
 
     `encoder`, `weights`: name of the encoder that it was trained for, and the SHA-256 of that one's weights. `tokens`:
     the shape of that one's tokens. `settings`: sizes of the network (`model.FusionSettings`). `weight`: of the match
-    score beside the first-stage similarity, from 0. `trained`: figures and log of the training. `enabled`: it was
+    score beside the first-stage similarity where texts ask, `image_weight` where images do; 0 is the first stage alone.
+    `trained`: figures and log of the training. `enabled`: it was
     measured to help.
     """
 
@@ -68,6 +69,7 @@ class Description:
     tokens: TokenShape
     settings: dict[str, Any]
     weight: float
+    image_weight: float
     trust: Trust
     trained: dict[str, Any]
     enabled: bool
@@ -91,6 +93,7 @@ def save(folder: Path, description: Description, arrays: dict[str, Float32]) -> 
         "tokens": asdict(description.tokens),
         "settings": description.settings,
         "weight": description.weight,
+        "image_weight": description.image_weight,
         "trust": asdict(description.trust),
         "file": name,
         "digest": digest,
@@ -260,10 +263,12 @@ def _description(fields: dict[str, Any]) -> Description:
         raise ValueError(f"tokens are {given}")
     if tokens.width != settings["width"]:
         raise ValueError("the width of tokens and network differ")
-    weight, middle, width = (
-        float(number) for number in (fields["weight"], fields["trust"]["middle"], fields["trust"]["width"])
+    weight, image_weight, middle, width = (
+        float(number)
+        for number in (fields["weight"], fields["image_weight"], fields["trust"]["middle"], fields["trust"]["width"])
     )
-    if not (math.isfinite(weight) and weight >= 0 and math.isfinite(middle) and math.isfinite(width) and width > 0):
+    weights_fit = all(math.isfinite(each) and each >= 0 for each in (weight, image_weight))
+    if not (weights_fit and math.isfinite(middle) and math.isfinite(width) and width > 0):
         raise ValueError("weight or trust is out of range")
     return Description(
         str(fields["encoder"]["name"]),
@@ -271,6 +276,7 @@ def _description(fields: dict[str, Any]) -> Description:
         tokens,
         settings,
         weight,
+        image_weight,
         Trust(middle, width),
         dict(fields.get("trained", {})),
         fields["enabled"] is True,

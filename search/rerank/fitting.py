@@ -36,6 +36,7 @@ from search.rerank.validation import (
     Matches,
     Queries,
     Validation,
+    Weights,
     mean_reciprocal_rank,
     validation_of,
 )
@@ -72,9 +73,9 @@ class TrainingSettings:
     pool: int = 64
     candidates: int = 100
     late_rate: float = 1e-3
-    joint_rate: float = 5e-4
-    decay: float = 0.05
-    drop_words: float = 0.1
+    joint_rate: float = 3e-4
+    decay: float = 0.2
+    drop_words: float = 0.2
     patience: int = 4
     seed: int = 0
     network: FusionSettings = field(default_factory=FusionSettings)
@@ -91,7 +92,7 @@ class Trained:
     """The network and the centres of trust, by name; `texts`: those trained on."""
 
     arrays: dict[str, Float32]
-    weight: float
+    weights: Weights
     trust: Trust
     judgement: Judgement
     texts: Int64
@@ -110,10 +111,10 @@ def train(
     arrays: dict[str, Float32] = {name: array.numpy().copy() for name, array in model.state_dict().items()}
     progress.phase(f"Judging on {run.validation.count:,} held-out images")
     matches = run.matches(run.validation)
-    weight, _ = run.validation.best_weight(matches)
     judgement = run.validation.judge(matches, seed=settings.seed)
+    weights = judgement.allowed(run.validation.best_weights(matches)[0])
     arrays[files.CENTRES] = run.centres
-    return Trained(arrays, weight, run.trust, judgement, run.texts, run.log, run.notes)
+    return Trained(arrays, weights, run.trust, judgement, run.texts, run.log, run.notes)
 
 
 class _Run:
@@ -189,8 +190,8 @@ class _Run:
             total, count = total + float(loss.detach()), count + 1
         self.model.eval()
         matches = self.matches(self._choosing) if step else self._late_matches(self._choosing)
-        weight, value = self._choosing.best_weight(matches)
-        before = self._choosing.ranks(matches, 0.0)
+        weights, value = self._choosing.best_weights(matches)
+        before = self._choosing.ranks(matches, Weights(0.0, 0.0))
         first_stage = mean_reciprocal_rank(*before)
         self.log.append(
             {
@@ -199,7 +200,7 @@ class _Run:
                 "loss": total / max(1, count),
                 "MRR": value,
                 "first stage": first_stage,
-                "weight": weight,
+                "weights": list(weights),
             }
         )
         self._since += 1

@@ -45,7 +45,7 @@ class FusionSettings:
     heads: int = 4
     layers: int = 2
     widening: int = 2
-    dropout: float = 0.1
+    dropout: float = 0.3
 
 
 class Late(NamedTuple):

@@ -77,7 +77,10 @@ class FusionReranker:
     def score(self, asked: Asked, candidates: Candidates) -> Float32:
         """similarity + weight trust(query) match. A query that is an image is always trusted: what is rare in the
         words of a candidate text is not known from the image."""
-        share = self.description.weight * (self.trust(asked.vector) if asked.kind == "text" else 1.0)
+        described = self.description
+        share = described.weight * self.trust(asked.vector) if asked.kind == "text" else described.image_weight
+        if not share:  # the first stage is as good or better in this direction
+            return np.array(candidates.similarities)
         matches = self.match(asked, candidates.tokens)  # (n,)
         joined: Float32 = candidates.similarities + np.float32(share) * matches
         return joined
@@ -330,7 +333,7 @@ def _runs(lengths: Int64, most: int) -> list[tuple[int, int]]:
 
 def _digest(description: files.Description, arrays: dict[str, Float32]) -> str:
     """SHA-256 of the weights, their share in the score, and the trust."""
-    numbers = (description.weight, description.trust.middle, description.trust.width)
+    numbers = (description.weight, description.image_weight, description.trust.middle, description.trust.width)
     found = hashlib.sha256(repr((description.weights, numbers)).encode())
     for name in sorted(arrays):
         found.update(name.encode())

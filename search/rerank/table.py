@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from search.render import print_line
 from search.rerank.training import TrainReport
+from search.rerank.validation import Judged
 
 
 def print_training(report: TrainReport) -> None:
@@ -23,27 +24,33 @@ def lines(report: TrainReport) -> list[str]:
         f"Trained on {report.images:,} images and {report.texts:,} texts; judged on {found.images:,} other images:",
         "",
         "                               R@1    R@5   R@10",
-        _row("text to image  first stage", found.texts_before),
-        _row("               reranked", found.texts_after),
-        _row("image to text  first stage", found.images_before),
-        _row("               reranked", found.images_after),
+        *_rows("text to image", found.texts_asking),
+        *_rows("image to text", found.images_asking),
         "",
         verdict(report),
     ]
 
 
 def verdict(report: TrainReport) -> str:
-    """One sentence: whether it helps, and what becomes of it."""
+    """One or two sentences: where it helps, and what becomes of it."""
     found = report.judgement
-    gain = f"{100 * found.gain:+.1f} points of MRR (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
     if report.enabled:
-        return f"It helps: {gain}; searches of this index use it from now on ({report.folder})."
+        said = f"It is used from now on ({report.folder})"
+        for name, one in (("text to image", found.texts_asking), ("image to text", found.images_asking)):
+            if not one.helps:
+                said += f", but not for {name}, where it was not shown to help"
+        return f"{said}."
     if report.kept_earlier:
-        return f"It was not shown to help: {gain}; the earlier reranker in {report.folder} stays. More pairs may help."
+        return f"It was not shown to help; the earlier reranker in {report.folder} stays. More pairs may help."
     return (
-        f"It was not shown to help: {gain}; it lies in {report.folder} and searches do not use it. "
+        f"It was not shown to help; it lies in {report.folder} and searches do not use it. "
         "More pairs, or another encoder, may help."
     )
+
+
+def _rows(title: str, found: Judged) -> list[str]:
+    gain = f"   MRR {100 * found.gain:+.1f} (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return [_row(f"{title}  first stage", found.before), _row("               reranked", found.after) + gain]
 
 
 def _row(title: str, recalls: Sequence[float]) -> str:

@@ -21,7 +21,7 @@ from search.rerank.checkpoints import Checkpoints
 from search.rerank.files import Description
 from search.rerank.fitting import Trained, TrainingSettings, train
 from search.rerank.training_data import TokenPairs, prepare, tokens_of
-from search.rerank.validation import Judgement
+from search.rerank.validation import Judgement, Weights
 
 __all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
 
@@ -33,7 +33,7 @@ class TrainReport:
 
     folder: str
     enabled: bool
-    weight: float
+    weights: Weights
     judgement: Judgement
     images: int
     texts: int
@@ -45,7 +45,7 @@ class TrainReport:
         return {
             "folder": self.folder,
             "enabled": self.enabled,
-            "weight": self.weight,
+            "weights": {"text": self.weights.texts, "image": self.weights.images},
             "trained on": {"images": self.images, "texts": self.texts},
             "validation": self.judgement.to_json(),
             "kept earlier": self.kept_earlier,
@@ -125,7 +125,8 @@ def _finish(
         encoder.identity.weights,
         shape,
         asdict(settings.network),
-        trained.weight,
+        trained.weights.texts,
+        trained.weights.images,
         trained.trust,
         {
             "images": images,
@@ -142,7 +143,7 @@ def _finish(
     return TrainReport(
         str(out),
         description.enabled,
-        trained.weight,
+        trained.weights,
         trained.judgement,
         images,
         len(trained.texts),

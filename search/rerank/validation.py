@@ -7,9 +7,9 @@ images, even a match score that is noise would seem to help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -97,67 +97,71 @@ class Validation:
         ratio = float(np.median(self.texts.similarities.std(axis=1))) / max(spread, 1e-9)
         return [each * ratio for each in _RATIOS]
 
-    def ranks(self, matches: Matches, weight: float) -> tuple[Int64, Int64]:
-        """Of both directions, with the match score at this weight."""
-        factor = np.float32(weight)
+    def ranks(self, matches: Matches, weights: Weights) -> tuple[Int64, Int64]:
+        """Of both directions, with the match score at these weights."""
         return (
-            self.texts.ranks(self.texts.similarities + factor * matches.texts),
-            self.images.ranks(self.images.similarities + factor * matches.images),
+            self.texts.ranks(self.texts.similarities + np.float32(weights.texts) * matches.texts),
+            self.images.ranks(self.images.similarities + np.float32(weights.images) * matches.images),
         )
 
-    def best_weight(self, matches: Matches) -> tuple[float, float]:
-        """The weight with the highest mean reciprocal rank of both directions, and that MRR; of equals the smallest.
+    def best_weights(self, matches: Matches) -> tuple[Weights, float]:
+        """The weight that suits each direction, and the mean of their mean reciprocal ranks there.
 
-        MRR and not R@1: it uses the whole rank, so that its noise is about half of what R@1's is beside the gain.
+        The smallest weight whose MRR is within one standard error of the highest (Breiman et al. 1984): the highest
+        itself is too often a lucky one that trusts the match score too much. MRR and not R@1, because it uses the whole
+        rank: its noise is about half of R@1's.
         """
-        return self._best(matches, np.ones(len(self.texts.numbers), bool), np.ones(len(self.images.numbers), bool))
+        every = (np.ones(len(queries.numbers), bool) for queries in (self.texts, self.images))
+        found = [self._best(matches, side, rows) for side, rows in enumerate(every)]
+        return Weights(found[0][0], found[1][0]), (found[0][1] + found[1][1]) / 2
 
-    def _best(self, matches: Matches, texts: Bools, images: Bools) -> tuple[float, float]:
-        found: tuple[float, float] | None = None
-        for weight in self.weights(matches):
-            by_text, by_image = self.ranks(matches, weight)
-            value = mean_reciprocal_rank(by_text[texts], by_image[images])
-            if found is None or value > found[0]:
-                found = value, weight
-        assert found is not None
-        return found[1], found[0]
+    def _best(self, matches: Matches, side: int, rows: Bools) -> tuple[float, float]:
+        tried = [(weight, self._by_image(matches, side, weight, rows)) for weight in self.weights(matches)]
+        highest = max((each for _, each in tried), key=lambda each: float(each.mean()))  # (n,)
+        for weight, each in tried:
+            missing = highest - each  # (n,)
+            if missing.mean() <= missing.std() / math.sqrt(len(missing)):
+                return weight, float(each.mean())
+        raise AssertionError("the highest is within reach of itself")
+
+    def _by_image(self, matches: Matches, side: int, weight: float, rows: Bools) -> Float64:
+        """(n,): what each image's queries of one direction add to its MRR; the mean is that MRR."""
+        owners = (self.texts, self.images)[side].owners[rows]
+        ranks = self.ranks(matches, Weights(weight, weight))[side][rows]
+        _, at = np.unique(owners, return_inverse=True)
+        sums: Float64 = np.bincount(at, weights=1 / ranks).astype(np.float64)
+        return sums * (len(sums) / len(ranks))
 
     def judge(self, matches: Matches, *, seed: int = 0) -> Judgement:
-        """What the match score brings to the half that judges, at the weight that the other half chooses."""
-        texts, images = self.texts.owners % 2 == 1, self.images.owners % 2 == 1
-        weight, _ = self._best(matches, ~texts, ~images)
-        owners = self.texts.owners[texts] // 2, self.images.owners[images] // 2
-        before = tuple(ranks[half] for ranks, half in zip(self.ranks(matches, 0.0), (texts, images), strict=True))
-        after = tuple(ranks[half] for ranks, half in zip(self.ranks(matches, weight), (texts, images), strict=True))
-        count = self.count // 2
-        gains = np.zeros(count)  # (n,): what each image adds to the gain in MRR
-        for owner, old, new in zip(owners, before, after, strict=True):
-            change = 1 / new - 1 / old
-            gains += np.bincount(owner, change, minlength=count) * (count / len(old)) / 2
-        bootstrap = ClusterBootstrap(np.arange(count), samples=_SAMPLES, seed=seed, level=_LEVEL)
-        low, high = bootstrap.means(gains[:, None])[0]
-        return Judgement(
-            count,
-            _recalls(before[0]),
-            _recalls(after[0]),
-            _recalls(before[1]),
-            _recalls(after[1]),
-            float(gains.mean()),
-            float(low),
-            float(high),
-        )
+        """What the match score brings to the half that judges, at the weights that the other half chooses."""
+        found = []
+        for side, queries in enumerate((self.texts, self.images)):
+            judging = queries.owners % 2 == 1
+            weight, _ = self._best(matches, side, ~judging)
+            gains = self._by_image(matches, side, weight, judging) - self._by_image(matches, side, 0.0, judging)
+            bootstrap = ClusterBootstrap(np.arange(len(gains)), samples=_SAMPLES, seed=seed, level=_LEVEL)
+            low, high = bootstrap.means(gains[:, None])[0]
+            before, after = (
+                _recalls(self.ranks(matches, Weights(each, each))[side][judging]) for each in (0.0, weight)
+            )
+            found.append(Judged(before, after, float(gains.mean()), float(low), float(high)))
+        return Judgement(self.count // 2, *found)
+
+
+class Weights(NamedTuple):
+    """Of the match score, beside the similarity, where texts ask for images and where images ask for texts."""
+
+    texts: float
+    images: float
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """R@1, R@5 and R@10 (0 to 1) of the first stage (`before`) and reranked (`after`) on the `images` that judge, and
-    the gain in the mean reciprocal rank of both directions with its 90 % interval (paired bootstrap over images)."""
+class Judged:
+    """One direction: R@1, R@5 and R@10 (0 to 1) of the first stage and reranked, and the gain in mean reciprocal rank
+    with its 90 % interval (paired bootstrap over images)."""
 
-    images: int
-    texts_before: tuple[float, ...]
-    texts_after: tuple[float, ...]
-    images_before: tuple[float, ...]
-    images_after: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
     gain: float
     low: float
     high: float
@@ -165,24 +169,46 @@ class Judgement:
     @property
     def helps(self) -> bool:
         """Whether it was shown to beat the first stage, and not at the cost of the first place."""
-        before, after = self.texts_before[0] + self.images_before[0], self.texts_after[0] + self.images_after[0]
-        return self.low > 0 and after >= before
+        return self.low > 0 and self.after[0] >= self.before[0]
 
     def to_json(self) -> dict[str, Any]:
-        """For the description and for `--json`."""
+        """As `search train reranker --json` shows it."""
         names = [f"R@{k}" for k in CUTOFFS]
+        return {
+            "first stage": dict(zip(names, self.before, strict=True)),
+            "reranked": dict(zip(names, self.after, strict=True)),
+            "gain in MRR": {"value": self.gain, "low": self.low, "high": self.high},
+            "helps": self.helps,
+        }
 
-        def side(before: Sequence[float], after: Sequence[float]) -> dict[str, Any]:
-            return {
-                "first stage": dict(zip(names, before, strict=True)),
-                "reranked": dict(zip(names, after, strict=True)),
-            }
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Both directions, on the `images` that judge. A direction that is not shown to be helped is not reranked."""
+
+    images: int
+    texts_asking: Judged
+    images_asking: Judged
+
+    @property
+    def helps(self) -> bool:
+        """Whether any direction is helped."""
+        return self.texts_asking.helps or self.images_asking.helps
+
+    def allowed(self, weights: Weights) -> Weights:
+        """`weights`, 0 for a direction that is not helped; all of them where none is, to look at."""
+        if not self.helps:
+            return weights
+        return Weights(
+            weights.texts if self.texts_asking.helps else 0.0, weights.images if self.images_asking.helps else 0.0
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As `reranker.json` keeps it."""
         return {
             "images": self.images,
-            "text-to-image": side(self.texts_before, self.texts_after),
-            "image-to-text": side(self.images_before, self.images_after),
-            "gain in MRR": {"value": self.gain, "low": self.low, "high": self.high},
+            "text-to-image": self.texts_asking.to_json(),
+            "image-to-text": self.images_asking.to_json(),
         }
 
 

@@ -104,6 +104,7 @@ def test_json_and_another_place(cli: Cli, painted: Path, store: Path, tmp_path: 
     assert found["trained on"]["images"] == 110
     assert found["folder"] == str(tmp_path / "mine")
     assert set(found["validation"]["text-to-image"]["reranked"]) == {"R@1", "R@5", "R@10"}
+    assert {"value", "low", "high"} == set(found["validation"]["image-to-text"]["gain in MRR"])
     first = files.load(tmp_path / "mine")[1]
     assert not (store / "reranker").exists()
     again = cli("train", "reranker", *options, "--restart")

@@ -159,7 +159,9 @@ SMALL = FusionSettings(width=4, hidden=8, heads=2, layers=1)
 
 
 def described(weights: str = "1", *, enabled: bool = True, weight: float = 0.5) -> Description:
-    return Description("colours", weights, SHAPE, asdict(SMALL), weight, Trust(0.5, 0.1), {"images": 3}, enabled)
+    return Description(
+        "colours", weights, SHAPE, asdict(SMALL), weight, weight, Trust(0.5, 0.1), {"images": 3}, enabled
+    )
 
 
 def parts(seed: int = 0) -> dict[str, Float32]:
@@ -301,6 +303,7 @@ def edit(folder: Path, **changes: object) -> None:
         {"tokens": {"rows": 10**12, "columns": 2, "words": 8, "width": 4}},
         {"weight": -1},
         {"weight": "NaN"},
+        {"image_weight": -1},
         {"trust": {"middle": 0, "width": 0}},
         {"trust": []},
         {"file": "../fusion.safetensors"},

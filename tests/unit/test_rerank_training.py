@@ -16,7 +16,7 @@ from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, TrainingSettings, train
 from search.rerank.model import FusionSettings
 from search.rerank.training_data import TokenPairs
-from search.rerank.validation import Matches, Queries, validation_of
+from search.rerank.validation import Matches, Queries, Weights, validation_of
 
 WIDTH = 12
 SETTINGS = TrainingSettings(
@@ -70,13 +70,14 @@ def test_what_only_regions_say_is_learned(learned: Trained) -> None:
     """60 images and 120 captions that were never seen and chose nothing; the first stage guesses among 120."""
     found = learned.judgement
     assert found.images == 60
-    assert found.texts_before[0] < 0.1
-    assert found.texts_after[0] > 0.15
-    assert found.texts_after[2] > 0.5
-    assert found.images_after[2] > 0.35  # 0.08 is chance
+    texts, images = found.texts_asking, found.images_asking
+    assert texts.before[0] < 0.1
+    assert texts.after[0] > 0.15
+    assert texts.after[2] > 0.5
+    assert images.after[2] > 0.35  # 0.08 is chance
     assert found.helps
-    assert found.low < found.gain < found.high
-    assert learned.weight > 0
+    assert texts.low < texts.gain < texts.high
+    assert learned.weights.texts > 0
     assert {entry["step"] for entry in learned.log} == {1, 2}
 
 
@@ -108,7 +109,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, learned: Trained,
     assert again.log == learned.log
     assert again.arrays.keys() == learned.arrays.keys()
     assert all(np.array_equal(again.arrays[name], learned.arrays[name]) for name in learned.arrays)
-    assert (again.weight, again.judgement, again.trust) == (learned.weight, learned.judgement, learned.trust)
+    assert (again.weights, again.judgement, again.trust) == (learned.weights, learned.judgement, learned.trust)
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path: Path, learned: Trained) -> None:
@@ -201,13 +202,16 @@ def test_weight_zero_is_the_first_stage_and_a_perfect_match_wins() -> None:
     pairs = toy(images=200, held=60)
     validation = validation_of(pairs, candidates=100)
     perfect = Matches(validation.texts.right.astype(np.float32), validation.images.right.astype(np.float32))
-    weight, recall = validation.best_weight(perfect)
-    assert weight > 0
-    assert recall > 0.95
-    before, _ = validation.ranks(perfect, 0.0)
+    weights, value = validation.best_weights(perfect)
+    assert min(weights) > 0
+    assert value > 0.95
+    before, _ = validation.ranks(perfect, Weights(0.0, 0.0))
     order = np.argsort(-(pairs.text_vectors[:120] @ pairs.image_vectors[:60].T), axis=1)
     assert before.tolist() == [1 + order[text].tolist().index(text // 2) for text in range(120)]
     misleading = Matches(-perfect.texts, -perfect.images)
-    assert validation.best_weight(misleading)[0] == 0.0
-    assert validation.judge(misleading).gain <= 0
+    assert validation.best_weights(misleading)[0] == (0.0, 0.0)
+    assert not validation.judge(misleading).helps
+    one_way = validation.judge(Matches(perfect.texts, -perfect.images))
+    assert one_way.helps
+    assert one_way.allowed(weights) == (weights.texts, 0.0)
     assert validation.judge(perfect).helps
