@@ -84,7 +84,7 @@ def test_what_only_regions_say_is_learned(learned: Trained) -> None:
 def test_regions_that_say_nothing_are_refused(tmp_path: Path) -> None:
     found = run(tmp_path, toy(blind=True)).judgement
     assert not found.helps
-    assert found.texts_after[0] < 0.1
+    assert found.texts_asking.after[0] < 0.1
 
 
 class Kill(Silent):
