@@ -151,7 +151,7 @@ def query(
         typer.Option("--explain", help="Say which words met which regions of an image; with --sheet, as heat maps."),
     ] = False,
     min_probability: Annotated[
-        float, typer.Option(metavar="P", help="Leave out hits whose probability is lower, 0 to 1 (a weak one: 0.2).")
+        float, typer.Option(metavar="P", help="Leave out hits whose probability is lower, 0 to 1 (a weak one: 0.05).")
     ] = 0.0,
     encoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
 
-#: A hit whose probability is below this is weak, and marked. One in five: four of five such hits are not what was
-#: asked for, and a person who meets ten of them looks at eight for nothing.
-WEAK = 0.2
+#: A hit whose probability is below this is weak, and marked. One in twenty: captions name one photograph of a thousand,
+#: and photographs that a person would call right as well ("a cat", "a dog in the water") often have 10 %.
+WEAK = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from search.calibration import files
 from search.calibration.calibrate import MIN_PHOTOGRAPHS, MIN_TEXTS
 from search.calibration.files import Calibration, Entry
 from search.calibration.model import Model, Typical
+from search.results import WEAK
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import write_fusion
@@ -158,7 +159,7 @@ def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
     files.write(folder / "s" / files.NAME, calibration)
     asked = ("query", "red", "-s", folder / "s", "--no-rerank")
     hits = json.loads(cli(*asked, "-k", 80, "--json").out)["hits"]
-    weak = [hit["probability"] < 0.2 for hit in hits]
+    weak = [hit["probability"] < WEAK for hit in hits]
     assert any(weak)
     assert not all(weak)
     assert [hit.get("weak", False) for hit in hits] == weak
