@@ -22,7 +22,7 @@ from search.indexes import IndexCache
 from search.query import TARGETS, Query, Target
 from search.query_image import embed_image
 from search.ranked import Ranked
-from search.rerank.base import Asked, Reranker
+from search.rerank.base import Asked, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Reranking, TokenSource, crosses, rerank
 from search.results import Hit, Results, Work
@@ -103,7 +103,8 @@ class Engine:
                 notes += said
                 clock.lap("explain")
         chosen = [place for place in chosen if place.id in rows]
-        judged = _judge(calibration or Calibration(encoder.identity.weights), query.kind, chosen, nulls, scorers)
+        curves = calibration or Calibration(encoder.identity.weights)
+        judged = _judge(curves, query.kind, chosen, nulls, scorers, is_familiar(reranker, asked))
         hits = tuple(
             _hit(rows[place.id], place, probability, explained.get(place.id))
             for place, probability in zip(chosen, judged.probabilities, strict=True)
@@ -186,14 +187,17 @@ def _judge(
     places: list[_Place],
     nulls: dict[Kind, Null],
     scorers: dict[Kind, Reranker],
+    familiar: bool,
 ) -> Judged:
-    """The probability of each place, in their order. `scorers`: who gave the scores of a kind, where a reranker did."""
+    """The probability of each place, in their order. `scorers`: who gave the scores of a kind, where a reranker did.
+    `familiar`: the query is of the kind that a curve was fitted on."""
     probabilities = [0.0] * len(places)
     fitted = True
     for kind, null in nulls.items():
         own = [at for at, place in enumerate(places) if place.kind == kind]
         scores, near = [places[at].score for at in own], [places[at].similarity for at in own]
-        judged = judge(calibration, asks, kind, reranker_key(scorers.get(kind)), scores, near, null)
+        key = reranker_key(scorers.get(kind))
+        judged = judge(calibration, asks, kind, key, scores, near, null, familiar=familiar)
         fitted &= judged.fitted
         for at, probability in zip(own, judged.probabilities, strict=True):
             probabilities[at] = probability

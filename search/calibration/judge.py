@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.types import Kind
 from search.calibration.files import Calibration
-from search.calibration.model import Null
+from search.calibration.model import FALLBACK, Null
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,20 @@ def judge(
     scores: Sequence[float],
     similarities: Sequence[float],
     null: Null,
+    *,
+    familiar: bool = True,
 ) -> Judged:
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
     gave the scores; None when they are the similarities.
 
     Hits of a reranker that nothing was fitted for are judged by their similarities: what its scores mean is not known.
+    So are those of a query that is not `familiar`, and by the null distribution alone: "a cat" has other scores than
+    the captions that the curve was fitted on.
     """
     model = calibration.model(asks, finds, reranker)
     used = scores
-    if reranker is not None and not model.fitted:
+    if not familiar:
+        model, used = FALLBACK, similarities
+    elif reranker is not None and not model.fitted:
         model, used = calibration.model(asks, finds, None), similarities
     return Judged(tuple(model.probabilities(np.array(used, np.float64), null).tolist()), model.fitted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,19 @@ class Reranker(Protocol):
     def explain(self, asked: Asked, tokens: Int8) -> Alignment | None:
         """How a text met an image: `asked` is the text, `tokens` (r, w) int8 the image's. None when it cannot say."""
         ...
+
+
+#: Below this trust a query is of another kind than the texts that were learned from.
+FAMILIAR = 0.5
+
+
+def is_familiar(reranker: Reranker | None, asked: Asked) -> bool:
+    """Whether what was learned from training texts holds for this query; True where nobody can say.
+
+    A reranker that knows its training texts has a method `trust` besides: the vector (d,) of a text, 0 to 1.
+    """
+    trust: Callable[[Float32], float] | None = getattr(reranker, "trust", None)
+    return asked.kind != "text" or trust is None or trust(asked.vector) >= FAMILIAR
 
 
 def place_unscored(scores: Float32, similarities: Float32) -> Float32:

@@ -30,6 +30,7 @@ from search.calibration.null import NullSamples
 from search.calibration.plausible import MOST_OTHERS, OWN_SHARE, described, turned
 from search.calibration.reliability import reliability
 from search.evaluation.gold import Gold
+from search.rerank.base import Asked, is_familiar
 from search.results import WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.colour_reranker import ColourReranker
@@ -426,6 +427,25 @@ def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: sear
     guessed = FALLBACK.probabilities(everything[:5], null)
     assert [hit.probability for hit in before] == pytest.approx(guessed.tolist(), rel=1e-4)
     assert found.to_json()["hits"][0]["probability"] == pytest.approx(expected[0], abs=1e-4)
+
+
+class OfAnotherKind(ColourReranker):
+    """Knows that no query is like the texts that it learned from."""
+
+    def trust(self, vector: Float32) -> float:
+        return 0.1
+
+
+def test_a_query_of_another_kind_is_judged_by_the_null_alone() -> None:
+    null, similarities, scores = Null(0.1, 0.05, 400, 400), [0.4, 0.2, 0.1], [0.9, 0.5, 0.2]
+    key = reranker_key(ColourReranker())
+    found = judge(some(reranker=key), "text", "image", key, scores, similarities, null, familiar=False)
+    assert not found.fitted
+    assert found.probabilities == pytest.approx(FALLBACK.probabilities(np.array(similarities), null).tolist())
+    vector = np.array([1, 0, 0, 0], np.float32)
+    for reranker, familiar in ((OfAnotherKind(), False), (ColourReranker(), True), (None, True)):
+        assert is_familiar(reranker, Asked("text", vector, None)) is familiar
+        assert is_familiar(reranker, Asked("image", vector, None))
 
 
 def test_one_photograph_alone_has_a_probability(tmp_path: Path) -> None:
