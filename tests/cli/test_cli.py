@@ -232,7 +232,8 @@ def test_a_missing_folder_makes_no_store(cli: Cli, tmp_path: Path) -> None:
 
 def test_another_encoder_is_refused_with_the_command_that_mends_it(cli: Cli, store: Path) -> None:
     connection = sqlite3.connect(store / "catalog.sqlite")
-    connection.execute("UPDATE encoder SET identity = replace(replace(identity, 'bundled', 'colours'), ':384', ':385')")
+    statement = "UPDATE encoder SET identity = replace(replace(identity, 'bundled', 'colours'), ?, ?)"
+    connection.execute(statement, ('"dimension":', '"dimension":1'))
     connection.commit()
     connection.close()
     answer = cli("index", store.parent, "-s", store, "--encoder", "bundled")

@@ -86,7 +86,7 @@ def test_a_trained_reranker_lies_in_the_store(cli: Cli, painted: Path, store: Pa
     assert description.encoder == "colours"
     assert description.trained["images"] == 110
     assert len(description.trained["log"]) == 4
-    assert ("It helps" in answer.out) == description.enabled
+    assert ("It is used from now on" in answer.out) == description.enabled
     assert not (store / "reranker.work").exists()
     encoder = ColourTokenEncoder()
     assert files.find_reranker(store, encoder) == (store / "reranker" if description.enabled else None)

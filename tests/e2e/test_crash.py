@@ -6,10 +6,12 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,15 @@ def photos(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             if number % 2 == 0:
                 target.with_suffix(".txt").write_text(f"part {number} of {source.stem}")
     return folder
+
+
+def has_items(store: Path) -> bool:
+    """Whether anything was committed yet; cheap, for a run that takes a second or two."""
+    try:
+        with closing(sqlite3.connect(f"file:{store / 'catalog.sqlite'}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT 1 FROM item LIMIT 1").fetchone() is not None
+    except sqlite3.Error:  # not there yet, or still without tables
+        return False
 
 
 #: What a store holds: id -> (kind, path, vector, tokens where the encoder yields them).
@@ -135,9 +146,8 @@ def test_ctrl_c_says_so_and_the_next_run_goes_on(photos: Path, tmp_path: Path) -
         process = subprocess.Popen(
             [*SEARCH, "index", str(photos), "-s", str(store)], stderr=subprocess.PIPE, start_new_session=True
         )
-        catalog = store / "catalog.sqlite"  # empty for a moment after it is made
-        while process.poll() is None and not (catalog.exists() and catalog.stat().st_size and committed(store)):
-            time.sleep(0.02)
+        while process.poll() is None and not has_items(store):
+            time.sleep(0.01)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
