@@ -19,7 +19,6 @@ IMAGE_MEAN: Final = (0.5, 0.5, 0.5)
 IMAGE_STD: Final = (0.5, 0.5, 0.5)
 IMAGE_FEATURES: Final = 1280
 MAP_CHANNELS: Final = 352
-TRUNK_CHANNELS: Final = 208
 CLASSES: Final = 1000
 
 WORDS: Final = 30522
