@@ -50,6 +50,9 @@ StoreOption = Annotated[
 DeviceOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch.")
 ]
+MovedEncoderOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 RerankOption = Annotated[
     int | None,
@@ -153,9 +156,7 @@ def query(
     min_probability: Annotated[
         float, typer.Option(metavar="P", help="Leave out hits whose probability is lower, 0 to 1 (a weak one: 0.05).")
     ] = 0.0,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
-    ] = None,
+    encoder: MovedEncoderOption = None,
     device: DeviceOption = None,
 ) -> int:
     """Find images (or captions) by words or by image."""
@@ -217,9 +218,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Write a report: one HTML file with plots and the worst failures."),
     ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
-    ] = None,
+    encoder: MovedEncoderOption = None,
     device: DeviceOption = None,
 ) -> int:
     """Measure the index on your own pairs of images and texts."""
@@ -262,9 +261,7 @@ def calibrate(
     no_rerank: NoRerankOption = False,
     reranker: RerankerOption = None,
     as_json: JsonOption = False,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
-    ] = None,
+    encoder: MovedEncoderOption = None,
     device: DeviceOption = None,
 ) -> int:
     """Fit the hits' probabilities to your own pairs of images and texts."""
@@ -302,9 +299,7 @@ def train_reranker(
         bool, typer.Option("--restart/--resume", help="Begin anew, or go on from an interrupted run.")
     ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Of all that is drawn by chance.")] = 0,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the store's model now is, when its file has moved.")
-    ] = None,
+    encoder: MovedEncoderOption = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps.")] = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,

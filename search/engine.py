@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from indexer.catalog.snapshot import ItemRow, Snapshot
 from indexer.encoders.base import Encoder, token_encoder
-from indexer.errors import StoreMissingError, UsageError
+from indexer.errors import UsageError
 from indexer.types import KINDS, Float32, Kind
 from indexer.vectors.base import SearchParameters
 from search.calibration.files import Calibration, reranker_key
 from search.calibration.judge import Judged, judge
 from search.calibration.model import Null
 from search.calibration.null import NullSamples
+from search.clock import Clock
 from search.first_stage import FirstStage, Question
 from search.indexes import IndexCache
 from search.query import TARGETS, Query, Target
@@ -63,14 +63,11 @@ class Engine:
         crossing = [kind for kind in kinds if crosses(query.kind, kind)]
         notes: list[str] = []
         work = Work()
-        clock = _Clock()
+        clock = Clock()
         opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
         clock.lap("open")
         with self._indexes.store.catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
-            if active is None:
-                raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
-            row = active[0]
+            row, _ = snapshot.required_encoder()
             tokens = TokenSource.open(snapshot, row, encoder)
             with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
             asked = _ask(query, encoder, tokens, with_tokens, notes)
@@ -115,20 +112,6 @@ class Engine:
         """What the similarities of a kind's items to the query `vector` (d,) look like when none matches."""
         null = self._samples.of(snapshot, kind, row, len(vector)).null(vector)
         return null if parameters.only is None else replace(null, items=min(null.items, len(parameters.only)))
-
-
-class _Clock:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        """What passed since the last lap belongs to `step`."""
-        now = time.perf_counter()
-        self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
-        self._last = now
 
 
 def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool, notes: list[str]) -> Asked:

@@ -14,7 +14,7 @@ from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, p
 from indexer.catalog.statements import CHUNK, VISIBLE, bounds, chunks
 from indexer.catalog.tokens import TokenReads
 from indexer.encoders.base import EncoderId
-from indexer.errors import StoreDamagedError
+from indexer.errors import StoreDamagedError, StoreMissingError
 from indexer.types import KINDS, Float32, Int64, Kind, Metadata
 
 
@@ -81,6 +81,13 @@ class Snapshot(TokenReads):
     def generation(self) -> int:
         """The counter that grows with every change that a search could see."""
         return int(self.meta("generation") or 0)
+
+    def required_encoder(self) -> tuple[int, EncoderId]:
+        """As `active_encoder`. Raises StoreMissingError before anything was encoded."""
+        active = self.active_encoder()
+        if active is None:
+            raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
+        return active
 
     def active_encoder(self) -> tuple[int, EncoderId] | None:
         """Row id and identity of the encoder that answers queries; None before anything was encoded."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from indexer.encoders.base import Encoder
-from indexer.errors import StoreMissingError, UsageError
+from indexer.errors import UsageError
 from indexer.progress import Progress
 from indexer.ranking import InnerProducts, Scorer
 from indexer.store import Store
@@ -103,10 +103,7 @@ def calibrate(
     folder = os.path.dirname(os.path.abspath(os.path.expanduser(source)))
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
-        if active is None:
-            raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
-        row, identity = active
+        row, identity = snapshot.required_encoder()
         gold = resolve(pairs, snapshot, row, identity.dimension, folder)
         _check(gold, source)
         progress.phase(f"Encoding {len(gold.texts):,} texts")

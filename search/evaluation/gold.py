@@ -11,15 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.snapshot import Snapshot
-from indexer.encoders.base import Encoder
+from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import FileError
 from indexer.images import read_file
 from indexer.ingest import text_digest
 from indexer.ranking import Relevance
 from indexer.settings import DecodeLimits
-from indexer.types import Candidate, Float32, Int64
+from indexer.types import Candidate, Float32, Int8, Int64
 from search.evaluation.pairs import Pairs
 from search.evaluation.results import PairKind
+
+#: The vector (d,) float32 and the words (t, w) int8 of a text.
+StoredText = tuple[Float32, Int8]
 
 #: Rows of the catalog that are read at once.
 _PAGE = 10_000
@@ -159,3 +162,17 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, enc
         padded = [texts[position] for position in chunk] + [""] * (size - len(chunk))
         vectors[chunk] = encoder.encode_texts(padded)[: len(chunk)]
     return vectors
+
+
+def stored_texts(
+    texts: Sequence[str], snapshot: Snapshot, encoder_row: int, dimension: int, shape: TokenShape
+) -> dict[str, StoredText]:
+    """Those of the texts that the store holds with tokens of this shape."""
+    if snapshot.token_shape(encoder_row) != shape:
+        return {}
+    digests = {text: text_digest(text) for text in texts}
+    known = snapshot.contents_known(list(digests.values()), encoder_row)
+    vectors = snapshot.vectors_of_contents(list(known.values()), encoder_row, dimension)
+    tokens = snapshot.tokens_of_contents(list(known.values()), encoder_row, shape.width)
+    numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
+    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}

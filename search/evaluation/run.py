@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder
-from indexer.errors import StoreMissingError
 from indexer.progress import Progress
 from indexer.ranking import InnerProducts
 from indexer.store import Store
 from indexer.types import Float32
 from search.calibration.files import Calibration, reranker_key
+from search.clock import Clock
 from search.engine import Engine
 from search.evaluation.gold import Gold, resolve, text_vectors
 from search.evaluation.judging import Way, judge_stage, ways
@@ -43,16 +42,13 @@ def evaluate(
     calibration: Calibration | None = None,
 ) -> Evaluation:
     """Measure the store on the pairs of `source`. See `search.library.Library.evaluate` for what is raised."""
-    clock = _Clock()
+    clock = Clock()
     progress.phase(f"Reading {source}")
     pairs = read_labels(source) if settings.labels else read_captions(source, settings.split)
     folder = os.path.abspath(os.path.expanduser(source))
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
-        if active is None:
-            raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
-        row, identity = active
+        row, identity = snapshot.required_encoder()
         gold = resolve(pairs, snapshot, row, identity.dimension, folder if settings.labels else os.path.dirname(folder))
         clock.lap("read")
         found = Evaluation(
@@ -131,20 +127,6 @@ def _rerank(
 ) -> StageResult:
     stage = evaluate_stage(SECOND_STAGE, gold, *scorers, settings)
     return replace(stage, judgements=judge_stage(both, scorers, calibration, reranker_key(reranker)))
-
-
-class _Clock:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        """What passed since the last lap belongs to `step`."""
-        now = time.perf_counter()
-        self.seconds[step] = now - self._last
-        self._last = now
 
 
 def _remarks(gold: Gold, encoder: Encoder) -> list[str]:

@@ -12,7 +12,7 @@ from indexer.encoders.base import Encoder, token_encoder
 from indexer.progress import Progress
 from indexer.ranking import InnerProducts, Scorer
 from indexer.types import Float32, Int8
-from search.evaluation.gold import Gold
+from search.evaluation.gold import Gold, stored_texts
 from search.rerank.base import Asked, Candidates, Reranker
 from search.rerank.stage import TokenSource, join
 
@@ -91,7 +91,7 @@ class RerankedScores:
 def sides(
     gold: Gold, vectors: Float32, encoder: Encoder, snapshot: Snapshot, encoder_row: int, *, with_tokens: bool
 ) -> tuple[Side, Side]:
-    """The images and the texts; `with_tokens`: with an image's from the store, a text's made anew.
+    """The images and the texts; `with_tokens`: with tokens, from the store or, for texts that it lacks, made anew.
 
     `vectors` (t, d) float32, unit norm: the texts'.
     """
@@ -102,7 +102,7 @@ def sides(
         contents = [int(number) for number in gold.contents]
         by_content = snapshot.tokens_of_contents(contents, encoder_row, source.width)
         regions = [by_content.get(content) for content in contents]
-        words = list(_word_tokens(gold.texts, encoder))
+        words = list(_word_tokens(gold.texts, encoder, snapshot, encoder_row))
     about = gold.images_of_texts()
     images = [
         Asked("image", vector, tokens, image=path)
@@ -116,17 +116,21 @@ def sides(
     return Side(regions, gold.images, [None] * len(gold.images), images), Side(words, paths, gold.texts, texts)
 
 
-def _word_tokens(texts: Sequence[str], encoder: Encoder) -> list[Int8]:
-    """Word tokens (t, w) int8 of each text, in full batches, from an encoder that yields them."""
+def _word_tokens(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, encoder_row: int) -> list[Int8]:
+    """Word tokens (t, w) int8 of each text: from the store where it has them, the rest encoded in full batches."""
     yielding = token_encoder(encoder)
     assert yielding is not None
-    found: list[Int8] = []
+    shape = yielding.token_shape
+    assert shape is not None
+    stored = stored_texts(texts, snapshot, encoder_row, encoder.identity.dimension, shape)
+    found = {text: tokens for text, (_, tokens) in stored.items()}
+    missing = [text for text in dict.fromkeys(texts) if text not in found]
     size = encoder.text_batch_size
-    for start in range(0, len(texts), size):
-        chunk = list(texts[start : start + size])
+    for start in range(0, len(missing), size):
+        chunk = missing[start : start + size]
         _, tokens = yielding.encode_texts_with_tokens(chunk + [""] * (size - len(chunk)))
-        found += tokens[: len(chunk)]
-    return found
+        found.update(zip(chunk, tokens[: len(chunk)], strict=True))
+    return [found[text] for text in texts]
 
 
 def reranked(

@@ -20,12 +20,11 @@ import numpy.typing as npt
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
 from indexer.errors import EncoderError, StoreMissingError, UsageError
-from indexer.ingest import text_digest
 from indexer.progress import Progress
 from indexer.ranking import Relevance
 from indexer.store import Store
 from indexer.types import Float32, Int8, Int64
-from search.evaluation.gold import Gold, resolve
+from search.evaluation.gold import Gold, StoredText, resolve, stored_texts
 from search.evaluation.pairs import read_captions
 from search.rerank.files import write_whole
 
@@ -46,8 +45,6 @@ _PAGE = 1_000
 _CAPTIONS = "captions.npz"
 
 Bools = npt.NDArray[np.bool_]
-#: The vector (d,) float32 and the words (t, w) int8 of a text.
-Caption = tuple[Float32, Int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +136,7 @@ def prepare(
         gold = resolve(pairs, snapshot, row, identity.dimension, hint)
         named = len({path for path, _ in pairs.rows})
         tokens, there = _image_tokens(gold, snapshot, row, shape)
-        stored = _stored_captions(gold.texts, snapshot, row, identity.dimension, shape)
+        stored = stored_texts(gold.texts, snapshot, row, identity.dimension, shape)
         held = {
             split: _contents_of(table, images, split, snapshot, row, identity.dimension)
             for split in (*VALIDATION_SPLITS, *TEST_SPLITS)
@@ -239,7 +236,7 @@ def _encode(
     tokens: Int8,
     kept: Bools,
     judged: Bools,
-    stored: Mapping[str, Caption],
+    stored: Mapping[str, StoredText],
     encoder: TokenEncoder,
     work: Path,
     progress: Progress,
@@ -264,22 +261,8 @@ def _encode(
     )
 
 
-def _stored_captions(
-    texts: Sequence[str], snapshot: Snapshot, row: int, dimension: int, shape: TokenShape
-) -> dict[str, Caption]:
-    """Those of the texts that the store holds, with their tokens."""
-    if snapshot.token_shape(row) != shape:
-        return {}
-    digests = {text: text_digest(text) for text in texts}
-    known = snapshot.contents_known(list(digests.values()), row)
-    vectors = snapshot.vectors_of_contents(list(known.values()), row, dimension)
-    tokens = snapshot.tokens_of_contents(list(known.values()), row, shape.width)
-    numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
-    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}
-
-
 def caption_tokens(
-    texts: Sequence[str], stored: Mapping[str, Caption], encoder: TokenEncoder, work: Path, progress: Progress
+    texts: Sequence[str], stored: Mapping[str, StoredText], encoder: TokenEncoder, work: Path, progress: Progress
 ) -> tuple[Float32, Int8, Int64]:
     """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`."""
     missing = [text for text in texts if text not in stored]
@@ -291,7 +274,7 @@ def caption_tokens(
     return vectors, np.concatenate(words), offsets
 
 
-def _encoded(texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress) -> dict[str, Caption]:
+def _encoded(texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress) -> dict[str, StoredText]:
     """Texts with their vectors and tokens; from `work` if they are there."""
     if not texts:
         return {}
