@@ -70,6 +70,17 @@ def default_store() -> Path:
     return Path(platformdirs.user_data_path("image-collection-search", appauthor=False)) / "default.search"
 
 
+def cache_folder() -> Path:
+    """Where exported and compiled models are kept, which can be deleted at any time: SEARCH_CACHE, else one place per
+    user."""
+    named = os.environ.get("SEARCH_CACHE", "").strip()
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("image-collection-search", appauthor=False))
+
+
 def models_folder() -> Path:
     """The folder of the models that ship with the product: inside the wheel, or `data/models` of a checkout."""
     package = Path(__file__).resolve().parent

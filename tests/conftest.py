@@ -6,7 +6,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,14 @@ def real_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if picture.suffix in {".png", ".jpg", ".gif"}:
                 shutil.copy(picture, folder / picture.name)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Exported and compiled models of the tests stay out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The encoder that ships with the product: two exported graphs in `data/models/bundled`, run on the CPU.
 
+The image tower's convolutions compute in int8 (`indexer/training/quantise.py`), everything behind them in float32.
+
 Loading is lazy and separate for the two towers: a text query never loads the image tower.
 """
 
@@ -9,6 +11,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +21,7 @@ import numpy.typing as npt
 from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
 from indexer.encoders.wordpieces import WordPieces
 from indexer.errors import EncoderUnavailableError, UsageError
-from indexer.settings import models_folder
+from indexer.settings import cache_folder, models_folder
 from indexer.types import Float32, Int8, Pixels, Texts
 
 if TYPE_CHECKING:
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
 
 NAME: Final = "bundled"
 DESCRIPTION: Final = "encoder.json"
-IMAGE_GRAPH: Final = "image.onnx"
-TEXT_GRAPH: Final = "text.onnx"
+IMAGE_GRAPH: Final = "image.xml"
+TEXT_GRAPH: Final = "text.xml"
 TOKENIZER: Final = "tokenizer.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class BundledEncoder:
@@ -56,6 +59,7 @@ class BundledEncoder:
         self._threads = threads
         self._image: Graph | None = None
         self._text: Graph | None = None
+        self._lanes: ThreadPoolExecutor | None = None
         self._pieces = WordPieces(self.folder / TOKENIZER, self._max_text_tokens)
         self._loading = threading.Lock()
 
@@ -108,9 +112,11 @@ class BundledEncoder:
                 f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
                 f"not {pixels.dtype} of shape {pixels.shape}."
             )
-        if len(pixels):
-            graph = self._image_graph()
-            yield from (graph.run({"pixels": row[None]}, outputs) for row in pixels)
+        if not len(pixels):
+            return
+        graph = self._image_graph()
+        assert self._lanes is not None
+        yield from self._lanes.map(lambda row: graph.run({"pixels": row[None]}, outputs), pixels)
 
     def encode_texts(self, texts: Texts) -> Float32:
         """Returns (n, d) float32, unit norm. A text is cut at `max_text_tokens`; an empty one has a vector too.
@@ -171,21 +177,29 @@ class BundledEncoder:
         return np.concatenate(rows).astype(np.float32, copy=False)
 
     def _image_graph(self) -> Graph:
+        """Each photograph on one thread, as many at once as there are threads."""
         with self._loading:
             if self._image is None:
-                self._image = self._load(IMAGE_GRAPH)
+                from indexer.encoders.runtime import thread_count
+
+                wanted = self._identity.preprocessing
+                lanes = self._threads or thread_count()
+                self._image = self._load(IMAGE_GRAPH, lanes, {"pixels": (1, wanted.height, wanted.width, 3)})
+                self._lanes = ThreadPoolExecutor(lanes, "encode")
             return self._image
 
     def _text_graph(self) -> Graph:
         with self._loading:
             if self._text is None:
-                self._text = self._load(TEXT_GRAPH)
+                self._text = self._load(TEXT_GRAPH, 1, {})
             return self._text
 
-    def _load(self, name: str) -> Graph:
+    def _load(self, name: str, lanes: int, shapes: dict[str, tuple[int, ...]]) -> Graph:
+        from indexer.encoders.compiled import CompiledCache
         from indexer.encoders.runtime import Graph
 
-        return Graph(self.folder / name, self._threads)
+        cache = CompiledCache(cache_folder() / "compiled")
+        return Graph(self.folder / name, self._threads, lanes=lanes, shapes=shapes, cache=cache)
 
 
 def verify(folder: Path | None = None) -> list[str]:

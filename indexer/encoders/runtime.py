@@ -1,16 +1,39 @@
-"""Runs exported graphs. The only file that knows which runtime does it (ONNX Runtime)."""
+"""Runs exported graphs on the CPU. The only file that knows which runtime does it (OpenVINO).
+
+OpenVINO, because of the candidates measured side by side (`tests/benchmarks/bench_runtimes.py`) it runs a ViT in int8
+without any calibration (weights in int8, activations quantised token by token as they come), takes models from torch
+without a third package, and is the fastest at both towers.
+
+Its Python package would report each import to its makers; `import_openvino` leaves the part that does so out.
+"""
 
 from __future__ import annotations
 
 import os
+import queue
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+import numpy as np
 import numpy.typing as npt
 
+from indexer.encoders.compiled import Compilation, CompiledCache
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import environment_int
+
+Arithmetic = Literal["exact", "fast"]
+"""How floating point is computed: "exact" is float32; "fast" is bfloat16 where the CPU has it in hardware, and matrix
+products whose weights are int8 quantise their inputs too, `GROUP` numbers of a row together."""
+
+#: Numbers that share a scale when an input of a matrix product is quantised. 128: as fast as whole rows of 768, and no
+#: outlier spoils more than its neighbours.
+GROUP: Final = 128
+
+#: Parts of OpenVINO's package that no graph needs to run: the report to its makers, and the converter, which
+#: `export.py` imports when it converts.
+_LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 
 
 def thread_count() -> int:
@@ -21,33 +44,59 @@ def thread_count() -> int:
 class Graph:
     """One exported graph, loaded and ready. Safe to run from several threads at once.
 
-    `path` is an ONNX file, `threads` how many cores one run may use (default `thread_count()`). Raises
-    EncoderUnavailableError when the file or the runtime is missing, or the file is no graph that it can load.
+    `path` is the `.xml` of a graph in OpenVINO's format, its weights in the `.bin` beside it. `threads`: how many cores
+    it may use (default `thread_count()`). `lanes`: how many runs go on at once, each with its share of the threads; one
+    lane answers soonest, a lane a thread does most in a second, because no run waits for another's thread. `shapes`:
+    fixed sizes of inputs by name, where the graph leaves them open. What was compiled is kept in `cache`, where there
+    is one.
+
+    Raises EncoderUnavailableError when the file or the runtime is missing, or the file is no graph that it can load.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        if not path.is_file():
-            raise EncoderUnavailableError(f"The model file {path} is missing; install the package again.")
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EncoderUnavailableError(
-                f"The package onnxruntime cannot be imported ({error}); install it: pip install onnxruntime"
-            ) from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or thread_count()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # fatal only: everything else arrives as an exception
-        # Idle threads sleep at once: they would otherwise spin on the cores that decode the next photographs.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's classes share no base but Exception
-            raise EncoderUnavailableError(
-                f"The model file {path} is damaged and cannot be loaded; install the package again."
-            ) from error
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        *,
+        lanes: int = 1,
+        arithmetic: Arithmetic = "exact",
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        cache: CompiledCache | None = None,
+    ) -> None:
+        for file in (path, path.with_suffix(".bin")):
+            if not file.is_file():
+                raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
+        openvino = import_openvino()
+        properties = {
+            "INFERENCE_NUM_THREADS": threads or thread_count(),
+            "NUM_STREAMS": lanes,
+            "ENABLE_CPU_PINNING": False,  # the threads that decode want the same cores
+            **_arithmetic(arithmetic),
+        }
+        core = openvino.Core()
+        key = Compilation(openvino.__version__, _processor(), path, properties, dict(shapes or {}))
+        blob = None if cache is None else cache.load(key)
+        compiled = None if blob is None else _imported(openvino, core, blob, properties)
+        if compiled is None:
+            try:
+                model = core.read_model(path)
+                if not _has_int8_products():
+                    _to_float(model)
+                if shapes:
+                    model.reshape({name: list(shape) for name, shape in shapes.items()})
+                compiled = core.compile_model(model, "CPU", properties)
+            except Exception as error:  # the runtime raises bare RuntimeError, and others for files of other kinds
+                raise EncoderUnavailableError(
+                    f"The model file {path} is damaged and cannot be loaded; install the package again."
+                ) from error
+            if cache is not None:
+                cache.store(key, lambda: compiled.export_model().getvalue())
         self.path = path
-        self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        self._outputs: list[str] = [output.any_name for output in compiled.outputs]
+        self._alive = (compiled, blob)  # its requests need both, and keep neither
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(lanes):
+            self._idle.put(compiled.create_infer_request())
 
     def run(
         self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str] | None = None
@@ -56,9 +105,70 @@ class Graph:
 
         Raises EncoderError when the inputs do not fit, an output is not there, or memory runs out.
         """
-        names = self._outputs if outputs is None else list(outputs)
+        request = self._idle.get()
         try:
-            arrays = self._session.run(names, dict(inputs))
+            given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+            request.infer(given, share_inputs=True)
+            names = self._outputs if outputs is None else outputs
+            return {name: np.array(request.get_tensor(name).data) for name in names}
         except Exception as error:
-            raise EncoderError(f"The model {self.path.name} failed: {error}") from error
-        return dict(zip(names, arrays, strict=True))
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise EncoderError(f"The model {self.path.name} failed: {reason}") from error
+        finally:
+            self._idle.put(request)
+
+
+def _arithmetic(wanted: Arithmetic) -> dict[str, Any]:
+    if wanted == "exact":
+        return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+    return {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
+
+
+def _has_int8_products() -> bool:
+    """Whether the CPU multiplies int8 and adds in 32 bits (VNNI). Others add pairs in 16 bits, which can overflow; where
+    nobody can say (no Linux), float32 is right."""
+    return any(flag in _processor() for flag in ("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
+def _to_float(model: Any) -> None:
+    """Let convolutions that were quantised compute in float32: their inputs are rounded to int8 no more."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            node.output(0).replace(node.input_value(0))
+
+
+def _imported(openvino: Any, core: Any, blob: npt.NDArray[np.uint8], properties: Mapping[str, Any]) -> Any:
+    """What was compiled before, from its bytes (mapped), or None when this runtime does not take them."""
+    try:
+        return core.import_model(openvino.Tensor(blob, shared_memory=True), "CPU", dict(properties))
+    except Exception:  # another machine's, or another version's: it is compiled anew
+        return None
+
+
+def _processor() -> str:
+    """What tells this CPU from another one that shares the home folder."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
+            return next(line for line in stream if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        import platform
+
+        return f"{platform.machine()} {platform.processor()}"
+
+
+def import_openvino() -> Any:
+    """The package, without its reports to its makers. Raises EncoderUnavailableError when it does not import."""
+    hidden = [name for name in _LEFT_OUT if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it is an ImportError, which openvino expects
+    try:
+        import openvino
+    except ImportError as error:
+        raise EncoderUnavailableError(
+            f"The package openvino cannot be imported ({error}); install it: pip install openvino"
+        ) from error
+    finally:
+        for name in hidden:
+            if name != "openvino_telemetry":
+                sys.modules.pop(name, None)
+    return openvino

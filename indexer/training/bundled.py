@@ -10,6 +10,7 @@ hour on two CPU cores.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,10 +31,11 @@ from indexer.training.export import ImageGraph, TextGraph, describe, export_grap
 from indexer.training.features import FrozenTowers
 from indexer.training.heads import HeadSettings
 from indexer.training.join import Join, JoinSettings
+from indexer.training.quantise import calibration_pixels, convert_graph, quantise_image_graph
 from indexer.training.retrieval import caption_recalls
 from indexer.training.towers import WIDTH
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 VIEW: Final = View(260)
 #: What a photograph looks like in training: as it is, mirrored, or a part of it.
 TRAINED_VIEWS: Final = (VIEW, View(260, flip=True), View(260, crop=True))
@@ -81,7 +83,9 @@ def embed(data: Path, towers: FrozenTowers, branch: Branch, join: Join, split: s
     return images, texts.view(len(rows), -1, texts.shape[1])
 
 
-def ship(branch: Branch, join: Join, towers: FrozenTowers, settings: dict[str, object], layers: int, out: Path) -> None:
+def ship(
+    branch: Branch, join: Join, towers: FrozenTowers, settings: dict[str, object], layers: int, data: Path, out: Path
+) -> None:
     """Write the graphs, the tokenizer and `encoder.json` to `out`."""
     out.mkdir(parents=True, exist_ok=True)
     side = VIEW.side
@@ -89,8 +93,12 @@ def ship(branch: Branch, join: Join, towers: FrozenTowers, settings: dict[str, o
     image = ImageGraph(towers.image, branch.image, join)
     text = TextGraph(towers.text, branch.text, join, layers)
     outputs = ["vectors", "tokens"]
-    export_graph(image, (pixels,), ["pixels"], outputs, [["n"]], "int8", out / "image.onnx")
-    export_graph(text, (ids,), ["ids"], outputs, [["n", "T"]], "int8", out / "text.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_image, onnx_text = Path(folder, "image.onnx"), Path(folder, "text.onnx")
+        export_graph(image, (pixels,), ["pixels"], outputs, [["n"]], "int8", onnx_image)
+        export_graph(text, (ids,), ["ids"], outputs, [["n", "T"]], "int8", onnx_text)
+        quantise_image_graph(onnx_image, calibration_pixels(data, VIEW.preprocessing()), out / "image.xml")
+        convert_graph(onnx_text, out / "text.xml")
     export_tokenizer(out / "tokenizer.json")
     grid = branch.image.grid
     describe(
@@ -132,7 +140,7 @@ def main() -> None:
     forward, back = caption_recalls(images.numpy(), texts.numpy())
     print(f"Flickr8k val, float32, R@1/5/10: text-to-image {_row(forward)}, image-to-text {_row(back)}")
     trained: dict[str, object] = {"heads": asdict(head), "align": asdict(align), "join": asdict(settings)}
-    ship(branch, join, towers, trained, align.frozen_layers, given.out)
+    ship(branch, join, towers, trained, align.frozen_layers, given.data, given.out)
     print(f"wrote {given.out}")
 
 

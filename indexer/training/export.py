@@ -1,4 +1,4 @@
-"""From trained parts to the files that ship: two graphs, the tokenizer, and one JSON that says what they are."""
+"""From trained parts to the files that ship: two graphs (in ONNX; `quantise.py` makes the last form), the tokenizer, and one JSON that says what they are."""
 
 from __future__ import annotations
 
@@ -106,9 +106,9 @@ def describe(
     trained: dict[str, object],
 ) -> None:
     """Write `encoder.json`: what the encoder needs to know, and the digest of each file beside it."""
-    files = ("image.onnx", "text.onnx", "tokenizer.json")
+    files = ("image.xml", "image.bin", "text.xml", "text.bin", "tokenizer.json")
     fields = {
-        "format": 1,
+        "format": 2,
         "name": "bundled",
         "version": version,
         "dimension": dimension,

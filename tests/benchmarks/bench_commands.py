@@ -48,7 +48,7 @@ def main() -> None:
     count = sum(1 for _ in given.folder.rglob("*"))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}; onnxruntime {version('onnxruntime')}; commit {commit.stdout.strip()}; {count} files")
+    print(f"{machine}; openvino {version('onnxruntime')}; commit {commit.stdout.strip()}; {count} files")
     for name, values in times.items():
         print(f"{name:<14} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
     first, second = (statistics.median(times[f"index, {which}"]) for which in ("first", "second"))

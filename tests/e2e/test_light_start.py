@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "onnxruntime", "tokenizers", "PIL")
+HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "openvino", "tokenizers", "PIL")
 COMMANDS = ("index", "query", "status", "forget", "models", "doctor", "eval", "calibrate")
 
 

@@ -150,7 +150,7 @@ def test_identity_survives_json_and_names_the_weights(encoder: BundledEncoder) -
     assert EncoderId.from_json(identity.to_json()) == identity
     recorded = json.loads((FOLDER / "encoder.json").read_text(encoding="utf-8"))["files"]
     assert identity.weights == weights_digest(recorded)
-    assert weights_digest(recorded | {"image.onnx": "0" * 64}) != identity.weights
+    assert weights_digest(recorded | {"image.xml": "0" * 64}) != identity.weights
 
 
 def test_what_ships_is_whole_and_small() -> None:
@@ -165,7 +165,7 @@ def test_a_text_query_loads_no_image_tower() -> None:
     assert fresh._image is None
 
 
-@pytest.mark.parametrize("name", ["image.onnx", "text.onnx", "tokenizer.json", "encoder.json"])
+@pytest.mark.parametrize("name", ["image.xml", "text.xml", "tokenizer.json", "encoder.json"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "rubbish"])
 def test_a_damaged_file_is_one_clear_error(copy: Path, name: str, damage: str) -> None:
     file = copy / name
@@ -185,15 +185,15 @@ def test_a_damaged_file_is_one_clear_error(copy: Path, name: str, damage: str) -
 
 
 def test_a_flipped_byte_is_found(copy: Path) -> None:
-    file = copy / "image.onnx"
+    file = copy / "image.xml"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert [name in problem for problem in BundledEncoder(copy).verify() for name in ["image.onnx"]] == [True]
+    assert [name in problem for problem in BundledEncoder(copy).verify() for name in ["image.xml"]] == [True]
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": 2}, {"dimension": "many"}, {"files": None}, {"preprocessing": {"height": 1}}]
+    "change", [{"format": 1}, {"dimension": "many"}, {"files": None}, {"preprocessing": {"height": 1}}]
 )
 def test_a_description_that_does_not_fit(copy: Path, change: dict[str, object]) -> None:
     file = copy / "encoder.json"
@@ -212,8 +212,8 @@ def test_no_models_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_inputs_that_do_not_fit_a_graph() -> None:
-    with pytest.raises(EncoderError, match=r"text\.onnx"):
-        Graph(FOLDER / "text.onnx", threads=1).run({"wrong": np.zeros((1, 2), dtype=np.int64)})
+    with pytest.raises(EncoderError, match=r"text\.xml"):
+        Graph(FOLDER / "text.xml", threads=1).run({"wrong": np.zeros((1, 2), dtype=np.int64)})
 
 
 def test_threads_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_importing_is_light_and_running_needs_no_torch() -> None:
         "import sys\n"
         "from indexer.encoders.bundled import BundledEncoder\n"
         "encoder = BundledEncoder()\n"
-        "assert not {'onnxruntime', 'tokenizers'} & set(sys.modules)\n"
+        "assert not {'openvino', 'tokenizers'} & set(sys.modules)\n"
         "encoder.encode_texts(['a dog'])\n"
         "assert not {'torch', 'torchvision', 'open_clip', 'transformers', 'faiss'} & set(sys.modules)\n"
     )

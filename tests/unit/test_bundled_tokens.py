@@ -110,15 +110,15 @@ def test_a_description_of_tokens_that_does_not_fit(copy: Path, tokens: object) -
 @pytest.mark.parametrize("change", [{"width": 4}, {"rows": 3}])
 def test_graphs_whose_tokens_have_another_shape(copy: Path, change: dict[str, int]) -> None:
     wrong = describe(copy, tokens=SHAPE | change)
-    with pytest.raises(EncoderUnavailableError, match=r"image\.onnx is damaged"):
+    with pytest.raises(EncoderUnavailableError, match=r"image\.xml is damaged"):
         wrong.encode_images_with_tokens(quarters(wrong))
     if "width" in change:
-        with pytest.raises(EncoderUnavailableError, match=r"text\.onnx is damaged"):
+        with pytest.raises(EncoderUnavailableError, match=r"text\.xml is damaged"):
             wrong.encode_texts_with_tokens(["a dog"])
 
 
 def test_an_output_that_a_graph_does_not_have(folder: Path) -> None:
-    graph = Graph(folder / "text.onnx", threads=1)
+    graph = Graph(folder / "text.xml", threads=1)
     ids = {"ids": np.array([[101, 102]], np.int64)}
     assert set(graph.run(ids)) == {"vectors", "tokens"}
     assert set(graph.run(ids, ["vectors"])) == {"vectors"}

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from indexer.encoders.runtime import Graph  # noqa: E402
 from indexer.training.compress import GROUP, Storage, compress, quantise  # noqa: E402
+from indexer.training.quantise import convert_graph  # noqa: E402
 
 TABLE = np.random.default_rng(0).normal(size=(50, 128)).astype(np.float32)
 DENSE = np.random.default_rng(1).normal(size=(128, 64)).astype(np.float32)
@@ -42,7 +43,8 @@ def test_result_stays_close(storage: Storage, bound: float, tmp_path: Path) -> N
     file.write_bytes(model.SerializeToString())
     ids = np.array([[3, 7, 7, 49], [0, 1, 2, 3]], dtype=np.int64)
     expected = TABLE[ids] @ DENSE  # (2, 4, 64)
-    found = Graph(file, threads=1).run({"ids": ids})["out"]
+    convert_graph(file, tmp_path / "small.xml")
+    found = Graph(tmp_path / "small.xml", threads=1).run({"ids": ids})["out"]
     assert np.linalg.norm(found - expected) < bound * np.linalg.norm(expected)
 
 

@@ -1,0 +1,103 @@
+"""What the runtime made of a graph, kept: compiling a text tower takes 0.4 s, reading it back 0.1 s.
+
+    <cache>/compiled/<key>.blob      the runtime's own format, then its SHA-256 (32 bytes)
+
+The key is a digest of all that the result depends on: the graph's file (path, size, time of change), the runtime's
+version, the processor and the settings. The runtime trusts the bytes that it reads, so the checksum comes first; a file
+that is damaged is made anew. A cache that cannot be written is done without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: Files of one cache: a few models with two towers each, on one machine. The oldest go first.
+MOST_FILES: Final = 24
+_CHECKSUM_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """All that a compiled graph depends on. `runtime`: its version; `graph`: the file, its weights beside it."""
+
+    runtime: str
+    processor: str
+    graph: Path
+    properties: Mapping[str, Any]
+    shapes: Mapping[str, Sequence[int]]
+
+    def name(self) -> str | None:
+        """What it is called in a cache; None when the graph's files cannot be looked at."""
+        try:
+            files = [(str(file), *_state(file)) for file in (self.graph, self.graph.with_suffix(".bin"))]
+        except OSError:
+            return None
+        parts = (self.runtime, self.processor, files, sorted(self.properties.items()), sorted(self.shapes.items()))
+        return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+class CompiledCache:
+    """Compiled graphs in `folder`, which need not exist yet. Safe for several processes at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, key: Compilation) -> npt.NDArray[np.uint8] | None:
+        """The bytes (n,) uint8 kept under `key`, mapped, copy on write; None when there are none, or damaged ones."""
+        path = self._path(key)
+        if path is None:
+            return None
+        try:
+            kept = np.memmap(path, np.uint8, mode="c")
+        except (OSError, ValueError):  # not there; an empty file cannot be mapped
+            return None
+        body = kept[:-_CHECKSUM_BYTES]
+        if hashlib.sha256(body.data).digest() != kept[-_CHECKSUM_BYTES:].tobytes():
+            with suppress(OSError):
+                path.unlink()
+            return None
+        with suppress(OSError):
+            os.utime(path)  # in use: not among the oldest
+        return body
+
+    def store(self, key: Compilation, make: Callable[[], bytes]) -> None:
+        """Keep what `make` gives under `key`, whole or not at all; what goes wrong costs nothing but the time saved."""
+        path = self._path(key)
+        if path is None:
+            return
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        with suppress(OSError, RuntimeError):  # RuntimeError: a device that cannot export
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            body = make()
+            try:
+                with aside.open("xb") as stream:
+                    stream.write(body)
+                    stream.write(hashlib.sha256(body).digest())
+                os.replace(aside, path)
+            finally:
+                aside.unlink(missing_ok=True)
+            self._clean()
+
+    def _path(self, key: Compilation) -> Path | None:
+        name = key.name()
+        return None if name is None else self.folder / f"{name}.blob"
+
+    def _clean(self) -> None:
+        blobs = sorted(self.folder.glob("*.blob"), key=lambda path: path.stat().st_mtime_ns)
+        for path in blobs[:-MOST_FILES]:
+            path.unlink(missing_ok=True)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

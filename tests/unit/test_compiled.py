@@ -1,0 +1,125 @@
+"""What the runtime compiled is kept, found again, and made anew when it is damaged or of something else."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.encoders import compiled, runtime
+from indexer.encoders.compiled import CompiledCache
+from indexer.encoders.runtime import Graph
+from indexer.settings import models_folder
+
+IDS = {"ids": np.array([[101, 1037, 4937, 102]], np.int64)}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The text tower that ships, where it can be changed."""
+    folder = tmp_path_factory.mktemp("graph")
+    for name in ("text.xml", "text.bin"):
+        shutil.copy(models_folder() / "bundled" / name, folder / name)
+    return folder / "text.xml"
+
+
+def vector(graph: Path, cache: CompiledCache | None) -> list[float]:
+    return [float(number) for number in Graph(graph, threads=1, cache=cache).run(IDS, ["vectors"])["vectors"][0]]
+
+
+def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, None)
+    assert vector(graph, cache) == plain  # made
+    [blob] = cache.folder.glob("*.blob")
+    made = blob.stat().st_ino
+    assert vector(graph, cache) == plain  # read
+    assert blob.stat().st_ino == made
+    assert not list(cache.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "garbage"])
+def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, cache)
+    [blob] = cache.folder.glob("*.blob")
+    whole = blob.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    blob.write_bytes({"cut": whole[:1000], "flipped": flipped, "empty": b"", "garbage": b"no graph" * 99}[damage])
+    assert vector(graph, cache) == plain
+    made = blob.read_bytes()
+    assert hashlib.sha256(made[:-32]).digest() == made[-32:]
+    assert len(made) > len(whole) // 2
+
+
+def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp_path: Path) -> None:
+    """With the right checksum: another machine's, say."""
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, cache)
+    [blob] = cache.folder.glob("*.blob")
+    body = b"from elsewhere" * 1000
+    blob.write_bytes(body + hashlib.sha256(body).digest())
+    assert vector(graph, cache) == plain
+
+
+def test_another_graph_or_other_settings_have_their_own(graph: Path, tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    Graph(graph, threads=1, cache=cache)
+    Graph(graph, threads=1, lanes=2, cache=cache)
+    assert len(list(cache.folder.glob("*.blob"))) == 2
+    for name in ("text.xml", "text.bin"):
+        shutil.copy(graph.with_name(name), tmp_path / name)  # another time of change
+    Graph(tmp_path / "text.xml", threads=1, cache=cache)
+    assert len(list(cache.folder.glob("*.blob"))) == 3
+
+
+def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "MOST_FILES", 1)
+    cache = CompiledCache(tmp_path / "cache")
+    Graph(graph, threads=1, cache=cache)
+    [first] = cache.folder.glob("*.blob")
+    Graph(graph, threads=1, lanes=2, cache=cache)
+    [second] = cache.folder.glob("*.blob")
+    assert first != second
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert vector(graph, CompiledCache(tmp_path / "file" / "cache")) == vector(graph, None)
+
+
+def test_lanes_answer_the_same(graph: Path) -> None:
+    """Each run has one thread of its own, and as many go on at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    one = Graph(graph, threads=1)
+    two = Graph(graph, threads=2, lanes=2)
+    rows = [{"ids": np.array([[101, 2000 + word, 102]], np.int64)} for word in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda row: two.run(row, ["vectors"])["vectors"], rows))
+    for row, each in zip(rows, found, strict=True):
+        assert np.array_equal(each, one.run(row, ["vectors"])["vectors"])
+
+
+def test_without_int8_products_the_image_tower_computes_in_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On such CPUs sums of two products in 16 bits could overflow. Both ways must agree closely."""
+    file = models_folder() / "bundled" / "image.xml"
+    shape = {"pixels": (1, 260, 260, 3)}
+    ramp = np.linspace(0, 255, 260 * 260 * 3).reshape(1, 260, 260, 3).astype(np.uint8)
+    vectors = []
+    for flags in ("flags: avx2 avx512_vnni", "flags: avx2"):
+        monkeypatch.setattr(runtime, "_processor", lambda flags=flags: flags)
+        [row] = Graph(file, threads=1, shapes=shape).run({"pixels": ramp}, ["vectors"])["vectors"]
+        vectors.append(row)
+    assert not np.array_equal(vectors[0], vectors[1])
+    assert float(vectors[0] @ vectors[1]) > 0.97
+
+
+def test_the_runtime_reports_to_nobody() -> None:
+    runtime.import_openvino()
+    assert sys.modules.get("openvino_telemetry") is None
