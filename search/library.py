@@ -15,7 +15,7 @@ from indexer.building import build_indexes, index_key
 from indexer.catalog.snapshot import RootRow, Snapshot
 from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.registry import load_encoder
+from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.errors import (
     EncoderError,
     EncoderMismatchError,
@@ -156,8 +156,9 @@ class Library:
         store = Store.create(self.folder)
         try:
             with store.writing():
-                encoder = self._load_encoder(self._stored_encoder(store), reencode=reencode)
-                return pipeline.run(
+                self._load_encoder(self._stored_encoder(store), reencode=reencode)
+                encoder, notes = self._prepare_encoder(progress or Silent())
+                report = pipeline.run(
                     store,
                     encoder,
                     [os.fspath(root) for root in roots],
@@ -166,6 +167,8 @@ class Library:
                     index_type=index_type,
                     reencode=reencode,
                 )
+                report.warnings[:0] = notes
+                return report
         finally:
             store.close()
 
@@ -428,7 +431,8 @@ class Library:
             if self._encoder is None:
                 if name is None:
                     name = DEFAULT_ENCODER if stored is None else stored.name
-                self._encoder = load_encoder(name, self._device)
+                own = stored is not None and (self._asked is None or name == stored.name)
+                self._encoder = load_encoder(name, self._device, stored=stored if own else None)
             identity = self._encoder.identity
         if stored is not None and not identity.matches(stored) and not reencode:
             if identity.name == stored.name:
@@ -439,6 +443,13 @@ class Library:
                 f"{self.folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
             )
         return self._encoder
+
+    def _prepare_encoder(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
+        """The loaded encoder in its fastest form, and what a person should know of it."""
+        with self._lock:
+            assert self._encoder is not None
+            self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress)
+            return self._encoder, notes
 
     def _load_calibration(self, encoder: Encoder) -> Calibration:
         """What probabilities are made with; read again when the store's own file has changed."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +59,7 @@ class BundledEncoder:
         self._threads = threads
         self._image: Graph | None = None
         self._text: Graph | None = None
+        self._texts: Graph | None = None
         self._lanes: ThreadPoolExecutor | None = None
         self._pieces = WordPieces(self.folder / TOKENIZER, self._max_text_tokens)
         self._loading = threading.Lock()
@@ -141,9 +142,12 @@ class BundledEncoder:
     def _run_texts(self, texts: Texts, outputs: list[str]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         if isinstance(texts, str):
             raise ValueError("A sequence of texts is wanted here, not one text.")
-        if len(texts):
-            graph = self._text_graph()
-            yield from (graph.run({"ids": self._pieces.ids(text)[None]}, outputs) for text in texts)
+        if len(texts) == 1:
+            yield self._text_graph().run({"ids": self._pieces.ids(texts[0])[None]}, outputs)
+        elif len(texts):
+            graph = self._many_texts_graph()
+            assert self._lanes is not None
+            yield from self._lanes.map(lambda text: graph.run({"ids": self._pieces.ids(text)[None]}, outputs), texts)
 
     def words(self, text: str) -> list[str]:
         """What stands in `text` at each of its tokens, as it is written there; [""] for a text without any."""
@@ -180,21 +184,34 @@ class BundledEncoder:
         """Each photograph on one thread, as many at once as there are threads."""
         with self._loading:
             if self._image is None:
-                from indexer.encoders.runtime import thread_count
-
                 wanted = self._identity.preprocessing
-                lanes = self._threads or thread_count()
-                self._image = self._load(IMAGE_GRAPH, lanes, {"pixels": (1, wanted.height, wanted.width, 3)})
-                self._lanes = ThreadPoolExecutor(lanes, "encode")
+                shapes = {"pixels": (1, wanted.height, wanted.width, 3)}
+                self._image = self._load(IMAGE_GRAPH, self._open_lanes(), shapes)
             return self._image
 
+    def _many_texts_graph(self) -> Graph:
+        """Each text on one thread, as many at once as there are threads."""
+        with self._loading:
+            if self._texts is None:
+                self._texts = self._load(TEXT_GRAPH, self._open_lanes(), {})
+            return self._texts
+
+    def _open_lanes(self) -> int:
+        from indexer.encoders.runtime import thread_count
+
+        lanes = self._threads or thread_count()
+        if self._lanes is None:
+            self._lanes = ThreadPoolExecutor(lanes, "encode")
+        return lanes
+
     def _text_graph(self) -> Graph:
+        """One text on all threads: what a query waits for."""
         with self._loading:
             if self._text is None:
                 self._text = self._load(TEXT_GRAPH, 1, {})
             return self._text
 
-    def _load(self, name: str, lanes: int, shapes: dict[str, tuple[int, ...]]) -> Graph:
+    def _load(self, name: str, lanes: int, shapes: Mapping[str, Sequence[int]]) -> Graph:
         from indexer.encoders.compiled import CompiledCache
         from indexer.encoders.runtime import Graph
 

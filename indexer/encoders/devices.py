@@ -79,6 +79,19 @@ def fit_rows(free_bytes: int, bytes_per_row: int) -> int:
     return min(512, max(8, 1 << (fitting.bit_length() - 1)))
 
 
+class Tower(torch.nn.Module):
+    """One way through a model, as a module of its own."""
+
+    def __init__(self, model: torch.nn.Module, forward: Forward) -> None:
+        super().__init__()
+        self.model = model
+        self._way = forward
+
+    def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...] | torch.Tensor:
+        outputs = self._way(self.model, rows)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+
 class Replica:
     """One copy of the model on one device.
 

@@ -61,6 +61,7 @@ class OpenClipEncoder:
 
         devices = choose_devices(device)
         sources = find_sources(open_clip, parsed)
+        self.checkpoint = sources.checkpoint
         self._tokenizer = Tokenizer(open_clip, sources)
         model: Any = build_model(open_clip, sources)
         self._identity = EncoderId(
@@ -146,11 +147,37 @@ class OpenClipEncoder:
         shape, tokens = self._required_shape(), self._tokenized(texts)
         if not len(tokens):
             return self._nothing(), []
-        places = self._tokenizer.word_places(tokens, shape.words)
-        rows = [np.resize(each, shape.words) for each in places]  # repeated: what stands there is cut off below
-        batch = np.concatenate([tokens, np.stack(rows)], axis=1)  # (n, context_length + words) int64
+        batch, places = self._with_places(tokens, shape)
         vectors, words = self._replicas.run("text", self._text_tokens, batch)
         return _unit(vectors), [row[: len(each)].copy() for row, each in zip(words, places, strict=True)]
+
+    def _with_places(self, tokens: Int64, shape: TokenShape) -> tuple[Int64, list[Int64]]:
+        """(n, context_length + words): the tokens of each text, then the places of its word pieces, and these alone."""
+        places = self._tokenizer.word_places(tokens, shape.words)
+        rows = [np.resize(each, shape.words) for each in places]  # repeated: what stands there is cut off again
+        return np.concatenate([tokens, np.stack(rows)], axis=1), places
+
+    # -- for an export --------------------------------------------------------------------------------------
+
+    def byte_pairs(self) -> tuple[dict[str, int], dict[tuple[str, str], int]] | None:
+        """Vocabulary and merges of CLIP's tokenizer; None where the model has another."""
+        return self._tokenizer.byte_pairs()
+
+    def text_rows(self, texts: Texts) -> Int64:
+        """What the text tower takes for `texts`: (n, context_length) int64, with tokens (n, context_length + words)."""
+        tokens = self._tokenized(texts)
+        return tokens if self._recipe is None else self._with_places(tokens, self._recipe.shape)[0]
+
+    def tower(self, which: str) -> torch.nn.Module:
+        """One tower, "image" or "text", as a module on the first device: rows -> vectors (n, d), not normalised, and
+        tokens where the model has them."""
+        from indexer.encoders.devices import Tower
+
+        if which == "image":
+            forward = self._image_tokens if self._recipe else self._image_features
+        else:
+            forward = self._text_tokens if self._recipe else self._text_features
+        return Tower(self._replicas.all[0].model, forward)
 
     def words(self, text: str) -> list[str]:
         """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""

@@ -24,7 +24,7 @@ class Tokenizer:
         self.context_length: int = int(text.get("context_length") or 77)
         self._lock = threading.Lock()
         self._simple = not text.get("hf_tokenizer_name")
-        options = dict(text.get("tokenizer_kwargs") or {})
+        options = self._options = dict(text.get("tokenizer_kwargs") or {})
         try:
             if self._simple:
                 self._tokenizer = open_clip.SimpleTokenizer(context_length=self.context_length, **options)
@@ -69,6 +69,10 @@ class Tokenizer:
         ids = [int(row[place]) for place in self._places(row)[:limit]]
         with self._lock:
             return [self._readable(each) for each in ids]
+
+    def byte_pairs(self) -> tuple[dict[str, int], dict[tuple[str, str], int]] | None:
+        """CLIP's vocabulary (token to id) and merges (pair to rank); None for other tokenizers or another cleaning."""
+        return (self._tokenizer.encoder, self._tokenizer.bpe_ranks) if self._simple and not self._options else None
 
     def _places(self, row: Int64) -> Int64:
         if self._simple:

@@ -69,7 +69,7 @@ class TokenRecipe:
         with torch.autocast(images.device.type, enabled=False):
             regions = torch.from_numpy(self.pooling).to(images.device) @ patches.float()  # (n, regions, c)
         joint = self.tower.project(model, regions.flatten(0, 1))  # (n * regions, d)
-        return features, self._written(joint).view(len(images), self.shape.regions, self.shape.width)
+        return features, self._written(joint).view(-1, self.shape.regions, self.shape.width)
 
     def encode_texts(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """rows: (n, context_length + words) int64: the tokens of each text, then the places of its word pieces.

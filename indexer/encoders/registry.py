@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from indexer.encoders.base import Encoder
-from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX
+from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
 from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.progress import Progress
 
 BUNDLED = "bundled"
 
@@ -64,10 +65,13 @@ RECOMMENDED: tuple[EncoderInfo, ...] = (
 )
 
 
-def load_encoder(name: str, device: str | None = None) -> Encoder:
+def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | None = None) -> Encoder:
     """The encoder that `name` means: "bundled", or an open_clip spec with or without `open_clip:` before it.
 
     `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models.
+    On CPUs one that was exported for this machine runs as graphs, without torch; `stored` is the identity that it must
+    have then, that of an index.
+
     Raises EncoderUnavailableError, and UsageError for a device that is not here.
     """
     name = name.strip()
@@ -76,9 +80,7 @@ def load_encoder(name: str, device: str | None = None) -> Encoder:
 
         return BundledEncoder()
     if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
-        from indexer.encoders.openclip import OpenClipEncoder
-
-        return OpenClipEncoder(name, device=device)
+        return _open_clip(name, device, stored)
     known = [BUNDLED, *(info.name for info in RECOMMENDED)]
     by_lower = {each.removeprefix(PREFIX).lower(): each for each in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
@@ -86,6 +88,31 @@ def load_encoder(name: str, device: str | None = None) -> Encoder:
     raise EncoderUnavailableError(
         f"There is no encoder {name!r}{hint}; use {BUNDLED}, or an open_clip model as {FORMS} (see `search models`)."
     )
+
+
+def _open_clip(name: str, device: str | None, stored: EncoderId | None) -> Encoder:
+    from indexer.encoders import exports
+
+    if exports.runs_on_cpu(device):
+        found = exports.find(name if stored is not None else parse_spec(name).name, stored)
+        if found is not None:
+            return found
+    from indexer.encoders.openclip import OpenClipEncoder
+
+    return OpenClipEncoder(name, device=device)
+
+
+def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
+    """The fastest form of `encoder` on this machine, and what a person should know of it.
+
+    An open_clip model that would run on the CPU in torch is exported, once; one that cannot be stays as it is.
+    """
+    from indexer.encoders import exports
+
+    if not isinstance(encoder, exports.Exportable) or not exports.runs_on_cpu(device):
+        return encoder, ()
+    made = exports.make(encoder, progress)
+    return (encoder, (made,)) if isinstance(made, str) else (made, ())
 
 
 def list_encoders(*, all: bool = False) -> list[EncoderInfo]:

@@ -125,8 +125,10 @@ def _arithmetic(wanted: Arithmetic) -> dict[str, Any]:
 
 
 def _has_int8_products() -> bool:
-    """Whether the CPU multiplies int8 and adds in 32 bits (VNNI). Others add pairs in 16 bits, which can overflow; where
-    nobody can say (no Linux), float32 is right."""
+    """Whether the CPU multiplies int8 and adds in 32 bits (VNNI).
+
+    Others add pairs in 16 bits, which can overflow; where nobody can say (no Linux), float32 is right.
+    """
     return any(flag in _processor() for flag in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 

@@ -1,4 +1,7 @@
-"""From trained parts to the files that ship: two graphs (in ONNX; `quantise.py` makes the last form), the tokenizer, and one JSON that says what they are."""
+"""From trained parts to the files that ship: two graphs in ONNX, the tokenizer, and one JSON that says what they are.
+
+`quantise.py` brings the graphs into the form that ships.
+"""
 
 from __future__ import annotations
 

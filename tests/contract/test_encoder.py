@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.registry import load_encoder
+from indexer.encoders.exported import ExportedEncoder
+from indexer.encoders.registry import load_encoder, prepare_for_indexing
+from indexer.progress import Silent
 from indexer.types import Float32, Pixels
 
 TINY: dict[str, Any] = {
@@ -51,7 +53,7 @@ def tiny_folder(folder: Path, seed: int) -> str:
     return f"open_clip:local-dir:{folder}"
 
 
-@pytest.fixture(scope="module", params=["open_clip", "bundled"])
+@pytest.fixture(scope="module", params=["open_clip", "exported", "bundled"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     if request.param == "bundled":
         if importlib.util.find_spec("indexer.encoders.bundled") is None:
@@ -60,6 +62,10 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return
     folder = tmp_path_factory.mktemp("tiny")
     name, other = tiny_folder(folder / "one", seed=1), tiny_folder(folder / "two", seed=2)
+    if request.param == "exported":
+        for each in (name, other):
+            prepare_for_indexing(load_encoder(each, device="cpu"), "cpu", Silent())
+        assert isinstance(load_encoder(name, device="cpu"), ExportedEncoder)
     yield Case(name, load_encoder(name, device="cpu"), other)
 
 

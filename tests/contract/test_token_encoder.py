@@ -9,7 +9,9 @@ import pytest
 
 from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
 from indexer.encoders.bundled import BundledEncoder
-from indexer.encoders.registry import load_encoder
+from indexer.encoders.exported import ExportedEncoder
+from indexer.encoders.registry import load_encoder, prepare_for_indexing
+from indexer.progress import Silent
 from indexer.types import Float32, Int8
 from tests.contract.test_encoder import random_pixels, tiny_folder
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
@@ -29,7 +31,7 @@ ODD_TEXTS = (
 )
 
 
-@pytest.fixture(scope="module", params=["colours", "open_clip", "bundled", "bundled with stub tokens"])
+@pytest.fixture(scope="module", params=["colours", "open_clip", "exported", "bundled", "bundled with stub tokens"])
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TokenEncoder:
     folder: Path = tmp_path_factory.mktemp("encoder")
     loaded: Encoder
@@ -37,6 +39,11 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         loaded = ColourTokenEncoder()
     elif request.param == "open_clip":
         loaded = load_encoder(tiny_folder(folder / "tiny", seed=1), device="cpu")
+    elif request.param == "exported":
+        loaded, notes = prepare_for_indexing(
+            load_encoder(tiny_folder(folder / "tiny", seed=1), device="cpu"), "cpu", Silent()
+        )
+        assert isinstance(loaded, ExportedEncoder), notes
     elif request.param == "bundled":
         loaded = load_encoder("bundled")
     else:

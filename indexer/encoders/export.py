@@ -1,0 +1,169 @@
+"""A torch model's towers become graphs that the CPU runs several times as fast: traced once, weights in int8.
+
+Each dense weight is stored as int8 with a scale for each output, and its product quantises its inputs as they come
+(`runtime.GROUP` numbers of a row together), so that no calibration is needed and a row depends on itself alone. What
+this costs is measured on the spot, against torch in float32: a tower that falls below `LEAST_COSINE` keeps its weights.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoders.runtime import Arithmetic, Graph, import_openvino
+from indexer.errors import EncoderError, EncoderUnavailableError
+from indexer.types import Float32, Int8, Pixels
+
+#: Mean cosine of a graph's vectors with those of the torch model.
+LEAST_COSINE: Final = 0.99
+#: Numbers of a table of embeddings that is worth storing in int8.
+LARGE_TABLE: Final = 1_000_000
+#: Inputs that it is measured on.
+PROBES: Final = 8
+
+
+class NotExportableError(EncoderError):
+    """A model that cannot become a graph; the message is the reason."""
+
+
+def export_tower(
+    forward: Any,
+    rows: npt.NDArray[Any],
+    file: Path,
+    *,
+    name: str,
+    outputs: Sequence[str],
+) -> Arithmetic:
+    """Write the tower `forward` (a torch module on the CPU, in eval mode) to `file` (.xml, weights beside it).
+
+    `rows` (PROBES, ...) are inputs to measure with; the first two are traced. `name` of the input, `outputs` of what it
+    returns, of which the first are the vectors (n, d). Returns the arithmetic to run it in. Raises NotExportableError.
+    """
+    import torch
+
+    with torch.inference_mode():
+        wanted = _unit(_first(forward(torch.from_numpy(rows))).float().numpy())  # (n, d)
+    for with_int8 in (True, False):
+        model = _converted(forward, rows[:2], name, outputs)
+        if with_int8:
+            _store_in_int8(model)
+        import_openvino().save_model(model, file, compress_to_fp16=True)
+        del model
+        ways: tuple[Arithmetic, ...] = ("fast",) if with_int8 else ("fast", "exact")
+        for arithmetic in ways:
+            found = _run(file, name, rows, outputs[0], arithmetic)
+            cosine = float((_unit(found) * wanted).sum(axis=1).mean())
+            if cosine >= LEAST_COSINE:
+                return arithmetic
+    raise NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+
+
+def probe_pixels(height: int, width: int, seed: int = 0) -> Pixels:
+    """(PROBES, h, w, 3) uint8: pictures with the spectrum of photographs, amplitude falling as 1 / frequency (Field
+    1987), for want of photographs that are always there."""
+    chance = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    frequency[0, 0] = 1.0
+    spectrum = np.exp(2j * np.pi * chance.random((PROBES, 3, *frequency.shape))) / frequency
+    spectrum[..., 0, 0] = 0.0
+    pictures = np.fft.irfft2(spectrum, s=(height, width))  # (n, 3, h, w)
+    pictures = pictures * 0.6 + pictures[:, :1] * 0.4  # colours go together
+    pictures = pictures / pictures.std(axis=(1, 2, 3), keepdims=True) * 55 + 118
+    return np.ascontiguousarray(np.clip(pictures.transpose(0, 2, 3, 1), 0, 255).astype(np.uint8))
+
+
+def _converted(forward: Any, example: npt.NDArray[Any], name: str, outputs: Sequence[str]) -> Any:
+    openvino = import_openvino()
+    import torch
+
+    former = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # its fused operator is none that a graph knows
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        from openvino.tools.ovc import convert_model
+
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of constants in the trace: they are constants of the model
+            model = convert_model(forward, example_input=torch.from_numpy(example))
+        model.reshape({0: [-1, *example.shape[1:]]})
+    except Exception as error:  # tracing and conversion raise anything
+        lines = str(error).strip().splitlines()
+        raise NotExportableError(f"it does not convert ({lines[0] if lines else type(error).__name__})") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(former)
+    assert openvino is not None
+    if len(model.outputs) != len(outputs):
+        raise NotExportableError(f"its graph has {len(model.outputs)} outputs")
+    model.inputs[0].set_names({name})
+    for output, called in zip(model.outputs, outputs, strict=True):
+        output.set_names({called})
+    return model
+
+
+def _store_in_int8(model: Any) -> None:
+    """Give every product with constant weights (out, in), and every table that rows are taken from, int8 numbers and a
+    scale for each output or row."""
+    from openvino import opset13 as op
+
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "MatMul":
+            weight = _constant(node, 1)
+            if weight is None:
+                continue
+            settings = node.get_attributes()
+            stored, scale = _int8_rows(weight if settings["transpose_b"] else weight.T)
+            expanded = op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
+            made = op.matmul(node.input_value(0), expanded, settings["transpose_a"], True)
+        elif node.get_type_name() == "Gather":
+            table = _constant(node, 0)
+            if table is None or table.size < LARGE_TABLE:
+                continue
+            stored, scale = _int8_rows(table)
+            # Just the rows that are taken are expanded.
+            rows = op.convert(op.gather(op.constant(stored), node.input_value(1), node.input_value(2)), "f32")
+            made = op.multiply(rows, op.gather(op.constant(scale), node.input_value(1), node.input_value(2)))
+        else:
+            continue
+        made.set_friendly_name(node.get_friendly_name())
+        node.output(0).replace(made.output(0))
+
+
+def _constant(node: Any, place: int) -> Float32 | None:
+    """The constant matrix that a node has as an input, float32; None when that is none."""
+    source = node.input_value(place).get_node()
+    if source.get_type_name() == "Convert":  # stored in half precision
+        source = source.input_value(0).get_node()
+    if source.get_type_name() != "Constant" or len(source.get_output_shape(0)) != 2:
+        return None
+    values: npt.NDArray[Any] = source.data
+    return np.array(values, np.float32) if values.dtype.kind == "f" else None
+
+
+def _int8_rows(matrix: Float32) -> tuple[Int8, Float32]:
+    """(m, n) float32 -> (m, n) int8 and scales (m, 1): symmetric, the largest of a row is 127."""
+    scale: Float32 = (np.maximum(np.abs(matrix).max(axis=1, keepdims=True), 1e-12) / 127).astype(np.float32)
+    return np.clip(np.rint(matrix / scale), -127, 127).astype(np.int8), scale
+
+
+def _run(file: Path, name: str, rows: npt.NDArray[Any], output: str, arithmetic: Arithmetic) -> Float32:
+    shapes: Mapping[str, Sequence[int]] = {name: (1, *rows.shape[1:])}
+    try:
+        graph = Graph(file, arithmetic=arithmetic, shapes=shapes)
+        return np.concatenate([graph.run({name: row[None]}, [output])[output] for row in rows]).astype(np.float32)
+    except (EncoderError, EncoderUnavailableError) as error:
+        raise NotExportableError(f"its graph does not run ({error})") from error
+
+
+def _first(outputs: Any) -> Any:
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def _unit(vectors: Float32) -> Float32:
+    unit: Float32 = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -1,0 +1,227 @@
+"""An open_clip model as graphs on this machine: an encoder that needs neither torch nor open_clip.
+
+    <folder>/model.json          what it is: the identity of the encoder that it was made from, and the graphs' settings
+             image.xml  .bin     pixels (1, h, w, 3) uint8 -> vectors (1, d), unit norm, tokens (1, r, w) int8
+             text.xml   .bin     ids (1, context_length + words) int64 -> vectors, tokens (1, words, w) int8
+             tokenizer.json      CLIP's byte pairs
+
+`exports.py` makes such folders and finds them again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoders.base import EncoderId, TokenShape
+from indexer.encoders.clip_tokenizer import ClipTokenizer
+from indexer.errors import EncoderError, EncoderUnavailableError
+from indexer.settings import cache_folder
+from indexer.types import Float32, Int8, Int64, Pixels, Texts
+
+if TYPE_CHECKING:
+    from indexer.encoders.runtime import Arithmetic, Graph
+
+#: Grows when the files change their meaning; folders of another format are made anew.
+FORMAT: Final = 1
+DESCRIPTION: Final = "model.json"
+GRAPHS: Final = ("image", "text")
+TOKENIZER: Final = "tokenizer.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """What `model.json` says. `arithmetic` of each tower; `sizes` of the files in bytes, by name."""
+
+    identity: EncoderId
+    tokens: TokenShape | None
+    context_length: int
+    arithmetic: dict[str, str]
+    sizes: dict[str, int]
+    #: Path, size and time of change of the checkpoint that it was made from.
+    checkpoint: tuple[str, int, int]
+
+    def to_json(self) -> str:
+        """Indented, with the format."""
+        fields = {"format": FORMAT, **asdict(self), "identity": json.loads(self.identity.to_json())}
+        return json.dumps(fields, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> ExportedModel:
+        """Raises ValueError, KeyError, TypeError or OSError for what `to_json` did not write, or other files."""
+        fields = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if fields["format"] != FORMAT:
+            raise ValueError("another format")
+        path, size, changed = fields["checkpoint"]
+        tokens = fields["tokens"]
+        model = cls(
+            EncoderId.from_json(json.dumps(fields["identity"])),
+            None if tokens is None else TokenShape(**tokens),
+            int(fields["context_length"]),
+            {tower: str(fields["arithmetic"][tower]) for tower in GRAPHS},
+            {str(name): int(size) for name, size in fields["sizes"].items()},
+            (str(path), int(size), int(changed)),
+        )
+        if any((folder / name).stat().st_size != size for name, size in model.sizes.items()):
+            raise ValueError("a file has another size")
+        return model
+
+
+class ExportedEncoder:
+    """Implements `indexer.encoders.base.TokenEncoder`. Safe to call from several threads.
+
+    Its identity is that of the model that it was made from: vectors of both are comparable (mean cosine at least
+    `export.LEAST_COSINE`). A row's vector depends on that row alone: each is run by itself.
+    Raises EncoderUnavailableError for a folder that is damaged, at first use for its graphs.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self.folder = folder
+        try:
+            self._model = ExportedModel.read(folder)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise EncoderUnavailableError(f"The exported model in {folder} is damaged ({error!r}).") from error
+        self._tokenizer = ClipTokenizer(folder / TOKENIZER, self._model.context_length)
+        self._threads = threads
+        self._graphs: dict[tuple[str, bool], Graph] = {}
+        self._lanes: ThreadPoolExecutor | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def identity(self) -> EncoderId:
+        """What made the vectors."""
+        return self._model.identity
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a full batch. Rows are run one by one: it only sets how much is decoded and committed at once."""
+        return 16
+
+    @property
+    def text_batch_size(self) -> int:
+        """Texts of a full batch."""
+        return 32
+
+    @property
+    def max_text_tokens(self) -> int:
+        """The model's context length, the tokens for start and end included."""
+        return self._model.context_length
+
+    @property
+    def token_shape(self) -> TokenShape | None:
+        """As the model's own."""
+        return self._model.tokens
+
+    def encode_images(self, pixels: Pixels) -> Float32:
+        """`pixels`: (n, height, width, 3) uint8 RGB. Returns (n, d) float32, unit norm.
+
+        Raises ValueError for another shape or type.
+        """
+        return self._vectors(self._run("image", self._checked(pixels), ["vectors"]))
+
+    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
+        """As `encode_images`, and (n, regions, width) int8. Raises EncoderError for a model without tokens."""
+        shape = self._required_shape()
+        rows = self._run("image", self._checked(pixels), ["vectors", "tokens"])
+        tokens = [row["tokens"].reshape(1, shape.regions, shape.width) for row in rows]
+        return self._vectors(rows), np.concatenate(tokens) if tokens else np.empty(
+            (0, shape.regions, shape.width), np.int8
+        )
+
+    def encode_texts(self, texts: Texts) -> Float32:
+        """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`."""
+        return self._vectors(self._run("text", self._rows(self._tokenized(texts))[0], ["vectors"]))
+
+    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
+        """As `encode_texts`, and for each text (t, width) int8. Raises EncoderError for a model without tokens."""
+        self._required_shape()
+        batch, places = self._rows(self._tokenized(texts))
+        rows = self._run("text", batch, ["vectors", "tokens"])
+        words = [row["tokens"][0, : len(each)].copy() for row, each in zip(rows, places, strict=True)]
+        return self._vectors(rows), words
+
+    def words(self, text: str) -> list[str]:
+        """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
+        return self._tokenizer.words(text, self._required_shape().words)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut, those for start and end included."""
+        return self._tokenizer.count(text)
+
+    def _checked(self, pixels: Pixels) -> Pixels:
+        wanted = self.identity.preprocessing
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
+            raise ValueError(
+                f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
+                f"not {pixels.dtype} of shape {pixels.shape}."
+            )
+        return pixels
+
+    def _tokenized(self, texts: Texts) -> Int64:
+        if isinstance(texts, str):
+            raise ValueError("A sequence of texts is wanted here, not one text.")
+        return self._tokenizer(texts)
+
+    def _rows(self, tokens: Int64) -> tuple[Int64, list[Int64]]:
+        """The text graph's input (n, context_length + words), and the places (t,) of each text's word pieces."""
+        if self._model.tokens is None:
+            return tokens, []
+        most = self._model.tokens.words
+        places = self._tokenizer.word_places(tokens, most)
+        # Repeated where there are fewer: what stands there is cut off again.
+        filled = np.array([np.resize(each, most) for each in places], np.int64).reshape(len(tokens), most)
+        return np.concatenate([tokens, filled], axis=1), places
+
+    def _run(self, tower: str, rows: npt.NDArray[Any], outputs: Sequence[str]) -> list[dict[str, npt.NDArray[Any]]]:
+        """One row, what a query waits for, runs on all threads; of many each has one, as many at once as there are."""
+        if not len(rows):
+            return []
+        alone = len(rows) == 1
+        graph = self._graph(tower, rows.shape[1:], alone=alone)
+        if alone:
+            return [graph.run({"rows": rows}, outputs)]
+        assert self._lanes is not None
+        return list(self._lanes.map(lambda row: graph.run({"rows": row[None]}, outputs), rows))
+
+    def _graph(self, tower: str, shape: Sequence[int], *, alone: bool) -> Graph:
+        with self._loading:
+            if (tower, alone) not in self._graphs:
+                from indexer.encoders.compiled import CompiledCache
+                from indexer.encoders.runtime import Graph, thread_count
+
+                threads = self._threads or thread_count()
+                lanes = 1 if alone else threads
+                self._graphs[tower, alone] = Graph(
+                    self.folder / f"{tower}.xml",
+                    threads,
+                    lanes=lanes,
+                    arithmetic=cast("Arithmetic", self._model.arithmetic[tower]),
+                    shapes={"rows": (1, *shape)},
+                    cache=CompiledCache(cache_folder() / "compiled"),
+                )
+                if not alone and self._lanes is None:
+                    self._lanes = ThreadPoolExecutor(lanes, "encode")
+            return self._graphs[tower, alone]
+
+    def _vectors(self, rows: Sequence[dict[str, npt.NDArray[Any]]]) -> Float32:
+        if not rows:
+            return np.empty((0, self.identity.dimension), np.float32)
+        found = np.concatenate([row["vectors"] for row in rows]).astype(np.float32, copy=False)  # (n, d)
+        norms = np.linalg.norm(found, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or not (norms > 0).all():
+            raise EncoderError(f"The graph of {self.identity.name} gave what is no number; delete {self.folder}.")
+        unit: Float32 = found / norms
+        return unit
+
+    def _required_shape(self) -> TokenShape:
+        if self._model.tokens is None:
+            raise EncoderError(f"{self.identity.name} yields no tokens; rerank with blip: or with another encoder.")
+        return self._model.tokens
