@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.errors import CaptionFileError
-from indexer.formats import IMAGE_SUFFIXES
+from indexer.sniffing import IMAGE_SUFFIXES
 
 #: In the order in which they are tried: a tab or a bar hardly stands in a caption, a comma often does.
 DELIMITERS = ("\t", "|", ";", ",")

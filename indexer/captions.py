@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from indexer.caption_table import read_table
 from indexer.errors import CaptionFileError
-from indexer.formats import IMAGE_SUFFIXES
+from indexer.sniffing import IMAGE_SUFFIXES
 from indexer.texts import clean_text
 from indexer.types import Caption
 

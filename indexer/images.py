@@ -1,7 +1,7 @@
 """Files become correct pixels: read whole, decoded within limits, turned upright, in 8-bit sRGB.
 
-The steps have their own files: `formats` tells the type and opens the header, `colours` makes 8-bit sRGB of any mode,
-`pixels` resizes for an encoder.
+The steps have their own files: `sniffing` tells the type, `formats` opens the header, `colours` makes 8-bit sRGB of any
+mode, `pixels` resizes for an encoder.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from PIL import Image, ImageFile
 from indexer.colours import to_rgb
 from indexer.embedded import orientation
 from indexer.errors import DamagedImageError, ImageTooLargeError, UnreadableFileError
-from indexer.formats import IMAGE_SUFFIXES, RAW_SUFFIXES, open_image, pillow_errors, sniff
+from indexer.formats import open_image, pillow_errors
 from indexer.pixels import SHRUNK, Shrunk, to_pixels
 from indexer.settings import DecodeLimits
+from indexer.sniffing import IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
 from indexer.types import Candidate
 
 __all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "thumbnail", "to_pixels"]

@@ -11,11 +11,11 @@ from indexer.captions import is_caption_table, parse_captions_file, parse_sideca
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError, UnreadableFileError
-from indexer.formats import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.images import decode, read_file
 from indexer.metadata import read_metadata
 from indexer.pixels import to_pixels
 from indexer.settings import DecodeLimits
+from indexer.sniffing import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.types import Candidate, Caption, Metadata, Pixels
 
 

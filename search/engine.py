@@ -20,7 +20,6 @@ from search.clock import Clock
 from search.first_stage import FirstStage, Question
 from search.indexes import IndexCache
 from search.query import TARGETS, Query, Target
-from search.query_image import embed_image
 from search.ranked import Ranked
 from search.rerank.base import Asked, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
@@ -117,6 +116,8 @@ class Engine:
 def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool, notes: list[str]) -> Asked:
     """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder."""
     if query.image is not None:
+        from search.query_image import embed_image  # brings what decodes images
+
         vector, regions = embed_image(query.image, encoder, tokens, tokens=with_tokens)
         return Asked("image", vector, regions, image=query.image)
     assert query.text is not None

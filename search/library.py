@@ -10,10 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from indexer import doctor, pipeline
-from indexer.building import build_indexes, index_key
 from indexer.catalog.snapshot import RootRow, Snapshot
-from indexer.doctor import Finding
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.errors import (
@@ -39,6 +36,7 @@ from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
+    from indexer.doctor import Finding
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
@@ -146,6 +144,8 @@ class Library:
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
+        from indexer import pipeline  # queries do without all that indexes
+
         for root in roots:  # what can fail fails before a store is made for nothing
             if not os.path.exists(os.path.expanduser(root)):
                 raise PathNotFoundError(
@@ -179,6 +179,8 @@ class Library:
         `index` of a folder adds what is still there again, unless it is ignored. Raises PathNotFoundError for a
         path of which nothing is indexed, StoreMissingError, StoreBusyError.
         """
+        from indexer.building import build_indexes
+
         store = Store.open(self.folder)
         try:
             with store.writing():
@@ -367,6 +369,7 @@ class Library:
 
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
+        from indexer.building import index_key
         from indexer.vectors import files
 
         self._open_engine()
@@ -403,10 +406,14 @@ class Library:
 
     def check(self) -> list[Finding]:
         """What is wrong with the store; empty when all is well. Changes nothing."""
+        from indexer import doctor
+
         return doctor.check(self.folder)
 
     def repair(self) -> list[Finding]:
         """Mend what can be mended; says what was done and what cannot be."""
+        from indexer import doctor
+
         self.close()
         return doctor.repair(self.folder)
 

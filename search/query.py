@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
-from indexer.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.sniffing import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]

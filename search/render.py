@@ -7,14 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from indexer.doctor import Finding
-from indexer.encoders.registry import EncoderInfo
-from indexer.types import Report
-from search.library import Status
-from search.rerank.explain import Explanation
 from search.results import Hit, Results, percent
+
+if TYPE_CHECKING:
+    from indexer.doctor import Finding
+    from indexer.encoders.registry import EncoderInfo
+    from indexer.types import Report
+    from search.library import Status
+    from search.rerank.explain import Explanation
 
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12

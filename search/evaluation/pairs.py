@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from indexer.captions import IMAGE_KEYS, MAX_LINE_BYTES, parse_captions_file, parse_jsonl
 from indexer.errors import FileError, PathNotFoundError, UsageError
-from indexer.formats import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.images import read_file
 from indexer.scan import scan
 from indexer.settings import DEFAULT_IGNORES, DecodeLimits
+from indexer.sniffing import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.texts import clean_text
 from indexer.types import Candidate, Failure
 from search.evaluation.results import PairKind
