@@ -1,5 +1,6 @@
 # make demo    index real photographs, run queries, write a contact sheet
 # make test    format, lint, types and the whole test suite
+# make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
 # make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test train clean
+.PHONY: demo test bench train clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m search.demo demo-out
@@ -17,6 +18,9 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed
+	$(BIN)/python tests/benchmarks/bench_rivals.py --json bench.json
 
 train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[training]'
@@ -29,4 +33,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench bench.json demo-out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 """The opened header of an image, of whatever format.
 
 The type is told by content (`sniffing`), never by suffix. Each format goes straight to its own Pillow class:
-`Image.open` would try others too, would apply Pillow's process-wide pixel limit in place of ours, and would warn about it.
+`Image.open` would try others too, would apply Pillow's process-wide pixel limit in place of ours, and warn about it.
 """
 
 from __future__ import annotations
