@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import PathNotFoundError
-from indexer.scan import scan
+from indexer.scan import _Ignores, scan
 from indexer.settings import DEFAULT_IGNORES
 from indexer.types import Candidate, Failure
 
@@ -169,6 +171,15 @@ def test_ignore_patterns(tmp_path: Path, patterns: list[str], kept: list[str]) -
     assert _below(tmp_path, patterns) == kept
 
 
+_PATTERNS = st.lists(st.text(st.sampled_from("aAbkK.*?[]!-\u212a\u0130é"), min_size=1, max_size=4), max_size=4)
+
+
+@given(_PATTERNS, st.text(st.sampled_from("aAbkK.*?[]!-\u212a\u0130é\n"), min_size=1, max_size=4))
+def test_patterns_match_as_one_expression_of_them_does(patterns: list[str], name: str) -> None:
+    plain = any(re.compile(fnmatch.translate(pattern), re.IGNORECASE).match(name) for pattern in patterns)
+    assert _Ignores(patterns).match(name, "", is_folder=False) == plain
+
+
 def test_the_default_ignores(tmp_path: Path) -> None:
     _make(tmp_path, "a.jpg", "._a.jpg", ".git/b.jpg", "@eaDir/c.jpg", "x/node_modules/d.jpg", "x/e.jpg", "THUMBS.DB")
     assert _below(tmp_path, DEFAULT_IGNORES) == ["a.jpg", "x/e.jpg"]
@@ -217,6 +228,20 @@ def test_unreadable_folders_are_reported_and_passed(open_tmp_path: Path) -> None
         "failed|/link|permission denied",
         "failed|/unsearchable|permission denied",
         "found|/z/5.jpg",
+    ]
+
+
+def test_a_failure_is_reported_before_what_lies_behind_it(open_tmp_path: Path) -> None:
+    """The comparison with the catalog relies on it: whatever is not found behind a failure has vanished."""
+    _make(open_tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg", "d/4.jpg", "e/5.jpg")
+    for name in ("b", "d"):
+        (open_tmp_path / name).chmod(0)
+    assert [line.split("|")[1] for line in _scan_as_nobody(open_tmp_path)] == [
+        "/a/1.jpg",
+        "/b",
+        "/c/3.jpg",
+        "/d",
+        "/e/5.jpg",
     ]
 
 
