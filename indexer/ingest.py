@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.files import FileFailure, FileRecord, Wanted
 from indexer.encoders.base import Encoder, TokenEncoder
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import Failure, Float32, Int8, Kind, Metadata, Pixels, Report
@@ -47,14 +48,16 @@ class Ingest:
         encoded = dict(zip((id(one) for one, _ in images), self._encode_images([p for _, p in images]), strict=True))
         self.store_texts(text for one in prepared for text, _ in _texts_of(one))
         with self._catalog.batch() as batch:
-            changed = [self._write(batch, one, encoded.get(id(one))) for one in prepared]
-        for one, is_changed in zip(prepared, changed, strict=True):  # counted when they are kept
-            self._count(one, is_changed)
+            current = {id(one) for part in _distinct(prepared) for one in self._write(batch, part, encoded)}
+        for one in prepared:  # counted when they are kept
+            self._count(one, id(one) not in current)
         self._report.tokens_added += sum(isinstance(one, KnownImage) for one, _ in images)
 
     def store_texts(self, texts: Iterable[str]) -> None:
         """Encode the texts that have no vector yet, or lack tokens that are wanted, and write what is missing."""
         digests = {text_digest(text): text for text in texts}
+        if not digests:
+            return
         with self._catalog.snapshot() as snapshot:
             known = snapshot.contents_known(list(digests), self._encoder_row)
             complete = set(known)
@@ -65,8 +68,9 @@ class Ingest:
             chunk = missing[start : start + TEXTS_A_BATCH]
             encoded = self._encode_texts([text for _, text in chunk])
             with self._catalog.batch() as batch:
-                for (digest, _), one in zip(chunk, encoded, strict=True):
-                    self._keep(batch, batch.add_content(digest, "text"), one)
+                kinds: dict[bytes, Kind] = {digest: "text" for digest, _ in chunk}
+                contents = batch.add_contents(kinds)
+                self._keep(batch, {contents[digest]: one for (digest, _), one in zip(chunk, encoded, strict=True)})
             added = sum(digest in known for digest, _ in chunk)
             self._report.texts += len(chunk) - added
             self._report.tokens_added += added
@@ -74,15 +78,16 @@ class Ingest:
     def _images(self, prepared: Sequence[Prepared]) -> list[tuple[NewImage | KnownImage, Pixels]]:
         """What to encode, with its pixels; copies of one photograph get tokens once."""
         images: list[tuple[NewImage | KnownImage, Pixels]] = []
-        seen: set[int] = set()
-        with self._catalog.snapshot() as snapshot:
-            for one in prepared:
-                if isinstance(one, NewImage):
-                    images.append((one, one.pixels))
-                elif isinstance(one, KnownImage) and one.pixels is not None and one.content_id not in seen:
-                    seen.add(one.content_id)
-                    if not snapshot.has_tokens(one.content_id, self._encoder_row):  # since it was prepared
-                        images.append((one, one.pixels))
+        lacking = {one.content_id for one in prepared if isinstance(one, KnownImage) and one.pixels is not None}
+        if lacking:
+            with self._catalog.snapshot() as snapshot:  # some may have got theirs since they were prepared
+                lacking = {number for number in lacking if not snapshot.has_tokens(number, self._encoder_row)}
+        for one in prepared:
+            if isinstance(one, NewImage):
+                images.append((one, one.pixels))
+            elif isinstance(one, KnownImage) and one.pixels is not None and one.content_id in lacking:
+                lacking.remove(one.content_id)
+                images.append((one, one.pixels))
         return images
 
     def _encode_images(self, images: Sequence[Pixels]) -> list[_Encoded]:
@@ -119,39 +124,47 @@ class Ingest:
                 encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
         return encoded
 
-    def _keep(self, batch: Batch, content_id: int, encoded: _Encoded) -> None:
-        vector, tokens = encoded
-        batch.add_vector(content_id, self._encoder_row, vector)  # one that is there stays
-        if tokens is not None:
-            batch.add_tokens(content_id, self._encoder_row, tokens)
+    def _keep(self, batch: Batch, encoded: Mapping[int, _Encoded]) -> None:
+        """Store vectors and tokens by content; a vector that is there stays."""
+        batch.add_vectors(self._encoder_row, {number: vector for number, (vector, _) in encoded.items()})
+        tokens = {number: tokens for number, (_, tokens) in encoded.items() if tokens is not None}
+        batch.add_tokens_of(self._encoder_row, tokens)
 
-    def _write(self, batch: Batch, one: Prepared, encoded: _Encoded | None) -> bool:
-        """Whether anything about the file itself was new."""
-        if isinstance(one, Failed):
-            batch.fail_file(one.candidate, one.reason, keep=one.passing)
-        elif isinstance(one, Ignored):
-            if one.remember:
-                batch.set_items(batch.set_file(one.candidate, role="other"), [])
-        elif isinstance(one, CaptionFile):
-            file_id = batch.set_file(one.candidate, role="captions", digest=one.digest)
-            batch.set_items(file_id, self._text_items(batch, one))
-        else:
-            if isinstance(one, NewImage):
-                content_id = batch.add_content(one.digest, "image")
-                batch.set_photo(content_id, one.metadata)
+    def _write(self, batch: Batch, prepared: Sequence[Prepared], encoded: Mapping[int, _Encoded]) -> list[Prepared]:
+        """Write files of distinct paths; `encoded` by `id` of the file.
+
+        Returns those that were read for their tokens only: no search could see a change.
+        """
+        contents = batch.add_contents(_contents(prepared))
+        images = [one for one in prepared if isinstance(one, NewImage | KnownImage)]
+        numbers = {id(one): contents[one.digest] if isinstance(one, NewImage) else one.content_id for one in images}
+        batch.set_photos({numbers[id(one)]: one.metadata for one in images if isinstance(one, NewImage)})
+        kept: dict[int, _Encoded] = {}
+        for image in images:
+            if id(image) in encoded:
+                kept.setdefault(numbers[id(image)], encoded[id(image)])
+        self._keep(batch, kept)
+        batch.fail_files(
+            [FileFailure(one.candidate, one.reason, one.passing) for one in prepared if isinstance(one, Failed)]
+        )
+        current = batch.current({one.candidate: one.content_id for one in images if isinstance(one, KnownImage)})
+        records: list[FileRecord] = []
+        wanted: list[list[Wanted]] = []
+        for one in prepared:
+            items: list[Wanted] = [("text", contents[text_digest(text)], about, text) for text, about in _texts_of(one)]
+            if isinstance(one, CaptionFile):
+                records.append(FileRecord(one.candidate, "captions", digest=one.digest))
+            elif isinstance(one, Ignored) and one.remember:
+                records.append(FileRecord(one.candidate, "other"))
+            elif isinstance(one, NewImage | KnownImage) and one.candidate not in current:
+                number = numbers[id(one)]
+                records.append(FileRecord(one.candidate, "image", content_id=number, digest=one.digest))
+                items.insert(0, ("image", number, None, None))
             else:
-                content_id = one.content_id
-            if encoded is not None:
-                self._keep(batch, content_id, encoded)
-            if isinstance(one, KnownImage) and batch.is_current(one.candidate, content_id):
-                return False  # it was read for its tokens; no search could see a change
-            file_id = batch.set_file(one.candidate, role="image", content_id=content_id, digest=one.digest)
-            image: tuple[Kind, int, str | None, str | None] = ("image", content_id, None, None)
-            batch.set_items(file_id, [image, *self._text_items(batch, one)])
-        return True
-
-    def _text_items(self, batch: Batch, one: Prepared) -> list[tuple[Kind, int, str | None, str | None]]:
-        return [("text", batch.add_content(text_digest(text), "text"), about, text) for text, about in _texts_of(one)]
+                continue
+            wanted.append(items)
+        batch.set_items_of(dict(zip(batch.set_files(records), wanted, strict=True)))
+        return [one for one in images if isinstance(one, KnownImage) and one.candidate in current]
 
     def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report
@@ -176,6 +189,27 @@ class Ingest:
 def text_digest(text: str) -> bytes:
     """The identity of a text's content; the prefix keeps it apart from any file's."""
     return hashlib.sha256(b"text\0" + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _distinct(prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:
+    """`prepared` in order, in pieces within which no path comes twice: nearly always one."""
+    piece: dict[str, Prepared] = {}
+    for one in prepared:
+        if one.candidate.path in piece:
+            yield list(piece.values())
+            piece = {}
+        piece[one.candidate.path] = one
+    yield list(piece.values())
+
+
+def _contents(prepared: Sequence[Prepared]) -> dict[bytes, Kind]:
+    """The contents that the files bring, in their order, but for photographs that have a row."""
+    kinds: dict[bytes, Kind] = {}
+    for one in prepared:
+        if isinstance(one, NewImage):
+            kinds[one.digest] = "image"
+        kinds.update((text_digest(text), "text") for text, _ in _texts_of(one))
+    return kinds
 
 
 def _texts_of(one: Prepared) -> list[tuple[str, str | None]]:
