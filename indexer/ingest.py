@@ -1,10 +1,13 @@
-"""Prepared files into the catalog: encode what is new, then one transaction a batch."""
+"""Prepared files into the catalog: encode what is new, gather what is encoded, write it in few transactions."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,15 +16,22 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.files import FileFailure, FileRecord, Wanted
 from indexer.encoders.base import Encoder, TokenEncoder
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
-from indexer.types import Failure, Float32, Int8, Kind, Metadata, Pixels, Report
+from indexer.types import Candidate, Failure, Float32, Int8, Kind, Metadata, Pixels, Report
 
 #: Texts of one transaction, where a file brings many.
 TEXTS_A_BATCH = 512
+#: Files are written together: a transaction of 16 costs 280 microseconds of the processor a file and a wait for the
+#: disk, one of 128 costs 135, one of 512 costs 110. A run that is killed loses what it did in so many seconds.
+FILES_A_COMMIT = 512
+SECONDS_A_COMMIT = 0.5
 #: Warnings that a report keeps; a captions file can have a problem in each of a million lines.
 MAX_WARNINGS = 100
 
 #: A vector (d,) float32, unit norm, and tokens (t, w) int8 where they are kept.
 _Encoded = tuple[Float32, Int8 | None]
+#: A file to write, without pixels, and what was encoded of it.
+_Gathered = tuple[Prepared, _Encoded | None]
+_NO_PIXELS: Pixels = np.empty((0, 0, 3), np.uint8)
 
 
 class Ingest:
@@ -41,17 +51,47 @@ class Ingest:
         self._encoder_row = encoder_row
         self._report = report
         self._tokens = tokens
+        self._gathered: list[_Gathered] = []
+        self._digests: set[bytes] = set()  # of the photographs that were encoded among them
+        self._written = -math.inf
+
+    def __enter__(self) -> Ingest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Keep what was encoded, whatever ended the run."""
+        self.flush()
+
+    def add(self, prepared: Sequence[Prepared]) -> None:
+        """Encode the new photographs among `prepared`, and write what has gathered when that is due.
+
+        Item ids follow the order in which files are added. Use as a context manager, or `flush` in the end.
+        """
+        images = self._images(prepared)
+        vectors = self._encode_images([pixels for _, pixels in images])
+        encoded = dict(zip((position for position, _ in images), vectors, strict=True))
+        self._gathered += [(_without_pixels(one), encoded.get(position)) for position, one in enumerate(prepared)]
+        if len(self._gathered) >= FILES_A_COMMIT or time.monotonic() - self._written >= SECONDS_A_COMMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Encode the new texts of what has gathered and write it all, in one transaction."""
+        gathered, self._gathered = self._gathered, []
+        self._digests.clear()
+        if gathered:
+            self.store_texts(text for one, _ in gathered for text, _ in _texts_of(one))
+            with self._catalog.batch() as batch:
+                parts = [(files, self._write(batch, files)) for files in _distinct(gathered)]
+            for files, current in parts:  # counted when they are kept
+                for one, encoded in files:
+                    self._count(one, one.candidate not in current)
+                    self._report.tokens_added += isinstance(one, KnownImage) and encoded is not None
+        self._written = time.monotonic()
 
     def commit(self, prepared: Sequence[Prepared]) -> None:
-        """Encode the new photographs and texts among `prepared` and write it all; item ids follow its order."""
-        images = self._images(prepared)
-        encoded = dict(zip((id(one) for one, _ in images), self._encode_images([p for _, p in images]), strict=True))
-        self.store_texts(text for one in prepared for text, _ in _texts_of(one))
-        with self._catalog.batch() as batch:
-            current = {id(one) for part in _distinct(prepared) for one in self._write(batch, part, encoded)}
-        for one in prepared:  # counted when they are kept
-            self._count(one, id(one) not in current)
-        self._report.tokens_added += sum(isinstance(one, KnownImage) for one, _ in images)
+        """`add` and `flush`."""
+        self.add(prepared)
+        self.flush()
 
     def store_texts(self, texts: Iterable[str]) -> None:
         """Encode the texts that have no vector yet, or lack tokens that are wanted, and write what is missing."""
@@ -75,19 +115,19 @@ class Ingest:
             self._report.texts += len(chunk) - added
             self._report.tokens_added += added
 
-    def _images(self, prepared: Sequence[Prepared]) -> list[tuple[NewImage | KnownImage, Pixels]]:
-        """What to encode, with its pixels; copies of one photograph get tokens once."""
-        images: list[tuple[NewImage | KnownImage, Pixels]] = []
+    def _images(self, prepared: Sequence[Prepared]) -> list[tuple[int, Pixels]]:
+        """What to encode, by its position, with its pixels; copies of one photograph are encoded once."""
         lacking = {one.content_id for one in prepared if isinstance(one, KnownImage) and one.pixels is not None}
         if lacking:
             with self._catalog.snapshot() as snapshot:  # some may have got theirs since they were prepared
                 lacking = {number for number in lacking if not snapshot.has_tokens(number, self._encoder_row)}
-        for one in prepared:
-            if isinstance(one, NewImage):
-                images.append((one, one.pixels))
-            elif isinstance(one, KnownImage) and one.pixels is not None and one.content_id in lacking:
-                lacking.remove(one.content_id)
-                images.append((one, one.pixels))
+        images: list[tuple[int, Pixels]] = []
+        for position, one in enumerate(prepared):
+            if not isinstance(one, NewImage | KnownImage) or one.pixels is None or one.digest in self._digests:
+                continue
+            if isinstance(one, NewImage) or one.content_id in lacking:
+                self._digests.add(one.digest)
+                images.append((position, one.pixels))
         return images
 
     def _encode_images(self, images: Sequence[Pixels]) -> list[_Encoded]:
@@ -130,41 +170,41 @@ class Ingest:
         tokens = {number: tokens for number, (_, tokens) in encoded.items() if tokens is not None}
         batch.add_tokens_of(self._encoder_row, tokens)
 
-    def _write(self, batch: Batch, prepared: Sequence[Prepared], encoded: Mapping[int, _Encoded]) -> list[Prepared]:
-        """Write files of distinct paths; `encoded` by `id` of the file.
+    def _write(self, batch: Batch, files: Sequence[_Gathered]) -> set[Candidate]:
+        """Write files of distinct paths.
 
         Returns those that were read for their tokens only: no search could see a change.
         """
-        contents = batch.add_contents(_contents(prepared))
-        images = [one for one in prepared if isinstance(one, NewImage | KnownImage)]
-        numbers = {id(one): contents[one.digest] if isinstance(one, NewImage) else one.content_id for one in images}
-        batch.set_photos({numbers[id(one)]: one.metadata for one in images if isinstance(one, NewImage)})
-        kept: dict[int, _Encoded] = {}
-        for image in images:
-            if id(image) in encoded:
-                kept.setdefault(numbers[id(image)], encoded[id(image)])
-        self._keep(batch, kept)
-        batch.fail_files(
-            [FileFailure(one.candidate, one.reason, one.passing) for one in prepared if isinstance(one, Failed)]
-        )
-        current = batch.current({one.candidate: one.content_id for one in images if isinstance(one, KnownImage)})
+        contents = batch.add_contents(_contents(files))
+        images = [(one, encoded) for one, encoded in files if isinstance(one, NewImage | KnownImage)]
+        numbers = {
+            image.digest: contents[image.digest] if isinstance(image, NewImage) else image.content_id
+            for image, _ in images
+        }
+        batch.set_photos({numbers[image.digest]: image.metadata for image, _ in images if isinstance(image, NewImage)})
+        self._keep(batch, {numbers[image.digest]: encoded for image, encoded in images if encoded is not None})
+        failed = [one for one, _ in files if isinstance(one, Failed)]
+        batch.fail_files([FileFailure(one.candidate, one.reason, one.passing) for one in failed])
+        known = [image for image, _ in images if isinstance(image, KnownImage)]
+        current = batch.current({image.candidate: image.content_id for image in known})
         records: list[FileRecord] = []
         wanted: list[list[Wanted]] = []
-        for one in prepared:
-            items: list[Wanted] = [("text", contents[text_digest(text)], about, text) for text, about in _texts_of(one)]
+        for one, _ in files:
+            texts = [(contents[text_digest(text)], about, text) for text, about in _texts_of(one)]
+            items: list[Wanted] = [("text", *text) for text in texts]
             if isinstance(one, CaptionFile):
                 records.append(FileRecord(one.candidate, "captions", digest=one.digest))
             elif isinstance(one, Ignored) and one.remember:
                 records.append(FileRecord(one.candidate, "other"))
             elif isinstance(one, NewImage | KnownImage) and one.candidate not in current:
-                number = numbers[id(one)]
+                number = numbers[one.digest]
                 records.append(FileRecord(one.candidate, "image", content_id=number, digest=one.digest))
                 items.insert(0, ("image", number, None, None))
             else:
                 continue
             wanted.append(items)
         batch.set_items_of(dict(zip(batch.set_files(records), wanted, strict=True)))
-        return [one for one in images if isinstance(one, KnownImage) and one.candidate in current]
+        return current
 
     def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report
@@ -191,21 +231,28 @@ def text_digest(text: str) -> bytes:
     return hashlib.sha256(b"text\0" + text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _distinct(prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    """`prepared` in order, in pieces within which no path comes twice: nearly always one."""
-    piece: dict[str, Prepared] = {}
-    for one in prepared:
+def _without_pixels(one: Prepared) -> Prepared:
+    """What is written of a file; pixels are two hundred kilobytes."""
+    if isinstance(one, NewImage):
+        return replace(one, pixels=_NO_PIXELS)
+    return replace(one, pixels=None) if isinstance(one, KnownImage) and one.pixels is not None else one
+
+
+def _distinct(files: Sequence[_Gathered]) -> Iterator[list[_Gathered]]:
+    """`files` in order, in pieces within which no path comes twice: nearly always one."""
+    piece: dict[str, _Gathered] = {}
+    for one, encoded in files:
         if one.candidate.path in piece:
             yield list(piece.values())
             piece = {}
-        piece[one.candidate.path] = one
+        piece[one.candidate.path] = one, encoded
     yield list(piece.values())
 
 
-def _contents(prepared: Sequence[Prepared]) -> dict[bytes, Kind]:
+def _contents(files: Sequence[_Gathered]) -> dict[bytes, Kind]:
     """The contents that the files bring, in their order, but for photographs that have a row."""
     kinds: dict[bytes, Kind] = {}
-    for one in prepared:
+    for one, _ in files:
         if isinstance(one, NewImage):
             kinds[one.digest] = "image"
         kinds.update((text_digest(text), "text") for text, _ in _texts_of(one))

@@ -262,18 +262,18 @@ class _Run:
             self._settings.limits,
             tokens=self._tokens is not None,
         )
-        ingest = self._ingest()
         batch: list[Prepared] = []
         images = 0
-        for prepared in self._prepared(prepare, candidates):
-            batch.append(prepared)
-            images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
-            if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
-                ingest.commit(batch)
-                self._progress.advance(len(batch))
-                batch, images = [], 0
+        with self._ingest() as ingest:
+            for prepared in self._prepared(prepare, candidates):
+                batch.append(prepared)
+                images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
+                if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
+                    ingest.add(batch)
+                    self._progress.advance(len(batch))
+                    batch, images = [], 0
+            ingest.add(batch)
         if batch:
-            ingest.commit(batch)
             self._progress.advance(len(batch))
 
     def _prepared(self, prepare: Preparer, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
