@@ -40,8 +40,7 @@ class Batch(FileWrites):
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a value of the `meta` table."""
-        statement = upsert(meta).values(key=key, value=value)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+        self._set(key, value)
 
     # -- encoders and roots ---------------------------------------------------------------------------------
 

@@ -5,15 +5,16 @@ Everything goes through lists, as in `contents`; a path or a file may be named o
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 
 from indexer.catalog.contents import ContentWrites
-from indexer.catalog.schema import file, item, tombstone
-from indexer.catalog.statements import CHUNK, chunks
+from indexer.catalog.schema import file, item, meta, tombstone
+from indexer.catalog.statements import CHUNK, ITEMS, chunks
 from indexer.types import Candidate, Kind
 
 #: An item that a file is to have: (kind, content id, about, text).
@@ -186,6 +187,7 @@ class FileWrites(ContentWrites):
             self._connection.execute(_UPDATE_ITEM, changed)
         if new:
             self._connection.execute(insert(item), new)
+            self._count_items(Counter(row["kind"] for row in new))
         self.delete_items(gone)
 
     def set_items(self, file_id: int, wanted: Sequence[Wanted]) -> None:
@@ -229,3 +231,15 @@ class FileWrites(ContentWrites):
                 graves = [{"item_id": row.id, "kind": row.kind, "generation": self.generation} for row in kinds]
                 self._connection.execute(insert(tombstone), graves)
                 self._connection.execute(delete(item).where(item.c.id.in_(chunk)))
+                self._count_items({kind: -count for kind, count in Counter(row.kind for row in kinds).items()})
+
+    def _count_items(self, changes: Mapping[Any, int]) -> None:
+        """Keep the number of items of each kind, after so many came or went; an older store has none to begin with."""
+        for kind, change in changes.items():
+            key = f"{ITEMS}{kind}"
+            kept = self._connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+            if kept is not None and kept.isdigit():
+                count = int(kept) + change
+            else:
+                count = self._connection.execute(select(func.count()).where(item.c.kind == kind)).scalar_one()
+            self._set(key, str(count))

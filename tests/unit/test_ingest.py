@@ -14,7 +14,7 @@ from sqlalchemy import event
 from indexer.catalog.catalog import Catalog
 from indexer.ingest import Ingest
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
-from indexer.types import Candidate, Caption, Metadata, Report
+from indexer.types import KINDS, Candidate, Caption, Metadata, Report
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.plain_writer import PlainIngest
 
@@ -30,7 +30,7 @@ ROWS = {
     "item": "SELECT i.id, f.path, i.kind, c.digest, about, text, generation FROM item i"
     " JOIN file f ON f.id = file_id JOIN content c ON c.id = i.content_id ORDER BY i.id",
     "tombstone": "SELECT * FROM tombstone ORDER BY item_id",
-    "meta": "SELECT * FROM meta WHERE key != 'store' ORDER BY key",
+    "meta": "SELECT * FROM meta WHERE key != 'store' AND key NOT LIKE 'items:%' ORDER BY key",
 }
 
 PATHS = st.sampled_from([f"/p/{name}" for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")])
@@ -126,6 +126,9 @@ def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: b
             fast, slow = (plain(writer.dump()) for writer in writers)
             assert fast == slow
         assert writers[0].report == writers[1].report
+        for kind in KINDS:  # the number that is kept is the number that there is
+            with writers[0].catalog.snapshot() as snapshot:
+                assert [(snapshot.total(kind),)] == writers[0].rows("SELECT count(*) FROM item WHERE kind = ?", kind)
         for writer in writers:
             with writer.catalog.snapshot() as snapshot:
                 assert snapshot.integrity() == []
@@ -153,12 +156,12 @@ def test_a_batch_that_runs_twice_leaves_the_same_state(files: list[Any]) -> None
 def test_a_batch_of_many_files_is_written_by_few_statements(tmp_path: Path) -> None:
     writer = Writer(tmp_path, Ingest, ColourEncoder(), tokens=False)
     executed: list[str] = []
-    event.listen(writer.catalog._engine, "before_cursor_execute", lambda *given: executed.append(given[2]))
+    event.listen(writer.catalog._writer, "before_cursor_execute", lambda *given: executed.append(given[2]))
     counts = []
     for first, size in ((1, 4), (10, 200)):
         files = [("image", f"/p/{number}.jpg", number, [], True) for number in range(first, first + size)]
         executed.clear()
         writer.ingest.commit([writer.prepared(*file) for file in files])
         counts.append(len(executed))
-    assert counts[0] == counts[1] < 25
+    assert max(counts) < 25
     writer.catalog.close()
