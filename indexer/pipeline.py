@@ -161,16 +161,12 @@ class _Run:
     def _encode_texts_of_unchanged_files(self) -> None:
         """Under another encoder, after damage, or in a store older than tokens, they lack something."""
         ingest = self._ingest()
-        last = -1
-        while True:
+        with self._catalog.snapshot() as snapshot:
+            missing = snapshot.texts_to_encode(self._encoder_row, tokens=self._tokens is not None)
+        for start in range(0, len(missing), FILES_A_BATCH):
             with self._catalog.snapshot() as snapshot:
-                missing = snapshot.texts_to_encode(
-                    self._encoder_row, last, FILES_A_BATCH, tokens=self._tokens is not None
-                )
-            if not missing:
-                return
-            ingest.store_texts(text for _, text in missing)
-            last = missing[-1][0]
+                texts = snapshot.texts_of_contents(missing[start : start + FILES_A_BATCH])
+            ingest.store_texts(texts)
 
     def _switch(self) -> None:
         """Everything has a vector of the new encoder: let it answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -345,24 +346,27 @@ class Snapshot(TokenReads):
                 )
         return found
 
-    def texts_to_encode(self, encoder_row: int, after: int, limit: int, *, tokens: bool) -> list[tuple[int, str]]:
-        """(content id, text) of texts without a vector under the encoder; `tokens`: or without tokens.
+    def texts_to_encode(self, encoder_row: int, *, tokens: bool) -> array[int]:
+        """Content ids of texts without a vector under the encoder; `tokens`: or without tokens. Ascending.
 
-        Contents above `after`, ascending, at most `limit`.
+        All at once, eight bytes each: a walk over all texts that is taken up again for every page would grow with the
+        square of their number.
         """
         complete: ColumnElement[bool] = exists().where(
             vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row
         )
         if tokens:
             complete &= exists().where(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row)
-        statement = (
-            select(item.c.content_id, func.min(item.c.text))
-            .where(item.c.kind == "text", item.c.content_id > after, ~complete)
-            .group_by(item.c.content_id)
-            .order_by(item.c.content_id)
-            .limit(limit)
-        )
-        return [(content_id, text) for content_id, text in self._connection.execute(statement)]
+        statement = select(item.c.content_id).distinct().where(item.c.kind == "text", ~complete)
+        return array("q", sorted(self._connection.execute(statement).scalars()))
+
+    def texts_of_contents(self, content_ids: Sequence[int]) -> list[str]:
+        """The texts with these contents, in their order; one that is gone is left out."""
+        texts: dict[int, str] = {}
+        for chunk in chunks(content_ids):
+            statement = select(item.c.content_id, item.c.text).where(item.c.content_id.in_(chunk), of_kind("text"))
+            texts.update((number, text) for number, text in self._connection.execute(statement))
+        return [texts[number] for number in content_ids if number in texts]
 
     def count_without_vector(self, encoder_row: int) -> int:
         """How many visible items have no vector under the encoder."""

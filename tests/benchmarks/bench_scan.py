@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -60,14 +61,14 @@ def fill(store_folder: Path, folder: Path) -> None:
     store.close()
 
 
-def seconds(*arguments: str) -> float:
-    """How long one command takes from outside."""
-    started = time.perf_counter()
+def seconds(*arguments: str) -> tuple[float, float]:
+    """How long one command takes from outside, and how long it keeps the processor busy."""
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([*SEARCH, *arguments], capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - started
+    taken, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
-    return taken
+    return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def places(base: Path, given: argparse.Namespace) -> Iterator[tuple[str, Path, Path]]:
@@ -91,14 +92,15 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    times: dict[str, list[float]] = {"start": [], "all": [], "scan": []}
+    times: dict[str, list[tuple[float, float]]] = {"start": [], "all": [], "scan": []}
     with tempfile.TemporaryDirectory() as temporary:
         base = given.keep or Path(temporary)
         cases = list(places(base, given))
         for _ in range(given.runs):
             for name, photos, store in cases:
                 times[name].append(seconds("index", "-q", str(photos), "-s", str(store)))
-            times["scan"].append(times["all"][-1] - times["start"][-1])
+            (start, own_start), (whole, own_whole) = times["start"][-1], times["all"][-1]
+            times["scan"].append((whole - start, own_whole - own_start))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     report = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -106,8 +108,10 @@ def main() -> None:
         "files": given.files, "folders": given.folders, "seconds": times,
     }  # fmt: skip
     print(f"{report['machine']}; commit {report['commit']}; {given.files:,} files in {given.folders} folders")
-    for name, values in times.items():
-        print(f"{name:<6} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
+    for name, pairs in times.items():
+        (values, own) = zip(*pairs, strict=True)
+        print(f"{name:<6} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})", end="")
+        print(f", of the processor {statistics.median(own):6.2f} s  ({min(own):.2f} to {max(own):.2f})")
     if given.json is not None:
         given.json.write_text(json.dumps(report, indent=1) + "\n")
 
