@@ -210,6 +210,7 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
                 rows = snapshot.items(ids.tolist())
                 found.update({rows[int(i)].path: vector.tobytes() for i, vector in zip(ids, vectors, strict=True)})
             assert found == {path: unit(seed).tobytes() for path, seed in self.present.items()}
+            assert snapshot.count("image", 1) == snapshot.counts()["image"] == len(found)
             assert snapshot.integrity() == []
             assert list(snapshot.damaged_vectors()) == []
 

@@ -32,6 +32,12 @@ ROWS = {
     "tombstone": "SELECT * FROM tombstone ORDER BY item_id",
     "meta": "SELECT * FROM meta WHERE key != 'store' AND key NOT LIKE 'items:%' ORDER BY key",
 }
+#: Items that can be found, one by one.
+VISIBLE = (
+    "SELECT count(*) FROM item i JOIN file f ON f.id = file_id WHERE i.kind = ? AND f.state = 'present'"
+    " AND NOT EXISTS (SELECT 1 FROM file d WHERE d.path = i.about AND d.state = 'vanished')"
+)
+ENCODED = "EXISTS (SELECT 1 FROM vector v WHERE v.content_id = i.content_id AND v.encoder_id = 1)"
 
 PATHS = st.sampled_from([f"/p/{name}" for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")])
 SEEDS = st.integers(1, 5)
@@ -126,9 +132,11 @@ def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: b
             fast, slow = (plain(writer.dump()) for writer in writers)
             assert fast == slow
         assert writers[0].report == writers[1].report
-        for kind in KINDS:  # the number that is kept is the number that there is
+        for kind in KINDS:  # the numbers that are kept are those that there are
             with writers[0].catalog.snapshot() as snapshot:
                 assert [(snapshot.total(kind),)] == writers[0].rows("SELECT count(*) FROM item WHERE kind = ?", kind)
+                assert snapshot.counts()[kind] == writers[0].rows(VISIBLE, kind)[0][0]
+                assert snapshot.count(kind, 1) == writers[0].rows(f"{VISIBLE} AND {ENCODED}", kind)[0][0]
         for writer in writers:
             with writer.catalog.snapshot() as snapshot:
                 assert snapshot.integrity() == []
@@ -141,9 +149,10 @@ def test_a_batch_that_runs_twice_leaves_the_same_state(files: list[Any]) -> None
     with tempfile.TemporaryDirectory() as name:
         writer = Writer(Path(name), Ingest, ColourTokenEncoder(), tokens=True)
         once = list({file[1]: file for file in files}.values())  # a scan names a path once
-        writer.step(once)
+        prepared = [writer.prepared(*file) for file in once]
+        writer.ingest.commit(prepared)
         first = writer.dump()
-        writer.step(once)
+        writer.ingest.commit(prepared)
         again = writer.dump()
         first.pop("meta")
         again.pop("meta")
