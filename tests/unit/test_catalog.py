@@ -290,6 +290,21 @@ def test_a_sample_is_of_one_kind_and_knows_no_rhythm(catalog: Catalog, texts: in
         assert snapshot.total("text") == 100 * texts
 
 
+def test_texts_that_lack_a_vector_are_listed_once_and_in_order(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        contents = [batch.add_content(bytes([number]) * 32, "text") for number in range(6)]
+        batch.add_vectors(1, {contents[2]: unit(2), contents[5]: unit(5)})
+        for path in ("/p/b.jsonl", "/p/a.jsonl"):
+            file = batch.set_file(Candidate(path, 1, 2), role="captions")
+            batch.set_items(file, [("text", content, None, str(content)) for content in reversed(contents)])
+    with catalog.snapshot() as snapshot:
+        missing = snapshot.texts_to_encode(1, tokens=False)
+        assert missing.tolist() == [contents[number] for number in (0, 1, 3, 4)]
+        assert snapshot.texts_of_contents(missing) == [str(content) for content in missing]
+        assert snapshot.texts_to_encode(1, tokens=True).tolist() == contents
+        assert snapshot.texts_of_contents([10**6]) == []
+
+
 def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         add_photo(batch, 1, "/a.jpg", 1)
