@@ -25,9 +25,6 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _SLASH = ord("/")
 
-#: A pattern without any special character but a star at its end.
-_SIMPLE = re.compile(r"(?:(?![\[\]?*])[\x00-\x7f])*\*?")
-
 #: A regular file: its path as the file system spells it, its size in bytes, its time of change in nanoseconds.
 Found = tuple[bytes, int, int]
 
@@ -155,7 +152,7 @@ def _reason(error: OSError) -> str:
 
 
 class _Ignores:
-    """All patterns, in at most four groups: matched against names or paths, of anything or of folders."""
+    """All patterns as at most four compiled expressions: matched against names or paths, of anything or of folders."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         names: list[str] = []
@@ -169,44 +166,22 @@ class _Ignores:
                 (folder_paths if only_folders else paths).append(body.lstrip("/"))
             elif body:
                 (folder_names if only_folders else names).append(body)
-        self._name = _matcher(names)
-        self._path = _matcher(paths)
+        self._name = _one_expression(names)
+        self._path = _one_expression(paths)
         # What matches anything matches folders too, so a folder needs one test of each kind.
-        self._folder_name = _matcher(names + folder_names)
-        self._folder_path = _matcher(paths + folder_paths)
+        self._folder_name = _one_expression(names + folder_names)
+        self._folder_path = _one_expression(paths + folder_paths)
 
     def match(self, name: str, prefix: str, is_folder: bool) -> bool:
         """Whether the entry `name` in the folder `prefix` (relative to the root, with its slash) is ignored."""
         by_name = self._folder_name if is_folder else self._name
-        if by_name is not None and by_name(name):
+        if by_name is not None and by_name(name) is not None:
             return True
         by_path = self._folder_path if is_folder else self._path
-        return by_path is not None and by_path(prefix + name)
+        return by_path is not None and by_path(prefix + name) is not None
 
 
-def _matcher(patterns: Sequence[str]) -> Callable[[str], bool] | None:
-    """Whether a name matches one of the patterns; None where there are none.
-
-    One expression says it for any name. Most patterns are a plain name, or one that ends in a star, and most names
-    are ASCII; those are compared without it, in a fifth of the time.
-    """
+def _one_expression(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None] | None:
     if not patterns:
         return None
-    whole = _expression(patterns)
-    simple = [pattern.lower() for pattern in patterns if _SIMPLE.fullmatch(pattern)]
-    names = frozenset(pattern for pattern in simple if not pattern.endswith("*"))
-    starts = tuple(pattern[:-1] for pattern in simple if pattern.endswith("*"))
-    others = [pattern for pattern in patterns if not _SIMPLE.fullmatch(pattern)]
-    rest = _expression(others) if others else None
-
-    def matches(name: str) -> bool:
-        if not name.isascii():  # letters of other alphabets may be equal to ASCII's when case is ignored
-            return whole(name) is not None
-        lower = name.lower()
-        return lower in names or lower.startswith(starts) or (rest is not None and rest(name) is not None)
-
-    return matches
-
-
-def _expression(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
     return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE).match

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -17,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import PathNotFoundError
-from indexer.scan import _Ignores, scan
+from indexer.scan import scan
 from indexer.settings import DEFAULT_IGNORES
 from indexer.types import Candidate, Failure
 
@@ -169,15 +167,6 @@ def test_ignore_patterns(tmp_path: Path, patterns: list[str], kept: list[str]) -
     if patterns == ["/sub/"]:  # anchored: the folder of that name further down stays
         kept = ["Keep.JPG", "keep/Thumbs.db", "keep/sub/x.jpg", "thumbs.DB"]
     assert _below(tmp_path, patterns) == kept
-
-
-_PATTERNS = st.lists(st.text(st.sampled_from("aAbkK.*?[]!-\u212a\u0130é"), min_size=1, max_size=4), max_size=4)
-
-
-@given(_PATTERNS, st.text(st.sampled_from("aAbkK.*?[]!-\u212a\u0130é\n"), min_size=1, max_size=4))
-def test_patterns_match_as_one_expression_of_them_does(patterns: list[str], name: str) -> None:
-    plain = any(re.compile(fnmatch.translate(pattern), re.IGNORECASE).match(name) for pattern in patterns)
-    assert _Ignores(patterns).match(name, "", is_folder=False) == plain
 
 
 def test_the_default_ignores(tmp_path: Path) -> None:
