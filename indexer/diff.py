@@ -6,19 +6,12 @@ whatever the size of the collection.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from indexer.catalog.snapshot import FileRow
+from indexer.scan import Found, candidate
 from indexer.types import Candidate
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """Size and time are as they were, and it is encoded (with tokens, where they are wanted)."""
-
-    row: FileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +35,47 @@ class Gone:
     row: FileRow
 
 
-Difference = Unchanged | Returned | Work | Gone
+Difference = Returned | Work | Gone
 
 
-def compare(found: Iterable[Candidate], known: Iterable[FileRow]) -> Iterator[Difference]:
-    """Differences in ascending order of path; each path of either side exactly once.
+class Comparison:
+    """Iterated once: differences in ascending order of path; each path of either side at most once.
 
-    Both inputs must ascend by `os.fsencode(path)`. Files that are marked as vanished and still not there give
-    nothing.
+    Both inputs must ascend by the bytes of their paths. What gives no difference is counted in `unchanged` (size and
+    time are as they were, and the file is encoded, with tokens where they are wanted) or is marked as vanished and
+    still not there. A difference is yielded as soon as both sides have passed it.
     """
-    rows = iter(known)
-    row = next(rows, None)
-    row_key = b"" if row is None else os.fsencode(row.path)
-    for candidate in found:
-        key = os.fsencode(candidate.path)
-        while row is not None and row_key < key:
+
+    def __init__(self, found: Iterable[Found], known: Iterable[FileRow]) -> None:
+        self.unchanged = 0
+        self._found = found
+        self._known = known
+
+    def __iter__(self) -> Iterator[Difference]:
+        rows = iter(self._known)
+        row = next(rows, None)
+        row_key = b"" if row is None else row.key
+        for found in self._found:
+            key = found[0]
+            while row is not None and row_key < key:
+                if row.state != "vanished":
+                    yield Gone(row)
+                row = next(rows, None)
+                row_key = b"" if row is None else row.key
+            if row is None or row_key != key:
+                yield Work(candidate(found))
+                continue
+            _, size, mtime_ns, _, role, state, reason, encoded = row
+            settled = (encoded or role != "image") and reason is None and state != "failed"
+            if not settled or found[1] != size or found[2] != mtime_ns:
+                yield Work(candidate(found))
+            elif state == "vanished":
+                yield Returned(row)
+            else:
+                self.unchanged += 1
+            row = next(rows, None)
+            row_key = b"" if row is None else row.key
+        while row is not None:
             if row.state != "vanished":
                 yield Gone(row)
             row = next(rows, None)
-            row_key = b"" if row is None else os.fsencode(row.path)
-        if row is None or row_key != key:
-            yield Work(candidate)
-            continue
-        yield _same_path(candidate, row)
-        row = next(rows, None)
-        row_key = b"" if row is None else os.fsencode(row.path)
-    while row is not None:
-        if row.state != "vanished":
-            yield Gone(row)
-        row = next(rows, None)
-
-
-def _same_path(candidate: Candidate, row: FileRow) -> Difference:
-    same = candidate.size == row.size and candidate.mtime_ns == row.mtime_ns
-    complete = row.encoded or row.role != "image"
-    if not same or not complete or row.state == "failed" or row.reason is not None:
-        return Work(candidate)
-    return Returned(row) if row.state == "vanished" else Unchanged(row)

@@ -2,8 +2,9 @@
 
     scan, catalog --merge join--> files to read --threads--> prepared, in order --batches--> encoder --> catalog
 
-Two passes over each root: the first counts the files to read (and ends the run when there are none), the second
-reads them, so that a bar can show the time left while memory stays the same for any size of collection. Prepared
+The scan of a root is over before the first file is read, so that a bar can show the time left. It remembers the files
+to read while they are few; where they are many the root is scanned a second time, and memory stays the same for any
+size of collection. Prepared
 files keep the order of the scan: item ids, and with them every result, do not depend on timing or interruptions.
 Between the threads and the encoder at most `workers + queued_batches x batch` prepared files exist.
 """
@@ -12,18 +13,19 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from indexer.building import build_indexes
-from indexer.diff import Difference, Gone, Returned, Unchanged, Work, compare
+from indexer.diff import Comparison, Gone, Returned, Work
 from indexer.encoders.base import Encoder, TokenEncoder, token_encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
 from indexer.ingest import Ingest
 from indexer.prepare import Failed, KnownImage, NewImage, Prepared, Preparer
 from indexer.progress import Progress, Silent
-from indexer.scan import scan
+from indexer.scan import Found, walk
 from indexer.settings import IndexSettings
 from indexer.store import Store
 from indexer.types import Candidate, Failure, Report
@@ -33,6 +35,9 @@ from indexer.vectors.base import IndexType
 FILES_A_BATCH = 500
 #: Rows of one transaction that marks files as vanished or returned.
 MARKS_A_BATCH = 5_000
+#: Files to read that are remembered from the scan that counts them: some 10 MB. Where there are more, finding them a
+#: second time costs little beside reading them.
+REMEMBERED = 50_000
 
 
 def run(
@@ -156,16 +161,12 @@ class _Run:
     def _encode_texts_of_unchanged_files(self) -> None:
         """Under another encoder, after damage, or in a store older than tokens, they lack something."""
         ingest = self._ingest()
-        last = -1
-        while True:
+        with self._catalog.snapshot() as snapshot:
+            missing = snapshot.texts_to_encode(self._encoder_row, tokens=self._tokens is not None)
+        for start in range(0, len(missing), FILES_A_BATCH):
             with self._catalog.snapshot() as snapshot:
-                missing = snapshot.texts_to_encode(
-                    self._encoder_row, last, FILES_A_BATCH, tokens=self._tokens is not None
-                )
-            if not missing:
-                return
-            ingest.store_texts(text for _, text in missing)
-            last = missing[-1][0]
+                texts = snapshot.texts_of_contents(missing[start : start + FILES_A_BATCH])
+            ingest.store_texts(texts)
 
     def _switch(self) -> None:
         """Everything has a vector of the new encoder: let it answer."""
@@ -182,71 +183,71 @@ class _Run:
 
     # -- one root -------------------------------------------------------------------------------------------
 
-    def _differences(self, folder: str, ignores: Sequence[str], failures: list[Failure]) -> Iterator[Difference]:
-        own = os.fspath(self._store.folder) + os.sep
-        found = (
-            candidate
-            for candidate in scan(folder, ignores, failures.append)
-            if not candidate.path.startswith(own)  # the store may lie among the photographs
-        )
+    def _compare(self, folder: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Comparison:
+        own = os.fsencode(self._store.folder) + os.fsencode(os.sep)
+        found: Iterator[Found] = walk(folder, ignores, report_error)
+        if own.startswith(os.fsencode(folder)):  # the store may lie among the photographs
+            found = (one for one in found if not one[0].startswith(own))
         known = self._catalog.files_below(folder, self._encoder_row, tokens=self._tokens is not None)
-        return compare(found, known)
+        return Comparison(found, known)
 
     def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
         self._progress.phase(f"Looking through {folder}")
         unreadable: list[Failure] = []
-        work = unchanged = 0
-        gone: list[tuple[int, str]] = []
-        returned: list[int] = []
-        for difference in self._differences(folder, ignores, unreadable):
+        work = 0
+        candidates: list[Candidate] = []
+        gone, returned = array("q"), array("q")  # ids: eight bytes each, however many
+        hidden: set[str] = set()
+
+        def report_error(failure: Failure) -> None:
+            unreadable.append(failure)
+            hidden.add(failure.path)
+
+        comparison = self._compare(folder, ignores, report_error)
+        for difference in comparison:
             match difference:
-                case Unchanged():
-                    unchanged += 1
-                case Work():
+                case Work(candidate):
                     work += 1
+                    if work <= REMEMBERED:
+                        candidates.append(candidate)
                 case Returned(row):
                     returned.append(row.id)
                 case Gone(row):
-                    gone.append((row.id, row.path))
-        self._report.unchanged += unchanged + len(returned)
+                    if not _is_hidden(row.path, hidden):
+                        gone.append(row.id)
+        unchanged = comparison.unchanged + len(returned)
+        self._report.unchanged += unchanged
         self._report.failures += unreadable
         self._mark_returned(returned)
         if work:
             self._progress.total(work)
             self._progress.phase(f"Indexing {folder}")
-            candidates = (
-                difference.candidate
-                for difference in self._differences(folder, ignores, [])
-                if isinstance(difference, Work)
-            )
-            self._read(candidates)
-        found_any = bool(work or unchanged or returned)
-        self._mark_gone(folder, gone, unreadable, found_any)
+            self._read(candidates if work <= REMEMBERED else self._work(folder, ignores))
+        self._mark_gone(folder, gone, found_any=bool(work or unchanged or unreadable))
         if not unreadable:
             with self._catalog.batch() as batch:
                 batch.finish_root(folder)
+
+    def _work(self, folder: str, ignores: Sequence[str]) -> Iterator[Candidate]:
+        """What there is to read, found a second time."""
+        return (one.candidate for one in self._compare(folder, ignores, lambda _: None) if isinstance(one, Work))
 
     def _mark_returned(self, returned: Sequence[int]) -> None:
         for start in range(0, len(returned), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
                 batch.set_present(returned[start : start + MARKS_A_BATCH])
 
-    def _mark_gone(
-        self, folder: str, gone: Sequence[tuple[int, str]], unreadable: Sequence[Failure], found_any: bool
-    ) -> None:
-        if gone and not found_any and not unreadable:
+    def _mark_gone(self, folder: str, gone: Sequence[int], *, found_any: bool) -> None:
+        if gone and not found_any:
             self._report.warnings.append(
                 f"{folder} is empty, and {len(gone)} files of it are indexed: taken for a drive that is not mounted, "
                 f"and kept. If they are really gone: `search forget {folder}`."
             )
             return
-        hidden = tuple(failure.path.rstrip(os.sep) + os.sep for failure in unreadable)
-        unknown = {failure.path for failure in unreadable}
-        ids = [number for number, path in gone if path not in unknown and not path.startswith(hidden)]
-        for start in range(0, len(ids), MARKS_A_BATCH):
+        for start in range(0, len(gone), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
-                batch.set_vanished(ids[start : start + MARKS_A_BATCH])
-        self._report.vanished += len(ids)
+                batch.set_vanished(gone[start : start + MARKS_A_BATCH])
+        self._report.vanished += len(gone)
 
     def _read(self, candidates: Iterable[Candidate]) -> None:
         """Prepare files in threads, and commit them in the order of `candidates`."""
@@ -257,18 +258,18 @@ class _Run:
             self._settings.limits,
             tokens=self._tokens is not None,
         )
-        ingest = self._ingest()
         batch: list[Prepared] = []
         images = 0
-        for prepared in self._prepared(prepare, candidates):
-            batch.append(prepared)
-            images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
-            if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
-                ingest.commit(batch)
-                self._progress.advance(len(batch))
-                batch, images = [], 0
+        with self._ingest() as ingest:
+            for prepared in self._prepared(prepare, candidates):
+                batch.append(prepared)
+                images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
+                if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
+                    ingest.add(batch)
+                    self._progress.advance(len(batch))
+                    batch, images = [], 0
+            ingest.add(batch)
         if batch:
-            ingest.commit(batch)
             self._progress.advance(len(batch))
 
     def _prepared(self, prepare: Preparer, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
@@ -284,6 +285,16 @@ class _Run:
                 yield _result(*waiting.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_hidden(path: str, unreadable: Set[str]) -> bool:
+    """Whether the scan could not look at `path`; it has reported whatever hides it by the time it has passed it."""
+    while unreadable and path not in unreadable:
+        above = os.path.dirname(path)
+        if above == path:
+            return False
+        path = above
+    return bool(unreadable)
 
 
 def _result(candidate: Candidate, future: Future[Prepared]) -> Prepared:

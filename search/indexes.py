@@ -61,8 +61,8 @@ class IndexCache:
             if active is None or not active[1].matches(identity):
                 return None
             key = index_key(snapshot, active[1])
-            count = snapshot.count(kind, active[0])
-        if count == 0:
+            total = snapshot.total(kind)
+        if total == 0:
             return None
         for attempt in ("as it is", "rebuilt"):
             try:
@@ -72,7 +72,7 @@ class IndexCache:
             if loaded is not None:
                 index, stamp = loaded
                 return OpenIndex(index, stamp.generation, stamp.index_type == "flat")
-            if attempt == "rebuilt" or count > REBUILD_LIMIT or not self._rebuild(kind):
+            if attempt == "rebuilt" or total > REBUILD_LIMIT or not self._rebuild(kind):
                 return None
         return None
 

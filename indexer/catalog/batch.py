@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, tombstone, vector
+from indexer.catalog.files import FileWrites
+from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, root, tombstone, vector
 from indexer.catalog.statements import bounds, chunks
-from indexer.catalog.tokens import TokenWrites
 from indexer.encoders.base import EncoderId
-from indexer.types import Candidate, Float32, Kind, Metadata
+from indexer.types import Kind
 
 
-class Batch(TokenWrites):
+class Batch(FileWrites):
     """Writes inside one transaction. Everything is an upsert: a batch that runs twice leaves the same state."""
 
     def __init__(self, connection: Connection) -> None:
@@ -42,8 +40,7 @@ class Batch(TokenWrites):
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a value of the `meta` table."""
-        statement = upsert(meta).values(key=key, value=value)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+        self._set(key, value)
 
     # -- encoders and roots ---------------------------------------------------------------------------------
 
@@ -77,175 +74,7 @@ class Batch(TokenWrites):
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._connection.execute(update(root).where(root.c.path == path).values(scanned_at=now))
 
-    # -- contents -------------------------------------------------------------------------------------------
-
-    def add_content(self, digest: bytes, kind: Kind) -> int:
-        """Row id of a content, recorded when it is new."""
-        self._connection.execute(upsert(content).values(digest=digest, kind=kind).on_conflict_do_nothing())
-        return int(self._connection.execute(select(content.c.id).where(content.c.digest == digest)).scalar_one())
-
-    def add_vector(self, content_id: int, encoder_row: int, embedding: Float32) -> None:
-        """Store an embedding (d,) float32, unit norm, unless there is one."""
-        data = np.ascontiguousarray(embedding, "<f4").tobytes()
-        statement = upsert(vector).values(
-            content_id=content_id, encoder_id=encoder_row, data=data, crc=zlib.crc32(data)
-        )
-        added = self._connection.execute(statement.on_conflict_do_nothing()).rowcount
-        # Items that had no vector, after damage, were missing in the indexes built since.
-        waiting = select(item.c.id).where(
-            item.c.content_id == content_id, exists().where(meta.c.key == "encoder", meta.c.value == str(encoder_row))
-        )
-        if added and self._connection.execute(waiting).first() is not None:
-            changed = update(item).where(item.c.content_id == content_id)
-            self._connection.execute(changed.values(generation=self.generation))
-
-    def set_photo(self, content_id: int, metadata: Metadata) -> None:
-        """Store what a photograph says about itself."""
-        values = {
-            "width": metadata.width,
-            "height": metadata.height,
-            "format": metadata.format,
-            "taken_at": metadata.taken_at,
-            "camera": metadata.camera,
-            "latitude": metadata.latitude,
-            "longitude": metadata.longitude,
-            "captions": json.dumps(list(metadata.captions)),
-            "keywords": json.dumps(list(metadata.keywords)),
-        }
-        statement = upsert(photo).values(content_id=content_id, **values)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["content_id"], set_=values))
-
-    # -- files and their items ------------------------------------------------------------------------------
-
-    def set_file(
-        self,
-        candidate: Candidate,
-        *,
-        role: str,
-        state: str = "present",
-        reason: str | None = None,
-        content_id: int | None = None,
-        digest: bytes | None = None,
-    ) -> int:
-        """Record a file as it now is; returns its row id."""
-        values = {
-            "size": candidate.size,
-            "mtime_ns": candidate.mtime_ns,
-            "role": role,
-            "state": state,
-            "reason": reason,
-            "content_id": content_id,
-            "digest": digest,
-        }
-        at_path = file.c.path == candidate.path
-        before = self._connection.execute(select(file.c.state).where(at_path)).scalar()
-        statement = upsert(file).values(path=candidate.path, **values)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_=values))
-        file_id = int(self._connection.execute(select(file.c.id).where(at_path)).scalar_one())
-        if before == "vanished":  # the texts about it can be found again
-            self._touch([file_id], about=True)
-        return file_id
-
-    def is_current(self, candidate: Candidate, content_id: int) -> bool:
-        """Whether a photograph is recorded as it now is, with this content, and nothing is wrong with it."""
-        statement = select(file.c.id).where(
-            file.c.path == candidate.path,
-            file.c.size == candidate.size,
-            file.c.mtime_ns == candidate.mtime_ns,
-            file.c.content_id == content_id,
-            file.c.state == "present",
-            file.c.reason.is_(None),
-        )
-        return self._connection.execute(statement).first() is not None
-
-    def fail_file(self, candidate: Candidate, reason: str, *, keep: bool) -> None:
-        """Record that a file could not be read.
-
-        `keep`: the trouble may pass (permissions, a file in the middle of a change), so what is indexed of an
-        earlier state stays to be found; otherwise its items are hidden. It is tried again on the next run.
-        """
-        row = self._connection.execute(select(file.c.id, file.c.state).where(file.c.path == candidate.path)).first()
-        if row is None:
-            self.set_file(candidate, role="image", state="failed", reason=reason)
-            return
-        if row.state == "failed" or (keep and row.state == "present"):
-            self._connection.execute(update(file).where(file.c.id == row.id).values(reason=reason))
-            return
-        self._connection.execute(update(file).where(file.c.id == row.id).values(state="failed", reason=reason))
-        self._touch([row.id])
-
-    def set_items(self, file_id: int, wanted: Sequence[tuple[Kind, int, str | None, str | None]]) -> None:
-        """Make a file's items exactly `wanted`: (kind, content id, about, text), in order.
-
-        Items that are already there as wanted keep their ids; a photograph keeps its id when its content changes.
-        """
-        statement = (
-            select(item.c.id, item.c.kind, item.c.content_id, item.c.about, item.c.text)
-            .where(item.c.file_id == file_id)
-            .order_by(item.c.id)
-        )
-        have: dict[tuple[Kind, int, str | None, str | None], int] = {}
-        image_id: int | None = None
-        gone: list[int] = []
-        for row in self._connection.execute(statement):
-            key = (row.kind, row.content_id, row.about, row.text)
-            if row.kind == "image":
-                image_id = row.id
-            elif key in have:
-                gone.append(row.id)
-            else:
-                have[key] = row.id
-        new: list[dict[str, object]] = []
-        seen: set[tuple[Kind, int, str | None, str | None]] = set()
-        for kind, content_id, about, text in wanted:
-            key = (kind, content_id, about, text)
-            if key in seen:
-                continue
-            seen.add(key)
-            values = {"content_id": content_id, "about": about, "text": text, "generation": self.generation}
-            if kind == "image" and image_id is not None:
-                self._connection.execute(update(item).where(item.c.id == image_id).values(**values))
-                image_id = None
-            elif key not in have:
-                new.append({"file_id": file_id, "kind": kind, **values})
-        if new:
-            self._connection.execute(insert(item), new)
-        gone += [number for key, number in have.items() if key not in seen]
-        if image_id is not None:
-            gone.append(image_id)
-        self.delete_items(gone)
-        self._touch([file_id])
-
-    def set_present(self, file_ids: Sequence[int]) -> None:
-        """Files that had vanished or failed are there again, as they were."""
-        for chunk in chunks(file_ids):
-            self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="present", reason=None))
-        self._touch(file_ids, about=True)
-
-    def set_vanished(self, file_ids: Sequence[int]) -> None:
-        """Files are no longer there: their items are hidden, their embeddings are kept."""
-        for chunk in chunks(file_ids):
-            self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="vanished", reason=None))
-        self._touch(file_ids, about=True)
-
-    def _touch(self, file_ids: Sequence[int], *, about: bool = False) -> None:
-        """The items of these files changed for a search; `about`: and so did the texts about these files."""
-        for chunk in chunks(file_ids):
-            changed: ColumnElement[bool] = item.c.file_id.in_(chunk)
-            if about:
-                changed = or_(changed, item.c.about.in_(select(file.c.path).where(file.c.id.in_(chunk))))
-            self._connection.execute(update(item).where(changed).values(generation=self.generation))
-
     # -- removal --------------------------------------------------------------------------------------------
-
-    def delete_items(self, ids: Sequence[int]) -> None:
-        """Delete items, leaving tombstones for the indexes that still hold them."""
-        for chunk in chunks(ids):
-            kinds = self._connection.execute(select(item.c.id, item.c.kind).where(item.c.id.in_(chunk))).all()
-            if kinds:
-                graves = [{"item_id": row.id, "kind": row.kind, "generation": self.generation} for row in kinds]
-                self._connection.execute(insert(tombstone), graves)
-                self._connection.execute(delete(item).where(item.c.id.in_(chunk)))
 
     def forget(self, path: str) -> int:
         """Delete the file at `path`, or everything below it, and roots there. Returns how many files went."""

@@ -35,6 +35,8 @@ from sqlalchemy.exc import DBAPIError
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import connect, translated
 from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, token, vector
+from indexer.catalog.statements import ITEMS
+from indexer.types import KINDS
 
 #: Parents before children. Tombstones are left out: every index is built anew.
 TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, token, photo, file, item)
@@ -126,6 +128,8 @@ def _mend(target: Connection) -> None:
     """Make the copy whole: its own store id, no reference to a lost row."""
     values = {row.key: row.value for row in target.execute(select(meta))}
     values["store"] = uuid.uuid4().hex  # no index of the damaged catalog is ever taken for one of this
+    for kind in KINDS:
+        values.pop(f"{ITEMS}{kind}", None)  # rows were lost: to be counted again
     highest = target.execute(select(func.max(item.c.generation))).scalar() or 0
     known = values.get("generation", "0")
     values["generation"] = str(max(int(known) if known.isdigit() else 0, highest) + 1)

@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, and_, exists, func, or_, select, type_coerce
+from sqlalchemy.types import NullType
 
 from indexer.catalog.schema import ABSENT, content, encoder, file, item, meta, photo, root, token, tombstone, vector
-from indexer.catalog.statements import CHUNK, VISIBLE, bounds, chunks
+from indexer.catalog.statements import CHUNK, ITEMS, VISIBLE, bounds, chunks, of_kind
 from indexer.catalog.tokens import TokenReads
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError, StoreMissingError
 from indexer.types import KINDS, Float32, Int64, Kind, Metadata
 
+#: Where less than one id in so many is of a kind, a sample of the kind is not drawn from all ids.
+SPARSE = 32
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+
+class FileRow(NamedTuple):
     """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder.
 
-    Where tokens were asked for too, `encoded` says that it has both.
+    Where tokens were asked for too, `encoded` says that it has both. `key` is the path as the file system spells it.
+    A tuple, because a scan makes one of every file: it costs a quarter of what an object with frozen fields does.
     """
 
-    id: int
-    path: str
+    key: bytes
     size: int
     mtime_ns: int
+    id: int
     role: str
     state: str
     reason: str | None
-    encoded: bool
+    encoded: int  # SQLite's 0 or 1
+
+    @property
+    def path(self) -> str:
+        """The path as the rest of the program names it."""
+        return os.fsdecode(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +128,7 @@ class Snapshot(TokenReads):
 
     def counts(self) -> dict[str, int]:
         """How much there is: visible `image` and `text` items; `failed`, `vanished` and `other` files."""
-        statement = (
-            select(item.c.kind, func.count())
-            .join(file, file.c.id == item.c.file_id)
-            .where(VISIBLE)
-            .group_by(item.c.kind)
-        )
-        counts: dict[str, int] = dict.fromkeys((*KINDS, "failed", "vanished", "other"), 0)
-        counts |= {row.kind: int(row[1]) for row in self._connection.execute(statement)}
+        counts: dict[str, int] = {kind: self.total(kind) - self._hidden(kind) for kind in KINDS}
         for state in ("failed", "vanished"):
             of_state = select(func.count()).select_from(file).where(ABSENT, file.c.state == state)
             counts[state] = self._connection.execute(of_state).scalar_one()
@@ -143,17 +148,18 @@ class Snapshot(TokenReads):
         )
         if tokens:
             encoded &= exists().where(token.c.content_id == file.c.content_id, token.c.encoder_id == encoder_row)
-        columns = (file.c.id, file.c.path, file.c.size, file.c.mtime_ns, file.c.role, file.c.state, file.c.reason)
-        statement = select(*columns, encoded.label("encoded"))
+        key = type_coerce(file.c.path, NullType)  # the bytes as they are
+        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
+        statement = select(*columns, type_coerce(encoded, Integer))
         rows: list[FileRow] = []
         if after is None:  # the root may be a single file
-            rows = [FileRow(*row) for row in self._connection.execute(statement.where(file.c.path == folder))]
+            rows = [FileRow._make(row) for row in self._connection.execute(statement.where(file.c.path == folder))]
         page = (
             statement.where(file.c.path > (low if after is None else after), file.c.path < high)
             .order_by(file.c.path)
             .limit(limit)
         )
-        return rows + [FileRow(*row) for row in self._connection.execute(page)]
+        return rows + list(map(FileRow._make, self._connection.execute(page)))
 
     def failures(self) -> list[tuple[str, str]]:
         """(path, reason) of every file whose last reading failed, by path."""
@@ -198,30 +204,44 @@ class Snapshot(TokenReads):
     # -- items ----------------------------------------------------------------------------------------------
 
     def count(self, kind: Kind, encoder_row: int) -> int:
-        """How many visible items of a kind have a vector."""
+        """How many visible items of a kind have a vector.
+
+        Where every content has one, as nearly always, it is told from numbers that are kept, without a look at each.
+        """
+        contents = self._connection.execute(select(func.count()).select_from(content)).scalar_one()
+        encoded = select(func.count()).select_from(vector).where(vector.c.encoder_id == encoder_row)
+        if self._connection.execute(encoded).scalar_one() == contents:
+            return self.total(kind) - self._hidden(kind)
         return self._connection.execute(
             select(func.count()).select_from(self._visible(kind, encoder_row).subquery())
         ).scalar_one()
 
-    def _visible(self, kind: Kind, encoder_row: int, *extra: ColumnElement[bool]) -> Select[int, bytes]:
+    def _hidden(self, kind: Kind) -> int:
+        """How many items of a kind are not visible: those of absent files, and texts about vanished ones."""
+        absent = item.c.file_id.in_(select(file.c.id).where(ABSENT))
+        about = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state == "vanished"))
+        return self._connection.execute(
+            select(func.count()).select_from(item).where(of_kind(kind), or_(absent, about))
+        ).scalar_one()
+
+    def _visible(self, kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[int, bytes]:
         return (
             select(item.c.id, vector.c.data)
             .join(file, file.c.id == item.c.file_id)
             .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
-            .where(item.c.kind == kind, VISIBLE, *extra)
+            .where(of_kind(kind), VISIBLE, *which)
         )
 
     def vectors(
-        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192, above: int = -1
+        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192
     ) -> Iterator[tuple[Int64, Float32]]:
-        """Visible items whose generation is above `above`, ascending by id, in batches.
+        """Visible items, ascending by id, in batches.
 
         Yields ids (n,) int64 and vectors (n, d) float32, unit norm. Raises StoreDamagedError on a wrong length.
         """
         position = -1
         while True:
-            newer = () if above < 0 else (item.c.generation > above,)
-            statement = self._visible(kind, encoder_row, item.c.id > position, *newer).order_by(item.c.id).limit(batch)
+            statement = self._visible(kind, encoder_row, item.c.id > position).order_by(item.c.id).limit(batch)
             rows = self._connection.execute(statement).all()
             if rows:
                 yield np.array([row.id for row in rows], np.int64), _stack([row.data for row in rows], dimension)
@@ -230,16 +250,37 @@ class Snapshot(TokenReads):
             position = rows[-1].id
 
     def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
-        """About how many items of a kind there are, and the vectors (n, d) float32 of at most `count` of them.
+        """How many items of a kind there are, and the vectors (n, d) float32 of at most `count` visible ones.
 
-        Up to `count` items: all of them, and their number exactly. Beyond: the same choice each time for one state of
-        the catalog, spread over all ids (Fibonacci hashing: Knuth, volume 3, 6.4), without reading the rest.
+        Up to `count` items: all of them, and their number exactly. Beyond: those at ids drawn over the whole range, the
+        same each time for one state of the catalog. The cost is that of so many rows, whatever the size of the store.
         """
-        total = self._connection.execute(select(func.count()).where(item.c.kind == kind)).scalar_one()
-        some = () if total <= count else (item.c.id * 40_503 % 65_536 < max(1, 65_536 * count // total),)
-        statement = self._visible(kind, encoder_row, *some).order_by(item.c.id).limit(count)
-        vectors = _stack([row.data for row in self._connection.execute(statement)], dimension)
+        total = self.total(kind)
+        highest = self._connection.execute(select(func.max(item.c.id))).scalar() or 0
+        if total <= count:
+            ids = list(self._connection.execute(select(item.c.id).where(item.c.kind == kind)).scalars())
+        elif highest <= SPARSE * total:
+            ids = spread(highest, count * highest // total).tolist()
+        else:  # few among many of the other kind: to draw among their own positions costs less
+            own = np.fromiter(
+                self._connection.execute(select(item.c.id).where(item.c.kind == kind)).scalars(), np.int64
+            )
+            ids = np.sort(own)[spread(len(own), count) - 1].tolist()
+        found: list[tuple[int, bytes]] = []
+        for chunk in chunks(ids):
+            statement = self._visible(kind, encoder_row, item.c.id.in_(chunk))
+            found += [(number, data) for number, data in self._connection.execute(statement)]
+        if len(found) > count:
+            found = [found[position - 1] for position in spread(len(found), count).tolist()]
+        vectors = _stack([data for _, data in sorted(found)], dimension)
         return (len(vectors) if total <= count else total), vectors
+
+    def total(self, kind: Kind) -> int:
+        """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
+        kept = self.meta(f"{ITEMS}{kind}")
+        if kept is not None and kept.isdigit():
+            return int(kept)
+        return self._connection.execute(select(func.count()).where(item.c.kind == kind)).scalar_one()
 
     def changed_count(self, kind: Kind, generation: int) -> int:
         """How many items of a kind changed or went after a generation."""
@@ -253,21 +294,19 @@ class Snapshot(TokenReads):
 
     def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
         """What an index of `generation` misses, held in memory: meant for the few items of an index's tail."""
-        stale = [
-            *self._connection.execute(
-                select(item.c.id).where(item.c.kind == kind, item.c.generation > generation)
-            ).scalars(),
-            *self._connection.execute(
-                select(tombstone.c.item_id).where(tombstone.c.kind == kind, tombstone.c.generation > generation)
-            ).scalars(),
-        ]
-        batches = list(self.vectors(kind, encoder_row, dimension, above=generation))
-        ids = [ids for ids, _ in batches]
-        vectors = [vectors for _, vectors in batches]
+        changed = select(item.c.id).where(item.c.kind == kind, item.c.generation > generation)
+        ids = sorted(self._connection.execute(changed).scalars())
+        gone = self._connection.execute(
+            select(tombstone.c.item_id).where(tombstone.c.kind == kind, tombstone.c.generation > generation)
+        ).scalars()
+        found: list[tuple[int, bytes]] = []
+        for chunk in chunks(ids):
+            statement = self._visible(kind, encoder_row, item.c.id.in_(chunk)).order_by(item.c.id)
+            found += [(number, data) for number, data in self._connection.execute(statement)]
         return Changes(
-            np.sort(np.array(stale, np.int64)),
-            np.concatenate(ids) if ids else np.empty(0, np.int64),
-            np.concatenate(vectors) if vectors else np.empty((0, dimension), np.float32),
+            np.sort(np.array([*ids, *gone], np.int64)),
+            np.array([number for number, _ in found], np.int64),
+            _stack([data for _, data in found], dimension),
         )
 
     def vectors_of(self, ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
@@ -315,24 +354,27 @@ class Snapshot(TokenReads):
                 )
         return found
 
-    def texts_to_encode(self, encoder_row: int, after: int, limit: int, *, tokens: bool) -> list[tuple[int, str]]:
-        """(content id, text) of texts without a vector under the encoder; `tokens`: or without tokens.
+    def texts_to_encode(self, encoder_row: int, *, tokens: bool) -> array[int]:
+        """Content ids of texts without a vector under the encoder; `tokens`: or without tokens. Ascending.
 
-        Contents above `after`, ascending, at most `limit`.
+        All at once, eight bytes each: a walk over all texts that is taken up again for every page would grow with the
+        square of their number.
         """
         complete: ColumnElement[bool] = exists().where(
             vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row
         )
         if tokens:
             complete &= exists().where(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row)
-        statement = (
-            select(item.c.content_id, func.min(item.c.text))
-            .where(item.c.kind == "text", item.c.content_id > after, ~complete)
-            .group_by(item.c.content_id)
-            .order_by(item.c.content_id)
-            .limit(limit)
-        )
-        return [(content_id, text) for content_id, text in self._connection.execute(statement)]
+        statement = select(item.c.content_id).distinct().where(item.c.kind == "text", ~complete)
+        return array("q", sorted(self._connection.execute(statement).scalars()))
+
+    def texts_of_contents(self, content_ids: Sequence[int]) -> list[str]:
+        """The texts with these contents, in their order; one that is gone is left out."""
+        texts: dict[int, str] = {}
+        for chunk in chunks(content_ids):
+            statement = select(item.c.content_id, item.c.text).where(item.c.content_id.in_(chunk), of_kind("text"))
+            texts.update((number, text) for number, text in self._connection.execute(statement))
+        return [texts[number] for number in content_ids if number in texts]
 
     def count_without_vector(self, encoder_row: int) -> int:
         """How many visible items have no vector under the encoder."""
@@ -372,6 +414,21 @@ class Snapshot(TokenReads):
         problems = [str(row) for row in rows if row != "ok"]
         broken = self._connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
+
+
+def spread(highest: int, count: int) -> Int64:
+    """Up to `count` numbers of 1 to `highest`, ascending: one from each of `count` equal ranges, as a hash says.
+
+    Hashed, because ids have a rhythm where each photograph brings as many texts (SplitMix64: Steele, Lea and Flood,
+    OOPSLA 2014).
+    """
+    count = min(count, highest)
+    step = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    step = (step ^ (step >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    step = (step ^ (step >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    within = (step ^ (step >> np.uint64(31))).astype(np.float64) / 2.0**64  # (count,) 0 to 1
+    starts = np.arange(count + 1, dtype=np.int64) * highest // max(count, 1)  # of the ranges, and their end
+    return starts[:-1] + (within * np.diff(starts)).astype(np.int64) + 1
 
 
 def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:

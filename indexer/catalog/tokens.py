@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -26,6 +26,12 @@ CHOICE = "tokens"
 SHAPE = "token_shape:"
 #: Count, data and checksum of a row. Cast, because damage may have changed the type of a value.
 _ROW = (cast(token.c.count, Integer), cast(token.c.data, LargeBinary), cast(token.c.crc, Integer))
+
+_SET_TOKENS = upsert(token)
+_SET_TOKENS = _SET_TOKENS.on_conflict_do_update(
+    index_elements=["content_id", "encoder_id"],
+    set_={name: _SET_TOKENS.excluded[name] for name in ("count", "data", "crc")},
+)
 
 
 class TokenReads:
@@ -158,14 +164,14 @@ class TokenWrites:
         statement = upsert(meta).values(key=key, value=value)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
+    def add_tokens_of(self, encoder_row: int, tokens: Mapping[int, Int8]) -> None:
+        """Store tokens (t, w) int8 by content, in the place of any that are there."""
+        if tokens:
+            self._connection.execute(_SET_TOKENS, [_row(number, encoder_row, own) for number, own in tokens.items()])
+
     def add_tokens(self, content_id: int, encoder_row: int, tokens: Int8) -> None:
         """Store the tokens (t, w) int8 of a content, in the place of any that it has."""
-        data = np.ascontiguousarray(tokens, np.int8).tobytes()
-        values = {"count": len(tokens), "data": data, "crc": zlib.crc32(data)}
-        statement = upsert(token).values(content_id=content_id, encoder_id=encoder_row, **values)
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["content_id", "encoder_id"], set_=values)
-        )
+        self.add_tokens_of(encoder_row, {content_id: tokens})
 
     def delete_tokens(self, keys: Iterable[tuple[int, int]]) -> None:
         """Delete damaged tokens, (content id, encoder id); the next run makes them again."""
@@ -179,6 +185,17 @@ class TokenWrites:
         self._connection.execute(delete(token).where(token.c.encoder_id != encoder_row))
         others = and_(meta.c.key.startswith(SHAPE, autoescape=True), meta.c.key != f"{SHAPE}{encoder_row}")
         self._connection.execute(delete(meta).where(others))
+
+
+def _row(content_id: int, encoder_row: int, tokens: Int8) -> dict[str, object]:
+    data = np.ascontiguousarray(tokens, np.int8).tobytes()
+    return {
+        "content_id": content_id,
+        "encoder_id": encoder_row,
+        "count": len(tokens),
+        "data": data,
+        "crc": zlib.crc32(data),
+    }
 
 
 def _has_tokens(encoder_row: int) -> ColumnElement[bool]:

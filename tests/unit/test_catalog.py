@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -16,6 +17,7 @@ from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.migrations import APPLICATION_ID, SCHEMA_VERSION
 from indexer.catalog.salvage import salvage
+from indexer.catalog.snapshot import Snapshot, spread
 from indexer.encoders.base import EncoderId, Preprocessing
 from indexer.errors import StoreDamagedError, StoreMissingError, StoreTooNewError, StoreUnwritableError
 from indexer.types import Candidate, Metadata
@@ -208,6 +210,7 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
                 rows = snapshot.items(ids.tolist())
                 found.update({rows[int(i)].path: vector.tobytes() for i, vector in zip(ids, vectors, strict=True)})
             assert found == {path: unit(seed).tobytes() for path, seed in self.present.items()}
+            assert snapshot.count("image", 1) == snapshot.counts()["image"] == len(found)
             assert snapshot.integrity() == []
             assert list(snapshot.damaged_vectors()) == []
 
@@ -218,6 +221,103 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
 
 FilesAgainstADictionary.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
 TestFilesAgainstADictionary = FilesAgainstADictionary.TestCase
+
+
+# -- reads whose cost must not grow with the store ------------------------------------------------------------
+
+
+def plans(catalog: Catalog, read: Callable[[Snapshot], object]) -> list[str]:
+    """How SQLite carries out each statement of a read."""
+    statements: list[str] = []
+    with catalog.snapshot() as snapshot:
+        raw = snapshot._connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.set_trace_callback(statements.append)
+        read(snapshot)
+        raw.set_trace_callback(None)
+        return ["\n".join(str(row[3]) for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")) for one in statements]
+
+
+def test_pages_of_vectors_follow_the_ids_without_sorting(catalog: Catalog) -> None:
+    """By any other way each page costs a walk over all items, and all pages the square of them."""
+    fill(catalog, 50)
+    first, *_ = plans(catalog, lambda snapshot: list(snapshot.vectors("image", 1, 3, batch=20)))
+    assert first.startswith("SEARCH item USING INTEGER PRIMARY KEY (rowid>?)")
+    assert "TEMP B-TREE" not in first
+
+
+def test_what_a_query_reads_at_its_start_walks_no_table(catalog: Catalog) -> None:
+    fill(catalog, 200)
+
+    def read(snapshot: Snapshot) -> None:
+        assert len(snapshot.sample("image", 1, 3, 20)[1]) == 20
+        assert len(snapshot.changes_since("image", snapshot.generation - 1, 1, 3).ids) == 200
+        assert snapshot.total("image") == 200
+
+    for plan in plans(catalog, read):
+        assert "SCAN" not in plan.replace("SCAN tombstone", "")
+        assert "item_change (kind=?)" not in plan
+
+
+@given(st.integers(0, 2_000), st.integers(0, 300))
+def test_numbers_are_spread_over_the_whole_range(highest: int, count: int) -> None:
+    drawn = spread(highest, count)
+    assert len(drawn) == len(set(drawn.tolist())) == min(count, highest)
+    assert drawn.tolist() == sorted(drawn.tolist())
+    for position, number in enumerate(drawn.tolist()):
+        assert highest * position // len(drawn) < number <= highest * (position + 1) // len(drawn)
+
+
+@pytest.mark.parametrize("texts", [0, 1, 5, 100])  # for each photograph: the last is where photographs are sparse
+def test_a_sample_is_of_one_kind_and_knows_no_rhythm(catalog: Catalog, texts: int) -> None:
+    with catalog.batch() as batch:
+        contents = [batch.add_content(bytes([number]) * 32, "image") for number in range(100)]
+        batch.add_vectors(1, {content: unit(content) for content in contents})
+        text = batch.add_content(b"t" * 32, "text")
+        batch.add_vector(text, 1, unit(1_000))
+        for number, content in enumerate(contents):
+            file = batch.set_file(Candidate(f"/p/{number:03}", 1, 2), role="image", content_id=content)
+            about = [("text", text, f"/p/{number:03}", str(one)) for one in range(texts)]
+            batch.set_items(file, [("image", content, None, None), *about])  # type: ignore[list-item]
+    everything = [unit(content).tobytes() for content in contents]
+    with catalog.snapshot() as snapshot:
+        total, vectors = snapshot.sample("image", 1, 3, 40)
+        positions = [everything.index(vector.tobytes()) for vector in vectors]
+        assert total == snapshot.total("image") == 100
+        assert 20 <= len(set(positions)) == len(positions) <= 40
+        assert (min(positions) < 20) & (max(positions) >= 80)
+        np.testing.assert_array_equal(snapshot.sample("image", 1, 3, 40)[1], vectors)
+        assert snapshot.total("text") == 100 * texts
+
+
+def test_texts_that_lack_a_vector_are_listed_once_and_in_order(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        contents = [batch.add_content(bytes([number]) * 32, "text") for number in range(6)]
+        batch.add_vectors(1, {contents[2]: unit(2), contents[5]: unit(5)})
+        for path in ("/p/b.jsonl", "/p/a.jsonl"):
+            file = batch.set_file(Candidate(path, 1, 2), role="captions")
+            batch.set_items(file, [("text", content, None, str(content)) for content in reversed(contents)])
+    with catalog.snapshot() as snapshot:
+        missing = snapshot.texts_to_encode(1, tokens=False)
+        assert missing.tolist() == [contents[number] for number in (0, 1, 3, 4)]
+        assert snapshot.texts_of_contents(missing) == [str(content) for content in missing]
+        assert snapshot.texts_to_encode(1, tokens=True).tolist() == contents
+        assert snapshot.texts_of_contents([10**6]) == []
+
+
+def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/a.jpg", 1)
+        add_photo(batch, 1, "/b.jpg", 2)
+        batch.connection.exec_driver_sql("DELETE FROM meta WHERE key LIKE 'items:%'")
+    with catalog.snapshot() as snapshot:
+        assert snapshot.total("image") == 2
+    with catalog.batch() as batch:
+        batch.forget("/a.jpg")
+        add_photo(batch, 1, "/c.jpg", 3)
+        add_photo(batch, 1, "/d.jpg", 4)
+    with catalog.snapshot() as snapshot:
+        assert snapshot.meta("items:image") == "3"
 
 
 # -- versions and errors ------------------------------------------------------------------------------------

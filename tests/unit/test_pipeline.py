@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import pipeline
+from indexer import ingest, pipeline
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreBusyError, UsageError
 from indexer.settings import IndexSettings
 from indexer.store import Store
@@ -305,6 +305,55 @@ def test_an_interrupted_run_goes_on_from_the_last_batch(bench: Bench, photos: Pa
     undisturbed = Bench(bench.folder.with_name("other.search"))
     undisturbed.run(photos)
     assert bench.visible() == undisturbed.visible()
+
+
+def test_more_work_than_is_remembered_is_found_a_second_time(
+    bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "REMEMBERED", 2)
+    assert bench.run(photos).encoded == 3
+    assert len(bench.visible()) == 3
+    assert bench.run(photos).unchanged == 3
+
+
+def test_files_below_an_unreadable_folder_are_not_taken_for_vanished(
+    bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(photos / "b" / "deep" / "x.png", BLUE)
+    paint(photos / "bb" / "y.png", RED)
+    bench.run(photos)
+    (photos / "bb" / "y.png").unlink()
+    real = os.scandir
+
+    def closed(path: str) -> object:
+        if path == str(photos / "b"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", closed)
+        report = bench.run(photos)
+    assert (report.vanished, [failure.path for failure in report.failures]) == (1, [str(photos / "b")])
+    assert {str(photos / "b" / "red.png"), str(photos / "b" / "deep" / "x.png")} <= set(bench.visible())
+
+
+def test_what_was_encoded_is_kept_when_a_run_fails(bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches gather before they are written; an error of the encoder must not lose those before it."""
+    for number in range(20):
+        paint(photos / f"{number:02}.png", (number, 0, 0))
+    monkeypatch.setattr(ingest, "SECONDS_A_COMMIT", 1e9)
+    real, calls = bench.encoder.encode_images, []
+
+    def failing(pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        if len(calls) == 4:
+            raise RuntimeError("the device is gone")
+        return real(pixels)
+
+    monkeypatch.setattr(bench.encoder, "encode_images", failing)
+    with pytest.raises(RuntimeError, match="device"):
+        bench.run(photos)
+    assert len(bench.visible()) == 12
 
 
 def test_two_writers_at_once(bench: Bench, photos: Path) -> None:

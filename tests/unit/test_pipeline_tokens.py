@@ -292,7 +292,7 @@ def test_a_kill_between_a_vector_and_its_tokens_keeps_neither(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batch, "add_tokens", killed)
+        patch.setattr(Batch, "add_tokens_of", killed)
         with pytest.raises(Killed):
             bench.run(photos)
     assert bench.visible() == {}

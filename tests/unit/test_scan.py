@@ -220,6 +220,20 @@ def test_unreadable_folders_are_reported_and_passed(open_tmp_path: Path) -> None
     ]
 
 
+def test_a_failure_is_reported_before_what_lies_behind_it(open_tmp_path: Path) -> None:
+    """The comparison with the catalog relies on it: whatever is not found behind a failure has vanished."""
+    _make(open_tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg", "d/4.jpg", "e/5.jpg")
+    for name in ("b", "d"):
+        (open_tmp_path / name).chmod(0)
+    assert [line.split("|")[1] for line in _scan_as_nobody(open_tmp_path)] == [
+        "/a/1.jpg",
+        "/b",
+        "/c/3.jpg",
+        "/d",
+        "/e/5.jpg",
+    ]
+
+
 def test_an_unreadable_root_is_reported(open_tmp_path: Path) -> None:
     _make(open_tmp_path, "root/1.jpg")
     (open_tmp_path / "root").chmod(0)
