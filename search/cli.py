@@ -5,10 +5,11 @@ Exit codes: 0 found (or done), 1 nothing found, 2 wrong use, 3 some files failed
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -508,7 +509,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command, print what went wrong as one sentence, and return the documented exit code."""
     try:
-        code: int = app(arguments, prog_name="search", standalone_mode=False) or FOUND
+        code: int = _parser().main(arguments, prog_name="search", standalone_mode=False) or FOUND
         sys.stdout.flush()
         if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
             raise KeyboardInterrupt
@@ -527,6 +528,12 @@ def run(arguments: list[str]) -> int:
         show()
         code = WRONG_USE
     return code
+
+
+@functools.cache
+def _parser() -> Any:
+    """What parses and calls the commands; made once: that takes 10 ms, and a resident process runs many commands."""
+    return typer.main.get_command(app)
 
 
 def stopped() -> int:
