@@ -388,7 +388,8 @@ def serve(
             say(f"No resident process answers for {folder}.")
             return NOTHING_FOUND
         found = state
-    end = "has left" if stop else f"leaves after {found.idle:g} s without a query"
+    old = "is of an earlier version, and makes way for another at the next query"
+    end = "has left" if stop else old if found.outdated else f"leaves after {found.idle:g} s without a query"
     say(f"The resident process {found.pid} for {found.folder} ({found.answered:,} answered) {end}.")
     return FOUND
 

@@ -27,16 +27,25 @@ def answer(arguments: list[str]) -> int | None:
         return None
     try:
         kind, fields = _ask(store, arguments)
-        if kind == protocol.OUTDATED:  # it leaves; the next query finds one of this version
-            from search.resident.background import start
-
-            start(store)
+        if kind == protocol.OUTDATED:
+            _replace(store, fields)
         if kind != protocol.ANSWER:
             return None
         code, output = protocol.parse_answer(fields)
     except (OSError, protocol.ProtocolError):
         return None
     return _print(code, output)
+
+
+def _replace(store: str, fields: list[bytes]) -> None:
+    """The process of an earlier version leaves; start one of this version for the next query."""
+    from contextlib import suppress
+
+    from indexer.errors import ResidentError
+    from search.resident.background import start
+
+    with suppress(ResidentError, IndexError, ValueError):  # this query is answered without
+        start(store, float(fields[0]))
 
 
 def connect(store: str) -> _socket.socket | None:

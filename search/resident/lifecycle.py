@@ -86,9 +86,9 @@ def start_and_wait(folder: Path, settings: ResidentSettings) -> State:
     deadline = time.monotonic() + settings.change
     while time.monotonic() < deadline:
         state = ask(folder)
-        if state is not None and state.ready:
+        if state is not None and state.ready and not state.outdated:
             return state
-        if state is None and process is None:
+        if process is None and (state is None or state.outdated):
             process = start(os.fspath(folder), settings.idle)
         if process is not None and process.poll():
             raise ResidentError(_last_words(log_of(base)))
@@ -121,8 +121,10 @@ def _claim(lock: filelock.BaseFileLock, folder: Path, settings: ResidentSettings
             return None
         except filelock.Timeout:
             state = ask(folder)
-        if state is not None:
+        if state is not None and not state.outdated:
             return state
+        if state is not None:
+            ask(folder, protocol.STOP)
         if time.monotonic() > deadline:
             raise ResidentError(f"Another process holds {lock.lock_file} and does not answer; end it first.")
         time.sleep(_LOOK)

@@ -7,12 +7,12 @@ Bytes and not JSON: arguments, paths and output are bytes, and a query need not 
 
     REQUEST  ->  WORKING ... WORKING  ANSWER      it was run; WORKING says once in a while that it lives
              ->  DECLINED                         run it yourself: busy, not yet ready, not mine, too large
-             ->  OUTDATED                         run it yourself: my code has changed, I leave
-    STATUS   ->  STATE, OUTDATED                  who I am
-    STOP     ->  STATE, OUTDATED                  and I leave
+             ->  OUTDATED                         run it yourself: my code has changed, I leave (field: its --idle)
+    STATUS   ->  STATE                            who I am
+    STOP     ->  STATE                            and I leave
 
-The first field of what is asked is the identity of the code that asks, and OUTDATED has no fields: that stays so in
-every version, so that a newer one can always make an older one leave.
+The first field of what is asked is the identity of the code that asks. That, the kinds, and what STATE begins with
+stay so in every version, so that a newer one can always make an older one leave.
 """
 
 import _socket
@@ -80,7 +80,8 @@ class Request:
 
     `identity`: of the code that asks (see `identity`); `here`: the working folder, and `node` its device and inode;
     `mask`: of the rights of files that it writes; `streams`: encoding and error handler of stdout, then of stderr, and
-    which of both are terminals ("1" or "0"); `environment`: variables that matter, NAME=VALUE.
+    which of both are terminals ("1" or "0"); `store`: SEARCH_STORE; `environment`: other variables that matter,
+    NAME=VALUE.
     """
 
     __slots__ = ("arguments", "environment", "here", "identity", "mask", "node", "store", "streams")
@@ -101,7 +102,7 @@ class Request:
         self.node = node
         self.mask = mask
         self.streams = streams
-        self.store = store  # SEARCH_STORE
+        self.store = store
         self.environment = environment
         self.arguments = arguments
 

@@ -26,7 +26,10 @@ LOG_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a resident process says of itself. `idle`: seconds without a command after which it leaves."""
+    """What a resident process says of itself.
+
+    `idle`: seconds without a command after which it leaves; `outdated`: its code has been replaced since it started.
+    """
 
     pid: int
     version: str
@@ -34,18 +37,19 @@ class State:
     ready: bool
     answered: int
     idle: float
+    outdated: bool
 
     def fields(self) -> list[bytes]:
         """As a frame carries it."""
-        numbers = [str(self.pid), str(int(self.ready)), str(self.answered), str(self.idle)]
-        return [*map(os.fsencode, [self.version, self.folder]), *(number.encode("ascii") for number in numbers)]
+        numbers = [self.pid, int(self.ready), self.answered, self.idle, int(self.outdated)]
+        return [os.fsencode(field) for field in (self.version, self.folder, *map(str, numbers))]
 
     @classmethod
     def parse(cls, fields: list[bytes]) -> State:
-        """The inverse. Raises ProtocolError."""
+        """The inverse; fields that a newer version may add are left out. Raises ProtocolError."""
         try:
-            version, folder, pid, ready, answered, idle = map(os.fsdecode, fields)
-            return cls(int(pid), version, folder, ready == "1", int(answered), float(idle))
+            version, folder, pid, ready, answered, idle, outdated = map(os.fsdecode, fields[:7])
+            return cls(int(pid), version, folder, ready == "1", int(answered), float(idle), outdated == "1")
         except ValueError as error:
             raise protocol.ProtocolError(f"no state ({error})") from error
 
@@ -76,11 +80,9 @@ class Server:
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
 
-    def state(self) -> State:
-        """What it says of itself."""
-        return State(
-            os.getpid(), self._version, self._folder, self._ready.is_set(), self._answered, self._settings.idle
-        )
+    def _state(self, outdated: bool) -> State:
+        ready = self._ready.is_set()
+        return State(os.getpid(), self._version, self._folder, ready, self._answered, self._settings.idle, outdated)
 
     def stop(self) -> None:
         """Make `serve` return after the command that is at work. From any thread, or from a signal handler."""
@@ -151,13 +153,14 @@ class Server:
                 request = Request.parse(fields)
         except protocol.ProtocolError:
             kind, fields = b"", []
-        if self._is_outdated(fields[0] if fields else self._identity):
-            connection.sendall(protocol.pack(protocol.OUTDATED, []))
-            self.stop()
-        elif kind in (protocol.STATUS, protocol.STOP):
-            connection.sendall(protocol.pack(protocol.STATE, self.state().fields()))
+        outdated = self._is_outdated(fields[0] if fields else self._identity)
+        if kind in (protocol.STATUS, protocol.STOP):
+            connection.sendall(protocol.pack(protocol.STATE, self._state(outdated).fields()))
             if kind == protocol.STOP:
                 self.stop()
+        elif outdated:
+            connection.sendall(protocol.pack(protocol.OUTDATED, [str(self._settings.idle).encode("ascii")]))
+            self.stop()
         elif request is None or not self._may_answer(request):
             connection.sendall(protocol.pack(protocol.DECLINED, []))
         else:
