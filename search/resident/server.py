@@ -86,7 +86,7 @@ class Server:
 
     def stop(self) -> None:
         """Make `serve` return after the command that is at work. From any thread, or from a signal handler."""
-        with suppress(OSError):  # woken already
+        with suppress(OSError):  # woken already, or gone
             self._waker.send(b"x")
 
     def serve(self, warm_up: Callable[[], object]) -> None:
@@ -109,6 +109,8 @@ class Server:
         deadline = time.monotonic() + protocol.SILENCE
         while self._talking and time.monotonic() < deadline:  # who still waits for the last answer
             time.sleep(0.01)
+        self._wake.close()
+        self._waker.close()
 
     def _warm_up(self, warm_up: Callable[[], object]) -> None:
         try:
