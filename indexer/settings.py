@@ -54,7 +54,7 @@ class IndexSettings:
 class ResidentSettings:
     """How a process works that stays to answer the commands of others."""
 
-    #: Seconds without a command after which it leaves and gives its memory back (about 300 MB with the bundled
+    #: Seconds without a command after which it leaves and gives its memory back (0.45 GB of its own with the bundled
     #: encoder): a pause between two searches is shorter, a lunch break is longer.
     idle: float = 900.0
     #: Seconds that a command waits behind others. A command that runs by itself takes about as long.

@@ -47,9 +47,7 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
 
 def checked_base(store: str) -> str:
     """As `places.base`, its folder made. Raises ResidentError where the system or the folder does not allow it."""
-    import socket
-
-    if not hasattr(socket, "AF_UNIX"):
+    if not places.AVAILABLE:
         raise ResidentError("A resident process needs Unix sockets, which Python does not have on this system.")
     if not places.prepare():
         raise ResidentError(

@@ -5,10 +5,8 @@ import os
 import sys
 
 from search.resident import places, protocol
-from search.resident.identity import environment, identity
-
-#: Commands that only read, and whose time is mostly spent on loading.
-COMMANDS = ("query", "status")
+from search.resident.identity import environment, identity, node
+from search.resident.protocol import COMMANDS
 
 
 def answer(arguments: list[str]) -> int | None:
@@ -16,7 +14,7 @@ def answer(arguments: list[str]) -> int | None:
 
     None: nothing was printed, and the command is to be run in this process.
     """
-    if not arguments or arguments[0] not in COMMANDS or not hasattr(_socket, "AF_UNIX"):
+    if not arguments or arguments[0] not in COMMANDS:
         return None
     if {"--no-resident", "--help", "-h"}.intersection(arguments):
         return None
@@ -50,6 +48,8 @@ def _replace(store: str, fields: list[bytes]) -> None:
 
 def connect(store: str) -> _socket.socket | None:
     """A connection to the process of a store; None where there is none. Raises OSError."""
+    if not places.AVAILABLE:
+        return None
     base = places.base(store)
     path = base + ".sock"
     if not places.is_private(os.path.dirname(base)) or len(os.fsencode(path)) > places.LONGEST:
@@ -71,8 +71,6 @@ def connect(store: str) -> _socket.socket | None:
 
 def is_there(store: str) -> bool:
     """Whether a process of this store takes connections."""
-    if not hasattr(_socket, "AF_UNIX"):
-        return False
     try:
         connection = connect(store)
     except OSError:
@@ -109,7 +107,6 @@ def _ask(store: str, arguments: list[str]) -> tuple[bytes, list[bytes]]:
 
 
 def _request(arguments: list[str]) -> protocol.Request:
-    here = os.stat(".")
     mask = os.umask(0o077)
     os.umask(mask)
     out, err = sys.stdout, sys.stderr
@@ -117,7 +114,7 @@ def _request(arguments: list[str]) -> protocol.Request:
     return protocol.Request(
         identity(),
         os.fsencode(os.getcwd()),
-        b"%d:%d" % (here.st_dev, here.st_ino),
+        node(),
         mask,
         [each.encode("ascii") for each in streams] + [b"%d" % out.isatty(), b"%d" % err.isatty()],
         os.environb.get(b"SEARCH_STORE"),

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from search.library import Library
+from search.resident.identity import node
 from search.resident.opening import lent_by
-from search.resident.protocol import Request
+from search.resident.protocol import COMMANDS, Request
 from search.resident.warm import NotOursError, WarmLibraries
 
 #: Runs arguments in this process, printing to `sys.stdout` and `sys.stderr`, and returns the exit code.
@@ -35,6 +36,9 @@ class Commands:
         That is so where nothing of the store was asked for (help, wrong options), where the command is about another
         store, and where it failed in a way that nobody foresaw: then it fails again there, and is seen.
         """
+        arguments = [os.fsdecode(argument) for argument in request.arguments]
+        if arguments[:1] not in [[name] for name in COMMANDS]:
+            return None
         output: list[tuple[int, bytes]] = []
         opened = False
 
@@ -45,7 +49,7 @@ class Commands:
 
         try:
             with _standing_at(request), _printing(request, output), lent_by(lend):
-                code = self._run([os.fsdecode(argument) for argument in request.arguments])
+                code = self._run(arguments)
         except (NotOursError, SystemExit):
             return None
         except Exception:
@@ -59,15 +63,15 @@ def _standing_at(request: Request) -> Iterator[None]:
     """In the working folder of the command, with its mask and its default store. Raises NotOursError."""
     try:
         os.chdir(request.here)
-        here = os.stat(".")
-        if b"%d:%d" % (here.st_dev, here.st_ino) != request.node:
-            raise NotOursError("the working folder is another one here")
+        seen = node()
     except OSError as error:
         raise NotOursError("the working folder is not to be had") from error
     mask = os.umask(request.mask)
     store = os.environb.get(b"SEARCH_STORE")
     _set_store(request.store)
     try:
+        if seen != request.node:
+            raise NotOursError("the working folder is another one here")
         yield
     finally:
         _set_store(store)

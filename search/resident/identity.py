@@ -49,6 +49,12 @@ def environment() -> list[bytes]:
     )
 
 
+def node() -> bytes:
+    """Which folders the working folder and the root are: another process may see others by the same names."""
+    here, root = os.stat("."), os.stat("/")
+    return b"%d:%d:%d:%d" % (here.st_dev, here.st_ino, root.st_dev, root.st_ino)
+
+
 def stamp() -> int:
     """Changes when the files of the product do: its code, its models, and the folders of what it depends on.
 

@@ -162,7 +162,7 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def _own_request(arguments: list[str]) -> Request:
     root = os.stat("/")
-    node = b"%d:%d" % (root.st_dev, root.st_ino)
+    node = b"%d:%d:%d:%d" % (root.st_dev, root.st_ino, root.st_dev, root.st_ino)
     streams = [b"utf-8", b"strict", b"utf-8", b"backslashreplace", b"0", b"0"]
     return Request(identity(), b"/", node, 0o077, streams, None, environment(), list(map(os.fsencode, arguments)))
 

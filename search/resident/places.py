@@ -1,5 +1,6 @@
 """Where the socket of a store's resident process lies, and which store a command is about. Light."""
 
+import _socket
 import os
 import sys
 
@@ -8,6 +9,8 @@ try:
 except ImportError:  # pragma: no cover (another Python than CPython)
     from hashlib import blake2b
 
+#: Whether this system has what a resident process needs.
+AVAILABLE = hasattr(_socket, "AF_UNIX") and hasattr(os, "geteuid")
 APPLICATION = "image-collection-search"
 #: Bytes of the path of a Unix socket: 104 on macOS, 108 on Linux, with the NUL at its end.
 LONGEST = 103

@@ -20,6 +20,8 @@ import _socket
 REQUEST, STATUS, STOP = b"Q", b"S", b"X"
 WORKING, ANSWER, DECLINED, OUTDATED, STATE = b"w", b"a", b"d", b"o", b"s"
 
+#: Commands that may be asked for: they only read, and spend most of their time on loading.
+COMMANDS = ("query", "status")
 #: Bytes of the fields. One argument of a command has at most 128 kB on Linux, and an environment is small.
 MAX_REQUEST = 1 << 20
 #: More than 100,000 hits as JSON; larger answers are made by the command's own process.
@@ -78,10 +80,10 @@ def _exactly(connection: _socket.socket, count: int) -> bytes:
 class Request:
     """One command as it was called: what its output and its effects depend on.
 
-    `identity`: of the code that asks (see `identity`); `here`: the working folder, and `node` its device and inode;
-    `mask`: of the rights of files that it writes; `streams`: encoding and error handler of stdout, then of stderr, and
-    which of both are terminals ("1" or "0"); `store`: SEARCH_STORE; `environment`: other variables that matter,
-    NAME=VALUE.
+    `identity`: of the code that asks; `here`: the working folder, and `node` which folder that is (both: see
+    `identity`); `mask`: of the rights of files that it writes; `streams`: encoding and error handler of stdout, then
+    of stderr, and which of both are terminals ("1" or "0"); `store`: SEARCH_STORE; `environment`: other variables
+    that matter, NAME=VALUE.
     """
 
     __slots__ = ("arguments", "environment", "here", "identity", "mask", "node", "store", "streams")

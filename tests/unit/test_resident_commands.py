@@ -34,12 +34,12 @@ def _home_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def request(
     *arguments: object, here: Path, store: Path | None = None, mask: int = 0o022, encoding: str = "utf-8"
 ) -> Request:
-    status = os.stat(here)
+    status, root = os.stat(here), os.stat("/")
     streams = [encoding.encode(), b"strict", encoding.encode(), b"backslashreplace", b"0", b"0"]
     return Request(
         identity(),
         os.fsencode(here),
-        b"%d:%d" % (status.st_dev, status.st_ino),
+        b"%d:%d:%d:%d" % (status.st_dev, status.st_ino, root.st_dev, root.st_ino),
         mask,
         streams,
         None if store is None else os.fsencode(store),
@@ -136,6 +136,8 @@ def test_what_this_process_cannot_know_is_left_to_the_commands_own(
         ["query", "a cat", "--frobnicate"],
         ["query", "", "-s", indexed],
         ["frobnicate"],
+        ["forget", "photos", "-s", indexed],  # it only reads
+        [],
     ):
         assert commands.answer(request(*arguments, here=indexed.parent)) is None
     elsewhere = request("query", "a cat", "-s", indexed, here=indexed.parent)
@@ -172,5 +174,5 @@ def test_output_keeps_its_order(indexed: Path) -> None:
             sys.stdout.write(json.dumps(str(opened.folder)))
         return 7
 
-    ran = Commands(WarmLibraries(indexed), talk).answer(request("x", here=indexed, store=indexed))
+    ran = Commands(WarmLibraries(indexed), talk).answer(request("query", here=indexed, store=indexed))
     assert ran == (7, [(1, b"one "), (2, b"two\n"), (1, json.dumps(str(indexed)).encode())])

@@ -10,8 +10,9 @@ import pytest
 
 from indexer.errors import ResidentError
 from indexer.settings import default_store
-from search.resident import places
+from search.resident import client, places
 from search.resident.background import checked_base
+from tests.conftest import Cli
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the rules of Linux")
 
@@ -110,3 +111,17 @@ def test_a_path_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("x" * 100)))
     with pytest.raises(ResidentError, match="too long"):
         checked_base("/a")
+
+
+def test_a_system_without_unix_sockets_says_so_and_answers(
+    cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "AVAILABLE", False)
+    assert client.answer(["query", "a cat", "-s", str(indexed)]) is None
+    for more in ([], ["--background"]):
+        said = cli("serve", "-s", indexed, *more)
+        assert (said.code, "Unix sockets" in said.err) == (2, True)
+    for more in (["--stop"], ["--status"]):
+        assert cli("serve", "-s", indexed, *more).code == 1
+    found = cli("query", "a cat", "-k", 1, "-s", indexed, "--resident")
+    assert (found.code, "chelsea.png" in found.out, "Unix sockets" in found.err) == (0, True, True)
