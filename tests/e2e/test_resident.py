@@ -51,7 +51,7 @@ class Shell:
             check=False,
             cwd=here or self.runtime,
             env={**self.variables, **variables},
-            timeout=120,
+            timeout=300,
         )
 
     def start(self, *arguments: object, **variables: str) -> subprocess.Popen[bytes]:
@@ -124,7 +124,6 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
     lines: list[list[object]] = [
         ["query", "a cat"],
         ["query", "a red car", "-k", "3", "--json"],
-        ["query", "a cat", "--paths"],
         ["query", "a cat", "-0"],
         ["query", "photos/chelsea.png", "--to", "any"],
         ["query", "a cat", "--sheet", tmp_path / "x" / "sheet.html"],
@@ -132,7 +131,6 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
         ["query", "nowhere.jpg"],
         ["query", "a cat", "--frobnicate"],
         ["query", "--", "-k"],
-        ["query", "a cat", "--device", "abacus"],
         ["status"],
     ]
 
