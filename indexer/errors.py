@@ -6,6 +6,7 @@
     │   ├── EmptyQueryError        nothing to search for
     │   ├── StoreMissingError      no index at this place yet
     │   └── StoreBusyError         another process is writing to this store
+    ├── ResidentError              the resident process cannot be started            exit 2
     ├── EncoderError               a model cannot do the work                       exit 2
     │   ├── EncoderUnavailableError    it cannot be found, fetched or loaded
     │   └── EncoderMismatchError   the store was made with another encoder
@@ -61,6 +62,10 @@ class EncoderUnavailableError(EncoderError):
 
 class EncoderMismatchError(EncoderError):
     """The store was made with another encoder."""
+
+
+class ResidentError(SearchError):
+    """The resident process cannot be started, or does not leave."""
 
 
 class StoreError(SearchError):

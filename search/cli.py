@@ -5,18 +5,18 @@ Exit codes: 0 found (or done), 1 nothing found, 2 wrong use, 3 some files failed
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.errors import SearchError, StoreError, UsageError
+from indexer.errors import ResidentError, SearchError, StoreError, UsageError
 from search import __version__
-
-if TYPE_CHECKING:
-    from search.library import Library
+from search.resident.opening import folder_of, is_lent
+from search.resident.opening import library as library_of
 
 FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -117,7 +117,7 @@ def index(
 
     ignores = (() if no_default_ignores else DEFAULT_IGNORES) + tuple(ignore or ())
     settings = IndexSettings(ignores=ignores, tokens=tokens)
-    with _library(store, encoder, device) as library, listener(quiet or as_json) as progress:
+    with library_of(store, encoder, device) as library, listener(quiet or as_json) as progress:
         report = library.index(
             *(roots or ()),
             settings=settings,
@@ -158,6 +158,14 @@ def query(
     ] = 0.0,
     encoder: MovedEncoderOption = None,
     device: DeviceOption = None,
+    resident: Annotated[
+        bool | None,
+        typer.Option(
+            "--resident/--no-resident",
+            help="Start a process that answers the next query at once (see `search serve`); or use none "
+            "(default: SEARCH_RESIDENT, auto or off; else use one that is there).",
+        ),
+    ] = None,
 ) -> int:
     """Find images (or captions) by words or by image."""
     from search import render
@@ -169,8 +177,9 @@ def query(
     if target is None:
         raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
     count = _rerank_count(rerank, no_rerank, None if explain else reranker)
+    keeps_resident = _keeps_resident(resident)
     asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
-    with _library(store, encoder, device) as library:
+    with library_of(store, encoder, device) as library:
         results = library.query(
             asked,
             k=limit,
@@ -194,6 +203,9 @@ def query(
         render.print_results(results)
         if sheet is not None:
             render.print_line(f"Contact sheet: {sheet}")
+    if keeps_resident:
+        sys.stdout.flush()
+        _start_resident(library.folder)
     return FOUND if results else NOTHING_FOUND
 
 
@@ -233,7 +245,7 @@ def evaluate(
     settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed, count)
     if html is not None and not html.parent.is_dir():  # before minutes of work
         raise UsageError(f"The report {html} cannot be written (no such folder); name another file.")
-    with _library(store, encoder, device) as library, listener(as_json) as progress:
+    with library_of(store, encoder, device) as library, listener(as_json) as progress:
         found = library.evaluate(source, settings=settings, progress=progress, reranker=reranker)
     if html is not None and found:
         report.write_report(html, found)
@@ -273,7 +285,7 @@ def calibrate(
 
     count = _rerank_count(rerank, no_rerank, reranker)
     settings = CalibrationSettings(split, DEFAULT_COUNT if count is None else count, seed)
-    with _library(store, encoder, device) as library, listener(as_json) as progress:
+    with library_of(store, encoder, device) as library, listener(as_json) as progress:
         found = library.calibrate(pairs, out=out, settings=settings, progress=progress, reranker=reranker)
     if as_json:
         render.print_json(found.to_json())
@@ -308,7 +320,7 @@ def train_reranker(
     from search import render
     from search.progress_bar import listener
 
-    with _library(store, encoder, device) as library, listener(quiet or as_json) as progress:
+    with library_of(store, encoder, device) as library, listener(quiet or as_json) as progress:
         report = library.train_reranker(
             pairs, images=images, out=out, epochs=epochs, seed=seed, restart=restart, progress=progress
         )
@@ -332,12 +344,53 @@ def status(
     """What the index holds, and how it is doing."""
     from search import render
 
-    with _library(store) as library:
+    with library_of(store) as library:
         found = library.status()
     if as_json:
         render.print_json(render.status_json(found))
     else:
         render.print_status(found, failed=failed)
+    return FOUND
+
+
+@app.command()
+def serve(
+    store: StoreOption = None,
+    background: Annotated[bool, typer.Option("--background", help="Return when it is ready, and leave it.")] = False,
+    idle: Annotated[float, typer.Option(metavar="SECONDS", help="It leaves after so long without a query.")] = 900.0,
+    stop: Annotated[bool, typer.Option("--stop", help="Make the one that is there leave.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say whether there is one (exit code 1: none).")] = False,
+) -> int:
+    """Keep the index loaded in a process that answers queries at once; none but you can reach it."""
+    from indexer.settings import ResidentSettings
+    from search import render
+    from search.resident import lifecycle
+
+    if background + stop + status > 1:
+        raise UsageError("--background, --stop and --status exclude each other; give one.")
+    if not 0 < idle <= 1e9:
+        raise UsageError(f"--idle takes a number of seconds above 0, not {idle:g}.")
+    settings = ResidentSettings(idle=idle)
+
+    def say(line: str) -> None:
+        render.print_line(line)
+        sys.stdout.flush()
+
+    folder = folder_of(store)
+    if not (background or stop or status):
+        lifecycle.serve(folder, run, say, settings)
+        return FOUND
+    if background:
+        found = lifecycle.start_and_wait(folder, settings)
+    else:
+        state = lifecycle.stop(folder, settings) if stop else lifecycle.ask(folder)
+        if state is None:
+            say(f"No resident process answers for {folder}.")
+            return NOTHING_FOUND
+        found = state
+    old = "is of an earlier version, and makes way for another at the next query"
+    end = "has left" if stop else old if found.outdated else f"leaves after {found.idle:g} s without a query"
+    say(f"The resident process {found.pid} for {found.folder} ({found.answered:,} answered) {end}.")
     return FOUND
 
 
@@ -356,7 +409,7 @@ def forget(
 
     if not paths and not vanished:
         raise UsageError("Name what to forget, or give --vanished.")
-    with _library(store) as library:
+    with library_of(store) as library:
         count = library.forget(*(paths or ()), vanished=vanished)
     render.print_line(f"Forgot {count:,} file{'' if count == 1 else 's'}.")
     return FOUND
@@ -388,7 +441,7 @@ def doctor(
     """Check the catalog, the indexes and the files against each other."""
     from search import render
 
-    with _library(store) as library:
+    with library_of(store) as library:
         findings = library.repair() if repair else library.check()
         left = [finding for finding in (library.check() if repair else findings) if finding.grave]
     if as_json:
@@ -398,10 +451,24 @@ def doctor(
     return BROKEN_STORE if left else FOUND
 
 
-def _library(store: Path | None, encoder: str | None = None, device: str | None = None) -> Library:
-    from search.library import open as open_library
+def _keeps_resident(asked: bool | None) -> bool:
+    """Whether this query is to leave a resident process behind for the next one."""
+    wish = os.environ.get("SEARCH_RESIDENT", "")
+    if wish not in ("", "auto", "off"):
+        raise UsageError(f"SEARCH_RESIDENT takes auto or off, not {wish!r}; correct it or unset it.")
+    return not is_lent() and (wish == "auto" if asked is None else asked)
 
-    return open_library(store, encoder=encoder, device=device)
+
+def _start_resident(folder: Path) -> None:
+    from search import render
+    from search.resident import background, client
+
+    try:
+        if client.is_there(os.fspath(folder)):
+            return
+        background.start(os.fspath(folder))
+    except ResidentError as error:  # the query is answered
+        render.complain(str(error))
 
 
 def _rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> int | None:
@@ -436,15 +503,19 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command, print what went wrong as one sentence, and leave with the documented exit code."""
+    """Run the command of `sys.argv` in this process, and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command, print what went wrong as one sentence, and return the documented exit code."""
     try:
-        code = app(standalone_mode=False) or FOUND
+        code: int = _parser().main(arguments, prog_name="search", standalone_mode=False) or FOUND
         sys.stdout.flush()
         if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
             raise KeyboardInterrupt
     except (KeyboardInterrupt, typer.Abort):
-        print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
-        code = INTERRUPTED
+        code = stopped()
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FOUND
@@ -457,7 +528,19 @@ def main() -> None:
             raise
         show()
         code = WRONG_USE
-    sys.exit(code)
+    return code
+
+
+@functools.cache
+def _parser() -> Any:
+    """What parses and calls the commands; made once: that takes 10 ms, and a resident process runs many commands."""
+    return typer.main.get_command(app)
+
+
+def stopped() -> int:
+    """Say that a person ended the command; the exit code for it."""
+    print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
+    return INTERRUPTED
 
 
 def _printable(text: str) -> str:

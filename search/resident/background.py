@@ -1,0 +1,64 @@
+"""Starts a resident process behind the command that is at work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from indexer.errors import ResidentError
+from search.resident import places
+
+#: The same modules as here, whatever the working folder: -P and an explicit path.
+_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.cli import main; main()"
+#: Nobody waits for these; kept, or Python complains that they still run.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
+    """Start the process of a store, away from this terminal, and do not wait for it. Where there is one already, it
+    ends at once. What it has to say goes into a log beside its socket.
+
+    Raises ResidentError.
+    """
+    base = checked_base(store)
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    arguments = ["serve", f"--store={store}", *([] if idle is None else [f"--idle={idle}"])]
+    try:
+        log = os.open(log_of(base), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            process = subprocess.Popen(  # noqa: S603 (our own command)
+                [sys.executable, "-P", "-c", _PROGRAM, path, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+    except OSError as error:
+        raise ResidentError(
+            f"The resident process cannot be started ({error.strerror}); queries are answered without it."
+        ) from error
+    _started.append(process)
+    return process
+
+
+def checked_base(store: str) -> str:
+    """As `places.base`, its folder made. Raises ResidentError where the system or the folder does not allow it."""
+    if not places.AVAILABLE:
+        raise ResidentError("A resident process needs Unix sockets, which Python does not have on this system.")
+    if not places.prepare():
+        raise ResidentError(
+            f"The folder {places.folder()} is not private to you, or cannot be made; remove it, or set XDG_RUNTIME_DIR."
+        )
+    base = places.base(store)
+    if len(os.fsencode(base + ".sock")) > places.LONGEST:
+        raise ResidentError(f"The path {base}.sock is too long for a socket; set XDG_RUNTIME_DIR to a shorter folder.")
+    return base
+
+
+def log_of(base: str) -> str:
+    """The log of the process whose files begin with `base`."""
+    return base + ".log"

@@ -1,0 +1,87 @@
+"""Which code a process runs, so that a newer command never takes the answer of an older process."""
+
+import os
+import sys
+
+from search import __version__
+
+#: Variables that change answers or how they are made: a process that was started with others does not answer.
+PREFIXES = (
+    "SEARCH_",
+    "HF_",
+    "HUGGINGFACE_",
+    "TRANSFORMERS_",
+    "TORCH",
+    "PYTORCH_",
+    "CUDA_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+)
+NAMES = ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TZ")
+#: Of these, what travels with each command instead.
+PER_COMMAND = ("SEARCH_STORE", "SEARCH_RESIDENT")
+
+
+def package() -> str:
+    """The folder of this package."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def identity() -> bytes:
+    """The code of this process: where it lies, in front of a NUL, and what it is."""
+    where = f"{sys.prefix}\n{package()}"
+    what = f"{__version__}\n{sys.version}\n{sys.getfilesystemencoding()}"
+    return os.fsencode(f"{where}\0{what}")
+
+
+def is_same_place(one: bytes, other: bytes) -> bool:
+    """Whether two identities are of one installation, at different times."""
+    return one.partition(b"\0")[0] == other.partition(b"\0")[0]
+
+
+def environment() -> list[bytes]:
+    """The variables that matter, NAME=VALUE, sorted."""
+    return sorted(
+        os.fsencode(f"{name}={value}")
+        for name, value in os.environ.items()
+        if (name in NAMES or name.startswith(PREFIXES)) and name not in PER_COMMAND
+    )
+
+
+def node() -> bytes:
+    """Which folders the working folder and the root are: another process may see others by the same names."""
+    here, root = os.stat("."), os.stat("/")
+    return b"%d:%d:%d:%d" % (here.st_dev, here.st_ino, root.st_dev, root.st_ino)
+
+
+def stamp() -> int:
+    """Changes when the files of the product do: its code, its models, and the folders of what it depends on.
+
+    For comparison within one process.
+    """
+    here = os.path.dirname(package())
+    roots = [os.path.join(here, name) for name in ("search", "indexer", os.path.join("data", "models"))]
+    packages = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
+    found: list[object] = [_state(path) for path in packages]
+    while roots:
+        root = roots.pop()
+        if not os.path.isdir(root):
+            continue
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if entry.name == "__pycache__":
+                    continue
+                if entry.is_dir():
+                    roots.append(entry.path)
+                else:
+                    found.append((entry.path, _state(entry.path)))
+    return hash(tuple(sorted(map(repr, found))))
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

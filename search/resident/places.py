@@ -1,0 +1,83 @@
+"""Where the socket of a store's resident process lies, and which store a command is about. Light."""
+
+import _socket
+import os
+import sys
+
+try:
+    from _blake2 import blake2b  # what hashlib hands out, without loading OpenSSL (3 ms)
+except ImportError:  # pragma: no cover (another Python than CPython)
+    from hashlib import blake2b
+
+#: Whether this system has what a resident process needs.
+AVAILABLE = hasattr(_socket, "AF_UNIX") and hasattr(os, "geteuid")
+APPLICATION = "image-collection-search"
+#: Bytes of the path of a Unix socket: 104 on macOS, 108 on Linux, with the NUL at its end.
+LONGEST = 103
+
+
+def folder() -> str:
+    """The folder of all sockets of this user: in XDG_RUNTIME_DIR, else in the folder for temporary files."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime) and os.path.isdir(runtime):
+        return os.path.join(runtime, APPLICATION)
+    temporary = os.environ.get("TMPDIR", "")
+    return os.path.join(temporary if os.path.isabs(temporary) else "/tmp", f"{APPLICATION}-{os.geteuid()}")  # noqa: S108 (checked by is_private)
+
+
+def is_private(path: str) -> bool:
+    """Whether it is a real folder of this user, closed to all others."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return status.st_mode & 0o170077 == 0o040000 and status.st_uid == os.geteuid()
+
+
+def prepare() -> bool:
+    """Make the folder of the sockets when it is not there; whether it is private then."""
+    path = folder()
+    if not os.path.lexists(path):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:  # another one was quicker
+            return is_private(path)
+        except OSError:
+            return False
+    return is_private(path)
+
+
+def base(store: str) -> str:
+    """The path of what belongs to the process of one store, to which .sock, .lock or .log is added."""
+    return os.path.join(folder(), blake2b(os.fsencode(os.path.realpath(store)), digest_size=8).hexdigest())
+
+
+def store_of(arguments: list[str]) -> str | None:
+    """The store that a command is about, as far as that can be told without parsing it in full.
+
+    None: it takes the ordinary way to find out. Should this be wrong, the process that answers there notices.
+    """
+    named = None
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument in ("--store", "-s"):
+            named = arguments[at + 1] if at + 1 < len(arguments) else None
+        elif argument.startswith("--store="):
+            named = argument[len("--store=") :]
+        elif argument.startswith("-s"):
+            named = argument[2:].removeprefix("=")
+    return default_store() if named is None else os.path.abspath(os.path.expanduser(named))
+
+
+def default_store() -> str | None:
+    """As `indexer.settings.default_store`, in the usual cases on Linux; None for all others."""
+    named = os.environ.get("SEARCH_STORE", "").strip()
+    if named:
+        return os.path.abspath(os.path.expanduser(named))
+    data, home = os.environ.get("XDG_DATA_HOME", ""), os.environ.get("HOME", "")
+    if sys.platform != "linux" or not os.path.isabs(home) or data != data.strip():
+        return None
+    if data and not os.path.isabs(data):
+        return None
+    return os.path.join(data or os.path.join(home, ".local", "share"), APPLICATION, "default.search")

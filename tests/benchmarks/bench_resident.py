@@ -1,0 +1,88 @@
+"""A text query as a whole process, from the start of `search query` to its end: through the resident process, and
+without it, in turn.
+
+    python tests/benchmarks/bench_resident.py FOLDER [--runs 50] [--json PATH]
+
+FOLDER holds photographs (the demo's are in demo-out/photos); they are indexed into a store that is thrown away. Beside
+both stand the interpreter that does nothing, which is the floor, and `search --help`. Prints medians and 90th
+percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+SEARCH = [sys.executable, "-c", "from search.__main__ import main; main()"]
+
+
+def seconds(command: list[str]) -> float:
+    """How long one process takes from outside."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def percentiles(values: list[float]) -> tuple[float, float]:
+    """The median and the 90th percentile."""
+    return statistics.median(values), statistics.quantiles(values, n=10)[-1] if len(values) > 1 else values[0]
+
+
+def main() -> None:
+    """Measure, print, and write JSON when asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="r-") as temporary:  # a short path: a socket lies in it
+        os.chmod(temporary, 0o700)
+        os.environ["XDG_RUNTIME_DIR"] = temporary
+        store = ["-s", str(Path(temporary) / "store")]
+        subprocess.run([*SEARCH, "index", "-q", str(given.folder), *store], check=True)
+        query = [*SEARCH, "query", "a red car", *store]
+        kinds = {
+            "an empty interpreter": [sys.executable, "-c", "pass"],
+            "search --help": [*SEARCH, "--help"],
+            "query, resident": query,
+            "query, resident, one stage": [*query, "--no-rerank"],
+            "query, alone": [*query, "--no-resident"],
+        }
+        subprocess.run([*SEARCH, "serve", "--background", *store], check=True, capture_output=True)
+        try:
+            answers = [subprocess.run(kinds[kind], check=True, capture_output=True) for kind in list(kinds)[2:]]
+            if answers[0].stdout != answers[2].stdout:
+                sys.exit("The resident process answers otherwise than a process alone.")
+            times: dict[str, list[float]] = {kind: [] for kind in kinds}
+            for run in range(given.runs):
+                for kind, command in kinds.items():
+                    if kind != "query, alone" or run % 5 == 0:
+                        times[kind].append(seconds(command))
+            state = subprocess.run([*SEARCH, "serve", "--status", *store], check=True, capture_output=True, text=True)
+        finally:
+            subprocess.run([*SEARCH, "serve", "--stop", *store], check=True, capture_output=True)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}"
+    count = sum(1 for path in given.folder.rglob("*") if path.is_file())
+    print(f"{machine}; onnxruntime {version('onnxruntime')}; commit {commit.stdout.strip()}; {count} files")
+    for kind, values in times.items():
+        median, ninth = percentiles(values)
+        spread = f"({min(values) * 1e3:.0f} to {max(values) * 1e3:.0f}; {len(values)} runs)"
+        print(f"{kind:<27} p50 {median * 1e3:6.0f} ms  p90 {ninth * 1e3:6.0f} ms  {spread}")
+    print(state.stdout.strip())
+    if given.json is not None:
+        given.json.write_text(json.dumps({"machine": machine, "files": count, "seconds": times}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
