@@ -3,6 +3,7 @@
 photos.search/
     catalog.sqlite      the truth
     vectors/            a cache: one FAISS file a kind, and a manifest that names it
+    encoder.json        a note of the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
+from indexer.notes import NOTE_NAME
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -40,7 +42,7 @@ class Store:
         """
         folder = _checked(folder)
         if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
-            leftovers = {"writer.lock", "writer.pid", "vectors"}
+            leftovers = {"writer.lock", "writer.pid", "vectors", NOTE_NAME}
             if {entry.name for entry in folder.iterdir()} - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with --store."

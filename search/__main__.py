@@ -13,11 +13,11 @@ def main() -> None:
     try:
         code = client.answer(sys.argv[1:])
     except KeyboardInterrupt:
-        from search.cli import stopped
+        from search.running import stopped
 
         code = stopped()
     if code is None:
-        from search.cli import run
+        from search.running import run
 
         code = run(sys.argv[1:])
     sys.exit(code)

@@ -1,24 +1,23 @@
 """The command line: parse, call the library, print, exit code. Heavy imports live inside the commands.
 
-Exit codes: 0 found (or done), 1 nothing found, 2 wrong use, 3 some files failed, 4 broken store, 130 interrupted.
+What a command raises becomes a sentence and an exit code in `running`.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.errors import ResidentError, SearchError, StoreError, UsageError
+from indexer.errors import SearchError, UsageError
 from search import __version__
-from search.resident.opening import folder_of, is_lent
+from search.asking import rerank_count
+from search.resident.opening import folder_of
 from search.resident.opening import library as library_of
-
-FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+from search.running import BROKEN_STORE, FOUND, NOTHING_FOUND, SOME_FAILED, WRONG_USE, run
 
 app = typer.Typer(
     name="search",
@@ -168,45 +167,28 @@ def query(
     ] = None,
 ) -> int:
     """Find images (or captions) by words or by image."""
-    from search import render
-    from search.query import TARGETS, image_query, parse, text_query
+    from search.asking import Asking
 
-    if as_text and as_image:
-        raise UsageError("--text and --image exclude each other; give one.")
-    target = next((known for known in TARGETS if known == to), None)
-    if target is None:
-        raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
-    count = _rerank_count(rerank, no_rerank, None if explain else reranker)
-    keeps_resident = _keeps_resident(resident)
-    asked = text_query(what) if as_text else image_query(what) if as_image else parse(what)
-    with library_of(store, encoder, device) as library:
-        results = library.query(
-            asked,
-            k=limit,
-            to=target,
-            rerank=count,
-            reranker=reranker,
-            explain=explain,
-            min_probability=min_probability,
-        )
-    if sheet is not None:
-        from search.sheet import write_sheet
-
-        write_sheet(sheet, results, asked)
-    if as_json:
-        render.print_json(results.to_json())
-    elif paths or print0:
-        render.print_paths(results, b"\0" if print0 else b"\n")
-        if not results and results.cut is not None:
-            render.complain(results.absence)
-    else:
-        render.print_results(results)
-        if sheet is not None:
-            render.print_line(f"Contact sheet: {sheet}")
-    if keeps_resident:
-        sys.stdout.flush()
-        _start_resident(library.folder)
-    return FOUND if results else NOTHING_FOUND
+    return Asking(
+        what,
+        store,
+        to,
+        limit,
+        as_text,
+        as_image,
+        paths,
+        print0,
+        as_json,
+        sheet,
+        rerank,
+        no_rerank,
+        reranker,
+        explain,
+        min_probability,
+        encoder,
+        device,
+        resident,
+    ).run()
 
 
 @app.command("eval")
@@ -240,7 +222,7 @@ def evaluate(
     from search.progress_bar import listener
     from search.rerank.stage import DEFAULT_COUNT
 
-    count = _rerank_count(rerank, no_rerank, reranker)
+    count = rerank_count(rerank, no_rerank, reranker)
     count = DEFAULT_COUNT if count is None else count
     settings = EvaluationSettings(labels, split, _cutoffs(cutoffs), bootstrap, seed, count)
     if html is not None and not html.parent.is_dir():  # before minutes of work
@@ -283,7 +265,7 @@ def calibrate(
     from search.progress_bar import listener
     from search.rerank.stage import DEFAULT_COUNT
 
-    count = _rerank_count(rerank, no_rerank, reranker)
+    count = rerank_count(rerank, no_rerank, reranker)
     settings = CalibrationSettings(split, DEFAULT_COUNT if count is None else count, seed)
     with library_of(store, encoder, device) as library, listener(as_json) as progress:
         found = library.calibrate(pairs, out=out, settings=settings, progress=progress, reranker=reranker)
@@ -451,35 +433,6 @@ def doctor(
     return BROKEN_STORE if left else FOUND
 
 
-def _keeps_resident(asked: bool | None) -> bool:
-    """Whether this query is to leave a resident process behind for the next one."""
-    wish = os.environ.get("SEARCH_RESIDENT", "")
-    if wish not in ("", "auto", "off"):
-        raise UsageError(f"SEARCH_RESIDENT takes auto or off, not {wish!r}; correct it or unset it.")
-    return not is_lent() and (wish == "auto" if asked is None else asked)
-
-
-def _start_resident(folder: Path) -> None:
-    from search import render
-    from search.resident import background, client
-
-    try:
-        if client.is_there(os.fspath(folder)):
-            return
-        background.start(os.fspath(folder))
-    except ResidentError as error:  # the query is answered
-        render.complain(str(error))
-
-
-def _rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> int | None:
-    """What --rerank and --no-rerank say together; `reranker`: a named one, which must not go unused."""
-    if no_rerank and rerank is not None:
-        raise UsageError("--rerank and --no-rerank exclude each other; give one.")
-    if reranker is not None and (no_rerank or rerank == 0):
-        raise UsageError("--reranker names what takes the second look, and --no-rerank leaves it out; give one.")
-    return 0 if no_rerank else rerank
-
-
 def _cutoffs(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
@@ -507,42 +460,23 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
-    """Run a command, print what went wrong as one sentence, and return the documented exit code."""
+def parsed(arguments: list[str]) -> int:
+    """Parse and run a command; the exit code. Raises SearchError, KeyboardInterrupt, BrokenPipeError."""
     try:
-        code: int = _parser().main(arguments, prog_name="search", standalone_mode=False) or FOUND
-        sys.stdout.flush()
-        if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
-            raise KeyboardInterrupt
-    except (KeyboardInterrupt, typer.Abort):
-        code = stopped()
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FOUND
-    except SearchError as error:
-        print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
-        code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
+        return _parser().main(arguments, prog_name="search", standalone_mode=False) or FOUND
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except (SearchError, BrokenPipeError):
+        raise
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own complaints; where their class lives depends on its version
         if show is None:
             raise
         show()
-        code = WRONG_USE
-    return code
+        return WRONG_USE
 
 
 @functools.cache
 def _parser() -> Any:
     """What parses and calls the commands; made once: that takes 10 ms, and a resident process runs many commands."""
     return typer.main.get_command(app)
-
-
-def stopped() -> int:
-    """Say that a person ended the command; the exit code for it."""
-    print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
-    return INTERRUPTED
-
-
-def _printable(text: str) -> str:
-    """A sentence on one line, whatever a path in it contains."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

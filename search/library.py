@@ -20,6 +20,7 @@ from indexer.errors import (
     PathNotFoundError,
     StoreDamagedError,
 )
+from indexer.notes import note_encoder
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
@@ -38,6 +39,7 @@ from search.results import Results
 if TYPE_CHECKING:
     from indexer.doctor import Finding
     from search.calibration.calibrate import Calibrated, CalibrationSettings
+    from search.early import EarlyEncoder
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.rerank.training import TrainReport
@@ -99,7 +101,16 @@ def open(
 class Library:
     """One store. Queries may come from several threads, and while another process indexes into the same store."""
 
-    def __init__(self, folder: Path, *, encoder: str | Encoder | None = None, device: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        encoder: str | Encoder | None = None,
+        device: str | None = None,
+        early: EarlyEncoder | None = None,
+    ) -> None:
+        """See `open`. `early`: what may turn out to be the store's encoder, on its way already."""
+        self._early = early
         self.folder = Path(os.path.abspath(folder.expanduser()))
         self._asked = encoder
         self._device = device
@@ -168,6 +179,9 @@ class Library:
                     reencode=reencode,
                 )
                 report.warnings[:0] = notes
+                active = self._stored_encoder(store)
+                if active is not None:
+                    note_encoder(self.folder, active)
                 return report
         finally:
             store.close()
@@ -435,9 +449,13 @@ class Library:
         """The encoder to work with, loaded once. Raises EncoderMismatchError when it is not the store's."""
         with self._lock:
             name = self._asked if isinstance(self._asked, str) else None
+            if name is None:
+                name = DEFAULT_ENCODER if stored is None else stored.name
             if self._encoder is None:
-                if name is None:
-                    name = DEFAULT_ENCODER if stored is None else stored.name
+                if self._early is not None and stored is not None and name == stored.name:
+                    self._encoder = self._early.get(stored)
+                self._early = None
+            if self._encoder is None:
                 own = stored is not None and (self._asked is None or name == stored.name)
                 self._encoder = load_encoder(name, self._device, stored=stored if own else None)
             identity = self._encoder.identity

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.settings import default_store
 
 if TYPE_CHECKING:
+    from search.early import EarlyEncoder
     from search.library import Library
 
 #: Store, encoder and device, as the command was told, -> the library.
@@ -26,15 +27,15 @@ def folder_of(store: Path | None) -> Path:
 
 
 def library(
-    store: Path | None, encoder: str | None = None, device: str | None = None
+    store: Path | None, encoder: str | None = None, device: str | None = None, early: EarlyEncoder | None = None
 ) -> AbstractContextManager[Library]:
-    """The library that a command works with, to be entered once."""
+    """The library that a command works with, to be entered once. `early`: its encoder, perhaps, on its way already."""
     lender = _lender.get()
     if lender is not None:
         return lender(store, encoder, device)
-    from search.library import open as open_library
+    from search.library import Library
 
-    return open_library(store, encoder=encoder, device=device)
+    return Library(folder_of(store), encoder=encoder, device=device, early=early)
 
 
 def is_lent() -> bool:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import run
 from search.resident.commands import Commands, Ran
 from search.resident.identity import environment, identity
 from search.resident.protocol import Request
 from search.resident.warm import WarmLibraries
+from search.running import run
 from tests.conftest import Cli
 
 
@@ -84,7 +84,7 @@ def without_times(text: bytes) -> bytes:
 def test_a_query_is_the_same_here(
     arguments: list[str], commands: Commands, cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.cli._start_resident", lambda folder: None)
+    monkeypatch.setattr("search.asking._start_resident", lambda folder: None)
     for store in ([], ["-s", indexed.name]):
         monkeypatch.chdir(indexed.parent)
         monkeypatch.setenv("SEARCH_STORE", str(indexed))

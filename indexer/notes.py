@@ -1,0 +1,33 @@
+"""A note in a store that says which encoder answers its queries, so that one can be loaded before the catalog is open.
+
+A guess, which the catalog confirms or not: it may be missing, old, or of a store that was copied.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from indexer.encoders.base import EncoderId
+
+NOTE_NAME: Final = "encoder.json"
+
+
+def note_encoder(folder: Path, identity: EncoderId) -> None:
+    """Leave the note in the store in `folder`. Where it cannot be written nothing is lost but time."""
+    if noted_encoder(folder) == identity:
+        return
+    aside = folder / f".{NOTE_NAME}.tmp"
+    with suppress(OSError):
+        aside.write_text(identity.to_json(), encoding="utf-8")
+        os.replace(aside, folder / NOTE_NAME)
+
+
+def noted_encoder(folder: Path) -> EncoderId | None:
+    """What the note says; None where there is nothing that reads."""
+    try:
+        return EncoderId.from_json((folder / NOTE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
