@@ -4,9 +4,9 @@
 
 The scan of a root is over before the first file is read, so that a bar can show the time left. It remembers the files
 to read while they are few; where they are many the root is scanned a second time, and memory stays the same for any
-size of collection. Prepared
-files keep the order of the scan: item ids, and with them every result, do not depend on timing or interruptions.
-Between the threads and the encoder at most `workers + queued_batches x batch` prepared files exist.
+size of collection. Prepared files keep the order of the scan: item ids, and with them every result, do not depend on
+timing or interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` prepared files
+exist.
 """
 
 from __future__ import annotations

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from indexer.catalog.batch import Batch
-from indexer.catalog.database import WRITER_CACHE, connect, transaction, translated
+from indexer.catalog.database import connect, transaction, translated
 from indexer.catalog.migrations import SCHEMA_VERSION, migrate, stand_ins, version
 from indexer.catalog.snapshot import FileRow, Snapshot
 from indexer.errors import StoreDamagedError, StoreMissingError, StoreUnwritableError
@@ -90,13 +87,6 @@ class Catalog:
         """Close every connection; SQLite folds its log into the database when the last one goes."""
         with translated(self.path):
             self._engine.dispose()
-            if "_writer" in self.__dict__:
-                self._writer.dispose()
-
-    @cached_property
-    def _writer(self) -> Engine:
-        """The one connection that writes: a page that it holds stays good, because nobody else changes any."""
-        return connect(self.path, writable=True, cache_bytes=WRITER_CACHE)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -112,7 +102,7 @@ class Catalog:
                 f"{self.path.parent} cannot be written (read-only or not permitted); make it writable or name "
                 "another --store."
             )
-        with transaction(self._writer, self.path, writing=True) as connection:
+        with transaction(self._engine, self.path, writing=True) as connection:
             yield Batch(connection)
 
     def files_below(self, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[FileRow]:

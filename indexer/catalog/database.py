@@ -19,20 +19,13 @@ from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreUnwr
 BUSY_TIMEOUT_MS = 10_000
 #: Pages of the WAL after which SQLite moves them into the database: about 16 MB.
 CHECKPOINT_PAGES = 4_000
-#: Bytes of pages that the writer holds. Digests come in no order, so that each new content changes a page of its own of
-#: their index: this is that index for a million contents.
-WRITER_CACHE = 64 << 20
 #: Bytes of the file that a reader maps into memory; what lies beyond is read as usual. Fetching the tokens of 100
 #: items at random takes 0.89 ms with the mapping and 0.99 ms without. A bound, because address space is one too.
 MAPPED_BYTES = 1 << 30
 
 
-def connect(
-    path: Path, *, writable: bool, mapped: bool = False, cache_bytes: int | None = None, prepare: Sequence[str] = ()
-) -> Engine:
+def connect(path: Path, *, writable: bool, mapped: bool = False, prepare: Sequence[str] = ()) -> Engine:
     """An engine for the SQLite file at `path`; `mapped`: it is there to read, through a map of the file in memory.
-
-    `cache_bytes`: pages of the file that each connection may hold; None leaves SQLite's own 2 MB.
 
     `prepare`: statements to run on every new connection; what they make lies in memory.
     A store on read-only media is opened without locks when it has no write-ahead log to read (immutable=1).
@@ -56,8 +49,6 @@ def connect(
             cursor.execute(statement)
         if mapped:
             cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
-        if cache_bytes is not None:
-            cursor.execute(f"PRAGMA cache_size = -{cache_bytes // 1024}")
         if writable:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut

@@ -165,7 +165,7 @@ def test_a_batch_that_runs_twice_leaves_the_same_state(files: list[Any]) -> None
 def test_a_batch_of_many_files_is_written_by_few_statements(tmp_path: Path) -> None:
     writer = Writer(tmp_path, Ingest, ColourEncoder(), tokens=False)
     executed: list[str] = []
-    event.listen(writer.catalog._writer, "before_cursor_execute", lambda *given: executed.append(given[2]))
+    event.listen(writer.catalog._engine, "before_cursor_execute", lambda *given: executed.append(given[2]))
     counts = []
     for first, size in ((1, 4), (10, 200)):
         files = [("image", f"/p/{number}.jpg", number, [], True) for number in range(first, first + size)]
