@@ -178,7 +178,7 @@ class Library:
                     index_type=index_type,
                     reencode=reencode,
                 )
-                report.warnings[:0] = notes
+                report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
                 active = self._stored_encoder(store)
                 if active is not None:
                     note_encoder(self.folder, active)

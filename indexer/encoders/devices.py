@@ -79,6 +79,13 @@ def fit_rows(free_bytes: int, bytes_per_row: int) -> int:
     return min(512, max(8, 1 << (fitting.bit_length() - 1)))
 
 
+class DeviceLostError(EncoderError):
+    """An accelerator failed for another reason than memory: it fell off the bus, its driver hung, its context is dead.
+
+    After such an error nothing more can be had from it in this process, the weights that lie on it included.
+    """
+
+
 class Tower(torch.nn.Module):
     """One way through a model, as a module of its own."""
 
@@ -141,12 +148,15 @@ class Replica:
         if self.device.type != "cuda":
             return
         with self._lock:
-            torch.cuda.reset_peak_memory_stats(self.device)
-            before = torch.cuda.memory_allocated(self.device)
-            self._attempt(forward, sample)
-            used = torch.cuda.max_memory_allocated(self.device) - before
-            self._give_back()
-            free, _ = torch.cuda.mem_get_info(self.device)
+            try:
+                torch.cuda.reset_peak_memory_stats(self.device)
+                before = torch.cuda.memory_allocated(self.device)
+                self._attempt(forward, sample)
+                used = torch.cuda.max_memory_allocated(self.device) - before
+                self._give_back()
+                free, _ = torch.cuda.mem_get_info(self.device)
+            except RuntimeError as error:
+                raise DeviceLostError(f"{self.device} cannot be asked for its memory ({error})") from error
             self.rows["image"] = fit_rows(free, used // len(sample))
 
     def _attempt(self, forward: Forward, part: npt.NDArray[Any]) -> Outputs | None:
@@ -164,7 +174,8 @@ class Replica:
             if _is_out_of_memory(error):
                 return None
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise EncoderError(f"The model failed on {self.device} ({reason}); try SEARCH_DEVICE=cpu.") from error
+            kind = EncoderError if self.device.type == "cpu" else DeviceLostError
+            raise kind(f"The model failed on {self.device} ({reason}); try SEARCH_DEVICE=cpu.") from error
 
     def _mixed_precision(self) -> contextlib.AbstractContextManager[Any]:
         if self._autocast is None:

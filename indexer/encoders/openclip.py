@@ -6,9 +6,11 @@ open_clip and torch take seconds to import, so both wait until an encoder is mad
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.encoders.base import EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
@@ -18,7 +20,7 @@ from indexer.types import Float32, Int8, Int64, Pixels, Texts
 if TYPE_CHECKING:
     import torch
 
-    from indexer.encoders.devices import Precision
+    from indexer.encoders.devices import Forward, Outputs, Precision, Replicas, Task
 
 _INSTALL = "`pip install open_clip_torch torch torchvision`, or use --encoder bundled"
 
@@ -62,8 +64,11 @@ class OpenClipEncoder:
         devices = choose_devices(device)
         sources = find_sources(open_clip, parsed)
         self.checkpoint = sources.checkpoint
+        self._build: Callable[[], Any] = lambda: build_model(open_clip, sources)
+        self._troubles: list[str] = []
+        self._falling_back = threading.Lock()
         self._tokenizer = Tokenizer(open_clip, sources)
-        model: Any = build_model(open_clip, sources)
+        model: Any = self._build()
         self._identity = EncoderId(
             parsed.name,
             weights_digest(model, sources.config),
@@ -114,7 +119,7 @@ class OpenClipEncoder:
         if not len(plain):
             return self._nothing()
         self._measure()
-        return _unit(self._replicas.run("image", self._image_features, plain)[0])
+        return _unit(self._run("image", self._image_features, plain)[0])
 
     def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
         """As `encode_images`, and (n, regions, width) int8. Raises EncoderError also for a model without tokens."""
@@ -122,7 +127,7 @@ class OpenClipEncoder:
         if not len(plain):
             return self._nothing(), np.empty((0, shape.regions, shape.width), np.int8)
         self._measure()
-        vectors, tokens = self._replicas.run("image", self._image_tokens, plain)
+        vectors, tokens = self._run("image", self._image_tokens, plain)
         return _unit(vectors), tokens
 
     def _checked(self, pixels: Pixels) -> Pixels:
@@ -140,7 +145,7 @@ class OpenClipEncoder:
         tokens = self._tokenized(texts)
         if not len(tokens):
             return self._nothing()
-        return _unit(self._replicas.run("text", self._text_features, tokens)[0])
+        return _unit(self._run("text", self._text_features, tokens)[0])
 
     def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
         """As `encode_texts`, and for each text (t, width) int8. Raises EncoderError also for a model without tokens."""
@@ -148,7 +153,7 @@ class OpenClipEncoder:
         if not len(tokens):
             return self._nothing(), []
         batch, places = self._with_places(tokens, shape)
-        vectors, words = self._replicas.run("text", self._text_tokens, batch)
+        vectors, words = self._run("text", self._text_tokens, batch)
         return _unit(vectors), [row[: len(each)].copy() for row, each in zip(words, places, strict=True)]
 
     def _with_places(self, tokens: Int64, shape: TokenShape) -> tuple[Int64, list[Int64]]:
@@ -182,6 +187,31 @@ class OpenClipEncoder:
     def words(self, text: str) -> list[str]:
         """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
         return self._tokenizer.words(text, self._required_shape().words)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What a person should know of the devices: one that failed, and what took its place."""
+        return tuple(self._troubles)
+
+    def _run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
+        """As `Replicas.run`; when a GPU is lost the model is loaded again, and goes on on the CPU."""
+        from indexer.encoders.devices import DeviceLostError
+
+        replicas = self._replicas
+        try:
+            return replicas.run(task, forward, batch)
+        except DeviceLostError as error:
+            self._fall_back(replicas, error)
+        return self._replicas.run(task, forward, batch)
+
+    def _fall_back(self, lost: Replicas, error: Exception) -> None:
+        """To the CPU, in the place of the `lost` replicas."""
+        from indexer.encoders.devices import Replicas, choose_devices
+
+        with self._falling_back:
+            if self._replicas is lost:  # else another thread was quicker
+                self._replicas = Replicas.of(self._build(), choose_devices("cpu"), "fp32")
+                self._troubles.append(f"{str(error).partition(';')[0]}, so the rest was encoded on the CPU.")
 
     def _tokenized(self, texts: Texts) -> Int64:
         if isinstance(texts, str):
@@ -221,15 +251,19 @@ class OpenClipEncoder:
         return self._recipe.encode_texts(model, rows)
 
     def _measure(self) -> None:
-        from indexer.encoders.devices import PROBE_ROWS
+        from indexer.encoders.devices import PROBE_ROWS, DeviceLostError
 
         with self._measuring:
             if not self._measured:
                 wanted = self._identity.preprocessing
                 sample = np.zeros((PROBE_ROWS, wanted.height, wanted.width, 3), np.uint8)
                 forward = self._image_tokens if self._recipe else self._image_features  # the larger of both
-                for replica in self._replicas.all:
-                    replica.measure(forward, sample)
+                replicas = self._replicas
+                try:
+                    for replica in replicas.all:
+                        replica.measure(forward, sample)
+                except DeviceLostError as error:
+                    self._fall_back(replicas, error)
                 self._measured = True
 
     def _required_shape(self) -> TokenShape:

@@ -317,6 +317,22 @@ def test_memory_that_holds_not_one_image_is_an_error(encoder: OpenClipEncoder) -
         broken.run("image", encoder._image_features, pixels_of(encoder, 3))
 
 
+def test_a_gpu_that_is_lost_is_replaced_by_the_cpu(encoder: OpenClipEncoder, folder: Path) -> None:
+    """Its context is dead, and the weights on it with it: they are read again. Here a device that is not there."""
+    import torch
+
+    losing = OpenClipEncoder(f"tiny-test@{folder / 'tiny.safetensors'}", device="cpu")
+    assert losing.troubles == ()
+    losing._replicas.all[0].device = torch.device("cuda", 0)
+    pixels = pixels_of(encoder, 5)
+    np.testing.assert_allclose(losing.encode_images(pixels), encoder.encode_images(pixels), atol=1e-5)
+    [trouble] = losing.troubles
+    assert "cuda:0" in trouble
+    assert trouble.endswith("so the rest was encoded on the CPU.")
+    np.testing.assert_allclose(losing.encode_texts(["a cat"]), encoder.encode_texts(["a cat"]), atol=1e-5)
+    assert len(losing.troubles) == 1
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 40])
 def test_several_devices_share_a_batch_in_order(encoder: OpenClipEncoder, folder: Path, n: int) -> None:
     three = OpenClipEncoder(f"tiny-test@{folder / 'tiny.safetensors'}", device="cpu,cpu,cpu", batch_size=4)
