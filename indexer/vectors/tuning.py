@@ -28,6 +28,15 @@ FLAT_COUNT: Final = 100_000
 #: quarter of the memory, finds as much, and takes filters better.
 HNSW_COUNT: Final = 100_000
 
+#: What is built when a type misses the recall that was asked for, however hard it looks. Flat misses nothing.
+BETTER: Final[dict[IndexType, tuple[IndexType, ...]]] = {
+    "flat": (),
+    "hnsw": ("ivf-sq8", "flat"),
+    "ivf-flat": ("flat",),
+    "ivf-sq8": ("flat",),
+    "ivf-pq": ("ivf-sq8", "flat"),
+}
+
 #: Training vectors a list. FAISS warns on stderr below 39; 64 took twice as long for 0.002 of recall.
 TRAINING_PER_LIST: Final = 40
 #: Rounds of k-means over the lists: recall 0.988 after 5, 0.990 after 10, in half the time.
@@ -39,8 +48,8 @@ TRAINING_BYTES: Final = 256 * 1024 * 1024
 IVF_LEAST: Final = 2 * TRAINING_PER_LIST
 #: 256 centroids from fewer than 4 vectors each describe nothing, and save nothing: the vectors are stored whole.
 PQ_LEAST: Final = 4 * 256
-#: What its training takes of the sample: 64 vectors a centroid.
-PQ_TRAINING: Final = 64 * 256
+#: What the training of codes takes of the sample: 64 vectors a centroid of a product quantiser. FAISS copies them.
+CODE_TRAINING: Final = 64 * 256
 #: Each code byte of a product quantiser stands for about 4 dimensions, at most 8: 1/16 of the bytes of float32.
 PQ_DIMENSIONS: Final = 4
 PQ_DIMENSIONS_MOST: Final = 8
@@ -53,6 +62,10 @@ def choose_type(count: int, dimension: int) -> IndexType:
     if count <= HNSW_COUNT:
         return "hnsw"
     return "ivf-sq8"
+
+
+#: The most candidates that a search of a graph keeps; beyond, a scan is no slower.
+HNSW_WIDTH_MOST: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ def ivf_settings(count: int, dimension: int) -> IvfSettings:
     return IvfSettings(
         lists=lists,
         probes=min(lists, max(32, math.ceil(lists / 40))),
-        training=min(training, max(lists * TRAINING_PER_LIST, PQ_TRAINING)),
+        training=min(training, max(lists * TRAINING_PER_LIST, CODE_TRAINING)),
     )
 
 
