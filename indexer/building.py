@@ -28,6 +28,12 @@ def index_key(snapshot: Snapshot, identity: EncoderId) -> str:
     return hashlib.sha256(f"{snapshot.meta('store')}\n{identity.to_json()}".encode()).hexdigest()[:32]
 
 
+def check_recall(recall: float | None) -> None:
+    """Raises UsageError when it is no recall that can be asked for."""
+    if recall is not None and not 0 < recall <= 1:
+        raise UsageError(f"--recall takes a share above 0 and up to 1 ({DEFAULT_RECALL} is the default), not {recall}.")
+
+
 def build_indexes(
     store: Store,
     index_type: IndexType | None,
@@ -43,9 +49,8 @@ def build_indexes(
     share of the true first ten that an approximate index has to find (`DEFAULT_RECALL`). `force` builds them anew
     whatever they are. Raises UsageError.
     """
+    check_recall(recall)
     if recall is not None:
-        if not 0 < recall <= 1:
-            raise UsageError(f"--recall takes a share above 0 and up to 1 (0.95 is the default), not {recall}.")
         with store.catalog.batch() as batch:
             batch.set_meta("recall", repr(float(recall)))
     if index_type is not None:

@@ -99,6 +99,11 @@ class FaissIndex:
         return next((name for kind, name in kinds if isinstance(self._core, kind)), type(self._core).__name__)
 
     @property
+    def whole(self) -> bool:
+        """Whether it holds whole vectors: its scores are the true ones."""
+        return self.structure in ("flat", "hnsw", "ivf-flat")
+
+    @property
     def width(self) -> int:
         """How widely an unfiltered query looks at effort 1: the lists it probes, or efSearch; 0 when it scans all."""
         return self._width

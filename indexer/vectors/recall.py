@@ -13,6 +13,7 @@ mean less `MARGIN` standard errors reaches the target: with 95 % confidence the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -56,25 +57,25 @@ class TrueNeighbours:
     def __init__(self, groups: Sequence[Questions]) -> None:
         self.groups = [group for group in groups if len(group.vectors)]
         vectors = [group.vectors for group in self.groups]
-        self._queries: Float32 = np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)  # (q, d)
-        self._own = np.concatenate([group.own for group in self.groups] or [np.empty(0, np.int64)])  # (q,)
+        self.queries: Float32 = np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)  # (q, d)
+        self.own = np.concatenate([group.own for group in self.groups] or [np.empty(0, np.int64)])  # (q,)
         self.complete = False  # whether all rows have passed
-        count = len(self._queries)
+        count = len(self.queries)
         self.scores: Float32 = np.full((count, KEPT), -np.inf, np.float32)  # (q, KEPT) descending
         self.ids: Int64 = np.full((count, KEPT), -1, np.int64)  # (q, KEPT)
 
     def __len__(self) -> int:
-        return len(self._queries)
+        return len(self.queries)
 
     def see(self, ids: Int64, vectors: Float32) -> None:
         """`ids` (b,) and `vectors` (b, d): the next rows."""
         if not len(self) or not len(ids):
             return
-        scores: Float32 = self._queries @ vectors.T  # (q, b)
-        mine = np.flatnonzero(np.isin(self._own, ids))  # (m,) questions that were taken from these rows
+        scores: Float32 = self.queries @ vectors.T  # (q, b)
+        mine = np.flatnonzero(np.isin(self.own, ids))  # (m,) questions that were taken from these rows
         if len(mine):
             order = np.argsort(ids)
-            scores[mine, order[np.searchsorted(ids, self._own[mine], sorter=order)]] = -np.inf
+            scores[mine, order[np.searchsorted(ids, self.own[mine], sorter=order)]] = -np.inf
         if len(ids) > KEPT:  # only the best of a batch can be among the best of all
             if np.isfinite(self.scores[:, -1]).all():
                 self._merge_better(ids, scores)
@@ -101,70 +102,65 @@ class TrueNeighbours:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Recall of one setting: its mean over each group's questions, and what it is at least, with 95 % confidence."""
+    """Recall of one setting: `mean` of the group that is answered worst, and what it is `at_least`, at 95 %.
 
-    means: tuple[float, ...]
-    at_least: tuple[float, ...]
+    The worst group, because a mean over all would hide that one kind of question is answered badly.
+    """
 
-    def reaches(self, target: float) -> bool:
-        """In every group: an average over all would hide that one kind of question is answered badly."""
-        return min(self.at_least, default=1.0) >= target
+    mean: float
+    at_least: float
 
 
 def measure(index: FaissIndex, truth: TrueNeighbours, proposals: int) -> Measured:
     """Recall@10 of what `index` proposes at its present width."""
-    means, least = [], []
-    start = 0
-    for group in truth.groups:
-        end = start + len(group.vectors)
-        _, found = index.search(group.vectors, proposals + 1)  # (q, p + 1): one more, for the question's own item
-        found = np.where(found == group.own[:, None], -1, found)
-        hits = _hits(_first(found, proposals), truth.scores[start:end], truth.ids[start:end])  # (q,)
-        error = float(hits.std(ddof=1)) / np.sqrt(len(hits)) if len(hits) > 1 else 0.0
-        means.append(float(hits.mean()))
-        least.append(float(hits.mean() - MARGIN * error))
-        start = end
-    return Measured(tuple(means), tuple(least))
+    return _measured(truth, _proposed(index, truth, proposals), proposals)
 
 
 def tune(index: FaissIndex, truth: TrueNeighbours, target: float) -> tuple[Tuned, bool]:
     """The least width that reaches `target`, else the greatest; what was measured with it; and whether it does.
 
-    `Tuned.recall` is the mean of the group that is answered worst. An index that scans everything is not measured.
+    An index that scans everything is not measured.
     """
     if index.width_most == 0:
         return Tuned(target, 1.0, 0, NEIGHBOURS, 0), True
     wide, proposals = _depth(index, truth, target)
-    least = min(wide.width, _least_width(index))
-    low, high = 0, wide.width  # recall is not reached at `low`, and is at `high` (or nowhere)
-    probe = least
-    while probe < high and not measure(index.with_width(probe), truth, proposals).reaches(target):
-        low, probe = probe, 2 * probe
-    high = min(high, probe)
+    width = _narrowed(index, truth, target, wide, proposals)
+    found = measure(index.with_width(width), truth, proposals)
+    return Tuned(target, round(found.mean, 4), width, proposals, len(truth)), found.at_least >= target
+
+
+def _narrowed(index: FaissIndex, truth: TrueNeighbours, target: float, wide: int, proposals: int) -> int:
+    """The least width up to `wide` that reaches `target`, to a sixteenth of itself."""
+    least = min(wide, _least_width(index))
+    low, high = least - 1, least  # not reached at `low`
+    while high < wide and measure(index.with_width(high), truth, proposals).at_least < target:
+        low, high = high, min(wide, 2 * high)
     while low >= least and high - low > max(1, high // 16):
         middle = (low + high) // 2
-        if measure(index.with_width(middle), truth, proposals).reaches(target):
+        if measure(index.with_width(middle), truth, proposals).at_least >= target:
             high = middle
         else:
             low = middle
-    found = measure(index.with_width(high), truth, proposals)
-    tuned = Tuned(target, round(min(found.means, default=1.0), 4), high, proposals, len(truth))
-    return tuned, found.reaches(target)
+    return high
 
 
-def _depth(index: FaissIndex, truth: TrueNeighbours, target: float) -> tuple[FaissIndex, int]:
-    """The index at a width where leaving lists out loses next to nothing, and the proposals that its codes need there.
+def _depth(index: FaissIndex, truth: TrueNeighbours, target: float) -> tuple[int, int]:
+    """A width that is enough, and the proposals that the index' codes need there; the most where none reaches.
 
-    Half of what may be lost is left for the lists, where that can be had. The widest and most when nothing reaches.
+    Half of what may be lost is left for the lists, where that can be had. A proposal is a row of the catalog to read.
     """
-    widest = index.with_width(index.width_most)
-    for wide in (index.with_width(4 * max(1, index.width)), widest):
-        for bound in ((1 + target) / 2, target):
-            if measure(wide, truth, PROPOSALS[-1]).reaches(bound):
-                return wide, next(
-                    (few for few in PROPOSALS[:-1] if measure(wide, truth, few).reaches(bound)), PROPOSALS[-1]
-                )
-    return widest, PROPOSALS[-1]
+    width = index.width
+    tried = PROPOSALS[:1] if index.whole else PROPOSALS
+    while True:
+        for most in (tried[: len(PROPOSALS) // 2], tried):
+            found = _proposed(index.with_width(width), truth, most[-1])
+            for bound in ((1 + target) / 2, target) if width == index.width_most else ((1 + target) / 2,):
+                for proposals in most:
+                    if _measured(truth, found, proposals).at_least >= bound:
+                        return width, proposals
+        if width == index.width_most:
+            return width, tried[-1]
+        width = min(index.width_most, 4 * max(1, width))
 
 
 def _least_width(index: FaissIndex) -> int:
@@ -173,11 +169,27 @@ def _least_width(index: FaissIndex) -> int:
     return -(-ROWS_LEAST * index.width_most // max(1, len(index)))
 
 
-def _first(found: Int64, count: int) -> Int64:
-    """The first `count` of each row (q, m) that are not -1, padded with -1: (q, count)."""
-    order = np.argsort(found < 0, axis=1, kind="stable")[:, :count]
-    first: Int64 = np.take_along_axis(found, order, axis=1)
-    return first
+def _proposed(index: FaissIndex, truth: TrueNeighbours, count: int) -> Int64:
+    """The first `count` proposals for every question, (q, count) int64; an item is none for its own question."""
+    _, found = index.search(truth.queries, count + 1)  # (q, count + 1)
+    found = np.where(found == truth.own[:, None], -1, found)
+    order = np.argsort(found < 0, axis=1, kind="stable")[:, :count]  # what is none goes to the end
+    proposed: Int64 = np.take_along_axis(found, order, axis=1)
+    return proposed
+
+
+def _measured(truth: TrueNeighbours, found: Int64, proposals: int) -> Measured:
+    """Of the first `proposals` of `found` (q, p)."""
+    hits = _hits(found[:, :proposals], truth.scores, truth.ids)  # (q,)
+    worst = Measured(1.0, 1.0)
+    start = 0
+    for group in truth.groups:
+        own = hits[start : start + len(group.vectors)]
+        start += len(own)
+        error = float(own.std(ddof=1)) / math.sqrt(len(own)) if len(own) > 1 else 0.0
+        mean = float(own.mean())
+        worst = Measured(min(worst.mean, mean), min(worst.at_least, mean - MARGIN * error))
+    return worst
 
 
 def _hits(found: Int64, scores: Float32, ids: Int64) -> Float32:
@@ -187,5 +199,5 @@ def _hits(found: Int64, scores: Float32, ids: Int64) -> Float32:
     right = (ids >= 0) & (scores >= last - EQUAL)  # (q, KEPT)
     hits = np.array([np.isin(of[fine], row).sum() for of, fine, row in zip(ids, right, found, strict=True)])
     shares: Float32 = (np.minimum(hits, wanted) / np.maximum(wanted, 1)).astype(np.float32)
-    shares[wanted == 0] = 1.0
+    shares[(wanted == 0) | right[:, -1]] = 1.0  # nothing to find, or so many copies that they are not all known
     return shares

@@ -1,14 +1,16 @@
 """Which kind of index a collection gets, and with which parameters. Numbers only; nothing here needs FAISS.
 
-Measured on two cores shared with other work, clustered vectors of 384 dimensions, one thread a query, k = 40
-(`tests/benchmarks/bench_vectors.py` measures again):
+How widely an index looks is not said here: it is measured on every collection (`recall.py`). Measured on two cores
+shared with other work, 100,000 clustered vectors of 512 dimensions, one thread a query, each tuned to find 0.95 of the
+true first ten of the hardest kind of question (`tests/benchmarks/bench_ann.py` measures again):
 
-    100,000 vectors               build     file       one query    recall@10
-    flat                          0.4 s     147 MB     11.4 ms      1.00
-    hnsw (32, 40), ef 64          30 s      173 MB      0.5 ms      0.99
-    ivf-sq8, 32 of 1265 lists     8 s        40 MB      0.5 ms      0.98
+                    build     peak memory   file      looked at             one query (CPU time)
+    ivf-sq8         24 s      435 MB        52 MB     140 of 1265 lists     1.3 ms
+    ivf-pq          79 s      436 MB        16 MB     146 of 1265 lists     1.6 ms, and 40 rows to score instead of 12
+    hnsw (32, 40)   98 s      698 MB        222 MB    efSearch 180          1.8 ms
 
-Flat takes 2.6 ms at 20,000 vectors and 23 ms at 200,000.
+So nothing is chosen by size but flat and ivf-sq8: a graph is built four times slower, in memory, and answers no faster
+once both find the same. Product codes are for memory alone. Flat takes 2.6 ms at 20,000 vectors of 384 dimensions.
 """
 
 from __future__ import annotations
@@ -24,9 +26,6 @@ from indexer.vectors.base import IndexType
 FLAT_BYTES: Final = 80_000_000
 #: Vectors of few dimensions cost more in bookkeeping than in bytes.
 FLAT_COUNT: Final = 100_000
-#: An HNSW graph of 100,000 is built in half a minute. Beyond, an inverted file is built several times faster, in a
-#: quarter of the memory, finds as much, and takes filters better.
-HNSW_COUNT: Final = 100_000
 
 #: What is built when a type misses the recall that was asked for, however hard it looks. Flat misses nothing.
 BETTER: Final[dict[IndexType, tuple[IndexType, ...]]] = {
@@ -56,11 +55,9 @@ PQ_DIMENSIONS_MOST: Final = 8
 
 
 def choose_type(count: int, dimension: int) -> IndexType:
-    """The kind for `count` vectors of `dimension`: flat while a scan is not felt, then HNSW, then IVF with SQ8."""
+    """The kind for `count` vectors of `dimension`: flat while a scan is not felt, then IVF with SQ8."""
     if count <= FLAT_COUNT and count * dimension * 4 <= FLAT_BYTES:
         return "flat"
-    if count <= HNSW_COUNT:
-        return "hnsw"
     return "ivf-sq8"
 
 

@@ -400,7 +400,7 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
 def test_the_type_follows_the_size() -> None:
     assert tuning.choose_type(0, 512) == "flat"
     assert tuning.choose_type(20_000, 512) == "flat"
-    assert tuning.choose_type(90_000, 512) == "hnsw"
+    assert tuning.choose_type(90_000, 512) == "ivf-sq8"
     assert tuning.choose_type(1_000_000, 512) == "ivf-sq8"
     assert tuning.choose_type(90_000, 16) == "flat"
 
