@@ -49,8 +49,8 @@ def run(
     """Bring a store up to date with its folders.
 
     `roots`: folders or files; none means every root that the store knows. `index_type`: None chooses by size.
-    `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with; until the run is complete
-    the store answers with the old one. Needs the store's write lock (`store.writing()`).
+    `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
+    until the run is complete the store answers with the old one. Needs the store's write lock (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.

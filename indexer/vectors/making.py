@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import faiss
 import numpy as np
@@ -71,12 +71,13 @@ def make_index(
     Raises ValueError on rows that `VectorIndex.add` would refuse, StoreUnwritableError.
     """
     progress = progress or Silent()
-    ids, sample = _drawn(plan, batches)
-    truth = TrueNeighbours(_questions(ids, sample, others))
-    training = sample[QUESTIONS:] if len(sample) > 2 * QUESTIONS else sample
+    truth: TrueNeighbours | None = None
     for index_type in (plan.asked, *tuning.BETTER[plan.asked]):
+        core, questions = _trained(index_type, plan, batches, others)
+        if truth is None:
+            truth = TrueNeighbours(questions)
         with building(folder, kind) as spill, ExitStack() as stack:
-            source = _built(index_type, plan, batches, training, truth, spill, stack)
+            source = _filled(core, index_type, plan, batches, truth, spill, stack)
             with draft(folder, kind, source, generation=plan.generation) as made:
                 with made.opened() as index:
                     progress.phase(f"Measuring the recall of the {kind} index")
@@ -88,16 +89,22 @@ def make_index(
     raise AssertionError("the last of them is exact")
 
 
-def _drawn(plan: Plan, batches: Batches) -> tuple[Int64, Float32]:
-    """Rows for questions, `QUESTIONS` of them, then rows to train on, each in an order of chance."""
-    if plan.asked == "flat":
-        return np.empty(0, np.int64), np.empty((0, plan.dimension), np.float32)
-    wanted = max(training_rows(kind, plan.count, plan.dimension) for kind in (plan.asked, *tuning.BETTER[plan.asked]))
-    ids, sample = draw(batches, plan.count, QUESTIONS + wanted, plan.dimension)
-    first = np.random.default_rng(1).permutation(len(ids))[:QUESTIONS]  # swapped to the front: no second copy
-    for place, row in enumerate(np.sort(first)):
+def _trained(
+    index_type: IndexType, plan: Plan, batches: Batches, others: Float32 | None
+) -> tuple[Any, list[Questions]]:
+    """An inverted file without rows, None for other types, and questions; the sample of both is not kept."""
+    if index_type == "flat":
+        return None, []
+    size = training_rows(index_type, plan.count, plan.dimension)
+    ids, sample = draw(batches, plan.count, QUESTIONS + size, plan.dimension)
+    first = np.random.default_rng(1).permutation(len(ids))[:QUESTIONS]
+    for place, row in enumerate(np.sort(first)):  # swapped to the front: no second copy
         ids[[place, row]], sample[[place, row]] = ids[[row, place]], sample[[row, place]]
-    return ids, sample
+    questions = _questions(ids, sample, others)
+    if not size:
+        return None, questions
+    training = sample[QUESTIONS:] if len(sample) > 2 * QUESTIONS else sample
+    return empty_core(index_type, plan.dimension, training, plan.count), questions
 
 
 def _questions(ids: Int64, sample: Float32, others: Float32 | None) -> list[Questions]:
@@ -116,11 +123,11 @@ def _questions(ids: Int64, sample: Float32, others: Float32 | None) -> list[Ques
     return groups
 
 
-def _built(
+def _filled(
+    core: Any,
     index_type: IndexType,
     plan: Plan,
     batches: Batches,
-    training: Float32,
     truth: TrueNeighbours,
     spill: Path,
     stack: ExitStack,
@@ -134,12 +141,10 @@ def _built(
         truth.complete = True
 
     rows = batches if truth.complete else watched
-    if index_type in ("flat", "hnsw"):  # bounded by `tuning.choose_type`, unless somebody asks for them
-        return FaissIndex.build(index_type, plan.dimension, rows if index_type == "hnsw" else batches, plan.count)
-    core = empty_core(index_type, plan.dimension, training, plan.count)
-    if not isinstance(core, faiss.IndexIVF):
-        return FaissIndex.build(index_type, plan.dimension, batches, plan.count)
-    spilled = stack.enter_context(closing(SpilledIvf(index_type, core, plan.count, spill)))
-    for ids, vectors in rows():
-        spilled.add(ids, vectors)
-    return spilled
+    if isinstance(core, faiss.IndexIVF):
+        spilled = stack.enter_context(closing(SpilledIvf(index_type, core, plan.count, spill)))
+        for ids, vectors in rows():
+            spilled.add(ids, vectors)
+        return spilled
+    # Held in memory: flat up to what `tuning.choose_type` allows, and a graph where somebody asked for it.
+    return FaissIndex.build(index_type, plan.dimension, rows if index_type == "hnsw" else batches, plan.count)
