@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from indexer.types import Float32, Int64
 from indexer.vectors import files, making, tuning
-from indexer.vectors.base import INDEX_TYPES, IndexType, Tuned
+from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, Tuned
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.making import Plan, make_index
 from indexer.vectors.recall import KEPT, Questions, TrueNeighbours, measure, tune
@@ -151,3 +151,28 @@ def test_a_type_that_misses_the_target_gives_way_to_a_better_one(
 def test_every_type_has_an_exact_one_behind_it() -> None:
     for kind in INDEX_TYPES:
         assert kind == "flat" or tuning.BETTER[kind][-1] == "flat"
+
+
+@pytest.mark.parametrize("kind", ["ivf-sq8", "hnsw"])
+def test_filters_keep_the_recall_at_every_selectivity(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: IndexType
+) -> None:
+    """Filters by chance, and ones that leave out the half that lies nearer to the question."""
+    monkeypatch.setattr("indexer.vectors.recall.ROWS_LEAST", 1)
+    monkeypatch.setattr("indexer.vectors.faiss_index.SCAN_COUNT", 60)  # as few of 6,000 as 10,000 are of a million
+    stamp = make_index(tmp_path, "image", plan(kind), batches)
+    loaded = files.load(tmp_path, "image", encoder="key")
+    assert loaded is not None
+    assert stamp.tuned is not None
+    questions, chance = clustered(150, seed=21), np.random.default_rng(4)
+    for share in (0.001, 0.01, 0.05, 0.2, 0.5, 0.9):
+        shares = []
+        by_chance = chance.random(COUNT) < share
+        for number, question in enumerate(questions):
+            scores = VECTORS @ question
+            far = scores < np.quantile(scores, share)
+            for kept in (by_chance, far) if number % 3 == 0 else (by_chance,):
+                found = loaded[0].search(question[None], stamp.tuned.proposals, SearchParameters(only=IDS[kept]))[1][0]
+                right = IDS[kept][np.argsort(-scores[kept])[:10]]
+                shares.append(np.isin(right, found).mean() if len(right) else 1.0)
+        assert np.mean(shares) >= 0.95, share
