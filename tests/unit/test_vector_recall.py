@@ -140,6 +140,7 @@ def test_a_type_that_misses_the_target_gives_way_to_a_better_one(
     monkeypatch.setattr("indexer.vectors.recall.PROPOSALS", (10, 11))  # too few for product codes
     stamp = make_index(tmp_path, "image", plan("ivf-pq"), batches)
     assert (stamp.asked, stamp.index_type) == ("ivf-pq", "ivf-sq8")
+    monkeypatch.setattr(tuning, "HNSW_WIDTH_MOST", 20)
     monkeypatch.setattr("indexer.vectors.recall._hits", lambda found, *_: np.zeros(len(found), np.float32))
     stamp = make_index(tmp_path, "image", plan("hnsw"), batches)
     assert (stamp.asked, stamp.index_type) == ("hnsw", "flat")
