@@ -206,6 +206,7 @@ class FaissIndex:
         table = IdTable(faiss.vector_to_array(owner.id_map))
         if not (core.ntotal == owner.ntotal == len(table)):
             raise ValueError("it holds another number of vectors than of ids")
+        faiss.Int64Vector().swap(owner.id_map)  # FAISS' own copy of the ids: 8 bytes each
         index = cls(index_type, core, table, (owner, memory))
         if index.structure not in _structures(index_type):
             raise ValueError(f"it holds {index.structure} where {index_type} was written")
