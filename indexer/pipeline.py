@@ -48,18 +48,21 @@ def run(
     *,
     progress: Progress | None = None,
     index_type: IndexType | None = None,
+    recall: float | None = None,
     reencode: bool = False,
 ) -> Report:
     """Bring a store up to date with its folders.
 
     `roots`: folders or files; none means every root that the store knows. `index_type`: None chooses by size.
-    `reencode`: let `encoder` take the place of the one that the store was made with; until the run is complete
-    the store answers with the old one. Needs the store's write lock (`store.writing()`).
+    `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
+    until the run is complete the store answers with the old one. Needs the store's write lock (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode).run(roots, index_type)
+    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode).run(
+        roots, index_type, recall
+    )
 
 
 class _Run:
@@ -74,7 +77,7 @@ class _Run:
         self._reencode = reencode
         self._report = Report()
 
-    def run(self, roots: Sequence[str], index_type: IndexType | None) -> Report:
+    def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
@@ -86,7 +89,7 @@ class _Run:
             active = snapshot.active_encoder()
         if active is not None and active[0] != self._encoder_row:
             self._switch()
-        build_indexes(self._store, index_type, self._progress)
+        build_indexes(self._store, index_type, self._progress, recall=recall)
         self._report.seconds = time.monotonic() - started
         return self._report
 

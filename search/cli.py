@@ -90,6 +90,10 @@ def index(
         str | None,
         typer.Option("--index", metavar="TYPE", help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq (default: by size)."),
     ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="How many of the true first ten the index has to find (default: 0.95)."),
+    ] = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option("--ignore", metavar="PATTERN", help="Leave out names like this (*.png, drafts/); repeatable."),
@@ -122,6 +126,7 @@ def index(
             settings=settings,
             progress=progress,
             index_type=_index_type(index_type),
+            recall=recall,
             reencode=reencode,
         )
     if as_json:

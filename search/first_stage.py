@@ -18,10 +18,6 @@ from search.indexes import OpenIndex
 from search.ranked import Ranked, rank
 from search.results import Work
 
-#: Candidates that an approximate index proposes for each hit that is wanted; the exact scores choose among them.
-OVERSAMPLE = 4
-MIN_CANDIDATES = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -55,9 +51,7 @@ class FirstStage:
         if opened is None or opened.generation > snapshot.generation:
             return self._scan(question, kind)
         changes = self._changed(question, kind, opened)
-        wanted = question.depth
-        if not opened.exact:
-            wanted = max(wanted, OVERSAMPLE * question.k, MIN_CANDIDATES)
+        wanted = opened.candidates(question.k, question.depth)
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)

@@ -11,20 +11,27 @@ from indexer.errors import StoreBusyError, StoreDamagedError, StoreUnwritableErr
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Kind
-from indexer.vectors.base import VectorIndex
+from indexer.vectors.base import Tuned, VectorIndex
 
 #: A missing or damaged index of up to so many items is built anew by the query that misses it (about a second);
 #: for more, the query compares with the catalog's vectors, and the next `search index` builds.
 REBUILD_LIMIT = 50_000
 
+#: Candidates for each hit that is wanted, from an index of which nothing was measured.
+OVERSAMPLE = 10
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
-    """An index and the generation of the catalog that it holds. `exact`: it never misses a neighbour."""
+    """An index and the generation of the catalog that it holds. `tuned`: None where that was not measured."""
 
     index: VectorIndex
     generation: int
-    exact: bool
+    tuned: Tuned | None
+
+    def candidates(self, k: int, depth: int) -> int:
+        """How many it has to propose for `k` hits, of which and of others `depth` are wanted."""
+        return max(depth, OVERSAMPLE * k if self.tuned is None else self.tuned.candidates(k))
 
 
 class IndexCache:
@@ -71,7 +78,7 @@ class IndexCache:
                 loaded = None
             if loaded is not None:
                 index, stamp = loaded
-                return OpenIndex(index, stamp.generation, stamp.index_type == "flat")
+                return OpenIndex(index, stamp.generation, stamp.tuned)
             if attempt == "rebuilt" or total > REBUILD_LIMIT or not self._rebuild(kind):
                 return None
         return None

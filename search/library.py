@@ -25,7 +25,7 @@ from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings, default_store
 from indexer.store import CATALOG_NAME, Store
 from indexer.types import KINDS, Failure, Report
-from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.base import IndexType, SearchParameters, Tuned
 from search.calibration.files import NAME as CALIBRATION_NAME
 from search.calibration.files import Calibration, find_calibration
 from search.calibration.files import write as write_calibration
@@ -50,12 +50,18 @@ DEFAULT_ENCODER = "bundled"
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found)."""
+    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found).
+
+    `asked`: the type that was wanted, another where that missed the recall that was wanted. `tuned`: how it is
+    searched, and the recall that was measured with that.
+    """
 
     index_type: str
+    asked: str
     count: int
     bytes: int
     behind: int
+    tuned: Tuned | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +151,23 @@ class Library:
         settings: IndexSettings | None = None,
         progress: Progress | None = None,
         index_type: IndexType | None = None,
+        recall: float | None = None,
         reencode: bool = False,
     ) -> Report:
         """Bring the store up to date with folders (or single files); none means all that it knows.
 
         `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
-        size. `reencode`: let the encoder that this library was opened with take the place of the store's. Files that
-        cannot be read are in the report's `failures`; they never stop a run.
+        size. `recall`: the share of the true first ten that an approximate index has to find, measured on the store's
+        own vectors; None keeps the store's choice, or takes 0.95. `reencode`: let the encoder that this library was
+        opened with take the place of the store's. Files that cannot be read are in the report's `failures`; they never
+        stop a run.
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
         from indexer import pipeline  # queries do without all that indexes
+        from indexer.building import check_recall
 
+        check_recall(recall)
         for root in roots:  # what can fail fails before a store is made for nothing
             if not os.path.exists(os.path.expanduser(root)):
                 raise PathNotFoundError(
@@ -176,6 +187,7 @@ class Library:
                     settings,
                     progress=progress,
                     index_type=index_type,
+                    recall=recall,
                     reencode=reencode,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
@@ -402,7 +414,9 @@ class Library:
                     continue
                 if stamp is not None and stamp.encoder == index_key(snapshot, active[1]):
                     behind = snapshot.changed_count(kind, stamp.generation)
-                    indexes[kind] = IndexState(stamp.index_type, stamp.count, stamp.size, behind)
+                    indexes[kind] = IndexState(
+                        stamp.index_type, stamp.asked, stamp.count, stamp.size, behind, stamp.tuned
+                    )
             return Status(
                 str(self.folder),
                 None if active is None else active[1],

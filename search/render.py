@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from indexer.doctor import Finding
     from indexer.encoders.registry import EncoderInfo
     from indexer.types import Report
-    from search.library import Status
+    from search.library import IndexState, Status
     from search.rerank.explain import Explanation
 
 #: Words of a query that the table explains.
@@ -153,7 +153,8 @@ def print_status(status: Status, *, failed: bool) -> None:
     for kind, state in status.indexes.items():
         if state is not None:
             behind = f", {state.behind:,} changed since" if state.behind else ""
-            rows.append((f"{kind} index", f"{state.index_type}, {state.count:,} vectors, {_size(state.bytes)}{behind}"))
+            size = f"{state.count:,} vectors, {_size(state.bytes)}"
+            rows.append((f"{kind} index", f"{state.index_type}, {size}{behind}{_tuned(state)}"))
     if status.tokens is not None:
         missing = status.images + status.texts - status.tokens.images - status.tokens.texts
         having = f"{status.tokens.images + status.tokens.texts:,} items, {_size(status.tokens.image_bytes)} an image"
@@ -163,6 +164,18 @@ def print_status(status: Status, *, failed: bool) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print_line(f"{name:<{width}}  {value}")
+
+
+def _tuned(state: IndexState) -> str:
+    """What was measured of an index, where it is not exact."""
+    instead = f" ({state.asked} missed the recall)" if state.asked != state.index_type else ""
+    tuned = state.tuned
+    if tuned is None or not tuned.width:
+        return instead
+    return (
+        f"{instead}; recall@10 {tuned.recall:.3f} (wanted {tuned.target:g}), "
+        f"{'efSearch' if state.index_type == 'hnsw' else 'probes'} {tuned.width:,}"
+    )
 
 
 def status_json(status: Status) -> dict[str, Any]:

@@ -12,6 +12,27 @@ INDEX_TYPES: tuple[IndexType, ...] = ("flat", "hnsw", "ivf-flat", "ivf-sq8", "iv
 
 
 @dataclass(frozen=True, slots=True)
+class Tuned:
+    """How an index is searched so that it finds what it should, and what was measured with that.
+
+    `target`: the recall@10 that was asked for; `recall`: the one measured against exact search, 1 for an index that
+    compares with everything. `width`: lists that a query probes (IVF) or candidates that it keeps (HNSW efSearch),
+    0 where nothing is left out. `proposals`: how many candidates are fetched for ten hits, to be scored exactly.
+    `queries`: how many were asked; 0 for an exact index.
+    """
+
+    target: float
+    recall: float
+    width: int
+    proposals: int
+    queries: int
+
+    def candidates(self, k: int) -> int:
+        """How many to fetch from the index for `k` hits."""
+        return -(-k * self.proposals // 10)
+
+
+@dataclass(frozen=True, slots=True)
 class SearchParameters:
     """How hard one call looks; travels with the call, so that calls on one index never disturb each other.
 

@@ -1,4 +1,4 @@
-"""Vector indexes on disk: written aside and moved into place, mapped into memory on reading.
+"""Vector indexes on disk: mapped into memory on reading. `draft` writes them aside and moves them into place.
 
     <folder>/<kind>.json                              the manifest: which file is the index, and what it must be
     <folder>/<kind>-<generation>-<random>.faiss       the index, never changed once it is there
@@ -24,7 +24,7 @@ import json
 import mmap
 import os
 import re
-import secrets
+import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import StoreDamagedError, StoreUnwritableError
-from indexer.vectors.base import INDEX_TYPES, IndexType
+from indexer.errors import StoreDamagedError
+from indexer.vectors.base import INDEX_TYPES, IndexType, Tuned
 
 if TYPE_CHECKING:
     from indexer.vectors.faiss_index import FaissIndex
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: Hashing this much takes 20 ms, and brings in pages that the search wants anyway.
 CHECKED_WHOLE: Final = 32 * 1024 * 1024
 EDGE: Final = 1024 * 1024
@@ -53,52 +53,23 @@ Bytes = npt.NDArray[np.uint8]
 class IndexStamp:
     """What the manifest says of an index.
 
-    `generation` of the catalog that it holds; `encoder`: the key it belongs to; `index_type`, as asked for;
-    `dimension`; `count` of vectors; `file` its name; `size` in bytes; `checksum` of all of it and `sampled` of its
-    edges and some blocks, both SHA-256 in hex.
+    `generation` of the catalog that it holds; `encoder`: the key it belongs to; `index_type`; `asked`: the type that
+    was wanted, another where that missed the recall that was wanted; `dimension`; `count` of vectors; `file` its name;
+    `size` in bytes; `checksum` of all of it and `sampled` of its edges and some blocks, both SHA-256 in hex; `tuned`:
+    how it is searched, None where that was not measured.
     """
 
     generation: int
     encoder: str
     index_type: IndexType
+    asked: IndexType
     dimension: int
     count: int
     file: str
     size: int
     checksum: str
     sampled: str
-
-
-def save(folder: Path, kind: str, index: FaissIndex, *, generation: int, encoder: str) -> IndexStamp:
-    """Make `index` the index of `kind`, in place of any before it. One writer at a time (the store's lock).
-
-    Raises StoreUnwritableError, and then whatever was there before still is.
-    """
-    name = f"{kind}-{generation}-{secrets.token_hex(4)}.faiss"
-    aside, manifest_aside = folder / f".{name}.tmp", folder / f".{kind}-{secrets.token_hex(4)}.json.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        checksum = _write_index(aside, index)
-        with _Mapped(aside) as memory:
-            size, sampled = memory.size, _sampled(memory)
-        stamp = IndexStamp(
-            generation, encoder, index.index_type, index.dimension, len(index), name, size, checksum, sampled
-        )
-        os.replace(aside, folder / name)
-        _sync_folder(folder)  # the file is there for good before anything names it
-        _write_bytes(manifest_aside, json.dumps({"format": FORMAT, **asdict(stamp)}, indent=1).encode())
-        os.replace(manifest_aside, _manifest(folder, kind))
-        _sync_folder(folder)
-    except OSError as error:
-        for path in (aside, manifest_aside):
-            with suppress(OSError):
-                path.unlink()
-        raise StoreUnwritableError(
-            f"The {kind} index cannot be written in {folder} ({error.strerror or error}); "
-            "free some space or mend the permissions, then run `search index` again."
-        ) from error
-    _clean(folder, kind, keep=name)
-    return stamp
+    tuned: Tuned | None
 
 
 def load(folder: Path, kind: str, *, encoder: str) -> tuple[FaissIndex, IndexStamp] | None:
@@ -123,10 +94,10 @@ def load(folder: Path, kind: str, *, encoder: str) -> tuple[FaissIndex, IndexSta
 def read_stamp(folder: Path, kind: str) -> IndexStamp | None:
     """What the manifest says, without opening the index (nor importing faiss); None when there is none.
 
-    A manifest of another format belongs to another version of this product: it counts as none. Raises
+    A manifest of another format belongs to another version of this product, and counts as none. Raises
     StoreDamagedError.
     """
-    path = _manifest(folder, kind)
+    path = manifest_path(folder, kind)
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -137,12 +108,20 @@ def read_stamp(folder: Path, kind: str) -> IndexStamp | None:
         raise _damaged(path, "it is not JSON") from error
     if not isinstance(content, dict):
         raise _damaged(path, "it is not a manifest")
-    if isinstance(content.get("format"), int) and content["format"] > FORMAT:
+    if type(content.get("format")) is int and content["format"] != FORMAT:
         return None
     problem = _problem(kind, content)
     if problem:
         raise _damaged(path, problem)
-    return IndexStamp(**{field.name: content[field.name] for field in fields(IndexStamp)})
+    tuned = content["tuned"]
+    return IndexStamp(
+        **{field.name: content[field.name] for field in fields(IndexStamp)} | {"tuned": tuned and Tuned(**tuned)}
+    )
+
+
+def manifest_bytes(stamp: IndexStamp) -> bytes:
+    """The manifest that says what `stamp` says."""
+    return json.dumps({"format": FORMAT, **asdict(stamp)}, indent=1).encode()
 
 
 def verify(folder: Path, kind: str) -> list[str]:
@@ -154,15 +133,15 @@ def verify(folder: Path, kind: str) -> list[str]:
     except StoreDamagedError as error:
         return [str(error)]
     except OSError as error:
-        return [str(_damaged(_manifest(folder, kind), error.strerror or str(error)))]
+        return [str(_damaged(manifest_path(folder, kind), error.strerror or str(error)))]
     return []
 
 
 def discard(folder: Path, kind: str) -> None:
     """Delete the index of `kind` and whatever is left of earlier ones. What cannot be deleted stays."""
     with suppress(OSError):
-        _manifest(folder, kind).unlink()
-    _clean(folder, kind, keep=None)
+        manifest_path(folder, kind).unlink()
+    clean(folder, kind, keep=None)
 
 
 def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> FaissIndex:
@@ -170,13 +149,13 @@ def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> FaissIn
     from indexer.vectors.faiss_index import FaissIndex
 
     path = folder / stamp.file
-    mapped = _Mapped(path)
+    mapped = Mapped(path)
     memory = mapped.memory
     if memory.size != stamp.size:
         raise _damaged(path, f"it has {memory.size:,} bytes, not {stamp.size:,}")
     if whole and hashlib.sha256(memory.data).hexdigest() != stamp.checksum:
         raise _damaged(path, "its checksum is wrong")
-    if not whole and _sampled(memory) != stamp.sampled:
+    if not whole and sampled(memory) != stamp.sampled:
         raise _damaged(path, "its checksum is wrong")
     try:
         index = FaissIndex.read(stamp.index_type, memory)
@@ -184,12 +163,14 @@ def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> FaissIn
         raise _damaged(path, str(error)) from error
     if index.dimension != stamp.dimension or len(index) != stamp.count:
         raise _damaged(path, f"it holds {len(index)} vectors of {index.dimension} dimensions")
+    if stamp.tuned is not None:
+        index = index.with_width(stamp.tuned.width)
     if stamp.index_type == "flat":
         mapped.read_ahead()
     return index
 
 
-class _Mapped:
+class Mapped:
     """A file as (size,) uint8, mapped for reading; the array keeps the mapping alive. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
@@ -217,7 +198,7 @@ class _Mapped:
                 self._map.madvise(mmap.MADV_WILLNEED)
 
 
-def _sampled(memory: Bytes) -> str:
+def sampled(memory: Bytes) -> str:
     """SHA-256 of the first and last megabyte and of 16 blocks spread between them: about 3 MB in all."""
     digest = hashlib.sha256()
     digest.update(memory[:EDGE].data)
@@ -228,58 +209,22 @@ def _sampled(memory: Bytes) -> str:
     return digest.hexdigest()
 
 
-def _write_index(path: Path, index: FaissIndex) -> str:
-    """Write and sync; returns the SHA-256. Raises OSError."""
-    digest = hashlib.sha256()
-    failures: list[OSError] = []
-    with path.open("xb") as file:
-
-        def sink(block: bytes) -> None:
-            digest.update(block)
-            try:
-                file.write(block)
-            except OSError as error:  # it would be lost on its way through FAISS
-                failures.append(error)
-                raise
-
-        try:
-            index.write(sink)
-        except RuntimeError as error:
-            raise (failures[0] if failures else OSError(str(error))) from error
-        file.flush()
-        os.fsync(file.fileno())
-    return digest.hexdigest()
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the moves in `folder` last through a power cut; only POSIX can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _clean(folder: Path, kind: str, keep: str | None) -> None:
+def clean(folder: Path, kind: str, keep: str | None) -> None:
     """Delete earlier indexes of `kind` and what killed writers left; what resists is left for the next time."""
-    ours = re.compile(rf"{re.escape(kind)}-\d+-[0-9a-f]+\.faiss|\.{re.escape(kind)}-[0-9a-f-]+\.(faiss|json)\.tmp")
+    name = re.escape(kind)
+    ours = re.compile(rf"{name}-\d+-[0-9a-f]+\.faiss|\.{name}-[0-9a-f-]+\.(faiss|json)\.tmp|\.{name}-\w+\.building")
     with suppress(OSError):
         for path in list(folder.iterdir()):
-            if path.name != keep and ours.fullmatch(path.name):
-                with suppress(OSError):
-                    path.unlink()
+            if path.name == keep or not ours.fullmatch(path.name):
+                continue
+            if path.is_dir() and path.suffix == ".building":
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            with suppress(OSError):
+                path.unlink()
 
 
-def _manifest(folder: Path, kind: str) -> Path:
+def manifest_path(folder: Path, kind: str) -> Path:
     return folder / f"{kind}.json"
 
 
@@ -294,11 +239,29 @@ def _problem(kind: str, content: dict[str, Any]) -> str | None:
     for name in text:
         if not isinstance(content.get(name), str):
             return f"{name} is missing or no text"
-    if content.get("index_type") not in INDEX_TYPES:
-        return "index_type is missing or unknown"
+    for name in ("index_type", "asked"):
+        if content.get(name) not in INDEX_TYPES:
+            return f"{name} is missing or unknown"
+    if not _is_tuned(content.get("tuned", "")):
+        return "tuned is missing or wrong"
     if not re.fullmatch(rf"{re.escape(kind)}-\d+-[0-9a-f]+\.faiss", content["file"]):
         return "file is no name of such a file"
     return None
+
+
+def _is_tuned(content: object) -> bool:
+    """Whether it is a `Tuned` as JSON, or None."""
+    if content is None:
+        return True
+    if not isinstance(content, dict) or content.keys() != {field.name for field in fields(Tuned)}:
+        return False
+    shares, whole = (
+        [content[name] for name in ("target", "recall")],
+        [content[n] for n in ("width", "proposals", "queries")],
+    )
+    return all(type(share) in (int, float) and 0 <= share <= 1 for share in shares) and all(
+        type(number) is int and 0 <= number < 2**31 for number in whole
+    )
 
 
 def _damaged(path: Path, reason: str) -> StoreDamagedError:

@@ -1,14 +1,16 @@
 """Which kind of index a collection gets, and with which parameters. Numbers only; nothing here needs FAISS.
 
-Measured on two cores shared with other work, clustered vectors of 384 dimensions, one thread a query, k = 40
-(`tests/benchmarks/bench_vectors.py` measures again):
+How widely an index looks is not said here: it is measured on every collection (`recall.py`). Measured on two cores
+shared with other work, 100,000 clustered vectors of 512 dimensions, one thread a query, each tuned to find 0.95 of the
+true first ten of the hardest kind of question (`tests/benchmarks/bench_ann.py` measures again):
 
-    100,000 vectors               build     file       one query    recall@10
-    flat                          0.4 s     147 MB     11.4 ms      1.00
-    hnsw (32, 40), ef 64          30 s      173 MB      0.5 ms      0.99
-    ivf-sq8, 32 of 1265 lists     8 s        40 MB      0.5 ms      0.98
+                    build     peak memory   file      looked at             one query (CPU time)
+    ivf-sq8         24 s      435 MB        52 MB     140 of 1265 lists     1.3 ms
+    ivf-pq          79 s      436 MB        16 MB     146 of 1265 lists     1.6 ms, and 40 rows to score instead of 12
+    hnsw (32, 40)   98 s      698 MB        222 MB    efSearch 180          1.8 ms
 
-Flat takes 2.6 ms at 20,000 vectors and 23 ms at 200,000.
+So nothing is chosen by size but flat and ivf-sq8: a graph is built four times slower, in memory, and answers no faster
+once both find the same. Product codes are for memory alone. Flat takes 2.6 ms at 20,000 vectors of 384 dimensions.
 """
 
 from __future__ import annotations
@@ -24,9 +26,15 @@ from indexer.vectors.base import IndexType
 FLAT_BYTES: Final = 80_000_000
 #: Vectors of few dimensions cost more in bookkeeping than in bytes.
 FLAT_COUNT: Final = 100_000
-#: An HNSW graph of 100,000 is built in half a minute. Beyond, an inverted file is built several times faster, in a
-#: quarter of the memory, finds as much, and takes filters better.
-HNSW_COUNT: Final = 100_000
+
+#: What is built when a type misses the recall that was asked for, however hard it looks. Flat misses nothing.
+BETTER: Final[dict[IndexType, tuple[IndexType, ...]]] = {
+    "flat": (),
+    "hnsw": ("ivf-sq8", "flat"),
+    "ivf-flat": ("flat",),
+    "ivf-sq8": ("flat",),
+    "ivf-pq": ("ivf-sq8", "flat"),
+}
 
 #: Training vectors a list. FAISS warns on stderr below 39; 64 took twice as long for 0.002 of recall.
 TRAINING_PER_LIST: Final = 40
@@ -39,20 +47,22 @@ TRAINING_BYTES: Final = 256 * 1024 * 1024
 IVF_LEAST: Final = 2 * TRAINING_PER_LIST
 #: 256 centroids from fewer than 4 vectors each describe nothing, and save nothing: the vectors are stored whole.
 PQ_LEAST: Final = 4 * 256
-#: What its training takes of the sample: 64 vectors a centroid.
-PQ_TRAINING: Final = 64 * 256
+#: What the training of codes takes of the sample: 64 vectors a centroid of a product quantiser. FAISS copies them.
+CODE_TRAINING: Final = 64 * 256
 #: Each code byte of a product quantiser stands for about 4 dimensions, at most 8: 1/16 of the bytes of float32.
 PQ_DIMENSIONS: Final = 4
 PQ_DIMENSIONS_MOST: Final = 8
 
 
 def choose_type(count: int, dimension: int) -> IndexType:
-    """The kind for `count` vectors of `dimension`: flat while a scan is not felt, then HNSW, then IVF with SQ8."""
+    """The kind for `count` vectors of `dimension`: flat while a scan is not felt, then IVF with SQ8."""
     if count <= FLAT_COUNT and count * dimension * 4 <= FLAT_BYTES:
         return "flat"
-    if count <= HNSW_COUNT:
-        return "hnsw"
     return "ivf-sq8"
+
+
+#: The most candidates that a search of a graph keeps; beyond, a scan is no slower.
+HNSW_WIDTH_MOST: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ def ivf_settings(count: int, dimension: int) -> IvfSettings:
     return IvfSettings(
         lists=lists,
         probes=min(lists, max(32, math.ceil(lists / 40))),
-        training=min(training, max(lists * TRAINING_PER_LIST, PQ_TRAINING)),
+        training=min(training, max(lists * TRAINING_PER_LIST, CODE_TRAINING)),
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.types import Float32, Int64
-from indexer.vectors import files
+from indexer.vectors import draft, files
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, VectorIndex
 from indexer.vectors.exact import ExactIndex
 from indexer.vectors.faiss_index import FaissIndex
@@ -66,7 +66,7 @@ def make(backend: str, tmp_path: Path) -> Make:
         index = built(kind, ids, vectors)  # type: ignore[arg-type]
         if form == "fresh":
             return index
-        files.save(tmp_path, "image", index, generation=1, encoder="e")
+        draft.save(tmp_path, "image", index, generation=1, encoder="e")
         loaded = files.load(tmp_path, "image", encoder="e")
         assert loaded is not None
         return loaded[0]
@@ -91,7 +91,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[IndexType], P
     @functools.cache
     def folder(kind: IndexType) -> Path:
         path = tmp_path_factory.mktemp(kind)
-        files.save(path, "image", shared(kind), generation=1, encoder="e")
+        draft.save(path, "image", shared(kind), generation=1, encoder="e")
         return path
 
     return folder

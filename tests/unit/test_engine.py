@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,40 @@ def test_every_index_gives_the_exact_scores_and_new_files_at_once(
     results = library.query("red", k=400)
     assert len(results) == 329
     assert library.status().images == 329
+
+
+def test_the_recall_is_measured_remembered_and_shown(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 300)
+    library.index(tmp_path / "photos", index_type="ivf-sq8", recall=0.8)
+    first = library.status().indexes["image"]
+    assert first is not None
+    assert first.tuned is not None
+    assert (first.asked, first.tuned.target) == ("ivf-sq8", 0.8)
+    assert first.tuned.recall >= 0.8
+    assert first.tuned.width > 0
+    library.index()
+    assert library.status().indexes["image"] == first
+    library.index(recall=0.99)
+    second = library.status().indexes["image"]
+    assert second is not None
+    assert second.tuned is not None
+    assert (second.tuned.target, second.tuned.recall >= 0.99) == (0.99, True)
+    for wrong in (0, -1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="--recall takes a share"):
+            library.index(recall=wrong)
+
+
+def test_an_index_of_an_earlier_format_is_built_again(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 60)
+    library.index(tmp_path / "photos")
+    manifest = tmp_path / "s" / "vectors" / "image.json"
+    content = json.loads(manifest.read_bytes())
+    manifest.write_text(
+        json.dumps({name: content[name] for name in content if name not in ("asked", "tuned")} | {"format": 1})
+    )
+    with search.open(tmp_path / "s", encoder=ColourEncoder()) as other:
+        assert answers(other, "red", 7) == plain(other, "red", 7)
+    assert json.loads(manifest.read_bytes())["format"] == 2
 
 
 def test_a_search_says_how_much_it_did(library: search.Library, tmp_path: Path) -> None:

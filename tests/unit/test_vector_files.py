@@ -18,7 +18,7 @@ import pytest
 
 from indexer.errors import StoreDamagedError, StoreUnwritableError
 from indexer.types import Float32, Int64
-from indexer.vectors import files, tuning
+from indexer.vectors import draft, files, tuning
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from indexer.vectors.faiss_index import FaissIndex
 
@@ -33,7 +33,7 @@ def built(kind: IndexType = "flat", count: int = 400) -> FaissIndex:
 
 
 def saved(folder: Path, kind: IndexType = "flat", generation: int = 7, count: int = 400) -> files.IndexStamp:
-    return files.save(folder, "image", built(kind, count), generation=generation, encoder="key")
+    return draft.save(folder, "image", built(kind, count), generation=generation, encoder="key")
 
 
 def names(folder: Path) -> list[str]:
@@ -44,7 +44,7 @@ def names(folder: Path) -> list[str]:
 def test_what_is_saved_is_loaded(tmp_path: Path, kind: IndexType) -> None:
     index = built(kind)
     index.remove(IDS[10:30])
-    stamp = files.save(tmp_path / "new" / "folder", "text", index, generation=12, encoder="key")
+    stamp = draft.save(tmp_path / "new" / "folder", "text", index, generation=12, encoder="key")
     loaded = files.load(tmp_path / "new" / "folder", "text", encoder="key")
     assert loaded is not None
     assert loaded[1] == stamp == files.read_stamp(tmp_path / "new" / "folder", "text")
@@ -70,14 +70,17 @@ def test_another_encoder_is_none(tmp_path: Path) -> None:
     assert files.load(tmp_path, "image", encoder="another") is None
 
 
-def test_a_newer_format_is_none(tmp_path: Path) -> None:
-    (tmp_path / "image.json").write_text('{"format": 2, "shards": []}')
+@pytest.mark.parametrize("number", [1, 3])
+def test_another_format_is_none(tmp_path: Path, number: int) -> None:
+    (tmp_path / "image.json").write_text(f'{{"format": {number}, "shards": []}}')
     assert files.load(tmp_path, "image", encoder="key") is None
+    assert files.read_stamp(tmp_path, "image") is None
+    assert files.verify(tmp_path, "image") == []
 
 
 def test_kinds_and_strangers_are_left_alone(tmp_path: Path) -> None:
     saved(tmp_path)
-    text = files.save(tmp_path, "text", built(), generation=3, encoder="key")
+    text = draft.save(tmp_path, "text", built(), generation=3, encoder="key")
     strangers = ["notes.faiss", "image-7.faiss", "image.faiss.bak", ".image.tmp"]
     for stranger in strangers:
         (tmp_path / stranger).write_bytes(b"x")
@@ -132,7 +135,7 @@ def manifest(**changes: object) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         content = json.loads((folder / "image.json").read_bytes())
         content.update(changes)
-        content = {name: value for name, value in content.items() if value is not None}
+        content = {name: value for name, value in content.items() if changes.get(name, 0) is not None}
         (folder / "image.json").write_text(json.dumps(content))
 
     return damage
@@ -168,7 +171,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "index a folder": a_folder,
     "manifest empty": replaced(b""),
     "manifest garbage": replaced(os.urandom(300)),
-    "manifest cut": replaced(b'{"format": 1, "generation": 7'),
+    "manifest cut": replaced(b'{"format": 2, "generation": 7'),
     "manifest a list": replaced(b"[]"),
     "manifest nested": replaced(b"[" * 100_000),
     "no format": manifest(format=None),
@@ -183,6 +186,11 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "another checksum": manifest(checksum="0" * 64),
     "encoder a number": manifest(encoder=5),
     "unknown type": manifest(index_type="annoy"),
+    "no tuning": manifest(tuned=None),
+    "half a tuning": manifest(tuned={"target": 0.95, "recall": 0.96}),
+    "tuned to no share": manifest(tuned={"target": 95, "recall": 0.9, "width": 3, "proposals": 12, "queries": 9}),
+    "a width of text": manifest(tuned={"target": 0.9, "recall": 0.9, "width": "3", "proposals": 12, "queries": 9}),
+    "asked for nothing": manifest(asked=None),
     "file elsewhere": manifest(file="../image-7-00.faiss"),
     "file of another kind": manifest(file="text-7-00.faiss"),
     "file a list": manifest(file=["image-7-00.faiss"]),
@@ -292,13 +300,13 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
         import sys
         from pathlib import Path
         import numpy as np
-        from indexer.vectors import files
+        from indexer.vectors import draft, files
         from indexer.vectors.faiss_index import FaissIndex
         folder = Path(sys.argv[1])
         def save(count, generation):
             rows = np.random.default_rng(count).standard_normal((count, 64)).astype(np.float32)
             index = FaissIndex.build("flat", 64, lambda: iter([(np.arange(count), rows)]), count)
-            return files.save(folder, "image", index, generation=generation, encoder="key")
+            return draft.save(folder, "image", index, generation=generation, encoder="key")
     """
     code = textwrap.dedent(prelude) + textwrap.dedent(script)
     return subprocess.Popen(
@@ -392,7 +400,7 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
 def test_the_type_follows_the_size() -> None:
     assert tuning.choose_type(0, 512) == "flat"
     assert tuning.choose_type(20_000, 512) == "flat"
-    assert tuning.choose_type(90_000, 512) == "hnsw"
+    assert tuning.choose_type(90_000, 512) == "ivf-sq8"
     assert tuning.choose_type(1_000_000, 512) == "ivf-sq8"
     assert tuning.choose_type(90_000, 16) == "flat"
 
