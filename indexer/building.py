@@ -104,17 +104,14 @@ def _is_good(store: Store, snapshot: Snapshot, kind: Kind, key: str, wanted: Ind
     from indexer.vectors import files
 
     try:
-        loaded = files.load(store.vectors_folder, kind, encoder=key)
+        stamp = files.check(store.vectors_folder, kind, encoder=key)
     except StoreDamagedError:
         return False
-    if loaded is None:
-        return False
-    index, stamp = loaded
-    if stamp.asked != wanted or stamp.generation > snapshot.generation:
+    if stamp is None or stamp.asked != wanted or stamp.generation > snapshot.generation:
         return False
     changed = snapshot.changed_count(kind, stamp.generation)
     if stamp.index_type == wanted == "flat":  # building it anew costs what reading the tail would
         return changed == 0
     if stamp.tuned is None or stamp.tuned.target != target:
         return False
-    return changed <= max(TAIL, min(TAIL_MOST, TAIL_SHARE * len(index)))
+    return changed <= max(TAIL, min(TAIL_MOST, TAIL_SHARE * stamp.count))

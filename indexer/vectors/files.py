@@ -28,16 +28,13 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.errors import StoreDamagedError
-from indexer.vectors.base import INDEX_TYPES, IndexType, Tuned
-
-if TYPE_CHECKING:
-    from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.base import INDEX_TYPES, IndexType, Tuned, VectorIndex
 
 FORMAT: Final = 2
 #: Hashing this much takes 20 ms, and brings in pages that the search wants anyway.
@@ -72,7 +69,7 @@ class IndexStamp:
     tuned: Tuned | None
 
 
-def load(folder: Path, kind: str, *, encoder: str) -> tuple[FaissIndex, IndexStamp] | None:
+def load(folder: Path, kind: str, *, encoder: str) -> tuple[VectorIndex, IndexStamp] | None:
     """The index of `kind`, mapped from its file, and its stamp; None when there is none under this `encoder` key.
 
     Raises StoreDamagedError when there is one and it is not what was written.
@@ -144,10 +141,23 @@ def discard(folder: Path, kind: str) -> None:
     clean(folder, kind, keep=None)
 
 
-def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> FaissIndex:
-    """Raises OSError, and StoreDamagedError when it is not what `stamp` says."""
-    from indexer.vectors.faiss_index import FaissIndex
+def check(folder: Path, kind: str, *, encoder: str) -> IndexStamp | None:
+    """The stamp of the index of `kind`, whose file is what was written; None when there is none under this `encoder`.
 
+    Without opening it (nor importing faiss). Raises StoreDamagedError.
+    """
+    stamp = read_stamp(folder, kind)
+    if stamp is None or stamp.encoder != encoder:
+        return None
+    try:
+        with _checked(folder, stamp, whole=stamp.size <= CHECKED_WHOLE):
+            return stamp
+    except OSError as error:
+        raise _damaged(folder / stamp.file, error.strerror or str(error)) from error
+
+
+def _checked(folder: Path, stamp: IndexStamp, *, whole: bool) -> Mapped:
+    """The file, mapped. Raises OSError, and StoreDamagedError when it is not what `stamp` says."""
     path = folder / stamp.file
     mapped = Mapped(path)
     memory = mapped.memory
@@ -157,17 +167,32 @@ def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> FaissIn
         raise _damaged(path, "its checksum is wrong")
     if not whole and sampled(memory) != stamp.sampled:
         raise _damaged(path, "its checksum is wrong")
+    return mapped
+
+
+def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> VectorIndex:
+    """Raises OSError, and StoreDamagedError when it is not what `stamp` says."""
+    mapped = _checked(folder, stamp, whole=whole)
+    path = folder / stamp.file
     try:
-        index = FaissIndex.read(stamp.index_type, memory)
+        index = _read(stamp, mapped)
     except ValueError as error:
         raise _damaged(path, str(error)) from error
     if index.dimension != stamp.dimension or len(index) != stamp.count:
         raise _damaged(path, f"it holds {len(index)} vectors of {index.dimension} dimensions")
-    if stamp.tuned is not None:
-        index = index.with_width(stamp.tuned.width)
-    if stamp.index_type == "flat":
-        mapped.read_ahead()
     return index
+
+
+def _read(stamp: IndexStamp, mapped: Mapped) -> VectorIndex:
+    """Raises ValueError."""
+    if stamp.index_type == "flat":
+        from indexer.vectors.flat_file import read_flat
+
+        return read_flat(mapped.memory)
+    from indexer.vectors.faiss_index import FaissIndex
+
+    index = FaissIndex.read(stamp.index_type, mapped.memory)
+    return index if stamp.tuned is None else index.with_width(stamp.tuned.width)
 
 
 class Mapped:
@@ -190,12 +215,6 @@ class Mapped:
         if self._map is not None:
             with suppress(BufferError):  # somebody kept the array
                 self._map.close()
-
-    def read_ahead(self) -> None:
-        """A scan wants all of it: let the system fetch it in large pieces meanwhile."""
-        if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
-            with suppress(OSError):
-                self._map.madvise(mmap.MADV_WILLNEED)
 
 
 def sampled(memory: Bytes) -> str:
