@@ -1,6 +1,6 @@
 """What the runtime made of a graph, kept: compiling a text tower takes 0.4 s, reading it back 0.1 s.
 
-    <cache>/compiled/<key>.blob      the runtime's own format, then its SHA-256 (32 bytes)
+    <cache>/compiled/<key>.blob      the runtime's own format, then its checksum (32 bytes)
 
 The key is a digest of all that the result depends on: the graph's file (path, size, time of change), the runtime's
 version, the processor and the settings. The runtime trusts the bytes that it reads, so the checksum comes first; a file
@@ -24,6 +24,10 @@ import numpy.typing as npt
 #: Files of one cache: a few models with two towers each, on one machine. The oldest go first.
 MOST_FILES: Final = 24
 _CHECKSUM_BYTES: Final = 32
+#: Up to so many bytes are checked whole; beyond, so many blocks of so many bytes, the first and the last among them.
+_CHECKED_WHOLE: Final = 8_000_000
+_BLOCK: Final = 65_536
+_BLOCKS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class CompiledCache:
         except (OSError, ValueError):  # not there; an empty file cannot be mapped
             return None
         body = kept[:-_CHECKSUM_BYTES]
-        if hashlib.sha256(body.data).digest() != kept[-_CHECKSUM_BYTES:].tobytes():
+        if _checksum(body) != kept[-_CHECKSUM_BYTES:].tobytes():
             with suppress(OSError):
                 path.unlink()
             return None
@@ -82,7 +86,9 @@ class CompiledCache:
             try:
                 with aside.open("xb") as stream:
                     stream.write(body)
-                    stream.write(hashlib.sha256(body).digest())
+                    stream.write(_checksum(np.frombuffer(body, np.uint8)))
+                    stream.flush()
+                    os.fsync(stream.fileno())
                 os.replace(aside, path)
             finally:
                 aside.unlink(missing_ok=True)
@@ -96,6 +102,19 @@ class CompiledCache:
         blobs = sorted(self.folder.glob("*.blob"), key=lambda path: path.stat().st_mtime_ns)
         for path in blobs[:-MOST_FILES]:
             path.unlink(missing_ok=True)
+
+
+def _checksum(body: npt.NDArray[np.uint8]) -> bytes:
+    """SHA-256 of the bytes (n,) and their number; of large ones of their ends and some blocks, as reading all of them
+    would take a fifth of the time that they save. They are written whole and moved into place after fsync."""
+    digest = hashlib.sha256(str(len(body)).encode())
+    if len(body) <= _CHECKED_WHOLE:
+        digest.update(body.data)
+    else:
+        step = (len(body) - _BLOCK) // (_BLOCKS - 1)
+        for start in range(0, len(body) - _BLOCK + 1, step):
+            digest.update(body[start : start + _BLOCK].data)
+    return digest.digest()
 
 
 def _state(path: Path) -> tuple[int, int]:
