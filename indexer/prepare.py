@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from indexer.budget import PixelBudget
 from indexer.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Preprocessing
@@ -93,6 +94,7 @@ class Preparer:
         self._preprocessing = preprocessing
         self._limits = limits
         self._tokens = tokens
+        self._budget = PixelBudget(limits.max_pixels)
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
 
     def __call__(self, candidate: Candidate) -> Prepared:
@@ -136,15 +138,18 @@ class Preparer:
                 if not self._tokens or snapshot.has_tokens(content_id, self._encoder_row):
                     return known
         if content_id is None:
-            return NewImage(candidate, digest, read_metadata(data), self._pixels(data))
+            metadata = read_metadata(data)
+            return NewImage(candidate, digest, metadata, self._pixels(data, metadata))
         try:
-            return replace(known, pixels=self._pixels(data))
+            return replace(known, pixels=self._pixels(data, known.metadata))
         except FileError as error:  # the same bytes did decode: under other limits, or another library
             return Failed(candidate, str(error), passing=True)
 
-    def _pixels(self, data: bytes) -> Pixels:
+    def _pixels(self, data: bytes, metadata: Metadata | None) -> Pixels:
         target = (self._preprocessing.width, self._preprocessing.height)
-        return to_pixels(decode(data, self._limits, target), self._preprocessing)
+        size = self._limits.max_pixels if metadata is None else metadata.width * metadata.height
+        with self._budget.held(size):
+            return to_pixels(decode(data, self._limits, target), self._preprocessing)
 
 
 def _digest(data: bytes) -> bytes:

@@ -3,8 +3,8 @@
     <cache>/compiled/<key>.blob      the runtime's own format, then its checksum (32 bytes)
 
 The key is a digest of all that the result depends on: the graph's file (path, size, time of change), the runtime's
-version, the processor and the settings. The runtime trusts the bytes that it reads, so the checksum comes first; a file
-that is damaged is made anew. A cache that cannot be written is done without.
+version, the processor, the settings and how we compile. The runtime trusts the bytes that it reads, so the checksum
+comes first; a file that is damaged is made anew. A cache that cannot be written is done without.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _CHECKSUM_BYTES: Final = 32
 _CHECKED_WHOLE: Final = 8_000_000
 _BLOCK: Final = 65_536
 _BLOCKS: Final = 32
+#: Counts the changes of what is compiled out of the same file (`runtime.Graph`).
+_RECIPE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,14 @@ class Compilation:
             files = [(str(file), *_state(file)) for file in (self.graph, self.graph.with_suffix(".bin"))]
         except OSError:
             return None
-        parts = (self.runtime, self.processor, files, sorted(self.properties.items()), sorted(self.shapes.items()))
+        parts = (
+            _RECIPE,
+            self.runtime,
+            self.processor,
+            files,
+            sorted(self.properties.items()),
+            sorted(self.shapes.items()),
+        )
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

@@ -133,10 +133,20 @@ def _has_int8_products() -> bool:
 
 
 def _to_float(model: Any) -> None:
-    """Let convolutions that were quantised compute in float32: their inputs are rounded to int8 no more."""
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "FakeQuantize":
-            node.output(0).replace(node.input_value(0))
+    """Let convolutions that were quantised compute in float32: their inputs are rounded to int8 no more.
+
+    Their weights are written out in float32 here, once: left to the runtime, several lanes do it at the same time, and
+    read what others have not yet written (OpenVINO 2026.4: wrong vectors, other ones at each load).
+    """
+    quantised = [node for node in model.get_ordered_ops() if node.get_type_name() == "FakeQuantize"]
+    for node in quantised:
+        node.output(0).replace(node.input_value(0))
+    if quantised:
+        from openvino.passes import ConstantFolding, Manager
+
+        passes = Manager()
+        passes.register_pass(ConstantFolding())
+        passes.run_passes(model)
 
 
 def _imported(openvino: Any, core: Any, blob: npt.NDArray[np.uint8], properties: Mapping[str, Any]) -> Any:

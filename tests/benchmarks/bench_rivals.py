@@ -78,13 +78,19 @@ class Bench:
         self.ours = f"{MODEL}@{shop.checkpoint}"
 
     def compare(
-        self, what: str, ours: Callable[[], Run], theirs: Callable[[], Run], *, than: str, count: int = 1
+        self, ours: dict[str, Callable[[], Run]], theirs: Callable[[], Run], *, than: str, count: int = 1
     ) -> None:
-        """Both in turn; `count` images a run, for images a second."""
-        mine, other = [], []
+        """Each of ours and theirs in turn; `count` images a run, for images a second."""
+        mine: dict[str, list[Run]] = {what: [] for what in ours}
+        other: list[Run] = []
         for _ in range(self.runs):
-            mine.append(ours())
+            for what, each in ours.items():
+                mine[what].append(each())
             other.append(theirs())
+        for what, runs in mine.items():
+            self._row(what, runs, other, than, count)
+
+    def _row(self, what: str, mine: list[Run], other: list[Run], than: str, count: int) -> None:
         a, b = (statistics.median(each.seconds for each in runs) for runs in (mine, other))
         row = {
             "what": what, "than": than, "count": count, "ours_s": [each.seconds for each in mine],
@@ -130,22 +136,21 @@ class Bench:
         same = ("--encoder", self.ours)
         self.index(photographs, *same)  # exports the model, once
         self.index(photographs)
-        self.compare("1,000 of 500 x 375, same model", lambda: self.index(photographs, *same),
-                     lambda: self.rclip_index(photographs), than="rclip", count=1_000)  # fmt: skip
-        self.compare("the same, without region tokens", lambda: self.index(photographs, *same, "--no-tokens"),
-                     lambda: self.rclip_index(photographs), than="rclip", count=1_000)  # fmt: skip
-        self.compare("1,000 of 500 x 375, as each comes", lambda: self.index(photographs),
-                     lambda: self.rclip_index(photographs), than="rclip", count=1_000)  # fmt: skip
+        ours = {
+            "1,000 of 500 x 375, same model": lambda: self.index(photographs, *same),
+            "the same, without region tokens": lambda: self.index(photographs, *same, "--no-tokens"),
+            "1,000 of 500 x 375, as each comes": lambda: self.index(photographs),
+        }
+        self.compare(ours, lambda: self.rclip_index(photographs), than="rclip", count=1_000)
         if self.with_clip_retrieval:
-            rival = self.clip_retrieval_index
-            self.compare("1,000 of 500 x 375, same model", lambda: self.index(photographs, *same),
-                         lambda: rival(photographs), than="clip-retrieval", count=1_000)  # fmt: skip
+            one = {"1,000 of 500 x 375, same model": lambda: self.index(photographs, *same)}
+            self.compare(one, lambda: self.clip_retrieval_index(photographs), than="clip-retrieval", count=1_000)
 
     def large(self) -> None:
         photographs = self.photographs("4000x3000", 200)
         self.index(photographs, "--encoder", self.ours)
-        self.compare("200 of 12 megapixels, same model", lambda: self.index(photographs, "--encoder", self.ours),
-                     lambda: self.rclip_index(photographs), than="rclip", count=200)  # fmt: skip
+        ours = {"200 of 12 megapixels, same model": lambda: self.index(photographs, "--encoder", self.ours)}
+        self.compare(ours, lambda: self.rclip_index(photographs), than="rclip", count=200)
 
     def limit(self) -> None:
         """Decoding alone with a thread a core, encoding alone with every core: their times add up at the best."""
@@ -193,11 +198,14 @@ class Bench:
         self.search("index", "-q", str(photographs), "-s", str(same), "--encoder", self.ours)
         self.search("index", "-q", str(photographs), "-s", str(bundled))
         self.rclip_index(photographs)
+        ours: dict[str, Callable[[], Run]] = {}
         for store, called in ((same, "same model"), (bundled, "as each comes")):
             self.search("query", QUERY, "-s", str(store))
-            self.compare(f"cold text query, 1,000 images, {called}",
-                         lambda store=store: self.search("query", QUERY, "-s", str(store)),
-                         lambda: self.rclip_query(photographs), than="rclip")  # fmt: skip
+            ours[f"cold text query, 1,000 images, {called}"] = self.query_of(store)
+        self.compare(ours, lambda: self.rclip_query(photographs), than="rclip")
+
+    def query_of(self, store: Path) -> Callable[[], Run]:
+        return lambda: self.search("query", QUERY, "-s", str(store))
 
     def many(self) -> None:
         store, folder = self.shop.folder / "many.search", self.shop.folder / "many"
@@ -207,9 +215,8 @@ class Bench:
         self.shop.fill_rclip(folder, vectors)
         self.search("query", QUERY, "-s", str(store))
         self.rclip_query(folder)
-        self.compare(f"cold text query, {ITEMS:,} items, as each comes",
-                     lambda: self.search("query", QUERY, "-s", str(store)),
-                     lambda: self.rclip_query(folder), than="rclip")  # fmt: skip
+        ours = {f"cold text query, {ITEMS:,} items, as each comes": self.query_of(store)}
+        self.compare(ours, lambda: self.rclip_query(folder), than="rclip")
 
     def resident(self) -> None:
         store = self.shop.folder / "bundled.search"
