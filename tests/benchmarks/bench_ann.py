@@ -23,8 +23,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -35,7 +33,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 
 from indexer.types import Float32, Int64
@@ -45,6 +42,7 @@ from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.making import Plan, make_index
 from indexer.vectors.recall import Questions, TrueNeighbours
 from indexer.vectors.tuning import choose_type
+from tests.benchmarks.machine import about, save
 
 QUERIES = 400
 BATCH = 8_192
@@ -204,15 +202,6 @@ def recalls(collection: Collection, folder: Path) -> dict[str, object]:
     return {"recall@10": {name: recall(name, index) for name in SHARES}, "curve": curve}
 
 
-def machine() -> dict[str, object]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(),
-        "faiss": faiss.__version__, "numpy": np.__version__, "commit": commit.stdout.strip(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", default="100000")
@@ -230,8 +219,8 @@ def main() -> None:
         else:
             print(json.dumps({"query": query, "recalls": recalls}[step](collection, Path(folder))))
         return
-    report: dict[str, Any] = {**machine(), "dimension": arguments.dimension, "results": []}
-    print(json.dumps(report), flush=True)
+    report = about(dimension=arguments.dimension)
+    results: list[dict[str, Any]] = []
     for size in map(int, arguments.sizes.split(",")):
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "vectors"
@@ -245,10 +234,9 @@ def main() -> None:
                     settings = ["--dimension", str(arguments.dimension), "--recall", str(arguments.recall)]
                     own = [sys.executable, __file__, *settings, "--step", step, str(path), chosen, f"{name}/{chosen}"]
                     result |= json.loads(subprocess.run(own, check=True, capture_output=True, text=True).stdout)
-                report["results"].append(result)
+                results.append(result)
                 print(json.dumps(result, indent=1), flush=True)
-        if arguments.json:
-            arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        save(arguments.json, report, results=results)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,16 @@ FOLDER holds photographs (the demo's are in demo-out/photos). Each run is a proc
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
-SEARCH = [sys.executable, "-c", "from search.cli import main; main()"]
+from tests.benchmarks.machine import about, save
+
+SEARCH = [sys.executable, "-m", "search"]
 
 
 def seconds(*arguments: str) -> float:
@@ -45,16 +43,12 @@ def main() -> None:
             times["index, first"].append(seconds("index", "-q", str(given.folder), *store))
             times["index, second"].append(seconds("index", "-q", str(given.folder), *store))
             times["query, cold"].append(seconds("query", "a red car", *store))
-    count = sum(1 for _ in given.folder.rglob("*"))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}; openvino {version('onnxruntime')}; commit {commit.stdout.strip()}; {count} files")
+    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     for name, values in times.items():
         print(f"{name:<14} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
     first, second = (statistics.median(times[f"index, {which}"]) for which in ("first", "second"))
     print(f"second / first {second / first:.3f}")
-    if given.json is not None:
-        given.json.write_text(json.dumps({"machine": machine, "files": count, "seconds": times}, indent=1))
+    save(given.json, found, seconds=times)
 
 
 if __name__ == "__main__":

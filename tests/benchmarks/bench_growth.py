@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -33,6 +31,7 @@ from indexer.ingest import Ingest
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Candidate, Report
+from tests.benchmarks.machine import about, save
 from tests.fixtures.given_encoder import GivenEncoder, GivenTokenEncoder, given_images, pixels_of
 
 #: Files that the pipeline hands over at once: a batch of the encoder.
@@ -142,9 +141,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one, given.folder / "s", tokens=given.tokens, build=not given.no_build)))
         return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}; commit {commit.stdout.strip()}; 512 numbers a photograph{', with tokens' * given.tokens}")
+    found = about(dimension=512, tokens=given.tokens)
     medians: list[dict[str, Any]] = []
     every: list[list[dict[str, Any]]] = []
     for results in runs(given):
@@ -167,9 +164,7 @@ def main() -> None:
     }
     for name, values in fitted.items():
         print(f"exponent, {name}: " + ", ".join(f"{where} {value:.3f}" for where, value in values.items()))
-    if given.json is not None:
-        report = {"machine": machine, "commit": commit.stdout.strip(), "runs": every, "exponents": fitted}
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+    save(given.json, found, runs=every, exponents=fitted)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,17 @@ percentiles.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
-SEARCH = [sys.executable, "-c", "from search.__main__ import main; main()"]
+from tests.benchmarks.machine import about, save
+
+SEARCH = [sys.executable, "-m", "search"]
 
 
 def seconds(command: list[str]) -> float:
@@ -70,18 +69,13 @@ def main() -> None:
             state = subprocess.run([*SEARCH, "serve", "--status", *store], check=True, capture_output=True, text=True)
         finally:
             subprocess.run([*SEARCH, "serve", "--stop", *store], check=True, capture_output=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}"
-    count = sum(1 for path in given.folder.rglob("*") if path.is_file())
-    print(f"{machine}; onnxruntime {version('onnxruntime')}; commit {commit.stdout.strip()}; {count} files")
+    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     for kind, values in times.items():
         median, ninth = percentiles(values)
         spread = f"({min(values) * 1e3:.0f} to {max(values) * 1e3:.0f}; {len(values)} runs)"
         print(f"{kind:<27} p50 {median * 1e3:6.0f} ms  p90 {ninth * 1e3:6.0f} ms  {spread}")
     print(state.stdout.strip())
-    if given.json is not None:
-        given.json.write_text(json.dumps({"machine": machine, "files": count, "seconds": times}, indent=1))
+    save(given.json, found, seconds=times)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -28,12 +27,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.machine import about, save
 from tests.benchmarks.photographs import make
 from tests.benchmarks.rivals import MODEL, Workshop
 
@@ -313,18 +312,6 @@ def fill(folder: Path, count: int) -> None:
     store.close()
 
 
-def machine() -> dict[str, object]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    model = ""
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "cpu": model, "machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(),
-        "openvino": version("openvino"), "faiss": version("faiss-gpu"), "commit": commit.stdout.strip(),
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path(".bench"))
@@ -337,12 +324,10 @@ def main() -> None:
     shop = Workshop(given.folder.resolve(), given.python312)
     shop.prepare(with_clip_retrieval=not given.no_clip_retrieval)
     bench = Bench(shop, given.runs, with_clip_retrieval=not given.no_clip_retrieval)
-    about = machine()
-    print(json.dumps(about), flush=True)
+    found = about(runs=given.runs)
     for name in given.rows.split(","):
         getattr(bench, name)()
-        if given.json is not None:
-            given.json.write_text(json.dumps({**about, "rows": bench.rows}, indent=1) + "\n")
+        save(given.json, found, rows=bench.rows)
 
 
 if __name__ == "__main__":

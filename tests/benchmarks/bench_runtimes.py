@@ -33,6 +33,7 @@ from indexer.images import decode
 from indexer.pixels import to_pixels
 from indexer.settings import DecodeLimits, models_folder
 from indexer.types import Float32, Pixels
+from tests.benchmarks.machine import about, save
 
 BATCH = 16
 PHOTOGRAPHS = 96
@@ -168,19 +169,20 @@ def _openvino(
 
 
 def bundled(pixels: Pixels) -> list[dict[str, Any]]:
-    """The image tower that ships, as it is and with its convolutions in float32, one by one with a thread each."""
+    """The image tower that ships, its convolutions in float32 and in int8 whether or not this CPU would take them, one
+    by one with a thread each."""
     from indexer.encoders import runtime
 
     lanes = os.cpu_count() or 1
     shape = {"pixels": (1, *pixels.shape[1:])}
     found: list[dict[str, Any]] = []
     vectors: list[Float32] = []
-    flags = runtime._processor
-    for name in ("bundled fp32", "bundled int8, as it ships"):
-        if name == "bundled fp32":
-            runtime._processor = lambda: "flags : none"  # as on a CPU without int8 products
+    chosen = runtime._has_int8_products
+    for arithmetic in ("fp32", "int8"):
+        name = f"bundled {arithmetic}{', as it runs here' if chosen() == (arithmetic == 'int8') else ''}"
+        runtime._has_int8_products = lambda wanted=arithmetic == "int8": wanted
         graph = runtime.Graph(models_folder() / "bundled" / "image.xml", lanes=lanes, shapes=shape)
-        runtime._processor = flags
+        runtime._has_int8_products = chosen
         with ThreadPoolExecutor(lanes) as pool:
 
             def run(rows: Pixels, graph: Any = graph, pool: Any = pool) -> Any:
@@ -228,11 +230,9 @@ def main() -> None:
         return
     from indexer.encoders.bundled import BundledEncoder
     from indexer.encoders.openclip import preprocessing_of
-    from tests.benchmarks.bench_rivals import machine
 
     rows: list[dict[str, Any]] = []
-    about = machine()
-    print(json.dumps(about), flush=True)
+    found = about(model=given.model, batch=BATCH)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wanted = preprocessing_of({"size": 256, "mean": 0.5, "std": 0.5, "resize_mode": "shortest"})
@@ -253,8 +253,7 @@ def main() -> None:
             for row in json.loads(done.stdout.strip().splitlines()[-1])["rows"]:
                 rows.append(row)
                 print(f"{row['name']:<28} {row['images_a_second']:7.1f} images/s, cosine {row['cosine']:.4f} (least {row['least']:.4f})", flush=True)  # fmt: skip  # noqa: E501
-    if given.json is not None:
-        given.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+    save(given.json, found, rows=rows)
 
 
 if __name__ == "__main__":

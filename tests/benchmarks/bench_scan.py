@@ -10,9 +10,6 @@ asserts. `--keep`: make the folder and the store there, and use them again.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -28,9 +25,10 @@ from indexer.ingest import Ingest
 from indexer.scan import scan
 from indexer.store import Store
 from indexer.types import Report
+from tests.benchmarks.machine import about, save
 from tests.fixtures.given_encoder import GivenTokenEncoder, given_images
 
-SEARCH = [sys.executable, "-c", "from search.cli import main; main()"]
+SEARCH = [sys.executable, "-m", "search"]
 
 
 def make(folder: Path, files: int, folders: int) -> None:
@@ -101,19 +99,12 @@ def main() -> None:
                 times[name].append(seconds("index", "-q", str(photos), "-s", str(store)))
             (start, own_start), (whole, own_whole) = times["start"][-1], times["all"][-1]
             times["scan"].append((whole - start, own_whole - own_start))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    report = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": commit.stdout.strip(), "load": os.getloadavg()[0],
-        "files": given.files, "folders": given.folders, "seconds": times,
-    }  # fmt: skip
-    print(f"{report['machine']}; commit {report['commit']}; {given.files:,} files in {given.folders} folders")
+    found = about(files=given.files, folders=given.folders)
     for name, pairs in times.items():
         (values, own) = zip(*pairs, strict=True)
         print(f"{name:<6} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})", end="")
         print(f", of the processor {statistics.median(own):6.2f} s  ({min(own):.2f} to {max(own):.2f})")
-    if given.json is not None:
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+    save(given.json, found, seconds=times)
 
 
 if __name__ == "__main__":

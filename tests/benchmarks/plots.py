@@ -1,0 +1,112 @@
+"""Draws the figures of BENCHMARKS.md from what the benchmarks wrote: `python tests/benchmarks/plots.py`.
+
+Reads and writes `tests/benchmarks/results/`; a file that is not there leaves its figure out.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+RESULTS = Path(__file__).parent / "results"
+OURS, RIVAL, OTHER = "#1f6f8b", "#c0504d", "#8c8c8c"
+
+
+def throughput(rivals: dict[str, Any]) -> None:
+    """Images a second of whole `index` runs, ours and theirs."""
+    rows = [row for row in rivals["rows"] if row.get("count", 0) > 1]
+    figure, axes = plt.subplots(figsize=(8, 0.9 + 0.55 * len(rows)), layout="constrained")
+    for place, row in enumerate(rows):
+        for shift, key, colour in ((-0.19, "ours_s", OURS), (0.19, "theirs_s", RIVAL)):
+            rates = [row["count"] / seconds for seconds in row[key]]
+            bar = statistics.median(rates)
+            axes.barh(place + shift, bar, 0.36, color=colour, xerr=[[bar - min(rates)], [max(rates) - bar]], capsize=2)
+            axes.text(bar, place + shift, f"  {bar:.1f}", va="center", fontsize=8)
+    axes.set_yticks(range(len(rows)), [f"{row['what']}\n(beside {row['than']})" for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("images a second, whole process; bars: medians, lines: least and most")
+    axes.legend([plt.Rectangle((0, 0), 1, 1, color=c) for c in (OURS, RIVAL)], ["this", "the other"], fontsize=8)
+    figure.savefig(RESULTS / "throughput.svg")
+
+
+def latency(rivals: dict[str, Any]) -> None:
+    """Seconds of a text query as a whole process, every run a dot."""
+    rows = [row for row in rivals["rows"] if row.get("count") == 1 or row["what"] == "resident"]
+    series: list[tuple[str, list[float], str]] = []
+    for row in rows:
+        series.append((row["what"], row["ours_s"], OURS))
+        if "theirs_s" in row and (row["what"], row["than"]) != (rows[0]["what"], ""):
+            series.append((f"{row['than']}, beside it", row["theirs_s"], RIVAL))
+    figure, axes = plt.subplots(figsize=(8, 0.9 + 0.4 * len(series)), layout="constrained")
+    for place, (_, seconds, colour) in enumerate(series):
+        axes.plot(seconds, [place] * len(seconds), "o", color=colour, alpha=0.5, markersize=4)
+        axes.plot(statistics.median(seconds), place, "|", color=colour, markersize=16)
+    axes.set_yticks(range(len(series)), [name for name, _, _ in series], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel("seconds of `query` from the shell; dots: runs, strokes: medians")
+    figure.savefig(RESULTS / "latency.svg")
+
+
+def recall(ann: dict[str, Any]) -> None:
+    """Recall@10 against milliseconds, by effort."""
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for result in ann["results"]:
+        curve = result["curve"]
+        axes.plot([at["p50_ms"] for at in curve], [at["recall"] for at in curve], "o-", color=OURS, markersize=4)
+        chosen = min(curve, key=lambda at: abs(at["width"] - result["tuned"]["width"]))
+        axes.plot(chosen["p50_ms"], chosen["recall"], "o", color=RIVAL, markersize=9, fillstyle="none")
+        axes.annotate(f"{result['count']:,} {result['kind']}", (curve[-1]["p50_ms"], curve[-1]["recall"]), fontsize=8)
+    axes.axhline(0.95, color=OTHER, linewidth=0.8, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds a query, one thread, p50 (circle: what tuning chose for 0.95)")
+    axes.set_ylabel("recall@10")
+    figure.savefig(RESULTS / "recall.svg")
+
+
+def growth(found: dict[str, Any]) -> None:
+    """Seconds and peak memory of indexing with the size of the collection."""
+    sizes = [runs[0]["items"] for runs in found["runs"]]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for keys, name, colour in ((("ingest_s",), "catalog", OURS), (("ingest_s", "build_s"), "and vector index", RIVAL)):
+        medians = [statistics.median(sum(run[key] for key in keys) for run in runs) for runs in found["runs"]]
+        left.loglog(sizes, medians, "o-", color=colour, markersize=4, label=name)
+    first = statistics.median(run["ingest_s"] for run in found["runs"][0])
+    left.loglog(sizes, [first * size / sizes[0] for size in sizes], "--", color=OTHER, label="in proportion")
+    left.set_xlabel("items")
+    left.set_ylabel("seconds, vectors given")
+    left.legend(fontsize=8)
+    for key, name, colour in (("ingest_mb", "catalog", OURS), ("build_mb", "and vector index", RIVAL)):
+        medians = [statistics.median(run[key] for run in runs) for runs in found["runs"]]
+        right.semilogx(sizes, medians, "o-", color=colour, markersize=4, label=name)
+    right.set_ylim(bottom=0)
+    right.set_xlabel("items")
+    right.set_ylabel("peak memory, MB")
+    right.legend(fontsize=8)
+    figure.savefig(RESULTS / "growth.svg")
+
+
+def main() -> None:
+    plt.rcParams["svg.hashsalt"] = "search"  # the same figures, the same bytes
+    drawn: dict[str, tuple[Callable[[dict[str, Any]], None], ...]] = {
+        "rivals": (throughput, latency), "ann": (recall,), "growth": (growth,),
+    }  # fmt: skip
+    for name, draw in drawn.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            for each in draw:
+                each(found)
+                print(f"{name}: {each.__name__}.svg")
+
+
+if __name__ == "__main__":
+    main()
