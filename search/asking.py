@@ -58,9 +58,9 @@ class Asking:
             asked = image_query(self.what) if self.as_image else parse(self.what)
         early = None
         if asked.text is not None and self.encoder is None and not is_lent():
-            from search.early import EarlyEncoder
+            from search.early import early_encoder
 
-            early = EarlyEncoder(folder_of(self.store), asked.text, self.device)
+            early = early_encoder(folder_of(self.store), asked.text, self.device)
         with library_of(self.store, self.encoder, self.device, early) as library:
             results = library.query(
                 asked,

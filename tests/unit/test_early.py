@@ -11,7 +11,7 @@ import pytest
 import search
 from indexer.encoders.bundled import BundledEncoder
 from indexer.notes import NOTE_NAME, note_encoder, noted_encoder
-from search.early import EarlyEncoder
+from search.early import EarlyThread
 from tests.fixtures.colour_encoder import ColourEncoder
 
 
@@ -19,7 +19,7 @@ def test_the_note_is_of_the_encoder_that_answers(store: Path) -> None:
     noted = noted_encoder(store)
     assert noted is not None
     assert noted == BundledEncoder().identity
-    early = EarlyEncoder(store, "a cat", None)
+    early = EarlyThread(store, "a cat", None)
     found = early.get(noted)
     assert found is not None
     assert found.identity == noted
@@ -31,7 +31,7 @@ def test_a_note_that_does_not_read_is_none(store: Path, content: str | None) -> 
     if content is not None:
         (store / NOTE_NAME).write_text(content)
     assert noted_encoder(store) is None
-    assert EarlyEncoder(store, "a cat", None).get(BundledEncoder().identity) is None
+    assert EarlyThread(store, "a cat", None).get(BundledEncoder().identity) is None
     done = subprocess.run(
         [sys.executable, "-m", "search", "query", "a cat", "-s", str(store), "-k", "1", "--paths"],
         capture_output=True,
@@ -44,7 +44,7 @@ def test_a_note_that_does_not_read_is_none(store: Path, content: str | None) -> 
 def test_a_note_of_another_encoder_changes_no_answer(store: Path, cli: object) -> None:
     right = search.open(store).query("a cat", k=3)
     note_encoder(store, ColourEncoder().identity)
-    early = EarlyEncoder(store, "a cat", None)
+    early = EarlyThread(store, "a cat", None)
     assert early.get(BundledEncoder().identity) is None
     from search.library import Library
 
