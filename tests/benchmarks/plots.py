@@ -29,7 +29,7 @@ def throughput(rivals: dict[str, Any]) -> None:
             rates = [row["count"] / seconds for seconds in row[key]]
             bar = statistics.median(rates)
             axes.barh(place + shift, bar, 0.36, color=colour, xerr=[[bar - min(rates)], [max(rates) - bar]], capsize=2)
-            axes.text(bar, place + shift, f"  {bar:.1f}", va="center", fontsize=8)
+            axes.text(max(rates), place + shift, f"  {bar:.1f}", va="center", fontsize=8)
     axes.set_yticks(range(len(rows)), [f"{row['what']}\n(beside {row['than']})" for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("images a second, whole process; bars: medians, lines: least and most")
@@ -64,9 +64,16 @@ def recall(ann: dict[str, Any]) -> None:
         axes.plot([at["p50_ms"] for at in curve], [at["recall"] for at in curve], "o-", color=OURS, markersize=4)
         chosen = min(curve, key=lambda at: abs(at["width"] - result["tuned"]["width"]))
         axes.plot(chosen["p50_ms"], chosen["recall"], "o", color=RIVAL, markersize=9, fillstyle="none")
-        axes.annotate(f"{result['count']:,} {result['kind']}", (curve[-1]["p50_ms"], curve[-1]["recall"]), fontsize=8)
+        axes.annotate(
+            f"{result['count']:,} {result['kind']}",
+            (curve[-1]["p50_ms"], curve[-1]["recall"] - 0.02),
+            ha="right",
+            fontsize=8,
+        )
     axes.axhline(0.95, color=OTHER, linewidth=0.8, linestyle="--")
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter("")
+    axes.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
     axes.set_xlabel("milliseconds a query, one thread, p50 (circle: what tuning chose for 0.95)")
     axes.set_ylabel("recall@10")
     figure.savefig(RESULTS / "recall.svg")
