@@ -31,8 +31,6 @@ class Encoded:
 
     text: str
     identity: EncoderId
-    batch_size: int
-    text_batch_size: int
     max_text_tokens: int
     count: int
     vector: Float32
@@ -43,9 +41,8 @@ class Encoded:
     def to_bytes(self) -> bytes:
         """A line of JSON, the vector, the tokens."""
         said = {
-            "text": self.text, "identity": self.identity.to_json(), "batch_size": self.batch_size,
-            "text_batch_size": self.text_batch_size, "max_text_tokens": self.max_text_tokens, "count": self.count,
-            "shape": None if self.shape is None else asdict(self.shape), "words": self.words,
+            "text": self.text, "identity": self.identity.to_json(), "max_text_tokens": self.max_text_tokens,
+            "count": self.count, "shape": None if self.shape is None else asdict(self.shape), "words": self.words,
         }  # fmt: skip
         tokens = b"" if self.tokens is None else self.tokens.tobytes()
         return json.dumps(said).encode() + b"\n" + self.vector.tobytes() + tokens
@@ -79,11 +76,11 @@ class EncodedText:
 
     @property
     def batch_size(self) -> int:
-        return self._known.batch_size
+        return self._encoder().batch_size
 
     @property
     def text_batch_size(self) -> int:
-        return self._known.text_batch_size
+        return self._encoder().text_batch_size
 
     @property
     def max_text_tokens(self) -> int:
@@ -186,8 +183,6 @@ def encoded(encoder: Encoder, text: str) -> Encoded:
     return Encoded(
         text,
         encoder.identity,
-        encoder.batch_size,
-        encoder.text_batch_size,
         encoder.max_text_tokens,
         encoder.count_tokens(text),
         vectors[0],

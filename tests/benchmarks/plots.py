@@ -43,7 +43,7 @@ def latency(rivals: dict[str, Any]) -> None:
     series: list[tuple[str, list[float], str]] = []
     for row in rows:
         series.append((row["what"], row["ours_s"], OURS))
-        if "theirs_s" in row and (row["what"], row["than"]) != (rows[0]["what"], ""):
+        if "theirs_s" in row:
             series.append((f"{row['than']}, beside it", row["theirs_s"], RIVAL))
     figure, axes = plt.subplots(figsize=(8, 0.9 + 0.4 * len(series)), layout="constrained")
     for place, (_, seconds, colour) in enumerate(series):
