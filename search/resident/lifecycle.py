@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -51,7 +51,7 @@ def serve(folder: Path, run: Run, say: Callable[[str], None], settings: Resident
             libraries = WarmLibraries(folder)
             commands = Commands(libraries, run)
             server = Server(listener, commands.answer, os.fspath(folder), __version__, settings)
-            with _ended_by_signals(server.stop):
+            with closing(server), _ended_by_signals(server):
                 say(
                     f"The resident process {os.getpid()} answers for {folder} at {base}.sock, "
                     f"and leaves after {settings.idle:g} s without a query."
@@ -97,7 +97,8 @@ def start_and_wait(folder: Path, settings: ResidentSettings) -> State:
 
 
 def stop(folder: Path, settings: ResidentSettings) -> State | None:
-    """Make the process of a store leave, and wait until it has. None where there is none. Raises ResidentError."""
+    """Make the process of a store leave, and wait until it has let go of it. None where there is none. Raises
+    ResidentError."""
     state = ask(folder, protocol.STOP)
     if state is None:
         return None
@@ -150,12 +151,16 @@ def _listening(path: str) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+def _ended_by_signals(server: Server) -> Iterator[None]:
+    """A handler alone would be run after the next wake-up only, for a signal that comes just before the wait, or to
+    another thread: the byte that the interpreter writes at once ends the wait."""
     signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = [signal.signal(each, lambda *_: stop()) for each in signals]
+    descriptor = signal.set_wakeup_fd(server.waker, warn_on_full_buffer=False)
+    before = [signal.signal(each, lambda *_: server.stop()) for each in signals]
     try:
         yield
     finally:
+        signal.set_wakeup_fd(descriptor)
         for each, handler in zip(signals, before, strict=True):
             signal.signal(each, handler)
 

@@ -84,9 +84,14 @@ class Server:
         ready = self._ready.is_set()
         return State(os.getpid(), self._version, self._folder, ready, self._answered, self._settings.idle, outdated)
 
+    @property
+    def waker(self) -> int:
+        """The descriptor that makes `serve` return when a byte is written to it."""
+        return self._waker.fileno()
+
     def stop(self) -> None:
         """Make `serve` return after the command that is at work. From any thread, or from a signal handler."""
-        with suppress(OSError):  # woken already, or gone
+        with suppress(OSError):  # woken already, or closed
             self._waker.send(b"x")
 
     def serve(self, warm_up: Callable[[], object]) -> None:
@@ -109,6 +114,9 @@ class Server:
         deadline = time.monotonic() + protocol.SILENCE
         while self._talking and time.monotonic() < deadline:  # who still waits for the last answer
             time.sleep(0.01)
+
+    def close(self) -> None:
+        """Give up what woke it; nothing may call `stop` or use `waker` any more."""
         self._wake.close()
         self._waker.close()
 

@@ -89,6 +89,7 @@ def running(
         finally:
             server.stop()
             thread.join(30)
+            server.close()
             assert not thread.is_alive()
 
 
@@ -107,6 +108,14 @@ def test_a_command_is_answered_with_code_and_output() -> None:
         assert one.run("query", "a cat") == (protocol.ANSWER, [b"3", b"1", b"query a cat", b"2", b"/"])
         state = one.state()
         assert (state.pid, state.version, state.folder, state.answered) == (os.getpid(), "1.2.3", "/store", 1)
+
+
+def test_a_byte_written_from_outside_any_thread_ends_it() -> None:
+    with running(echo) as one:
+        until_ready(one)
+        os.write(one.server.waker, b"\x0f")  # as the interpreter does when a signal comes
+        one.thread.join(30)
+        assert not one.thread.is_alive()
 
 
 def test_what_cannot_be_run_here_is_declined() -> None:
