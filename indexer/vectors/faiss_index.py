@@ -10,8 +10,9 @@ What FAISS is asked, and what is done here instead:
   tied, up to `SPARE_MOST` on approximate kinds; then each row is ordered here. Flat and HNSW hold the vectors
   themselves: there the scores are computed again with the kernel of `ExactIndex`, so that they do not depend on
   how many queries a call has.
-- One query runs on one thread. Starting OpenMP's threads for it gains nothing and loses milliseconds when other
-  work holds the cores (measured: 0.3 ms become 8 ms). Batches of queries and building use SEARCH_THREADS, or all.
+- One query does without OpenMP's threads, which wait in a loop and lose milliseconds when other work holds the cores
+  (measured: 0.3 ms become 8 ms); long scans of lists are shared by `probing.py`. Batches of queries and building use
+  SEARCH_THREADS, or all.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ import numpy.typing as npt
 from indexer.types import Float32, Int64
 from indexer.vectors import tuning
 from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.choice import Choice
 from indexer.vectors.exact import ROUNDING, best, checked_queries, checked_rows, nothing, row_scores
-from indexer.vectors.ids import IdTable, Mask
+from indexer.vectors.ids import IdTable
+from indexer.vectors.probing import search_lists
 from indexer.vectors.training import Batches, draw, empty_core, threads, threads_wanted, training_rows
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
@@ -156,7 +159,7 @@ class FaissIndex:
         queries = checked_queries(queries, k, self.dimension)
         out_scores, out_ids = nothing(len(queries), k)
         table = self._table
-        choice = _Choice(table.allowed(parameters), len(table))
+        choice = Choice(table.allowed(parameters), len(table))
         wanted = min(k, choice.count)
         if not wanted or not len(queries):
             return out_scores, out_ids
@@ -234,9 +237,7 @@ class FaissIndex:
         flat: Float32 = faiss.rev_swig_ptr(storage.get_xb(), storage.ntotal * storage.d)
         return flat.reshape(storage.ntotal, storage.d)
 
-    def _fetch(
-        self, queries: Float32, wanted: int, fetch: int, choice: _Choice, effort: float
-    ) -> tuple[Float32, Int64]:
+    def _fetch(self, queries: Float32, wanted: int, fetch: int, choice: Choice, effort: float) -> tuple[Float32, Int64]:
         """`fetch` scores and positions a query, (q, fetch) each; at least `wanted` of a row are found."""
         core, share = self._core, choice.share
         scan = choice.mask is not None and (share <= SCAN_SHARE or (choice.count <= SCAN_COUNT and share < 0.5))
@@ -248,8 +249,7 @@ class FaissIndex:
             if scan or self._lists_are_against(queries, choice, attempts[0]):
                 attempts = [core.nlist]
             for lists in attempts:
-                parameters = faiss.SearchParametersIVF(nprobe=lists, sel=choice.bitmap())
-                scores, positions = core.search(queries, fetch, params=parameters)
+                scores, positions = search_lists(core, queries, fetch, lists, choice)
                 if lists == core.nlist or bool((positions[:, wanted - 1] >= 0).all()):
                     break
             return scores, positions
@@ -265,7 +265,7 @@ class FaissIndex:
         scores, positions = self._storage().search(queries, fetch, params=parameters)
         return scores, positions
 
-    def _lists_are_against(self, queries: Float32, choice: _Choice, probes: int) -> bool:
+    def _lists_are_against(self, queries: Float32, choice: Choice, probes: int) -> bool:
         """Whether a filter goes against one of `queries` (q, d): it leaves out what is near, and keeps what is far.
 
         Then few of the probed lists hold much that may be returned, and the best of it is anywhere.
@@ -285,7 +285,7 @@ class FaissIndex:
                 return True
         return False
 
-    def _graph_is_against(self, queries: Float32, choice: _Choice) -> bool:
+    def _graph_is_against(self, queries: Float32, choice: Choice) -> bool:
         """The same for a graph: looks at the items nearest to the query, without the filter."""
         if choice.mask is None or choice.share > AGAINST_SHARE:
             return False
@@ -293,30 +293,6 @@ class FaissIndex:
         _, nearest = self._core.search(queries, count, params=faiss.SearchParametersHNSW(efSearch=count))  # (q, count)
         kept = choice.mask[nearest] & (nearest >= 0)
         return bool((kept.mean(axis=1) < choice.share / 2).any())
-
-
-class _Choice:
-    """The positions that one call may return, in the forms that FAISS takes."""
-
-    def __init__(self, mask: Mask | None, total: int) -> None:
-        self.mask = mask  # (n,) bool, None for all
-        self.total = total
-        self.count = total if mask is None else int(np.count_nonzero(mask))
-
-    @property
-    def share(self) -> float:
-        return self.count / self.total
-
-    def bitmap(self) -> Any:
-        if self.mask is None:
-            return None
-        return faiss.IDSelectorBitmap(np.packbits(self.mask, bitorder="little"))
-
-    def list_or_bitmap(self) -> Any:
-        """For flat indexes only: they go straight to listed positions, others would search the list for each."""
-        if self.mask is None or self.count * 4 > self.total:
-            return self.bitmap()
-        return faiss.IDSelectorArray(np.flatnonzero(self.mask))
 
 
 def _own_width(core: Any) -> int:
