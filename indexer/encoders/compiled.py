@@ -29,7 +29,7 @@ _CHECKED_WHOLE: Final = 8_000_000
 _BLOCK: Final = 65_536
 _BLOCKS: Final = 32
 #: Counts the changes of what is compiled out of the same file (`runtime.Graph`).
-_RECIPE: Final = 1
+_RECIPE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

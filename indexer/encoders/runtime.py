@@ -68,34 +68,33 @@ class Graph:
                 raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
         openvino = import_openvino()
         properties = {
-            "INFERENCE_NUM_THREADS": threads or thread_count(),
-            "NUM_STREAMS": lanes,
+            "INFERENCE_NUM_THREADS": max(1, (threads or thread_count()) // lanes),
+            "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # the threads that decode want the same cores
             **_arithmetic(arithmetic),
         }
         core = openvino.Core()
         key = Compilation(openvino.__version__, _processor(), path, properties, dict(shapes or {}))
-        blob = None if cache is None else cache.load(key)
-        compiled = None if blob is None else _imported(openvino, core, blob, properties)
-        if compiled is None:
-            try:
-                model = core.read_model(path)
-                if not _has_int8_products():
-                    _to_float(model)
-                if shapes:
-                    model.reshape({name: list(shape) for name, shape in shapes.items()})
-                compiled = core.compile_model(model, "CPU", properties)
-            except Exception as error:  # the runtime raises bare RuntimeError, and others for files of other kinds
-                raise EncoderUnavailableError(
-                    f"The model file {path} is damaged and cannot be loaded; install the package again."
-                ) from error
+
+        def lane() -> Any:
+            """A compiled graph, and what its memory belongs to."""
+            blob = None if cache is None else cache.load(key)
+            compiled = None if blob is None else _imported(openvino, core, blob, properties)
+            if compiled is not None:
+                return compiled, blob
+            compiled = _compiled(core, path, shapes or {}, properties)
             if cache is not None:
                 cache.store(key, lambda: compiled.export_model().getvalue())
+            return compiled, None
+
+        # Each lane is a graph of its own. OpenVINO's streams would share one, but they also write the constants that
+        # are computed on loading at the same time, into the same memory, and read what others have not yet written
+        # (2026.4, int8 and float32: wrong vectors, other ones at each load).
+        self._alive = [lane() for _ in range(lanes)]  # their requests need them, and keep neither
         self.path = path
-        self._outputs: list[str] = [output.any_name for output in compiled.outputs]
-        self._alive = (compiled, blob)  # its requests need both, and keep neither
+        self._outputs: list[str] = [output.any_name for output in self._alive[0][0].outputs]
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(lanes):
+        for compiled, _ in self._alive:
             self._idle.put(compiled.create_infer_request())
 
     def run(
@@ -133,20 +132,25 @@ def _has_int8_products() -> bool:
 
 
 def _to_float(model: Any) -> None:
-    """Let convolutions that were quantised compute in float32: their inputs are rounded to int8 no more.
+    """Let convolutions that were quantised compute in float32: their inputs are rounded to int8 no more."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            node.output(0).replace(node.input_value(0))
 
-    Their weights are written out in float32 here, once: left to the runtime, several lanes do it at the same time, and
-    read what others have not yet written (OpenVINO 2026.4: wrong vectors, other ones at each load).
-    """
-    quantised = [node for node in model.get_ordered_ops() if node.get_type_name() == "FakeQuantize"]
-    for node in quantised:
-        node.output(0).replace(node.input_value(0))
-    if quantised:
-        from openvino.passes import ConstantFolding, Manager
 
-        passes = Manager()
-        passes.register_pass(ConstantFolding())
-        passes.run_passes(model)
+def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], properties: Mapping[str, Any]) -> Any:
+    """Raises EncoderUnavailableError for a file that is no graph."""
+    try:
+        model = core.read_model(path)
+        if not _has_int8_products():
+            _to_float(model)
+        if shapes:
+            model.reshape({name: list(shape) for name, shape in shapes.items()})
+        return core.compile_model(model, "CPU", dict(properties))
+    except Exception as error:  # the runtime raises bare RuntimeError, and others for files of other kinds
+        raise EncoderUnavailableError(
+            f"The model file {path} is damaged and cannot be loaded; install the package again."
+        ) from error
 
 
 def _imported(openvino: Any, core: Any, blob: npt.NDArray[np.uint8], properties: Mapping[str, Any]) -> Any:

@@ -316,7 +316,8 @@ def _layer_norm(rows: Float32, weight_and_bias: tuple[Float32, Float32]) -> Floa
 def _equal_lengths(tokens: Sequence[Int8]) -> list[Int64]:
     """Positions of the arrays, those with equally many rows together. All are, in an index of one encoder."""
     lengths = np.array([len(each) for each in tokens])
-    return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+    # not np.unique: it imports numpy.ma, as long as a fortieth of a cold query
+    return [np.flatnonzero(lengths == length) for length in sorted(set(lengths.tolist()))]
 
 
 def _runs(lengths: Int64, most: int) -> list[tuple[int, int]]:

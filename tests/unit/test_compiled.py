@@ -78,7 +78,9 @@ def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp
 def test_another_graph_or_other_settings_have_their_own(graph: Path, tmp_path: Path) -> None:
     cache = CompiledCache(tmp_path / "cache")
     Graph(graph, threads=1, cache=cache)
-    Graph(graph, threads=1, lanes=2, cache=cache)
+    Graph(graph, threads=2, lanes=2, cache=cache)  # each lane is such a graph
+    assert len(list(cache.folder.glob("*.blob"))) == 1
+    Graph(graph, threads=2, cache=cache)
     assert len(list(cache.folder.glob("*.blob"))) == 2
     for name in ("text.xml", "text.bin"):
         shutil.copy(graph.with_name(name), tmp_path / name)  # another time of change
@@ -91,7 +93,7 @@ def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     cache = CompiledCache(tmp_path / "cache")
     Graph(graph, threads=1, cache=cache)
     [first] = cache.folder.glob("*.blob")
-    Graph(graph, threads=1, lanes=2, cache=cache)
+    Graph(graph, threads=2, cache=cache)
     [second] = cache.folder.glob("*.blob")
     assert first != second
 
