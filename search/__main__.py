@@ -4,6 +4,7 @@ Light: what is imported before the resident process is asked, every query pays f
 """
 
 import gc
+import os
 import sys
 
 
@@ -18,12 +19,26 @@ def main() -> None:
 
         code = stopped()
     if code is None:
-        if sys.argv[1:2] == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
+        query = sys.argv[1:2] == ["query"]
+        if query:  # it ends before there is garbage to speak of: a tenth of the imports' time
             gc.disable()
         from search.running import run
 
         code = run(sys.argv[1:])
+        if query and _is_flushed():  # all is closed; taking the modules apart would take a fifth of the whole time
+            os._exit(code)
     sys.exit(code)
+
+
+def _is_flushed() -> bool:
+    """Whether all that was printed has been handed over. What fails is left to the interpreter, which says so."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -17,7 +17,12 @@ EXTENSIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_
 
 
 def about(**more: Any) -> dict[str, Any]:
-    """The machine, the versions, the commit, the load when it began, and `more`: printed on one line, and returned."""
+    """The machine, the versions, the commit, the load when it began, and `more`: printed on one line, and returned.
+
+    From here on Python may keep what it compiled: an installed package's modules are compiled once, and so are the
+    rivals'. Where a variable forbids it, those of a checkout are compiled at each start (a tenth of a cold query).
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()
