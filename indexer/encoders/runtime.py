@@ -13,6 +13,7 @@ import os
 import queue
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -76,26 +77,27 @@ class Graph:
         core = openvino.Core()
         key = Compilation(openvino.__version__, _processor(), path, properties, dict(shapes or {}))
 
-        def lane() -> Any:
-            """A compiled graph, and what its memory belongs to."""
-            blob = None if cache is None else cache.load(key)
-            compiled = None if blob is None else _imported(openvino, core, blob, properties)
-            if compiled is not None:
-                return compiled, blob
-            compiled = _compiled(core, path, shapes or {}, properties)
-            if cache is not None:
-                cache.store(key, lambda: compiled.export_model().getvalue())
-            return compiled, None
-
         # Each lane is a graph of its own. OpenVINO's streams would share one, but they also write the constants that
         # are computed on loading at the same time, into the same memory, and read what others have not yet written
         # (2026.4, int8 and float32: wrong vectors, other ones at each load).
-        self._alive = [lane() for _ in range(lanes)]  # their requests need them, and keep neither
+        blob = None if cache is None else cache.load(key)
+        graphs: list[Any] = []
+        blobs = [blob]
+        while len(graphs) < lanes:
+            compiled = None if blob is None else _imported(openvino, core, blob, properties)
+            if compiled is None:
+                compiled = _compiled(core, path, shapes or {}, properties)
+                if cache is not None:
+                    cache.store(key, partial(_exported, compiled))
+                    blob = cache.load(key)  # mapped once, for all lanes that follow
+                    blobs.append(blob)
+            graphs.append(compiled)
         self.path = path
-        self._outputs: list[str] = [output.any_name for output in self._alive[0][0].outputs]
+        self._outputs: list[str] = [output.any_name for output in graphs[0].outputs]
+        self._alive = (graphs, blobs)  # their requests need both, and keep neither
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for compiled, _ in self._alive:
-            self._idle.put(compiled.create_infer_request())
+        for graph in graphs:
+            self._idle.put(graph.create_infer_request())
 
     def run(
         self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str] | None = None
@@ -151,6 +153,12 @@ def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], proper
         raise EncoderUnavailableError(
             f"The model file {path} is damaged and cannot be loaded; install the package again."
         ) from error
+
+
+def _exported(compiled: Any) -> bytes:
+    """Raises RuntimeError where the runtime cannot."""
+    made: bytes = compiled.export_model().getvalue()
+    return made
 
 
 def _imported(openvino: Any, core: Any, blob: npt.NDArray[np.uint8], properties: Mapping[str, Any]) -> Any:

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     times: dict[str, list[float]] = {"help": [], "index, first": [], "index, second": [], "query, cold": []}
     seconds("--help")  # bytecode is written, files are in the page cache
     for _ in range(given.runs):
@@ -43,7 +44,6 @@ def main() -> None:
             times["index, first"].append(seconds("index", "-q", str(given.folder), *store))
             times["index, second"].append(seconds("index", "-q", str(given.folder), *store))
             times["query, cold"].append(seconds("query", "a red car", *store))
-    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     for name, values in times.items():
         print(f"{name:<14} median {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
     first, second = (statistics.median(times[f"index, {which}"]) for which in ("first", "second"))

@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     with tempfile.TemporaryDirectory(prefix="r-") as temporary:  # a short path: a socket lies in it
         os.chmod(temporary, 0o700)
         os.environ["XDG_RUNTIME_DIR"] = temporary
@@ -69,7 +70,6 @@ def main() -> None:
             state = subprocess.run([*SEARCH, "serve", "--status", *store], check=True, capture_output=True, text=True)
         finally:
             subprocess.run([*SEARCH, "serve", "--stop", *store], check=True, capture_output=True)
-    found = about(files=sum(1 for path in given.folder.rglob("*") if path.is_file()))
     for kind, values in times.items():
         median, ninth = percentiles(values)
         spread = f"({min(values) * 1e3:.0f} to {max(values) * 1e3:.0f}; {len(values)} runs)"

@@ -334,8 +334,8 @@ def main() -> None:
     given = parser.parse_args()
     shop = Workshop(given.folder.resolve(), given.python312)
     shop.prepare(with_clip_retrieval=not given.no_clip_retrieval)
-    bench = Bench(shop, given.runs, with_clip_retrieval=not given.no_clip_retrieval)
     found = about(runs=given.runs)
+    bench = Bench(shop, given.runs, with_clip_retrieval=not given.no_clip_retrieval)
     for name in given.rows.split(","):
         getattr(bench, name)()
         save(given.json, found, rows=bench.rows)

@@ -1,6 +1,7 @@
 """Draws the figures of BENCHMARKS.md from what the benchmarks wrote: `python tests/benchmarks/plots.py`.
 
-Reads and writes `tests/benchmarks/results/`; a file that is not there leaves its figure out.
+Reads and writes `tests/benchmarks/results/vnni/` (the machine that the page shows); a file that is not there leaves its
+figure out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "vnni"
 OURS, RIVAL, OTHER = "#1f6f8b", "#c0504d", "#8c8c8c"
 
 
@@ -74,7 +75,7 @@ def recall(ann: dict[str, Any]) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_minor_formatter("")
     axes.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
-    axes.set_xlabel("milliseconds a query, one thread, p50 (circle: what tuning chose for 0.95)")
+    axes.set_xlabel("milliseconds a query, p50 (circle: what tuning chose for 0.95)")
     axes.set_ylabel("recall@10")
     figure.savefig(RESULTS / "recall.svg")
 
