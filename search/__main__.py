@@ -19,14 +19,14 @@ def main() -> None:
 
         code = stopped()
     if code is None:
-        query = sys.argv[1:2] == ["query"]
-        if query:  # it ends before there is garbage to speak of: a tenth of the imports' time
+        command = sys.argv[1:2]
+        if command == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
             gc.disable()
         from search.running import run
 
         code = run(sys.argv[1:])
-        if query and _is_flushed():  # all is closed; taking the modules apart would take a fifth of the whole time
-            os._exit(code)
+        if command in (["query"], ["index"]) and _is_flushed():
+            os._exit(code)  # all is closed; taking the modules apart would take up to a fifth of the whole time
     sys.exit(code)
 
 

@@ -29,20 +29,22 @@ def _preprocessing(
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_a_shrunk_jpeg_is_upright_and_large_enough(orientation: int) -> None:
     data = oriented("JPEG", orientation, quarters(1600, 1200))
-    image = decode(data, LIMITS, (150, 100))
+    image = decode(data, LIMITS, (200, 150))
     assert image.size == (400, 300)
     assert looks_like_quarters(image)
     assert decode(data, LIMITS, (300, 300)).size == (800, 600)
-    assert decode(data, LIMITS, (401, 100)).size == (1600, 1200)
+    assert decode(data, LIMITS, (572, 100)).size == (1600, 1200)
 
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 200), st.integers(1, 200), st.integers(1, 8))
 @settings(max_examples=40, deadline=None)
-def test_shrinking_leaves_twice_the_target(width: int, height: int, across: int, down: int, orientation: int) -> None:
+def test_shrinking_leaves_more_than_the_target(
+    width: int, height: int, across: int, down: int, orientation: int
+) -> None:
     data = oriented("JPEG", orientation, Image.new("RGB", (width, height)))
     image = decode(data, LIMITS, (across, down))
-    assert image.width >= min(width, 2 * across)
-    assert image.height >= min(height, 2 * down)
+    assert image.width >= min(width, 1.4 * across)
+    assert image.height >= min(height, 1.4 * down)
 
 
 # Pixels for an encoder
@@ -138,7 +140,7 @@ def test_shrinking_on_load_stays_close_to_the_plain_path(path: Path, resize: Res
     assert shrunk.width < 1999
     preprocessing = _preprocessing(side, side, resize)
     plain = to_pixels(decode(data, LIMITS, None), preprocessing).astype(int)
-    assert np.abs(to_pixels(shrunk, preprocessing) - plain).mean() < 0.8
+    assert np.abs(to_pixels(shrunk, preprocessing) - plain).mean() < 1.2
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
