@@ -10,6 +10,7 @@ comes first; a file that is damaged is made anew. A cache that cannot be written
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,19 @@ class CompiledCache:
         blobs = sorted(self.folder.glob("*.blob"), key=lambda path: path.stat().st_mtime_ns)
         for path in blobs[:-MOST_FILES]:
             path.unlink(missing_ok=True)
+
+
+def let_go(body: npt.NDArray[np.uint8]) -> None:
+    """Give the memory of what `CompiledCache.load` mapped back to the system; what is wanted again is read again.
+
+    A runtime has copied most of it into forms of its own by then: 113 of 119 MB of a ViT-B-32. It must not have
+    written into it.
+    """
+    owner: Any = body
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def _checksum(body: npt.NDArray[np.uint8]) -> bytes:

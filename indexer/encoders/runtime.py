@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.compiled import Compilation, CompiledCache
+from indexer.encoders.compiled import Compilation, CompiledCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import environment_int
 
@@ -92,6 +92,9 @@ class Graph:
                     blob = cache.load(key)  # mapped once, for all lanes that follow
                     blobs.append(blob)
             graphs.append(compiled)
+        for each in blobs:
+            if each is not None:
+                let_go(each)
         self.path = path
         self._outputs: list[str] = [output.any_name for output in graphs[0].outputs]
         self._alive = (graphs, blobs)  # their requests need both, and keep neither

@@ -499,6 +499,16 @@ def test_a_table_finds_many_and_few_alike(gap: int) -> None:
     assert [p for start in range(0, 5_000, 50) for p in table.positions(asked[start : start + 50])] == want
 
 
+def test_a_table_of_consecutive_ids_finds_the_same() -> None:
+    rng = np.random.default_rng(0)
+    table = IdTable(np.arange(11, 6_011))
+    for asked in (rng.integers(-5, 6_100, 5_000), rng.integers(11, 6_011, 5_000), np.array([6_010, 11, 11])):
+        want = [one - 11 for one in asked.tolist() if 11 <= one < 6_011]
+        assert table.positions(asked).tolist() == want
+    assert table.without(np.array([6_010]))[0].positions(np.array([6_010, 6_009])).tolist() == [5_998]
+    assert table.extended(np.array([9_000])).positions(np.array([9_000, 6_011, 12])).tolist() == [6_000, 1]
+
+
 def test_a_table_refuses_ids_it_cannot_hold() -> None:
     for wrong in ([1, 1], [2, 3, 2], [-2]):
         with pytest.raises(ValueError, match="ids must not"):

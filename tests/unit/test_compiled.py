@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexer.encoders import compiled, runtime
-from indexer.encoders.compiled import CompiledCache
+from indexer.encoders.compiled import Compilation, CompiledCache, let_go
 from indexer.encoders.runtime import Graph
 from indexer.settings import models_folder
 
@@ -101,6 +101,28 @@ def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_cache_that_cannot_be_written_is_done_without(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert vector(graph, CompiledCache(tmp_path / "file" / "cache")) == vector(graph, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_was_mapped_is_let_go_and_can_be_read_again(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    (tmp_path / "a.xml").write_text("")
+    (tmp_path / "a.bin").write_text("")
+    key = Compilation("1", "cpu", tmp_path / "a.xml", {}, {})
+    cache.store(key, lambda: bytes(range(256)) * 40_000)  # 10 MB
+    body = cache.load(key)
+    assert body is not None
+
+    def resident() -> int:
+        lines = Path("/proc/self/smaps").read_text().splitlines()
+        start = next(place for place, line in enumerate(lines) if str(tmp_path) in line)
+        return next(int(line.split()[1]) for line in lines[start:] if line.startswith("Rss:"))  # kB
+
+    total = int(body.sum())
+    assert resident() >= 10_000
+    let_go(body)
+    assert resident() < 100
+    assert int(body.sum()) == total
 
 
 def test_lanes_answer_the_same(graph: Path) -> None:
