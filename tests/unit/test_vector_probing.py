@@ -12,6 +12,7 @@ from indexer.types import Float32, Int64
 from indexer.vectors import probing
 from indexer.vectors.choice import Choice
 from indexer.vectors.probing import search_lists
+from indexer.vectors.training import threads
 
 COUNT, DIMENSION, LISTS = 4_000, 24, 40
 
@@ -33,13 +34,11 @@ def core(request: pytest.FixtureRequest, vectors: Float32) -> Any:
 def plain(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray | None) -> tuple[Float32, Int64]:
     """All that the lists hold, by FAISS with its own filter, and no more than `fetch` of it."""
     selector = None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        scores, positions = core.search(queries, fetch, params=faiss.SearchParametersIVF(nprobe=lists, sel=selector))
-    finally:
-        faiss.omp_set_num_threads(before)
-    return scores, positions
+    with threads(1):
+        found: tuple[Float32, Int64] = core.search(
+            queries, fetch, params=faiss.SearchParametersIVF(nprobe=lists, sel=selector)
+        )
+    return found
 
 
 def agree(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray | None) -> None:
@@ -56,14 +55,14 @@ def agree(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray 
         assert mask[positions[positions >= 0]].all()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("lists", [1, 2, 17, LISTS, LISTS + 5])
 @pytest.mark.parametrize("share", [1.0, 0.9, 0.5, 0.25, 0.03])
 def test_the_same_is_found(
-    core: Any, vectors: Float32, monkeypatch: pytest.MonkeyPatch, threads: int, lists: int, share: float
+    core: Any, vectors: Float32, monkeypatch: pytest.MonkeyPatch, parts: int, lists: int, share: float
 ) -> None:
     monkeypatch.setattr(probing, "SHARED_FROM", 1)
-    monkeypatch.setattr(probing, "threads_wanted", lambda: threads)
+    monkeypatch.setattr(probing, "threads_wanted", lambda: parts)
     mask = None if share == 1 else np.random.default_rng(1).random(COUNT) < share
     for fetch in (1, 26, 150):
         for first in range(3):
