@@ -12,7 +12,8 @@ from indexer.catalog.salvage import salvage
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
 from indexer.progress import Silent
-from indexer.store import CATALOG_NAME, Store, write_lock
+from indexer.settings import CATALOG_NAME
+from indexer.store import Store, write_lock
 from indexer.types import KINDS
 
 

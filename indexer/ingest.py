@@ -14,7 +14,7 @@ import numpy as np
 from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.files import FileFailure, FileRecord, Wanted
-from indexer.encoders.base import Encoder, TokenEncoder
+from indexer.encoders.base import Encoder, TokenEncoder, is_padded
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import Candidate, Failure, Float32, Int8, Kind, Metadata, Pixels, Report
 
@@ -131,18 +131,16 @@ class Ingest:
         return images
 
     def _encode_images(self, images: Sequence[Pixels]) -> list[_Encoded]:
-        """In the order of `images`. Full batches only: the last bits may depend on a batch's size."""
-        identity = self._encoder.identity
+        """In the order of `images`. Full batches only, where the last bits may depend on a batch's size."""
+        wanted = self._encoder.identity.preprocessing
         size = self._encoder.batch_size
         encoded: list[_Encoded] = []
-        pixels = np.zeros(
-            (size, identity.preprocessing.height, identity.preprocessing.width, 3), np.uint8
-        )  # (b, h, w, 3)
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
+            rows = self._rows(len(chunk), size)
+            pixels = np.zeros((rows, wanted.height, wanted.width, 3), np.uint8)  # (b, h, w, 3)
             for row, image in enumerate(chunk):
                 pixels[row] = image
-            pixels[len(chunk) :] = 0
             if self._tokens is None:
                 encoded += [(vector, None) for vector in self._encoder.encode_images(pixels)[: len(chunk)]]
             else:
@@ -151,18 +149,22 @@ class Ingest:
         return encoded
 
     def _encode_texts(self, texts: Sequence[str]) -> list[_Encoded]:
-        """In the order of `texts`; full batches only, for the same reason."""
+        """In the order of `texts`; full batches only, where `_encode_images` wants them."""
         size = self._encoder.text_batch_size
         encoded: list[_Encoded] = []
         for start in range(0, len(texts), size):
             chunk = list(texts[start : start + size])
-            padded = chunk + [""] * (size - len(chunk))
+            batch = chunk + [""] * (self._rows(len(chunk), size) - len(chunk))
             if self._tokens is None:
-                encoded += [(vector, None) for vector in self._encoder.encode_texts(padded)[: len(chunk)]]
+                encoded += [(vector, None) for vector in self._encoder.encode_texts(batch)[: len(chunk)]]
             else:
-                vectors, tokens = self._tokens.encode_texts_with_tokens(padded)
+                vectors, tokens = self._tokens.encode_texts_with_tokens(batch)
                 encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
         return encoded
+
+    def _rows(self, count: int, size: int) -> int:
+        """Rows of a batch that `count` fill; two at least, as encoders may run a single one, a query's, otherwise."""
+        return size if is_padded(self._encoder) else max(2, count)
 
     def _keep(self, batch: Batch, encoded: Mapping[int, _Encoded]) -> None:
         """Store vectors and tokens by content; a vector that is there stays."""

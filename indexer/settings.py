@@ -8,6 +8,9 @@ from pathlib import Path
 
 from indexer.errors import UsageError
 
+#: The catalog in the folder of a store: the file that makes it one.
+CATALOG_NAME = "catalog.sqlite"
+
 #: Junk that cameras, phones, file servers and build tools leave beside photographs. Matched against each name on
 #: the way down (fnmatch, case-insensitive); a folder that matches is not entered.
 DEFAULT_IGNORES: tuple[str, ...] = (

@@ -17,8 +17,7 @@ from pathlib import Path
 from indexer.catalog.catalog import Catalog
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.notes import NOTE_NAME
-
-CATALOG_NAME = "catalog.sqlite"
+from indexer.settings import CATALOG_NAME
 
 
 class Store:

@@ -15,7 +15,7 @@ import typer
 from indexer.errors import SearchError, UsageError
 from search import __version__
 from search.asking import rerank_count
-from search.resident.opening import folder_of
+from search.resident.opening import folder_of, is_lent
 from search.resident.opening import library as library_of
 from search.running import BROKEN_STORE, FOUND, NOTHING_FOUND, SOME_FAILED, WRONG_USE, run
 
@@ -114,13 +114,17 @@ def index(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> int:
     """Encode folders of images into the index; only what is new or changed is read."""
+    from search.early import early_indexer
+
+    early = None if is_lent() else early_indexer(folder_of(store), encoder, device)
+
     from indexer.settings import DEFAULT_IGNORES, IndexSettings
     from search import render
     from search.progress_bar import listener
 
     ignores = (() if no_default_ignores else DEFAULT_IGNORES) + tuple(ignore or ())
     settings = IndexSettings(ignores=ignores, tokens=tokens)
-    with library_of(store, encoder, device) as library, listener(quiet or as_json) as progress:
+    with library_of(store, encoder, device, early) as library, listener(quiet or as_json) as progress:
         report = library.index(
             *(roots or ()),
             settings=settings,

@@ -138,9 +138,9 @@ class EarlyProcess:
             _work(folder, text, device, answer)
         os.close(answer)
 
-    def get(self, stored: EncoderId) -> Encoder | None:
+    def get(self, stored: EncoderId | None) -> Encoder | None:
         """The encoder, when it is that of the catalog."""
-        if self._child is None:
+        if self._child is None or stored is None:
             return None
         with open(self._pipe, "rb") as pipe:
             data = pipe.read()

@@ -22,8 +22,8 @@ from indexer.errors import (
 )
 from indexer.notes import note_encoder
 from indexer.progress import Progress, Silent
-from indexer.settings import IndexSettings, default_store
-from indexer.store import CATALOG_NAME, Store
+from indexer.settings import CATALOG_NAME, IndexSettings, default_store
+from indexer.store import Store
 from indexer.types import KINDS, Failure, Report
 from indexer.vectors.base import IndexType, SearchParameters, Tuned
 from search.calibration.files import NAME as CALIBRATION_NAME
@@ -466,7 +466,7 @@ class Library:
             if name is None:
                 name = DEFAULT_ENCODER if stored is None else stored.name
             if self._encoder is None:
-                if self._early is not None and stored is not None and name == stored.name:
+                if self._early is not None and (stored is None or name == stored.name):
                     self._encoder = self._early.get(stored)
                 self._early = None
             if self._encoder is None:

@@ -69,8 +69,8 @@ class Encoder(Protocol):
     """Maps images and texts into one space, where the inner product says how well they match.
 
     Encoding is a pure function of its input and the identity. A row never depends on what the other rows hold;
-    its last bits may depend on how many rows there are, so the pipeline always sends full batches of `batch_size`.
-    Safe to call from several threads.
+    its last bits may depend on how many rows there are, so the pipeline always sends full batches of `batch_size`,
+    but to a `RowEncoder`. Safe to call from several threads.
     """
 
     @property
@@ -159,3 +159,18 @@ class TokenEncoder(Encoder, Protocol):
 def token_encoder(encoder: Encoder) -> TokenEncoder | None:
     """`encoder` when it yields tokens, else None."""
     return encoder if isinstance(encoder, TokenEncoder) and encoder.token_shape is not None else None
+
+
+@runtime_checkable
+class RowEncoder(Encoder, Protocol):
+    """An encoder that runs each row by itself: of two rows or more, each gives what it would give among any others, to
+    the last bit."""
+
+    def load_image_tower(self) -> None:
+        """Make ready what `encode_images` needs, ahead of the first image. Raises EncoderUnavailableError."""
+        ...
+
+
+def is_padded(encoder: Encoder) -> bool:
+    """Whether batches that are not full are filled up, so that a row's last bits never depend on their number."""
+    return not isinstance(encoder, RowEncoder)

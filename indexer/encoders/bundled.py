@@ -106,6 +106,10 @@ class BundledEncoder:
             tokens[row] = self._checked(outputs["tokens"], IMAGE_GRAPH, shape.regions)
         return self._stack([outputs["vectors"] for outputs in rows]), tokens
 
+    def load_image_tower(self) -> None:
+        """Load the image graph now. Raises EncoderUnavailableError."""
+        self._image_graph()
+
     def _run_images(self, pixels: Pixels, outputs: list[str]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         wanted = self._identity.preprocessing
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):

@@ -36,6 +36,10 @@ DESCRIPTION: Final = "model.json"
 GRAPHS: Final = ("image", "text")
 TOKENIZER: Final = "tokenizer.json"
 
+#: Images that share a run where a tower computes in int8: 8 percent more in a second than one by one (ViT-B-32-256),
+#: eight bring no more. Sums of whole numbers are the same in any order, so a row keeps its bits; float32's might not.
+_TOGETHER: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
@@ -90,8 +94,12 @@ class ExportedEncoder:
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise EncoderUnavailableError(f"The exported model in {folder} is damaged ({error!r}).") from error
         self._tokenizer = ClipTokenizer(folder / TOKENIZER, self._model.context_length)
-        self._threads = threads
-        self._graphs: dict[tuple[str, bool], Graph] = {}
+        from indexer.encoders.runtime import has_int8_products, thread_count
+
+        self._threads = threads or thread_count()
+        fast = self._model.arithmetic["image"] == "fast" and has_int8_products()
+        self._together = {"image": _TOGETHER if fast else 1, "text": 1}
+        self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._lanes: ThreadPoolExecutor | None = None
         self._loading = threading.Lock()
 
@@ -102,8 +110,8 @@ class ExportedEncoder:
 
     @property
     def batch_size(self) -> int:
-        """Images of a full batch. Rows are run one by one: it only sets how much is decoded and committed at once."""
-        return 16
+        """Images of a full batch: how much is decoded and committed at once, and work for every lane."""
+        return max(16, self._threads * self._together["image"])
 
     @property
     def text_batch_size(self) -> int:
@@ -131,10 +139,15 @@ class ExportedEncoder:
         """As `encode_images`, and (n, regions, width) int8. Raises EncoderError for a model without tokens."""
         shape = self._required_shape()
         rows = self._run("image", self._checked(pixels), ["vectors", "tokens"])
-        tokens = [row["tokens"].reshape(1, shape.regions, shape.width) for row in rows]
-        return self._vectors(rows), np.concatenate(tokens) if tokens else np.empty(
-            (0, shape.regions, shape.width), np.int8
-        )
+        tokens = np.empty((len(pixels), shape.regions, shape.width), np.int8)  # (n, regions, width)
+        if rows:
+            np.concatenate([row["tokens"] for row in rows], out=tokens)
+        return self._vectors(rows), tokens
+
+    def load_image_tower(self) -> None:
+        """Load the image graph now. Raises EncoderUnavailableError."""
+        wanted = self.identity.preprocessing
+        self._graph("image", (self._together["image"], wanted.height, wanted.width, 3), lanes=self._threads)
 
     def encode_texts(self, texts: Texts) -> Float32:
         """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`."""
@@ -181,35 +194,44 @@ class ExportedEncoder:
         return np.concatenate([tokens, filled], axis=1), places
 
     def _run(self, tower: str, rows: npt.NDArray[Any], outputs: Sequence[str]) -> list[dict[str, npt.NDArray[Any]]]:
-        """One row, what a query waits for, runs on all threads; of many each has one, as many at once as there are."""
+        """The outputs of some rows after those of others. One row, what a query waits for, runs on all threads; of many
+        each run has one thread, and as many go on at once as there are threads."""
         if not len(rows):
             return []
-        alone = len(rows) == 1
-        graph = self._graph(tower, rows.shape[1:], alone=alone)
-        if alone:
-            return [graph.run({"rows": rows}, outputs)]
+        if len(rows) == 1:
+            return [self._graph(tower, rows.shape, lanes=1).run({"rows": rows}, outputs)]
+        together = self._together[tower]
+        graph = self._graph(tower, (together, *rows.shape[1:]), lanes=self._threads)
         assert self._lanes is not None
-        return list(self._lanes.map(lambda row: graph.run({"rows": row[None]}, outputs), rows))
 
-    def _graph(self, tower: str, shape: Sequence[int], *, alone: bool) -> Graph:
+        def run(start: int) -> dict[str, npt.NDArray[Any]]:
+            part = rows[start : start + together]
+            missing = together - len(part)
+            if not missing:
+                return graph.run({"rows": part}, outputs)
+            found = graph.run({"rows": np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])}, outputs)
+            return {name: array[: len(part)] for name, array in found.items()}
+
+        return list(self._lanes.map(run, range(0, len(rows), together)))
+
+    def _graph(self, tower: str, shape: Sequence[int], *, lanes: int) -> Graph:
         with self._loading:
-            if (tower, alone) not in self._graphs:
+            key = tower, shape[0], lanes
+            if key not in self._graphs:
                 from indexer.encoders.compiled import CompiledCache
-                from indexer.encoders.runtime import Graph, thread_count
+                from indexer.encoders.runtime import Graph
 
-                threads = self._threads or thread_count()
-                lanes = 1 if alone else threads
-                self._graphs[tower, alone] = Graph(
+                self._graphs[key] = Graph(
                     self.folder / f"{tower}.xml",
-                    threads,
+                    self._threads,
                     lanes=lanes,
                     arithmetic=cast("Arithmetic", self._model.arithmetic[tower]),
-                    shapes={"rows": (1, *shape)},
+                    shapes={"rows": shape},
                     cache=CompiledCache(cache_folder() / "compiled"),
                 )
-                if not alone and self._lanes is None:
-                    self._lanes = ThreadPoolExecutor(lanes, "encode")
-            return self._graphs[tower, alone]
+            if self._lanes is None:
+                self._lanes = ThreadPoolExecutor(self._threads, "encode")
+            return self._graphs[key]
 
     def _vectors(self, rows: Sequence[dict[str, npt.NDArray[Any]]]) -> Float32:
         if not rows:

@@ -128,7 +128,7 @@ def _arithmetic(wanted: Arithmetic) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
 
 
-def _has_int8_products() -> bool:
+def has_int8_products() -> bool:
     """Whether the CPU multiplies int8 and adds in 32 bits (VNNI).
 
     Others add pairs in 16 bits, which can overflow; where nobody can say (no Linux), float32 is right.
@@ -147,7 +147,7 @@ def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], proper
     """Raises EncoderUnavailableError for a file that is no graph."""
     try:
         model = core.read_model(path)
-        if not _has_int8_products():
+        if not has_int8_products():
             _to_float(model)
         if shapes:
             model.reshape({name: list(shape) for name, shape in shapes.items()})

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.encoders.base import EncoderId
-from indexer.store import CATALOG_NAME, Store
+from indexer.settings import CATALOG_NAME
+from indexer.store import Store
 from search.library import Library
 from search.resident.opening import folder_of
 

@@ -177,12 +177,12 @@ def bundled(pixels: Pixels) -> list[dict[str, Any]]:
     shape = {"pixels": (1, *pixels.shape[1:])}
     found: list[dict[str, Any]] = []
     vectors: list[Float32] = []
-    chosen = runtime._has_int8_products
+    chosen = runtime.has_int8_products
     for arithmetic in ("fp32", "int8"):
         name = f"bundled {arithmetic}{', as it runs here' if chosen() == (arithmetic == 'int8') else ''}"
-        runtime._has_int8_products = lambda wanted=arithmetic == "int8": wanted
+        runtime.has_int8_products = lambda wanted=arithmetic == "int8": wanted
         graph = runtime.Graph(models_folder() / "bundled" / "image.xml", lanes=lanes, shapes=shape)
-        runtime._has_int8_products = chosen
+        runtime.has_int8_products = chosen
         with ThreadPoolExecutor(lanes) as pool:
 
             def run(rows: Pixels, graph: Any = graph, pool: Any = pool) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import search
-from indexer.encoders import export, exports
+from indexer.encoders import export, exported, exports
 from indexer.encoders.exported import ExportedEncoder
 from indexer.encoders.openclip import OpenClipEncoder
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
@@ -99,6 +99,24 @@ def test_without_an_export_the_same_store_answers_from_torch(model: str, real_ph
         plain = library.query("a cat")
     assert [hit.path for hit in plain] == [hit.path for hit in exported]
     np.testing.assert_allclose([hit.score for hit in plain], [hit.score for hit in exported], atol=0.02)
+
+
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
+def test_images_that_share_a_run_keep_their_bits(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch, together: int, count: int
+) -> None:
+    monkeypatch.setattr(exported, "_TOGETHER", together)
+    encoder, _ = prepare_for_indexing(reference, "cpu", Silent())
+    assert isinstance(encoder, ExportedEncoder)
+    wanted = encoder.identity.preprocessing
+    pixels = np.random.default_rng(3).integers(0, 256, (9, wanted.height, wanted.width, 3), np.uint8)
+    vectors, tokens = encoder.encode_images_with_tokens(pixels)
+    some, their_tokens = encoder.encode_images_with_tokens(pixels[:count])
+    np.testing.assert_array_equal(some, vectors[:count])
+    np.testing.assert_array_equal(their_tokens, tokens[:count])
+    last, _ = encoder.encode_images_with_tokens(pixels[::-1])
+    np.testing.assert_array_equal(last[::-1], vectors)
 
 
 @pytest.mark.parametrize("damage", ["description", "cut", "missing", "format"])

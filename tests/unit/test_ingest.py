@@ -174,3 +174,30 @@ def test_a_batch_of_many_files_is_written_by_few_statements(tmp_path: Path) -> N
         counts.append(len(executed))
     assert max(counts) < 25
     writer.catalog.close()
+
+
+class _RowByRow(ColourEncoder):
+    def load_image_tower(self) -> None:
+        """Nothing to load."""
+
+
+def test_only_an_encoder_whose_rows_share_a_batch_gets_full_ones(tmp_path: Path) -> None:
+    sent = {}
+    for encoder in (ColourEncoder(batch_size=8), _RowByRow(batch_size=8)):
+        for count in (1, 3, 8, 11):
+            catalog = Catalog.create(tmp_path / f"{type(encoder).__name__}{count}.sqlite")
+            with catalog.batch() as batch:
+                row = batch.add_encoder(encoder.identity)
+                batch.activate(row)
+            before = encoder.images
+            with Ingest(catalog, encoder, row, Report()) as ingest:
+                ingest.add([_photo(number) for number in range(count)])
+            sent[type(encoder), count] = encoder.images - before
+            catalog.close()
+    assert [sent[ColourEncoder, count] for count in (1, 3, 8, 11)] == [8, 8, 8, 16]
+    assert [sent[_RowByRow, count] for count in (1, 3, 8, 11)] == [2, 3, 8, 11]
+
+
+def _photo(number: int) -> NewImage:
+    pixels = np.full((8, 8, 3), number, np.uint8)
+    return NewImage(Candidate(f"/p/{number}.png", 1, 1), bytes([number]) * 32, Metadata(8, 8, "PNG"), pixels)

@@ -28,7 +28,7 @@ def vector(graph: Graph, pixels: Pixels) -> Float32:
 
 def test_float32_is_near_what_was_quantised(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     quantised = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
-    monkeypatch.setattr(runtime, "_has_int8_products", lambda: False)
+    monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
     in_float = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
     assert quantised @ in_float / np.linalg.norm(quantised) / np.linalg.norm(in_float) > 0.95  # noise, not a photograph
 
@@ -39,7 +39,7 @@ def test_every_load_computes_the_same(
 ) -> None:
     """Lanes that shared their weights read each other's unfinished ones, in four loads of five."""
     if products == "float32 alone":
-        monkeypatch.setattr(runtime, "_has_int8_products", lambda: False)
+        monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
     alone = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
     cache = CompiledCache(tmp_path_factory.mktemp("cache"))
     for kept in (None, None, None, cache, cache, cache):  # compiled; compiled and kept, read back
