@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from indexer.encoders.base import Preprocessing
+from indexer.encoders.base import Interpolation, Preprocessing
 from indexer.types import Pixels
 
 #: A picture this many times longer than its target shape is cut before it is resized: its resized whole could
@@ -34,6 +34,15 @@ class Shrunk(NamedTuple):
 
 SHRUNK = "shrunk"
 
+
+class Placed(NamedTuple):
+    """How a picture is resized, to `size` (width, height) with `interpolation`, and the `box` that is kept of it."""
+
+    size: tuple[int, int]
+    interpolation: Interpolation
+    box: tuple[int, int, int, int]
+
+
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -42,20 +51,40 @@ def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
 
     A JPEG that was shrunk while it was decoded is placed as its full size would be.
     """
-    height, width = preprocessing.height, preprocessing.width
-    resample = _FILTERS[preprocessing.interpolation]
+    placed = place(_full_size(image), preprocessing)
+    if placed is None:
+        extreme = preprocessing.resize == "shortest"
+        return np.array((_cut if extreme else _longest)(image, preprocessing), dtype=np.uint8)
+    sized = _resized(image, placed.size, _FILTERS[placed.interpolation])
+    whole = (0, 0, *placed.size)
+    return np.array(sized if placed.box == whole else sized.crop(placed.box), dtype=np.uint8)
+
+
+def place(size: tuple[int, int], preprocessing: Preprocessing) -> Placed | None:
+    """Where a picture of `size` (width, height) goes under "squash" and "shortest"; None where `to_pixels` has more to
+    do than to resize and cut."""
+    width, height = preprocessing.width, preprocessing.height
     if preprocessing.resize == "squash":
-        sized = _resized(image, (width, height), resample)
-    elif preprocessing.resize == "shortest":
-        sized = _shortest(image, width, height, resample)
-    else:
-        sized = _centred(
-            _resized(image, _longest_size(_full_size(image), width, height), resample),
-            width,
-            height,
-            preprocessing.fill,
-        )
-    return np.array(sized, dtype=np.uint8)
+        return Placed((width, height), preprocessing.interpolation, (0, 0, width, height))
+    if preprocessing.resize != "shortest":
+        return None
+    placed = _covering(size, preprocessing)
+    return None if placed.size[0] > _EXTREME * width or placed.size[1] > _EXTREME * height else placed
+
+
+def _covering(size: tuple[int, int], preprocessing: Preprocessing) -> Placed:
+    """Scaled so that it just covers the target, and the centre cut out."""
+    width, height = preprocessing.width, preprocessing.height
+    w, h = size
+    interpolation = preprocessing.interpolation
+    if width == height:  # torchvision's Resize(int): the longer side is rounded down
+        sized = (width, int(width * h / w)) if w <= h else (int(width * w / h), width)
+    else:  # open_clip's ResizeKeepRatio(longest=0), which is always bicubic
+        ratio = min(h / height, w / width)
+        sized, interpolation = (round(w / ratio), round(h / ratio)), "bicubic"
+    # CenterCrop rounds half to even, as Python does.
+    left, top = round((sized[0] - width) / 2.0), round((sized[1] - height) / 2.0)
+    return Placed(sized, interpolation, (left, top, left + width, top + height))
 
 
 def _shrunk(image: Image.Image) -> Shrunk | None:
@@ -76,23 +105,20 @@ def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampli
     return image if image.size == size else image.resize(size, resample)
 
 
-def _shortest(image: Image.Image, width: int, height: int, resample: Image.Resampling) -> Image.Image:
-    """Scaled so that it just covers the target, and the centre cut out."""
-    w, h = _full_size(image)
-    if width == height:  # torchvision's Resize(int): the longer side is rounded down
-        size = (width, int(width * h / w)) if w <= h else (int(width * w / h), width)
-    else:  # open_clip's ResizeKeepRatio(longest=0), which is always bicubic
-        ratio = min(h / height, w / width)
-        size = (round(w / ratio), round(h / ratio))
-        resample = Image.Resampling.BICUBIC
-    # CenterCrop rounds half to even, as Python does.
-    left, top = round((size[0] - width) / 2.0), round((size[1] - height) / 2.0)
-    if size[0] <= _EXTREME * width and size[1] <= _EXTREME * height:
-        whole = _resized(image, size, resample)
-        return whole.crop((left, top, left + width, top + height))
-    across, down = image.width / size[0], image.height / size[1]
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
-    return image.resize((width, height), resample, box=box)
+def _cut(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """ "shortest" of a picture whose resized whole would be too large: the centre is cut out before it is resized."""
+    placed = _covering(_full_size(image), preprocessing)
+    across, down = image.width / placed.size[0], image.height / placed.size[1]
+    left, top, right, bottom = placed.box
+    box = (left * across, top * down, right * across, bottom * down)
+    return image.resize((right - left, bottom - top), _FILTERS[placed.interpolation], box=box)
+
+
+def _longest(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    width, height = preprocessing.width, preprocessing.height
+    size = _longest_size(_full_size(image), width, height)
+    sized = _resized(image, size, _FILTERS[preprocessing.interpolation])
+    return _centred(sized, width, height, preprocessing.fill)
 
 
 def _longest_size(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from indexer.captions import is_caption_table, parse_captions_file, parse_sideca
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError, UnreadableFileError
+from indexer.gpu_jpeg import gpu_jpegs
 from indexer.images import decode, read_file
 from indexer.metadata import read_metadata
 from indexer.pixels import to_pixels
@@ -95,6 +96,7 @@ class Preparer:
         self._limits = limits
         self._tokens = tokens
         self._budget = PixelBudget(limits.max_pixels)
+        self._gpu_jpegs = gpu_jpegs()
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
 
     def __call__(self, candidate: Candidate) -> Prepared:
@@ -149,6 +151,10 @@ class Preparer:
         target = (self._preprocessing.width, self._preprocessing.height)
         size = self._limits.max_pixels if metadata is None else metadata.width * metadata.height
         with self._budget.held(size):
+            if self._gpu_jpegs is not None:
+                found = self._gpu_jpegs.pixels(data, self._limits, self._preprocessing)
+                if found is not None:
+                    return found
             return to_pixels(decode(data, self._limits, target), self._preprocessing)
 
 

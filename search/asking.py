@@ -61,7 +61,7 @@ class Asking:
             from search.early import early_encoder
 
             early = early_encoder(folder_of(self.store), asked.text, self.device)
-        with library_of(self.store, self.encoder, self.device, early) as library:
+        with library_of(self.store, self.encoder, self.device, early, once=True) as library:
             results = library.query(
                 asked,
                 k=self.limit,

@@ -35,10 +35,11 @@ class OpenIndex:
 
 
 class IndexCache:
-    """Safe to use from several threads."""
+    """Safe to use from several threads. `once`: each index will be asked once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, once: bool = False) -> None:
         self.store = store
+        self._once = once
         self._lock = threading.Lock()
         self._held: dict[Kind, tuple[object, OpenIndex | None]] = {}
 
@@ -73,7 +74,7 @@ class IndexCache:
             return None
         for attempt in ("as it is", "rebuilt"):
             try:
-                loaded = files.load(self.store.vectors_folder, kind, encoder=key)
+                loaded = files.load(self.store.vectors_folder, kind, encoder=key, once=self._once)
             except StoreDamagedError:
                 loaded = None
             if loaded is not None:

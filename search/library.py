@@ -114,9 +114,12 @@ class Library:
         encoder: str | Encoder | None = None,
         device: str | None = None,
         early: EarlyEncoder | None = None,
+        once: bool = False,
     ) -> None:
-        """See `open`. `early`: what may turn out to be the store's encoder, on its way already."""
+        """See `open`. `early`: what may turn out to be the store's encoder, on its way already. `once`: it is made for
+        one query, and need not load what pays only for more."""
         self._early = early
+        self._once = once
         self.folder = Path(os.path.abspath(folder.expanduser()))
         self._asked = encoder
         self._device = device
@@ -451,7 +454,7 @@ class Library:
         with self._lock:
             if self._engine is None:
                 self._store = Store.open(self.folder)
-                self._engine = Engine(IndexCache(self._store))
+                self._engine = Engine(IndexCache(self._store, once=self._once))
             return self._engine
 
     def _stored_encoder(self, store: Store) -> EncoderId | None:

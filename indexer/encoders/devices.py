@@ -32,8 +32,11 @@ Outputs = tuple[npt.NDArray[Any], ...]
 ROWS: dict[str, dict[Task, int]] = {
     "cpu": {"image": 16, "text": 32},
     "mps": {"image": 32, "text": 64},
-    "cuda": {"image": 512, "text": 256},
+    "cuda": {"image": 256, "text": 256},
 }
+
+#: Passes of a full batch. CUDA: while one is computed the next is on its way to the device.
+PASSES: dict[str, int] = {"cpu": 1, "mps": 1, "cuda": 2}
 
 #: Rows of the pass that measures how much memory one image takes.
 PROBE_ROWS = 8
@@ -73,10 +76,10 @@ def fit_rows(free_bytes: int, bytes_per_row: int) -> int:
     """How many images a GPU takes at once: the largest power of two that fills at most half of its free memory.
 
     Half, because other programs, fragmentation and cuDNN's workspaces want some too; never less than 8, and at most
-    512, where every GPU up to the H200 is busy with a ViT.
+    256: 12,800 rows of each matrix product of a ViT-B-32, and two passes of them (`PASSES`) wait for a batch.
     """
     fitting = max(1, free_bytes // 2 // max(1, bytes_per_row))
-    return min(512, max(8, 1 << (fitting.bit_length() - 1)))
+    return min(256, max(8, 1 << (fitting.bit_length() - 1)))
 
 
 class DeviceLostError(EncoderError):
@@ -111,6 +114,7 @@ class Replica:
         self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows: dict[Task, int] = dict(ROWS[device.type])
         self._autocast = _autocast_type(device, precision)
+        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self._lock = threading.Lock()
 
     def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
@@ -122,23 +126,27 @@ class Replica:
         """
         done: list[Outputs] = []
         start = 0
+        coming: torch.Tensor | None = None  # the part at `start`, where it is on the device already
         with self._lock:
             while start < len(batch):
                 rows = self.rows[task]
-                part = batch[start : start + rows]  # (m, ...), m <= rows
-                wanted = len(part)
-                if wanted < rows < len(batch):
-                    part = np.concatenate([part, np.repeat(part[-1:], rows - wanted, axis=0)])
-                outputs = self._attempt(forward, part)
-                if outputs is None:
+                wanted = min(rows, len(batch) - start)
+                part: npt.NDArray[Any] | torch.Tensor | None = coming
+                if part is None:
+                    part = _part(batch, start, rows)
+                following = _part(batch, start + rows, rows) if start + rows < len(batch) else None
+                done_here = self._attempt(forward, part, following)
+                if done_here is None:
                     if len(part) == 1:
                         raise EncoderError(
                             f"{self.device} has not enough free memory for a single {task}; "
                             "close other programs that use it, or set SEARCH_DEVICE=cpu."
                         )
                     self.rows[task] = max(1, len(part) // 2)
+                    part, coming = None, None
                     self._give_back()
                     continue
+                outputs, coming = done_here
                 done.append(tuple(output[:wanted] for output in outputs))
                 start += wanted
         return _joined(done)
@@ -159,23 +167,42 @@ class Replica:
                 raise DeviceLostError(f"{self.device} cannot be asked for its memory ({error})") from error
             self.rows["image"] = fit_rows(free, used // len(sample))
 
-    def _attempt(self, forward: Forward, part: npt.NDArray[Any]) -> Outputs | None:
-        """One pass; None when the memory ran out, and then nothing of the pass is held any more."""
+    def _attempt(
+        self, forward: Forward, part: npt.NDArray[Any] | torch.Tensor, following: npt.NDArray[Any] | None = None
+    ) -> tuple[Outputs, torch.Tensor | None] | None:
+        """One pass over `part`, and the `following` part on the device, copied there meanwhile.
+
+        None when the memory ran out, and then nothing of the pass is held any more.
+        """
         try:
             with torch.inference_mode(), self._mixed_precision():
-                rows = torch.from_numpy(part)
-                if self.device.type == "cuda":
-                    rows = rows.pin_memory().to(self.device, non_blocking=True)
-                else:
-                    rows = rows.to(self.device)
-                outputs = forward(self.model, rows)
-                return tuple((each.float() if each.is_floating_point() else each).cpu().numpy() for each in outputs)
+                rows = self._sent(part) if isinstance(part, np.ndarray) else part
+                self._await(rows)
+                outputs = forward(self.model, rows)  # on CUDA this returns before it is computed
+                coming = None if following is None else self._sent(following)
+                here = (each.float() if each.is_floating_point() else each for each in outputs)
+                return tuple(each.cpu().numpy() for each in here), coming
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             if _is_out_of_memory(error):
                 return None
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             kind = EncoderError if self.device.type == "cpu" else DeviceLostError
             raise kind(f"The model failed on {self.device} ({reason}); try SEARCH_DEVICE=cpu.") from error
+
+    def _sent(self, part: npt.NDArray[Any]) -> torch.Tensor:
+        """`part` on its way to the device: on CUDA from pinned memory, beside what is computed there."""
+        rows = torch.from_numpy(part)
+        if self._copies is None:
+            return rows.to(self.device)
+        with torch.cuda.stream(self._copies):
+            return rows.pin_memory().to(self.device, non_blocking=True)
+
+    def _await(self, rows: torch.Tensor) -> None:
+        """Let what is computed next wait for `rows`, and their memory for what is computed with them."""
+        if self._copies is not None:
+            current = torch.cuda.current_stream(self.device)
+            current.wait_stream(self._copies)
+            rows.record_stream(current)
 
     def _mixed_precision(self) -> contextlib.AbstractContextManager[Any]:
         if self._autocast is None:
@@ -203,8 +230,8 @@ class Replicas:
         return cls([Replica(each, device, precision) for each, device in zip(models, devices, strict=True)])
 
     def rows(self, task: Task) -> int:
-        """How many rows keep every replica busy with one full pass."""
-        return sum(replica.rows[task] for replica in self.all)
+        """How many rows keep every replica busy with full passes, `PASSES` of them."""
+        return sum(replica.rows[task] * PASSES[replica.device.type] for replica in self.all)
 
     def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
         """As `Replica.run`, in the order of `batch`, n >= 1."""
@@ -216,6 +243,14 @@ class Replicas:
             for replica, shard in zip(self.all, shards, strict=False)  # fewer rows than replicas
         ]
         return _joined([each.result() for each in running])
+
+
+def _part(batch: npt.NDArray[Any], start: int, rows: int) -> npt.NDArray[Any]:
+    """`rows` rows of `batch` from `start`; the last ones of more than a pass are filled up with copies of the last."""
+    part = batch[start : start + rows]  # (m, ...), m <= rows
+    if len(part) < rows < len(batch):
+        return np.concatenate([part, np.repeat(part[-1:], rows - len(part), axis=0)])
+    return part
 
 
 def _joined(parts: Sequence[Outputs]) -> Outputs:

@@ -91,7 +91,7 @@ class OpenClipEncoder:
 
     @property
     def batch_size(self) -> int:
-        """Images of a full batch: one full pass on every device. On CUDA the first use measures it (a second)."""
+        """Images of a full batch: full passes on every device. On CUDA the first use measures it (a second)."""
         self._measure()
         return self._replicas.rows("image")
 

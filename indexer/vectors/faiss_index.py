@@ -36,18 +36,11 @@ from indexer.vectors.training import Batches, draw, empty_core, threads, threads
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
 
-#: Fetched beyond k, so that equal scores at the last place are ordered by id.
-SPARE: Final = 16
 SPARE_MOST: Final = 4096
 #: A filter that leaves no more than this many, or no more than this share, is scanned exactly: a graph reaches few
 #: of them (recall 0.38 at 1 %), and most lists of an inverted file would be probed (`FILTER_POWER`).
 SCAN_COUNT: Final = 20_000
 SCAN_SHARE: Final = 0.01
-#: An inverted file probes share ** -0.5 times as many lists for a filter that keeps that share: 1.4 times for a half.
-#: Measured at 1,000,000 vectors, tuned to 0.96: with as many lists as without a filter recall@10 is 0.948 to 0.966 at
-#: a share of 0.5 and 0.950 to 0.968 at 0.2; with this many 0.963 to 0.978, and 0.978 to 0.989. What lies above the
-#: target is for filters that have to do with the question.
-FILTER_POWER: Final = 0.5
 #: A filter that keeps less than half of its share among what is nearest to a query (in so many lists at most) goes
 #: against it: everything is scanned. One that keeps more than this share cannot leave out much.
 AGAINST_LISTS: Final = 64
@@ -166,7 +159,7 @@ class FaissIndex:
 
         rows = self._rows()
         slack = ROUNDING * max(1.0, float(np.linalg.norm(queries, axis=1).max()))
-        spare = SPARE
+        spare = tuning.SPARE
         with threads(threads_wanted() if len(queries) >= THREADS_FROM else 1):
             while True:
                 fetch = min(choice.count, wanted + spare)
@@ -242,10 +235,7 @@ class FaissIndex:
         core, share = self._core, choice.share
         scan = choice.mask is not None and (share <= SCAN_SHARE or (choice.count <= SCAN_COUNT and share < 0.5))
         if isinstance(core, faiss.IndexIVF):
-            probes = self._width * effort * share**-FILTER_POWER
-            # Lists that hold four times what is fetched: long answers are not made of whatever few lists held.
-            probes = max(probes, 4 * fetch / choice.count * core.nlist)
-            attempts = [max(1, min(core.nlist, round(probes))), core.nlist]
+            attempts = [tuning.probes(self._width * effort, core.nlist, choice.count, share, fetch), core.nlist]
             if scan or self._lists_are_against(queries, choice, attempts[0]):
                 attempts = [core.nlist]
             for lists in attempts:

@@ -69,9 +69,10 @@ class IndexStamp:
     tuned: Tuned | None
 
 
-def load(folder: Path, kind: str, *, encoder: str) -> tuple[VectorIndex, IndexStamp] | None:
+def load(folder: Path, kind: str, *, encoder: str, once: bool = False) -> tuple[VectorIndex, IndexStamp] | None:
     """The index of `kind`, mapped from its file, and its stamp; None when there is none under this `encoder` key.
 
+    `once`: it will be asked once, and FAISS need not be imported for that where the file can be read without.
     Raises StoreDamagedError when there is one and it is not what was written.
     """
     for last_attempt in (False, True):
@@ -79,7 +80,7 @@ def load(folder: Path, kind: str, *, encoder: str) -> tuple[VectorIndex, IndexSt
         if stamp is None or stamp.encoder != encoder:
             return None
         try:
-            return _open(folder, kind, stamp, whole=stamp.size <= CHECKED_WHOLE), stamp
+            return _open(folder, stamp, whole=stamp.size <= CHECKED_WHOLE, once=once), stamp
         except FileNotFoundError as error:  # a writer may have replaced it since the manifest was read
             if last_attempt:
                 raise _damaged(folder / stamp.file, "it is not there") from error
@@ -126,7 +127,7 @@ def verify(folder: Path, kind: str) -> list[str]:
     try:
         stamp = read_stamp(folder, kind)
         if stamp is not None:
-            _open(folder, kind, stamp, whole=True)
+            _open(folder, stamp, whole=True)
     except StoreDamagedError as error:
         return [str(error)]
     except OSError as error:
@@ -170,12 +171,12 @@ def _checked(folder: Path, stamp: IndexStamp, *, whole: bool) -> Mapped:
     return mapped
 
 
-def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> VectorIndex:
+def _open(folder: Path, stamp: IndexStamp, *, whole: bool, once: bool = False) -> VectorIndex:
     """Raises OSError, and StoreDamagedError when it is not what `stamp` says."""
     mapped = _checked(folder, stamp, whole=whole)
     path = folder / stamp.file
     try:
-        index = _read(stamp, mapped)
+        index = _read(stamp, mapped, once=once)
     except ValueError as error:
         raise _damaged(path, str(error)) from error
     if index.dimension != stamp.dimension or len(index) != stamp.count:
@@ -183,12 +184,17 @@ def _open(folder: Path, kind: str, stamp: IndexStamp, *, whole: bool) -> VectorI
     return index
 
 
-def _read(stamp: IndexStamp, mapped: Mapped) -> VectorIndex:
+def _read(stamp: IndexStamp, mapped: Mapped, *, once: bool) -> VectorIndex:
     """Raises ValueError."""
     if stamp.index_type == "flat":
         from indexer.vectors.flat_file import read_flat
 
         return read_flat(mapped.memory)
+    if once and stamp.index_type == "ivf-sq8":
+        from indexer.vectors.lists_index import ListsIndex
+
+        with suppress(ValueError):  # stored flat, as few are; FAISS reads whatever it wrote
+            return ListsIndex.read(stamp.index_type, mapped.memory, None if stamp.tuned is None else stamp.tuned.width)
     from indexer.vectors.faiss_index import FaissIndex
 
     index = FaissIndex.read(stamp.index_type, mapped.memory)

@@ -27,15 +27,21 @@ def folder_of(store: Path | None) -> Path:
 
 
 def library(
-    store: Path | None, encoder: str | None = None, device: str | None = None, early: EarlyEncoder | None = None
+    store: Path | None,
+    encoder: str | None = None,
+    device: str | None = None,
+    early: EarlyEncoder | None = None,
+    *,
+    once: bool = False,
 ) -> AbstractContextManager[Library]:
-    """The library that a command works with, to be entered once. `early`: its encoder, perhaps, on its way already."""
+    """The library that a command works with, to be entered once. `early`, `once`: see `Library`; a library that is lent
+    has its encoder, and is asked again."""
     lender = _lender.get()
     if lender is not None:
         return lender(store, encoder, device)
     from search.library import Library
 
-    return Library(folder_of(store), encoder=encoder, device=device, early=early)
+    return Library(folder_of(store), encoder=encoder, device=device, early=early, once=once)
 
 
 def is_lent() -> bool:

@@ -355,10 +355,10 @@ def test_reduced_precision_stays_close(encoder: OpenClipEncoder, folder: Path) -
 def test_rows_are_found_from_free_memory() -> None:
     from indexer.encoders.devices import fit_rows
 
-    assert fit_rows(1 << 30, 1 << 20) == 512
+    assert fit_rows(1 << 30, 1 << 20) == 256
     assert fit_rows(1 << 30, 3 << 20) == 128  # 170 fit into half of it
     assert fit_rows(1 << 20, 1 << 30) == 8
-    assert fit_rows(140 << 30, 1 << 20) == 512
+    assert fit_rows(140 << 30, 1 << 20) == 256
 
 
 def test_damaged_weights_are_an_error_and_no_vector(encoder: OpenClipEncoder, folder: Path, tmp_path: Path) -> None:
