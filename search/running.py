@@ -6,6 +6,7 @@ A plain query is understood without typer, which takes longer to import than the
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -32,12 +33,27 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         code = stopped()
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         code = FOUND
+    except OSError as error:
+        if (
+            error.errno not in (errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
+            or error.filename is not None
+        ):
+            raise
+        _leave_stdout()
+        reason = f"the output cannot be written ({error.strerror}); make room, or write it elsewhere."
+        print(f"search: {reason}", file=sys.stderr)  # noqa: T201
+        code = WRONG_USE
     except SearchError as error:
         print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
     return code
+
+
+def _leave_stdout() -> None:
+    """What is still in its buffer goes nowhere, instead of failing once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stopped() -> int:
