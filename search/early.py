@@ -3,7 +3,7 @@
 Of a query: which encoder that will be, the store says in a note (`indexer/notes.py`). The note is a guess: the catalog
 decides, and an encoder that is not the one it names is not used. Where a process may be forked safely the text is
 encoded in one (`early_process.py`), elsewhere in a thread, which shares the interpreter with the imports and so gains
-less. Of a first run of the indexer: the one that was asked for, in a thread, its image tower loaded.
+less. Of a first run of the indexer: the one that was asked for, in a thread, and then its image tower.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -48,32 +49,46 @@ def early_indexer(folder: Path, asked: str | None, device: str | None) -> EarlyE
 
     if (folder / CATALOG_NAME).exists():
         return None
-    return EarlyThread(partial(_for_images, asked, device), new=True)
+    return EarlyThread(partial(_asked, asked, device), _load_image_tower, new=True)
 
 
 class EarlyThread:
-    """Loads in a thread. `new`: what was asked for a new store, not what a note says of an old one."""
+    """Loads in a thread. `new`: what was asked for a new store, not what a note says of an old one.
 
-    def __init__(self, load: Callable[[], Encoder | None], *, new: bool = False) -> None:
+    `then`: what goes on with the encoder while it is handed over; what it loads, encoding waits for.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Encoder | None],
+        then: Callable[[Encoder], None] | None = None,
+        *,
+        new: bool = False,
+    ) -> None:
         self._load = load
+        self._then = then
         self._new = new
         self._found: Encoder | None = None
-        self._thread = threading.Thread(target=self._run, name="early-encoder")
-        self._thread.start()
+        self._loaded = threading.Event()
+        threading.Thread(target=self._run, name="early-encoder").start()
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
         """The encoder, when it is that of the catalog."""
-        self._thread.join()
+        self._loaded.wait()
         found = self._found
         if stored is None:
             return found if self._new else None
         return found if found is not None and found.identity.matches(stored) else None
 
     def _run(self) -> None:
-        try:
-            self._found = self._load()
-        except Exception:  # the ordinary way meets the same trouble, and says so
-            self._found = None
+        # What goes wrong, the ordinary way meets too, and says so.
+        with suppress(Exception):
+            try:
+                self._found = self._load()
+            finally:
+                self._loaded.set()
+            if self._found is not None and self._then is not None:
+                self._then(self._found)
 
 
 def _noted(folder: Path, text: str, device: str | None) -> Encoder | None:
@@ -89,11 +104,14 @@ def _noted(folder: Path, text: str, device: str | None) -> Encoder | None:
     return encoder
 
 
-def _for_images(asked: str | None, device: str | None) -> Encoder:
-    from indexer.encoders.base import RowEncoder
+def _asked(asked: str | None, device: str | None) -> Encoder:
     from indexer.encoders.registry import BUNDLED, load_encoder
 
-    encoder = load_encoder(BUNDLED if asked is None else asked, device)
+    return load_encoder(BUNDLED if asked is None else asked, device)
+
+
+def _load_image_tower(encoder: Encoder) -> None:
+    from indexer.encoders.base import RowEncoder
+
     if isinstance(encoder, RowEncoder):
         encoder.load_image_tower()
-    return encoder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def test_the_encoder_of_a_new_store_comes_with_its_image_tower(tmp_path: Path, m
     assert early is not None
     found = early.get(None)
     assert isinstance(found, BundledEncoder)
+    for thread in threading.enumerate():
+        if thread.name == "early-encoder":
+            thread.join()
     monkeypatch.setattr("indexer.encoders.runtime.Graph", None)  # nothing is left to load
     wanted = found.identity.preprocessing
     assert found.encode_images(np.zeros((2, wanted.height, wanted.width, 3), np.uint8)).shape[0] == 2
