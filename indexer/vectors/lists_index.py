@@ -34,7 +34,7 @@ class ListsIndex:
         self._width = width
         self._lists: Lists | None = lists  # until FAISS is asked for anything, or a question was answered
         self._dimension = int(lists.centroids.shape[1])
-        self._ids = IdTable(lists.ids).sorted_ids
+        self._table = IdTable(lists.ids)
         self._whole: FaissIndex | None = None
         self._loading = threading.Lock()
 
@@ -50,7 +50,7 @@ class ListsIndex:
 
     @property
     def ids(self) -> Int64:
-        return self._ids if self._whole is None else self._whole.ids
+        return self._table.sorted_ids if self._whole is None else self._whole.ids
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,10 +82,10 @@ class ListsIndex:
     ) -> tuple[Float32, Int64] | None:
         """As `search`, for one query (d,); None where FAISS has to look."""
         exclude = np.empty(0, np.int64) if parameters.exclude is None else parameters.exclude
-        if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._ids):
+        if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._table):
             return None
-        total = len(lists.ids)
-        count = np.setdiff1d(self._ids, exclude).size if len(exclude) else len(self._ids)
+        total = len(self._table)
+        count = len(self._table.sorted_ids) - len(np.unique(self._table.positions(exclude)))
         if not count:
             return None
         width = (lists.probes if self._width is None else self._width) * parameters.effort
