@@ -18,8 +18,11 @@ from indexer.vectors.base import SearchParameters
 REMOVED: Final = -1
 """Stands at a position whose vector was taken out; the vector itself stays until the next build."""
 
-#: From this many ids in a filter, a table of all ids is made once and kept: 4 bytes an id.
+#: From this many ids in a filter, and this share, a table of all ids is made once and kept: 4 bytes an id. Marking
+#: costs the same for any number of them, looking them up for each.
 MANY: Final = 2_000
+MANY_SHARE: Final = 1 / 40
+#: Ids so many times as wide as they are many are looked up all the same.
 SPARSE: Final = 4
 
 Mask = npt.NDArray[np.bool_]
@@ -83,7 +86,7 @@ class IdTable:
     def _holds(self, ids: Int64) -> Mask:
         """Which positions hold one of `ids` (m,): (n,) bool."""
         ids = np.asarray(ids, dtype=np.int64).ravel()
-        offsets = self._offsets_by_position() if len(ids) >= MANY else None
+        offsets = self._offsets_by_position() if len(ids) >= max(MANY, MANY_SHARE * len(self)) else None
         if offsets is None:
             mask = np.zeros(len(self), dtype=np.bool_)
             mask[self.positions(ids)] = True
