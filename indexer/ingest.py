@@ -14,7 +14,7 @@ import numpy as np
 from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.files import FileFailure, FileRecord, Wanted
-from indexer.encoders.base import Encoder, TokenEncoder, is_padded
+from indexer.encoders.base import Encoder, RowEncoder, TokenEncoder
 from indexer.prepare import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import Candidate, Failure, Float32, Int8, Kind, Metadata, Pixels, Report
 
@@ -164,7 +164,7 @@ class Ingest:
 
     def _rows(self, count: int, size: int) -> int:
         """Rows of a batch that `count` fill; two at least, as encoders may run a single one, a query's, otherwise."""
-        return size if is_padded(self._encoder) else max(2, count)
+        return max(2, count) if isinstance(self._encoder, RowEncoder) else size
 
     def _keep(self, batch: Batch, encoded: Mapping[int, _Encoded]) -> None:
         """Store vectors and tokens by content; a vector that is there stays."""

@@ -169,8 +169,3 @@ class RowEncoder(Encoder, Protocol):
     def load_image_tower(self) -> None:
         """Make ready what `encode_images` needs, ahead of the first image. Raises EncoderUnavailableError."""
         ...
-
-
-def is_padded(encoder: Encoder) -> bool:
-    """Whether batches that are not full are filled up, so that a row's last bits never depend on their number."""
-    return not isinstance(encoder, RowEncoder)

@@ -13,7 +13,7 @@ import os
 import queue
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -172,6 +172,7 @@ def _imported(openvino: Any, core: Any, blob: npt.NDArray[np.uint8], properties:
         return None
 
 
+@cache
 def _processor() -> str:
     """What tells this CPU from another one that shares the home folder."""
     try:

@@ -100,8 +100,7 @@ class IdTable:
 
     def _offsets_by_position(self) -> npt.NDArray[np.int32] | None:
         """(id - smallest id) by position, (n,), one more than the largest where removed: a filter's ids are marked by
-        these, a fifth of the time of looking each up. None for sparse ids, and for a run,
-        where they are the positions."""
+        these, a fifth of the time of looking each up. None for sparse ids, and for a run, where they are positions."""
         if self._offsets is None:
             if not len(self.sorted_ids) or self._is_a_run():
                 return None

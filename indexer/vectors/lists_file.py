@@ -1,7 +1,7 @@
 """An inverted file with 8-bit codes read without FAISS: importing that takes ten times as long as one search.
 
 The file is FAISS' own (`faiss/impl/index_write.cpp`), an `IndexIDMap` around an `IndexIVFScalarQuantizer` whose cells
-are an `IndexFlatIP`, little-endian, the headers as in `flat_file.py`:
+are an `IndexFlatIP`, little-endian, the headers as in `faiss_bytes.py`:
 
     "IxMp" header
     "IwSq" header   u64 cells, u64 probes
@@ -25,18 +25,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.types import Float32, Int64
 from indexer.vectors.exact import row_scores
+from indexer.vectors.faiss_bytes import Bytes, Reader
 
-_HEADER: Final = struct.Struct("<4siqqqBi")
-_COUNT: Final = struct.Struct("<Q")
 _QUANTISER: Final = struct.Struct("<iifQQ")
-_INNER_PRODUCT: Final = 0
 _LEVELS: Final = 255
-
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ class Lists:
 
 def read_lists(memory: Bytes) -> Lists:
     """The inverted file in `memory` (size,) uint8, whose codes stay there. Raises ValueError for any other file."""
-    reader = _Reader(memory)
+    reader = Reader(memory, "inverted file of 8-bit codes with ids")
     try:
         total, dimension = reader.header(b"IxMp")
         reader.expect((total, dimension), reader.header(b"IwSq"))
@@ -83,7 +78,7 @@ def read_lists(memory: Bytes) -> Lists:
         reader.expect(cells * dimension, reader.count())
         centroids = reader.floats(cells * dimension).reshape(cells, dimension)
         reader.expect((0, 0), (reader.byte(), reader.count()))
-        kind, _, _, width, bytes_a_code = reader.quantiser()
+        kind, _, _, width, bytes_a_code = reader.fields(_QUANTISER)
         reader.expect((0, dimension, dimension), (kind, width, bytes_a_code))
         reader.expect(2 * dimension, reader.count())
         least, spread = reader.floats(dimension), reader.floats(dimension)
@@ -102,7 +97,7 @@ def read_lists(memory: Bytes) -> Lists:
     return Lists(memory, probes, centroids, least, spread, sizes, ends - sizes * (dimension + 8), ids)
 
 
-def _sizes(reader: _Reader, cells: int) -> Int64:
+def _sizes(reader: Reader, cells: int) -> Int64:
     """Vectors in each cell, (cells,)."""
     form = reader.word()
     if form == b"full":
@@ -117,53 +112,3 @@ def _sizes(reader: _Reader, cells: int) -> Int64:
     sizes = np.zeros(cells, np.int64)
     sizes[listed[:, 0]] = listed[:, 1]
     return sizes
-
-
-class _Reader:
-    """Reads on from `place`. Raises struct.error where the file ends before."""
-
-    def __init__(self, memory: Bytes) -> None:
-        self._memory = memory
-        self.place = 0
-
-    def header(self, name: bytes) -> tuple[int, int]:
-        """Number of vectors, and of their dimensions."""
-        found, dimension, count, _, _, _, metric = _HEADER.unpack_from(self._memory.data, self.place)
-        self.place += _HEADER.size
-        if (found, metric) != (name, _INNER_PRODUCT) or dimension < 1 or count < 0:
-            raise ValueError("it is no inverted file of 8-bit codes with ids")
-        return int(count), int(dimension)
-
-    def quantiser(self) -> tuple[int, int, float, int, int]:
-        found: tuple[int, int, float, int, int] = _QUANTISER.unpack_from(self._memory.data, self.place)
-        self.place += _QUANTISER.size
-        return found
-
-    def count(self) -> int:
-        [found] = _COUNT.unpack_from(self._memory.data, self.place)
-        self.place += _COUNT.size
-        return int(found)
-
-    def byte(self) -> int:
-        return self._take(1)[0]
-
-    def word(self) -> bytes:
-        return self._take(4)
-
-    def floats(self, count: int) -> Float32:
-        return np.frombuffer(self._take(4 * count), "<f4")
-
-    def numbers(self, count: int) -> Int64:
-        return np.frombuffer(self._take(8 * count), "<i8")
-
-    def expect(self, wanted: object, found: object) -> None:
-        if wanted != found:
-            raise ValueError("its sizes contradict each other")
-
-    def _take(self, count: int) -> bytes:
-        """A copy: nothing stands at a multiple of its size, where numpy would go number by number."""
-        if self.place + count > self._memory.size:
-            raise struct.error("the file ends before")
-        taken = self._memory[self.place : self.place + count].tobytes()
-        self.place += count
-        return taken

@@ -15,8 +15,9 @@ from indexer.types import Float32, Int64
 from indexer.vectors import tuning
 from indexer.vectors.base import IndexType, SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
+from indexer.vectors.faiss_bytes import Bytes
 from indexer.vectors.ids import REMOVED, IdTable
-from indexer.vectors.lists_file import Bytes, Lists, read_lists
+from indexer.vectors.lists_file import Lists, read_lists
 
 if TYPE_CHECKING:
     from indexer.vectors.faiss_index import FaissIndex
