@@ -24,7 +24,7 @@ bench: $(VENV)/.installed
 
 train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[training]'
-	$(BIN)/python -m indexer.training.bundled --data $(DATA)
+	$(BIN)/python -m tools.bundled.train --data $(DATA)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

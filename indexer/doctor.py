@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.building import build_indexes, index_key
 from indexer.catalog.salvage import salvage
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
@@ -15,6 +14,7 @@ from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, write_lock
 from indexer.types import KINDS
+from indexer.vectors.refresh import build_indexes, index_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _bundled_shape(identity: EncoderId) -> TokenShape | None:
 
 
 def _check_indexes(store: Store) -> Iterator[Finding]:
-    from indexer.vectors import files
+    from indexer.vectors.backends.faiss_files import manifest
 
     with store.catalog.snapshot() as snapshot:
         active = snapshot.active_encoder()
@@ -166,12 +166,12 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
             return
         for kind in KINDS:
             count = snapshot.count(kind, active[0])
-            problems = files.verify(store.vectors_folder, kind)
+            problems = manifest.verify(store.vectors_folder, kind)
             remedy = "`search doctor --repair` builds it again"
             if problems:
                 yield Finding("index", f"the index of {kind}s is damaged: {problems[0]}", remedy)
                 continue
-            loaded = files.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
+            loaded = manifest.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
             if loaded is None:
                 if count:
                     yield Finding("index", f"the index of {count} {kind}s is missing", remedy)

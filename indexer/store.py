@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
+from indexer.encoder_hint import NOTE_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
-from indexer.notes import NOTE_NAME
 from indexer.settings import CATALOG_NAME
 
 

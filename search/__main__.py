@@ -15,14 +15,14 @@ def main() -> None:
     try:
         code = client.answer(sys.argv[1:])
     except KeyboardInterrupt:
-        from search.running import stopped
+        from search.shell.run import stopped
 
         code = stopped()
     if code is None:
         command = sys.argv[1:2]
         if command == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
             gc.disable()
-        from search.running import run
+        from search.shell.run import run
 
         code = run(sys.argv[1:])
         if command in (["query"], ["index"]) and _is_flushed():

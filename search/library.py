@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from indexer.catalog.snapshot import RootRow, Snapshot
+from indexer.encoder_hint import note_encoder
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.errors import (
@@ -20,18 +21,17 @@ from indexer.errors import (
     PathNotFoundError,
     StoreDamagedError,
 )
-from indexer.notes import note_encoder
 from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
 from indexer.types import KINDS, Failure, Report
 from indexer.vectors.base import IndexType, SearchParameters, Tuned
-from search.calibration.files import NAME as CALIBRATION_NAME
-from search.calibration.files import Calibration, find_calibration
-from search.calibration.files import write as write_calibration
-from search.engine import Engine
-from search.indexes import IndexCache
-from search.query import Query, Target, image_query, parse
+from search.calibration.calibration_file import NAME as CALIBRATION_NAME
+from search.calibration.calibration_file import Calibration, find_calibration
+from search.calibration.calibration_file import write as write_calibration
+from search.engine.engine import Engine
+from search.engine.index_cache import IndexCache
+from search.query.query import Query, Target, image_query, parse
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
@@ -39,10 +39,10 @@ from search.results import Results
 if TYPE_CHECKING:
     from indexer.doctor import Finding
     from search.calibration.calibrate import Calibrated, CalibrationSettings
-    from search.early import EarlyEncoder
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
-    from search.rerank.training import TrainReport
+    from search.fast_start.prefetch import EarlyEncoder
+    from search.rerank.train import TrainReport
 
 #: The encoder of a new store: it ships with the product and needs no download.
 DEFAULT_ENCODER = "bundled"
@@ -167,8 +167,8 @@ class Library:
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
-        from indexer import pipeline  # queries do without all that indexes
-        from indexer.building import check_recall
+        from indexer.pipeline import run as pipeline  # queries do without all that indexes
+        from indexer.vectors.refresh import check_recall
 
         check_recall(recall)
         for root in roots:  # what can fail fails before a store is made for nothing
@@ -208,7 +208,7 @@ class Library:
         `index` of a folder adds what is still there again, unless it is ignored. Raises PathNotFoundError for a
         path of which nothing is indexed, StoreMissingError, StoreBusyError.
         """
-        from indexer.building import build_indexes
+        from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
         try:
@@ -251,7 +251,7 @@ class Library:
         StoreBusyError, EncoderError, StoreError.
         """
         try:
-            from search.rerank.training import TrainingSettings, train_reranker
+            from search.rerank.train import TrainingSettings, train_reranker
         except ImportError as error:
             raise EncoderUnavailableError(
                 f"Training needs torch, which cannot be imported ({error}); install it: pip install torch"
@@ -290,7 +290,7 @@ class Library:
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
-        A `str` that is the path of an image file is an image query; a `Path` always is; `search.query.text_query`
+        A `str` that is the path of an image file is an image query; a `Path` always is; `search.query.query.text_query`
         makes words of anything. `to`: "image", "text" (captions) or "any".
 
         Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
@@ -398,8 +398,8 @@ class Library:
 
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
-        from indexer.building import index_key
-        from indexer.vectors import files
+        from indexer.vectors.backends.faiss_files import manifest
+        from indexer.vectors.refresh import index_key
 
         self._open_engine()
         assert self._store is not None
@@ -412,7 +412,7 @@ class Library:
                 if active is None:
                     break
                 try:
-                    stamp = files.read_stamp(store.vectors_folder, kind)
+                    stamp = manifest.read_stamp(store.vectors_folder, kind)
                 except StoreDamagedError:
                     continue
                 if stamp is not None and stamp.encoder == index_key(snapshot, active[1]):

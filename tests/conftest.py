@@ -56,7 +56,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
     """`cli("query", "a cat", ...)` runs the command in this process, as `main` does for a person."""
 
     def run(*arguments: object) -> Answer:
-        from search.cli import main
+        from search.shell.cli import main
 
         monkeypatch.setattr(sys, "argv", ["search", *map(str, arguments)])
         capfdbinary.readouterr()

@@ -1,6 +1,6 @@
 """The encoder that ships with the product: two exported graphs in `data/models/bundled`, run on the CPU.
 
-The image tower's convolutions compute in int8 (`indexer/training/quantise.py`), everything behind them in float32.
+The image tower's convolutions compute in int8 (`tools/bundled/quantise.py`), everything behind them in float32.
 
 Loading is lazy and separate for the two towers: a text query never loads the image tower.
 """
@@ -216,7 +216,7 @@ class BundledEncoder:
             return self._text
 
     def _load(self, name: str, lanes: int, shapes: Mapping[str, Sequence[int]]) -> Graph:
-        from indexer.encoders.compiled import CompiledCache
+        from indexer.encoders.compile_cache import CompiledCache
         from indexer.encoders.runtime import Graph
 
         cache = CompiledCache(cache_folder() / "compiled")

@@ -220,7 +220,7 @@ class ExportedEncoder:
         with self._loading:
             key = tower, shape[0], lanes
             if key not in self._graphs:
-                from indexer.encoders.compiled import CompiledCache
+                from indexer.encoders.compile_cache import CompiledCache
                 from indexer.encoders.runtime import Graph
 
                 self._graphs[key] = Graph(

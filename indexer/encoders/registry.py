@@ -91,7 +91,7 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
 
 
 def _open_clip(name: str, device: str | None, stored: EncoderId | None) -> Encoder:
-    from indexer.encoders import exports
+    from indexer.encoders import export_cache as exports
 
     if exports.runs_on_cpu(device):
         found = exports.find(name if stored is not None else parse_spec(name).name, stored)
@@ -107,7 +107,7 @@ def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progres
 
     An open_clip model that would run on the CPU in torch is exported, once; one that cannot be stays as it is.
     """
-    from indexer.encoders import exports
+    from indexer.encoders import export_cache as exports
 
     if not isinstance(encoder, exports.Exportable) or not exports.runs_on_cpu(device):
         return encoder, ()

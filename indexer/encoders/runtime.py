@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.compiled import Compilation, CompiledCache, let_go
+from indexer.encoders.compile_cache import Compilation, CompiledCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import environment_int
 

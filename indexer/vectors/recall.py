@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 
 from indexer.types import Float32, Int64
+from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 from indexer.vectors.base import Tuned
-from indexer.vectors.faiss_index import FaissIndex
 
 #: Neighbours that an index is judged on.
 NEIGHBOURS: Final = 10

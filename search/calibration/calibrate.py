@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
+from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
-from indexer.ranking import InnerProducts, Scorer
 from indexer.store import Store
+from search.calibration.calibration_file import Calibration, Entry, reranker_key
+from search.calibration.curve import Model, describe
+from search.calibration.curve_fitting import FOLDS, cross_fitted, fit_standardised
 from search.calibration.examples import PARTS, SHOWN, collect, list_first
-from search.calibration.files import Calibration, Entry, reranker_key
-from search.calibration.fitting import FOLDS, cross_fitted, fit_standardised
-from search.calibration.model import Model, describe
 from search.calibration.reliability import Reliability, reliability
-from search.evaluation.gold import Gold, resolve, text_vectors
-from search.evaluation.judging import Way, ways
-from search.evaluation.pairs import read_captions
+from search.evaluation.calibration_check import Way, ways
 from search.evaluation.second_stage import reranked, sides
+from search.ground_truth.ground_truth import Gold, resolve, text_vectors
+from search.ground_truth.pairs import read_captions
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 

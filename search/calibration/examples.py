@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.ranking import Float64, Relevance, Scorer, blocks
+from indexer.metrics import Float64, Relevance, Scorer, blocks
 from indexer.types import Float32, Int64
-from search.calibration.model import Null, Nulls, Typical
-from search.calibration.null import NULL_SAMPLE
+from search.calibration.background import NULL_SAMPLE
+from search.calibration.curve import Null, Nulls, Typical
 
 #: Hits of a query that count: what `search query` shows by itself.
 SHOWN = 10

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.ranking import Float64
+from indexer.metrics import Float64
 
 BINS = 15
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.ranking import neighbour_recall
+from indexer.metrics import neighbour_recall
 from indexer.types import Float32, Int64
-from indexer.vectors import files
-from search.engine import Engine
+from indexer.vectors.backends.faiss_files import manifest
+from search.engine.engine import Engine
+from search.engine.index_cache import IndexCache
 from search.evaluation.results import IndexRecall, Latency
-from search.indexes import IndexCache
-from search.query import text_query
+from search.query.query import text_query
 from search.rerank.base import Reranker
 from search.rerank.stage import Reranking
 
@@ -64,7 +64,7 @@ def probe(
         assert active is not None  # the engine has just answered with it
         row, identity = active
         exact, images = _exact(snapshot, row, identity, vectors)
-        stamp = None if opened is None else files.read_stamp(indexes.store.vectors_folder, "image")
+        stamp = None if opened is None else manifest.read_stamp(indexes.store.vectors_folder, "image")
         raw: float | None = None
         if opened is not None and not snapshot.changed_count("image", opened.generation):
             _, ids = opened.index.search(vectors, NEIGHBOURS)  # (q, k)

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder
+from indexer.metrics import InnerProducts
 from indexer.progress import Progress
-from indexer.ranking import InnerProducts
 from indexer.store import Store
 from indexer.types import Float32
-from search.calibration.files import Calibration, reranker_key
-from search.clock import Clock
-from search.engine import Engine
-from search.evaluation.gold import Gold, resolve, text_vectors
-from search.evaluation.judging import Way, judge_stage, ways
-from search.evaluation.pairs import read_captions, read_labels
+from search.calibration.calibration_file import Calibration, reranker_key
+from search.engine.clock import Clock
+from search.engine.engine import Engine
+from search.engine.index_cache import IndexCache
+from search.evaluation.calibration_check import Way, judge_stage, ways
 from search.evaluation.probe import probe
 from search.evaluation.results import Evaluation, RerankingUsed, StageResult
 from search.evaluation.second_stage import RerankedScores, Side, reranked, sides
 from search.evaluation.settings import EvaluationSettings
 from search.evaluation.stages import compare, evaluate_stage
-from search.indexes import IndexCache
+from search.ground_truth.ground_truth import Gold, resolve, text_vectors
+from search.ground_truth.pairs import read_captions, read_labels
 from search.rerank.base import Reranker
 from search.rerank.stage import Reranking
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, token_encoder
+from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
-from indexer.ranking import InnerProducts, Scorer
 from indexer.types import Float32, Int8
-from search.evaluation.gold import Gold, stored_texts
+from search.ground_truth.ground_truth import Gold, stored_texts
 from search.rerank.base import Asked, Candidates, Reranker
 from search.rerank.stage import TokenSource, join
 
@@ -39,7 +39,7 @@ class Side:
 class RerankedScores:
     """Scores as the engine orders by them: the first candidates' joined scores, and the rest behind them.
 
-    Implements `indexer.ranking.Scorer`. Every query is asked once and its scores are kept, so that going over the
+    Implements `indexer.metrics.Scorer`. Every query is asked once and its scores are kept, so that going over the
     queries again costs no more than the first stage.
     """
 

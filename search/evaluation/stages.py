@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.ranking import (
+from indexer.metrics import (
     Ranks,
     Relevance,
     Scorer,
@@ -16,8 +16,6 @@ from indexer.ranking import (
     reciprocal_ranks,
 )
 from indexer.types import Float32, Int64
-from search.evaluation.bootstrap import ClusterBootstrap
-from search.evaluation.gold import Gold
 from search.evaluation.results import (
     Comparison,
     CurvePoint,
@@ -29,6 +27,8 @@ from search.evaluation.results import (
     StageResult,
 )
 from search.evaluation.settings import EvaluationSettings
+from search.ground_truth.bootstrap import ClusterBootstrap
+from search.ground_truth.ground_truth import Gold
 
 #: Failures that are shown: a page of pictures.
 MISSES = 12

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from indexer.ranking import BLOCK_SCORES, Relevance, blocks
+from indexer.metrics import BLOCK_SCORES, Relevance, blocks
 from indexer.types import Float32, Int8, Int64
 from search.rerank.training_data import TokenPairs
 

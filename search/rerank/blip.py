@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.errors import EncoderError, FileError
-from indexer.images import decode, read_file
-from indexer.pixels import to_pixels
+from indexer.images.decoder import decode, read_file
+from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits, environment_int
 from indexer.types import Candidate, Float32, Int8, Int64, Pixels
 from search.rerank.base import Alignment, Asked, Candidates

@@ -16,7 +16,7 @@ from typing import Any, Final
 import torch
 
 from indexer.errors import StoreUnwritableError, UsageError
-from search.rerank.files import write_whole
+from search.rerank.reranker_files import write_whole
 
 _KEPT: Final = 2
 _DIGEST: Final = 32

@@ -24,12 +24,12 @@ from indexer.errors import UsageError
 from indexer.progress import Progress
 from indexer.training.clusters import centres
 from indexer.types import Float32, Int64
-from search.rerank import files
+from search.rerank import reranker_files
 from search.rerank.batches import Batches
 from search.rerank.checkpoints import Checkpoints
-from search.rerank.files import Trust
-from search.rerank.model import FusionModel, FusionSettings
-from search.rerank.scorer import Network
+from search.rerank.fusion_model import FusionModel, FusionSettings
+from search.rerank.fusion_reranker import Network
+from search.rerank.reranker_files import Trust
 from search.rerank.training_data import TokenPairs
 from search.rerank.validation import (
     Judgement,
@@ -113,7 +113,7 @@ def train(
     matches = run.matches(run.validation)
     judgement = run.validation.judge(matches, seed=settings.seed)
     weights = judgement.allowed(run.validation.best_weights(matches)[0])
-    arrays[files.CENTRES] = run.centres
+    arrays[reranker_files.CENTRES] = run.centres
     return Trained(arrays, weights, run.trust, judgement, run.texts, run.log, run.notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexer.encoders.base import Encoder
-from search.rerank import files
+from search.rerank import reranker_files
 from search.rerank.base import Reranker
 
 #: Before what names a BLIP model: a folder, or an id of the hub.
@@ -23,13 +23,13 @@ def load_reranker(spec: str | None, store_folder: Path, encoder: Encoder, device
         from search.rerank.blip import BlipReranker
 
         return BlipReranker(spec.removeprefix(BLIP), device)
-    folder = files.find_reranker(store_folder, encoder) if spec is None else Path(spec).expanduser()
+    folder = reranker_files.find_reranker(store_folder, encoder) if spec is None else Path(spec).expanduser()
     if folder is None:
         return None
-    from search.rerank.scorer import FusionReranker
+    from search.rerank.fusion_reranker import FusionReranker
 
     reranker = FusionReranker(folder)
-    files.check_fits(folder, reranker.description, encoder)
+    reranker_files.check_fits(folder, reranker.description, encoder)
     return reranker
 
 
@@ -37,9 +37,9 @@ def version(spec: str | None, store_folder: Path) -> object:
     """Changes when the files of a reranker do: one may be trained while a library is open."""
     if spec is not None and spec.startswith(BLIP):
         return None
-    folder = store_folder / files.FOLDER if spec is None else Path(spec).expanduser()
+    folder = store_folder / reranker_files.FOLDER if spec is None else Path(spec).expanduser()
     try:
-        status = (folder / files.DESCRIPTION).stat()
+        status = (folder / reranker_files.DESCRIPTION).stat()
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size

@@ -20,13 +20,13 @@ import numpy.typing as npt
 from indexer.catalog.snapshot import Snapshot
 from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
 from indexer.errors import EncoderError, StoreMissingError, UsageError
+from indexer.metrics import Relevance
 from indexer.progress import Progress
-from indexer.ranking import Relevance
 from indexer.store import Store
 from indexer.types import Float32, Int8, Int64
-from search.evaluation.gold import Gold, StoredText, resolve, stored_texts
-from search.evaluation.pairs import read_captions
-from search.rerank.files import write_whole
+from search.ground_truth.ground_truth import Gold, StoredText, resolve, stored_texts
+from search.ground_truth.pairs import read_captions
+from search.rerank.reranker_files import write_whole
 
 #: Names of splits, as data sets write them; every other one is trained on.
 VALIDATION_SPLITS: Final = ("val", "valid", "validation", "dev")

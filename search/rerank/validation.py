@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from indexer.ranking import Relevance
+from indexer.metrics import Relevance
 from indexer.types import Float32, Int64
-from search.evaluation.bootstrap import ClusterBootstrap
+from search.ground_truth.bootstrap import ClusterBootstrap
 from search.rerank.training_data import TokenPairs
 
 CUTOFFS: Final = (1, 5, 10)

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 from indexer.errors import ResidentError
-from search.resident import places
+from search.resident import socket_paths
 
 #: The same modules as here, whatever the working folder: -P and an explicit path.
-_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.cli import main; main()"
+_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.shell.cli import main; main()"
 #: Nobody waits for these; kept, or Python complains that they still run.
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -46,15 +46,16 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
 
 
 def checked_base(store: str) -> str:
-    """As `places.base`, its folder made. Raises ResidentError where the system or the folder does not allow it."""
-    if not places.AVAILABLE:
+    """As `socket_paths.base`, its folder made. Raises ResidentError where the system or the folder forbids it."""
+    if not socket_paths.AVAILABLE:
         raise ResidentError("A resident process needs Unix sockets, which Python does not have on this system.")
-    if not places.prepare():
+    if not socket_paths.prepare():
         raise ResidentError(
-            f"The folder {places.folder()} is not private to you, or cannot be made; remove it, or set XDG_RUNTIME_DIR."
+            f"The folder {socket_paths.folder()} is not private to you, or cannot be made; "
+            "remove it, or set XDG_RUNTIME_DIR."
         )
-    base = places.base(store)
-    if len(os.fsencode(base + ".sock")) > places.LONGEST:
+    base = socket_paths.base(store)
+    if len(os.fsencode(base + ".sock")) > socket_paths.LONGEST:
         raise ResidentError(f"The path {base}.sock is too long for a socket; set XDG_RUNTIME_DIR to a shorter folder.")
     return base
 

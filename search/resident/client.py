@@ -4,7 +4,7 @@ import _socket
 import os
 import sys
 
-from search.resident import places, protocol
+from search.resident import protocol, socket_paths
 from search.resident.identity import environment, identity, node
 from search.resident.protocol import COMMANDS
 
@@ -20,7 +20,7 @@ def answer(arguments: list[str]) -> int | None:
         return None
     if os.environ.get("SEARCH_RESIDENT", "") not in ("", "auto") or sys.stdout is None or sys.stderr is None:
         return None
-    store = places.store_of(arguments)
+    store = socket_paths.store_of(arguments)
     if store is None:
         return None
     try:
@@ -48,11 +48,11 @@ def _replace(store: str, fields: list[bytes]) -> None:
 
 def connect(store: str) -> _socket.socket | None:
     """A connection to the process of a store; None where there is none. Raises OSError."""
-    if not places.AVAILABLE:
+    if not socket_paths.AVAILABLE:
         return None
-    base = places.base(store)
+    base = socket_paths.base(store)
     path = base + ".sock"
-    if not places.is_private(os.path.dirname(base)) or len(os.fsencode(path)) > places.LONGEST:
+    if not socket_paths.is_private(os.path.dirname(base)) or len(os.fsencode(path)) > socket_paths.LONGEST:
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:

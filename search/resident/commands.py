@@ -13,9 +13,9 @@ from typing import Any
 
 from search.library import Library
 from search.resident.identity import node
-from search.resident.opening import lent_by
+from search.resident.library_context import lent_by
+from search.resident.library_pool import NotOursError, WarmLibraries
 from search.resident.protocol import COMMANDS, Request
-from search.resident.warm import NotOursError, WarmLibraries
 
 #: Runs arguments in this process, printing to `sys.stdout` and `sys.stderr`, and returns the exit code.
 Run = Callable[[list[str]], int]

@@ -21,9 +21,9 @@ from search.resident import client, protocol
 from search.resident.background import checked_base, log_of, start
 from search.resident.commands import Commands, Run
 from search.resident.identity import environment, identity
+from search.resident.library_pool import WarmLibraries
 from search.resident.protocol import Request
 from search.resident.server import Server, State
-from search.resident.warm import WarmLibraries
 
 #: What is asked before anything else, so that the first query finds all that it needs in memory.
 _WARM_UP = ["query", "a photograph", "--text", "-k", "1"]

@@ -9,7 +9,7 @@ proposes. The engine then scores the proposals from the catalog: 0.35 ms for 16 
 
 The vectors: one cluster centre for every 23 rows, clusters of very different sizes, variance falling off as 1/rank.
 Checked against 16,528 photographs (Flickr8k, Caltech-101) under the bundled encoder, equally many of both, recall@10
-with 1, 4, 8, 16, 32 of 510 lists probed; "moved" questions lie where captions do (`indexer/vectors/making.py`):
+with 1, 4, 8, 16, 32 of 510 lists probed; "moved" questions lie where captions do (`faiss_files/build.py`):
 
                       items themselves                  moved                             intrinsic dimension   rank
     photographs       0.57  0.87  0.94  0.98  0.99      0.45  0.79  0.89  0.95  0.99      13.8, moved 31.9      44
@@ -36,12 +36,12 @@ from typing import Any
 import numpy as np
 
 from indexer.types import Float32, Int64
-from indexer.vectors import files
+from indexer.vectors.backends.faiss_files import manifest
+from indexer.vectors.backends.faiss_files.build import Plan, make_index
+from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+from indexer.vectors.backends.faiss_files.tuning import choose_type
 from indexer.vectors.base import SearchParameters
-from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.making import Plan, make_index
 from indexer.vectors.recall import Questions, TrueNeighbours
-from indexer.vectors.tuning import choose_type
 from tests.benchmarks.machine import about, save
 
 QUERIES = 400
@@ -170,8 +170,8 @@ def query(collection: Collection, folder: Path) -> dict[str, object]:
     return result
 
 
-def opened(folder: Path) -> tuple[FaissIndex, files.IndexStamp]:
-    loaded = files.load(folder, "image", encoder="bench")
+def opened(folder: Path) -> tuple[FaissIndex, manifest.IndexStamp]:
+    loaded = manifest.load(folder, "image", encoder="bench")
     assert loaded is not None
     return loaded
 

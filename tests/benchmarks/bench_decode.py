@@ -28,8 +28,8 @@ from PIL import Image
 
 from indexer.encoders.base import Preprocessing
 from indexer.encoders.bundled import BundledEncoder
-from indexer.images import decode
-from indexer.pixels import to_pixels
+from indexer.images.decoder import decode
+from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Pixels
 from tests.benchmarks.machine import about, save

@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from indexer.building import build_indexes
 from indexer.catalog.snapshot import Snapshot
-from indexer.ingest import Ingest
+from indexer.pipeline.write import Ingest
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Candidate, Report
+from indexer.vectors.refresh import build_indexes
 from tests.benchmarks.machine import about, save
 from tests.fixtures.given_encoder import GivenEncoder, GivenTokenEncoder, given_images, pixels_of
 

@@ -246,8 +246,8 @@ def limit_of(folder: str, name: str) -> tuple[float, float]:
     """Images a second of decoding alone and of encoding alone, in this process."""
     from indexer.encoders.base import token_encoder
     from indexer.encoders.registry import load_encoder
-    from indexer.images import decode
-    from indexer.pixels import to_pixels
+    from indexer.images.decoder import decode
+    from indexer.images.preprocess import to_pixels
     from indexer.settings import DecodeLimits
 
     encoder = load_encoder(name)
@@ -294,13 +294,13 @@ def clustered(count: int, dimension: int) -> np.ndarray:
 
 def fill(folder: Path, count: int) -> None:
     """A store of `count` photographs with given vectors and tokens, under the identity of the bundled encoder."""
-    from indexer.building import build_indexes
+    from indexer.encoder_hint import note_encoder
     from indexer.encoders.bundled import BundledEncoder
-    from indexer.ingest import Ingest
-    from indexer.notes import note_encoder
+    from indexer.pipeline.write import Ingest
     from indexer.progress import Silent
     from indexer.store import Store
     from indexer.types import Candidate, Report
+    from indexer.vectors.refresh import build_indexes
     from tests.fixtures.given_encoder import GivenTokenEncoder, given_images
 
     print(f"filling a store with {count:,} items", flush=True)

@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 
 from indexer.encoders.base import Preprocessing
-from indexer.images import decode
-from indexer.pixels import to_pixels
+from indexer.images.decoder import decode
+from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits, models_folder
 from indexer.types import Float32, Pixels
 from tests.benchmarks.machine import about, save
@@ -137,7 +137,7 @@ def _onnx(
 def _openvino(
     name: str, tower: Any, example: Any, pixels: Pixels, folder: Path
 ) -> tuple[Callable[[Pixels], Any], Callable[[Pixels], Float32]]:
-    from indexer.encoders import export
+    from indexer.encoders import openvino_export as export
     from indexer.encoders.runtime import Graph, import_openvino
 
     openvino = import_openvino()

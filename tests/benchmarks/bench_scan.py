@@ -21,8 +21,8 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.encoders.bundled import BundledEncoder
-from indexer.ingest import Ingest
-from indexer.scan import scan
+from indexer.files.scan import scan
+from indexer.pipeline.write import Ingest
 from indexer.store import Store
 from indexer.types import Report
 from tests.benchmarks.machine import about, save

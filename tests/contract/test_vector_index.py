@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.types import Float32, Int64
-from indexer.vectors import draft, files
+from indexer.vectors.backends.faiss_files import manifest
+from indexer.vectors.backends.faiss_files import writer as draft
+from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, VectorIndex
 from indexer.vectors.exact import ExactIndex
-from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.ids import IdTable
 
 DIMENSION = 32
 Make = Callable[..., VectorIndex]
@@ -67,7 +68,7 @@ def make(backend: str, tmp_path: Path) -> Make:
         if form == "fresh":
             return index
         draft.save(tmp_path, "image", index, generation=1, encoder="e")
-        loaded = files.load(tmp_path, "image", encoder="e")
+        loaded = manifest.load(tmp_path, "image", encoder="e")
         assert loaded is not None
         return loaded[0]
 
@@ -104,7 +105,7 @@ def index(backend: str, make: Make, folders: Callable[[IndexType], Path]) -> Vec
         return make(IDS, VECTORS)
     kind, form = backend.split()
     if form == "mapped":
-        loaded = files.load(folders(kind), "image", encoder="e")  # type: ignore[arg-type]
+        loaded = manifest.load(folders(kind), "image", encoder="e")  # type: ignore[arg-type]
         assert loaded is not None
         return loaded[0]
     return copy.copy(shared(kind))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import prepare
+from indexer.pipeline import decode as prepare
 from indexer.settings import DecodeLimits, IndexSettings
 from tests.conftest import Cli
 from tests.fixtures import pictures

@@ -20,7 +20,7 @@ from PIL import Image
 
 from indexer.store import Store
 
-SEARCH = [sys.executable, "-c", "from search.cli import main; main()"]
+SEARCH = [sys.executable, "-c", "from search.shell.cli import main; main()"]
 KILLS = 30
 CROPS = 3  # of each photograph
 

@@ -18,15 +18,15 @@ from tempfile import mkdtemp
 
 import pytest
 
-from search.resident import lifecycle, places
+from search.resident import lifecycle, socket_paths
 from search.resident.server import State
+from tests.fixtures.paths import ROOT
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes that are left in /proc"),
 ]
 
-ROOT = Path(__file__).parents[2]
 LIGHT = ("re", "enum", "typing", "collections", "functools", "socket", "json", "pathlib", "hashlib", "subprocess")
 HEAVY = ("typer", "click", "rich", "numpy", "sqlalchemy", "faiss", "onnxruntime", "platformdirs", "filelock")
 
@@ -250,7 +250,7 @@ def test_start_status_stop(shell: Shell, store: Path) -> None:
     assert shell.run("serve", "--stop", "-s", store).returncode == 1
     state = shell.serve(store, "--idle", "77")
     assert state.idle == 77
-    base = places.base(str(store))
+    base = socket_paths.base(str(store))
     assert os.stat(base + ".sock").st_mode & 0o777 == 0o600
     assert os.stat(os.path.dirname(base)).st_mode & 0o777 == 0o700
     again = shell.run("serve", "--background", "-s", store)
@@ -268,20 +268,20 @@ def test_in_the_foreground_it_says_where_and_ends_with_ctrl_c_or_sigterm(shell: 
         process = shell.start("serve", "-s", store)
         assert process.stdout is not None
         said = process.stdout.readline().decode()
-        assert places.base(str(store)) + ".sock" in said
+        assert socket_paths.base(str(store)) + ".sock" in said
         until(lambda: getattr(lifecycle.ask(store), "ready", False))
         assert shell.run("query", "a cat", "-s", store).returncode == 0
         assert answered(store) == 1
         process.send_signal(ends)
         _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, b"")
-        assert not os.path.exists(places.base(str(store)) + ".sock")
+        assert not os.path.exists(socket_paths.base(str(store)) + ".sock")
 
 
 def test_it_leaves_when_idle(shell: Shell, store: Path) -> None:
     assert shell.run("serve", "--background", "-s", store, "--idle", "1").returncode == 0
     until(lambda: not shell.left_over())
-    assert not os.path.exists(places.base(str(store)) + ".sock")
+    assert not os.path.exists(socket_paths.base(str(store)) + ".sock")
     assert shell.run("query", "a cat", "-s", store).returncode == 0
 
 
@@ -312,7 +312,7 @@ def test_without_being_told_no_query_starts_it(shell: Shell, store: Path) -> Non
     assert shell.run("query", "a cat", "-s", store).returncode == 0
     assert shell.run("query", "a cat", "-s", store, "--no-resident", SEARCH_RESIDENT="auto").returncode == 0
     assert not shell.left_over()
-    assert not (shell.runtime / places.APPLICATION).exists()
+    assert not (shell.runtime / socket_paths.APPLICATION).exists()
 
 
 # -- what goes wrong ----------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_a_killed_process_leaves_a_socket_that_is_replaced(shell: Shell, store: 
     first = shell.serve(store)
     os.kill(first.pid, signal.SIGKILL)
     until(lambda: not shell.left_over())
-    assert os.path.exists(places.base(str(store)) + ".sock")
+    assert os.path.exists(socket_paths.base(str(store)) + ".sock")
     assert shell.run("query", "a cat", "-s", store).returncode == 0
     second = shell.serve(store)
     assert second.pid != first.pid
@@ -379,8 +379,8 @@ def test_a_process_of_another_version_is_replaced(shell: Shell, store: Path, tmp
 def test_what_is_no_resident_process_is_not_believed(shell: Shell, store: Path) -> None:
     import socket
 
-    assert places.prepare()
-    base = places.base(str(store))
+    assert socket_paths.prepare()
+    base = socket_paths.base(str(store))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as liar, open(base + ".lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         liar.bind(base + ".sock")
@@ -396,14 +396,14 @@ def test_what_is_no_resident_process_is_not_believed(shell: Shell, store: Path) 
 
 def test_a_folder_that_others_can_write_is_not_used(shell: Shell, store: Path) -> None:
     shell.serve(store)
-    os.chmod(os.path.dirname(places.base(str(store))), 0o777)
+    os.chmod(os.path.dirname(socket_paths.base(str(store))), 0o777)
     done = shell.run("query", "a cat", "-k", "1", "--paths", "-s", store)
     assert done.stdout.endswith(b"chelsea.png\n")
     refused = shell.run("serve", "-s", store)
     assert (refused.returncode, b"not private" in refused.stderr) == (2, True)
     said = shell.run("query", "a cat", "-k", "1", "--paths", "-s", store, "--resident")
     assert (said.returncode, b"not private" in said.stderr) == (0, True)
-    os.chmod(os.path.dirname(places.base(str(store))), 0o700)
+    os.chmod(os.path.dirname(socket_paths.base(str(store))), 0o700)
     assert answered(store) == 0
 
 

@@ -1,0 +1,95 @@
+"""Tables with columns: which delimiter, which column is the image and which the text, and the rows."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from indexer.errors import CaptionFileError
+from indexer.images.sniff import IMAGE_SUFFIXES
+
+#: In the order in which they are tried: a tab or a bar hardly stands in a caption, a comma often does.
+DELIMITERS = ("\t", "|", ";", ",")
+
+#: How much of the file is looked at for its first row.
+_HEAD = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """`image` and `texts` are column numbers; `rest`: the last column takes what further delimiters cut off it."""
+
+    delimiter: str
+    has_header: bool
+    image: int | None
+    text: int
+    rest: bool
+
+
+def read_table(
+    text: str, image_keys: Sequence[str], text_keys: Sequence[str]
+) -> Iterator[tuple[int, str, list[str], str]]:
+    """(line, image's name or "", its texts, what is wrong or "") of each row that is not empty.
+
+    Raises CaptionFileError when the first line shows no layout.
+    """
+    layout = _layout(text, image_keys, text_keys)
+    rows = csv.reader(_lines(text), delimiter=layout.delimiter)
+    skip = layout.has_header
+    while True:
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:  # a field over 128 KiB, mostly a quote that was never closed
+            yield rows.line_num, "", [], f"it does not parse ({error})"
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if skip:
+            skip = False
+            continue
+        if len(cells) <= max(layout.text, layout.image or 0):
+            yield rows.line_num, "", [], f"it has {len(cells)} columns, too few for a caption"
+            continue
+        content = layout.delimiter.join(cells[layout.text :]) if layout.rest else cells[layout.text]
+        yield rows.line_num, "" if layout.image is None else cells[layout.image].strip(), [content], ""
+
+
+def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _Layout:
+    firsts = {delimiter: _first_row(text, delimiter) for delimiter in DELIMITERS}
+    for needed in (image_keys, ()):  # a header with both columns, before one with texts alone
+        for delimiter, cells in firsts.items():
+            names = [cell.strip().casefold() for cell in cells]
+            image = next((names.index(key) for key in image_keys if key in names), None)
+            caption = next((names.index(key) for key in text_keys if key in names), None)
+            if caption is not None and (image is not None or not needed):
+                return _Layout(delimiter, True, image, caption, rest=caption == len(names) - 1)
+    for delimiter, cells in firsts.items():
+        if len(cells) >= 2 and os.path.splitext(cells[0].strip())[1].lower() in IMAGE_SUFFIXES:
+            return _Layout(delimiter, False, 0, 1, rest=True)
+    raise CaptionFileError(
+        f"its first line names no columns; write a header such as {image_keys[0]},{text_keys[0]}"
+        if text.strip()
+        else "it holds no captions"
+    )
+
+
+def _first_row(text: str, delimiter: str) -> list[str]:
+    try:
+        rows = csv.reader(_lines(text[:_HEAD]), delimiter=delimiter)
+        return next((row for row in rows if any(cell.strip() for cell in row)), [])
+    except csv.Error:
+        return []
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends, one at a time; not `splitlines`, for which a form feed ends a line too."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end + 1
+        yield text[start:end]
+        start = end

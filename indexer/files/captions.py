@@ -1,0 +1,202 @@
+"""Texts beside images: `captions.jsonl`, `captions.csv`, and a `.txt` with the name of an image.
+
+A row of a table names an image under one of `IMAGE_KEYS` and gives a text, or several, under one of `TEXT_KEYS`
+(letter case aside). The file is UTF-8; a byte order mark, UTF-16's too, is understood.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
+
+from indexer.errors import CaptionFileError
+from indexer.files.caption_table import read_table
+from indexer.files.text_cleaning import clean_text
+from indexer.images.sniff import IMAGE_SUFFIXES
+from indexer.types import Caption
+
+IMAGE_KEYS = ("image", "file", "file_name", "filename", "path", "filepath")
+TEXT_KEYS = ("caption", "captions", "text", "title")
+
+#: Bounds on one table, far over any data set in use: COCO has 600,000 captions, none over 1,000 characters.
+MAX_ROWS = 5_000_000
+MAX_LINE_BYTES = 1_000_000
+
+#: Problems that are told one by one; of the rest, the count.
+MAX_PROBLEMS = 20
+
+#: A sidecar of at most this many lines holds a caption a line; a longer one is a single text.
+MAX_SIDECAR_CAPTIONS = 20
+
+_JSONL, _CSV = "captions.jsonl", "captions.csv"
+
+
+_SUFFIX_SPELLINGS = frozenset(s for lower in IMAGE_SUFFIXES for s in (lower, lower.upper(), lower.title()))
+
+
+def is_caption_table(name: str) -> bool:
+    """Whether a file of this name (no folder) is a table of captions."""
+    return name.lower() in (_JSONL, _CSV)
+
+
+def parse_captions_file(name: str, data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+    """`parse_jsonl` or `parse_csv`, as the file's name asks for."""
+    return parse_csv(data, folder) if name.lower().endswith(".csv") else parse_jsonl(data, folder)
+
+
+def parse_jsonl(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+    """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
+
+    `folder` is where the table lies. `about` is the path of the image in it, or in `images` beside the table, and
+    None when the row names none, names one that is not there, or one outside the folder. Texts are clean
+    (`texts.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences, then one with the count of the
+    rest.
+
+    Raises CaptionFileError when not one row is good.
+    """
+    return _parse(_jsonl_rows(_as_utf8(data)), folder)
+
+
+def parse_csv(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+    """The captions in a table with columns, and a sentence for each row that was left out; see `parse_jsonl`.
+
+    The delimiter (comma, semicolon, tab or bar) is the one that makes sense of the first line: a header that names
+    its columns, or else, without a header, an image's name and its caption.
+
+    Raises CaptionFileError when not one row is good, and, naming the line, when the file is not UTF-8.
+    """
+    data = _as_utf8(data)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), folder)
+
+
+def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
+    """Which of the files `names` of a folder the `.txt` beside them is about; None when it is about none.
+
+    "photo.jpg.txt" is about "photo.jpg"; "photo.txt" about the image of that stem, the first in order when several
+    share it. Pass a set: membership is all that is asked, however large the folder.
+    """
+    stem, suffix = os.path.splitext(txt_name)
+    if suffix.lower() != ".txt" or not stem:
+        return None
+    if os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES and stem in names:
+        return stem
+    return min((stem + spelling for spelling in _SUFFIX_SPELLINGS if stem + spelling in names), default=None)
+
+
+def parse_sidecar(data: bytes) -> list[str]:
+    """The captions in a sidecar: each line that is not empty, once; of more than `MAX_SIDECAR_CAPTIONS` lines, one
+    text, joined and cut. Raises CaptionFileError when it is not UTF-8.
+    """
+    try:
+        text = _as_utf8(data[:MAX_LINE_BYTES]).decode("utf-8", "strict" if len(data) <= MAX_LINE_BYTES else "ignore")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
+    lines = [line for line in (clean_text(line) for line in text.splitlines()) if line]
+    if len(lines) > MAX_SIDECAR_CAPTIONS:
+        return [clean_text(" ".join(lines))]
+    return list(dict.fromkeys(lines))
+
+
+#: A row: its line number, the image it names ("" for none) and its texts, or else what is wrong with it.
+Row = tuple[int, str, list[str], str]
+
+
+def _parse(rows: Iterator[Row], folder: str) -> tuple[list[Caption], list[str]]:
+    captions: list[Caption] = []
+    problems: list[str] = []
+    more = 0
+    find = _finder(folder)
+    for count, (line, name, texts, problem) in enumerate(rows):
+        if count >= MAX_ROWS:
+            problem = f"rows after the first {MAX_ROWS:,} are not read"
+        if problem and len(problems) < MAX_PROBLEMS:
+            problems.append(f"line {line}: {problem}")
+        elif problem:
+            more += 1
+        if count >= MAX_ROWS:
+            break
+        for text in texts:
+            cleaned = clean_text(text)
+            if cleaned:
+                captions.append(Caption(cleaned, find(name) if name else None))
+    if not captions:
+        raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
+    if more:
+        problems.append(f"{more:,} more rows were left out")
+    return captions, problems
+
+
+def _jsonl_rows(data: bytes) -> Iterator[Row]:
+    start, number = 0, 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        number += 1
+        if end - start > MAX_LINE_BYTES:
+            yield number, "", [], f"it is longer than {MAX_LINE_BYTES:,} bytes"
+        else:
+            line = data[start:end].strip()
+            if line:
+                yield _jsonl_row(number, line)
+        start = end + 1
+
+
+def _jsonl_row(number: int, line: bytes) -> Row:
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return number, "", [], "it is not UTF-8"
+    except (ValueError, RecursionError):
+        return number, "", [], "it is not JSON"
+    if not isinstance(value, dict):
+        return number, "", [], "it is not a JSON object"
+    fields = {key.casefold(): field for key, field in value.items()}
+    name = next((fields[key] for key in IMAGE_KEYS if isinstance(fields.get(key), str)), "")
+    texts: list[str] = []
+    known = False
+    for key in TEXT_KEYS:
+        field = fields.get(key)
+        if isinstance(field, str):
+            texts, known = [field], True
+        elif isinstance(field, list) and all(isinstance(text, str) for text in field):
+            texts, known = field, True
+        if texts:
+            break
+    if not known:
+        return number, "", [], f"it has no text under {', '.join(TEXT_KEYS[:-1])} or {TEXT_KEYS[-1]}"
+    return number, name, texts, ""
+
+
+def _finder(folder: str) -> Callable[[str], str | None]:
+    """Looks for the images that rows name; a data set names each one about five times in a row."""
+    inside = os.path.join(os.path.normpath(folder), "")
+
+    @lru_cache(maxsize=1024)
+    def find(name: str) -> str | None:
+        spellings = [name] if "\\" not in name else [name, name.replace("\\", "/")]
+        for spelling in spellings:
+            for parts in ((spelling,), ("images", spelling)):
+                path = os.path.normpath(os.path.join(folder, *parts))
+                # isfile is False for names that no file can have (NUL, lone surrogates).
+                if path.startswith(inside) and os.path.isfile(path):
+                    return path
+        return None
+
+    return find
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Without a byte order mark; UTF-16 (what spreadsheets call Unicode text) turned into UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return data.removeprefix(codecs.BOM_UTF8)

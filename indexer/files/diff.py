@@ -1,0 +1,81 @@
+"""What changed in a folder: a merge join of a scan with the catalog.
+
+Both sides come in ascending order of the bytes of their paths, so that one pass with two rows in memory is enough,
+whatever the size of the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from indexer.catalog.snapshot import FileRow
+from indexer.files.scan import Found, candidate
+from indexer.types import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A file that had vanished is back, with the size and time that it had."""
+
+    row: FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A file that is new, changed, failed before, or not yet encoded in full: it has to be read."""
+
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The catalog has the file, the scan did not find it."""
+
+    row: FileRow
+
+
+Difference = Returned | Work | Gone
+
+
+class Comparison:
+    """Iterated once: differences in ascending order of path; each path of either side at most once.
+
+    Both inputs must ascend by the bytes of their paths. What gives no difference is counted in `unchanged` (size and
+    time are as they were, and the file is encoded, with tokens where they are wanted) or is marked as vanished and
+    still not there. A difference is yielded as soon as both sides have passed it.
+    """
+
+    def __init__(self, found: Iterable[Found], known: Iterable[FileRow]) -> None:
+        self.unchanged = 0
+        self._found = found
+        self._known = known
+
+    def __iter__(self) -> Iterator[Difference]:
+        rows = iter(self._known)
+        row = next(rows, None)
+        row_key = b"" if row is None else row.key
+        for found in self._found:
+            key = found[0]
+            while row is not None and row_key < key:
+                if row.state != "vanished":
+                    yield Gone(row)
+                row = next(rows, None)
+                row_key = b"" if row is None else row.key
+            if row is None or row_key != key:
+                yield Work(candidate(found))
+                continue
+            _, size, mtime_ns, _, role, state, reason, encoded = row
+            settled = (encoded or role != "image") and reason is None and state != "failed"
+            if not settled or found[1] != size or found[2] != mtime_ns:
+                yield Work(candidate(found))
+            elif state == "vanished":
+                yield Returned(row)
+            else:
+                self.unchanged += 1
+            row = next(rows, None)
+            row_key = b"" if row is None else row.key
+        while row is not None:
+            if row.state != "vanished":
+                yield Gone(row)
+            row = next(rows, None)

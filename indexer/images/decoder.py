@@ -1,0 +1,159 @@
+"""Files become correct pixels: read whole, decoded within limits, turned upright, in 8-bit sRGB.
+
+The steps have their own files: `sniffing` tells the type, `formats` opens the header, `colours` makes 8-bit sRGB of any
+mode, `pixels` resizes for an encoder.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import stat
+
+from PIL import Image, ImageFile
+
+from indexer.errors import DamagedImageError, ImageTooLargeError, UnreadableFileError
+from indexer.images.colours import to_rgb
+from indexer.images.embedded import orientation
+from indexer.images.formats import open_image, pillow_errors
+from indexer.images.preprocess import SHRUNK, Shrunk, to_pixels
+from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
+from indexer.settings import DecodeLimits
+from indexer.types import Candidate
+
+__all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "thumbnail", "to_pixels"]
+
+_CHANGED = "it changed while it was read; it will be read again next time"
+
+#: What makes a picture of each EXIF orientation upright (EXIF 2.32, tag 0x0112).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+#: A shrunk JPEG keeps at least this many times the pixels that the encoder wants, each way: the decoder's own scaling
+#: is coarser than the resize that follows it. Real photographs and ones of 12 megapixels under the bundled encoder
+#: (`tests/benchmarks/bench_decode.py`), pixels in grey levels, cosines of the vectors, time for 12 megapixels:
+#:     at least twice      0.2            0.9990 (least 0.9953)    26 ms
+#:     1.4 times           0.35 to 0.48   0.9987 (0.9939)          20 ms
+#:     once                0.55           0.9975 (0.9885)          20 ms
+_SPARE = 1.4
+
+#: Quality of a thumbnail: at 80, a few kilobytes and no visible blocks.
+_THUMBNAIL_QUALITY = 80
+
+
+def read_file(candidate: Candidate, limits: DecodeLimits) -> bytes:
+    """The whole content of the file that a scan found, and of no other.
+
+    Raises ImageTooLargeError when it is over `limits.max_bytes`, and UnreadableFileError when it cannot be read, is
+    no longer what the scan saw (size and time of change), or changes meanwhile.
+    """
+    # Without O_NONBLOCK, a FIFO that took the file's place would hang the run.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(candidate.path, flags), "rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise UnreadableFileError("it is no longer a regular file")
+            if before.st_size > limits.max_bytes:
+                raise ImageTooLargeError(
+                    f"it has {before.st_size:,} bytes, more than the limit of {limits.max_bytes:,}"
+                )
+            if (before.st_size, before.st_mtime_ns) != (candidate.size, candidate.mtime_ns):
+                raise UnreadableFileError(_CHANGED)
+            data = file.read(candidate.size + 1)  # one more, to notice that it grew
+            after = os.fstat(file.fileno())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableFileError("it vanished during the run") from None
+    except PermissionError:
+        raise UnreadableFileError("permission denied") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) != candidate.size or (after.st_size, after.st_mtime_ns) != (candidate.size, candidate.mtime_ns):
+        raise UnreadableFileError(_CHANGED)
+    return data
+
+
+def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) -> Image.Image:
+    """The picture in `data` as it is meant to be seen: mode "RGB", upright, sRGB; an animation's first frame.
+
+    With `target`, the (width, height) in pixels that an encoder wants of the upright picture, a JPEG may come
+    shrunk, each side still at least `_SPARE` times the target's; without it, and for other formats, every pixel comes.
+
+    Raises NotAnImageError, DamagedImageError (zero bytes, truncated, or it does not decode) and ImageTooLargeError
+    (over `limits.max_pixels`, told from the header before any memory is taken), each with a one-sentence reason.
+    Nothing else, whatever the bytes, and no warnings. Safe to call from several threads.
+    TIFF, WebP and GIF have Pillow's own limit too, some 179 million pixels.
+    """
+    image = open_image(data)
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise ImageTooLargeError(f"it has {width:,} x {height:,} pixels, more than the limit of {limits.max_pixels:,}")
+    with pillow_errors("its data do not decode"):
+        turned = orientation(image, data)
+        covered = None
+        if image.format == "JPEG":
+            _refuse_missing_end(data)
+            if target is not None:
+                covered = _shrink(image, target, sideways=turned >= 5)
+        image.load()
+        picture = to_rgb(image)
+        if picture is image:  # let go of the file's bytes, which some of Pillow's loaders keep
+            picture = image._new(image.im)
+        if turned in _TURNS:
+            picture = picture.transpose(_TURNS[turned])
+        # What the file said of itself (profile, orientation, resolution) no longer holds.
+        picture.info = (
+            {} if covered is None else {SHRUNK: _turned_extent(picture.size, (width, height), covered, turned)}
+        )
+        return picture
+
+
+def thumbnail(data: bytes, limits: DecodeLimits, side: int) -> bytes:
+    """A small JPEG of the picture in `data`, its longer side at most `side` pixels: upright, sRGB, no metadata.
+
+    Raises what `decode` raises.
+    """
+    image = decode(data, limits, (side, side))
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY)
+    return buffer.getvalue()
+
+
+def _shrink(image: ImageFile.ImageFile, target: tuple[int, int], *, sideways: bool) -> tuple[float, float] | None:
+    """Have the JPEG decoder scale by 1/2, 1/4 or 1/8 while it decodes, when that leaves `_SPARE` times the target.
+
+    Returns how many of the shrunk pixels (across, down) the picture covers; None when it is not shrunk.
+    """
+    width, height = (math.ceil(_SPARE * side) for side in (target[::-1] if sideways else target))
+    if image.width < 2 * width or image.height < 2 * height:
+        return None
+    drafted = image.draft(None, (width, height))
+    return None if drafted is None else (drafted[1][2], drafted[1][3])
+
+
+def _turned_extent(size: tuple[int, int], stored: tuple[int, int], covered: tuple[float, float], turned: int) -> Shrunk:
+    """`Shrunk` of the picture as turned upright, from its stored size and what it covered before it was turned."""
+    if turned >= 5:
+        stored, covered = stored[::-1], covered[::-1]
+    (width, height), (across, down) = size, covered
+    left = width - across if turned in (2, 3, 6, 7) else 0.0
+    upper = height - down if turned in (3, 4, 7, 8) else 0.0
+    return Shrunk(size, stored, (left, upper, left + across, upper + down))
+
+
+def _refuse_missing_end(data: bytes) -> None:
+    """Refuse a JPEG whose end was never written: an interrupted copy into space that was set aside, all zeros.
+
+    The decoder takes the zeros for pixels and shows a grey lower half; a file that is merely too short it refuses.
+    """
+    if data.endswith(bytes(512)) and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
+        raise DamagedImageError("its end is missing (filled with zeros)")

@@ -1,0 +1,307 @@
+"""A run of the indexer: scan -> diff -> read and decode -> encode -> commit -> build.
+
+    scan, catalog --merge join--> files to read --threads--> prepared, in order --batches--> encoder --> catalog
+
+The scan of a root is over before the first file is read, so that a bar can show the time left. It remembers the files
+to read while they are few; where they are many the root is scanned a second time, and memory stays the same for any
+size of collection. Prepared files keep the order of the scan: item ids, and with them every result, do not depend on
+timing or interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` prepared files
+exist.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from indexer.encoders.base import Encoder, TokenEncoder, token_encoder
+from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
+from indexer.files.diff import Comparison, Gone, Returned, Work
+from indexer.files.scan import Found, walk
+from indexer.pipeline.decode import Failed, KnownImage, NewImage, Prepared, Preparer
+from indexer.pipeline.write import Ingest
+from indexer.progress import Progress, Silent
+from indexer.settings import IndexSettings
+from indexer.store import Store
+from indexer.types import Candidate, Failure, Report
+from indexer.vectors.base import IndexType
+from indexer.vectors.refresh import build_indexes
+
+#: Files of one transaction where nothing needs the encoder.
+FILES_A_BATCH = 500
+#: Rows of one transaction that marks files as vanished or returned.
+MARKS_A_BATCH = 5_000
+#: Files to read that are remembered from the scan that counts them: some 10 MB. Where there are more, finding them a
+#: second time costs little beside reading them.
+REMEMBERED = 50_000
+
+
+def run(
+    store: Store,
+    encoder: Encoder,
+    roots: Sequence[str] = (),
+    settings: IndexSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    index_type: IndexType | None = None,
+    recall: float | None = None,
+    reencode: bool = False,
+) -> Report:
+    """Bring a store up to date with its folders.
+
+    `roots`: folders or files; none means every root that the store knows. `index_type`: None chooses by size.
+    `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
+    until the run is complete the store answers with the old one. Needs the store's write lock (`store.writing()`).
+
+    Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
+    EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
+    """
+    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode).run(
+        roots, index_type, recall
+    )
+
+
+class _Run:
+    def __init__(
+        self, store: Store, encoder: Encoder, settings: IndexSettings, progress: Progress, reencode: bool
+    ) -> None:
+        self._store = store
+        self._catalog = store.catalog
+        self._encoder = encoder
+        self._settings = settings
+        self._progress = progress
+        self._reencode = reencode
+        self._report = Report()
+
+    def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
+        started = time.monotonic()
+        self._encoder_row = self._register()
+        self._tokens = self._choose_tokens()
+        folders = self._roots(roots)
+        for folder, ignores in folders:
+            self._index_root(folder, ignores)
+        self._encode_texts_of_unchanged_files()
+        with self._catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+        if active is not None and active[0] != self._encoder_row:
+            self._switch()
+        build_indexes(self._store, index_type, self._progress, recall=recall)
+        self._report.seconds = time.monotonic() - started
+        return self._report
+
+    def _roots(self, roots: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+        with self._catalog.snapshot() as snapshot:
+            known = {row.path: row.ignores for row in snapshot.roots()}
+        if not roots and not known:
+            raise UsageError("Name a folder to index; this store has none yet.")
+        named = [os.path.abspath(os.path.expanduser(root)) for root in roots]
+        everything = self._reencode or not named
+        paths = list(dict.fromkeys([*named, *(known if everything else ())]))
+        present = []
+        for path in paths:
+            if os.path.exists(path):
+                present.append(path)
+            elif path in named:
+                raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
+            else:
+                self._report.warnings.append(f"{path} is not there (an unmounted drive?); what is indexed is kept.")
+        given = self._settings.ignores
+        with self._catalog.batch() as batch:
+            for path in present:
+                batch.add_root(path, given if path not in known or given != IndexSettings().ignores else None)
+        with self._catalog.snapshot() as snapshot:
+            ignores = {row.path: row.ignores for row in snapshot.roots()}
+        return [(path, ignores[path]) for path in present]
+
+    def _register(self) -> int:
+        """Row id of the encoder; the store's first encoder is the one that answers from now on."""
+        identity = self._encoder.identity
+        with self._catalog.snapshot() as snapshot:
+            active = snapshot.active_encoder()
+        if active is not None and active[1].matches(identity):
+            return active[0]
+        if active is not None and not self._reencode:
+            raise EncoderMismatchError(
+                f"{self._store.folder} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
+                f"{identity.name} ({identity.weights[:12]}); run `search index --reencode --encoder {identity.name}` "
+                "to encode it anew."
+            )
+        with self._catalog.batch() as batch:
+            row = batch.add_encoder(identity)
+            if active is None:
+                batch.activate(row)
+        return row
+
+    def _choose_tokens(self) -> TokenEncoder | None:
+        """The encoder as one that yields tokens; None when it does not, or the store is to do without."""
+        encoder = token_encoder(self._encoder)
+        asked = self._settings.tokens
+        with self._catalog.snapshot() as snapshot:
+            wanted = snapshot.tokens_wanted
+            recorded = snapshot.token_shape(self._encoder_row)
+        if asked is not None and asked != wanted:
+            with self._catalog.batch() as batch:
+                batch.want_tokens(asked)
+            wanted = asked
+        if encoder is None or encoder.token_shape is None or not wanted:
+            if asked:
+                self._report.warnings.append(
+                    f"The encoder {self._encoder.identity.name} has no tokens to give; nothing is kept for reranking."
+                )
+            return None
+        if recorded != encoder.token_shape:
+            with self._catalog.batch() as batch:
+                batch.set_token_shape(self._encoder_row, encoder.token_shape)
+        return encoder
+
+    def _ingest(self) -> Ingest:
+        return Ingest(self._catalog, self._encoder, self._encoder_row, self._report, self._tokens)
+
+    def _encode_texts_of_unchanged_files(self) -> None:
+        """Under another encoder, after damage, or in a store older than tokens, they lack something."""
+        ingest = self._ingest()
+        with self._catalog.snapshot() as snapshot:
+            missing = snapshot.texts_to_encode(self._encoder_row, tokens=self._tokens is not None)
+        for start in range(0, len(missing), FILES_A_BATCH):
+            with self._catalog.snapshot() as snapshot:
+                texts = snapshot.texts_of_contents(missing[start : start + FILES_A_BATCH])
+            ingest.store_texts(texts)
+
+    def _switch(self) -> None:
+        """Everything has a vector of the new encoder: let it answer."""
+        with self._catalog.snapshot() as snapshot:
+            left = snapshot.count_without_vector(self._encoder_row)
+        if left:
+            self._report.warnings.append(
+                f"{left} items could not be encoded anew (their files are not there or do not read), so the store "
+                "still answers with its former encoder; bring them back or `search forget` them, then run it again."
+            )
+            return
+        with self._catalog.batch() as batch:
+            batch.activate(self._encoder_row)
+
+    # -- one root -------------------------------------------------------------------------------------------
+
+    def _compare(self, folder: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Comparison:
+        own = os.fsencode(self._store.folder) + os.fsencode(os.sep)
+        found: Iterator[Found] = walk(folder, ignores, report_error)
+        if own.startswith(os.fsencode(folder)):  # the store may lie among the photographs
+            found = (one for one in found if not one[0].startswith(own))
+        known = self._catalog.files_below(folder, self._encoder_row, tokens=self._tokens is not None)
+        return Comparison(found, known)
+
+    def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
+        self._progress.phase(f"Looking through {folder}")
+        unreadable: list[Failure] = []
+        work = 0
+        candidates: list[Candidate] = []
+        gone, returned = array("q"), array("q")  # ids: eight bytes each, however many
+        hidden: set[str] = set()
+
+        def report_error(failure: Failure) -> None:
+            unreadable.append(failure)
+            hidden.add(failure.path)
+
+        comparison = self._compare(folder, ignores, report_error)
+        for difference in comparison:
+            match difference:
+                case Work(candidate):
+                    work += 1
+                    if work <= REMEMBERED:
+                        candidates.append(candidate)
+                case Returned(row):
+                    returned.append(row.id)
+                case Gone(row):
+                    if not _is_hidden(row.path, hidden):
+                        gone.append(row.id)
+        unchanged = comparison.unchanged + len(returned)
+        self._report.unchanged += unchanged
+        self._report.failures += unreadable
+        self._mark_returned(returned)
+        if work:
+            self._progress.total(work)
+            self._progress.phase(f"Indexing {folder}")
+            self._read(candidates if work <= REMEMBERED else self._work(folder, ignores))
+        self._mark_gone(folder, gone, found_any=bool(work or unchanged or unreadable))
+        if not unreadable:
+            with self._catalog.batch() as batch:
+                batch.finish_root(folder)
+
+    def _work(self, folder: str, ignores: Sequence[str]) -> Iterator[Candidate]:
+        """What there is to read, found a second time."""
+        return (one.candidate for one in self._compare(folder, ignores, lambda _: None) if isinstance(one, Work))
+
+    def _mark_returned(self, returned: Sequence[int]) -> None:
+        for start in range(0, len(returned), MARKS_A_BATCH):
+            with self._catalog.batch() as batch:
+                batch.set_present(returned[start : start + MARKS_A_BATCH])
+
+    def _mark_gone(self, folder: str, gone: Sequence[int], *, found_any: bool) -> None:
+        if gone and not found_any:
+            self._report.warnings.append(
+                f"{folder} is empty, and {len(gone)} files of it are indexed: taken for a drive that is not mounted, "
+                f"and kept. If they are really gone: `search forget {folder}`."
+            )
+            return
+        for start in range(0, len(gone), MARKS_A_BATCH):
+            with self._catalog.batch() as batch:
+                batch.set_vanished(gone[start : start + MARKS_A_BATCH])
+        self._report.vanished += len(gone)
+
+    def _read(self, candidates: Iterable[Candidate]) -> None:
+        """Prepare files in threads, and commit them in the order of `candidates`."""
+        prepare = Preparer(
+            self._catalog,
+            self._encoder_row,
+            self._encoder.identity.preprocessing,
+            self._settings.limits,
+            tokens=self._tokens is not None,
+        )
+        batch: list[Prepared] = []
+        images = 0
+        with self._ingest() as ingest:
+            for prepared in self._prepared(prepare, candidates):
+                batch.append(prepared)
+                images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
+                if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
+                    ingest.add(batch)
+                    self._progress.advance(len(batch))
+                    batch, images = [], 0
+            ingest.add(batch)
+        if batch:
+            self._progress.advance(len(batch))
+
+    def _prepared(self, prepare: Preparer, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
+        ahead = self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
+        waiting: deque[tuple[Candidate, Future[Prepared]]] = deque()
+        pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="decode")
+        try:
+            for candidate in candidates:
+                waiting.append((candidate, pool.submit(prepare, candidate)))
+                if len(waiting) >= ahead:
+                    yield _result(*waiting.popleft())
+            while waiting:
+                yield _result(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_hidden(path: str, unreadable: Set[str]) -> bool:
+    """Whether the scan could not look at `path`; it has reported whatever hides it by the time it has passed it."""
+    while unreadable and path not in unreadable:
+        above = os.path.dirname(path)
+        if above == path:
+            return False
+        path = above
+    return bool(unreadable)
+
+
+def _result(candidate: Candidate, future: Future[Prepared]) -> Prepared:
+    try:
+        return future.result()
+    except MemoryError:
+        return Failed(candidate, "it needs more memory than there is", passing=True)

@@ -1,0 +1,101 @@
+"""Empty FAISS indexes, trained where their type needs that: on a sample of bounded size, on a GPU when there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import faiss as _faiss
+import numpy as np
+
+from indexer.settings import environment_int
+from indexer.types import Float32, Int64
+from indexer.vectors.backends.faiss_files import gpu, tuning
+from indexer.vectors.base import IndexType
+from indexer.vectors.exact import checked_rows
+
+faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
+
+Batches = Callable[[], Iterator[tuple[Int64, Float32]]]
+"""Gives the rows from the start each time it is called: ids (b,) int64 and vectors (b, d) float32 a batch."""
+
+#: Training on fewer numbers than these is many short steps, and each would wait for its threads.
+TRAINING_THREADS_FROM: Final = 10_000_000
+
+
+def training_rows(index_type: IndexType, count: int, dimension: int) -> int:
+    """How many rows the training of an index of `count` vectors wants; 0 where nothing is trained."""
+    if not index_type.startswith("ivf") or count < tuning.IVF_LEAST:
+        return 0
+    return tuning.ivf_settings(count, dimension).training
+
+
+def empty_core(index_type: IndexType, dimension: int, sample: Float32, count: int) -> Any:
+    """A FAISS index without vectors for `count` of them, trained on `sample` (s, d) where its type needs that.
+
+    Small collections get a simpler structure: see `FaissIndex.build`.
+    """
+    if index_type == "hnsw":
+        graph = tuning.HnswSettings()
+        core = faiss.IndexHNSWFlat(dimension, graph.neighbours, faiss.METRIC_INNER_PRODUCT)
+        core.hnsw.efConstruction, core.hnsw.efSearch = graph.construction, graph.search
+        return core
+    if index_type == "flat" or len(sample) < tuning.IVF_LEAST:
+        return faiss.IndexFlatIP(dimension)
+
+    settings = tuning.ivf_settings(count, dimension)
+    if len(sample) < settings.training:  # fewer rows came than were promised
+        settings = tuning.ivf_settings(len(sample), dimension)
+    code = {"ivf-flat": "Flat", "ivf-sq8": "SQ8", "ivf-pq": "Flat"}[index_type]
+    if index_type == "ivf-pq" and len(sample) >= tuning.PQ_LEAST:
+        code = f"PQ{tuning.product_codes(dimension)}x8np"  # np: without the minute of polysemous training
+    core = faiss.index_factory(dimension, f"IVF{settings.lists},{code}", faiss.METRIC_INNER_PRODUCT)
+    core.cp.niter = tuning.TRAINING_ROUNDS
+    core.cp.spherical = True
+    if code.startswith("PQ"):
+        core.pq.cp.min_points_per_centroid = tuning.PQ_LEAST // 256  # few are fine for few; FAISS would warn
+        core.pq.cp.max_points_per_centroid = tuning.CODE_TRAINING // 256
+        core.pq.cp.niter = 10
+    with threads(threads_wanted() if sample.size >= TRAINING_THREADS_FROM else 1):
+        gpu.place_cells(core, sample)
+        core.train(sample[:: -(-len(sample) // tuning.CODE_TRAINING)])  # what is left: the ranges, or the codes
+    core.nprobe = settings.probes
+    return core
+
+
+def draw(batches: Batches, count: int, size: int, dimension: int) -> tuple[Int64, Float32]:
+    """`size` of the first `count` rows, ids (s,) and vectors (s, d) float32, by chance and the same each time.
+
+    Fewer where fewer rows come. Raises ValueError on wrong rows.
+    """
+    size = min(size, count)
+    picks = np.sort(np.random.default_rng(0).choice(count, size=size, replace=False)) if size else np.empty(0, np.int64)
+    taken_ids, taken = np.empty(size, np.int64), np.empty((size, dimension), np.float32)  # (s,), (s, d)
+    start = filled = 0
+    for ids, vectors in batches() if size else ():
+        ids, vectors = checked_rows(ids, vectors, dimension)
+        first, filled = (int(place) for place in np.searchsorted(picks, (start, start + len(vectors))))
+        rows = picks[first:filled] - start
+        taken_ids[first:filled], taken[first:filled] = ids[rows], vectors[rows]
+        start += len(vectors)
+        if filled == size:
+            break
+    return taken_ids[:filled], taken[:filled]
+
+
+def threads_wanted() -> int:
+    """SEARCH_THREADS, or as many as there are cores. Raises UsageError."""
+    return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """FAISS works with `count` threads inside. OpenMP keeps this number for each calling thread by itself."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -1,0 +1,114 @@
+"""An inverted file in a process that asks it once: a query from the shell.
+
+Its plain question is answered from the file (`lists_file.py`), whose scores differ from FAISS' in the last bits; FAISS,
+which answers in a fraction of the time but takes 0.2 s to import, is left for what comes after, and for filters.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from indexer.types import Float32, Int64
+from indexer.vectors.backends.faiss_files import tuning
+from indexer.vectors.backends.faiss_files.faiss_bytes import Bytes
+from indexer.vectors.backends.faiss_files.id_table import REMOVED, IdTable
+from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
+from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.exact import best, checked_queries, nothing
+
+if TYPE_CHECKING:
+    from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+
+#: Up to this share may be excluded: what changed since the index was built. Filters are FAISS' matter.
+EXCLUDED_SHARE: Final = 0.02
+
+
+class ListsIndex:
+    """Implements `VectorIndex`, as `FaissIndex` does with the same `width` lists probed. Made by `read`."""
+
+    def __init__(self, index_type: IndexType, memory: Bytes, lists: Lists, width: int | None) -> None:
+        self.index_type: IndexType = index_type
+        self._memory = memory
+        self._width = width
+        self._lists: Lists | None = lists  # until FAISS is asked for anything, or a question was answered
+        self._dimension = int(lists.centroids.shape[1])
+        self._table = IdTable(lists.ids)
+        self._whole: FaissIndex | None = None
+        self._loading = threading.Lock()
+
+    @classmethod
+    def read(cls, index_type: IndexType, memory: Bytes, width: int | None) -> ListsIndex:
+        """The index in `memory` (size,) uint8, which may be a mapped file. `width`: lists that a query probes, None for
+        the file's own. Raises ValueError when it is no inverted file with 8-bit codes."""
+        return cls(index_type, memory, read_lists(memory), width)
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def ids(self) -> Int64:
+        return self._table.sorted_ids if self._whole is None else self._whole.ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, ids: Int64, vectors: Float32) -> None:
+        """See `VectorIndex.add`. Raises ValueError."""
+        self._faiss().add(ids, vectors)
+
+    def remove(self, ids: Int64) -> int:
+        """See `VectorIndex.remove`."""
+        return self._faiss().remove(ids)
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        parameters: SearchParameters = SearchParameters(),  # noqa: B008 (frozen)
+    ) -> tuple[Float32, Int64]:
+        """See `VectorIndex.search`. Scores are those of the compressed vectors. Raises ValueError."""
+        lists, self._lists = self._lists, None
+        if lists is not None and len(queries) == 1:
+            found = self._answer(lists, checked_queries(queries, k, self._dimension)[0], k, parameters)
+            if found is not None:
+                return found
+        return self._faiss().search(queries, k, parameters)
+
+    def _answer(
+        self, lists: Lists, query: Float32, k: int, parameters: SearchParameters
+    ) -> tuple[Float32, Int64] | None:
+        """As `search`, for one query (d,); None where FAISS has to look."""
+        exclude = np.empty(0, np.int64) if parameters.exclude is None else parameters.exclude
+        if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._table):
+            return None
+        total = len(self._table)
+        count = len(self._table.sorted_ids) - len(np.unique(self._table.positions(exclude)))
+        if not count:
+            return None
+        width = (lists.probes if self._width is None else self._width) * parameters.effort
+        fetch = min(count, min(k, count) + tuning.SPARE)
+        scores, positions = lists.search(query, tuning.probes(width, len(lists.centroids), count, count / total, fetch))
+        ids = lists.ids[positions]
+        kept = ids != REMOVED
+        if len(exclude):
+            kept &= ~np.isin(ids, exclude)
+        if np.count_nonzero(kept) < min(k, count):
+            return None
+        out_scores, out_ids = nothing(1, k)
+        first, first_ids = best(scores[kept], ids[kept], k)
+        out_scores[0, : len(first)], out_ids[0, : len(first)] = first, first_ids
+        return out_scores, out_ids
+
+    def _faiss(self) -> FaissIndex:
+        self._lists = None  # it knows of no change
+        with self._loading:
+            if self._whole is None:
+                from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+
+                whole = FaissIndex.read(self.index_type, self._memory)
+                self._whole = whole if self._width is None else whole.with_width(self._width)
+            return self._whole

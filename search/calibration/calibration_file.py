@@ -1,0 +1,173 @@
+"""Calibrations on disk: `calibration.json`, the store's own or the one that ships.
+
+One file holds a model for each direction (what asks, what is found), with and without a reranker. It belongs to the
+weights of one encoder and, for the reranked models, to one reranker: with any other the numbers would mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from indexer.encoders.base import EncoderId
+from indexer.errors import StoreUnwritableError, UsageError
+from indexer.settings import models_folder
+from indexer.types import KINDS, Kind
+from search.calibration.curve import FALLBACK, FEATURES, Model, Typical
+from search.rerank.base import Reranker
+from search.rerank.reranker_files import write_whole
+
+FORMAT: Final = 1
+NAME: Final = "calibration.json"
+#: Four models with their bins are a few kilobytes.
+MAX_BYTES: Final = 1_000_000
+#: Coefficients beyond this come from a damaged file, not from a fit.
+_LARGEST: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fitted model: for queries of a kind that ask for the other. `reranker`: key of the one that ordered the
+    hits, None without. `fitted_on`: how much, for people; `ece`: cross-fitted expected calibration error."""
+
+    asks: Kind
+    reranker: str | None
+    model: Model
+    fitted_on: dict[str, Any] = field(default_factory=dict)
+    ece: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the probabilities of one index are made with. `encoder`: SHA-256 of the weights that it belongs to."""
+
+    encoder: str
+    entries: tuple[Entry, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def model(self, asks: Kind, finds: Kind, reranker: str | None) -> Model:
+        """For such queries; FALLBACK where nothing was fitted. Images found by an image, and texts by a text, have no
+        pairs to be fitted on."""
+        if asks != finds:
+            for entry in self.entries:
+                if (entry.asks, entry.reranker) == (asks, reranker):
+                    return entry.model
+        return FALLBACK
+
+
+def reranker_key(reranker: Reranker | None) -> str | None:
+    """What tells the scores of one reranker from those of another."""
+    if reranker is None:
+        return None
+    digest = getattr(reranker, "digest", None)
+    return digest if isinstance(digest, str) else reranker.name
+
+
+def find_calibration(store_folder: Path, identity: EncoderId) -> Calibration:
+    """The store's own, and where that has no model, what ships with the encoder. Files that are for other weights, or
+    do not read, are left out with a note; without any, every model is the fallback."""
+    entries: list[Entry] = []
+    notes: list[str] = []
+    own = store_folder / NAME
+    folders = [own]
+    with suppress(UsageError):
+        folders += [models_folder() / "bundled" / NAME, models_folder() / "reranker" / NAME]
+    for path in folders:
+        try:
+            found = read(path)
+        except UsageError as error:
+            notes.append(str(error))
+            continue
+        if found is None:
+            continue
+        if found.encoder == identity.weights:
+            entries += found.entries
+        elif path == own:
+            notes.append(
+                "This store's probabilities were fitted for another encoder; `search calibrate` fits them anew."
+            )
+    return Calibration(identity.weights, tuple(entries), tuple(notes))
+
+
+def write(path: Path, calibration: Calibration) -> None:
+    """Write it, all or nothing. Raises StoreUnwritableError."""
+    fields = {
+        "format": FORMAT,
+        "encoder": calibration.encoder,
+        "features": list(FEATURES),
+        "models": [_entry_json(entry) for entry in calibration.entries],
+    }
+    try:
+        write_whole(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"The calibration {path} cannot be written ({error.strerror or error}); free some space, mend the "
+            "permissions, or name another file with --out."
+        ) from error
+
+
+def read(path: Path) -> Calibration | None:
+    """What is in a file; None when there is none. Raises UsageError when it does not read."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error)) from error
+    try:
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
+        fields = json.loads(data)
+        if fields["format"] != FORMAT or fields["features"] != list(FEATURES):
+            raise ValueError(f"format {fields['format']!r} is not {FORMAT}")
+        return Calibration(str(fields["encoder"]), tuple(_entry(one) for one in fields["models"]))
+    except KeyError as error:
+        raise _damaged(path, f"it has no {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    model = entry.model
+    assert model.typical is not None  # only fitted models are written
+    return {
+        "asks": entry.asks,
+        "reranker": entry.reranker,
+        "intercept": model.intercept,
+        "coefficients": dict(zip(FEATURES, model.slopes, strict=True)),
+        "null": {"mean": model.typical.mean, "spread": model.typical.spread},
+        "fitted_on": entry.fitted_on,
+        "ece": entry.ece,
+    }
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    """Raises KeyError, TypeError or ValueError."""
+    asks = next((kind for kind in KINDS if kind == fields["asks"]), None)
+    if asks is None:
+        raise ValueError(f"a model is for {fields['asks']!r}")
+    reranker = fields["reranker"]
+    score, standard, items = (_number(fields["coefficients"][name], 0.0) for name in FEATURES)
+    typical = Typical(_number(fields["null"]["mean"]), _number(fields["null"]["spread"], 0.0))
+    model = Model(_number(fields["intercept"]), (score, standard, items), typical)
+    fitted_on = dict(fields.get("fitted_on", {}))
+    return Entry(asks, None if reranker is None else str(reranker), model, fitted_on, _number(fields["ece"], 0.0))
+
+
+def _number(value: Any, least: float = -_LARGEST) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and least <= number <= _LARGEST):
+        raise ValueError(f"a number is {value!r}")
+    return number
+
+
+def _damaged(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        f"The calibration {path} cannot be read ({reason}), so probabilities come from the scores' spread alone; "
+        "`search calibrate` writes it anew."
+    )

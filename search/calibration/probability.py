@@ -1,0 +1,47 @@
+"""The probability of each hit of one query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.types import Kind
+from search.calibration.calibration_file import Calibration
+from search.calibration.curve import FALLBACK, Null
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`probabilities`: of each hit, in their order. `fitted`: they come from pairs, not from the null alone."""
+
+    probabilities: tuple[float, ...]
+    fitted: bool
+
+
+def judge(
+    calibration: Calibration,
+    asks: Kind,
+    finds: Kind,
+    reranker: str | None,
+    scores: Sequence[float],
+    similarities: Sequence[float],
+    null: Null,
+    *,
+    familiar: bool = True,
+) -> Judged:
+    """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
+    gave the scores; None when they are the similarities.
+
+    Hits of a reranker that nothing was fitted for are judged by their similarities: what its scores mean is not known.
+    So are those of a query that is not `familiar`, and by the null distribution alone: "a cat" has other scores than
+    the captions that the curve was fitted on.
+    """
+    model = calibration.model(asks, finds, reranker)
+    used = scores
+    if not familiar:
+        model, used = FALLBACK, similarities
+    elif reranker is not None and not model.fitted:
+        model, used = calibration.model(asks, finds, None), similarities
+    return Judged(tuple(model.probabilities(np.array(used, np.float64), null).tolist()), model.fitted)

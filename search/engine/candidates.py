@@ -1,0 +1,114 @@
+"""The first stage: an index proposes candidates, the catalog's own vectors say how similar they are.
+
+Every similarity is computed from the catalog, and items that changed after the index was built are compared one by
+one, so that an answer never depends on the state of a cache.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.catalog.snapshot import Changes, Snapshot
+from indexer.types import Float32, Int64, Kind
+from indexer.vectors.base import SearchParameters
+from search.engine.index_cache import OpenIndex
+from search.engine.ranked import Ranked, rank
+from search.results import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one search asks of one state of the catalog, for one kind.
+
+    `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage.
+    """
+
+    snapshot: Snapshot
+    encoder_row: int
+    embedding: Float32
+    k: int
+    depth: int
+    parameters: SearchParameters
+
+    @property
+    def dimension(self) -> int:
+        return len(self.embedding)
+
+
+class FirstStage:
+    """Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes: dict[Kind, tuple[tuple[int, int, int], Changes]] = {}
+
+    def rank(self, question: Question, kind: Kind, opened: OpenIndex | None) -> tuple[Ranked, Work]:
+        """The best `depth` items of a kind, with exact similarities."""
+        snapshot, parameters = question.snapshot, question.parameters
+        if opened is None or opened.generation > snapshot.generation:
+            return self._scan(question, kind)
+        changes = self._changed(question, kind, opened)
+        wanted = opened.candidates(question.k, question.depth)
+        exclude = changes.exclude
+        if parameters.exclude is not None:
+            exclude = np.union1d(exclude, parameters.exclude)
+        within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
+        _, found = opened.index.search(question.embedding[None, :], wanted, within)
+        candidates = found[0][found[0] >= 0]  # (m,) int64
+        tail = _allowed(changes.ids, parameters)
+        tail_best = _best(changes.ids[tail], changes.vectors[tail], question)
+        ids = np.concatenate([candidates, tail_best.ids])
+        vectors = snapshot.vectors_of([int(number) for number in ids], question.encoder_row, question.dimension)
+        kept = np.array([number for number in ids if int(number) in vectors], np.int64)
+        stacked = np.array([vectors[int(number)] for number in kept], np.float32)
+        stacked = stacked.reshape(len(kept), question.dimension)  # (m, d), also when m is 0
+        return _best(kept, stacked, question), Work(len(opened.index), len(changes.ids), len(kept))
+
+    def _changed(self, question: Question, kind: Kind, opened: OpenIndex) -> Changes:
+        """What the index misses at this snapshot; kept until either changes."""
+        snapshot, row = question.snapshot, question.encoder_row
+        key = (opened.generation, snapshot.generation, row)
+        with self._lock:
+            held = self._changes.get(kind)
+        if held is not None and held[0] == key:
+            return held[1]
+        changes = snapshot.changes_since(kind, opened.generation, row, question.dimension)
+        with self._lock:
+            self._changes[kind] = (key, changes)
+        return changes
+
+    def _scan(self, question: Question, kind: Kind) -> tuple[Ranked, Work]:
+        """Compare with every vector of the catalog, a batch at a time: right whatever the state of the indexes."""
+        none = np.empty(0, np.float32)
+        best = Ranked(np.empty(0, np.int64), none, none)
+        scanned = 0
+        for ids, vectors in question.snapshot.vectors(kind, question.encoder_row, question.dimension):
+            scanned += len(ids)
+            keep = _allowed(ids, question.parameters)
+            found = _best(ids[keep], vectors[keep], question)
+            scores = np.concatenate([best.scores, found.scores])
+            best = rank(np.concatenate([best.ids, found.ids]), scores, scores, question.depth)
+        return best, Work(scanned=scanned)
+
+
+def similarities(vectors: Float32, embedding: Float32) -> Float32:
+    """Inner products (n,) float32; summed in float64, so that they do not depend on how rows are grouped."""
+    scores: Float32 = (vectors.astype(np.float64) @ embedding.astype(np.float64)).astype(np.float32)
+    return scores
+
+
+def _best(ids: Int64, vectors: Float32, question: Question) -> Ranked:
+    scores = similarities(vectors, question.embedding)
+    return rank(ids, scores, scores, question.depth)
+
+
+def _allowed(ids: Int64, parameters: SearchParameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    keep = np.ones(len(ids), bool)
+    if parameters.exclude is not None:
+        keep &= ~np.isin(ids, parameters.exclude)
+    if parameters.only is not None:
+        keep &= np.isin(ids, parameters.only)
+    return keep

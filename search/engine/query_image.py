@@ -1,0 +1,48 @@
+"""The embedding of a query image: from the catalog when its content is indexed, else decoded and encoded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+
+from indexer.encoders.base import Encoder, token_encoder
+from indexer.errors import FileError
+from indexer.images.decoder import decode, read_file
+from indexer.images.preprocess import to_pixels
+from indexer.settings import DecodeLimits
+from indexer.types import Candidate, Float32, Int8
+from search.rerank.stage import TokenSource
+
+
+def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: bool) -> tuple[Float32, Int8 | None]:
+    """The image's vector (d,) float32, unit norm, and where `tokens` are wanted and to be had, its (r, w) int8.
+
+    Raises FileError when the file is no image that can be read.
+    """
+    try:
+        return _embed(path, encoder, source, tokens)
+    except FileError as error:
+        raise type(error)(f"The query image {path} cannot be used: {error}.") from error
+
+
+def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tuple[Float32, Int8 | None]:
+    limits = DecodeLimits()
+    status = os.stat(path)
+    data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits)
+    identity = encoder.identity
+    snapshot, row = source.snapshot, source.encoder_row
+    content_id = snapshot.content_of(hashlib.sha256(data).digest(), row)
+    if content_id is not None:  # no image tower has to be loaded for it
+        vector = snapshot.vector_of_content(content_id, row, identity.dimension)
+        return vector, source.of_content(content_id) if tokens else None
+    preprocessing = identity.preprocessing
+    pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
+    batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
+    yielding = token_encoder(encoder) if tokens else None
+    if yielding is None:
+        vectors = encoder.encode_images(batch)  # (1, d) float32, unit norm
+        return vectors[0], None
+    vectors, regions = yielding.encode_images_with_tokens(batch)  # (1, d), (1, r, w) int8
+    return vectors[0], regions[0]

@@ -1,0 +1,183 @@
+"""The pairs to evaluate on: a table of captions, or folders whose names are labels."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from indexer.errors import FileError, PathNotFoundError, UsageError
+from indexer.files.captions import IMAGE_KEYS, MAX_LINE_BYTES, parse_captions_file, parse_jsonl
+from indexer.files.scan import scan
+from indexer.files.text_cleaning import clean_text
+from indexer.images.decoder import read_file
+from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.settings import DEFAULT_IGNORES, DecodeLimits
+from indexer.types import Candidate, Failure
+from search.evaluation.results import PairKind
+
+#: COCO's 600,000 captions are 60 MB; a table is read whole.
+MAX_TABLE_BYTES = 256_000_000
+
+#: Missing images that a note names.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """(path of an image, text that is right for it), in the order of the source; `notes` say what was left out."""
+
+    kind: PairKind
+    rows: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_captions(path: str, split: str | None = None, images: str | None = None) -> Pairs:
+    """The pairs of a table as `indexer.files.captions` reads it (JSON lines, or columns in a `.csv`).
+
+    `split`: only rows whose field "split" is this (JSON lines only). Images are looked for in the folder `images`, by
+    default the table's own, and in `images` below it. No rows when the table is empty or has nothing of this split.
+
+    Raises PathNotFoundError; UsageError when it is no table, or not one of its rows is good.
+    """
+    path = os.path.abspath(os.path.expanduser(path))
+    name = os.path.basename(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if os.path.isdir(path):
+        raise UsageError(f"{path} is a folder; give --labels to take its subfolders' names for labels, or a table.")
+    if suffix not in {".jsonl", ".csv"}:
+        raise UsageError(f"{name} is no table of captions; name a .jsonl or .csv file, or a folder with --labels.")
+    if split is not None and suffix == ".csv":
+        raise UsageError("--split reads the field of JSON lines; write the rows of the split into a table of its own.")
+    data = _read(path)
+    if not data.strip():
+        return Pairs("captions", (), (f"{name} is empty.",))
+    folder = os.path.dirname(path) if images is None else os.path.abspath(os.path.expanduser(images))
+    if split is not None:
+        data = only_split(data, split)
+        if not data.strip():
+            return Pairs("captions", (), (f'{name} has no rows with "split": {json.dumps(split)}.',))
+    try:
+        captions, problems = parse_captions_file(name, data, folder)
+    except FileError as error:
+        raise UsageError(f"{name} cannot be used: {error}.") from error
+    notes = [f"{name}: {problem}." for problem in problems]
+    rows = tuple((caption.about, caption.text) for caption in captions if caption.about is not None)
+    left_out = len(captions) - len(rows)
+    if left_out:
+        missing = [] if suffix == ".csv" else _missing(data, folder)
+        named = f" (first: {', '.join(missing)})" if missing else ""
+        notes.append(
+            f"{left_out:,} of {len(captions):,} captions name no image that is there and are left out{named}; "
+            f"images are looked for {'beside the table' if images is None else f'in {folder}'} and in images/ there."
+        )
+    return Pairs("captions", rows, tuple(notes))
+
+
+def only_split(data: bytes, split: str) -> bytes:
+    """The JSON lines without rows of other splits: those become empty lines, so that line numbers stay true.
+
+    Lines that do not parse stay, for the parser to name. Empty when the split has no row.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+    kept, count = [], 0
+    for line in data.split(b"\n"):
+        value = _object(line)
+        wanted = value is not None and value.get("split") == split
+        count += wanted
+        kept.append(line if wanted or value is None else b"")
+    return b"\n".join(kept) if count else b""
+
+
+def read_labels(folder: str) -> Pairs:
+    """Every image below each immediate subfolder, with the subfolder's name (underscores to spaces) as its text.
+
+    What indexing ignores by default is ignored here. Raises PathNotFoundError or UsageError.
+    """
+    folder = os.path.abspath(os.path.expanduser(folder))
+    if not os.path.exists(folder):
+        raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder} is not a folder; --labels takes the names of a folder's subfolders for labels.")
+    problems: list[Failure] = []
+    rows: list[tuple[str, str]] = []
+    loose, nameless = 0, 0
+    prefix = len(os.path.join(folder, ""))
+    for candidate in scan(folder, DEFAULT_IGNORES, problems.append):
+        if not _is_image(candidate.path):
+            continue
+        inner = candidate.path[prefix:].split(os.sep)
+        label = clean_text(" ".join(inner[0].replace("_", " ").split()))
+        if len(inner) == 1:
+            loose += 1
+        elif not label:
+            nameless += 1
+        else:
+            rows.append((candidate.path, label))
+    notes = [f"{problem.path} could not be looked at: {problem.reason}." for problem in problems[:_NAMED]]
+    if loose:
+        notes.append(f"{loose:,} images lie in no subfolder of {folder}, so they have no label and are left out.")
+    if nameless:
+        notes.append(f"{nameless:,} images lie in subfolders whose names say nothing and are left out.")
+    if not rows:
+        notes.append(f"{folder} has no subfolder with images; each subfolder's name is taken for a label.")
+    return Pairs("labels", tuple(rows), tuple(notes))
+
+
+def _read(path: str) -> bytes:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(f"{path} is not a regular file; name a .jsonl or .csv file.")
+        candidate = Candidate(path, status.st_size, status.st_mtime_ns)
+        return read_file(candidate, DecodeLimits(max_bytes=MAX_TABLE_BYTES))
+    except (FileNotFoundError, NotADirectoryError):
+        raise PathNotFoundError(f"{path} is not there; check the spelling.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}).") from error
+    except FileError as error:
+        raise UsageError(f"{path} cannot be used: {error}.") from error
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    if len(line) > MAX_LINE_BYTES:
+        return None
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _missing(data: bytes, folder: str) -> list[str]:
+    """Up to `_NAMED` names of images in the table that are not there, as "line 2: a.jpg"."""
+    found: list[str] = []
+    for line, name in _names(data):
+        probe = json.dumps({"image": name, "caption": "x"}).encode()
+        if name and parse_jsonl(probe, folder)[0][0].about is None:
+            found.append(f"line {line}: {name}")
+        if len(found) >= _NAMED:
+            break
+    return found
+
+
+def _names(data: bytes) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(data.split(b"\n"), 1):
+        value = _object(line)
+        if value is not None:
+            fields = {key.casefold(): field for key, field in value.items()}
+            yield number, next((str(fields[key]) for key in IMAGE_KEYS if isinstance(fields.get(key), str)), "")
+
+
+def _is_image(path: str) -> bool:
+    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as stream:
+            return sniff(stream.read(SNIFFED_BYTES)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,160 @@
+"""Training a reranker for a store's encoder, from a table of captions to a folder: `search train reranker`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from indexer.encoders.base import Encoder, TokenShape
+from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
+from indexer.progress import Progress, Silent
+from indexer.store import Store, write_lock
+from search.rerank import reranker_files
+from search.rerank.checkpoints import Checkpoints
+from search.rerank.fitting import Trained, TrainingSettings, train
+from search.rerank.reranker_files import Description
+from search.rerank.training_data import TokenPairs, prepare, tokens_of
+from search.rerank.validation import Judgement, Weights
+
+__all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """How a training ended. `kept_earlier`: an enabled reranker was there and this one does not help, so that one
+    stayed."""
+
+    folder: str
+    enabled: bool
+    weights: Weights
+    judgement: Judgement
+    images: int
+    texts: int
+    kept_earlier: bool
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "folder": self.folder,
+            "enabled": self.enabled,
+            "weights": {"text": self.weights.texts, "image": self.weights.images},
+            "trained on": {"images": self.images, "texts": self.texts},
+            "validation": self.judgement.to_json(),
+            "kept earlier": self.kept_earlier,
+            "notes": list(self.notes),
+        }
+
+
+def train_reranker(
+    table: str,
+    store: Store,
+    encoder: Encoder,
+    *,
+    images: str | None = None,
+    out: Path | None = None,
+    settings: TrainingSettings | None = None,
+    restart: bool = False,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train a reranker for the store's encoder on a table of captions, and put it into `out` (the store's own place).
+
+    It goes on from an unfinished run of the same training, unless `restart`. What does not beat the first stage on
+    held-out images is written with `enabled` false, and never over one that is enabled. Raises PathNotFoundError,
+    UsageError (among others for too few pairs), EncoderError, StoreError.
+    """
+    from indexer.encoders.devices import choose_devices
+
+    progress, settings = progress or Silent(), settings or TrainingSettings()
+    _, shape = tokens_of(encoder)
+    settings = replace(settings, network=replace(settings.network, width=shape.width))
+    where = choose_devices(device)[0]
+    out = store.folder / reranker_files.FOLDER if out is None else Path(os.path.abspath(out.expanduser()))
+    if out.exists() and not (out / reranker_files.DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with --out.")
+    work = out.with_name(out.name + ".work")
+    with _working(work):
+        if restart:
+            Checkpoints(work, "").clear()
+        pairs = prepare(table, images, store, encoder, work, progress)
+        recipe = [asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
+        checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
+        trained = train(pairs, settings, where, checkpoints, progress)
+        report = _finish(out, encoder, shape, settings, pairs, trained)
+        shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+@contextmanager
+def _working(work: Path) -> Iterator[None]:
+    """The folder of an unfinished training, ours alone; gone afterwards when nothing is in it."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"{work} cannot be made ({error.strerror}); make its place writable or name another one with --out."
+        ) from error
+    try:
+        with write_lock(work):
+            yield
+    finally:
+        if not any(work.glob("*.pt")) and not any(work.glob("*.npz")):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _finish(
+    out: Path,
+    encoder: Encoder,
+    shape: TokenShape,
+    settings: TrainingSettings,
+    pairs: TokenPairs,
+    trained: Trained,
+) -> TrainReport:
+    """Write the files, unless that would put what does not help in the place of what does."""
+    images = int((~pairs.validation).sum())
+    description = Description(
+        encoder.identity.name,
+        encoder.identity.weights,
+        shape,
+        asdict(settings.network),
+        trained.weights.texts,
+        trained.weights.images,
+        trained.trust,
+        {
+            "images": images,
+            "texts": len(trained.texts),
+            "validation": trained.judgement.to_json(),
+            "settings": {name: value for name, value in asdict(settings).items() if name != "network"},
+            "log": trained.log,
+        },
+        trained.judgement.helps,
+    )
+    kept_earlier = not description.enabled and _is_enabled(out, description)
+    if not kept_earlier:
+        reranker_files.save(out, description, trained.arrays)
+    return TrainReport(
+        str(out),
+        description.enabled,
+        trained.weights,
+        trained.judgement,
+        images,
+        len(trained.texts),
+        kept_earlier,
+        (*pairs.notes, *trained.notes),
+    )
+
+
+def _is_enabled(folder: Path, other: Description) -> bool:
+    """Whether an enabled reranker for the same tokens is there."""
+    with suppress(EncoderUnavailableError):
+        there = reranker_files.describe(folder)
+        return there.enabled and (there.weights, there.tokens) == (other.weights, other.tokens)
+    return False

@@ -1,0 +1,57 @@
+"""What `search train reranker` prints: the figures before and after, and whether the reranker is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.rerank.train import TrainReport
+from search.rerank.validation import Judged
+from search.shell.printing import print_line
+
+
+def print_training(report: TrainReport) -> None:
+    """Notes, a table of recalls on held-out images, and the verdict."""
+    for note in report.notes:
+        print_line(f"Note: {note}")
+    for line in lines(report):
+        print_line(line)
+
+
+def lines(report: TrainReport) -> list[str]:
+    """The table and the verdict, a line a string."""
+    found = report.judgement
+    return [
+        f"Trained on {report.images:,} images and {report.texts:,} texts; judged on {found.images:,} other images:",
+        "",
+        "                               R@1    R@5   R@10",
+        *_rows("text to image", found.texts_asking),
+        *_rows("image to text", found.images_asking),
+        "",
+        verdict(report),
+    ]
+
+
+def verdict(report: TrainReport) -> str:
+    """One or two sentences: where it helps, and what becomes of it."""
+    found = report.judgement
+    if report.enabled:
+        said = f"It is used from now on ({report.folder})"
+        for name, one in (("text to image", found.texts_asking), ("image to text", found.images_asking)):
+            if not one.helps:
+                said += f", but not for {name}, where it was not shown to help"
+        return f"{said}."
+    if report.kept_earlier:
+        return f"It was not shown to help; the earlier reranker in {report.folder} stays. More pairs may help."
+    return (
+        f"It was not shown to help; it lies in {report.folder} and searches do not use it. "
+        "More pairs, or another encoder, may help."
+    )
+
+
+def _rows(title: str, found: Judged) -> list[str]:
+    gain = f"   MRR {100 * found.gain:+.1f} (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return [_row(f"{title}  first stage", found.before), _row("               reranked", found.after) + gain]
+
+
+def _row(title: str, recalls: Sequence[float]) -> str:
+    return f"{title:<28}" + "".join(f"{100 * value:7.1f}" for value in recalls)

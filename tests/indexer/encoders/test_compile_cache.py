@@ -1,0 +1,158 @@
+"""What the runtime compiled is kept, found again, and made anew when it is damaged or of something else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.encoders import compile_cache as compiled
+from indexer.encoders import runtime
+from indexer.encoders.compile_cache import Compilation, CompiledCache, let_go
+from indexer.encoders.runtime import Graph
+from indexer.settings import models_folder
+
+IDS = {"ids": np.array([[101, 1037, 4937, 102]], np.int64)}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The text tower that ships, where it can be changed."""
+    folder = tmp_path_factory.mktemp("graph")
+    for name in ("text.xml", "text.bin"):
+        shutil.copy(models_folder() / "bundled" / name, folder / name)
+    return folder / "text.xml"
+
+
+def vector(graph: Path, cache: CompiledCache | None) -> list[float]:
+    return [float(number) for number in Graph(graph, threads=1, cache=cache).run(IDS, ["vectors"])["vectors"][0]]
+
+
+def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, None)
+    assert vector(graph, cache) == plain  # made
+    [blob] = cache.folder.glob("*.blob")
+    made = blob.stat().st_ino
+    assert vector(graph, cache) == plain  # read
+    assert blob.stat().st_ino == made
+    assert not list(cache.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "zeros", "empty", "garbage"])
+def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, cache)
+    [blob] = cache.folder.glob("*.blob")
+    whole = blob.read_bytes()
+    flipped = bytearray(whole)
+    flipped[1_000] ^= 1
+    blob.write_bytes(
+        {
+            "cut": whole[:1000],
+            "flipped": flipped,
+            "zeros": bytes(len(whole)),
+            "empty": b"",
+            "garbage": b"no graph" * 99,
+        }[damage]
+    )
+    assert vector(graph, cache) == plain
+    made = blob.read_bytes()
+    assert len(made) > len(whole) // 2
+    assert vector(graph, cache) == plain
+    assert blob.read_bytes() == made  # sound: read, not made again
+
+
+def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp_path: Path) -> None:
+    """With the right checksum: another machine's, say."""
+    cache = CompiledCache(tmp_path / "cache")
+    plain = vector(graph, cache)
+    [blob] = cache.folder.glob("*.blob")
+    body = b"from elsewhere" * 1000
+    blob.write_bytes(body + compiled._checksum(np.frombuffer(body, np.uint8)))
+    assert vector(graph, cache) == plain
+
+
+def test_another_graph_or_other_settings_have_their_own(graph: Path, tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path / "cache")
+    Graph(graph, threads=1, cache=cache)
+    Graph(graph, threads=2, lanes=2, cache=cache)  # each lane is such a graph
+    assert len(list(cache.folder.glob("*.blob"))) == 1
+    Graph(graph, threads=2, cache=cache)
+    assert len(list(cache.folder.glob("*.blob"))) == 2
+    for name in ("text.xml", "text.bin"):
+        shutil.copy(graph.with_name(name), tmp_path / name)  # another time of change
+    Graph(tmp_path / "text.xml", threads=1, cache=cache)
+    assert len(list(cache.folder.glob("*.blob"))) == 3
+
+
+def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "MOST_FILES", 1)
+    cache = CompiledCache(tmp_path / "cache")
+    Graph(graph, threads=1, cache=cache)
+    [first] = cache.folder.glob("*.blob")
+    Graph(graph, threads=2, cache=cache)
+    [second] = cache.folder.glob("*.blob")
+    assert first != second
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert vector(graph, CompiledCache(tmp_path / "file" / "cache")) == vector(graph, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_was_mapped_is_let_go_and_can_be_read_again(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    (tmp_path / "a.xml").write_text("")
+    (tmp_path / "a.bin").write_text("")
+    key = Compilation("1", "cpu", tmp_path / "a.xml", {}, {})
+    cache.store(key, lambda: bytes(range(256)) * 40_000)  # 10 MB
+    body = cache.load(key)
+    assert body is not None
+
+    def resident() -> int:
+        lines = Path("/proc/self/smaps").read_text().splitlines()
+        start = next(place for place, line in enumerate(lines) if str(tmp_path) in line)
+        return next(int(line.split()[1]) for line in lines[start:] if line.startswith("Rss:"))  # kB
+
+    total = int(body.sum())
+    assert resident() >= 10_000
+    let_go(body)
+    assert resident() < 100
+    assert int(body.sum()) == total
+
+
+def test_lanes_answer_the_same(graph: Path) -> None:
+    """Each run has one thread of its own, and as many go on at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    one = Graph(graph, threads=1)
+    two = Graph(graph, threads=2, lanes=2)
+    rows = [{"ids": np.array([[101, 2000 + word, 102]], np.int64)} for word in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda row: two.run(row, ["vectors"])["vectors"], rows))
+    for row, each in zip(rows, found, strict=True):
+        assert np.array_equal(each, one.run(row, ["vectors"])["vectors"])
+
+
+def test_without_int8_products_the_image_tower_computes_in_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On such CPUs sums of two products in 16 bits could overflow. Both ways must agree closely."""
+    file = models_folder() / "bundled" / "image.xml"
+    shape = {"pixels": (1, 260, 260, 3)}
+    ramp = np.linspace(0, 255, 260 * 260 * 3).reshape(1, 260, 260, 3).astype(np.uint8)
+    vectors = []
+    for flags in ("flags: avx2 avx512_vnni", "flags: avx2"):
+        monkeypatch.setattr(runtime, "_processor", lambda flags=flags: flags)
+        [row] = Graph(file, threads=1, shapes=shape).run({"pixels": ramp}, ["vectors"])["vectors"]
+        vectors.append(row)
+    assert not np.array_equal(vectors[0], vectors[1])
+    assert float(vectors[0] @ vectors[1]) > 0.97
+
+
+def test_the_runtime_reports_to_nobody() -> None:
+    runtime.import_openvino()
+    assert sys.modules.get("openvino_telemetry") is None

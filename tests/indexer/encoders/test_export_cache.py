@@ -1,0 +1,215 @@
+"""open_clip models as graphs: the same vectors as torch, found again without it, made anew when damaged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import search
+from indexer.encoders import export_cache as exports
+from indexer.encoders import exported
+from indexer.encoders import openvino_export as export
+from indexer.encoders.exported import ExportedEncoder
+from indexer.encoders.openclip import OpenClipEncoder
+from indexer.encoders.registry import load_encoder, prepare_for_indexing
+from indexer.images.decoder import decode
+from indexer.images.preprocess import to_pixels
+from indexer.progress import Silent
+from indexer.settings import DecodeLimits
+from indexer.types import Pixels
+from tests.contract.test_encoder import TINY, tiny_folder
+
+
+class Told(Silent):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny", seed=3)
+
+
+@pytest.fixture(scope="module")
+def reference(model: str) -> OpenClipEncoder:
+    return OpenClipEncoder(model, device="cpu")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("SEARCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def pictures(real_photos: Path, reference: OpenClipEncoder) -> Pixels:
+    """(n, h, w, 3): real photographs."""
+    wanted = reference.identity.preprocessing
+    paths = [path for path in sorted(real_photos.iterdir()) if path.suffix in {".png", ".jpg"}]
+    return np.stack([to_pixels(decode(path.read_bytes(), DecodeLimits(), None), wanted) for path in paths])
+
+
+def test_the_same_vectors_and_tokens_as_torch(reference: OpenClipEncoder, pictures: Pixels, cache: Path) -> None:
+    told = Told()
+    made, notes = prepare_for_indexing(reference, "cpu", told)
+    assert isinstance(made, ExportedEncoder)
+    assert notes == ()
+    assert told.phases == [f"Exporting {reference.identity.name} for this CPU (once)"]
+    assert made.identity == reference.identity
+    assert made.token_shape == reference.token_shape
+    assert made.max_text_tokens == reference.max_text_tokens
+    vectors, tokens = made.encode_images_with_tokens(pictures)
+    wanted, wanted_tokens = reference.encode_images_with_tokens(pictures)
+    assert float((vectors * wanted).sum(axis=1).mean()) >= export.LEAST_COSINE
+    assert float((tokens.astype(float) * wanted_tokens).sum(axis=-1).mean()) / 127**2 >= export.LEAST_COSINE
+    texts = ["a cat", "two dogs run through the snow", "", "Ünïcödé & <b>more</b>", "word " * 40]
+    vectors, words = made.encode_texts_with_tokens(texts)
+    wanted, wanted_words = reference.encode_texts_with_tokens(texts)
+    assert float((vectors * wanted).sum(axis=1).mean()) >= export.LEAST_COSINE
+    assert [each.shape for each in words] == [each.shape for each in wanted_words]
+    assert [made.words(text) for text in texts] == [reference.words(text) for text in texts]
+    assert [made.count_tokens(text) for text in texts] == [reference.count_tokens(text) for text in texts]
+
+
+def test_a_query_of_an_exported_model_needs_no_torch(model: str, real_photos: Path, cache: Path) -> None:
+    with search.open(cache.parent / "store", encoder=model, device="cpu") as library:
+        assert not library.index(real_photos / "coffee.png", real_photos / "rocket.jpg").warnings
+    program = (
+        f"import search, sys\nfound = search.open({str(cache.parent / 'store')!r}, device='cpu').query('a cat')\n"
+        "assert len(found) == 2\nassert not {'torch', 'open_clip', 'ftfy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_without_an_export_the_same_store_answers_from_torch(model: str, real_photos: Path, cache: Path) -> None:
+    with search.open(cache.parent / "store", encoder=model, device="cpu") as library:
+        library.index(real_photos / "coffee.png", real_photos / "rocket.jpg")
+        exported = library.query("a cat")
+    (cache / "exported").rename(cache / "gone")
+    with search.open(cache.parent / "store", device="cpu") as library:
+        plain = library.query("a cat")
+    assert [hit.path for hit in plain] == [hit.path for hit in exported]
+    np.testing.assert_allclose([hit.score for hit in plain], [hit.score for hit in exported], atol=0.02)
+
+
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
+def test_images_that_share_a_run_keep_their_bits(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch, together: int, count: int
+) -> None:
+    monkeypatch.setattr(exported, "_TOGETHER", together)
+    encoder, _ = prepare_for_indexing(reference, "cpu", Silent())
+    assert isinstance(encoder, ExportedEncoder)
+    wanted = encoder.identity.preprocessing
+    pixels = np.random.default_rng(3).integers(0, 256, (9, wanted.height, wanted.width, 3), np.uint8)
+    vectors, tokens = encoder.encode_images_with_tokens(pixels)
+    some, their_tokens = encoder.encode_images_with_tokens(pixels[:count])
+    np.testing.assert_array_equal(some, vectors[:count])
+    np.testing.assert_array_equal(their_tokens, tokens[:count])
+    last, _ = encoder.encode_images_with_tokens(pixels[::-1])
+    np.testing.assert_array_equal(last[::-1], vectors)
+
+
+@pytest.mark.parametrize("damage", ["description", "cut", "missing", "format"])
+def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, cache: Path, damage: str) -> None:
+    prepare_for_indexing(reference, "cpu", Silent())
+    [folder] = (cache / "exported").iterdir()
+    description = folder / "model.json"
+    if damage == "description":
+        description.write_text("{")
+    elif damage == "format":
+        description.write_text(json.dumps(json.loads(description.read_text()) | {"format": 99}))
+    elif damage == "cut":
+        (folder / "text.bin").write_bytes(b"short")
+    else:
+        (folder / "image.xml").unlink()
+    name = reference.identity.name
+    assert exports.find(name, reference.identity) is None
+    assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], ExportedEncoder)
+    assert exports.find(name, reference.identity) is not None
+    assert [path.name for path in (cache / "exported").iterdir()] == [folder.name]
+
+
+def test_a_checkpoint_that_changed_is_not_taken_for_the_one_that_was_exported(tmp_path: Path, cache: Path) -> None:
+    name = tiny_folder(tmp_path / "model", seed=4)
+    first = load_encoder(name, device="cpu")
+    prepare_for_indexing(first, "cpu", Silent())
+    assert isinstance(load_encoder(name, device="cpu"), ExportedEncoder)
+    tiny_folder(tmp_path / "other", seed=5)
+    weights = "open_clip_model.safetensors"
+    (tmp_path / "other" / weights).replace(tmp_path / "model" / weights)
+    assert load_encoder(name, device="cpu").identity.weights != first.identity.weights
+    # An index that was made with the former weights still has its encoder.
+    assert load_encoder(name, device="cpu", stored=first.identity).identity == first.identity
+
+
+def test_a_model_that_does_not_export_runs_in_torch_and_says_so_once_and_again(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        tries.append(1)
+        raise export.NotExportableError("it does not convert (a strange operator)")
+
+    monkeypatch.setattr(export, "export_tower", refuse)
+    for _ in range(2):
+        kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
+        assert kept is reference
+        assert "runs in torch" in note
+        assert "a strange operator" in note
+    assert len(tries) == 1  # minutes, for a large model
+
+
+def test_another_tokenizer_is_not_exported(tmp_path: Path, cache: Path) -> None:
+    folder = tmp_path / "model"
+    name = tiny_folder(folder, seed=6)
+    config = json.loads(json.dumps(TINY))
+    config["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = {"clean": "whitespace"}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    encoder = load_encoder(name, device="cpu")
+    kept, [note] = prepare_for_indexing(encoder, "cpu", Silent())
+    assert kept is encoder
+    assert "tokenizer" in note
+
+
+def test_a_cache_that_cannot_be_written_costs_only_speed(
+    reference: OpenClipEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SEARCH_CACHE", str(tmp_path / "file" / "cache"))
+    kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
+    assert kept is reference
+    assert "cannot be kept" in note
+
+
+def test_int8_that_loses_too_much_is_not_taken(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_int8_rows", lambda matrix: (np.ones(matrix.shape, np.int8), matrix[:, :1] * 0 + 1))
+    made, notes = prepare_for_indexing(reference, "cpu", Silent())
+    assert isinstance(made, ExportedEncoder), notes
+    pixels = export.probe_pixels(32, 32)
+    assert float((made.encode_images(pixels) * reference.encode_images(pixels)).sum(axis=1).mean()) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("device", "variable", "expected"),
+    [("cpu", "", True), ("cuda", "", False), ("mps", "", False), (None, "cpu", True), (None, "cuda:1", False)],
+)
+def test_where_a_model_would_run(
+    device: str | None, variable: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEARCH_DEVICE", variable)
+    assert exports.runs_on_cpu(device) is expected

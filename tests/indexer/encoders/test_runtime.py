@@ -1,0 +1,58 @@
+"""Graphs in several lanes, and on CPUs without products of int8: quantised convolutions compute in float32 there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from indexer.encoders import runtime
+from indexer.encoders.compile_cache import CompiledCache
+from indexer.encoders.runtime import Graph
+from indexer.settings import models_folder
+from indexer.types import Float32, Pixels
+
+IMAGE = models_folder() / "bundled" / "image.xml"
+TEXT = models_folder() / "bundled" / "text.xml"
+SHAPES = {"pixels": (1, 260, 260, 3)}
+
+
+@pytest.fixture
+def pixels() -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, SHAPES["pixels"], dtype=np.uint8)
+
+
+def vector(graph: Graph, pixels: Pixels) -> Float32:
+    found: Float32 = graph.run({"pixels": pixels}, ["vectors"])["vectors"][0]
+    return found
+
+
+def test_float32_is_near_what_was_quantised(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    quantised = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
+    monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
+    in_float = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
+    assert quantised @ in_float / np.linalg.norm(quantised) / np.linalg.norm(in_float) > 0.95  # noise, not a photograph
+
+
+@pytest.mark.parametrize("products", ["as this CPU has them", "float32 alone"])
+def test_every_load_computes_the_same(
+    pixels: Pixels, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, products: str
+) -> None:
+    """Lanes that shared their weights read each other's unfinished ones, in four loads of five."""
+    if products == "float32 alone":
+        monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
+    alone = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
+    cache = CompiledCache(tmp_path_factory.mktemp("cache"))
+    for kept in (None, None, None, cache, cache, cache):  # compiled; compiled and kept, read back
+        graph = Graph(IMAGE, threads=2, lanes=2, shapes=SHAPES, cache=kept)
+        for _ in range(2):  # the lanes take turns
+            np.testing.assert_array_equal(vector(graph, pixels), alone)
+
+
+def test_texts_have_the_same_bits_in_every_lane() -> None:
+    ids = np.arange(8, dtype=np.int64)[None] + 2_000
+    alone = Graph(TEXT, threads=1).run({"ids": ids})
+    for _ in range(3):
+        graph = Graph(TEXT, threads=2, lanes=2)
+        for _ in range(2):
+            for name, found in graph.run({"ids": ids}).items():
+                np.testing.assert_array_equal(found, alone[name])

@@ -1,0 +1,218 @@
+"""Answers against a plain comparison with every vector, whatever the index is and however far it is behind."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from indexer.errors import EmptyQueryError, StoreMissingError, UsageError
+from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
+from search.query.query import MAX_CHARACTERS, Query, parse, text_query
+from tests.fixtures.colour_encoder import ColourEncoder
+
+
+def paint(folder: Path, count: int, seed: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        Image.new("RGB", (8, 8), tuple(int(part) for part in rng.integers(0, 256, 3))).save(
+            folder / f"{seed}-{number:04}.png"
+        )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[search.Library]:
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as opened:
+        yield opened
+
+
+def plain(library: search.Library, words: str, k: int) -> list[tuple[str, float]]:
+    """(path, score) of the k best images by comparing with every vector."""
+    query = ColourEncoder().encode_texts([words])[0].astype(np.float64)
+    rows = []
+    assert library._store is not None
+    with library._store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        assert active is not None
+        for ids, vectors in snapshot.vectors("image", active[0], active[1].dimension):
+            paths = snapshot.items(ids.tolist())
+            for number, vector in zip(ids.tolist(), vectors, strict=True):
+                rows.append((-np.float32(vector.astype(np.float64) @ query), number, paths[number].path))
+    return [(path, float(-score)) for score, _, path in sorted(rows)[:k]]
+
+
+def answers(library: search.Library, words: str, k: int) -> list[tuple[str, float]]:
+    return [(hit.path, hit.score) for hit in library.query(words, k=k)]
+
+
+@pytest.mark.parametrize("index_type", INDEX_TYPES)
+def test_every_index_gives_the_exact_scores_and_new_files_at_once(
+    library: search.Library, tmp_path: Path, index_type: IndexType
+) -> None:
+    paint(tmp_path / "photos", 300)
+    library.index(tmp_path / "photos", index_type=index_type)
+    for words in ("red", "green blue", "white"):
+        assert answers(library, words, 7) == plain(library, words, 7)
+    status = library.status().indexes["image"]
+    assert status is not None
+    assert (status.index_type, status.behind) == (index_type, 0)
+    paint(tmp_path / "photos", 30, seed=1)
+    (tmp_path / "photos" / "0-0000.png").unlink()
+    library.index(tmp_path / "photos")  # for all but flat the index stays behind, and the tail is compared
+    for words in ("red", "green blue", "white"):
+        assert answers(library, words, 7) == plain(library, words, 7)
+    results = library.query("red", k=400)
+    assert len(results) == 329
+    assert library.status().images == 329
+
+
+def test_the_recall_is_measured_remembered_and_shown(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 300)
+    library.index(tmp_path / "photos", index_type="ivf-sq8", recall=0.8)
+    first = library.status().indexes["image"]
+    assert first is not None
+    assert first.tuned is not None
+    assert (first.asked, first.tuned.target) == ("ivf-sq8", 0.8)
+    assert first.tuned.recall >= 0.8
+    assert first.tuned.width > 0
+    library.index()
+    assert library.status().indexes["image"] == first
+    library.index(recall=0.99)
+    second = library.status().indexes["image"]
+    assert second is not None
+    assert second.tuned is not None
+    assert (second.tuned.target, second.tuned.recall >= 0.99) == (0.99, True)
+    for wrong in (0, -1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="--recall takes a share"):
+            library.index(recall=wrong)
+
+
+def test_an_index_of_an_earlier_format_is_built_again(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 60)
+    library.index(tmp_path / "photos")
+    manifest = tmp_path / "s" / "vectors" / "image.json"
+    content = json.loads(manifest.read_bytes())
+    manifest.write_text(
+        json.dumps({name: content[name] for name in content if name not in ("asked", "tuned")} | {"format": 1})
+    )
+    with search.open(tmp_path / "s", encoder=ColourEncoder()) as other:
+        assert answers(other, "red", 7) == plain(other, "red", 7)
+    assert json.loads(manifest.read_bytes())["format"] == 2
+
+
+def test_a_search_says_how_much_it_did(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 200)
+    library.index(tmp_path / "photos", index_type="hnsw")
+    paint(tmp_path / "photos", 5, seed=1)
+    library.index()
+    results = library.query("red", k=3)
+    assert (results.work.indexed, results.work.scanned) == (200, 5)
+    assert set(results.seconds) == {"open", "encode", "search"}
+
+
+def test_ids_may_be_excluded_and_selected_by_the_call(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 50)
+    library.index(tmp_path / "photos")
+    ids = [hit.id for hit in library.query("red", k=50)]
+    without = library.query("red", k=50, parameters=SearchParameters(exclude=np.array(ids[:10])))
+    assert [hit.id for hit in without] == ids[10:]
+    only = library.query("red", k=50, parameters=SearchParameters(only=np.array(ids[20:25])))
+    assert [hit.id for hit in only] == ids[20:25]
+    assert [hit.id for hit in library.query("red", k=50)] == ids
+
+
+def test_equal_scores_are_ordered_by_id(library: search.Library, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in "dacb":
+        Image.new("RGB", (8, 8), (9, 9, 9)).save(folder / f"{name}.png")
+    library.index(folder)
+    hits = library.query("red", k=4)
+    assert [hit.id for hit in hits] == sorted(hit.id for hit in hits)
+    assert len({hit.score for hit in hits}) == 1
+
+
+def test_queries_from_many_threads_agree(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 200)
+    library.index(tmp_path / "photos", index_type="ivf-flat")
+    words = ["red", "green", "blue", "white", "black", "red blue", "green white", "nothing"]
+    alone = [answers(library, word, 5) for word in words]
+    together: dict[int, list[list[tuple[str, float]]]] = {}
+
+    def ask(number: int) -> None:
+        together[number] = [answers(library, words[number], 5) for _ in range(20)]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(words))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(answer == alone[number] for number, given in together.items() for answer in given)
+    assert len(together) == len(words)
+
+
+def test_a_query_image_is_read_or_known(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 20)
+    library.index(tmp_path / "photos")
+    encoder = library._encoder
+    assert isinstance(encoder, ColourEncoder)
+    before = encoder.images
+    inside = tmp_path / "photos" / "0-0003.png"
+    assert library.query(inside, k=1)[0].path == str(inside)
+    assert encoder.images == before  # its embedding was in the catalog
+    Image.new("RGB", (30, 20), (255, 0, 0)).save(tmp_path / "red.png")
+    assert [hit.path for hit in library.query(str(tmp_path / "red.png"), k=3)] == [
+        hit.path for hit in library.query("red", k=3)
+    ]
+    assert encoder.images == before + 1
+
+
+def test_both_kinds_are_merged_and_each_keeps_its_order(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 20)
+    for number, word in enumerate(("red", "green", "blue", "white")):
+        (tmp_path / "photos" / f"0-{number:04}.txt").write_text(word)
+    library.index(tmp_path / "photos")
+    hits = library.query("red", k=24, to="any")
+    assert len(hits) == 24
+    for kind in ("image", "text"):
+        scores = [hit.score for hit in hits if hit.kind == kind]
+        assert scores == sorted(scores, reverse=True)
+    assert {hit.kind for hit in hits[:6]} == {"image", "text"}
+    texts = library.query("red", k=2, to="text")
+    assert (texts[0].text, texts[0].kind) == ("red", "text")
+    assert texts[0].path == str(tmp_path / "photos" / "0-0000.png")
+    assert texts[0].source == str(tmp_path / "photos" / "0-0000.txt")
+
+
+def test_a_library_that_nothing_was_indexed_into(library: search.Library) -> None:
+    with pytest.raises(StoreMissingError):
+        library.query("red")
+    assert not library.folder.exists()
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_must_be_positive(library: search.Library, tmp_path: Path, k: int) -> None:
+    paint(tmp_path / "photos", 2)
+    library.index(tmp_path / "photos")
+    with pytest.raises(UsageError, match="at least 1"):
+        library.query("red", k=k)
+
+
+def test_what_a_query_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse("  a   red\ncar ") == Query(text="a red car")
+    assert parse("cafe\u0301").text == "café"
+    assert parse("bad \udcff byte").text == "bad ? byte"
+    with pytest.raises(EmptyQueryError):
+        parse("\n\t\0")
+    with pytest.raises(UsageError):
+        text_query("x" * (MAX_CHARACTERS + 1))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (3, 3)).save("no_suffix", "PNG")
+    assert parse("no_suffix") == Query(image=str(tmp_path / "no_suffix"))

@@ -1,0 +1,214 @@
+"""`search calibrate`, and what a person sees of probabilities."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import search
+from search.calibration import calibration_file
+from search.calibration.calibrate import MIN_PHOTOGRAPHS, MIN_TEXTS
+from search.calibration.calibration_file import Calibration, Entry
+from search.calibration.curve import Model, Typical
+from search.results import WEAK
+from tests.conftest import Cli
+from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.colour_reranker import write_fusion
+from tests.fixtures.scenes import scenes, write
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store `s`, its reranker, and a table `pairs.jsonl` of 80 photographs. Not to be changed."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    write(folder / "pairs.jsonl", scenes(folder / "photos", 80))
+    with search.open(folder / "s", encoder=ColourTokenEncoder()) as library:
+        library.index(folder / "photos")
+    write_fusion(folder / "s" / "reranker", ColourTokenEncoder(), weight=0.2, seed=3)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, free to be changed; the pictures stay where they are."""
+    monkeypatch.setattr("search.library.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder())
+    shutil.copytree(made / "s", tmp_path / "s")
+    shutil.copytree(made / "photos", tmp_path / "images")  # found by their content
+    shutil.copy(made / "pairs.jsonl", tmp_path / "pairs.jsonl")
+    return tmp_path
+
+
+def judged(cli: Cli, folder: Path) -> list[dict[str, Any]]:
+    found = json.loads(cli("eval", folder / "pairs.jsonl", "-s", folder / "s", "--json").out)
+    return [stage["probability"] for stage in found["stages"]]
+
+
+def test_both_stages_and_directions_are_fitted_and_used(cli: Cli, folder: Path) -> None:
+    before = judged(cli, folder)
+    assert len(before) == 2
+    assert not any(one["fitted"] for stage in before for one in stage.values())
+    assert not json.loads(cli("query", "red", "-s", folder / "s", "--json").out)["calibrated"]
+    answer = cli("calibrate", "--pairs", folder / "pairs.jsonl", "-s", folder / "s")
+    assert (answer.code, answer.out.count("first stage, "), answer.out.count("reranked, ")) == (0, 2, 2), answer.err
+    models = json.loads((folder / "s" / "calibration.json").read_text())["models"]
+    assert [(one["asks"], one["reranker"] is None) for one in models] == [
+        ("text", True),
+        ("image", True),
+        ("text", False),
+        ("image", False),
+    ]
+    assert all(min(one["coefficients"].values()) >= 0 for one in models)
+    after = judged(cli, folder)
+    for stage, old in zip(after, before, strict=True):
+        for direction, one in stage.items():
+            assert one["fitted"]
+            assert one["hits"]["ece"] < old[direction]["hits"]["ece"]
+            assert one["hits"]["ece"] < 0.1
+            assert one["paired"]["hits"] == one["hits"]["hits"]
+    for more in ([], ["--no-rerank"]):
+        found = json.loads(cli("query", "red", "-s", folder / "s", "--json", *more).out)
+        assert found["calibrated"]
+        chances = [hit["probability"] for hit in found["hits"]]
+        assert chances == sorted(chances, reverse=True)
+
+
+def test_a_split_another_file_and_no_second_stage(cli: Cli, folder: Path) -> None:
+    answer = cli(
+        *("calibrate", "--pairs", folder / "pairs.jsonl", "-s", folder / "s", "--split", "val", "--no-rerank"),
+        *("--out", folder / "out.json", "--json"),
+    )
+    found = json.loads(answer.out)
+    assert (found["images"], found["texts"], len(found["models"])) == (60, 120, 2)
+    assert found["path"] == str(folder / "out.json")
+    assert (folder / "out.json").exists()
+    assert not (folder / "s" / "calibration.json").exists()
+    again = cli(
+        *("calibrate", "--pairs", folder / "pairs.jsonl", "-s", folder / "s", "--split", "val", "--no-rerank"),
+        *("--out", folder / "again.json", "--json"),
+    )
+    assert again.code == 0
+    assert (folder / "again.json").read_bytes() == (folder / "out.json").read_bytes()
+
+
+def test_an_index_without_tokens_is_fitted_for_the_first_stage(cli: Cli, folder: Path) -> None:
+    connection = sqlite3.connect(folder / "s" / "catalog.sqlite")
+    connection.execute("DELETE FROM token")
+    connection.commit()
+    connection.close()
+    answer = cli("calibrate", "--pairs", folder / "pairs.jsonl", "-s", folder / "s")
+    assert answer.code == 0
+    assert "`search index` adds them" in answer.out
+    assert "reranked" not in answer.out
+
+
+def test_too_few_pairs_and_pairs_that_do_not_belong_together(cli: Cli, folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
+    few = write(folder / "few.jsonl", rows[:7])
+    answer = cli("calibrate", "--pairs", few, "-s", folder / "s")
+    assert answer.code == 2
+    assert f"at least {MIN_PHOTOGRAPHS} indexed photographs with {MIN_TEXTS} different captions" in answer.err
+    assert "few.jsonl has 7 with 14" in answer.err
+    assert not (folder / "s" / "calibration.json").exists()
+    write(folder / "few.jsonl", [])
+    assert "has 0 with 0" in cli("calibrate", "--pairs", folder / "few.jsonl", "-s", folder / "s").err
+    best, worst = "white " * 20, "black"
+    wrong = [dict(row, captions=[f"{best if n % 2 else worst} a{n}", f"nothing b{n}"]) for n, row in enumerate(rows)]
+    answer = cli("calibrate", "--pairs", write(folder / "wrong.jsonl", wrong), "-s", folder / "s", "--no-rerank")
+    assert answer.code in (0, 2)
+    if answer.code:
+        assert "search eval" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--pairs"),
+        (["--pairs", "nowhere.jsonl"], "not there"),
+        (["--pairs", "x.jpg"], "no table"),
+        (["--pairs", "x.jsonl", "--rerank", "-1"], "from 0"),
+        (["--pairs", "x.jsonl", "--seed", "-1"], "--seed"),
+        (["--pairs", "x.jsonl", "--rerank", "5", "--no-rerank"], "exclude"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_2(cli: Cli, folder: Path, arguments: list[str], said: str) -> None:
+    answer = cli("calibrate", *arguments, "-s", folder / "s")
+    assert answer.code == 2
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_a_place_that_cannot_be_written_and_a_store_that_is_not_there(cli: Cli, folder: Path) -> None:
+    pairs = folder / "pairs.jsonl"
+    answer = cli("calibrate", "--pairs", pairs, "-s", folder / "s", "--no-rerank", "--out", folder / "no" / "c.json")
+    assert (answer.code, "--out" in answer.err) == (4, True)
+    assert cli("calibrate", "--pairs", pairs, "-s", folder / "none").code == 2
+
+
+# -- query --------------------------------------------------------------------------------------------------
+
+
+def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
+    model = Model(2.0, (0.0, 2.0, 1.0), Typical(0.8, 0.1))  # even odds 1.2 standard deviations above the mean of 80
+    calibration = Calibration(ColourTokenEncoder().identity.weights, (Entry("text", None, model),))
+    calibration_file.write(folder / "s" / calibration_file.NAME, calibration)
+    asked = ("query", "red", "-s", folder / "s", "--no-rerank")
+    hits = json.loads(cli(*asked, "-k", 80, "--json").out)["hits"]
+    weak = [hit["probability"] < WEAK for hit in hits]
+    assert any(weak)
+    assert not all(weak)
+    assert [hit.get("weak", False) for hit in hits] == weak
+    answer = cli(*asked, "-k", 80, "--sheet", folder / "out.html")
+    lines = answer.out.splitlines()[:80]
+    assert [" % weak  " in line for line in lines] == weak
+    assert len({line.index("/") for line in lines}) == 1  # the paths stay below each other
+    page = (folder / "out.html").read_text()
+    assert page.count('<li class="weak">') == sum(weak)
+    assert page.count("weak match, ") == sum(weak)
+    strong = cli(*asked, "-k", 1).out
+    assert "weak" not in strong
+    assert re.match(r"1  +-?[0-9.]+  +[>0-9]+ %  ", strong)
+
+
+def test_guessed_probabilities_are_shown_as_guesses(cli: Cli, folder: Path) -> None:
+    assert re.match(r" *1  +-?[0-9.]+  +~[<>0-9]+ %", cli("query", "red", "-s", folder / "s").out)
+
+
+def test_when_nothing_matches_well_that_is_said(cli: Cli, folder: Path) -> None:
+    said = re.compile(
+        r"Nothing here matches well: the best hit has probability 0\.\d+ \(--min-probability 0\.999\)\.\n"
+    )
+    answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999)
+    assert (answer.code, bool(said.fullmatch(answer.out))) == (1, True), answer.out
+    answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999, "--paths")
+    assert (answer.code, answer.out, bool(said.search(answer.err))) == (1, "", True)
+    answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999, "--json")
+    found = json.loads(answer.out)
+    assert (answer.code, found["hits"], found["left_out"], found["min_probability"]) == (1, [], 10, 0.999)
+    assert 0 < found["best"] < 0.999
+    answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999, "--sheet", folder / "out.html")
+    assert answer.code == 1
+    assert "Nothing here matches well" in (folder / "out.html").read_text()
+    assert cli("query", "red", "-s", folder / "s", "--min-probability", 0).code == 0
+    wrong = cli("query", "red", "-s", folder / "s", "--min-probability", 1.5)
+    assert (wrong.code, "from 0 to 1" in wrong.err) == (2, True)
+
+
+def test_a_calibration_of_another_encoder_is_a_note(cli: Cli, folder: Path) -> None:
+    pairs, own = folder / "pairs.jsonl", folder / "s" / "calibration.json"
+    assert cli("calibrate", "--pairs", pairs, "-s", folder / "s", "--no-rerank").code == 0
+    fields = json.loads(own.read_text())
+    own.write_text(json.dumps(fields | {"encoder": "another"}))
+    answer = cli("query", "red", "-s", folder / "s")
+    assert answer.code == 0
+    assert "fitted for another encoder" in answer.out
+    own.write_text("{")
+    answer = cli("query", "red", "-s", folder / "s")
+    assert answer.code == 0
+    assert "cannot be read" in answer.out
+    assert "`search calibrate`" in answer.out
