@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
-    from search.library import Library, Status, open
+    from search.library import Library, open
     from search.rerank.explain import Explanation
     from search.results import Hit, Results
+    from search.status import Status
 
 __version__ = "0.1.0"
 
@@ -63,9 +64,10 @@ _HOME = {
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
-    "search.library": ("Library", "Status", "open"),
+    "search.library": ("Library", "open"),
     "search.rerank.explain": ("Explanation",),
     "search.results": ("Hit", "Results"),
+    "search.status": ("Status",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from indexer.catalog.snapshot import RootRow, Snapshot
 from indexer.encoder_hint import note_encoder
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.errors import (
-    EncoderError,
-    EncoderMismatchError,
     EncoderUnavailableError,
     PathNotFoundError,
-    StoreDamagedError,
 )
 from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
-from indexer.types import KINDS, Failure, Report
-from indexer.vectors.base import IndexType, SearchParameters, Tuned
+from indexer.types import Report
+from indexer.vectors.base import IndexType, SearchParameters
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
-from search.calibration.calibration_file import Calibration, find_calibration
 from search.calibration.calibration_file import write as write_calibration
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
+from search.loaded_models import LoadedModels
 from search.query.query import Query, Target, image_query, parse
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
+from search.status import Status, read_status
 
 if TYPE_CHECKING:
     from indexer.doctor import Finding
@@ -43,53 +38,6 @@ if TYPE_CHECKING:
     from search.evaluation.settings import EvaluationSettings
     from search.fast_start.prefetch import EarlyEncoder
     from search.rerank.train import TrainReport
-
-#: The encoder of a new store: it ships with the product and needs no download.
-DEFAULT_ENCODER = "bundled"
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found).
-
-    `asked`: the type that was wanted, another where that missed the recall that was wanted. `tuned`: how it is
-    searched, and the recall that was measured with that.
-    """
-
-    index_type: str
-    asked: str
-    count: int
-    bytes: int
-    behind: int
-    tuned: Tuned | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenState:
-    """Tokens for reranking, as `status` shows them: the images and texts that have them, and bytes an image."""
-
-    wanted: bool
-    images: int
-    texts: int
-    image_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a store holds. Counts: visible images and texts; files that failed, vanished, or are something else."""
-
-    folder: str
-    encoder: EncoderId | None
-    images: int
-    texts: int
-    failed: int
-    vanished: int
-    other: int
-    roots: tuple[RootRow, ...]
-    indexes: dict[str, IndexState | None]
-    tokens: TokenState | None
-    bytes: int
-    failures: tuple[Failure, ...]
 
 
 def open(
@@ -118,17 +66,12 @@ class Library:
     ) -> None:
         """See `open`. `early`: what may turn out to be the store's encoder, on its way already. `once`: it is made for
         one query, and need not load what pays only for more."""
-        self._early = early
         self._once = once
         self.folder = Path(os.path.abspath(folder.expanduser()))
-        self._asked = encoder
         self._device = device
         self._lock = threading.RLock()
-        self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
-        self._engine: Engine | None = None
-        self._store: Store | None = None
-        self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
-        self._calibration: tuple[object, Calibration] | None = None
+        self._models = LoadedModels(self.folder, encoder, device, early)
+        self._opened: tuple[Store, Engine] | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -141,10 +84,10 @@ class Library:
     def close(self) -> None:
         """Let go of files and connections. The library may be used again afterwards."""
         with self._lock:
-            if self._store is not None:
-                self._store.close()
-            self._store = self._engine = None
-            self._rerankers.clear()
+            if self._opened is not None:
+                self._opened[0].close()
+            self._opened = None
+            self._models.forget_rerankers()
 
     # -- writing --------------------------------------------------------------------------------------------
 
@@ -177,12 +120,12 @@ class Library:
                     f"{os.path.abspath(root)} is not there; check the spelling, or whether its drive is mounted."
                 )
         if not (self.folder / CATALOG_NAME).exists():
-            self._load_encoder(None)
+            self._models.encoder(None)
         store = Store.create(self.folder)
         try:
             with store.writing():
-                self._load_encoder(self._stored_encoder(store), reencode=reencode)
-                encoder, notes = self._prepare_encoder(progress or Silent())
+                self._models.encoder(_encoder_of(store), reencode=reencode)
+                encoder, notes = self._models.encoder_for_indexing(progress or Silent())
                 report = pipeline.run(
                     store,
                     encoder,
@@ -194,7 +137,7 @@ class Library:
                     reencode=reencode,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
-                active = self._stored_encoder(store)
+                active = _encoder_of(store)
                 if active is not None:
                     note_encoder(self.folder, active)
                 return report
@@ -257,12 +200,11 @@ class Library:
                 f"Training needs torch, which cannot be imported ({error}); install it: pip install torch"
             ) from error
 
-        self._open_engine()
-        assert self._store is not None
+        session = self._session(with_reranker=False)
         report = train_reranker(
             os.fspath(table),
-            self._store,
-            self._load_encoder(self._stored_encoder(self._store)),
+            session.store,
+            session.encoder,
             images=None if images is None else os.fspath(images),
             out=None if out is None else Path(out),
             settings=TrainingSettings(epochs=epochs, seed=seed),
@@ -270,8 +212,7 @@ class Library:
             device=self._device,
             progress=progress,
         )
-        with self._lock:
-            self._rerankers.clear()
+        self._models.forget_rerankers()
         return report
 
     # -- reading --------------------------------------------------------------------------------------------
@@ -307,25 +248,19 @@ class Library:
         else:
             asked = parse(query) if isinstance(query, str) else query
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
-        engine = self._open_engine()
-        assert self._store is not None
-        encoder = self._load_encoder(self._stored_encoder(self._store))
-        second: Reranker | None = None
-        notes: tuple[str, ...] = ()
-        if (reranking.count or explain) and to != asked.kind:
-            second, notes = self._load_reranker(reranker, encoder)
-        calibration = self._load_calibration(encoder)
-        results = engine.search(
+        session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != asked.kind)
+        calibration = self._models.calibration(session.encoder)
+        results = session.engine.search(
             asked,
-            encoder,
+            session.encoder,
             k=k,
             to=to,
             parameters=parameters,
-            reranker=second,
+            reranker=session.reranker,
             reranking=reranking,
             calibration=calibration,
         )
-        results = replace(results, notes=(*notes, *calibration.notes, *results.notes))
+        results = replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
         return results.likely(min_probability) if min_probability else results
 
     def evaluate(
@@ -344,27 +279,23 @@ class Library:
 
         Raises PathNotFoundError, UsageError for a source that is neither, StoreMissingError, EncoderError, StoreError.
         """
-        from indexer.progress import Silent
         from search.evaluation.run import evaluate
         from search.evaluation.settings import EvaluationSettings
 
         settings = settings or EvaluationSettings()
-        engine = self._open_engine()
-        assert self._store is not None
-        encoder = self._load_encoder(self._stored_encoder(self._store))
-        second, notes = self._load_reranker(reranker, encoder) if settings.rerank else (None, ())
-        calibration = self._load_calibration(encoder)
+        session = self._session(reranker, with_reranker=bool(settings.rerank))
+        calibration = self._models.calibration(session.encoder)
         found = evaluate(
             os.fspath(source),
-            self._store,
-            encoder,
-            engine,
+            session.store,
+            session.encoder,
+            session.engine,
             settings,
             progress or Silent(),
-            reranker=second,
+            reranker=session.reranker,
             calibration=calibration,
         )
-        return replace(found, notes=(*notes, *calibration.notes, *found.notes))
+        return replace(found, notes=(*session.notes, *calibration.notes, *found.notes))
 
     def calibrate(
         self,
@@ -383,57 +314,20 @@ class Library:
         Raises PathNotFoundError, UsageError for a source that is no table or has too few pairs, StoreMissingError,
         EncoderError, StoreError.
         """
-        from indexer.progress import Silent
         from search.calibration.calibrate import CalibrationSettings, calibrate
 
         settings = settings or CalibrationSettings()
-        self._open_engine()
-        assert self._store is not None
-        encoder = self._load_encoder(self._stored_encoder(self._store))
-        second, notes = self._load_reranker(reranker, encoder) if settings.rerank else (None, ())
-        found = calibrate(os.fspath(source), self._store, encoder, settings, progress or Silent(), second)
+        session = self._session(reranker, with_reranker=bool(settings.rerank))
+        found = calibrate(
+            os.fspath(source), session.store, session.encoder, settings, progress or Silent(), session.reranker
+        )
         path = self.folder / CALIBRATION_NAME if out is None else Path(out)
         write_calibration(path, found.calibration)
-        return replace(found, path=str(path), notes=(*notes, *found.notes))
+        return replace(found, path=str(path), notes=(*session.notes, *found.notes))
 
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
-        from indexer.vectors.backends.faiss_files import manifest
-        from indexer.vectors.refresh import index_key
-
-        self._open_engine()
-        assert self._store is not None
-        store = self._store
-        with store.catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
-            counts = snapshot.counts()
-            indexes: dict[str, IndexState | None] = dict.fromkeys(KINDS)
-            for kind in KINDS:
-                if active is None:
-                    break
-                try:
-                    stamp = manifest.read_stamp(store.vectors_folder, kind)
-                except StoreDamagedError:
-                    continue
-                if stamp is not None and stamp.encoder == index_key(snapshot, active[1]):
-                    behind = snapshot.changed_count(kind, stamp.generation)
-                    indexes[kind] = IndexState(
-                        stamp.index_type, stamp.asked, stamp.count, stamp.size, behind, stamp.tuned
-                    )
-            return Status(
-                str(self.folder),
-                None if active is None else active[1],
-                counts["image"],
-                counts["text"],
-                counts["failed"],
-                counts["vanished"],
-                counts["other"],
-                tuple(snapshot.roots()),
-                indexes,
-                None if active is None else _token_state(snapshot, active[0]),
-                _size(self.folder),
-                tuple(Failure(path, reason) for path, reason in snapshot.failures()),
-            )
+        return read_status(self._open()[0])
 
     def check(self) -> list[Finding]:
         """What is wrong with the store; empty when all is well. Changes nothing."""
@@ -450,94 +344,33 @@ class Library:
 
     # -- inside ---------------------------------------------------------------------------------------------
 
-    def _open_engine(self) -> Engine:
+    def _open(self) -> tuple[Store, Engine]:
         with self._lock:
-            if self._engine is None:
-                self._store = Store.open(self.folder)
-                self._engine = Engine(IndexCache(self._store, once=self._once))
-            return self._engine
+            if self._opened is None:
+                store = Store.open(self.folder)
+                self._opened = store, Engine(IndexCache(store, once=self._once))
+            return self._opened
 
-    def _stored_encoder(self, store: Store) -> EncoderId | None:
-        with store.catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
-        return None if active is None else active[1]
-
-    def _load_encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
-        """The encoder to work with, loaded once. Raises EncoderMismatchError when it is not the store's."""
-        with self._lock:
-            name = self._asked if isinstance(self._asked, str) else None
-            if name is None:
-                name = DEFAULT_ENCODER if stored is None else stored.name
-            if self._encoder is None:
-                if self._early is not None and (stored is None or name == stored.name):
-                    self._encoder = self._early.get(stored)
-                self._early = None
-            if self._encoder is None:
-                own = stored is not None and (self._asked is None or name == stored.name)
-                self._encoder = load_encoder(name, self._device, stored=stored if own else None)
-            identity = self._encoder.identity
-        if stored is not None and not identity.matches(stored) and not reencode:
-            if identity.name == stored.name:
-                reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
-            else:
-                reason = f"with the encoder {stored.name}, not {identity.name}"
-            raise EncoderMismatchError(
-                f"{self.folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
-            )
-        return self._encoder
-
-    def _prepare_encoder(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
-        """The loaded encoder in its fastest form, and what a person should know of it."""
-        with self._lock:
-            assert self._encoder is not None
-            self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress)
-            return self._encoder, notes
-
-    def _load_calibration(self, encoder: Encoder) -> Calibration:
-        """What probabilities are made with; read again when the store's own file has changed."""
-        path = self.folder / CALIBRATION_NAME
-        try:
-            status = path.stat()
-            state: object = (status.st_mtime_ns, status.st_ino, status.st_size)
-        except OSError:
-            state = None
-        with self._lock:
-            key = (state, encoder.identity.weights)
-            if self._calibration is None or self._calibration[0] != key:
-                self._calibration = key, find_calibration(self.folder, encoder.identity)
-            return self._calibration[1]
-
-    def _load_reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
-        """The reranker to work with, and what a person should know: a default one that is damaged must not keep a
-        search from its answers. Loaded once, and again when its files have changed. Raises EncoderError for one that
-        was asked for and cannot be used."""
-        if asked is not None and not isinstance(asked, str):
-            return asked, ()
-        from search.rerank.registry import load_reranker, version
-
-        with self._lock:
-            state = version(asked, self.folder)
-            held = self._rerankers.get(asked)
-            if held is None or held[0] != state:
-                try:
-                    held = (state, load_reranker(asked, self.folder, encoder, self._device), ())
-                except EncoderError as error:
-                    if asked is not None:
-                        raise
-                    held = (state, None, (str(error),))
-                self._rerankers[asked] = held
-            return held[1:]
+    def _session(self, reranker: str | Reranker | None = None, *, with_reranker: bool) -> _Session:
+        """What one call works with. Raises StoreMissingError, StoreError, EncoderError."""
+        store, engine = self._open()
+        encoder = self._models.encoder(_encoder_of(store))
+        second, notes = self._models.reranker(reranker, encoder) if with_reranker else (None, ())
+        return _Session(store, engine, encoder, second, notes)
 
 
-def _token_state(snapshot: Snapshot, encoder_row: int) -> TokenState | None:
-    """None where the encoder yields none, as far as this store has met."""
-    shape = snapshot.token_shape(encoder_row)
-    if shape is None:
-        return None
-    counts = snapshot.count_with_tokens(encoder_row)
-    return TokenState(snapshot.tokens_wanted, counts["image"], counts["text"], shape.regions * shape.width)
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The store as it is open, its encoder, the reranker where one is wanted; `notes`: what a person should know."""
+
+    store: Store
+    engine: Engine
+    encoder: Encoder
+    reranker: Reranker | None
+    notes: tuple[str, ...]
 
 
-def _size(folder: Path) -> int:
-    sizes: Sequence[int] = [entry.stat().st_size for entry in folder.rglob("*") if entry.is_file()]
-    return sum(sizes)
+def _encoder_of(store: Store) -> EncoderId | None:
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+    return None if active is None else active[1]

@@ -16,11 +16,11 @@ from search.calibration.background import NullSamples
 from search.calibration.calibration_file import Calibration, reranker_key
 from search.calibration.curve import Null
 from search.calibration.probability import Judged, judge
-from search.engine.candidates import FirstStage, Question
 from search.engine.clock import Clock
+from search.engine.first_stage import CandidateRequest, FirstStage
 from search.engine.index_cache import IndexCache
-from search.engine.ranked import Ranked
 from search.query.query import TARGETS, Query, Target
+from search.ranked import Ranked
 from search.rerank.base import Asked, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Reranking, TokenSource, crosses, rerank
@@ -74,8 +74,8 @@ class Engine:
             ranked: dict[Kind, Ranked] = {}
             for kind in kinds:
                 depth = max(k, reranking.count) if reranker is not None and kind in crossing else k
-                question = Question(snapshot, row, asked.vector, k, depth, parameters)
-                ranked[kind], spent = self._first_stage.rank(question, kind, opened[kind])
+                request = CandidateRequest(snapshot, row, asked.vector, k, depth, parameters)
+                ranked[kind], spent = self._first_stage.rank(request, kind, opened[kind])
                 work += spent
             firsts = dict(ranked)
             nulls = {kind: self._null(snapshot, row, asked.vector, kind, parameters) for kind in kinds}

@@ -12,7 +12,7 @@ from indexer.catalog.snapshot import ItemRow, Snapshot
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
-from search.engine.ranked import Ranked, rank
+from search.ranked import Ranked, rank
 from search.rerank.base import Asked, Candidates, Reranker, place_unscored
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from indexer.doctor import Finding
     from indexer.encoders.registry import EncoderInfo
     from indexer.types import Report
-    from search.library import IndexState, Status
     from search.rerank.explain import Explanation
+    from search.status import IndexState, Status
 
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12

@@ -490,8 +490,8 @@ def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float,
 def test_the_null_is_taken_from_all_items_or_a_fixed_spread_of_them(library: search.Library) -> None:
     with library:
         library.query("red")
-        assert library._store is not None
-        with library._store.catalog.snapshot() as snapshot:
+        assert library._opened is not None
+        with library._opened[0].catalog.snapshot() as snapshot:
             active = snapshot.active_encoder()
             assert active is not None
             everything = {vector.tobytes() for _, some in snapshot.vectors("image", active[0], 4) for vector in some}

@@ -37,8 +37,8 @@ def plain(library: search.Library, words: str, k: int) -> list[tuple[str, float]
     """(path, score) of the k best images by comparing with every vector."""
     query = ColourEncoder().encode_texts([words])[0].astype(np.float64)
     rows = []
-    assert library._store is not None
-    with library._store.catalog.snapshot() as snapshot:
+    assert library._opened is not None
+    with library._opened[0].catalog.snapshot() as snapshot:
         active = snapshot.active_encoder()
         assert active is not None
         for ids, vectors in snapshot.vectors("image", active[0], active[1].dimension):
@@ -161,7 +161,7 @@ def test_queries_from_many_threads_agree(library: search.Library, tmp_path: Path
 def test_a_query_image_is_read_or_known(library: search.Library, tmp_path: Path) -> None:
     paint(tmp_path / "photos", 20)
     library.index(tmp_path / "photos")
-    encoder = library._encoder
+    encoder = library._models._encoder
     assert isinstance(encoder, ColourEncoder)
     before = encoder.images
     inside = tmp_path / "photos" / "0-0003.png"

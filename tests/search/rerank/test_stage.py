@@ -23,8 +23,8 @@ from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageE
 from indexer.settings import IndexSettings
 from indexer.types import Float32, Int8
 from indexer.vectors.base import INDEX_TYPES, IndexType
-from search.engine.ranked import rank
 from search.query.query import text_query
+from search.ranked import rank
 from search.rerank.base import Alignment, Asked, Candidates
 from search.rerank.stage import MAX_COUNT, join
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
@@ -123,7 +123,7 @@ def test_captions_are_found_by_the_regions_of_an_image(library: search.Library, 
     for number, text in enumerate(texts):
         (photos / f"0-{number:04}.txt").write_text(text)
     library.index(photos)
-    encoder = library._encoder
+    encoder = library._models._encoder
     assert isinstance(encoder, ColourTokenEncoder)
     before = encoder.images
     Image.open(photos / "0-0005.png").save(tmp_path / "same.bmp")  # the same pixels in another file
@@ -220,7 +220,7 @@ def test_a_query_is_encoded_once_and_no_candidate_is_read(library: search.Librar
     library.index(photos)
     for path in photos.iterdir():
         path.unlink()
-    encoder = library._encoder
+    encoder = library._models._encoder
     assert isinstance(encoder, ColourTokenEncoder)
     texts, images, encode = [], encoder.images, encoder.encode_texts
 

@@ -15,12 +15,12 @@ from indexer.catalog.snapshot import Changes, Snapshot
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.base import SearchParameters
 from search.engine.index_cache import OpenIndex
-from search.engine.ranked import Ranked, rank
+from search.ranked import Ranked, rank
 from search.results import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CandidateRequest:
     """What one search asks of one state of the catalog, for one kind.
 
     `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage.
@@ -45,52 +45,52 @@ class FirstStage:
         self._lock = threading.Lock()
         self._changes: dict[Kind, tuple[tuple[int, int, int], Changes]] = {}
 
-    def rank(self, question: Question, kind: Kind, opened: OpenIndex | None) -> tuple[Ranked, Work]:
+    def rank(self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None) -> tuple[Ranked, Work]:
         """The best `depth` items of a kind, with exact similarities."""
-        snapshot, parameters = question.snapshot, question.parameters
+        snapshot, parameters = request.snapshot, request.parameters
         if opened is None or opened.generation > snapshot.generation:
-            return self._scan(question, kind)
-        changes = self._changed(question, kind, opened)
-        wanted = opened.candidates(question.k, question.depth)
+            return self._scan(request, kind)
+        changes = self._changed(request, kind, opened)
+        wanted = opened.candidates(request.k, request.depth)
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
         within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
-        _, found = opened.index.search(question.embedding[None, :], wanted, within)
+        _, found = opened.index.search(request.embedding[None, :], wanted, within)
         candidates = found[0][found[0] >= 0]  # (m,) int64
         tail = _allowed(changes.ids, parameters)
-        tail_best = _best(changes.ids[tail], changes.vectors[tail], question)
+        tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
         ids = np.concatenate([candidates, tail_best.ids])
-        vectors = snapshot.vectors_of([int(number) for number in ids], question.encoder_row, question.dimension)
+        vectors = snapshot.vectors_of([int(number) for number in ids], request.encoder_row, request.dimension)
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
-        stacked = stacked.reshape(len(kept), question.dimension)  # (m, d), also when m is 0
-        return _best(kept, stacked, question), Work(len(opened.index), len(changes.ids), len(kept))
+        stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
+        return _best(kept, stacked, request), Work(len(opened.index), len(changes.ids), len(kept))
 
-    def _changed(self, question: Question, kind: Kind, opened: OpenIndex) -> Changes:
+    def _changed(self, request: CandidateRequest, kind: Kind, opened: OpenIndex) -> Changes:
         """What the index misses at this snapshot; kept until either changes."""
-        snapshot, row = question.snapshot, question.encoder_row
+        snapshot, row = request.snapshot, request.encoder_row
         key = (opened.generation, snapshot.generation, row)
         with self._lock:
             held = self._changes.get(kind)
         if held is not None and held[0] == key:
             return held[1]
-        changes = snapshot.changes_since(kind, opened.generation, row, question.dimension)
+        changes = snapshot.changes_since(kind, opened.generation, row, request.dimension)
         with self._lock:
             self._changes[kind] = (key, changes)
         return changes
 
-    def _scan(self, question: Question, kind: Kind) -> tuple[Ranked, Work]:
+    def _scan(self, request: CandidateRequest, kind: Kind) -> tuple[Ranked, Work]:
         """Compare with every vector of the catalog, a batch at a time: right whatever the state of the indexes."""
         none = np.empty(0, np.float32)
         best = Ranked(np.empty(0, np.int64), none, none)
         scanned = 0
-        for ids, vectors in question.snapshot.vectors(kind, question.encoder_row, question.dimension):
+        for ids, vectors in request.snapshot.vectors(kind, request.encoder_row, request.dimension):
             scanned += len(ids)
-            keep = _allowed(ids, question.parameters)
-            found = _best(ids[keep], vectors[keep], question)
+            keep = _allowed(ids, request.parameters)
+            found = _best(ids[keep], vectors[keep], request)
             scores = np.concatenate([best.scores, found.scores])
-            best = rank(np.concatenate([best.ids, found.ids]), scores, scores, question.depth)
+            best = rank(np.concatenate([best.ids, found.ids]), scores, scores, request.depth)
         return best, Work(scanned=scanned)
 
 
@@ -100,9 +100,9 @@ def similarities(vectors: Float32, embedding: Float32) -> Float32:
     return scores
 
 
-def _best(ids: Int64, vectors: Float32, question: Question) -> Ranked:
-    scores = similarities(vectors, question.embedding)
-    return rank(ids, scores, scores, question.depth)
+def _best(ids: Int64, vectors: Float32, request: CandidateRequest) -> Ranked:
+    scores = similarities(vectors, request.embedding)
+    return rank(ids, scores, scores, request.depth)
 
 
 def _allowed(ids: Int64, parameters: SearchParameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -1,0 +1,117 @@
+"""What answers are made with besides the index: a store's encoder, its rerankers and its calibration, loaded once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.registry import load_encoder, prepare_for_indexing
+from indexer.errors import EncoderError, EncoderMismatchError
+from indexer.progress import Progress
+from search.calibration.calibration_file import NAME as CALIBRATION_NAME
+from search.calibration.calibration_file import Calibration, find_calibration
+from search.rerank.base import Reranker
+
+if TYPE_CHECKING:
+    from search.fast_start.prefetch import EarlyEncoder
+
+#: The encoder of a new store: it ships with the product and needs no download.
+DEFAULT_ENCODER = "bundled"
+
+
+class LoadedModels:
+    """The models of the store in `folder`. Safe to use from several threads.
+
+    `encoder`: what was asked for, by name or as an object; None takes the store's own, or DEFAULT_ENCODER for a new
+    store. `early`: what may turn out to be the store's encoder, on its way already.
+    """
+
+    def __init__(
+        self, folder: Path, encoder: str | Encoder | None, device: str | None, early: EarlyEncoder | None = None
+    ) -> None:
+        self._folder = folder
+        self._device = device
+        self._early = early
+        self._name = encoder if isinstance(encoder, str) else None
+        self._asked = encoder is not None
+        self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
+        self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
+        self._calibration: tuple[object, Calibration] | None = None
+        self._lock = threading.RLock()
+
+    def forget_rerankers(self) -> None:
+        """Load them again when they are next wanted."""
+        with self._lock:
+            self._rerankers.clear()
+
+    def encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
+        """The encoder to work with; `stored`: that of the store, if it has one.
+
+        Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`).
+        """
+        with self._lock:
+            name = self._name
+            if name is None:
+                name = DEFAULT_ENCODER if stored is None else stored.name
+            if self._encoder is None:
+                if self._early is not None and (stored is None or name == stored.name):
+                    self._encoder = self._early.get(stored)
+                self._early = None
+            if self._encoder is None:
+                own = stored is not None and (not self._asked or name == stored.name)
+                self._encoder = load_encoder(name, self._device, stored=stored if own else None)
+            encoder, identity = self._encoder, self._encoder.identity
+        if stored is not None and not identity.matches(stored) and not reencode:
+            if identity.name == stored.name:
+                reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
+            else:
+                reason = f"with the encoder {stored.name}, not {identity.name}"
+            raise EncoderMismatchError(
+                f"{self._folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it "
+                "anew."
+            )
+        return encoder
+
+    def encoder_for_indexing(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
+        """The loaded encoder in its fastest form, and what a person should know of it."""
+        with self._lock:
+            assert self._encoder is not None, "loaded before"
+            self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress)
+            return self._encoder, notes
+
+    def calibration(self, encoder: Encoder) -> Calibration:
+        """What probabilities are made with; read again when the store's own file has changed."""
+        path = self._folder / CALIBRATION_NAME
+        try:
+            status = path.stat()
+            state: object = (status.st_mtime_ns, status.st_ino, status.st_size)
+        except OSError:
+            state = None
+        with self._lock:
+            key = (state, encoder.identity.weights)
+            if self._calibration is None or self._calibration[0] != key:
+                self._calibration = key, find_calibration(self._folder, encoder.identity)
+            return self._calibration[1]
+
+    def reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
+        """The reranker to work with, and what a person should know: a default one that is damaged must not keep a
+        search from its answers. Loaded once, and again when its files have changed. Raises EncoderError for one that
+        was asked for and cannot be used."""
+        if asked is not None and not isinstance(asked, str):
+            return asked, ()
+        from search.rerank.registry import load_reranker, version
+
+        with self._lock:
+            state = version(asked, self._folder)
+            held = self._rerankers.get(asked)
+            if held is None or held[0] != state:
+                try:
+                    held = (state, load_reranker(asked, self._folder, encoder, self._device), ())
+                except EncoderError as error:
+                    if asked is not None:
+                        raise
+                    held = (state, None, (str(error),))
+                self._rerankers[asked] = held
+            return held[1:]

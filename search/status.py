@@ -1,0 +1,102 @@
+"""What a store holds, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.catalog.snapshot import RootRow, Snapshot
+from indexer.encoders.base import EncoderId
+from indexer.errors import StoreDamagedError
+from indexer.store import Store
+from indexer.types import KINDS, Failure
+from indexer.vectors.base import Tuned
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found).
+
+    `asked`: the type that was wanted, another where that missed the recall that was wanted. `tuned`: how it is
+    searched, and the recall that was measured with that.
+    """
+
+    index_type: str
+    asked: str
+    count: int
+    bytes: int
+    behind: int
+    tuned: Tuned | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenState:
+    """Tokens for reranking, as `status` shows them: the images and texts that have them, and bytes an image."""
+
+    wanted: bool
+    images: int
+    texts: int
+    image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a store holds. Counts: visible images and texts; files that failed, vanished, or are something else."""
+
+    folder: str
+    encoder: EncoderId | None
+    images: int
+    texts: int
+    failed: int
+    vanished: int
+    other: int
+    roots: tuple[RootRow, ...]
+    indexes: dict[str, IndexState | None]
+    tokens: TokenState | None
+    bytes: int
+    failures: tuple[Failure, ...]
+
+
+def read_status(store: Store) -> Status:
+    """What `store` holds. Raises StoreError."""
+    with store.catalog.snapshot() as snapshot:
+        active = snapshot.active_encoder()
+        counts = snapshot.counts()
+        return Status(
+            str(store.folder),
+            None if active is None else active[1],
+            counts["image"],
+            counts["text"],
+            counts["failed"],
+            counts["vanished"],
+            counts["other"],
+            tuple(snapshot.roots()),
+            dict.fromkeys(KINDS) if active is None else _index_states(store, snapshot, active[1]),
+            None if active is None else _token_state(snapshot, active[0]),
+            sum(entry.stat().st_size for entry in store.folder.rglob("*") if entry.is_file()),
+            tuple(Failure(path, reason) for path, reason in snapshot.failures()),
+        )
+
+
+def _index_states(store: Store, snapshot: Snapshot, identity: EncoderId) -> dict[str, IndexState | None]:
+    from indexer.vectors.backends.faiss_files import manifest
+    from indexer.vectors.refresh import index_key
+
+    states: dict[str, IndexState | None] = dict.fromkeys(KINDS)
+    for kind in KINDS:
+        try:
+            stamp = manifest.read_stamp(store.vectors_folder, kind)
+        except StoreDamagedError:
+            continue
+        if stamp is not None and stamp.encoder == index_key(snapshot, identity):
+            behind = snapshot.changed_count(kind, stamp.generation)
+            states[kind] = IndexState(stamp.index_type, stamp.asked, stamp.count, stamp.size, behind, stamp.tuned)
+    return states
+
+
+def _token_state(snapshot: Snapshot, encoder_row: int) -> TokenState | None:
+    """None where the encoder yields none, as far as this store has met."""
+    shape = snapshot.token_shape(encoder_row)
+    if shape is None:
+        return None
+    counts = snapshot.count_with_tokens(encoder_row)
+    return TokenState(snapshot.tokens_wanted, counts["image"], counts["text"], shape.regions * shape.width)
