@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.json_schemas import conform
+
 #: Photographs that installed packages ship (the `demo` extra), by package and folder.
 SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
 
@@ -65,7 +67,10 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
         captured = capfdbinary.readouterr()
         code = left.value.code
         assert isinstance(code, int)
-        return Answer(code, captured.out.decode("utf-8", "surrogateescape"), captured.err.decode())
+        answer = Answer(code, captured.out.decode("utf-8", "surrogateescape"), captured.err.decode())
+        if "--json" in arguments and answer.out:  # whatever a test asks for, the documentation has to know it
+            conform(str(arguments[0]), json.loads(answer.out))
+        return answer
 
     return run
 
