@@ -1,0 +1,59 @@
+"""An encoder of your own: what counts is how much of a picture has which colour.
+
+python examples/custom_encoder.py FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import search
+from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.types import Float32, Pixels, Texts
+
+NAMES = ("red", "green", "blue", "orange", "brown", "white", "black", "grey")
+PALETTE = np.array(
+    [(200, 40, 40), (60, 130, 50), (70, 130, 200), (230, 140, 40), (110, 70, 40), (245,) * 3, (10,) * 3, (128,) * 3],
+    np.float32,
+)  # (8, 3) RGB
+
+
+class ColourEncoder:
+    """Follows `indexer.encoders.base.Encoder`: one number for each colour of the palette, unit norm."""
+
+    identity = EncoderId(
+        name="palette",
+        weights="palette-1",  # whatever changes the vectors changes this: stores made with another are refused
+        dimension=len(NAMES),
+        preprocessing=Preprocessing(32, 32, "squash", "bilinear", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+    )
+    batch_size = text_batch_size = 64
+    max_text_tokens = 32
+
+    def encode_images(self, pixels: Pixels) -> Float32:
+        """`pixels` (n, 32, 32, 3) uint8. Returns (n, 8) float32: the square root of each colour's share."""
+        away = np.linalg.norm(pixels[:, :, :, None] - PALETTE, axis=-1)  # (n, 32, 32, 8)
+        nearest = away.argmin(axis=-1).reshape(len(pixels), -1, 1)  # (n, 1024, 1)
+        shares: Float32 = (nearest == np.arange(len(NAMES))).mean(axis=1, dtype=np.float32)  # (n, 8), sum 1
+        return np.sqrt(shares)
+
+    def encode_texts(self, texts: Texts) -> Float32:
+        """Returns (n, 8) float32: the colours that a text names, or all of them."""
+        named = np.array([[name in text.lower().split() for name in NAMES] for text in texts], np.float32)
+        named[named.sum(axis=1) == 0] = 1
+        found: Float32 = named / np.linalg.norm(named, axis=1, keepdims=True)
+        return found
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    with search.open(folder / "colours.search", encoder=ColourEncoder()) as library:
+        library.index(folder)
+        for hit in library.query("blue and white", k=5):
+            print(f"{hit.similarity:.3f}  {hit.path}")
