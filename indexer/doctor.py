@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.catalog.contents import Contents
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files, files_below
+from indexer.catalog.items import Items
+from indexer.catalog.roots import Roots
 from indexer.catalog.salvage import salvage
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
 from indexer.progress import Silent
@@ -90,7 +97,7 @@ def _check_encoder(store: Store) -> Iterator[Finding]:
     from indexer.encoders import bundled
 
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
     if active is not None and active[1].name == bundled.NAME:
         for problem in bundled.verify():
             yield Finding("encoder", problem, "install the package again")
@@ -98,15 +105,15 @@ def _check_encoder(store: Store) -> Iterator[Finding]:
 
 def _check_vectors(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
-        damaged = list(snapshot.damaged_vectors())
+        damaged = list(Vectors(snapshot).damaged())
         if damaged:
             yield Finding(
                 "vectors",
                 f"{len(damaged)} embeddings do not have their checksum",
                 "`search doctor --repair` removes them, `search index` makes them again",
             )
-        active = snapshot.active_encoder()
-        missing = 0 if active is None else snapshot.count_without_vector(active[0])
+        active = Encoders(snapshot).active()
+        missing = 0 if active is None else Vectors(snapshot).count_missing(active[0])
         if missing:
             yield Finding(
                 "vectors",
@@ -118,7 +125,7 @@ def _check_vectors(store: Store) -> Iterator[Finding]:
 
 def _check_tokens(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
-        damaged = sum(1 for _ in snapshot.damaged_tokens())
+        damaged = sum(1 for _ in Tokens(snapshot).damaged())
         if damaged:
             yield Finding(
                 "tokens",
@@ -126,15 +133,18 @@ def _check_tokens(store: Store) -> Iterator[Finding]:
                 "over them",
                 "`search doctor --repair` removes them, `search index` makes them again",
             )
-        active = snapshot.active_encoder()
-        if active is None or not snapshot.tokens_wanted:
+        active = Encoders(snapshot).active()
+        if active is None or not Tokens(snapshot).wanted:
             return
         row, identity = active
-        recorded = snapshot.token_shape(row)
+        recorded = Tokens(snapshot).shape(row)
         shape = _bundled_shape(identity) or recorded
         if shape is None:  # as far as can be told without loading it, the encoder yields none
             return
-        missing = snapshot.count_without_tokens(row) if shape == recorded else sum(snapshot.counts()[k] for k in KINDS)
+        if shape == recorded:
+            missing = Tokens(snapshot).count_without(row)
+        else:
+            missing = sum(Items(snapshot).count(kind) for kind in KINDS)
         if missing:
             yield Finding(
                 "tokens",
@@ -161,11 +171,11 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
     from indexer.vectors.backends.faiss_files import manifest
 
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
         if active is None:
             return
         for kind in KINDS:
-            count = snapshot.count(kind, active[0])
+            count = Vectors(snapshot).count(kind, active[0])
             problems = manifest.verify(store.vectors_folder, kind)
             remedy = "`search doctor --repair` builds it again"
             if problems:
@@ -182,13 +192,13 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
 def _check_files(store: Store) -> Iterator[Finding]:
     missing = changed = 0
     with store.catalog.snapshot() as snapshot:
-        roots = [row.path for row in snapshot.roots()]
-        failures = len(snapshot.failures())
+        roots = [row.path for row in Roots(snapshot).all()]
+        failures = len(Files(snapshot).failures())
     for folder in roots:
         if not os.path.exists(folder):
             yield Finding("files", f"{folder} is not there (an unmounted drive?)", "nothing is lost", grave=False)
             continue
-        for row in store.catalog.files_below(folder, None):
+        for row in files_below(store.catalog, folder, None):
             if row.state != "present":
                 continue
             try:
@@ -220,12 +230,12 @@ def _salvage(folder: Path) -> Finding:
 
 def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
-        damaged = list(snapshot.damaged_vectors())
-        tokens = list(snapshot.damaged_tokens())
+        damaged = list(Vectors(snapshot).damaged())
+        tokens = list(Tokens(snapshot).damaged())
     with store.catalog.batch() as batch:
-        batch.delete_vectors(damaged)
-        batch.delete_tokens(tokens)
-        batch.delete_orphans()
+        Vectors(batch).delete(damaged)
+        Tokens(batch).delete(tokens)
+        Contents(batch).delete_orphans()
     if tokens:
         yield Finding(
             "tokens",

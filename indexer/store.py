@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import NOTE_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.settings import CATALOG_NAME
@@ -31,7 +32,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open an existing store to read it. Raises StoreMissingError or StoreError."""
         folder = _checked(folder)
-        return cls(folder, Catalog.open(folder / CATALOG_NAME))
+        return cls(folder, Catalog.open(file_url(folder / CATALOG_NAME)))
 
     @classmethod
     def create(cls, folder: Path) -> Store:
@@ -46,7 +47,7 @@ class Store:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with --store."
                 )
-        return cls(folder, Catalog.create(folder / CATALOG_NAME))
+        return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
 
     @property
     def vectors_folder(self) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import note_encoder
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.errors import (
@@ -151,6 +152,7 @@ class Library:
         `index` of a folder adds what is still there again, unless it is ignored. Raises PathNotFoundError for a
         path of which nothing is indexed, StoreMissingError, StoreBusyError.
         """
+        from indexer.catalog.files import Files
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
@@ -160,13 +162,13 @@ class Library:
                 for path in paths:
                     absolute = os.path.abspath(os.path.expanduser(path))
                     with store.catalog.batch() as batch:
-                        gone = batch.forget(absolute)
+                        gone = Files(batch).forget(absolute)
                     if not gone:
                         raise PathNotFoundError(f"Nothing of {absolute} is indexed; `search status` lists the folders.")
                     count += gone
                 if vanished:
                     with store.catalog.batch() as batch:
-                        count += batch.forget_vanished()
+                        count += Files(batch).forget_vanished()
                 build_indexes(store, None, Silent())
                 return count
         finally:
@@ -372,5 +374,5 @@ class _Session:
 
 def _encoder_of(store: Store) -> EncoderId | None:
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
     return None if active is None else active[1]

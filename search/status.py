@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.catalog.snapshot import RootRow, Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files
+from indexer.catalog.items import Items
+from indexer.catalog.roots import Root, Roots
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError
 from indexer.store import Store
@@ -49,7 +54,7 @@ class Status:
     failed: int
     vanished: int
     other: int
-    roots: tuple[RootRow, ...]
+    roots: tuple[Root, ...]
     indexes: dict[str, IndexState | None]
     tokens: TokenState | None
     bytes: int
@@ -59,25 +64,25 @@ class Status:
 def read_status(store: Store) -> Status:
     """What `store` holds. Raises StoreError."""
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
-        counts = snapshot.counts()
+        active = Encoders(snapshot).active()
+        files = Files(snapshot).counts()
         return Status(
             str(store.folder),
             None if active is None else active[1],
-            counts["image"],
-            counts["text"],
-            counts["failed"],
-            counts["vanished"],
-            counts["other"],
-            tuple(snapshot.roots()),
+            Items(snapshot).count("image"),
+            Items(snapshot).count("text"),
+            files["failed"],
+            files["vanished"],
+            files["other"],
+            tuple(Roots(snapshot).all()),
             dict.fromkeys(KINDS) if active is None else _index_states(store, snapshot, active[1]),
             None if active is None else _token_state(snapshot, active[0]),
             sum(entry.stat().st_size for entry in store.folder.rglob("*") if entry.is_file()),
-            tuple(Failure(path, reason) for path, reason in snapshot.failures()),
+            tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
         )
 
 
-def _index_states(store: Store, snapshot: Snapshot, identity: EncoderId) -> dict[str, IndexState | None]:
+def _index_states(store: Store, snapshot: Transaction, identity: EncoderId) -> dict[str, IndexState | None]:
     from indexer.vectors.backends.faiss_files import manifest
     from indexer.vectors.refresh import index_key
 
@@ -88,15 +93,15 @@ def _index_states(store: Store, snapshot: Snapshot, identity: EncoderId) -> dict
         except StoreDamagedError:
             continue
         if stamp is not None and stamp.encoder == index_key(snapshot, identity):
-            behind = snapshot.changed_count(kind, stamp.generation)
+            behind = Items(snapshot).changed_count(kind, stamp.generation)
             states[kind] = IndexState(stamp.index_type, stamp.asked, stamp.count, stamp.size, behind, stamp.tuned)
     return states
 
 
-def _token_state(snapshot: Snapshot, encoder_row: int) -> TokenState | None:
+def _token_state(snapshot: Transaction, encoder_row: int) -> TokenState | None:
     """None where the encoder yields none, as far as this store has met."""
-    shape = snapshot.token_shape(encoder_row)
+    shape = Tokens(snapshot).shape(encoder_row)
     if shape is None:
         return None
-    counts = snapshot.count_with_tokens(encoder_row)
-    return TokenState(snapshot.tokens_wanted, counts["image"], counts["text"], shape.regions * shape.width)
+    counts = Tokens(snapshot).count_with(encoder_row)
+    return TokenState(Tokens(snapshot).wanted, counts["image"], counts["text"], shape.regions * shape.width)

@@ -1,120 +1,98 @@
-"""The catalog: SQLite in WAL mode, the truth about a store. Opened here, read by snapshots, written by batches."""
+"""The catalog: the truth about a store. Opened here, read in snapshots, written in batches."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from indexer.catalog.batch import Batch
-from indexer.catalog.database import connect, transaction, translated
-from indexer.catalog.migrations import SCHEMA_VERSION, migrate, stand_ins, version
-from indexer.catalog.snapshot import FileRow, Snapshot
-from indexer.errors import StoreDamagedError, StoreMissingError, StoreUnwritableError
+from sqlalchemy import URL
 
-#: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
-PAGE = 5_000
+from indexer.catalog import schema
+from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
+from indexer.catalog.sqlite import Sqlite
+from indexer.catalog.transaction import Transaction
+from indexer.errors import StoreDamagedError, UsageError
+
+
+def database_at(url: URL) -> Sqlite:
+    """The database that a URL names. Raises UsageError for one of an unknown kind."""
+    if url.get_backend_name() != "sqlite":
+        raise UsageError(f"A catalog cannot lie in a database of {url.get_backend_name()}; use a SQLite file.")
+    return Sqlite(url)
 
 
 class Catalog:
     """One store's catalog. Safe to use from several threads; any number of processes may read while one writes."""
 
-    def __init__(self, path: Path, *, writable: bool, mapped: bool = False) -> None:
-        """Open the database file; use `Catalog.open` or `Catalog.create`."""
-        self.path = path
+    def __init__(self, url: URL, *, writable: bool, mapped: bool = False) -> None:
+        """Open the database at `url`; use `Catalog.open` or `Catalog.create`."""
+        self.url = url
         self.writable = writable
-        self._engine = connect(path, writable=writable, mapped=mapped)
+        self._database = database_at(url)
+        self._engine = self._database.connect(writable=writable, mapped=mapped)
 
     @classmethod
-    def create(cls, path: Path) -> Catalog:
+    def create(cls, url: URL) -> Catalog:
         """Open a catalog for writing, making it or bringing its schema up to date when needed.
 
         Raises StoreTooNewError, StoreDamagedError or StoreUnwritableError.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnwritableError(
-                f"The store {path.parent} cannot be made ({error.strerror}); name another place with --store."
-            ) from error
-        if path.exists() and path.stat().st_size and not os.access(path, os.W_OK):
-            raise StoreUnwritableError(
-                f"{path.parent} cannot be written (read-only or not permitted); make it writable or name another "
-                "--store."
-            )
-        catalog = cls(path, writable=True)
-        with transaction(catalog._engine, path, writing=True) as connection:
-            migrate(connection, str(path))
+        database_at(url).make_room()
+        catalog = cls(url, writable=True)
+        catalog._migrate()
         return catalog
 
     @classmethod
-    def open(cls, path: Path) -> Catalog:
+    def open(cls, url: URL) -> Catalog:
         """Open an existing catalog to read it; an older schema is brought up to date when the store is writable.
 
         One that cannot be written is read as it is: what a later schema added is missing in it.
 
         Raises StoreMissingError, StoreTooNewError, StoreDamagedError or StoreUnwritableError.
         """
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            raise StoreMissingError(
-                f"There is no index at {path.parent}; make one with `search index FOLDER`"
-                " (--store or SEARCH_STORE names another place)."
-            ) from None
-        except OSError as error:
-            raise StoreUnwritableError(f"{path} cannot be opened ({error.strerror}); check its permissions.") from error
-        if size == 0:
-            raise StoreDamagedError(
-                f"{path} is empty; `search doctor --repair` starts it anew, then `search index` fills it."
-            )
-        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        catalog = cls(path, writable=writable, mapped=True)
-        with transaction(catalog._engine, path, writing=False) as connection:
-            found = version(connection, str(path))
-        if found < SCHEMA_VERSION and not writable:
-            if not found:
-                raise StoreDamagedError(f"{path} holds nothing; `search index FOLDER` fills it.")
+        database = database_at(url)
+        catalog = cls(url, writable=database.find(), mapped=True)
+        stand_ins: list[str] = []
+        with catalog.snapshot() as snapshot:
+            found = version(snapshot.connection, database)
+            if found < SCHEMA_VERSION and not catalog.writable:
+                if not found:
+                    raise StoreDamagedError(f"{database} holds nothing; `search index FOLDER` fills it.")
+                stand_ins = database.stand_ins(snapshot.connection, schema.metadata.sorted_tables)
+        if stand_ins:
             catalog.close()
-            catalog._engine = connect(path, writable=False, mapped=True, prepare=stand_ins(found))
-        elif found < SCHEMA_VERSION:
-            with transaction(catalog._engine, path, writing=True) as connection:
-                migrate(connection, str(path))
+            catalog._engine = database.connect(writable=False, mapped=True, prepare=stand_ins)
+        elif found < SCHEMA_VERSION and catalog.writable:
+            catalog._migrate()
         return catalog
+
+    def _migrate(self) -> None:
+        with self._transaction(writing=True) as transaction:
+            migrate(transaction.connection, self._database)
 
     def close(self) -> None:
         """Close every connection; SQLite folds its log into the database when the last one goes."""
-        with translated(self.path):
+        with self._database.translated():
             self._engine.dispose()
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Iterator[Transaction]:
         """One consistent state to read, while others may write."""
-        with transaction(self._engine, self.path, writing=False) as connection:
-            yield Snapshot(connection)
+        with self._transaction(writing=False) as transaction:
+            yield transaction
 
     @contextmanager
-    def batch(self) -> Iterator[Batch]:
+    def batch(self) -> Iterator[Transaction]:
         """One transaction to write: all of it is kept, or nothing."""
         if not self.writable:
-            raise StoreUnwritableError(
-                f"{self.path.parent} cannot be written (read-only or not permitted); make it writable or name "
-                "another --store."
-            )
-        with transaction(self._engine, self.path, writing=True) as connection:
-            yield Batch(connection)
+            raise self._database.unwritable()
+        with self._transaction(writing=True) as transaction:
+            yield transaction
 
-    def files_below(self, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[FileRow]:
-        """Files at or below `folder`, ascending by the bytes of their paths; `tokens`: encoded means with tokens.
-
-        Each page is a snapshot of its own, so that a long scan holds no read open (it would keep the log growing).
-        """
-        after: str | None = None
-        while True:
-            with self.snapshot() as snapshot:
-                rows = snapshot.files_page(folder, encoder_row, after, PAGE, tokens=tokens)
-            yield from rows
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].path
+    @contextmanager
+    def _transaction(self, *, writing: bool) -> Iterator[Transaction]:
+        """Committed on leaving, rolled back on any exception. The driver's errors become StoreErrors."""
+        with self._database.translated(), self._engine.connect() as connection:
+            connection = connection.execution_options(writing=writing)
+            with connection.begin():
+                yield Transaction(connection, self._database, writing=writing)

@@ -1,36 +1,66 @@
-"""What a batch can do to files and their items.
-
-Everything goes through lists, as in `contents`; a path or a file may be named once in each.
-"""
+"""Files: what scans found, in which role, and how they fared."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
-
-from indexer.catalog.contents import ContentWrites
-from indexer.catalog.schema import file, item, meta, tombstone
-from indexer.catalog.statements import CHUNK, ITEMS, chunks
-from indexer.types import Candidate, Kind
-
-#: An item that a file is to have: (kind, content id, about, text).
-Wanted = tuple[Kind, int, str | None, str | None]
-
-_FILE_COLUMNS = ("size", "mtime_ns", "role", "state", "reason", "content_id", "digest")
-_UPDATE_FILE = (
-    update(file).where(file.c.id == bindparam("of_id")).values({name: bindparam(name) for name in _FILE_COLUMNS})
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
 )
-_FAIL_FILE = (
-    update(file).where(file.c.id == bindparam("of_id")).values(state=bindparam("state"), reason=bindparam("reason"))
-)
-_ITEM_COLUMNS = ("content_id", "about", "text", "generation")
-_UPDATE_ITEM = (
-    update(item).where(item.c.id == bindparam("of_id")).values({name: bindparam(name) for name in _ITEM_COLUMNS})
-)
+from sqlalchemy.types import NullType
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.contents import Contents
+from indexer.catalog.items import Items
+from indexer.catalog.roots import Roots
+from indexer.catalog.schema import ABSENT, file
+from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
+from indexer.catalog.transaction import Part
+from indexer.types import Candidate
+
+#: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
+PAGE = 5_000
+
+_COLUMNS = ("size", "mtime_ns", "role", "state", "reason", "content_id", "digest")
+_OF_ID = file.c.id == bindparam("of_id")
+_UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
+_FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason")})
+
+
+class KnownFile(NamedTuple):
+    """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder.
+
+    Where tokens were asked for too, `encoded` says that it has both. `key` is the path as the file system spells it.
+    A tuple, because a scan makes one of every file: it costs a quarter of what an object with frozen fields does.
+    """
+
+    key: bytes
+    size: int
+    mtime_ns: int
+    id: int
+    role: str
+    state: str
+    reason: str | None
+    encoded: int  # 0 or 1
+
+    @property
+    def path(self) -> str:
+        """The path as the rest of the program names it."""
+        return os.fsdecode(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +88,75 @@ class FileFailure:
     keep: bool
 
 
-class FileWrites(ContentWrites):
-    """Writes of files and items."""
+class Files(Part):
+    """Files by path. In each list a path or a file may be named once."""
 
-    def set_files(self, records: Sequence[FileRecord]) -> list[int]:
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def page(
+        self, folder: str, encoder_row: int | None, after: str | None, limit: int, *, tokens: bool = False
+    ) -> list[KnownFile]:
+        """Files at or below `folder` whose path is above `after`, ascending by the bytes of their paths."""
+        low, high = bounds(folder)
+        encoded = has_vector(file.c.content_id, encoder_row)
+        if tokens:
+            encoded &= has_tokens(file.c.content_id, encoder_row)
+        key = type_coerce(file.c.path, NullType)  # the bytes as they are
+        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
+        statement = select(*columns, type_coerce(encoded, Integer))
+        rows: list[KnownFile] = []
+        if after is None:  # the root may be a single file
+            rows = [KnownFile._make(row) for row in self._read(statement.where(file.c.path == folder))]
+        page = (
+            statement.where(file.c.path > (low if after is None else after), file.c.path < high)
+            .order_by(file.c.path)
+            .limit(limit)
+        )
+        return rows + list(map(KnownFile._make, self._read(page)))
+
+    def content_at(self, path: str, encoder_row: int) -> int | None:
+        """Row id of the content of the photograph at a path, if it has a vector under the encoder."""
+        found = (file.c.path == path, file.c.state == "present", has_vector(file.c.content_id, encoder_row))
+        return self._read(select(file.c.content_id).where(*found)).scalar()
+
+    def current(self, photographs: Mapping[Candidate, int]) -> set[Candidate]:
+        """Those photographs (with their content ids) that are recorded as they now are, with nothing wrong."""
+        rows = self._at([candidate.path for candidate in photographs])
+        return {
+            candidate
+            for candidate, content_id in photographs.items()
+            if (row := rows.get(candidate.path)) is not None
+            and (row.size, row.mtime_ns, row.content_id) == (candidate.size, candidate.mtime_ns, content_id)
+            and row.state == "present"
+            and row.reason is None
+        }
+
+    def failures(self) -> list[tuple[str, str]]:
+        """(path, reason) of every file whose last reading failed, by path."""
+        statement = select(file.c.path, file.c.reason).where(file.c.reason.is_not(None)).order_by(file.c.path)
+        return [(path, reason) for path, reason in self._read(statement)]
+
+    def counts(self) -> dict[str, int]:
+        """How many files `failed`, `vanished`, or are there and of `other` kinds than are indexed."""
+        counted = {
+            "failed": (ABSENT, file.c.state == "failed"),
+            "vanished": (ABSENT, file.c.state == "vanished"),
+            "other": (file.c.role == "other", file.c.state == "present"),
+        }
+        rows = select(func.count()).select_from(file)
+        return {name: self._read(rows.where(*which)).scalar_one() for name, which in counted.items()}
+
+    def _at(self, paths: Sequence[str]) -> dict[str, Row]:  # type: ignore[type-arg]
+        """What is recorded of the files at these paths."""
+        columns = (file.c.path, file.c.id, file.c.size, file.c.mtime_ns, file.c.content_id, file.c.state, file.c.reason)
+        found: dict[str, Row] = {}  # type: ignore[type-arg]
+        for chunk in chunks(paths):
+            found.update((row.path, row) for row in self._read(select(*columns).where(file.c.path.in_(chunk))))
+        return found
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def save(self, records: Sequence[FileRecord]) -> list[int]:
         """Record files as they now are; returns their row ids, in order."""
         before = self._at([record.candidate.path for record in records])
         new: list[dict[str, object]] = []
@@ -83,50 +178,16 @@ class FileWrites(ContentWrites):
                 changed.append({"of_id": row.id, **values})
         ids = {path: int(row.id) for path, row in before.items()}
         if changed:
-            self._connection.execute(_UPDATE_FILE, changed)
+            self._write(_UPDATE, changed)
         if new:
-            self._connection.execute(insert(file), new)
+            self._write(insert(file), new)
             added = self._at([record.candidate.path for record in records if record.candidate.path not in before])
             ids |= {path: int(row.id) for path, row in added.items()}
         # The texts about what had vanished can be found again.
-        self._touch([row.id for row in before.values() if row.state == "vanished"], about=True)
+        Items(self._transaction).touch([row.id for row in before.values() if row.state == "vanished"], about=True)
         return [ids[record.candidate.path] for record in records]
 
-    def set_file(
-        self,
-        candidate: Candidate,
-        *,
-        role: str,
-        state: str = "present",
-        reason: str | None = None,
-        content_id: int | None = None,
-        digest: bytes | None = None,
-    ) -> int:
-        """Record one file as it now is; returns its row id."""
-        return self.set_files([FileRecord(candidate, role, state, reason, content_id, digest)])[0]
-
-    def _at(self, paths: Sequence[str]) -> dict[str, Row]:  # type: ignore[type-arg]
-        """What is recorded of the files at these paths."""
-        columns = (file.c.path, file.c.id, file.c.size, file.c.mtime_ns, file.c.content_id, file.c.state, file.c.reason)
-        found: dict[str, Row] = {}  # type: ignore[type-arg]
-        for start in range(0, len(paths), CHUNK):
-            statement = select(*columns).where(file.c.path.in_(paths[start : start + CHUNK]))
-            found.update((row.path, row) for row in self._connection.execute(statement))
-        return found
-
-    def current(self, photographs: Mapping[Candidate, int]) -> set[Candidate]:
-        """Those photographs (with their content ids) that are recorded as they now are, with nothing wrong."""
-        rows = self._at([candidate.path for candidate in photographs])
-        return {
-            candidate
-            for candidate, content_id in photographs.items()
-            if (row := rows.get(candidate.path)) is not None
-            and (row.size, row.mtime_ns, row.content_id) == (candidate.size, candidate.mtime_ns, content_id)
-            and row.state == "present"
-            and row.reason is None
-        }
-
-    def fail_files(self, failures: Sequence[FileFailure]) -> None:
+    def fail(self, failures: Sequence[FileFailure]) -> None:
         """Record that files could not be read."""
         rows = self._at([failure.candidate.path for failure in failures])
         changed: list[dict[str, object]] = []
@@ -142,104 +203,53 @@ class FileWrites(ContentWrites):
             if not stays:
                 hidden.append(row.id)
         if changed:
-            self._connection.execute(_FAIL_FILE, changed)
+            self._write(_FAIL, changed)
         if new:
-            self.set_files(new)
-        self._touch(hidden)
+            self.save(new)
+        Items(self._transaction).touch(hidden)
 
-    def set_items_of(self, wanted: Mapping[int, Sequence[Wanted]]) -> None:
-        """Make the items of files exactly those that are wanted, in order.
-
-        Items that are already there as wanted keep their ids; a photograph keeps its id when its content changes.
-        New ids ascend in the order of `wanted`.
-        """
-        if not wanted:
-            return
-        generation = self.generation
-        have = self._items_of(list(wanted))
-        changed: list[dict[str, object]] = []
-        new: list[dict[str, object]] = []
-        gone: list[int] = []
-        for file_id, items in wanted.items():
-            image_id: int | None = None
-            texts: dict[Wanted, int] = {}
-            for row in have.get(file_id, ()):
-                key = (row.kind, row.content_id, row.about, row.text)
-                if row.kind == "image":
-                    image_id = row.id
-                elif key in texts:
-                    gone.append(row.id)
-                else:
-                    texts[key] = row.id
-            for one in dict.fromkeys(items):
-                kind, content_id, about, text = one
-                values = {"content_id": content_id, "about": about, "text": text, "generation": generation}
-                if kind == "image" and image_id is not None:
-                    changed.append({"of_id": image_id, **values})
-                    image_id = None
-                elif texts.pop(one, None) is None:
-                    new.append({"file_id": file_id, "kind": kind, **values})
-            gone += texts.values()
-            if image_id is not None:
-                gone.append(image_id)
-        self._touch(list(have))
-        if changed:
-            self._connection.execute(_UPDATE_ITEM, changed)
-        if new:
-            self._connection.execute(insert(item), new)
-            self._count_items(Counter(row["kind"] for row in new))
-        self.delete_items(gone)
-
-    def set_items(self, file_id: int, wanted: Sequence[Wanted]) -> None:
-        """Make one file's items exactly those that are wanted."""
-        self.set_items_of({file_id: wanted})
-
-    def _items_of(self, file_ids: Sequence[int]) -> dict[int, list[Row]]:  # type: ignore[type-arg]
-        columns = (item.c.id, item.c.file_id, item.c.kind, item.c.content_id, item.c.about, item.c.text)
-        found: defaultdict[int, list[Row]] = defaultdict(list)  # type: ignore[type-arg]
-        for chunk in chunks(file_ids):
-            statement = select(*columns).where(item.c.file_id.in_(chunk)).order_by(item.c.id)
-            for row in self._connection.execute(statement):
-                found[row.file_id].append(row)
-        return found
-
-    def set_present(self, file_ids: Sequence[int]) -> None:
+    def mark_present(self, file_ids: Sequence[int]) -> None:
         """Files that had vanished or failed are there again, as they were."""
-        for chunk in chunks(file_ids):
-            self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="present", reason=None))
-        self._touch(file_ids, about=True)
+        self._mark(file_ids, "present")
 
-    def set_vanished(self, file_ids: Sequence[int]) -> None:
+    def mark_vanished(self, file_ids: Sequence[int]) -> None:
         """Files are no longer there: their items are hidden, their embeddings are kept."""
-        for chunk in chunks(file_ids):
-            self._connection.execute(update(file).where(file.c.id.in_(chunk)).values(state="vanished", reason=None))
-        self._touch(file_ids, about=True)
+        self._mark(file_ids, "vanished")
 
-    def _touch(self, file_ids: Sequence[int], *, about: bool = False) -> None:
-        """The items of these files changed for a search; `about`: and so did the texts about these files."""
-        for chunk in chunks(file_ids):
-            changed: ColumnElement[bool] = item.c.file_id.in_(chunk)
-            if about:
-                changed = or_(changed, item.c.about.in_(select(file.c.path).where(file.c.id.in_(chunk))))
-            self._connection.execute(update(item).where(changed).values(generation=self.generation))
+    def _mark(self, file_ids: Sequence[int], state: str) -> None:
+        for chunk in id_chunks(file_ids):
+            self._write(update(file).where(file.c.id.in_(chunk)).values(state=state, reason=None))
+        Items(self._transaction).touch(file_ids, about=True)
 
-    def delete_items(self, ids: Sequence[int]) -> None:
-        """Delete items, leaving tombstones for the indexes that still hold them."""
-        for chunk in chunks(ids):
-            kinds = self._connection.execute(select(item.c.id, item.c.kind).where(item.c.id.in_(chunk))).all()
-            if kinds:
-                graves = [{"item_id": row.id, "kind": row.kind, "generation": self.generation} for row in kinds]
-                self._connection.execute(insert(tombstone), graves)
-                self._connection.execute(delete(item).where(item.c.id.in_(chunk)))
-                self._count_items({kind: -count for kind, count in Counter(row.kind for row in kinds).items()})
+    def forget(self, path: str) -> int:
+        """Delete the file at `path`, or everything below it, and roots there. Returns how many files went."""
+        low, high = bounds(path)
+        Roots(self._transaction).delete_below(path)
+        return self._delete(or_(file.c.path == path, and_(file.c.path > low, file.c.path < high)))
 
-    def _count_items(self, changes: Mapping[Any, int]) -> None:
-        """Keep the number of items of each kind, after so many came or went; an older store has none to begin with."""
-        for kind, change in changes.items():
-            key = f"{ITEMS}{kind}"
-            kept = self._connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
-            if kept is not None and kept.isdigit():
-                count = int(kept) + change
-            else:
-                count = self._connection.execute(select(func.count()).where(item.c.kind == kind)).scalar_one()
-            self._set(key, str(count))
+    def forget_vanished(self) -> int:
+        """Delete every file that is marked as vanished. Returns how many."""
+        return self._delete(and_(ABSENT, file.c.state == "vanished"))
+
+    def _delete(self, which: ColumnElement[bool]) -> int:
+        file_ids = self._read(select(file.c.id).where(which)).scalars().all()
+        Items(self._transaction).delete_of_files(file_ids)
+        for chunk in id_chunks(file_ids):
+            self._write(delete(file).where(file.c.id.in_(chunk)))
+        Contents(self._transaction).delete_orphans()
+        return len(file_ids)
+
+
+def files_below(catalog: Catalog, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[KnownFile]:
+    """Files at or below `folder`, ascending by the bytes of their paths; `tokens`: encoded means with tokens.
+
+    Each page is a snapshot of its own, so that a long scan holds no read open (it would keep the log growing).
+    """
+    after: str | None = None
+    while True:
+        with catalog.snapshot() as snapshot:
+            rows = Files(snapshot).page(folder, encoder_row, after, PAGE, tokens=tokens)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].path

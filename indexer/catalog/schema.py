@@ -1,4 +1,4 @@
-"""The catalog's tables (SQLAlchemy Core), and who refers to whom.
+"""The catalog's tables (SQLAlchemy Core) as statements use them; `migrations` make them, with their indexes and keys.
 
     root        a folder that was indexed; where vanished files may be looked for
     file        what a scan found: path, size, mtime, the digest of its content, and how it fared
@@ -18,160 +18,107 @@ transaction: an index stamped with generation g is brought up to date by the ite
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from sqlalchemy import Column, Float, Integer, LargeBinary, MetaData, Table, Text, literal_column
 
-from sqlalchemy import (
-    Column,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-    literal_column,
-)
-
-
-class PathType(TypeDecorator[str]):
-    """A path: `str` with surrogate escapes in Python, the file system's own bytes in the database.
-
-    Bytes, because a name need not be valid UTF-8, and because they sort the way a scan walks.
-    """
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else os.fsdecode(value)
-
+from indexer.catalog.sqlite import PathType
 
 metadata = MetaData()
 
-meta = Table(
-    "meta",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
 
-migration = Table(
-    "migration",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("applied_at", Text, nullable=False),
-)
+migration = Table("migration", metadata, Column("name", Text, primary_key=True), Column("applied_at", Text))
 
 encoder = Table(
     "encoder",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("identity", Text, nullable=False, unique=True),  # EncoderId.to_json
-    sqlite_autoincrement=True,
+    Column("identity", Text),  # EncoderId.to_json
 )
 
 root = Table(
     "root",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("path", PathType, nullable=False, unique=True),
-    Column("ignores", Text, nullable=False),  # JSON list of patterns
+    Column("path", PathType),
+    Column("ignores", Text),  # JSON list of patterns
     Column("scanned_at", Text),  # UTC, ISO 8601: the last complete scan
-    sqlite_autoincrement=True,
 )
 
 content = Table(
     "content",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of the bytes, or of b"text\0" + UTF-8
-    Column("kind", Text, nullable=False),
-    sqlite_autoincrement=True,
+    Column("digest", LargeBinary),  # SHA-256 of the bytes, or of b"text\0" + UTF-8
+    Column("kind", Text),
 )
 
 vector = Table(
     "vector",
     metadata,
-    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), primary_key=True),
-    Column("encoder_id", ForeignKey("encoder.id", ondelete="CASCADE"), primary_key=True),
-    Column("data", LargeBinary, nullable=False),  # (d,) float32, little-endian, unit norm
-    Column("crc", Integer, nullable=False),  # CRC-32 of data
+    Column("content_id", Integer, primary_key=True),
+    Column("encoder_id", Integer, primary_key=True),
+    Column("data", LargeBinary),  # (d,) float32, little-endian, unit norm
+    Column("crc", Integer),  # CRC-32 of data
 )
 
 token = Table(
     "token",
     metadata,
-    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), primary_key=True),
-    Column("encoder_id", ForeignKey("encoder.id", ondelete="CASCADE"), primary_key=True),
-    Column("count", Integer, nullable=False),  # t: regions of an image, word pieces of a text
-    Column("data", LargeBinary, nullable=False),  # (t, w) int8, row by row
-    Column("crc", Integer, nullable=False),  # CRC-32 of data
+    Column("content_id", Integer, primary_key=True),
+    Column("encoder_id", Integer, primary_key=True),
+    Column("count", Integer),  # t: regions of an image, word pieces of a text
+    Column("data", LargeBinary),  # (t, w) int8, row by row
+    Column("crc", Integer),  # CRC-32 of data
 )
 
 photo = Table(
     "photo",
     metadata,
-    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), primary_key=True),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("format", Text, nullable=False),
+    Column("content_id", Integer, primary_key=True),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("format", Text),
     Column("taken_at", Text),
     Column("camera", Text),
     Column("latitude", Float),
     Column("longitude", Float),
-    Column("captions", Text, nullable=False),  # JSON list
-    Column("keywords", Text, nullable=False),  # JSON list
+    Column("captions", Text),  # JSON list
+    Column("keywords", Text),  # JSON list
 )
 
 file = Table(
     "file",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("path", PathType, nullable=False, unique=True),
-    Column("size", Integer, nullable=False),
-    Column("mtime_ns", Integer, nullable=False),
-    Column("role", Text, nullable=False),  # image, captions, other
-    Column("state", Text, nullable=False),  # present, failed, vanished
+    Column("path", PathType),
+    Column("size", Integer),
+    Column("mtime_ns", Integer),
+    Column("role", Text),  # image, captions, other
+    Column("state", Text),  # present, failed, vanished
     Column("reason", Text),  # why the last attempt to read it failed
-    Column("content_id", ForeignKey("content.id")),  # of a photograph
+    Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
-    sqlite_autoincrement=True,
 )
-#: SQLite uses the partial index only where this very condition stands in the statement; a query by ids, which asks
-#: for present files, must never be tempted to walk an index of all of them.
+#: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
+#: be tempted to walk an index of all of them.
 ABSENT = file.c.state != literal_column("'present'")
-# The next two keep `status` from reading the whole table.
-Index("file_absent", file.c.state, sqlite_where=ABSENT)
-Index("file_content", file.c.content_id)
 
 item = Table(
     "item",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("file_id", ForeignKey("file.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("content_id", ForeignKey("content.id"), nullable=False),
+    Column("file_id", Integer),
+    Column("kind", Text),
+    Column("content_id", Integer),
     Column("about", PathType),  # text: the image that it describes
     Column("text", Text),
-    Column("generation", Integer, nullable=False),
-    sqlite_autoincrement=True,
+    Column("generation", Integer),
 )
-Index("item_file", item.c.file_id)
-Index("item_content", item.c.content_id)
-Index("item_change", item.c.kind, item.c.generation)
-Index("item_about", item.c.about)
 
 tombstone = Table(
     "tombstone",
     metadata,
     Column("item_id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("generation", Integer, nullable=False),
+    Column("kind", Text),
+    Column("generation", Integer),
 )

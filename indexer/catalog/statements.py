@@ -1,20 +1,20 @@
-"""Parts of statements that readers and writers of the catalog share."""
+"""Parts of statements that the parts of the catalog share."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Text, and_, exists, literal_column
+from sqlalchemy import ColumnElement, and_, exists
 
-from indexer.catalog.schema import file, item
-from indexer.types import Kind
+from indexer.catalog.schema import file, item, token, vector
+
+T = TypeVar("T")
 
 #: Bound variables that one statement may carry; SQLite's own limit was 999 for a long time.
 CHUNK = 900
 
-#: Keys of the `meta` table: how many items of a kind there are.
-ITEMS = "items:"
 _described = file.alias("described")
 #: An item can be found when its file is there, and for a text the image that it is about has not gone.
 VISIBLE: ColumnElement[bool] = and_(
@@ -23,10 +23,15 @@ VISIBLE: ColumnElement[bool] = and_(
 )
 
 
-def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
-    """`ids` in pieces that one statement can carry, as plain `int`."""
-    for start in range(0, len(ids), CHUNK):
-        yield [int(number) for number in ids[start : start + CHUNK]]
+def chunks(values: Sequence[T]) -> Iterator[list[T]]:
+    """`values` in pieces that one statement can carry."""
+    for start in range(0, len(values), CHUNK):
+        yield list(values[start : start + CHUNK])
+
+
+def id_chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    """As `chunks`, of plain `int`: a number of numpy's would be bound as bytes."""
+    return ([int(number) for number in chunk] for chunk in chunks(ids))
 
 
 def bounds(folder: str) -> tuple[str, str]:
@@ -35,10 +40,11 @@ def bounds(folder: str) -> tuple[str, str]:
     return prefix, prefix[:-1] + chr(ord(os.sep) + 1)
 
 
-def of_kind(kind: Kind) -> ColumnElement[bool]:
-    """Items of a kind, in statements that go by their ids.
+def has_vector(content_id: ColumnElement[Any], encoder_row: int | None) -> ColumnElement[bool]:
+    """Whether a content has a vector under an encoder."""
+    return exists().where(vector.c.content_id == content_id, vector.c.encoder_id == encoder_row)
 
-    The plus keeps SQLite from walking the index of changes instead, where all items of a kind lie, and from sorting
-    them again for every page.
-    """
-    return literal_column("+item.kind", Text) == kind
+
+def has_tokens(content_id: ColumnElement[Any], encoder_row: int | None) -> ColumnElement[bool]:
+    """Whether a content has tokens under an encoder, whole or not."""
+    return exists().where(token.c.content_id == content_id, token.c.encoder_id == encoder_row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from indexer.catalog.snapshot import FileRow
+from indexer.catalog.files import KnownFile
 from indexer.files.scan import Found, candidate
 from indexer.types import Candidate
 
@@ -18,7 +18,7 @@ from indexer.types import Candidate
 class Returned:
     """A file that had vanished is back, with the size and time that it had."""
 
-    row: FileRow
+    row: KnownFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Work:
 class Gone:
     """The catalog has the file, the scan did not find it."""
 
-    row: FileRow
+    row: KnownFile
 
 
 Difference = Returned | Work | Gone
@@ -46,7 +46,7 @@ class Comparison:
     still not there. A difference is yielded as soon as both sides have passed it.
     """
 
-    def __init__(self, found: Iterable[Found], known: Iterable[FileRow]) -> None:
+    def __init__(self, found: Iterable[Found], known: Iterable[KnownFile]) -> None:
         self.unchanged = 0
         self._found = found
         self._known = known

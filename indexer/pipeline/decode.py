@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.contents import Contents
+from indexer.catalog.photographs import Photographs
+from indexer.catalog.tokens import Tokens
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError, UnreadableFileError
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
@@ -134,10 +137,10 @@ class Preparer:
         data = read_file(candidate, self._limits)
         digest = _digest(data)
         with self._catalog.snapshot() as snapshot:
-            content_id = snapshot.content_of(digest, self._encoder_row)
+            content_id = Contents(snapshot).with_vectors([digest], self._encoder_row).get(digest)
             if content_id is not None:
-                known = KnownImage(candidate, digest, content_id, snapshot.photo_of(content_id))
-                if not self._tokens or snapshot.has_tokens(content_id, self._encoder_row):
+                known = KnownImage(candidate, digest, content_id, Photographs(snapshot).get(content_id))
+                if not self._tokens or Tokens(snapshot).present([content_id], self._encoder_row):
                     return known
         if content_id is None:
             metadata = read_metadata(data)

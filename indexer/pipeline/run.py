@@ -18,6 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files, files_below
+from indexer.catalog.roots import Roots
+from indexer.catalog.texts import Texts
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, TokenEncoder, token_encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
 from indexer.files.diff import Comparison, Gone, Returned, Work
@@ -86,7 +92,7 @@ class _Run:
             self._index_root(folder, ignores)
         self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
+            active = Encoders(snapshot).active()
         if active is not None and active[0] != self._encoder_row:
             self._switch()
         build_indexes(self._store, index_type, self._progress, recall=recall)
@@ -95,7 +101,7 @@ class _Run:
 
     def _roots(self, roots: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
         with self._catalog.snapshot() as snapshot:
-            known = {row.path: row.ignores for row in snapshot.roots()}
+            known = {row.path: row.ignores for row in Roots(snapshot).all()}
         if not roots and not known:
             raise UsageError("Name a folder to index; this store has none yet.")
         named = [os.path.abspath(os.path.expanduser(root)) for root in roots]
@@ -112,16 +118,16 @@ class _Run:
         given = self._settings.ignores
         with self._catalog.batch() as batch:
             for path in present:
-                batch.add_root(path, given if path not in known or given != IndexSettings().ignores else None)
+                Roots(batch).add(path, given if path not in known or given != IndexSettings().ignores else None)
         with self._catalog.snapshot() as snapshot:
-            ignores = {row.path: row.ignores for row in snapshot.roots()}
+            ignores = {row.path: row.ignores for row in Roots(snapshot).all()}
         return [(path, ignores[path]) for path in present]
 
     def _register(self) -> int:
         """Row id of the encoder; the store's first encoder is the one that answers from now on."""
         identity = self._encoder.identity
         with self._catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
+            active = Encoders(snapshot).active()
         if active is not None and active[1].matches(identity):
             return active[0]
         if active is not None and not self._reencode:
@@ -131,9 +137,9 @@ class _Run:
                 "to encode it anew."
             )
         with self._catalog.batch() as batch:
-            row = batch.add_encoder(identity)
+            row = Encoders(batch).add(identity)
             if active is None:
-                batch.activate(row)
+                Encoders(batch).activate(row)
         return row
 
     def _choose_tokens(self) -> TokenEncoder | None:
@@ -141,11 +147,11 @@ class _Run:
         encoder = token_encoder(self._encoder)
         asked = self._settings.tokens
         with self._catalog.snapshot() as snapshot:
-            wanted = snapshot.tokens_wanted
-            recorded = snapshot.token_shape(self._encoder_row)
+            wanted = Tokens(snapshot).wanted
+            recorded = Tokens(snapshot).shape(self._encoder_row)
         if asked is not None and asked != wanted:
             with self._catalog.batch() as batch:
-                batch.want_tokens(asked)
+                Tokens(batch).want(asked)
             wanted = asked
         if encoder is None or encoder.token_shape is None or not wanted:
             if asked:
@@ -155,7 +161,7 @@ class _Run:
             return None
         if recorded != encoder.token_shape:
             with self._catalog.batch() as batch:
-                batch.set_token_shape(self._encoder_row, encoder.token_shape)
+                Tokens(batch).set_shape(self._encoder_row, encoder.token_shape)
         return encoder
 
     def _ingest(self) -> Ingest:
@@ -165,16 +171,16 @@ class _Run:
         """Under another encoder, after damage, or in a store older than tokens, they lack something."""
         ingest = self._ingest()
         with self._catalog.snapshot() as snapshot:
-            missing = snapshot.texts_to_encode(self._encoder_row, tokens=self._tokens is not None)
+            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens is not None)
         for start in range(0, len(missing), FILES_A_BATCH):
             with self._catalog.snapshot() as snapshot:
-                texts = snapshot.texts_of_contents(missing[start : start + FILES_A_BATCH])
+                texts = Texts(snapshot).of_contents(missing[start : start + FILES_A_BATCH])
             ingest.store_texts(texts)
 
     def _switch(self) -> None:
         """Everything has a vector of the new encoder: let it answer."""
         with self._catalog.snapshot() as snapshot:
-            left = snapshot.count_without_vector(self._encoder_row)
+            left = Vectors(snapshot).count_missing(self._encoder_row)
         if left:
             self._report.warnings.append(
                 f"{left} items could not be encoded anew (their files are not there or do not read), so the store "
@@ -182,7 +188,7 @@ class _Run:
             )
             return
         with self._catalog.batch() as batch:
-            batch.activate(self._encoder_row)
+            Encoders(batch).activate(self._encoder_row)
 
     # -- one root -------------------------------------------------------------------------------------------
 
@@ -191,7 +197,7 @@ class _Run:
         found: Iterator[Found] = walk(folder, ignores, report_error)
         if own.startswith(os.fsencode(folder)):  # the store may lie among the photographs
             found = (one for one in found if not one[0].startswith(own))
-        known = self._catalog.files_below(folder, self._encoder_row, tokens=self._tokens is not None)
+        known = files_below(self._catalog, folder, self._encoder_row, tokens=self._tokens is not None)
         return Comparison(found, known)
 
     def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
@@ -229,7 +235,7 @@ class _Run:
         self._mark_gone(folder, gone, found_any=bool(work or unchanged or unreadable))
         if not unreadable:
             with self._catalog.batch() as batch:
-                batch.finish_root(folder)
+                Roots(batch).finish(folder)
 
     def _work(self, folder: str, ignores: Sequence[str]) -> Iterator[Candidate]:
         """What there is to read, found a second time."""
@@ -238,7 +244,7 @@ class _Run:
     def _mark_returned(self, returned: Sequence[int]) -> None:
         for start in range(0, len(returned), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
-                batch.set_present(returned[start : start + MARKS_A_BATCH])
+                Files(batch).mark_present(returned[start : start + MARKS_A_BATCH])
 
     def _mark_gone(self, folder: str, gone: Sequence[int], *, found_any: bool) -> None:
         if gone and not found_any:
@@ -249,7 +255,7 @@ class _Run:
             return
         for start in range(0, len(gone), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
-                batch.set_vanished(gone[start : start + MARKS_A_BATCH])
+                Files(batch).mark_vanished(gone[start : start + MARKS_A_BATCH])
         self._report.vanished += len(gone)
 
     def _read(self, candidates: Iterable[Candidate]) -> None:

@@ -11,9 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.files import FileFailure, FileRecord, Wanted
+from indexer.catalog.contents import Contents
+from indexer.catalog.files import FileFailure, FileRecord, Files
+from indexer.catalog.items import Items, Wanted
+from indexer.catalog.photographs import Photographs
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, RowEncoder, TokenEncoder
 from indexer.pipeline.decode import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import Candidate, Failure, Float32, Int8, Kind, Metadata, Pixels, Report
@@ -99,17 +104,17 @@ class Ingest:
         if not digests:
             return
         with self._catalog.snapshot() as snapshot:
-            known = snapshot.contents_known(list(digests), self._encoder_row)
+            known = Contents(snapshot).with_vectors(list(digests), self._encoder_row)
             complete = set(known)
             if self._tokens is not None:
-                complete &= snapshot.contents_with_tokens(list(digests), self._encoder_row)
+                complete &= Contents(snapshot).with_tokens(list(digests), self._encoder_row)
         missing = [(digest, text) for digest, text in digests.items() if digest not in complete]
         for start in range(0, len(missing), TEXTS_A_BATCH):
             chunk = missing[start : start + TEXTS_A_BATCH]
             encoded = self._encode_texts([text for _, text in chunk])
             with self._catalog.batch() as batch:
                 kinds: dict[bytes, Kind] = {digest: "text" for digest, _ in chunk}
-                contents = batch.add_contents(kinds)
+                contents = Contents(batch).add(kinds)
                 self._keep(batch, {contents[digest]: one for (digest, _), one in zip(chunk, encoded, strict=True)})
             added = sum(digest in known for digest, _ in chunk)
             self._report.texts += len(chunk) - added
@@ -120,7 +125,7 @@ class Ingest:
         lacking = {one.content_id for one in prepared if isinstance(one, KnownImage) and one.pixels is not None}
         if lacking:
             with self._catalog.snapshot() as snapshot:  # some may have got theirs since they were prepared
-                lacking = {number for number in lacking if not snapshot.has_tokens(number, self._encoder_row)}
+                lacking -= Tokens(snapshot).present(list(lacking), self._encoder_row)
         images: list[tuple[int, Pixels]] = []
         for position, one in enumerate(prepared):
             if not isinstance(one, NewImage | KnownImage) or one.pixels is None or one.digest in self._digests:
@@ -166,29 +171,31 @@ class Ingest:
         """Rows of a batch that `count` fill; two at least, as encoders may run a single one, a query's, otherwise."""
         return max(2, count) if isinstance(self._encoder, RowEncoder) else size
 
-    def _keep(self, batch: Batch, encoded: Mapping[int, _Encoded]) -> None:
+    def _keep(self, batch: Transaction, encoded: Mapping[int, _Encoded]) -> None:
         """Store vectors and tokens by content; a vector that is there stays."""
-        batch.add_vectors(self._encoder_row, {number: vector for number, (vector, _) in encoded.items()})
+        Vectors(batch).add(self._encoder_row, {number: vector for number, (vector, _) in encoded.items()})
         tokens = {number: tokens for number, (_, tokens) in encoded.items() if tokens is not None}
-        batch.add_tokens_of(self._encoder_row, tokens)
+        Tokens(batch).add(self._encoder_row, tokens)
 
-    def _write(self, batch: Batch, files: Sequence[_Gathered]) -> set[Candidate]:
+    def _write(self, batch: Transaction, files: Sequence[_Gathered]) -> set[Candidate]:
         """Write files of distinct paths.
 
         Returns those that were read for their tokens only: no search could see a change.
         """
-        contents = batch.add_contents(_contents(files))
+        contents = Contents(batch).add(_contents(files))
         images = [(one, encoded) for one, encoded in files if isinstance(one, NewImage | KnownImage)]
         numbers = {
             image.digest: contents[image.digest] if isinstance(image, NewImage) else image.content_id
             for image, _ in images
         }
-        batch.set_photos({numbers[image.digest]: image.metadata for image, _ in images if isinstance(image, NewImage)})
+        Photographs(batch).save(
+            {numbers[image.digest]: image.metadata for image, _ in images if isinstance(image, NewImage)}
+        )
         self._keep(batch, {numbers[image.digest]: encoded for image, encoded in images if encoded is not None})
         failed = [one for one, _ in files if isinstance(one, Failed)]
-        batch.fail_files([FileFailure(one.candidate, one.reason, one.passing) for one in failed])
+        Files(batch).fail([FileFailure(one.candidate, one.reason, one.passing) for one in failed])
         known = [image for image, _ in images if isinstance(image, KnownImage)]
-        current = batch.current({image.candidate: image.content_id for image in known})
+        current = Files(batch).current({image.candidate: image.content_id for image in known})
         records: list[FileRecord] = []
         wanted: list[list[Wanted]] = []
         for one, _ in files:
@@ -205,7 +212,7 @@ class Ingest:
             else:
                 continue
             wanted.append(items)
-        batch.set_items_of(dict(zip(batch.set_files(records), wanted, strict=True)))
+        Items(batch).set_of_files(dict(zip(Files(batch).save(records), wanted, strict=True)))
         return current
 
     def _count(self, one: Prepared, changed: bool) -> None:

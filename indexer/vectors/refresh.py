@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.meta import Meta
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError, UsageError
 from indexer.progress import Progress
@@ -25,9 +29,9 @@ TAIL_MOST = 5_000
 DEFAULT_RECALL = 0.95
 
 
-def index_key(snapshot: Snapshot, identity: EncoderId) -> str:
+def index_key(snapshot: Transaction, identity: EncoderId) -> str:
     """What an index belongs to: this store and this encoder. An index of another key is never used."""
-    return hashlib.sha256(f"{snapshot.meta('store')}\n{identity.to_json()}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{Meta(snapshot).get('store')}\n{identity.to_json()}".encode()).hexdigest()[:32]
 
 
 def check_recall(recall: float | None) -> None:
@@ -54,12 +58,12 @@ def build_indexes(
     check_recall(recall)
     if recall is not None:
         with store.catalog.batch() as batch:
-            batch.set_meta("recall", repr(float(recall)))
+            Meta(batch).set("recall", repr(float(recall)))
     if index_type is not None:
         if index_type not in INDEX_TYPES:
             raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {index_type!r}.")
         with store.catalog.batch() as batch:
-            batch.set_meta("index_type", index_type)
+            Meta(batch).set("index_type", index_type)
     for kind in kinds:
         _bring_up_to_date(store, kind, progress, force)
 
@@ -70,37 +74,37 @@ def _bring_up_to_date(store: Store, kind: Kind, progress: Progress, force: bool)
 
     folder = store.vectors_folder
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
         if active is None:
             return
         row, identity = active
-        count = snapshot.count(kind, row)
+        count = Vectors(snapshot).count(kind, row)
         if count == 0:
             manifest.discard(folder, kind)
             return
-        chosen = snapshot.meta("index_type")
+        chosen = Meta(snapshot).get("index_type")
         wanted: IndexType = next(
             (known for known in INDEX_TYPES if known == chosen), tuning.choose_type(count, identity.dimension)
         )
         key = index_key(snapshot, identity)
-        target = float(snapshot.meta("recall") or DEFAULT_RECALL)
+        target = float(Meta(snapshot).get("recall") or DEFAULT_RECALL)
         if not force and _is_good(store, snapshot, kind, key, wanted, target):
             return
         progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
 
         def batches() -> Iterator[tuple[Int64, Float32]]:
-            return snapshot.vectors(kind, row, identity.dimension)
+            return Vectors(snapshot).pages(kind, row, identity.dimension)
 
         generation = snapshot.generation
         other: Kind = "text" if kind == "image" else "image"
-        _, others = snapshot.sample(other, row, identity.dimension, QUESTIONS)
+        _, others = Vectors(snapshot).sample(other, row, identity.dimension, QUESTIONS)
         plan = Plan(wanted, count, identity.dimension, target, generation, key)
         make_index(folder, kind, plan, batches, others, progress)
     with store.catalog.batch() as batch:
-        batch.delete_tombstones(kind, generation)
+        Items(batch).delete_tombstones(kind, generation)
 
 
-def _is_good(store: Store, snapshot: Snapshot, kind: Kind, key: str, wanted: IndexType, target: float) -> bool:
+def _is_good(store: Store, snapshot: Transaction, kind: Kind, key: str, wanted: IndexType, target: float) -> bool:
     from indexer.vectors.backends.faiss_files import manifest
 
     try:
@@ -109,7 +113,7 @@ def _is_good(store: Store, snapshot: Snapshot, kind: Kind, key: str, wanted: Ind
         return False
     if stamp is None or stamp.asked != wanted or stamp.generation > snapshot.generation:
         return False
-    changed = snapshot.changed_count(kind, stamp.generation)
+    changed = Items(snapshot).changed_count(kind, stamp.generation)
     if stamp.index_type == wanted == "flat":  # building it anew costs what reading the tail would
         return changed == 0
     if stamp.tuned is None or stamp.tuned.target != target:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
 from search.calibration.curve import Null
@@ -36,13 +37,13 @@ class NullSamples:
         self._lock = threading.Lock()
         self._held: dict[Kind, tuple[tuple[int, int], Sample]] = {}
 
-    def of(self, snapshot: Snapshot, kind: Kind, encoder_row: int, dimension: int) -> Sample:
+    def of(self, snapshot: Transaction, kind: Kind, encoder_row: int, dimension: int) -> Sample:
         """The same sample for the same state of the catalog, whatever indexes there are."""
         key = (snapshot.generation, encoder_row)
         with self._lock:
             held = self._held.get(kind)
         if held is None or held[0] != key:
-            items, vectors = snapshot.sample(kind, encoder_row, dimension, NULL_SAMPLE)
+            items, vectors = Vectors(snapshot).sample(kind, encoder_row, dimension, NULL_SAMPLE)
             held = key, Sample(vectors.astype(np.float64), items)
             with self._lock:
                 self._held[kind] = held

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Final
 
+from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.metrics import InnerProducts, Scorer
@@ -103,7 +104,7 @@ def calibrate(
     folder = os.path.dirname(os.path.abspath(os.path.expanduser(source)))
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
-        row, identity = snapshot.required_encoder()
+        row, identity = Encoders(snapshot).required()
         gold = resolve(pairs, snapshot, row, identity.dimension, folder)
         _check(gold, source)
         progress.phase(f"Encoding {len(gold.texts):,} texts")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from indexer.catalog.snapshot import ItemRow, Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Item, Items
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import UsageError
 from indexer.types import KINDS, Float32, Kind
@@ -66,7 +68,7 @@ class Engine:
         opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
         clock.lap("open")
         with self._indexes.store.catalog.snapshot() as snapshot:
-            row, _ = snapshot.required_encoder()
+            row, _ = Encoders(snapshot).required()
             tokens = TokenSource.open(snapshot, row, encoder)
             with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
             asked = _ask(query, encoder, tokens, with_tokens, notes)
@@ -91,7 +93,7 @@ class Engine:
                     notes += found.notes
                     clock.lap("rerank")
             chosen = _merge(firsts, ranked, nulls, k)
-            rows = snapshot.items([place.id for place in chosen])
+            rows = Items(snapshot).get([place.id for place in chosen])
             clock.lap("search")
             explained: dict[int, Explanation] = {}
             if reranking.explain:
@@ -107,7 +109,7 @@ class Engine:
         )
         return Results(str(query), hits, tuple(notes), clock.seconds, work, judged.fitted)
 
-    def _null(self, snapshot: Snapshot, row: int, vector: Float32, kind: Kind, parameters: SearchParameters) -> Null:
+    def _null(self, snapshot: Transaction, row: int, vector: Float32, kind: Kind, parameters: SearchParameters) -> Null:
         """What the similarities of a kind's items to the query `vector` (d,) look like when none matches."""
         null = self._samples.of(snapshot, kind, row, len(vector)).null(vector)
         return null if parameters.only is None else replace(null, items=min(null.items, len(parameters.only)))
@@ -188,7 +190,7 @@ def _judge(
     return Judged(tuple(probabilities), fitted)
 
 
-def _hit(row: ItemRow, place: _Place, probability: float, explanation: Explanation | None) -> Hit:
+def _hit(row: Item, place: _Place, probability: float, explanation: Explanation | None) -> Hit:
     metadata = row.metadata if row.kind == "image" else None
     return Hit(
         row.id,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.snapshot import Changes, Snapshot
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Changes, Vectors
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.base import SearchParameters
 from search.engine.index_cache import OpenIndex
@@ -26,7 +27,7 @@ class CandidateRequest:
     `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage.
     """
 
-    snapshot: Snapshot
+    snapshot: Transaction
     encoder_row: int
     embedding: Float32
     k: int
@@ -61,7 +62,7 @@ class FirstStage:
         tail = _allowed(changes.ids, parameters)
         tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
         ids = np.concatenate([candidates, tail_best.ids])
-        vectors = snapshot.vectors_of([int(number) for number in ids], request.encoder_row, request.dimension)
+        vectors = Vectors(snapshot).of_items([int(number) for number in ids], request.encoder_row, request.dimension)
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
         stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
@@ -75,7 +76,7 @@ class FirstStage:
             held = self._changes.get(kind)
         if held is not None and held[0] == key:
             return held[1]
-        changes = snapshot.changes_since(kind, opened.generation, row, request.dimension)
+        changes = Vectors(snapshot).changes_since(kind, opened.generation, row, request.dimension)
         with self._lock:
             self._changes[kind] = (key, changes)
         return changes
@@ -85,7 +86,7 @@ class FirstStage:
         none = np.empty(0, np.float32)
         best = Ranked(np.empty(0, np.int64), none, none)
         scanned = 0
-        for ids, vectors in request.snapshot.vectors(kind, request.encoder_row, request.dimension):
+        for ids, vectors in Vectors(request.snapshot).pages(kind, request.encoder_row, request.dimension):
             scanned += len(ids)
             keep = _allowed(ids, request.parameters)
             found = _best(ids[keep], vectors[keep], request)

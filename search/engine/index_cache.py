@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreBusyError, StoreDamagedError, StoreUnwritableError
 from indexer.progress import Silent
@@ -65,11 +67,11 @@ class IndexCache:
         from indexer.vectors.backends.faiss_files import manifest
 
         with self.store.catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
+            active = Encoders(snapshot).active()
             if active is None or not active[1].matches(identity):
                 return None
             key = index_key(snapshot, active[1])
-            total = snapshot.total(kind)
+            total = Items(snapshot).total(kind)
         if total == 0:
             return None
         for attempt in ("as it is", "rebuilt"):

@@ -7,6 +7,8 @@ import os
 
 import numpy as np
 
+from indexer.catalog.contents import Contents
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import FileError
 from indexer.images.decoder import decode, read_file
@@ -33,9 +35,10 @@ def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tu
     data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits)
     identity = encoder.identity
     snapshot, row = source.snapshot, source.encoder_row
-    content_id = snapshot.content_of(hashlib.sha256(data).digest(), row)
+    digest = hashlib.sha256(data).digest()
+    content_id = Contents(snapshot).with_vectors([digest], row).get(digest)
     if content_id is not None:  # no image tower has to be loaded for it
-        vector = snapshot.vector_of_content(content_id, row, identity.dimension)
+        vector = Vectors(snapshot).of_contents([content_id], row, identity.dimension)[content_id]
         return vector, source.of_content(content_id) if tokens else None
     preprocessing = identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.metrics import neighbour_recall
 from indexer.types import Float32, Int64
@@ -60,13 +63,13 @@ def probe(
     shown = _padded([[hit.score for hit in answer] for answer in answers])
     opened = indexes.open("image", encoder.identity)
     with indexes.store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
         assert active is not None  # the engine has just answered with it
         row, identity = active
         exact, images = _exact(snapshot, row, identity, vectors)
         stamp = None if opened is None else manifest.read_stamp(indexes.store.vectors_folder, "image")
         raw: float | None = None
-        if opened is not None and not snapshot.changed_count("image", opened.generation):
+        if opened is not None and not Items(snapshot).changed_count("image", opened.generation):
             _, ids = opened.index.search(vectors, NEIGHBOURS)  # (q, k)
             raw = float(neighbour_recall(_scores_of(snapshot, row, identity, vectors, ids), exact).mean())
     answered = float(neighbour_recall(shown, exact).mean())
@@ -74,11 +77,11 @@ def probe(
     return IndexRecall(index_type, images, NEIGHBOURS, len(queries), raw, answered), latency
 
 
-def _exact(snapshot: Snapshot, row: int, identity: EncoderId, queries: Float32) -> tuple[Float32, int]:
+def _exact(snapshot: Transaction, row: int, identity: EncoderId, queries: Float32) -> tuple[Float32, int]:
     """The best scores over all images, (q, k) float32 descending, padded with -inf; and how many images there are."""
     best = np.full((len(queries), NEIGHBOURS), -np.inf, np.float32)  # (q, k)
     count = 0
-    for ids, vectors in snapshot.vectors("image", row, identity.dimension):
+    for ids, vectors in Vectors(snapshot).pages("image", row, identity.dimension):
         count += len(ids)
         scores = (queries.astype(np.float64) @ vectors.astype(np.float64).T).astype(np.float32)  # (q, b)
         both = np.concatenate([best, scores], axis=1)  # (q, k + b)
@@ -86,9 +89,9 @@ def _exact(snapshot: Snapshot, row: int, identity: EncoderId, queries: Float32) 
     return best, count
 
 
-def _scores_of(snapshot: Snapshot, row: int, identity: EncoderId, queries: Float32, ids: Int64) -> Float32:
+def _scores_of(snapshot: Transaction, row: int, identity: EncoderId, queries: Float32, ids: Int64) -> Float32:
     """Exact scores (q, k) float32 of what an index proposed; -inf where it proposed nothing."""
-    vectors = snapshot.vectors_of([int(number) for number in np.unique(ids[ids >= 0])], row, identity.dimension)
+    vectors = Vectors(snapshot).of_items([int(number) for number in np.unique(ids[ids >= 0])], row, identity.dimension)
     return _padded(
         [
             [

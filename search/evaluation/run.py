@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
 from indexer.metrics import InnerProducts
 from indexer.progress import Progress
@@ -48,7 +49,7 @@ def evaluate(
     folder = os.path.abspath(os.path.expanduser(source))
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
-        row, identity = snapshot.required_encoder()
+        row, identity = Encoders(snapshot).required()
         gold = resolve(pairs, snapshot, row, identity.dimension, folder if settings.labels else os.path.dirname(folder))
         clock.lap("read")
         found = Evaluation(
@@ -100,7 +101,7 @@ def evaluate(
 
 
 def _second(
-    gold: Gold, texts: Float32, encoder: Encoder, snapshot: Snapshot, row: int, reranker: Reranker | None
+    gold: Gold, texts: Float32, encoder: Encoder, snapshot: Transaction, row: int, reranker: Reranker | None
 ) -> tuple[tuple[Side, Side] | None, list[str]]:
     """Images and texts as the second stage sees them; None, and why, when it has nothing to work with."""
     if reranker is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
@@ -89,7 +90,7 @@ class RerankedScores:
 
 
 def sides(
-    gold: Gold, vectors: Float32, encoder: Encoder, snapshot: Snapshot, encoder_row: int, *, with_tokens: bool
+    gold: Gold, vectors: Float32, encoder: Encoder, snapshot: Transaction, encoder_row: int, *, with_tokens: bool
 ) -> tuple[Side, Side]:
     """The images and the texts; `with_tokens`: with tokens, from the store or, for texts that it lacks, made anew.
 
@@ -100,7 +101,7 @@ def sides(
     words: list[Int8 | None] = [None] * len(gold.texts)
     if with_tokens and source.width:
         contents = [int(number) for number in gold.contents]
-        by_content = snapshot.tokens_of_contents(contents, encoder_row, source.width)
+        by_content = Tokens(snapshot).of_contents(contents, encoder_row, source.width)
         regions = [by_content.get(content) for content in contents]
         words = list(_word_tokens(gold.texts, encoder, snapshot, encoder_row))
     about = gold.images_of_texts()
@@ -116,7 +117,7 @@ def sides(
     return Side(regions, gold.images, [None] * len(gold.images), images), Side(words, paths, gold.texts, texts)
 
 
-def _word_tokens(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, encoder_row: int) -> list[Int8]:
+def _word_tokens(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, encoder_row: int) -> list[Int8]:
     """Word tokens (t, w) int8 of each text: from the store where it has them, the rest encoded in full batches."""
     yielding = token_encoder(encoder)
     assert yielding is not None

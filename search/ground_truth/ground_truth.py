@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.contents import Contents
+from indexer.catalog.files import Files
+from indexer.catalog.roots import Roots
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import FileError
 from indexer.images.decoder import read_file
@@ -55,7 +60,7 @@ class Gold:
         return Relevance.of_pairs(self.pair_images, self.pair_texts, len(self.images))
 
 
-def resolve(pairs: Pairs, snapshot: Snapshot, encoder_row: int, dimension: int, hint: str) -> Gold:
+def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: int, hint: str) -> Gold:
     """Find each image of the pairs in the store: by its path, else by its content (a copy that lies elsewhere).
 
     Images that are not indexed are counted, left out and named in a note; `hint` is the folder that it says to index.
@@ -76,8 +81,8 @@ def resolve(pairs: Pairs, snapshot: Snapshot, encoder_row: int, dimension: int, 
         pair_images.append(image_at[content])
         pair_texts.append(text_at.setdefault(text, len(text_at)))
     vectors = np.empty((len(paths), dimension), np.float32)  # (n, d)
-    for content, position in image_at.items():
-        vectors[position] = snapshot.vector_of_content(content, encoder_row, dimension)
+    for content, vector in Vectors(snapshot).of_contents(list(image_at), encoder_row, dimension).items():
+        vectors[image_at[content]] = vector
     return Gold(
         pairs.kind,
         tuple(paths),
@@ -104,11 +109,11 @@ def _notes(contents: dict[str, int | None], distinct: int, hint: str) -> list[st
     return notes
 
 
-def _contents(paths: Sequence[str], snapshot: Snapshot, encoder_row: int) -> dict[str, int | None]:
+def _contents(paths: Sequence[str], snapshot: Transaction, encoder_row: int) -> dict[str, int | None]:
     """The content id of each image that has a vector, by path, in the order of the pairs."""
     found: dict[str, int | None] = dict.fromkeys(paths)
     for path in found:
-        found[path] = snapshot.content_at(path, encoder_row)
+        found[path] = Files(snapshot).content_at(path, encoder_row)
     absent = [path for path, content in found.items() if content is None]
     if absent:
         sizes = _sizes(snapshot, encoder_row)
@@ -117,13 +122,13 @@ def _contents(paths: Sequence[str], snapshot: Snapshot, encoder_row: int) -> dic
     return found
 
 
-def _sizes(snapshot: Snapshot, encoder_row: int) -> set[int]:
+def _sizes(snapshot: Transaction, encoder_row: int) -> set[int]:
     """Sizes in bytes of the indexed photographs: only a file of such a size can be a copy, and only those are read."""
     sizes: set[int] = set()
-    for root in snapshot.roots():
+    for root in Roots(snapshot).all():
         after: str | None = None
         while True:
-            page = snapshot.files_page(root.path, encoder_row, after, _PAGE)
+            page = Files(snapshot).page(root.path, encoder_row, after, _PAGE)
             sizes.update(row.size for row in page if row.encoded)
             below = [row.path for row in page if row.path != root.path]
             if len(below) < _PAGE:
@@ -132,7 +137,7 @@ def _sizes(snapshot: Snapshot, encoder_row: int) -> set[int]:
     return sizes
 
 
-def _by_content(path: str, sizes: set[int], snapshot: Snapshot, encoder_row: int) -> int | None:
+def _by_content(path: str, sizes: set[int], snapshot: Transaction, encoder_row: int) -> int | None:
     try:
         status = os.stat(path)
         if status.st_size not in sizes:
@@ -140,16 +145,17 @@ def _by_content(path: str, sizes: set[int], snapshot: Snapshot, encoder_row: int
         data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), DecodeLimits())
     except (OSError, FileError):
         return None
-    return snapshot.content_of(hashlib.sha256(data).digest(), encoder_row)
+    digest = hashlib.sha256(data).digest()
+    return Contents(snapshot).with_vectors([digest], encoder_row).get(digest)
 
 
-def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, encoder_row: int) -> Float32:
+def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, encoder_row: int) -> Float32:
     """(t, d) float32, unit norm: from the store for texts that it holds, the rest encoded in full batches."""
     dimension = encoder.identity.dimension
     vectors = np.empty((len(texts), dimension), np.float32)  # (t, d)
     digests = [text_digest(text) for text in texts]
-    known = snapshot.contents_known(digests, encoder_row)
-    stored = snapshot.vectors_of_contents(list(known.values()), encoder_row, dimension)
+    known = Contents(snapshot).with_vectors(digests, encoder_row)
+    stored = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
     missing = []
     for position, digest in enumerate(digests):
         if digest in known:
@@ -165,14 +171,14 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Snapshot, enc
 
 
 def stored_texts(
-    texts: Sequence[str], snapshot: Snapshot, encoder_row: int, dimension: int, shape: TokenShape
+    texts: Sequence[str], snapshot: Transaction, encoder_row: int, dimension: int, shape: TokenShape
 ) -> dict[str, StoredText]:
     """Those of the texts that the store holds with tokens of this shape."""
-    if snapshot.token_shape(encoder_row) != shape:
+    if Tokens(snapshot).shape(encoder_row) != shape:
         return {}
     digests = {text: text_digest(text) for text in texts}
-    known = snapshot.contents_known(list(digests.values()), encoder_row)
-    vectors = snapshot.vectors_of_contents(list(known.values()), encoder_row, dimension)
-    tokens = snapshot.tokens_of_contents(list(known.values()), encoder_row, shape.width)
+    known = Contents(snapshot).with_vectors(list(digests.values()), encoder_row)
+    vectors = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
+    tokens = Tokens(snapshot).of_contents(list(known.values()), encoder_row, shape.width)
     numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
     return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.snapshot import ItemRow
+from indexer.catalog.items import Item
 from indexer.encoders.base import Encoder, Preprocessing, token_encoder
 from indexer.types import Float32
 from search.rerank.base import Alignment, Asked, Reranker
@@ -79,7 +79,7 @@ class Explanation:
 
 
 def explain_images(
-    asked: Asked, rows: Sequence[ItemRow], encoder: Encoder, reranker: Reranker | None, source: TokenSource
+    asked: Asked, rows: Sequence[Item], encoder: Encoder, reranker: Reranker | None, source: TokenSource
 ) -> tuple[dict[int, Explanation], list[str]]:
     """Explanations by item id, of those of the rows that can be explained; and what a person should know if not all.
 

@@ -8,7 +8,9 @@ from typing import TypeVar, overload
 
 import numpy as np
 
-from indexer.catalog.snapshot import ItemRow, Snapshot
+from indexer.catalog.items import Item, Items
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, token_encoder
 from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
@@ -47,26 +49,26 @@ class Reranking:
 class TokenSource:
     """Where tokens are read: one state of the catalog, and the encoder's row in it. `width` is 0 where none are."""
 
-    snapshot: Snapshot
+    snapshot: Transaction
     encoder_row: int
     width: int
 
     @classmethod
-    def open(cls, snapshot: Snapshot, encoder_row: int, encoder: Encoder) -> TokenSource:
+    def open(cls, snapshot: Transaction, encoder_row: int, encoder: Encoder) -> TokenSource:
         """Tokens that were made in another way than the encoder makes them now are as good as none."""
         yielding = token_encoder(encoder)
         shape = None if yielding is None else yielding.token_shape
-        known = shape is not None and snapshot.token_shape(encoder_row) == shape
+        known = shape is not None and Tokens(snapshot).shape(encoder_row) == shape
         return cls(snapshot, encoder_row, shape.width if shape is not None and known else 0)
 
     def of(self, ids: Sequence[int]) -> Mapping[int, Int8]:
         """Tokens (t, width) int8 by item id; items that have none are left out."""
-        return self.snapshot.tokens_of(ids, self.encoder_row, self.width) if self.width else {}
+        return Tokens(self.snapshot).of_items(ids, self.encoder_row, self.width) if self.width else {}
 
     @property
     def declined(self) -> bool:
         """Whether the store was told to do without tokens."""
-        return not self.snapshot.tokens_wanted
+        return not Tokens(self.snapshot).wanted
 
     @property
     def remedy(self) -> str:
@@ -75,7 +77,9 @@ class TokenSource:
 
     def of_content(self, content_id: int) -> Int8 | None:
         """Tokens (t, width) int8 of one content."""
-        return self.snapshot.token_of_content(content_id, self.encoder_row, self.width) if self.width else None
+        if not self.width:
+            return None
+        return Tokens(self.snapshot).of_contents([content_id], self.encoder_row, self.width).get(content_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +131,21 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking
 class _Rows:
     """The candidates' rows in the catalog, read when first needed: rerankers that go by tokens never ask."""
 
-    def __init__(self, snapshot: Snapshot, ids: Sequence[int]) -> None:
+    def __init__(self, snapshot: Transaction, ids: Sequence[int]) -> None:
         self._snapshot = snapshot
-        self._rows: dict[int, ItemRow] | None = None
+        self._rows: dict[int, Item] | None = None
         self.ids = ids
 
-    def __getitem__(self, place: int) -> ItemRow:
+    def __getitem__(self, place: int) -> Item:
         if self._rows is None:
-            self._rows = self._snapshot.items(self.ids)
+            self._rows = Items(self._snapshot).get(self.ids)
         return self._rows[self.ids[place]]
 
 
 class _Column(Sequence[T]):
     """One field of the rows."""
 
-    def __init__(self, rows: _Rows, field: Callable[[ItemRow], T]) -> None:
+    def __init__(self, rows: _Rows, field: Callable[[Item], T]) -> None:
         self._rows = rows
         self._field = field
 

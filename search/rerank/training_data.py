@@ -17,7 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
 from indexer.errors import EncoderError, StoreMissingError, UsageError
 from indexer.metrics import Relevance
@@ -129,7 +131,7 @@ def prepare(
     pairs = read_captions(table, images=images)
     hint = os.path.dirname(os.path.abspath(os.path.expanduser(table))) if images is None else images
     with store.catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
         if active is None:
             raise StoreMissingError(f"This index is empty; fill it with `search index {hint}`, then train.")
         row, identity = active
@@ -165,16 +167,16 @@ def prepare(
     return _encode(gold, tokens, kept, judged, stored, yielding, work, progress, tuple(notes))
 
 
-def _image_tokens(gold: Gold, snapshot: Snapshot, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
+def _image_tokens(gold: Gold, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
     """(n, r, w) int8 and whether each image has them, (n,)."""
     count = len(gold.contents)
     tokens = np.zeros((count, shape.regions, shape.width), np.int8)
     there = np.zeros(count, bool)
-    if snapshot.token_shape(row) != shape:  # none, or made in another way
+    if Tokens(snapshot).shape(row) != shape:  # none, or made in another way
         return tokens, there
     for start in range(0, count, _PAGE):
         page = [int(content) for content in gold.contents[start : start + _PAGE]]
-        found = snapshot.tokens_of_contents(page, row, shape.width)
+        found = Tokens(snapshot).of_contents(page, row, shape.width)
         for position, content in enumerate(page, start):
             each = found.get(content)
             if each is not None and each.shape == tokens.shape[1:]:
@@ -182,7 +184,9 @@ def _image_tokens(gold: Gold, snapshot: Snapshot, row: int, shape: TokenShape) -
     return tokens, there
 
 
-def _contents_of(table: str, images: str | None, split: str, snapshot: Snapshot, row: int, dimension: int) -> set[int]:
+def _contents_of(
+    table: str, images: str | None, split: str, snapshot: Transaction, row: int, dimension: int
+) -> set[int]:
     """Contents of the images of a split: by content, so that a copy under another name does not cross over."""
     if table.lower().endswith(".csv"):  # has no splits
         return set()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import EncoderId
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store
@@ -70,7 +71,7 @@ class WarmLibraries:
             store = Store.open(folder)
             try:
                 with store.catalog.snapshot() as snapshot:
-                    active = snapshot.active_encoder()
+                    active = Encoders(snapshot).active()
             finally:
                 store.close()
             self._seen = before, None if active is None else active[1]

@@ -25,7 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.snapshot import Snapshot
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files
+from indexer.catalog.items import Items
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
 from indexer.pipeline.write import Ingest
 from indexer.progress import Silent
 from indexer.store import Store
@@ -53,8 +57,8 @@ def measure(count: int, folder: Path, *, tokens: bool, build: bool) -> dict[str,
     store = Store.create(folder)
     with store.writing():
         with store.catalog.batch() as batch:
-            row = batch.add_encoder(encoder.identity)
-            batch.activate(row)
+            row = Encoders(batch).add(encoder.identity)
+            Encoders(batch).activate(row)
         started, own = time.perf_counter(), time.process_time()
         candidates = (
             Candidate(f"/photos/{number // 500:05}/IMG_{number:08}.jpg", 3_000_000 + number, 10**18 + number)
@@ -83,13 +87,17 @@ def measure(count: int, folder: Path, *, tokens: bool, build: bool) -> dict[str,
 
 def reads(folder: Path, row: int, dimension: int) -> dict[str, list[float]]:
     """Milliseconds of what opening a store and a query's start read: the first time on a new connection, and again."""
-    calls: dict[str, Callable[[Snapshot], object]] = {
-        "total": lambda snapshot: snapshot.total("image"),
-        "sample": lambda snapshot: snapshot.sample("image", row, dimension, 1_000),
-        "changes": lambda snapshot: snapshot.changes_since("image", snapshot.generation - 1, row, dimension),
-        "count": lambda snapshot: snapshot.count("image", row),
-        "counts": lambda snapshot: snapshot.counts(),
-        "vectors, one page": lambda snapshot: next(snapshot.vectors("image", row, dimension)),
+    calls: dict[str, Callable[[Transaction], object]] = {
+        "total": lambda snapshot: Items(snapshot).total("image"),
+        "sample": lambda snapshot: Vectors(snapshot).sample("image", row, dimension, 1_000),
+        "changes": lambda snapshot: Vectors(snapshot).changes_since("image", snapshot.generation - 1, row, dimension),
+        "count": lambda snapshot: Vectors(snapshot).count("image", row),
+        "counts": lambda snapshot: (
+            Items(snapshot).count("image"),
+            Items(snapshot).count("text"),
+            Files(snapshot).counts(),
+        ),
+        "vectors, one page": lambda snapshot: next(Vectors(snapshot).pages("image", row, dimension)),
     }
     times: dict[str, list[float]] = {}
     for name, call in calls.items():

@@ -33,6 +33,8 @@ from typing import Any
 
 import numpy as np
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.tokens import Tokens
 from tests.benchmarks.machine import about, save
 from tests.benchmarks.photographs import make
 from tests.benchmarks.rivals import MODEL, Workshop
@@ -310,9 +312,9 @@ def fill(folder: Path, count: int) -> None:
     store = Store.create(folder)
     with store.writing():
         with store.catalog.batch() as batch:
-            row = batch.add_encoder(encoder.identity)
-            batch.activate(row)
-            batch.set_token_shape(row, bundled.token_shape)
+            row = Encoders(batch).add(encoder.identity)
+            Encoders(batch).activate(row)
+            Tokens(batch).set_shape(row, bundled.token_shape)
         found = (Candidate(f"/photos/{n // 500:05}/IMG_{n:08}.jpg", 3_000_000 + n, 10**18 + n) for n in range(count))
         images = given_images(found)
         with Ingest(store.catalog, encoder, row, Report(), encoder) as ingest:

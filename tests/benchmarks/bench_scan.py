@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.roots import Roots
+from indexer.catalog.tokens import Tokens
 from indexer.encoders.bundled import BundledEncoder
 from indexer.files.scan import scan
 from indexer.pipeline.write import Ingest
@@ -49,10 +52,10 @@ def fill(store_folder: Path, folder: Path) -> None:
     store = Store.create(store_folder)
     with store.writing():
         with store.catalog.batch() as batch:
-            row = batch.add_encoder(encoder.identity)
-            batch.activate(row)
-            batch.set_token_shape(row, encoder.token_shape)
-            batch.add_root(str(folder), None)
+            row = Encoders(batch).add(encoder.identity)
+            Encoders(batch).activate(row)
+            Tokens(batch).set_shape(row, encoder.token_shape)
+            Roots(batch).add(str(folder), None)
         ingest = Ingest(store.catalog, encoder, row, Report(), encoder)
         while some := list(islice(images, 512)):
             ingest.commit(some)

@@ -18,6 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.vectors import Vectors
 from indexer.store import Store
 
 SEARCH = [sys.executable, "-c", "from search.shell.cli import main; main()"]
@@ -66,16 +70,16 @@ def committed(store: Path) -> Committed:
     try:
         with opened.catalog.snapshot() as snapshot:
             assert snapshot.integrity() == []
-            assert list(snapshot.damaged_vectors()) == []
-            assert list(snapshot.damaged_tokens()) == []
-            active = snapshot.active_encoder()
+            assert list(Vectors(snapshot).damaged()) == []
+            assert list(Tokens(snapshot).damaged()) == []
+            active = Encoders(snapshot).active()
             items: Committed = {}
             for kind in ("image", "text") if active else ():
                 assert active is not None
-                shape = snapshot.token_shape(active[0])
-                for ids, vectors in snapshot.vectors(kind, active[0], active[1].dimension):
-                    rows = snapshot.items(ids.tolist())
-                    tokens = {} if shape is None else snapshot.tokens_of(ids.tolist(), active[0], shape.width)
+                shape = Tokens(snapshot).shape(active[0])
+                for ids, vectors in Vectors(snapshot).pages(kind, active[0], active[1].dimension):
+                    rows = Items(snapshot).get(ids.tolist())
+                    tokens = {} if shape is None else Tokens(snapshot).of_items(ids.tolist(), active[0], shape.width)
                     assert shape is None or len(tokens) == len(ids)  # kept together with the vectors
                     for number, vector in zip(ids.tolist(), vectors, strict=True):
                         own = tokens[number].tobytes() if number in tokens else b""

@@ -13,39 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from indexer.catalog.batch import Batch
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.migrations import APPLICATION_ID, SCHEMA_VERSION
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files, files_below
+from indexer.catalog.items import Items, Wanted
+from indexer.catalog.meta import Meta
+from indexer.catalog.migrations.run import SCHEMA_VERSION
 from indexer.catalog.salvage import salvage
-from indexer.catalog.snapshot import Snapshot, spread
-from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.catalog.sqlite import APPLICATION_ID, file_url
+from indexer.catalog.texts import Texts
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors, spread
 from indexer.errors import StoreDamagedError, StoreMissingError, StoreTooNewError, StoreUnwritableError
-from indexer.types import Candidate, Metadata
-
-IDENTITY = EncoderId("test", "0" * 64, 3, Preprocessing(1, 1, "squash", "bilinear", (0, 0, 0), (1, 1, 1)))
-
-
-def unit(seed: int) -> np.ndarray:
-    """(3,) float32, unit norm."""
-    vector = np.random.default_rng(seed).normal(size=3).astype(np.float32)
-    return vector / np.linalg.norm(vector)
-
-
-def add_photo(batch: Batch, encoder_row: int, path: str, seed: int) -> int:
-    content = batch.add_content(seed.to_bytes(32, "big"), "image")
-    batch.add_vector(content, encoder_row, unit(seed))
-    batch.set_photo(content, Metadata(10, 20, "JPEG", captions=("a caption",)))
-    file = batch.set_file(Candidate(path, 1, 2), role="image", content_id=content)
-    batch.set_items(file, [("image", content, None, None)])
-    return file
+from tests.fixtures.catalog_rows import IDENTITY, add_content, add_file, add_photo, new_catalog, path_of, unit
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    made = Catalog.create(tmp_path / "odd #? name.search" / "catalog.sqlite")
-    with made.batch() as batch:
-        batch.activate(batch.add_encoder(IDENTITY))
-    return made
+    return new_catalog(tmp_path / "odd #? name.search" / "catalog.sqlite")
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
@@ -53,7 +38,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
         add_photo(batch, 1, "/a.jpg", 1)
         raise RuntimeError("killed")
     with catalog.snapshot() as snapshot:
-        assert snapshot.counts()["image"] == 0
+        assert Items(snapshot).count("image") == 0
 
 
 def test_a_snapshot_does_not_see_later_batches(catalog: Catalog) -> None:
@@ -62,10 +47,22 @@ def test_a_snapshot_does_not_see_later_batches(catalog: Catalog) -> None:
         with catalog.batch() as batch:
             add_photo(batch, 1, "/a.jpg", 1)
         assert before.generation == first
-        assert before.counts()["image"] == 0
+        assert Items(before).count("image") == 0
     with catalog.snapshot() as after:
         assert after.generation == first + 1
-        assert after.counts()["image"] == 1
+        assert Items(after).count("image") == 1
+
+
+def test_a_snapshot_cannot_write(catalog: Catalog) -> None:
+    with catalog.snapshot() as snapshot:
+        before = snapshot.generation
+        with pytest.raises(RuntimeError, match="snapshot"):
+            Meta(snapshot).set("key", "value")
+        with pytest.raises(RuntimeError, match="snapshot"):
+            add_photo(snapshot, 1, "/a.jpg", 1)
+    with catalog.snapshot() as snapshot:
+        assert (Meta(snapshot).get("key"), Items(snapshot).total("image")) == (None, 0)
+        assert snapshot.generation == before
 
 
 def test_paths_keep_their_bytes(catalog: Catalog) -> None:
@@ -73,20 +70,21 @@ def test_paths_keep_their_bytes(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         add_photo(batch, 1, odd, 1)
     with catalog.snapshot() as snapshot:
-        assert snapshot.items([1])[1].path == odd
-    assert [row.path for row in catalog.files_below("/p", 1)] == [odd]
+        assert Items(snapshot).get([1])[1].path == odd
+    assert [row.path for row in files_below(catalog, "/p", 1)] == [odd]
 
 
 def test_a_query_by_ids_touches_only_those_rows(catalog: Catalog) -> None:
     fill(catalog, 200)
     statements: list[str] = []
-    opened = Catalog.open(catalog.path)
+    opened = Catalog.open(catalog.url)
     with opened.snapshot() as snapshot:
-        raw = snapshot._connection.connection.driver_connection
+        raw = snapshot.connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         raw.set_trace_callback(statements.append)
-        assert len(snapshot.vectors_of([3, 5], 1, 3)) == len(snapshot.items([3, 5])) == 2
-        snapshot.counts()
+        assert len(Vectors(snapshot).of_items([3, 5], 1, 3)) == len(Items(snapshot).get([3, 5])) == 2
+        Items(snapshot).count("image")
+        Files(snapshot).counts()
         raw.set_trace_callback(None)
         plans = ["\n".join(str(row[3]) for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")) for one in statements]
     opened.close()
@@ -101,11 +99,11 @@ def test_item_ids_are_never_used_again(catalog: Catalog) -> None:
         add_photo(batch, 1, "/p/a.jpg", 1)
         add_photo(batch, 1, "/p/b.jpg", 2)
     with catalog.batch() as batch:
-        assert batch.forget("/p") == 2
+        assert Files(batch).forget("/p") == 2
     with catalog.batch() as batch:
         add_photo(batch, 1, "/p/c.jpg", 3)
     with catalog.snapshot() as snapshot:
-        ((ids, vectors),) = snapshot.vectors("image", 1, 3)
+        ((ids, vectors),) = Vectors(snapshot).pages("image", 1, 3)
         assert ids.tolist() == [3]
         np.testing.assert_array_equal(vectors[0], unit(3))
 
@@ -114,9 +112,9 @@ def test_copies_share_one_embedding(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         add_photo(batch, 1, "/p/a.jpg", 1)
         add_photo(batch, 1, "/p/copy.jpg", 1)
-        assert batch.count_vectors() == 1
+        assert batch.connection.exec_driver_sql("SELECT count(*) FROM vector").scalar_one() == 1
     with catalog.snapshot() as snapshot:
-        assert snapshot.count("image", 1) == 2
+        assert Vectors(snapshot).count("image", 1) == 2
 
 
 def test_what_an_older_index_misses(catalog: Catalog) -> None:
@@ -126,29 +124,27 @@ def test_what_an_older_index_misses(catalog: Catalog) -> None:
     with catalog.snapshot() as snapshot:
         built = snapshot.generation
     with catalog.batch() as batch:
-        batch.forget("/p/1.jpg")
+        Files(batch).forget("/p/1.jpg")
     with catalog.batch() as batch:
-        batch.set_vanished([2])
+        Files(batch).mark_vanished([2])
     with catalog.batch() as batch:
         add_photo(batch, 1, "/p/3.jpg", 30)  # its content changed
         add_photo(batch, 1, "/p/5.jpg", 5)
     with catalog.snapshot() as snapshot:
-        changes = snapshot.changes_since("image", built, 1, 3)
+        changes = Vectors(snapshot).changes_since("image", built, 1, 3)
         assert changes.exclude.tolist() == [1, 2, 3, 5]
         assert changes.ids.tolist() == [3, 5]
         np.testing.assert_array_equal(changes.vectors, np.stack([unit(30), unit(5)]))
-        assert snapshot.changed_count("image", built) == 4
+        assert Items(snapshot).changed_count("image", built) == 4
 
 
 def test_texts_keep_their_ids_when_the_file_that_holds_them_changes(catalog: Catalog) -> None:
     with catalog.batch() as batch:
-        contents = [batch.add_content(bytes([number]) * 32, "text") for number in range(3)]
-        file = batch.set_file(Candidate("/p/captions.jsonl", 1, 2), role="captions")
-        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents])
-        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents[1:]])
-        batch.set_items(file, [("text", content, "/p/a.jpg", str(content)) for content in contents])
+        contents = [add_content(batch, bytes([number]) * 32, "text") for number in range(3)]
+        for some in (contents, contents[1:], contents):
+            add_file(batch, "/p/c.jsonl", "captions", [("text", one, "/p/a.jpg", str(one)) for one in some])
     with catalog.snapshot() as snapshot:
-        assert {row.text: number for number, row in snapshot.items([1, 2, 3, 4]).items()} == {
+        assert {row.text: number for number, row in Items(snapshot).get([1, 2, 3, 4]).items()} == {
             str(contents[0]): 4,
             str(contents[1]): 2,
             str(contents[2]): 3,
@@ -163,9 +159,7 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
         import tempfile
 
         self.folder = Path(tempfile.mkdtemp())
-        self.catalog = Catalog.create(self.folder / "catalog.sqlite")
-        with self.catalog.batch() as batch:
-            batch.activate(batch.add_encoder(IDENTITY))
+        self.catalog = new_catalog(self.folder / "catalog.sqlite")
         self.present: dict[str, int] = {}
         self.vanished: dict[str, int] = {}
         self.rows: dict[str, int] = {}
@@ -183,7 +177,7 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
         path = f"/p/{name}"
         if path in self.present:
             with self.catalog.batch() as batch:
-                batch.set_vanished([self.rows[path]])
+                Files(batch).mark_vanished([self.rows[path]])
             self.vanished[path] = self.present.pop(path)
 
     @rule(name=st.sampled_from("abcd"))
@@ -191,14 +185,14 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
         path = f"/p/{name}"
         if path in self.vanished:
             with self.catalog.batch() as batch:
-                batch.set_present([self.rows[path]])
+                Files(batch).mark_present([self.rows[path]])
             self.present[path] = self.vanished.pop(path)
 
     @rule(name=st.sampled_from("abcd"))
     def forget(self, name: str) -> None:
         path = f"/p/{name}"
         with self.catalog.batch() as batch:
-            batch.forget(path)
+            Files(batch).forget(path)
         self.present.pop(path, None)
         self.vanished.pop(path, None)
 
@@ -206,13 +200,13 @@ class FilesAgainstADictionary(RuleBasedStateMachine):
     def visible_items_are_as_expected(self) -> None:
         with self.catalog.snapshot() as snapshot:
             found = {}
-            for ids, vectors in snapshot.vectors("image", 1, 3, batch=2):
-                rows = snapshot.items(ids.tolist())
+            for ids, vectors in Vectors(snapshot).pages("image", 1, 3, batch=2):
+                rows = Items(snapshot).get(ids.tolist())
                 found.update({rows[int(i)].path: vector.tobytes() for i, vector in zip(ids, vectors, strict=True)})
             assert found == {path: unit(seed).tobytes() for path, seed in self.present.items()}
-            assert snapshot.count("image", 1) == snapshot.counts()["image"] == len(found)
+            assert Vectors(snapshot).count("image", 1) == Items(snapshot).count("image") == len(found)
             assert snapshot.integrity() == []
-            assert list(snapshot.damaged_vectors()) == []
+            assert list(Vectors(snapshot).damaged()) == []
 
     def teardown(self) -> None:
         self.catalog.close()
@@ -226,11 +220,11 @@ TestFilesAgainstADictionary = FilesAgainstADictionary.TestCase
 # -- reads whose cost must not grow with the store ------------------------------------------------------------
 
 
-def plans(catalog: Catalog, read: Callable[[Snapshot], object]) -> list[str]:
+def plans(catalog: Catalog, read: Callable[[Transaction], object]) -> list[str]:
     """How SQLite carries out each statement of a read."""
     statements: list[str] = []
     with catalog.snapshot() as snapshot:
-        raw = snapshot._connection.connection.driver_connection
+        raw = snapshot.connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         raw.set_trace_callback(statements.append)
         read(snapshot)
@@ -241,7 +235,7 @@ def plans(catalog: Catalog, read: Callable[[Snapshot], object]) -> list[str]:
 def test_pages_of_vectors_follow_the_ids_without_sorting(catalog: Catalog) -> None:
     """By any other way each page costs a walk over all items, and all pages the square of them."""
     fill(catalog, 50)
-    first, *_ = plans(catalog, lambda snapshot: list(snapshot.vectors("image", 1, 3, batch=20)))
+    first, *_ = plans(catalog, lambda snapshot: list(Vectors(snapshot).pages("image", 1, 3, batch=20)))
     assert first.startswith("SEARCH item USING INTEGER PRIMARY KEY (rowid>?)")
     assert "TEMP B-TREE" not in first
 
@@ -249,10 +243,10 @@ def test_pages_of_vectors_follow_the_ids_without_sorting(catalog: Catalog) -> No
 def test_what_a_query_reads_at_its_start_walks_no_table(catalog: Catalog) -> None:
     fill(catalog, 200)
 
-    def read(snapshot: Snapshot) -> None:
-        assert len(snapshot.sample("image", 1, 3, 20)[1]) == 20
-        assert len(snapshot.changes_since("image", snapshot.generation - 1, 1, 3).ids) == 200
-        assert snapshot.total("image") == 200
+    def read(snapshot: Transaction) -> None:
+        assert len(Vectors(snapshot).sample("image", 1, 3, 20)[1]) == 20
+        assert len(Vectors(snapshot).changes_since("image", snapshot.generation - 1, 1, 3).ids) == 200
+        assert Items(snapshot).total("image") == 200
 
     for plan in plans(catalog, read):
         assert "SCAN" not in plan.replace("SCAN tombstone", "")
@@ -271,38 +265,36 @@ def test_numbers_are_spread_over_the_whole_range(highest: int, count: int) -> No
 @pytest.mark.parametrize("texts", [0, 1, 5, 100])  # for each photograph: the last is where photographs are sparse
 def test_a_sample_is_of_one_kind_and_knows_no_rhythm(catalog: Catalog, texts: int) -> None:
     with catalog.batch() as batch:
-        contents = [batch.add_content(bytes([number]) * 32, "image") for number in range(100)]
-        batch.add_vectors(1, {content: unit(content) for content in contents})
-        text = batch.add_content(b"t" * 32, "text")
-        batch.add_vector(text, 1, unit(1_000))
+        contents = [add_content(batch, bytes([number]) * 32, "image") for number in range(100)]
+        Vectors(batch).add(1, {content: unit(content) for content in contents})
+        text = add_content(batch, b"t" * 32, "text")
+        Vectors(batch).add(1, {text: unit(1_000)})
         for number, content in enumerate(contents):
-            file = batch.set_file(Candidate(f"/p/{number:03}", 1, 2), role="image", content_id=content)
-            about = [("text", text, f"/p/{number:03}", str(one)) for one in range(texts)]
-            batch.set_items(file, [("image", content, None, None), *about])  # type: ignore[list-item]
+            about: list[Wanted] = [("text", text, f"/p/{number:03}", str(one)) for one in range(texts)]
+            add_file(batch, f"/p/{number:03}", "image", [("image", content, None, None), *about], content)
     everything = [unit(content).tobytes() for content in contents]
     with catalog.snapshot() as snapshot:
-        total, vectors = snapshot.sample("image", 1, 3, 40)
+        total, vectors = Vectors(snapshot).sample("image", 1, 3, 40)
         positions = [everything.index(vector.tobytes()) for vector in vectors]
-        assert total == snapshot.total("image") == 100
+        assert total == Items(snapshot).total("image") == 100
         assert 20 <= len(set(positions)) == len(positions) <= 40
         assert (min(positions) < 20) & (max(positions) >= 80)
-        np.testing.assert_array_equal(snapshot.sample("image", 1, 3, 40)[1], vectors)
-        assert snapshot.total("text") == 100 * texts
+        np.testing.assert_array_equal(Vectors(snapshot).sample("image", 1, 3, 40)[1], vectors)
+        assert Items(snapshot).total("text") == 100 * texts
 
 
 def test_texts_that_lack_a_vector_are_listed_once_and_in_order(catalog: Catalog) -> None:
     with catalog.batch() as batch:
-        contents = [batch.add_content(bytes([number]) * 32, "text") for number in range(6)]
-        batch.add_vectors(1, {contents[2]: unit(2), contents[5]: unit(5)})
+        contents = [add_content(batch, bytes([number]) * 32, "text") for number in range(6)]
+        Vectors(batch).add(1, {contents[2]: unit(2), contents[5]: unit(5)})
         for path in ("/p/b.jsonl", "/p/a.jsonl"):
-            file = batch.set_file(Candidate(path, 1, 2), role="captions")
-            batch.set_items(file, [("text", content, None, str(content)) for content in reversed(contents)])
+            add_file(batch, path, "captions", [("text", one, None, str(one)) for one in reversed(contents)])
     with catalog.snapshot() as snapshot:
-        missing = snapshot.texts_to_encode(1, tokens=False)
+        missing = Texts(snapshot).to_encode(1, tokens=False)
         assert missing.tolist() == [contents[number] for number in (0, 1, 3, 4)]
-        assert snapshot.texts_of_contents(missing) == [str(content) for content in missing]
-        assert snapshot.texts_to_encode(1, tokens=True).tolist() == contents
-        assert snapshot.texts_of_contents([10**6]) == []
+        assert Texts(snapshot).of_contents(missing) == [str(content) for content in missing]
+        assert Texts(snapshot).to_encode(1, tokens=True).tolist() == contents
+        assert Texts(snapshot).of_contents([10**6]) == []
 
 
 def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> None:
@@ -311,13 +303,13 @@ def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> N
         add_photo(batch, 1, "/b.jpg", 2)
         batch.connection.exec_driver_sql("DELETE FROM meta WHERE key LIKE 'items:%'")
     with catalog.snapshot() as snapshot:
-        assert snapshot.total("image") == 2
+        assert Items(snapshot).total("image") == 2
     with catalog.batch() as batch:
-        batch.forget("/a.jpg")
+        Files(batch).forget("/a.jpg")
         add_photo(batch, 1, "/c.jpg", 3)
         add_photo(batch, 1, "/d.jpg", 4)
     with catalog.snapshot() as snapshot:
-        assert snapshot.meta("items:image") == "3"
+        assert Meta(snapshot).get("items:image") == "3"
 
 
 # -- versions and errors ------------------------------------------------------------------------------------
@@ -325,19 +317,19 @@ def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> N
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreMissingError, match="search index"):
-        Catalog.open(tmp_path / "none" / "catalog.sqlite")
+        Catalog.open(file_url(tmp_path / "none" / "catalog.sqlite"))
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(catalog: Catalog) -> None:
     catalog.close()
-    with sqlite3.connect(catalog.path) as connection:
+    with sqlite3.connect(path_of(catalog)) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    before = catalog.path.read_bytes()
+    before = path_of(catalog).read_bytes()
     for opening in (Catalog.open, Catalog.create):
         with pytest.raises(StoreTooNewError, match="newer version"):
-            opening(catalog.path)
-    assert catalog.path.read_bytes() == before
+            opening(catalog.url)
+    assert path_of(catalog).read_bytes() == before
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
@@ -346,7 +338,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     with pytest.raises(StoreDamagedError, match="another program"):
-        Catalog.create(path)
+        Catalog.create(file_url(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -354,7 +346,7 @@ def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path, content: b
     path = tmp_path / "catalog.sqlite"
     path.write_bytes(content)
     with pytest.raises(StoreDamagedError):
-        Catalog.open(path)
+        Catalog.open(file_url(path))
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(catalog: Catalog) -> None:
@@ -367,13 +359,13 @@ def test_a_full_disk_is_said_and_nothing_is_lost(catalog: Catalog) -> None:
         for number in range(2, 1000):
             add_photo(batch, 1, f"/p/{number}.jpg", number)
     with catalog.snapshot() as snapshot:
-        assert snapshot.counts()["image"] == 1
+        assert Items(snapshot).count("image") == 1
         assert snapshot.integrity() == []
 
 
 def test_migrations_leave_their_records(catalog: Catalog) -> None:
     catalog.close()
-    connection = sqlite3.connect(catalog.path)
+    connection = sqlite3.connect(path_of(catalog))
     assert connection.execute("SELECT count(*) FROM migration").fetchone() == (SCHEMA_VERSION,)
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -392,34 +384,34 @@ def fill(catalog: Catalog, count: int) -> None:
 
 def test_salvage_of_a_healthy_catalog_loses_nothing(catalog: Catalog) -> None:
     fill(catalog, 100)
-    result = salvage(catalog.path)
+    result = salvage(path_of(catalog))
     assert sum(result.lost.values()) == 0
     assert result.damaged is not None
     assert result.damaged.exists()
-    saved = Catalog.open(catalog.path)
+    saved = Catalog.open(catalog.url)
     with saved.snapshot() as snapshot:
-        assert snapshot.counts()["image"] == 100
+        assert Items(snapshot).count("image") == 100
         assert snapshot.integrity() == []
-        assert snapshot.active_encoder() == (1, IDENTITY)
+        assert Encoders(snapshot).active() == (1, IDENTITY)
     saved.close()
 
 
 def test_salvage_of_damaged_pages_keeps_most_and_says_what_is_lost(catalog: Catalog) -> None:
     fill(catalog, 700)
-    data = bytearray(catalog.path.read_bytes())
+    data = bytearray(path_of(catalog).read_bytes())
     pages = len(data) // 4096
     for page in range(pages // 3, pages // 3 + 3):  # three pages in the middle
         data[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
-    catalog.path.write_bytes(data)
-    result = salvage(catalog.path)
-    saved = Catalog.open(catalog.path)
+    path_of(catalog).write_bytes(data)
+    result = salvage(path_of(catalog))
+    saved = Catalog.open(catalog.url)
     with saved.snapshot() as snapshot:
         assert snapshot.integrity() == []
-        assert snapshot.counts()["image"] > 350
-        row, identity = snapshot.active_encoder() or (0, None)
+        assert Items(snapshot).count("image") > 350
+        row, identity = Encoders(snapshot).active() or (0, None)
         assert identity == IDENTITY
-        for ids, vectors in snapshot.vectors("image", row, 3):
-            paths = snapshot.items(ids.tolist())
+        for ids, vectors in Vectors(snapshot).pages("image", row, 3):
+            paths = Items(snapshot).get(ids.tolist())
             for number, vector in zip(ids, vectors, strict=True):  # no embedding moved to another photograph
                 seed = int(paths[int(number)].path[3:8])
                 assert vector.tobytes() == unit(seed).tobytes()
@@ -429,11 +421,11 @@ def test_salvage_of_damaged_pages_keeps_most_and_says_what_is_lost(catalog: Cata
 
 def test_an_embedding_whose_bytes_changed_is_found(catalog: Catalog) -> None:
     fill(catalog, 5)
-    connection = sqlite3.connect(catalog.path)
+    connection = sqlite3.connect(path_of(catalog))
     connection.execute("UPDATE vector SET data = zeroblob(12) WHERE content_id = 3")
     connection.commit()
     connection.close()
-    opened = Catalog.open(catalog.path)
+    opened = Catalog.open(catalog.url)
     with opened.snapshot() as snapshot:
-        assert list(snapshot.damaged_vectors(batch=2)) == [(3, 1)]
+        assert list(Vectors(snapshot).damaged(batch=2)) == [(3, 1)]
     opened.close()

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.vectors import Vectors
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreBusyError, UsageError
 from indexer.pipeline import run as pipeline
 from indexer.pipeline import write as ingest
@@ -58,11 +61,11 @@ class Bench:
         store = Store.open(self.folder)
         try:
             with store.catalog.snapshot() as snapshot:
-                active = snapshot.active_encoder()
+                active = Encoders(snapshot).active()
                 assert active is not None
                 found = {}
-                for ids, vectors in snapshot.vectors("image", active[0], active[1].dimension):
-                    rows = snapshot.items(ids.tolist())
+                for ids, vectors in Vectors(snapshot).pages("image", active[0], active[1].dimension):
+                    rows = Items(snapshot).get(ids.tolist())
                     for number, vector in zip(ids.tolist(), vectors, strict=True):
                         found[rows[number].path] = (number, vector.tobytes())
                 return found
@@ -74,11 +77,11 @@ class Bench:
         store = Store.open(self.folder)
         try:
             with store.catalog.snapshot() as snapshot:
-                active = snapshot.active_encoder()
+                active = Encoders(snapshot).active()
                 assert active is not None
                 rows = []
-                for ids, _ in snapshot.vectors("text", active[0], active[1].dimension):
-                    rows += list(snapshot.items(ids.tolist()).values())
+                for ids, _ in Vectors(snapshot).pages("text", active[0], active[1].dimension):
+                    rows += list(Items(snapshot).get(ids.tolist()).values())
                 return {(row.path, row.text or "") for row in rows}
         finally:
             store.close()

@@ -12,7 +12,9 @@ import pytest
 
 import search
 from indexer import doctor
-from indexer.catalog.batch import Batch
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.tokens import Tokens
 from indexer.settings import DecodeLimits, IndexSettings
 from indexer.store import Store
 from indexer.types import Int8
@@ -36,9 +38,9 @@ class TokenBench(Bench):
         store = Store.open(self.folder)
         try:
             with store.catalog.snapshot() as snapshot:
-                row, _ = snapshot.active_encoder() or (0, None)
-                items = snapshot.items(list(range(1, 2_000)))
-                found = snapshot.tokens_of(list(items), row, width)
+                row, _ = Encoders(snapshot).active() or (0, None)
+                items = Items(snapshot).get(list(range(1, 2_000)))
+                found = Tokens(snapshot).of_items(list(items), row, width)
                 return {items[number].text or items[number].path: tokens for number, tokens in found.items()}
         finally:
             store.close()
@@ -292,7 +294,7 @@ def test_a_kill_between_a_vector_and_its_tokens_keeps_neither(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batch, "add_tokens_of", killed)
+        patch.setattr(Tokens, "add", killed)
         with pytest.raises(Killed):
             bench.run(photos)
     assert bench.visible() == {}

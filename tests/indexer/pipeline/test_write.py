@@ -12,6 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.files import Files
+from indexer.catalog.items import Items
+from indexer.catalog.sqlite import file_url
+from indexer.catalog.vectors import Vectors
 from indexer.pipeline.decode import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.pipeline.write import Ingest
 from indexer.types import KINDS, Candidate, Caption, Metadata, Report
@@ -60,17 +65,17 @@ class Writer:
     """A catalog of its own, filled by one of the two ways."""
 
     def __init__(self, folder: Path, kind: type[Ingest], encoder: ColourEncoder, *, tokens: bool) -> None:
-        self.catalog = Catalog.create(folder / kind.__name__ / "catalog.sqlite")
+        self.catalog = Catalog.create(file_url(folder / kind.__name__ / "catalog.sqlite"))
         with self.catalog.batch() as batch:
-            row = batch.add_encoder(encoder.identity)
-            batch.activate(row)
+            row = Encoders(batch).add(encoder.identity)
+            Encoders(batch).activate(row)
         self.report = Report()
         with_tokens = encoder if tokens and isinstance(encoder, ColourTokenEncoder) else None
         self.ingest = kind(self.catalog, encoder, row, self.report, with_tokens)
 
     def rows(self, query: str, *values: object) -> list[Any]:
         with self.catalog.snapshot() as snapshot:
-            return list(snapshot._connection.exec_driver_sql(query, values))
+            return list(snapshot.connection.exec_driver_sql(query, values))
 
     def prepared(self, what: str, path: str, seed: int, texts: list[str], pixels: bool) -> Prepared:
         candidate = Candidate(path, seed, 7)
@@ -101,16 +106,16 @@ class Writer:
         ids = [row[0] for path in paths for row in self.rows("SELECT id FROM file WHERE path = ?", path.encode())]
         with self.catalog.batch() as batch:
             if what == "vanish":
-                batch.set_vanished(ids)
+                Files(batch).mark_vanished(ids)
             elif what == "return":
-                batch.set_present(ids)
+                Files(batch).mark_present(ids)
             elif what == "forget":
                 for path in paths:
-                    batch.forget(path)
+                    Files(batch).forget(path)
             else:
                 contents = "SELECT content_id FROM file WHERE path = ? AND content_id IS NOT NULL"
                 damaged = [row[0] for path in paths for row in self.rows(contents, path.encode())]
-                batch.delete_vectors((number, 1) for number in damaged)
+                Vectors(batch).delete((number, 1) for number in damaged)
 
     def dump(self) -> dict[str, list[Any]]:
         return {name: [tuple(row) for row in self.rows(query)] for name, query in ROWS.items()}
@@ -134,9 +139,11 @@ def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: b
         assert writers[0].report == writers[1].report
         for kind in KINDS:  # the numbers that are kept are those that there are
             with writers[0].catalog.snapshot() as snapshot:
-                assert [(snapshot.total(kind),)] == writers[0].rows("SELECT count(*) FROM item WHERE kind = ?", kind)
-                assert snapshot.counts()[kind] == writers[0].rows(VISIBLE, kind)[0][0]
-                assert snapshot.count(kind, 1) == writers[0].rows(f"{VISIBLE} AND {ENCODED}", kind)[0][0]
+                assert [(Items(snapshot).total(kind),)] == writers[0].rows(
+                    "SELECT count(*) FROM item WHERE kind = ?", kind
+                )
+                assert Items(snapshot).count(kind) == writers[0].rows(VISIBLE, kind)[0][0]
+                assert Vectors(snapshot).count(kind, 1) == writers[0].rows(f"{VISIBLE} AND {ENCODED}", kind)[0][0]
         for writer in writers:
             with writer.catalog.snapshot() as snapshot:
                 assert snapshot.integrity() == []
@@ -185,10 +192,10 @@ def test_only_an_encoder_whose_rows_share_a_batch_gets_full_ones(tmp_path: Path)
     sent = {}
     for encoder in (ColourEncoder(batch_size=8), _RowByRow(batch_size=8)):
         for count in (1, 3, 8, 11):
-            catalog = Catalog.create(tmp_path / f"{type(encoder).__name__}{count}.sqlite")
+            catalog = Catalog.create(file_url(tmp_path / f"{type(encoder).__name__}{count}.sqlite"))
             with catalog.batch() as batch:
-                row = batch.add_encoder(encoder.identity)
-                batch.activate(row)
+                row = Encoders(batch).add(encoder.identity)
+                Encoders(batch).activate(row)
             before = encoder.images
             with Ingest(catalog, encoder, row, Report()) as ingest:
                 ingest.add([_photo(number) for number in range(count)])

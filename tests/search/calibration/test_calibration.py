@@ -16,6 +16,8 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 import search
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId, Preprocessing
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.metrics import Float64, InnerProducts, Relevance
@@ -492,16 +494,18 @@ def test_the_null_is_taken_from_all_items_or_a_fixed_spread_of_them(library: sea
         library.query("red")
         assert library._opened is not None
         with library._opened[0].catalog.snapshot() as snapshot:
-            active = snapshot.active_encoder()
+            active = Encoders(snapshot).active()
             assert active is not None
-            everything = {vector.tobytes() for _, some in snapshot.vectors("image", active[0], 4) for vector in some}
-            items, vectors = snapshot.sample("image", active[0], 4, 1_000)
+            everything = {
+                vector.tobytes() for _, some in Vectors(snapshot).pages("image", active[0], 4) for vector in some
+            }
+            items, vectors = Vectors(snapshot).sample("image", active[0], 4, 1_000)
             assert (items, {vector.tobytes() for vector in vectors}) == (60, everything)
-            items, vectors = snapshot.sample("image", active[0], 4, 20)
+            items, vectors = Vectors(snapshot).sample("image", active[0], 4, 20)
             assert items == 60
             assert 10 <= len(vectors) <= 20
             assert {vector.tobytes() for vector in vectors} <= everything
-            np.testing.assert_array_equal(snapshot.sample("image", active[0], 4, 20)[1], vectors)
+            np.testing.assert_array_equal(Vectors(snapshot).sample("image", active[0], 4, 20)[1], vectors)
             samples = NullSamples()
             held = samples.of(snapshot, "image", active[0], 4)
             assert samples.of(snapshot, "image", active[0], 4) is held

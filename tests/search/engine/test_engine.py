@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 
 import search
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.vectors import Vectors
 from indexer.errors import EmptyQueryError, StoreMissingError, UsageError
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from search.query.query import MAX_CHARACTERS, Query, parse, text_query
@@ -39,10 +42,10 @@ def plain(library: search.Library, words: str, k: int) -> list[tuple[str, float]
     rows = []
     assert library._opened is not None
     with library._opened[0].catalog.snapshot() as snapshot:
-        active = snapshot.active_encoder()
+        active = Encoders(snapshot).active()
         assert active is not None
-        for ids, vectors in snapshot.vectors("image", active[0], active[1].dimension):
-            paths = snapshot.items(ids.tolist())
+        for ids, vectors in Vectors(snapshot).pages("image", active[0], active[1].dimension):
+            paths = Items(snapshot).get(ids.tolist())
             for number, vector in zip(ids.tolist(), vectors, strict=True):
                 rows.append((-np.float32(vector.astype(np.float64) @ query), number, paths[number].path))
     return [(path, float(-score)) for score, _, path in sorted(rows)[:k]]

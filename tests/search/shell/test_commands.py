@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.catalog.tokens import Tokens
 from indexer.store import Store
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -117,7 +118,7 @@ def test_tokens_are_kept_unless_told_otherwise_and_the_choice_stays(
         assert cli("index", photos, "-s", store, *flags).code == 0
         opened = Store.open(store)
         with opened.catalog.snapshot() as snapshot:
-            assert snapshot.tokens_wanted == wanted
+            assert Tokens(snapshot).wanted == wanted
         opened.close()
     assert json.loads(cli("status", "-s", store, "--json").out)["images"] == 1
 

@@ -1,0 +1,173 @@
+"""Items: what can be found, a photograph or a text; how many there are, what changed, and what is gone for good."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
+
+from indexer.catalog.meta import Meta
+from indexer.catalog.photographs import metadata_of
+from indexer.catalog.schema import ABSENT, file, item, photo, tombstone
+from indexer.catalog.sqlite import off_index
+from indexer.catalog.statements import VISIBLE, id_chunks
+from indexer.catalog.transaction import Part
+from indexer.types import Kind, Metadata
+
+#: An item that a file is to have: (kind, content id, about, text).
+Wanted = tuple[Kind, int, str | None, str | None]
+
+#: Keys of the `meta` table: how many items of a kind there are.
+TOTAL = "items:"
+_COLUMNS = ("content_id", "about", "text", "generation")
+_UPDATE = update(item).where(item.c.id == bindparam("of_id")).values({name: bindparam(name) for name in _COLUMNS})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a hit shows. `path` is the image's own, or for a text that of the image that it is about."""
+
+    id: int
+    kind: Kind
+    path: str
+    text: str | None
+    source: str
+    metadata: Metadata | None
+
+
+class Items(Part):
+    """Items by id, and those of files."""
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def get(self, ids: Sequence[int]) -> dict[int, Item]:
+        """What hits show, for visible items; ids that are gone are left out."""
+        found: dict[int, Item] = {}
+        for chunk in id_chunks(ids):
+            statement = (
+                select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
+                .join(file, file.c.id == item.c.file_id)
+                .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
+                .where(item.c.id.in_(chunk), VISIBLE)
+            )
+            for row in self._read(statement):
+                path = row.about or row.source
+                found[row.id] = Item(row.id, row.kind, path, row.text, row.source, metadata_of(row))
+        return found
+
+    def total(self, kind: Kind) -> int:
+        """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
+        kept = Meta(self._transaction).get(f"{TOTAL}{kind}")
+        if kept is not None and kept.isdigit():
+            return int(kept)
+        return self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
+
+    def count(self, kind: Kind) -> int:
+        """How many items of a kind are visible: not those of absent files, nor texts about vanished ones."""
+        absent = item.c.file_id.in_(select(file.c.id).where(ABSENT))
+        about = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state == "vanished"))
+        hidden = select(func.count()).select_from(item).where(off_index(item.c.kind) == kind, or_(absent, about))
+        return self.total(kind) - self._read(hidden).scalar_one()
+
+    def changed_count(self, kind: Kind, generation: int) -> int:
+        """How many items of a kind changed or went after a generation."""
+        total = 0
+        for table in (item, tombstone):
+            changed = (table.c.kind == kind, table.c.generation > generation)
+            total += self._read(select(func.count()).select_from(table).where(*changed)).scalar_one()
+        return total
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def set_of_files(self, wanted: Mapping[int, Sequence[Wanted]]) -> None:
+        """Make the items of files exactly those that are wanted, in order.
+
+        Items that are already there as wanted keep their ids; a photograph keeps its id when its content changes.
+        New ids ascend in the order of `wanted`.
+        """
+        if not wanted:
+            return
+        generation = self._transaction.generation
+        have = self._of_files(list(wanted))
+        changed: list[dict[str, object]] = []
+        new: list[dict[str, object]] = []
+        gone: list[int] = []
+        for file_id, items in wanted.items():
+            image_id: int | None = None
+            texts: dict[Wanted, int] = {}
+            for row in have.get(file_id, ()):
+                key = (row.kind, row.content_id, row.about, row.text)
+                if row.kind == "image":
+                    image_id = row.id
+                elif key in texts:
+                    gone.append(row.id)
+                else:
+                    texts[key] = row.id
+            for one in dict.fromkeys(items):
+                kind, content_id, about, text = one
+                values = {"content_id": content_id, "about": about, "text": text, "generation": generation}
+                if kind == "image" and image_id is not None:
+                    changed.append({"of_id": image_id, **values})
+                    image_id = None
+                elif texts.pop(one, None) is None:
+                    new.append({"file_id": file_id, "kind": kind, **values})
+            gone += texts.values()
+            if image_id is not None:
+                gone.append(image_id)
+        self.touch(list(have))
+        if changed:
+            self._write(_UPDATE, changed)
+        if new:
+            self._write(insert(item), new)
+            self._add_to_totals(Counter(row["kind"] for row in new))
+        self.delete(gone)
+
+    def _of_files(self, file_ids: Sequence[int]) -> dict[int, list[Row]]:  # type: ignore[type-arg]
+        columns = (item.c.id, item.c.file_id, item.c.kind, item.c.content_id, item.c.about, item.c.text)
+        found: defaultdict[int, list[Row]] = defaultdict(list)  # type: ignore[type-arg]
+        for chunk in id_chunks(file_ids):
+            for row in self._read(select(*columns).where(item.c.file_id.in_(chunk)).order_by(item.c.id)):
+                found[row.file_id].append(row)
+        return found
+
+    def touch(self, file_ids: Sequence[int], *, about: bool = False) -> None:
+        """The items of these files changed for a search; `about`: and so did the texts about these files."""
+        for chunk in id_chunks(file_ids):
+            changed: ColumnElement[bool] = item.c.file_id.in_(chunk)
+            if about:
+                changed = or_(changed, item.c.about.in_(select(file.c.path).where(file.c.id.in_(chunk))))
+            self._write(update(item).where(changed).values(generation=self._transaction.generation))
+
+    def delete_of_files(self, file_ids: Sequence[int]) -> None:
+        """Delete the items of these files."""
+        for chunk in id_chunks(file_ids):
+            self.delete(self._read(select(item.c.id).where(item.c.file_id.in_(chunk))).scalars().all())
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Delete items, leaving tombstones for the indexes that still hold them."""
+        for chunk in id_chunks(ids):
+            kinds = self._read(select(item.c.id, item.c.kind).where(item.c.id.in_(chunk))).all()
+            if kinds:
+                generation = self._transaction.generation
+                graves = [{"item_id": row.id, "kind": row.kind, "generation": generation} for row in kinds]
+                self._write(insert(tombstone), graves)
+                self._write(delete(item).where(item.c.id.in_(chunk)))
+                self._add_to_totals({kind: -count for kind, count in Counter(row.kind for row in kinds).items()})
+
+    def _add_to_totals(self, changes: Mapping[Any, int]) -> None:
+        """After so many came or went; an older store has no number to begin with, and counts."""
+        meta = Meta(self._transaction)
+        for kind, change in changes.items():
+            kept = meta.get(f"{TOTAL}{kind}")
+            if kept is not None and kept.isdigit():
+                count = int(kept) + change
+            else:
+                count = self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
+            meta.set(f"{TOTAL}{kind}", str(count))
+
+    def delete_tombstones(self, kind: Kind, generation: int) -> None:
+        """An index of this generation was written: it holds nothing that was deleted up to then."""
+        self._write(delete(tombstone).where(tombstone.c.kind == kind, tombstone.c.generation <= generation))

@@ -1,0 +1,28 @@
+"""The `meta` table: single values about the store."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from indexer.catalog.schema import meta
+from indexer.catalog.sqlite import upsert
+from indexer.catalog.transaction import Part
+
+#: Key: row id of the encoder that answers queries.
+ENCODER = "encoder"
+
+
+class Meta(Part):
+    """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND."""
+
+    def get(self, key: str) -> str | None:
+        """A value, None where there is none."""
+        return self._read(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+    def set(self, key: str, value: str) -> None:
+        """Set a value."""
+        self._write(upsert(meta, ["key"], ["value"]), {"key": key, "value": value})
+
+    def delete_others(self, prefix: str, key: str) -> None:
+        """Delete every key that begins with `prefix` but this one."""
+        self._write(delete(meta).where(meta.c.key.startswith(prefix, autoescape=True), meta.c.key != key))

@@ -1,0 +1,68 @@
+"""One transaction over the catalog, and the parts that read and write a subject each over it.
+
+    with catalog.batch() as batch:
+        Items(batch).delete(ids)
+        Meta(batch).set("recall", "0.95")
+
+A new subject is a new file with a `Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Executable, select, update
+
+from indexer.catalog.schema import meta
+from indexer.catalog.sqlite import Sqlite
+
+_GENERATION = meta.c.key == "generation"
+
+
+class Transaction:
+    """A state to read or, when it is `writing`, changes that are kept whole or not at all.
+
+    Everything that is written is an upsert: a batch that runs twice leaves the same state.
+    """
+
+    def __init__(self, connection: Connection, database: Sqlite, *, writing: bool) -> None:
+        self.connection = connection
+        self.writing = writing
+        self._database = database
+        self._generation: int | None = None
+
+    @property
+    def generation(self) -> int:
+        """The counter that grows with every change that a search could see.
+
+        In a batch, that of its own changes: asking for it makes the transaction count as one.
+        """
+        if self._generation is None:
+            found = int(self.connection.execute(select(meta.c.value).where(_GENERATION)).scalar() or 0)
+            if self.writing:
+                found += 1
+                self.connection.execute(update(meta).where(_GENERATION).values(value=str(found)))
+            self._generation = found
+        return self._generation
+
+    def write(
+        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Execute a statement that changes something, once for each of `rows`. Raises RuntimeError in a snapshot."""
+        if not self.writing:
+            raise RuntimeError("A snapshot cannot write; use Catalog.batch().")
+        return self.connection.execute(statement, rows)
+
+    def integrity(self) -> list[str]:
+        """What the database's own checks say; empty when all is well."""
+        return self._database.integrity(self.connection)
+
+
+class Part:
+    """What one subject's file can read and write in a transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._read = transaction.connection.execute
+        self._write = transaction.write

@@ -1,0 +1,222 @@
+"""Vectors: the embedding of each content under an encoder, as the truth that every index is built from."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, update
+
+from indexer.catalog.checksums import damaged
+from indexer.catalog.items import Items
+from indexer.catalog.meta import ENCODER, Meta
+from indexer.catalog.schema import content, file, item, tombstone, vector
+from indexer.catalog.sqlite import off_index
+from indexer.catalog.statements import VISIBLE, has_vector, id_chunks
+from indexer.catalog.transaction import Part
+from indexer.errors import StoreDamagedError
+from indexer.types import Float32, Int64, Kind
+
+#: Where less than one id in so many is of a kind, a sample of the kind is not drawn from all ids.
+SPARSE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an index of generation g misses: `exclude` (m,) int64 its stale ids, then the new state of the rest.
+
+    `ids` (n,) int64 ascending, `vectors` (n, d) float32, unit norm.
+    """
+
+    exclude: Int64
+    ids: Int64
+    vectors: Float32
+
+
+class Vectors(Part):
+    """Vectors by item or by content, under an encoder."""
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def pages(
+        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192
+    ) -> Iterator[tuple[Int64, Float32]]:
+        """All visible items of a kind, ascending by id, in batches.
+
+        Yields ids (n,) int64 and vectors (n, d) float32, unit norm. Raises StoreDamagedError on a wrong length.
+        """
+        position = -1
+        while True:
+            statement = _visible(kind, encoder_row, item.c.id > position).order_by(item.c.id).limit(batch)
+            rows = self._read(statement).all()
+            if rows:
+                yield np.array([row.id for row in rows], np.int64), _stack([row.data for row in rows], dimension)
+            if len(rows) < batch:
+                return
+            position = rows[-1].id
+
+    def of_items(self, ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
+        """Vectors (d,) float32 of visible items; ids that are gone are left out."""
+        found: dict[int, Float32] = {}
+        for chunk in id_chunks(ids):
+            for number, data in self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE)):
+                found[number] = _stack([data], dimension)[0]
+        return found
+
+    def of_contents(self, content_ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
+        """Vectors (d,) float32, unit norm, by content; those that have none are left out."""
+        found: dict[int, Float32] = {}
+        for chunk in id_chunks(content_ids):
+            of_chunk = (vector.c.content_id.in_(chunk), vector.c.encoder_id == encoder_row)
+            for number, data in self._read(select(vector.c.content_id, vector.c.data).where(*of_chunk)):
+                found[number] = _stack([data], dimension)[0]
+        return found
+
+    def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
+        """How many items of a kind there are, and the vectors (n, d) float32 of at most `count` visible ones.
+
+        Up to `count` items: all of them, and their number exactly. Beyond: those at ids drawn over the whole range, the
+        same each time for one state of the catalog. The cost is that of so many rows, whatever the size of the store.
+        """
+        total = Items(self._transaction).total(kind)
+        highest = self._read(select(func.max(item.c.id))).scalar() or 0
+        of_kind = select(item.c.id).where(item.c.kind == kind)
+        if total <= count:
+            ids = list(self._read(of_kind).scalars())
+        elif highest <= SPARSE * total:
+            ids = spread(highest, count * highest // total).tolist()
+        else:  # few among many of the other kind: to draw among their own positions costs less
+            own = np.fromiter(self._read(of_kind).scalars(), np.int64)
+            ids = np.sort(own)[spread(len(own), count) - 1].tolist()
+        found = self._rows(kind, encoder_row, ids)
+        if len(found) > count:
+            found = [found[position - 1] for position in spread(len(found), count).tolist()]
+        vectors = _stack([data for _, data in sorted(found)], dimension)
+        return (len(vectors) if total <= count else total), vectors
+
+    def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
+        """What an index of `generation` misses, held in memory: meant for the few items of an index's tail."""
+        changed = select(item.c.id).where(item.c.kind == kind, item.c.generation > generation)
+        ids = sorted(self._read(changed).scalars())
+        gone = self._read(
+            select(tombstone.c.item_id).where(tombstone.c.kind == kind, tombstone.c.generation > generation)
+        ).scalars()
+        found = self._rows(kind, encoder_row, ids)
+        return Changes(
+            np.sort(np.array([*ids, *gone], np.int64)),
+            np.array([number for number, _ in found], np.int64),
+            _stack([data for _, data in found], dimension),
+        )
+
+    def _rows(self, kind: Kind, encoder_row: int, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """(id, data) of the visible items among `ids`, ascending where those do."""
+        found: list[tuple[int, bytes]] = []
+        for chunk in id_chunks(ids):
+            statement = _visible(kind, encoder_row, item.c.id.in_(chunk)).order_by(item.c.id)
+            found += [(number, data) for number, data in self._read(statement)]
+        return found
+
+    def count(self, kind: Kind, encoder_row: int) -> int:
+        """How many visible items of a kind have a vector.
+
+        Where every content has one, as nearly always, it is told from numbers that are kept, without a look at each.
+        """
+        contents = self._read(select(func.count()).select_from(content)).scalar_one()
+        encoded = select(func.count()).select_from(vector).where(vector.c.encoder_id == encoder_row)
+        if self._read(encoded).scalar_one() == contents:
+            return Items(self._transaction).count(kind)
+        return self._read(select(func.count()).select_from(_visible(kind, encoder_row).subquery())).scalar_one()
+
+    def count_missing(self, encoder_row: int) -> int:
+        """How many visible items have no vector under the encoder."""
+        statement = (
+            select(func.count())
+            .select_from(item)
+            .join(file, file.c.id == item.c.file_id)
+            .where(VISIBLE, ~has_vector(item.c.content_id, encoder_row))
+        )
+        return self._read(statement).scalar_one()
+
+    def damaged(self, batch: int = 4_096) -> Iterator[tuple[int, int]]:
+        """(content id, encoder id) of vectors whose bytes do not have their checksum. Reads the whole table."""
+        return damaged(self._transaction, vector, (vector.c.data, vector.c.crc), _whole, batch)
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def add(self, encoder_row: int, embeddings: Mapping[int, Float32]) -> None:
+        """Store embeddings (d,) float32, unit norm, by content; one that is there stays."""
+        there: set[int] = set()
+        for chunk in id_chunks(list(embeddings)):
+            of_chunk = (vector.c.content_id.in_(chunk), vector.c.encoder_id == encoder_row)
+            there.update(self._read(select(vector.c.content_id).where(*of_chunk)).scalars())
+        added = [number for number in embeddings if number not in there]
+        if not added:
+            return
+        blobs = [np.ascontiguousarray(embeddings[number], "<f4").tobytes() for number in added]
+        rows = [
+            {"content_id": number, "encoder_id": encoder_row, "data": blob, "crc": zlib.crc32(blob)}
+            for number, blob in zip(added, blobs, strict=True)
+        ]
+        self._write(insert(vector), rows)
+        if Meta(self._transaction).get(ENCODER) == str(encoder_row):
+            self._touch_waiting(added)
+
+    def _touch_waiting(self, content_ids: Sequence[int]) -> None:
+        """Items that had no vector, after damage, were missing in the indexes built since."""
+        for chunk in id_chunks(content_ids):
+            waiting = item.c.content_id.in_(chunk)
+            if self._read(select(item.c.id).where(waiting).limit(1)).first() is not None:
+                self._write(update(item).where(waiting).values(generation=self._transaction.generation))
+
+    def delete(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Delete damaged vectors, (content id, encoder id); the next run encodes their files again."""
+        for content_id, encoder_row in keys:
+            self._write(delete(vector).where(vector.c.content_id == content_id, vector.c.encoder_id == encoder_row))
+            changed = update(item).where(item.c.content_id == content_id)
+            self._write(changed.values(generation=self._transaction.generation))
+
+    def delete_others(self, encoder_row: int) -> None:
+        """Delete the vectors of every encoder but this one."""
+        self._write(delete(vector).where(vector.c.encoder_id != encoder_row))
+
+
+def spread(highest: int, count: int) -> Int64:
+    """Up to `count` numbers of 1 to `highest`, ascending: one from each of `count` equal ranges, as a hash says.
+
+    Hashed, because ids have a rhythm where each photograph brings as many texts (SplitMix64: Steele, Lea and Flood,
+    OOPSLA 2014).
+    """
+    count = min(count, highest)
+    step = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    step = (step ^ (step >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    step = (step ^ (step >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    within = (step ^ (step >> np.uint64(31))).astype(np.float64) / 2.0**64  # (count,) 0 to 1
+    starts = np.arange(count + 1, dtype=np.int64) * highest // max(count, 1)  # of the ranges, and their end
+    return starts[:-1] + (within * np.diff(starts)).astype(np.int64) + 1
+
+
+def _with_vectors(encoder_row: int) -> Select[int, bytes]:
+    """(id, data) of items whose content has a vector, joined with their files."""
+    return (
+        select(item.c.id, vector.c.data)
+        .join(file, file.c.id == item.c.file_id)
+        .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
+    )
+
+
+def _visible(kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[int, bytes]:
+    """By their ids: the index of changes, where all items of a kind lie, would be sorted again for every page."""
+    return _with_vectors(encoder_row).where(off_index(item.c.kind) == kind, VISIBLE, *which)
+
+
+def _whole(data: bytes, crc: int) -> bool:
+    return zlib.crc32(data) == crc
+
+
+def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:
+    joined = b"".join(blobs)
+    if any(len(blob) != 4 * dimension for blob in blobs):
+        raise StoreDamagedError("The catalog holds a vector of the wrong length; run `search doctor --repair`.")
+    return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension).astype(np.float32)  # (n, d)
