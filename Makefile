@@ -1,5 +1,6 @@
 # make demo    index real photographs, run queries, write a contact sheet
 # make test    format, lint, types and the whole test suite
+# make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
 # make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench train clean
+.PHONY: demo test docs bench train clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m search.demo demo-out
@@ -18,6 +19,10 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
 
 bench: $(VENV)/.installed
 	$(BIN)/python tests/benchmarks/bench_rivals.py --json bench.json
@@ -29,7 +34,7 @@ train: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[demo,test]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[demo,docs,test]'
 	touch $@
 
 clean:

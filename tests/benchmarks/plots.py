@@ -1,7 +1,6 @@
-"""Draws the figures of BENCHMARKS.md from what the benchmarks wrote: `python tests/benchmarks/plots.py`.
+"""Draws the figures of docs/benchmarks.md from what the benchmarks wrote: `python tests/benchmarks/plots.py`.
 
-Reads and writes `tests/benchmarks/results/vnni/` (the machine that the page shows); a file that is not there leaves its
-figure out.
+Reads `tests/benchmarks/results/vnni/` (the machine that the page shows), `avx2/` for what was not measured there.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-RESULTS = Path(__file__).parent / "results" / "vnni"
+RESULTS = Path(__file__).parent / "results"
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 OURS, RIVAL, OTHER = "#1f6f8b", "#c0504d", "#8c8c8c"
 
 
@@ -35,7 +35,7 @@ def throughput(rivals: dict[str, Any]) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("images a second, whole process; bars: medians, lines: least and most")
     axes.legend([plt.Rectangle((0, 0), 1, 1, color=c) for c in (OURS, RIVAL)], ["this", "the other"], fontsize=8)
-    figure.savefig(RESULTS / "throughput.svg")
+    figure.savefig(FIGURES / "throughput.svg")
 
 
 def latency(rivals: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ def latency(rivals: dict[str, Any]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds of `query` from the shell; dots: runs, strokes: medians")
-    figure.savefig(RESULTS / "latency.svg")
+    figure.savefig(FIGURES / "latency.svg")
 
 
 def recall(ann: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ def recall(ann: dict[str, Any]) -> None:
     axes.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
     axes.set_xlabel("milliseconds a query, p50 (circle: what tuning chose for 0.95)")
     axes.set_ylabel("recall@10")
-    figure.savefig(RESULTS / "recall.svg")
+    figure.savefig(FIGURES / "recall.svg")
 
 
 def growth(found: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def growth(found: dict[str, Any]) -> None:
     right.set_xlabel("items")
     right.set_ylabel("peak memory, MB")
     right.legend(fontsize=8)
-    figure.savefig(RESULTS / "growth.svg")
+    figure.savefig(FIGURES / "growth.svg")
 
 
 def main() -> None:
@@ -108,8 +108,8 @@ def main() -> None:
         "rivals": (throughput, latency), "ann": (recall,), "growth": (growth,),
     }  # fmt: skip
     for name, draw in drawn.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
+        path = next((path for path in (RESULTS / m / f"{name}.json" for m in ("vnni", "avx2")) if path.exists()), None)
+        if path is not None:
             found = json.loads(path.read_text(encoding="utf-8"))
             for each in draw:
                 each(found)

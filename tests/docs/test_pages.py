@@ -1,0 +1,48 @@
+"""The README and the pages of docs/: links lead somewhere; the site builds without a complaint and fetches nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.paths import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_named_files_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+    named = re.findall(r"`((?:examples|tests|tools|indexer|search|docs|data)/[\w./]+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    modules = re.findall(r"python -m (tools(?:\.\w+)+)", text)
+    assert [name for name in modules if not (ROOT / (name.replace(".", "/") + ".py")).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_words_are_those_of_the_field(page: Path) -> None:
+    assert re.findall(r"careful guess|second look|closer look|given tokens", page.read_text(encoding="utf-8")) == []
+
+
+def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert (built.returncode, built.stdout) == (0, ""), built.stderr
+    pages = list((tmp_path / "site").glob("*.html"))
+    assert len(pages) == len(PAGES)  # 404.html in place of the README
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert re.findall(r"<(?:script|img|iframe)[^>]+src=.?https?://|<link[^>]+stylesheet[^>]+https?://", text) == []
