@@ -21,7 +21,7 @@ from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, write_lock
 from indexer.types import KINDS
-from indexer.vectors.refresh import build_indexes, index_key
+from indexer.vectors.refresh import build_indexes, index_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,24 +168,22 @@ def _bundled_shape(identity: EncoderId) -> TokenShape | None:
 
 
 def _check_indexes(store: Store) -> Iterator[Finding]:
-    from indexer.vectors.backends.faiss_files import manifest
-
     with store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         if active is None:
             return
         for kind in KINDS:
             count = Vectors(snapshot).count(kind, active[0])
-            problems = manifest.verify(store.vectors_folder, kind)
+            problems = store.vectors.verify(kind)
             remedy = "`search doctor --repair` builds it again"
             if problems:
                 yield Finding("index", f"the index of {kind}s is damaged: {problems[0]}", remedy)
                 continue
-            loaded = manifest.load(store.vectors_folder, kind, encoder=index_key(snapshot, active[1]))
-            if loaded is None:
+            state = index_state(snapshot, store.vectors, kind)
+            if state is None:
                 if count:
                     yield Finding("index", f"the index of {count} {kind}s is missing", remedy)
-            elif loaded[1].generation > snapshot.generation:
+            elif state.generation > snapshot.generation:
                 yield Finding("index", f"the index of {kind}s is newer than the catalog", remedy)
 
 
@@ -249,5 +247,5 @@ def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
             "removed; `search index` makes them again",
         )
     if parts & {"index", "vectors", "catalog"}:
-        build_indexes(store, None, Silent(), force=True)
+        build_indexes(store.catalog, store.vectors, None, Silent(), force=True)
         yield Finding("index", "the vector indexes were missing, damaged or out of date", "built again")

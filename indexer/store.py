@@ -2,7 +2,7 @@
 
 photos.search/
     catalog.sqlite      the truth
-    vectors/            a cache: one FAISS file a kind, and a manifest that names it
+    vectors/            a cache: the vector indexes, where the backend keeps them in files
     encoder.json        a note of the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
 """
@@ -19,6 +19,8 @@ from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import NOTE_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.settings import CATALOG_NAME
+from indexer.vectors.backend import VectorBackend
+from indexer.vectors.backends.local import local_backend
 
 
 class Store:
@@ -27,6 +29,7 @@ class Store:
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self.folder = folder
         self.catalog = catalog
+        self.vectors: VectorBackend = local_backend(folder / "vectors")
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -48,11 +51,6 @@ class Store:
                     f"{folder} holds other files and no index; name an empty or a new folder with --store."
                 )
         return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
-
-    @property
-    def vectors_folder(self) -> Path:
-        """Where the vector indexes lie."""
-        return self.folder / "vectors"
 
     def close(self) -> None:
         """Close the catalog's connections."""

@@ -169,7 +169,7 @@ class Library:
                 if vanished:
                     with store.catalog.batch() as batch:
                         count += Files(batch).forget_vanished()
-                build_indexes(store, None, Silent())
+                build_indexes(store.catalog, store.vectors, None, Silent())
                 return count
         finally:
             store.close()

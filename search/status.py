@@ -11,26 +11,10 @@ from indexer.catalog.roots import Root, Roots
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
-from indexer.errors import StoreDamagedError
 from indexer.store import Store
 from indexer.types import KINDS, Failure
-from indexer.vectors.base import Tuned
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """A vector index as `status` shows it. `behind`: items that changed since it was built (still found).
-
-    `asked`: the type that was wanted, another where that missed the recall that was wanted. `tuned`: how it is
-    searched, and the recall that was measured with that.
-    """
-
-    index_type: str
-    asked: str
-    count: int
-    bytes: int
-    behind: int
-    tuned: Tuned | None
+from indexer.vectors.base import IndexState
+from indexer.vectors.refresh import index_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +59,11 @@ def read_status(store: Store) -> Status:
             files["vanished"],
             files["other"],
             tuple(Roots(snapshot).all()),
-            dict.fromkeys(KINDS) if active is None else _index_states(store, snapshot, active[1]),
+            {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
             sum(entry.stat().st_size for entry in store.folder.rglob("*") if entry.is_file()),
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
         )
-
-
-def _index_states(store: Store, snapshot: Transaction, identity: EncoderId) -> dict[str, IndexState | None]:
-    from indexer.vectors.backends.faiss_files import manifest
-    from indexer.vectors.refresh import index_key
-
-    states: dict[str, IndexState | None] = dict.fromkeys(KINDS)
-    for kind in KINDS:
-        try:
-            stamp = manifest.read_stamp(store.vectors_folder, kind)
-        except StoreDamagedError:
-            continue
-        if stamp is not None and stamp.encoder == index_key(snapshot, identity):
-            behind = Items(snapshot).changed_count(kind, stamp.generation)
-            states[kind] = IndexState(stamp.index_type, stamp.asked, stamp.count, stamp.size, behind, stamp.tuned)
-    return states
 
 
 def _token_state(snapshot: Transaction, encoder_row: int) -> TokenState | None:

@@ -1,7 +1,8 @@
-"""What a vector index is: ids and vectors in, ids and scores out. Nothing of FAISS shows here."""
+"""What a vector index is: vectors under ids, searched by inner product. Nothing of FAISS shows here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,6 +10,12 @@ from indexer.types import Float32, Int64
 
 IndexType = Literal["flat", "hnsw", "ivf-flat", "ivf-sq8", "ivf-pq"]
 INDEX_TYPES: tuple[IndexType, ...] = ("flat", "hnsw", "ivf-flat", "ivf-sq8", "ivf-pq")
+
+Batches = Callable[[], Iterator[tuple[Int64, Float32]]]
+"""Gives the rows from the start each time it is called: ids (b,) int64 and vectors (b, d) float32 a batch."""
+
+#: Candidates for each hit that is wanted, from an index of which nothing was measured.
+OVERSAMPLE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +34,28 @@ class Tuned:
     proposals: int
     queries: int
 
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What is known of a vector index without opening it.
+
+    `index_type`; `asked`: the type that was wanted, another where that missed the recall that was wanted. `count` of
+    vectors; `bytes` that it takes. `behind`: items that changed since it was built (still found); only the catalog
+    knows, a backend says 0. `tuned`: how it is searched and what recall was measured with that, None where it was not.
+    `generation` of the catalog that it holds.
+    """
+
+    index_type: IndexType
+    asked: IndexType
+    count: int
+    bytes: int
+    behind: int
+    tuned: Tuned | None
+    generation: int
+
     def candidates(self, k: int) -> int:
         """How many to fetch from the index for `k` hits."""
-        return -(-k * self.proposals // 10)
+        return OVERSAMPLE * k if self.tuned is None else -(-k * self.tuned.proposals // 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +73,20 @@ class SearchParameters:
 
 
 class VectorIndex(Protocol):
-    """A set of unit-norm vectors under int64 ids, searched by inner product. Safe to search from several threads."""
+    """A set of unit-norm vectors under int64 ids, searched by inner product. Safe to search from several threads.
+
+    It never changes: what came or went since it was built is the caller's to add and to exclude.
+    """
 
     @property
     def dimension(self) -> int: ...
 
     @property
     def ids(self) -> Int64:
-        """(n,) int64, ascending: what the index holds, without what was removed."""
+        """(n,) int64, ascending: what the index holds."""
         ...
 
     def __len__(self) -> int: ...
-
-    def add(self, ids: Int64, vectors: Float32) -> None:
-        """`ids` (n,) int64, not in the index and without repeats; `vectors` (n, d) float32, unit norm.
-
-        Raises ValueError on wrong shapes, repeated ids, or vectors that are not finite. Not safe while another
-        thread searches.
-        """
-        ...
-
-    def remove(self, ids: Int64) -> int:
-        """Take ids out; unknown ones are ignored. Returns how many were there. Works on every kind of index."""
-        ...
 
     def search(
         self,
@@ -81,4 +98,27 @@ class VectorIndex(Protocol):
 
         Where fewer than k are found, the rest is -inf and -1. Raises ValueError when k < 1 or d differs.
         """
+        ...
+
+
+class TunableIndex(VectorIndex, Protocol):
+    """An index that leaves out what is far, so that its recall has to be measured (`recall.py`)."""
+
+    @property
+    def structure(self) -> str:
+        """What it really holds: an `IndexType`, or a simpler one for few vectors."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How widely an unfiltered query looks at effort 1: the lists it probes, or efSearch; 0 when it scans all."""
+        ...
+
+    @property
+    def width_most(self) -> int:
+        """The width beyond which nothing more is found; 0 when it scans all."""
+        ...
+
+    def with_width(self, width: int) -> TunableIndex:
+        """The same index, its memory shared, with another `width`."""
         ...

@@ -1,7 +1,6 @@
 """The plain numpy reference of a vector index, and the rules that every index shares.
 
-`ExactIndex` is what the others are tested against. In production it searches the rows that are newer than the
-index file.
+`ExactIndex` is what the others are tested against, and what searches small collections.
 """
 
 from __future__ import annotations
@@ -81,9 +80,15 @@ def row_scores(vectors: Float32, query: Float32) -> Float32:
 class ExactIndex:
     """Every vector compared with every query, in numpy. Implements `VectorIndex`."""
 
-    def __init__(self, dimension: int) -> None:
-        self._ids: Int64 = np.empty(0, dtype=np.int64)  # (n,) ascending
-        self._vectors: Float32 = np.empty((0, dimension), dtype=np.float32)  # (n, d) float32, unit norm
+    def __init__(self, ids: Int64, vectors: Float32) -> None:
+        """`ids` (n,) int64 ascending, and `vectors` (n, d) float32 that are finite; both are kept, not copied.
+
+        Raises ValueError when ids are negative, repeated or in another order.
+        """
+        if len(ids) and (ids[0] < 0 or not bool((ids[1:] > ids[:-1]).all())):
+            raise ValueError("its ids are not ascending")
+        self._ids = ids
+        self._vectors = vectors
 
     @property
     def dimension(self) -> int:
@@ -95,26 +100,6 @@ class ExactIndex:
 
     def __len__(self) -> int:
         return len(self._ids)
-
-    def add(self, ids: Int64, vectors: Float32) -> None:
-        """See `VectorIndex.add`. Raises ValueError."""
-        ids, vectors = checked_rows(ids, vectors, self.dimension)
-        if np.isin(ids, self._ids).any():
-            raise ValueError("an id is in the index already")
-        all_ids = np.concatenate([self._ids, ids])
-        all_vectors = np.concatenate([self._vectors, vectors])
-        if not bool((all_ids[1:] > all_ids[:-1]).all()):
-            order = np.argsort(all_ids)
-            all_ids, all_vectors = all_ids[order], all_vectors[order]
-        self._ids, self._vectors = all_ids, all_vectors
-
-    def remove(self, ids: Int64) -> int:
-        """See `VectorIndex.remove`."""
-        kept = ~np.isin(self._ids, ids)  # (n,) bool
-        gone = len(kept) - int(kept.sum())
-        if gone:
-            self._ids, self._vectors = self._ids[kept], self._vectors[kept]
-        return gone
 
     def search(
         self,

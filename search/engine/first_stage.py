@@ -14,8 +14,8 @@ import numpy as np
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Changes, Vectors
 from indexer.types import Float32, Int64, Kind
+from indexer.vectors.backend import OpenIndex
 from indexer.vectors.base import SearchParameters
-from search.engine.index_cache import OpenIndex
 from search.ranked import Ranked, rank
 from search.results import Work
 
@@ -49,10 +49,10 @@ class FirstStage:
     def rank(self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None) -> tuple[Ranked, Work]:
         """The best `depth` items of a kind, with exact similarities."""
         snapshot, parameters = request.snapshot, request.parameters
-        if opened is None or opened.generation > snapshot.generation:
+        if opened is None or opened.state.generation > snapshot.generation:
             return self._scan(request, kind)
         changes = self._changed(request, kind, opened)
-        wanted = opened.candidates(request.k, request.depth)
+        wanted = max(request.depth, opened.state.candidates(request.k))
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
@@ -71,12 +71,12 @@ class FirstStage:
     def _changed(self, request: CandidateRequest, kind: Kind, opened: OpenIndex) -> Changes:
         """What the index misses at this snapshot; kept until either changes."""
         snapshot, row = request.snapshot, request.encoder_row
-        key = (opened.generation, snapshot.generation, row)
+        key = (opened.state.generation, snapshot.generation, row)
         with self._lock:
             held = self._changes.get(kind)
         if held is not None and held[0] == key:
             return held[1]
-        changes = Vectors(snapshot).changes_since(kind, opened.generation, row, request.dimension)
+        changes = Vectors(snapshot).changes_since(kind, opened.state.generation, row, request.dimension)
         with self._lock:
             self._changes[kind] = (key, changes)
         return changes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
@@ -12,28 +11,12 @@ from indexer.errors import StoreBusyError, StoreDamagedError, StoreUnwritableErr
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Kind
-from indexer.vectors.base import Tuned, VectorIndex
+from indexer.vectors.backend import OpenIndex
 from indexer.vectors.refresh import build_indexes, index_key
 
 #: A missing or damaged index of up to so many items is built anew by the query that misses it (about a second);
 #: for more, the query compares with the catalog's vectors, and the next `search index` builds.
 REBUILD_LIMIT = 50_000
-
-#: Candidates for each hit that is wanted, from an index of which nothing was measured.
-OVERSAMPLE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class OpenIndex:
-    """An index and the generation of the catalog that it holds. `tuned`: None where that was not measured."""
-
-    index: VectorIndex
-    generation: int
-    tuned: Tuned | None
-
-    def candidates(self, k: int, depth: int) -> int:
-        """How many it has to propose for `k` hits, of which and of others `depth` are wanted."""
-        return max(depth, OVERSAMPLE * k if self.tuned is None else self.tuned.candidates(k))
 
 
 class IndexCache:
@@ -48,24 +31,15 @@ class IndexCache:
     def open(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
         """The index of a kind under an encoder, or None where there is none to be had: the catalog answers then."""
         with self._lock:
-            state = (self._manifest_state(kind), identity)
+            version = (self.store.vectors.version(kind), identity)
             held = self._held.get(kind)
-            if held is None or held[0] != state:
+            if held is None or held[0] != version:
                 opened = self._load(kind, identity)
-                held = ((self._manifest_state(kind), identity), opened)
+                held = ((self.store.vectors.version(kind), identity), opened)
                 self._held[kind] = held
             return held[1]
 
-    def _manifest_state(self, kind: Kind) -> tuple[int, int, int] | None:
-        try:
-            status = (self.store.vectors_folder / f"{kind}.json").stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino, status.st_size
-
     def _load(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
-        from indexer.vectors.backends.faiss_files import manifest
-
         with self.store.catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
             if active is None or not active[1].matches(identity):
@@ -76,12 +50,11 @@ class IndexCache:
             return None
         for attempt in ("as it is", "rebuilt"):
             try:
-                loaded = manifest.load(self.store.vectors_folder, kind, encoder=key, once=self._once)
+                opened = self.store.vectors.open(kind, key, once=self._once)
             except StoreDamagedError:
-                loaded = None
-            if loaded is not None:
-                index, stamp = loaded
-                return OpenIndex(index, stamp.generation, stamp.tuned)
+                opened = None
+            if opened is not None:
+                return opened
             if attempt == "rebuilt" or total > REBUILD_LIMIT or not self._rebuild(kind):
                 return None
         return None
@@ -92,7 +65,7 @@ class IndexCache:
             return False
         try:
             with self.store.writing():
-                build_indexes(self.store, None, Silent(), kinds=(kind,))
+                build_indexes(self.store.catalog, self.store.vectors, None, Silent(), kinds=(kind,))
         except (StoreBusyError, StoreUnwritableError):
             return False
         return True

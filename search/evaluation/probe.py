@@ -13,7 +13,6 @@ from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.metrics import neighbour_recall
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import manifest
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
 from search.evaluation.results import IndexRecall, Latency
@@ -67,13 +66,12 @@ def probe(
         assert active is not None  # the engine has just answered with it
         row, identity = active
         exact, images = _exact(snapshot, row, identity, vectors)
-        stamp = None if opened is None else manifest.read_stamp(indexes.store.vectors_folder, "image")
         raw: float | None = None
-        if opened is not None and not Items(snapshot).changed_count("image", opened.generation):
+        if opened is not None and not Items(snapshot).changed_count("image", opened.state.generation):
             _, ids = opened.index.search(vectors, NEIGHBOURS)  # (q, k)
             raw = float(neighbour_recall(_scores_of(snapshot, row, identity, vectors, ids), exact).mean())
     answered = float(neighbour_recall(shown, exact).mean())
-    index_type = None if stamp is None else stamp.index_type
+    index_type = None if opened is None else opened.state.index_type
     return IndexRecall(index_type, images, NEIGHBOURS, len(queries), raw, answered), latency
 
 

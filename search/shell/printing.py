@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from indexer.doctor import Finding
     from indexer.encoders.registry import EncoderInfo
     from indexer.types import Report
+    from indexer.vectors.base import IndexState
     from search.rerank.explain import Explanation
-    from search.status import IndexState, Status
+    from search.status import Status
 
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12
@@ -180,7 +181,10 @@ def _tuned(state: IndexState) -> str:
 
 def status_json(status: Status) -> dict[str, Any]:
     """The object of `search status --json`."""
-    return dataclasses.asdict(status)
+    found = dataclasses.asdict(status)
+    for state in filter(None, found["indexes"].values()):
+        del state["generation"]  # of the catalog: nothing to a person
+    return found
 
 
 def _size(count: int) -> str:

@@ -9,7 +9,7 @@ proposes. The engine then scores the proposals from the catalog: 0.35 ms for 16 
 
 The vectors: one cluster centre for every 23 rows, clusters of very different sizes, variance falling off as 1/rank.
 Checked against 16,528 photographs (Flickr8k, Caltech-101) under the bundled encoder, equally many of both, recall@10
-with 1, 4, 8, 16, 32 of 510 lists probed; "moved" questions lie where captions do (`faiss_files/build.py`):
+with 1, 4, 8, 16, 32 of 510 lists probed; "moved" queries lie where captions do (`recall.STEP`):
 
                       items themselves                  moved                             intrinsic dimension   rank
     photographs       0.57  0.87  0.94  0.98  0.99      0.45  0.79  0.89  0.95  0.99      13.8, moved 31.9      44
@@ -36,12 +36,11 @@ from typing import Any
 import numpy as np
 
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import manifest
-from indexer.vectors.backends.faiss_files.build import Plan, make_index
-from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
-from indexer.vectors.backends.faiss_files.tuning import choose_type
-from indexer.vectors.base import SearchParameters
-from indexer.vectors.recall import Questions, TrueNeighbours
+from indexer.vectors.backend import BuildPlan, OpenIndex
+from indexer.vectors.backends.local import local_backend
+from indexer.vectors.base import SearchParameters, VectorIndex
+from indexer.vectors.recall import RecallQueries, TrueNeighbours
+from indexer.vectors.refresh import choose_type
 from tests.benchmarks.machine import about, save
 
 QUERIES = 400
@@ -119,21 +118,21 @@ def build(collection: Collection, kind: Any, target: float, folder: Path) -> dic
     """In a process of its own."""
     before, peak = resident(), Peak()
     start = time.perf_counter()
-    plan = Plan(kind, collection.count, collection.dimension, target, 1, "bench")
-    stamp = make_index(folder, "image", plan, collection.batches)
+    plan = BuildPlan(kind, collection.count, collection.dimension, target, 1, "bench")
+    state = local_backend(folder).build("image", plan, collection.batches)
     return {
         "built_s": round(time.perf_counter() - start, 1),
         "cpu_s": round(time.process_time(), 1),
         "before_mb": round(before.get("RssAnon", 0)),
         "peak_private_mb": round(peak.most),
         "peak_with_mapped_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "file_mb": round(stamp.size / 2**20, 1),
-        "index_type": stamp.index_type,
-        "tuned": {name: getattr(stamp.tuned, name) for name in ("target", "recall", "width", "proposals")},
+        "file_mb": round(state.bytes / 2**20, 1),
+        "index_type": state.index_type,
+        "tuned": {name: getattr(state.tuned, name) for name in ("target", "recall", "width", "proposals")},
     }
 
 
-def timed(index: FaissIndex, queries: Float32, count: int, parameters: SearchParameters) -> dict[str, float]:
+def timed(index: VectorIndex, queries: Float32, count: int, parameters: SearchParameters) -> dict[str, float]:
     """Milliseconds of single calls: by the clock, and of this thread (other work on the machine does not count)."""
     wall, own = [], []
     for query in queries:
@@ -149,9 +148,9 @@ def query(collection: Collection, folder: Path) -> dict[str, object]:
     """In a process of its own: what opening costs, every filter's latency, and the memory after all that."""
     queries, before = collection.queries, resident()
     start = time.perf_counter()
-    index, stamp = opened(folder)
+    found = opened(folder)
     loaded = time.perf_counter() - start
-    proposals = stamp.tuned.candidates(10) if stamp.tuned else 100
+    index, proposals = found.index, found.state.candidates(10)
     start = time.perf_counter()
     index.search(queries[:1], proposals)
     first = time.perf_counter() - start
@@ -166,35 +165,36 @@ def query(collection: Collection, folder: Path) -> dict[str, object]:
             result[name] = timed(index, queries[:60], proposals, SearchParameters(only=only))
     after = resident()
     if after:
-        result["resident_after_filters_to_file"] = round(sum(after.values()) * 2**20 / stamp.size, 2)
+        result["resident_after_filters_to_file"] = round(sum(after.values()) * 2**20 / found.state.bytes, 2)
     return result
 
 
-def opened(folder: Path) -> tuple[FaissIndex, manifest.IndexStamp]:
-    loaded = manifest.load(folder, "image", encoder="bench")
-    assert loaded is not None
-    return loaded
+def opened(folder: Path) -> OpenIndex:
+    found = local_backend(folder).open("image", "bench")
+    assert found is not None
+    return found
 
 
 def recalls(collection: Collection, folder: Path) -> dict[str, object]:
     """Recall@10 of every filter, and recall against speed without one."""
-    index, stamp = opened(folder)
-    proposals = stamp.tuned.candidates(10) if stamp.tuned else 100
+    found = opened(folder)
+    index: Any = found.index
+    proposals = found.state.candidates(10)
     queries = collection.queries
     kept = {name: collection.kept(share) for name, share in SHARES.items()}
-    truths = {name: TrueNeighbours([Questions(queries, np.full(len(queries), -1))]) for name in SHARES}
+    truths = {name: TrueNeighbours([RecallQueries(queries, np.full(len(queries), -1))]) for name in SHARES}
     for ids, vectors in collection.batches():
         for name, only in kept.items():
             own = slice(None) if only is None else np.isin(ids, only, assume_unique=True)
             truths[name].see(ids[own], vectors[own])
 
-    def recall(name: str, tried: FaissIndex) -> float:
+    def recall(name: str, tried: VectorIndex) -> float:
         right = truths[name].ids[:, :10]
-        found = tried.search(queries, proposals, SearchParameters(only=kept[name]))[1]
-        return round(float(np.mean([np.isin(a, b).mean() for a, b in zip(right, found, strict=True)])), 4)
+        proposed = tried.search(queries, proposals, SearchParameters(only=kept[name]))[1]
+        return round(float(np.mean([np.isin(a, b).mean() for a, b in zip(right, proposed, strict=True)])), 4)
 
     curve = []
-    width = index.width
+    width = found.state.tuned.width if found.state.tuned else 0  # 0: it compares with everything
     for part in (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4) if width else ():
         wider = index.with_width(max(1, round(width * part)))
         times = timed(wider, queries[:60], proposals, SearchParameters())

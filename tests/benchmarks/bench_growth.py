@@ -76,7 +76,7 @@ def measure(count: int, folder: Path, *, tokens: bool, build: bool) -> dict[str,
         result["log_mb"] = round(log.stat().st_size / 1e6) if log.exists() else 0
         started = time.perf_counter()
         if build:
-            build_indexes(store, None, Silent())
+            build_indexes(store.catalog, store.vectors, None, Silent())
         result["build_s"] = time.perf_counter() - started
         result["build_mb"] = peak_mb()
     store.close()

@@ -320,7 +320,7 @@ def fill(folder: Path, count: int) -> None:
         with Ingest(store.catalog, encoder, row, Report(), encoder) as ingest:
             while some := [one for _, one in zip(range(64), images, strict=False)]:
                 ingest.add(some)
-        build_indexes(store, None, Silent())
+        build_indexes(store.catalog, store.vectors, None, Silent())
     store.close()
     note_encoder(folder, encoder.identity)
 

@@ -1,8 +1,7 @@
-"""One suite for every `VectorIndex`: the numpy reference and each FAISS kind, fresh and mapped from a file."""
+"""One suite for every `VectorIndex`: exact ones in memory and in a file, FAISS' kinds, and the reader of lists."""
 
 from __future__ import annotations
 
-import copy
 import functools
 import threading
 from collections.abc import Callable
@@ -15,62 +14,85 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import manifest
-from indexer.vectors.backends.faiss_files import writer as draft
 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
-from indexer.vectors.backends.faiss_files.id_table import IdTable
-from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, VectorIndex
+from indexer.vectors.backends.faiss_files.flat_file import FlatRows, read_flat
+from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
+from indexer.vectors.base import INDEX_TYPES, SearchParameters, VectorIndex
 from indexer.vectors.exact import ExactIndex
+from tests.fixtures.vectors import DIMENSION, batches_of, clustered, faiss_index, file_bytes, reference
 
-DIMENSION = 32
-Make = Callable[..., VectorIndex]
+Make = Callable[[Int64, Float32], VectorIndex]
 
-BACKENDS = ["exact"] + [f"{kind} {form}" for kind in INDEX_TYPES for form in ("fresh", "mapped")]
-
-
-def clustered(count: int, seed: int, dimension: int = DIMENSION) -> Float32:
-    """(count, d) float32, unit norm: clusters whose spread is larger in some directions, as real embeddings have."""
-    rng = np.random.default_rng(seed)
-    scale = np.arange(1, dimension + 1) ** -0.5
-    centres = np.random.default_rng(99).standard_normal((40, dimension)) * scale
-    vectors = centres[rng.integers(0, 40, count)] + 0.6 * rng.standard_normal((count, dimension)) * scale
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+IMPLEMENTATIONS = ["exact", "flat file", "lists"]
+IMPLEMENTATIONS += [f"{kind} {form}" for kind in INDEX_TYPES for form in ("fresh", "mapped")]
+EXACT = ("exact", "flat")
 
 
-def built(kind: IndexType, ids: Int64, vectors: Float32) -> FaissIndex:
-    def batches():
-        for start in range(0, len(ids), 300):
-            yield ids[start : start + 300], vectors[start : start + 300]
+class EachOnce:
+    """A `ListsIndex` answers one query by itself, and leaves all else to FAISS: here every query is the first."""
 
-    return FaissIndex.build(kind, vectors.shape[1], batches, len(ids))
+    def __init__(self, memory: np.ndarray) -> None:
+        self._memory = memory
+        self._read = self._index()
+
+    def _index(self) -> ListsIndex:
+        return ListsIndex.read("ivf-sq8", self._memory, None)
+
+    @property
+    def dimension(self) -> int:
+        return self._read.dimension
+
+    @property
+    def ids(self) -> Int64:
+        return self._read.ids
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        parameters: SearchParameters = SearchParameters(),  # noqa: B008 (frozen)
+    ) -> tuple[Float32, Int64]:
+        if queries.ndim != 2 or not len(queries):
+            return self._index().search(queries, k, parameters)
+        rows = [self._index().search(query[None], k, parameters) for query in queries]
+        return np.concatenate([scores for scores, _ in rows]), np.concatenate([ids for _, ids in rows])
 
 
-def reference(ids: Int64, vectors: Float32, query: Float32, k: int) -> list[int]:
-    """The first k ids by (-score, id), the plain way."""
-    scores = [np.float32(np.dot(vector.astype(np.float64), query.astype(np.float64))) for vector in vectors]
-    return [int(i) for _, i in sorted(zip((-s for s in scores), ids, strict=True))[:k]]
+def made(implementation: str, ids: Int64, vectors: Float32, folder: Path) -> VectorIndex:
+    """An index of these rows, whose file lies in `folder`."""
+    path = folder / "index"
+    match implementation.split():
+        case ["exact"]:
+            order = np.argsort(ids)
+            return ExactIndex(ids[order], vectors[order])
+        case ["flat", "file"]:
+            with path.open("wb") as file:
+                FlatRows(vectors.shape[1], batches_of(ids, vectors)).write(file)
+            return read_flat(path)
+        case ["lists"]:
+            memory = file_bytes(faiss_index("ivf-sq8", ids, vectors), path)
+            try:
+                return EachOnce(memory)
+            except ValueError:  # few are stored flat, and FAISS reads them
+                return FaissIndex.read("ivf-sq8", memory)
+        case [kind, form]:
+            index = faiss_index(kind, ids, vectors)  # type: ignore[arg-type]
+            return index if form == "fresh" else FaissIndex.read(index.index_type, file_bytes(index, path))
+    raise AssertionError(implementation)
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=IMPLEMENTATIONS)
+def implementation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def make(backend: str, tmp_path: Path) -> Make:
+def make(implementation: str, tmp_path: Path) -> Make:
     def make(ids: Int64, vectors: Float32) -> VectorIndex:
-        if backend == "exact":
-            exact = ExactIndex(vectors.shape[1])
-            exact.add(ids, vectors)
-            return exact
-        kind, form = backend.split()
-        index = built(kind, ids, vectors)  # type: ignore[arg-type]
-        if form == "fresh":
-            return index
-        draft.save(tmp_path, "image", index, generation=1, encoder="e")
-        loaded = manifest.load(tmp_path, "image", encoder="e")
-        assert loaded is not None
-        return loaded[0]
+        return made(implementation, ids, vectors, tmp_path)
 
     return make
 
@@ -80,35 +102,20 @@ IDS: Int64 = np.arange(2_000, dtype=np.int64) * 3 + 5
 QUERIES = clustered(40, seed=2)
 
 
-@functools.cache
-def shared(kind: IndexType) -> FaissIndex:
-    return built(kind, IDS, VECTORS)
-
-
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[IndexType], Path]:
-    """Folders with the shared index of each kind, written once."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], VectorIndex]:
+    """The index of 2,000 vectors, once an implementation: no test can change it."""
 
     @functools.cache
-    def folder(kind: IndexType) -> Path:
-        path = tmp_path_factory.mktemp(kind)
-        draft.save(path, "image", shared(kind), generation=1, encoder="e")
-        return path
+    def index(implementation: str) -> VectorIndex:
+        return made(implementation, IDS, VECTORS, tmp_path_factory.mktemp("index"))
 
-    return folder
+    return index
 
 
 @pytest.fixture
-def index(backend: str, make: Make, folders: Callable[[IndexType], Path]) -> VectorIndex:
-    """2,000 vectors. Built once a kind: a test that adds makes its own, removal stays in its own table."""
-    if backend == "exact":
-        return make(IDS, VECTORS)
-    kind, form = backend.split()
-    if form == "mapped":
-        loaded = manifest.load(folders(kind), "image", encoder="e")  # type: ignore[arg-type]
-        assert loaded is not None
-        return loaded[0]
-    return copy.copy(shared(kind))  # type: ignore[arg-type]
+def index(implementation: str, built: Callable[[str], VectorIndex]) -> VectorIndex:
+    return built(implementation)
 
 
 def recall(found: Int64, wanted: list[list[int]]) -> float:
@@ -126,38 +133,38 @@ def _of_kept(kept: bytes) -> list[list[int]]:
     return [reference(IDS[mask], VECTORS[mask], query, 10) for query in QUERIES]
 
 
-def fetch(backend: str) -> int:
+def fetch(implementation: str) -> int:
     """Product codes order coarsely; the engine scores the first few dozen again with the true vectors."""
-    return 40 if "pq" in backend else 10
+    return 40 if "pq" in implementation else 10
 
 
 # --- what is found -------------------------------------------------------------------------------------------------
 
 
-def test_finds_the_nearest(index: VectorIndex, backend: str) -> None:
-    scores, ids = index.search(QUERIES, fetch(backend))
+def test_finds_the_nearest(index: VectorIndex, implementation: str) -> None:
+    scores, ids = index.search(QUERIES, fetch(implementation))
     right = of_kept(np.ones(len(IDS), dtype=bool))
-    if backend == "exact" or backend.startswith("flat"):
+    if implementation.startswith(EXACT):
         assert ids.tolist() == right
     else:
         assert recall(ids, right) >= 0.9
     assert scores.dtype == np.float32
     assert ids.dtype == np.int64
-    assert scores.shape == ids.shape == (40, fetch(backend))
-    if not any(code in backend for code in ("sq8", "pq")):
+    assert scores.shape == ids.shape == (40, fetch(implementation))
+    if not any(code in implementation for code in ("sq8", "pq", "lists")):
         true = np.einsum("qd,qkd->qk", QUERIES, VECTORS[(ids - 5) // 3])
         np.testing.assert_allclose(scores, true, atol=1e-5)
 
 
-def test_the_approximate_kinds_are_what_they_say(backend: str, index: VectorIndex) -> None:
+def test_the_approximate_kinds_are_what_they_say(implementation: str, index: VectorIndex) -> None:
     if isinstance(index, FaissIndex):
-        assert index.structure == index.index_type == backend.split()[0]
+        assert index.structure == index.index_type == implementation.split()[0]
 
 
-def test_more_effort_finds_no_less(index: VectorIndex, backend: str) -> None:
+def test_more_effort_finds_no_less(index: VectorIndex, implementation: str) -> None:
     right = of_kept(np.ones(len(IDS), dtype=bool))
-    low = recall(index.search(QUERIES, fetch(backend), SearchParameters(effort=0.1))[1], right)
-    high = recall(index.search(QUERIES, fetch(backend), SearchParameters(effort=100.0))[1], right)
+    low = recall(index.search(QUERIES, fetch(implementation), SearchParameters(effort=0.1))[1], right)
+    high = recall(index.search(QUERIES, fetch(implementation), SearchParameters(effort=100.0))[1], right)
     assert low <= high
     assert high >= 0.97
 
@@ -205,7 +212,7 @@ KEPT = {
 
 @pytest.mark.parametrize("way", ["only", "exclude", "both"])
 @pytest.mark.parametrize("name", list(KEPT))
-def test_filters_keep_recall(index: VectorIndex, backend: str, name: str, way: str) -> None:
+def test_filters_keep_recall(index: VectorIndex, implementation: str, name: str, way: str) -> None:
     kept = KEPT[name]
     only, exclude = IDS[kept], IDS[~kept]
     unknown = np.array([1, 2**50, 4], dtype=np.int64)
@@ -214,9 +221,9 @@ def test_filters_keep_recall(index: VectorIndex, backend: str, name: str, way: s
         "exclude": SearchParameters(exclude=np.concatenate([unknown, exclude])),
         "both": SearchParameters(only=np.union1d(only, IDS[:100]), exclude=np.setdiff1d(IDS[:100], only)),
     }[way]
-    _, ids = index.search(QUERIES, fetch(backend), parameters)
+    _, ids = index.search(QUERIES, fetch(implementation), parameters)
     assert set(ids.ravel().tolist()) <= set(only.tolist()) | {-1}
-    assert ((ids >= 0).sum(axis=1) == min(fetch(backend), len(only))).all()
+    assert ((ids >= 0).sum(axis=1) == min(fetch(implementation), len(only))).all()
     assert recall(ids, of_kept(kept)) >= 0.9
 
 
@@ -280,64 +287,6 @@ def test_no_queries_no_rows(index: VectorIndex) -> None:
     assert scores.shape == ids.shape == (0, 3)
 
 
-@pytest.mark.parametrize(
-    ("ids", "vectors"),
-    [
-        ([1, 1], np.ones((2, DIMENSION))),
-        ([5, 1], np.ones((2, DIMENSION))),  # 5 is in the index
-        ([-1], np.ones((1, DIMENSION))),
-        ([1], np.ones((1, DIMENSION - 1))),
-        ([1, 2], np.ones((1, DIMENSION))),
-        ([1], np.full((1, DIMENSION), np.nan)),
-        ([1], np.full((1, DIMENSION), np.inf)),
-        ([[1]], np.ones((1, DIMENSION))),
-        ([1.5], np.ones((1, DIMENSION))),
-    ],
-)
-def test_bad_rows_are_refused_and_nothing_changes(index: VectorIndex, ids: list[int], vectors: Float32) -> None:
-    before = index.search(QUERIES, 5)[1]
-    with pytest.raises(ValueError, match=r"ids|vectors|id is"):
-        index.add(np.array(ids), vectors.astype(np.float32))
-    assert len(index) == 2_000
-    assert (index.search(QUERIES, 5)[1] == before).all()
-
-
-# --- change --------------------------------------------------------------------------------------------------------
-
-
-def test_removed_ids_are_gone(index: VectorIndex, backend: str) -> None:
-    kept = np.arange(2_000) % 3 > 0
-    assert index.remove(np.concatenate([IDS[~kept], np.array([1, 2], dtype=np.int64)])) == (~kept).sum()
-    assert index.remove(IDS[~kept]) == 0
-    assert index.remove(np.empty(0, dtype=np.int64)) == 0
-    assert len(index) == kept.sum()
-    assert (index.ids == IDS[kept]).all()
-    assert recall(index.search(QUERIES, fetch(backend))[1], of_kept(kept)) >= 0.9
-    _, ids = index.search(QUERIES[:1], 2_000)
-    assert sorted(ids[0][ids[0] >= 0].tolist()) == IDS[kept].tolist()
-    filtered = index.search(QUERIES, fetch(backend), SearchParameters(only=IDS[:300], exclude=IDS[:100]))[1]
-    assert set(filtered.ravel().tolist()) <= set(IDS[100:300][kept[100:300]].tolist()) | {-1}
-
-
-def test_everything_removed_is_empty(index: VectorIndex) -> None:
-    assert index.remove(IDS) == 2_000
-    assert len(index) == 0
-    assert (index.search(QUERIES, 3)[1] == -1).all()
-
-
-def test_added_again_under_the_same_id(make: Make) -> None:
-    index = make(IDS, VECTORS)
-    moved = clustered(50, seed=7)
-    index.remove(IDS[:50])
-    index.add(IDS[:50][::-1].copy(), moved)
-    assert len(index) == 2_000
-    assert (index.ids == IDS).all()
-    found = index.search(moved, 5)[1]
-    assert np.mean([want in row for want, row in zip(IDS[:50][::-1], found, strict=True)]) >= 0.95
-    with pytest.raises(ValueError, match=r"ids must not repeat|in the index"):
-        index.add(IDS[:1], moved[:1])
-
-
 # --- threads -------------------------------------------------------------------------------------------------------
 
 
@@ -373,144 +322,41 @@ def test_searches_at_once_do_not_disturb_each_other(index: VectorIndex) -> None:
         assert all(pool.map(work, range(8)))
 
 
-def test_removing_while_others_search(index: VectorIndex) -> None:
-    stop = threading.Event()
-
-    def search() -> bool:
-        fine = True
-        while not stop.is_set():
-            scores, ids = index.search(QUERIES[:2], 5)
-            fine &= bool((ids >= 0).all()) and bool(np.isfinite(scores).all())
-        return fine
-
-    with ThreadPoolExecutor(2) as pool:
-        searches = [pool.submit(search) for _ in range(2)]
-        for start in range(0, 1_500, 100):
-            index.remove(IDS[start : start + 100])
-        stop.set()
-        assert all(search.result() for search in searches)
-    assert len(index) == 500
-
-
-# --- against a model -----------------------------------------------------------------------------------------------
+# --- against a plain scan --------------------------------------------------------------------------------------------
 
 POOL = clustered(6, seed=11)  # few, so that ties are common
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["add", "remove", "search", "only", "exclude"]),
-        st.lists(st.integers(0, 30), max_size=8, unique=True),
-        st.integers(0, 5),
-        st.integers(1, 40),
-    ),
-    max_size=12,
-)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, first=st.integers(0, 20))
-def test_it_behaves_like_a_dictionary(make: Make, steps: list[tuple[str, list[int], int, int]], first: int) -> None:
-    model = {i: POOL[i % 6] for i in range(first)}
-    index = make(np.arange(first, dtype=np.int64), POOL[np.arange(first) % 6])
-    for action, numbers, which, k in steps:
-        ids = np.array(numbers, dtype=np.int64)
-        if action == "add":
-            new = [i for i in numbers if i not in model]
-            index.add(np.array(new, dtype=np.int64), POOL[[(i + which) % 6 for i in new]])
-            model.update({i: POOL[(i + which) % 6] for i in new})
-        elif action == "remove":
-            assert index.remove(ids) == sum(model.pop(i, None) is not None for i in numbers)
-        else:
-            parameters = SearchParameters(
-                only=ids if action == "only" else None, exclude=ids if action == "exclude" else None
-            )
-            allowed = {
-                "search": set(model),
-                "only": set(model) & set(numbers),
-                "exclude": set(model) - set(numbers),
-            }[action]
-            kept = np.array(sorted(allowed), dtype=np.int64)
-            vectors = np.array([model[i] for i in kept.tolist()], dtype=np.float32).reshape(-1, DIMENSION)
-            found = index.search(POOL[which : which + 1], k, parameters)[1][0]
-            assert found[found >= 0].tolist() == reference(kept, vectors, POOL[which], k)
-        assert index.ids.tolist() == sorted(model)
-        assert len(index) == len(model)
-
-
-# --- building ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", INDEX_TYPES)
-def test_building_is_silent_at_every_size(kind: IndexType, capfd: pytest.CaptureFixture[str]) -> None:
-    for count in (0, 1, 39, 40, 79, 80, 255, 1_023, 1_024, 2_500):
-        vectors = clustered(count, seed=4)
-        index = built(kind, np.arange(count, dtype=np.int64), vectors)
-        assert len(index) == count
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("dimension", [1, 2, 7, 13, 37, 100])
-def test_product_codes_of_any_dimension(dimension: int) -> None:
-    vectors = clustered(1_100, seed=5, dimension=dimension)
-    index = built("ivf-pq", np.arange(1_100, dtype=np.int64), vectors)
-    assert index.structure == "ivf-pq"
-    assert index.search(vectors[:3], 5)[1].min() >= 0
-
-
-@pytest.mark.parametrize("kind", INDEX_TYPES)
-@pytest.mark.parametrize("promised", [10, 300, 5_000])
-def test_a_wrong_count_only_costs_quality(kind: IndexType, promised: int) -> None:
-    def batches():
-        yield IDS[:700], VECTORS[:700]
-        yield IDS[:0], VECTORS[:0]
-
-    index = FaissIndex.build(kind, DIMENSION, batches, promised)
-    assert (index.ids == IDS[:700]).all()
-    assert index.search(VECTORS[:1], 1)[1][0, 0] in IDS[:700]
-
-
-def test_building_refuses_what_add_refuses() -> None:
-    bad = VECTORS[:100].copy()
-    bad[50, 3] = np.nan
-    for kind in INDEX_TYPES:
-        with pytest.raises(ValueError, match="finite"):
-            built(kind, IDS[:100], bad)
-        with pytest.raises(ValueError, match="repeat"):
-            FaissIndex.build(kind, DIMENSION, lambda: iter([(IDS[:9], VECTORS[:9])] * 2), 18)
-
-
-def test_building_twice_gives_the_same_bytes() -> None:
-    for kind in INDEX_TYPES:
-        blocks: list[list[bytes]] = [[], []]
-        for block in blocks:
-            built(kind, IDS, VECTORS).write(lambda data, block=block: block.append(bytes(data)))
-        assert b"".join(blocks[0]) == b"".join(blocks[1]), kind
-
-
-@pytest.mark.parametrize("gap", [1, 3, 10**6])
-def test_a_table_finds_many_and_few_alike(gap: int) -> None:
-    rng = np.random.default_rng(0)
-    ids = (rng.permutation(6_000) * gap + 11).astype(np.int64)
-    table, gone = IdTable(ids).without(np.repeat(ids[100:200], 2))
-    assert gone == 100
-    place = {int(one): position for position, one in enumerate(ids) if not 100 <= position < 200}
-    asked = rng.integers(-5, 6_100 * gap, 5_000)
-    asked[::2] = rng.choice(ids, 2_500)
-    want = [place[one] for one in asked.tolist() if one in place]
-    assert table.positions(asked).tolist() == want
-    assert [p for start in range(0, 5_000, 50) for p in table.positions(asked[start : start + 50])] == want
-
-
-def test_a_table_of_consecutive_ids_finds_the_same() -> None:
-    rng = np.random.default_rng(0)
-    table = IdTable(np.arange(11, 6_011))
-    for asked in (rng.integers(-5, 6_100, 5_000), rng.integers(11, 6_011, 5_000), np.array([6_010, 11, 11])):
-        want = [one - 11 for one in asked.tolist() if 11 <= one < 6_011]
-        assert table.positions(asked).tolist() == want
-    assert table.without(np.array([6_010]))[0].positions(np.array([6_010, 6_009])).tolist() == [5_998]
-    assert table.extended(np.array([9_000])).positions(np.array([9_000, 6_011, 12])).tolist() == [6_000, 1]
-
-
-def test_a_table_refuses_ids_it_cannot_hold() -> None:
-    for wrong in ([1, 1], [2, 3, 2], [-2]):
-        with pytest.raises(ValueError, match="ids must not"):
-            IdTable(np.array(wrong, dtype=np.int64))
+@given(
+    held=st.lists(st.integers(0, 30), max_size=25, unique=True),
+    calls=st.lists(
+        st.tuples(
+            st.sampled_from(["all", "only", "exclude", "both"]),
+            st.lists(st.integers(0, 30), max_size=8, unique=True),
+            st.integers(0, 5),
+            st.integers(1, 40),
+        ),
+        max_size=8,
+    ),
+)
+def test_few_are_found_as_by_a_plain_scan(
+    make: Make, held: list[int], calls: list[tuple[str, list[int], int, int]]
+) -> None:
+    ids = np.array(held, np.int64)  # in any order
+    index = make(ids, POOL[ids % 6])
+    assert index.ids.tolist() == sorted(held)
+    for filters, numbers, which, k in calls:
+        some = np.array(numbers, np.int64)
+        parameters = SearchParameters(
+            only=some if filters in ("only", "both") else None,
+            exclude=some[::2] if filters == "both" else some if filters == "exclude" else None,
+        )
+        allowed = set(held)
+        if parameters.only is not None:
+            allowed &= set(parameters.only.tolist())
+        if parameters.exclude is not None:
+            allowed -= set(parameters.exclude.tolist())
+        kept = np.array(sorted(allowed), np.int64)
+        found = index.search(POOL[which : which + 1], k, parameters)[1][0]
+        assert found[found >= 0].tolist() == reference(kept, POOL[kept % 6], POOL[which], k)

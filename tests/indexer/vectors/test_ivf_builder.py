@@ -13,15 +13,15 @@ import pytest
 
 from indexer.errors import StoreUnwritableError
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import gpu
-from indexer.vectors.backends.faiss_files import ivf_builder as spilled
-from indexer.vectors.backends.faiss_files import writer as draft
-from indexer.vectors.backends.faiss_files.build import Plan, make_index
+from indexer.vectors.backend import BuildPlan
+from indexer.vectors.backends.faiss_files import gpu, ivf_builder
 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
-from indexer.vectors.backends.faiss_files.ivf_builder import SpilledIvf
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+from indexer.vectors.backends.faiss_files.ivf_builder import IvfBuilder
 from indexer.vectors.backends.faiss_files.ivf_training import empty_core
+from indexer.vectors.backends.faiss_files.writer import saying_why
 from indexer.vectors.base import IndexType
-from tests.contract.test_vector_index import clustered
+from tests.fixtures.vectors import clustered
 
 KINDS: tuple[IndexType, ...] = ("ivf-flat", "ivf-sq8", "ivf-pq")
 VECTORS = clustered(3_000, seed=1)
@@ -36,11 +36,11 @@ def rows(ids: Int64 = IDS, vectors: Float32 = VECTORS, batch: int = 333) -> Iter
 def written(kind: IndexType, folder: Path, ids: Int64 = IDS) -> bytes:
     core = empty_core(kind, VECTORS.shape[1], VECTORS, len(VECTORS))
     out = io.BytesIO()
-    with closing(SpilledIvf(kind, core, len(VECTORS), folder)) as index:
+    with closing(IvfBuilder(kind, core, len(VECTORS), folder)) as index:
         for batch in rows(ids):
             index.add(*batch)
         assert len(index) == len(ids)
-        index.write(out.write)
+        index.write(out)
     return out.getvalue()
 
 
@@ -49,8 +49,8 @@ def written(kind: IndexType, folder: Path, ids: Int64 = IDS) -> bytes:
 def test_the_bytes_are_those_of_faiss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: IndexType, group_bytes: int
 ) -> None:
-    monkeypatch.setattr(spilled, "GROUP_BYTES", group_bytes)
-    monkeypatch.setattr(spilled, "PIECE", 10)
+    monkeypatch.setattr(ivf_builder, "GROUP_BYTES", group_bytes)
+    monkeypatch.setattr(ivf_builder, "PIECE", 10)
     core = empty_core(kind, VECTORS.shape[1], VECTORS, len(VECTORS))
     for _, vectors in rows():
         core.add(vectors)
@@ -64,11 +64,11 @@ def test_one_list_with_everything(tmp_path: Path) -> None:
     """Copies of one vector all go to one cell."""
     same = np.repeat(VECTORS[:1], 3_000, axis=0)
     core = empty_core("ivf-sq8", same.shape[1], VECTORS, len(same))
-    index = SpilledIvf("ivf-sq8", core, len(same), tmp_path)
+    index = IvfBuilder("ivf-sq8", core, len(same), tmp_path)
     for batch in rows(vectors=same):
         index.add(*batch)
     out = io.BytesIO()
-    index.write(out.write)
+    index.write(out)
     index.close()
     read = FaissIndex.read("ivf-sq8", np.frombuffer(out.getvalue(), np.uint8))
     assert read.search(same[:1], 5)[1][0].tolist() == IDS[:5].tolist()
@@ -86,7 +86,7 @@ def test_ids_in_any_order_but_no_repeats(tmp_path: Path) -> None:
 def test_another_format_of_faiss_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = faiss.serialize_index
     monkeypatch.setattr(faiss, "serialize_index", lambda index: np.append(real(index), np.uint8(0)))
-    with pytest.raises(StoreUnwritableError, match="another format"), draft.saying_why(tmp_path, "image"):
+    with pytest.raises(StoreUnwritableError, match="another format"), saying_why(tmp_path, "image"):
         written("ivf-sq8", tmp_path)
 
 
@@ -94,10 +94,10 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SpilledIvf, "add", full)
-    plan = Plan("ivf-sq8", 3_000, VECTORS.shape[1], 0.95, 1, "key")
+    monkeypatch.setattr(IvfBuilder, "add", full)
+    plan = BuildPlan("ivf-sq8", 3_000, VECTORS.shape[1], 0.95, 1, "key")
     with pytest.raises(StoreUnwritableError, match="No space left"):
-        make_index(tmp_path, "image", plan, rows)
+        FaissFiles(tmp_path).build("image", plan, rows)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,9 +105,9 @@ def test_what_a_killed_build_left_is_deleted(tmp_path: Path) -> None:
     left = tmp_path / ".image-ab12_x9z.building"
     left.mkdir()
     (left / "group-0").write_bytes(b"half")
-    plan = Plan("ivf-sq8", 3_000, VECTORS.shape[1], 0.95, 1, "key")
-    stamp = make_index(tmp_path, "image", plan, rows)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["image.json", stamp.file])
+    plan = BuildPlan("ivf-sq8", 3_000, VECTORS.shape[1], 0.95, 1, "key")
+    FaissFiles(tmp_path).build("image", plan, rows)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".faiss", ".json"]
 
 
 class FakeGpu:

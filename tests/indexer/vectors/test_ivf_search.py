@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import ivf_search as probing
+from indexer.vectors.backends.faiss_files import ivf_search
 from indexer.vectors.backends.faiss_files.ivf_search import search_lists
 from indexer.vectors.backends.faiss_files.ivf_training import threads
-from indexer.vectors.backends.faiss_files.selector import Choice
+from indexer.vectors.backends.faiss_files.selector import Selector
 
 COUNT, DIMENSION, LISTS = 4_000, 24, 40
 
@@ -42,7 +42,7 @@ def plain(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray 
 
 
 def agree(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray | None) -> None:
-    scores, positions = search_lists(core, queries, fetch, lists, Choice(mask, COUNT))
+    scores, positions = search_lists(core, queries, fetch, lists, Selector(mask, COUNT))
     true_scores, true_positions = plain(core, queries, fetch, lists, mask)
     assert positions.shape == scores.shape == (len(queries), fetch)
     found = true_positions >= 0
@@ -61,8 +61,8 @@ def agree(core: Any, queries: Float32, fetch: int, lists: int, mask: np.ndarray 
 def test_the_same_is_found(
     core: Any, vectors: Float32, monkeypatch: pytest.MonkeyPatch, parts: int, lists: int, share: float
 ) -> None:
-    monkeypatch.setattr(probing, "SHARED_FROM", 1)
-    monkeypatch.setattr(probing, "threads_wanted", lambda: parts)
+    monkeypatch.setattr(ivf_search, "SHARED_FROM", 1)
+    monkeypatch.setattr(ivf_search, "threads_wanted", lambda: parts)
     mask = None if share == 1 else np.random.default_rng(1).random(COUNT) < share
     for fetch in (1, 26, 150):
         for first in range(3):
@@ -73,7 +73,7 @@ def test_the_same_is_found(
 def test_a_filter_against_the_query_loses_nothing(core: Any, vectors: Float32) -> None:
     for query in vectors[:5]:
         mask = (vectors @ query) < 0.05  # more than a half, and none of what is near
-        assert mask.mean() > probing.AFTERWARDS_FROM
+        assert mask.mean() > ivf_search.AFTERWARDS_FROM
         agree(core, query[None], 20, LISTS, mask)
         agree(core, query[None], 20, 3, mask)
 
@@ -83,7 +83,7 @@ def test_wide_filters_are_applied_to_what_was_found(vectors: Float32) -> None:
     index.train(vectors)
     index.add(vectors)
 
-    class Counting(Choice):
+    class Counting(Selector):
         asked = 0
 
         def bitmap(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,37 +10,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import build as making
-from indexer.vectors.backends.faiss_files import manifest, tuning
-from indexer.vectors.backends.faiss_files.build import Plan, make_index
+from indexer.vectors.backend import BuildPlan
+from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
-from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, Tuned
-from indexer.vectors.recall import KEPT, Questions, TrueNeighbours, measure, tune
-from tests.contract.test_vector_index import clustered
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters, Tuned, VectorIndex
+from indexer.vectors.recall import KEPT, QUERIES, RecallQueries, TrueNeighbours, measure, tune
+from tests.fixtures.vectors import DIMENSION, batches_of, clustered
 
-DIMENSION = 32
 COUNT = 6_000
 IDS: Int64 = np.arange(COUNT, dtype=np.int64) * 2 + 9
 VECTORS = clustered(COUNT, seed=1)
 
 
-def batches() -> Iterator[tuple[Int64, Float32]]:
-    for start in range(0, COUNT, 700):
-        yield IDS[start : start + 700], VECTORS[start : start + 700]
+batches = batches_of(IDS, VECTORS, 700)
 
 
-def plan(asked: IndexType, target: float = 0.95) -> Plan:
-    return Plan(asked, COUNT, DIMENSION, target, 3, "key")
+def plan(asked: IndexType, target: float = 0.95) -> BuildPlan:
+    return BuildPlan(asked, COUNT, DIMENSION, target, 3, "key")
 
 
-def plain_recall(index: FaissIndex, questions: Float32, own: Int64, proposals: int) -> float:
+def plain_recall(index: VectorIndex, questions: Float32, own: Int64, proposals: int) -> float:
     """Recall@10 of what is proposed, one question at a time."""
     shares = []
-    for question, mine in zip(questions, own, strict=True):
-        scores = VECTORS @ question
+    for query, mine in zip(questions, own, strict=True):
+        scores = VECTORS @ query
         scores[mine == IDS] = -2
         right = set(IDS[np.argsort(-scores)[:10]].tolist())
-        found = [one for one in index.search(question[None], proposals + 1)[1][0].tolist() if one != mine][:proposals]
+        found = [one for one in index.search(query[None], proposals + 1)[1][0].tolist() if one != mine][:proposals]
         shares.append(len(right & set(found)) / 10)
     return float(np.mean(shares))
 
@@ -59,7 +55,7 @@ def test_true_neighbours_are_those_of_a_plain_scan(sizes: list[int], pool: int, 
     ids = rng.permutation(count).astype(np.int64)
     own = np.concatenate([ids[:3], [-1, count + 5]]).astype(np.int64)
     questions = clustered(len(own), seed=seed + 100)
-    truth = TrueNeighbours([Questions(questions[:2], own[:2]), Questions(questions[2:], own[2:])])
+    truth = TrueNeighbours([RecallQueries(questions[:2], own[:2]), RecallQueries(questions[2:], own[2:])])
     start = 0
     for size in sizes:
         truth.see(ids[start : start + size], vectors[start : start + size])
@@ -80,7 +76,7 @@ def test_copies_are_no_misses() -> None:
     vectors = np.repeat(clustered(50, seed=3), 40, axis=0)
     ids = np.arange(len(vectors), dtype=np.int64)
     index = FaissIndex.build("ivf-sq8", DIMENSION, lambda: iter([(ids, vectors)]), len(ids))
-    truth = TrueNeighbours([Questions(vectors[::200], ids[::200])])
+    truth = TrueNeighbours([RecallQueries(vectors[::200], ids[::200])])
     truth.see(ids, vectors)
     found = measure(index.with_width(index.width_most), truth, 12)
     assert (found.mean, found.at_least) == (1, 1)
@@ -94,7 +90,7 @@ def test_the_target_is_reached_on_other_questions_and_barely(
     monkeypatch.setattr("indexer.vectors.recall.ROWS_LEAST", 1)
     index = FaissIndex.build(kind, DIMENSION, batches, COUNT)
     own = IDS[::13]
-    truth = TrueNeighbours([Questions(VECTORS[::13], own)])
+    truth = TrueNeighbours([RecallQueries(VECTORS[::13], own)])
     for rows in batches():
         truth.see(*rows)
     tuned, reached = tune(index, truth, target)
@@ -110,51 +106,45 @@ def test_the_target_is_reached_on_other_questions_and_barely(
 
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_what_was_measured_is_kept_and_used(tmp_path: Path, kind: IndexType) -> None:
-    stamp = make_index(tmp_path, "image", plan(kind), batches, clustered(70, seed=8))
-    assert (stamp.asked, stamp.index_type, stamp.generation, stamp.count) == (kind, kind, 3, COUNT)
-    assert stamp.tuned is not None
-    assert manifest.read_stamp(tmp_path, "image") == stamp
-    loaded = manifest.load(tmp_path, "image", encoder="key")
-    assert loaded is not None
-    if kind != "flat":  # which is read without FAISS, and has no such thing
-        assert isinstance(loaded[0], FaissIndex)
-        assert loaded[0].width == stamp.tuned.width
-    assert (loaded[0].ids == IDS).all()
+    backend = FaissFiles(tmp_path)
+    state = backend.build("image", plan(kind), batches, clustered(70, seed=8))
+    assert (state.asked, state.index_type, state.generation, state.count) == (kind, kind, 3, COUNT)
+    assert state.tuned is not None
+    opened = backend.open("image", "key")
+    assert opened is not None
+    assert opened.state == state == backend.state("image", "key")
     if kind == "flat":
-        assert stamp.tuned == Tuned(0.95, 1.0, 0, 10, 0)
-    else:
-        assert stamp.tuned.queries == 2 * making.QUESTIONS + 70
-        assert stamp.tuned.recall >= 0.95
-        new = clustered(200, seed=77)
-        assert plain_recall(loaded[0], new, np.full(200, -1), stamp.tuned.proposals) >= 0.95
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["image.json", stamp.file])
-    assert manifest.verify(tmp_path, "image") == []
+        assert state.tuned == Tuned(0.95, 1.0, 0, 10, 0)
+        return
+    assert isinstance(opened.index, FaissIndex)
+    assert opened.index.width == state.tuned.width
+    assert state.tuned.queries == 2 * QUERIES + 70
+    assert state.tuned.recall >= 0.95
+    new = clustered(200, seed=77)
+    assert plain_recall(opened.index, new, np.full(200, -1), state.tuned.proposals) >= 0.95
 
 
-def test_making_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    stamps = [make_index(tmp_path / name, "image", plan("ivf-sq8"), batches) for name in "ab"]
-    assert stamps[0].checksum == stamps[1].checksum
-    assert stamps[0].tuned == stamps[1].tuned
+def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    states = [FaissFiles(tmp_path / name).build("image", plan("ivf-sq8"), batches) for name in "ab"]
+    assert states[0] == states[1]
+    first, second = (next((tmp_path / name).glob("*.faiss")).read_bytes() for name in "ab")
+    assert first == second
 
 
 def test_a_type_that_misses_the_target_gives_way_to_a_better_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    backend = FaissFiles(tmp_path)
     monkeypatch.setattr("indexer.vectors.recall.PROPOSALS", (10, 11))  # too few for product codes
-    stamp = make_index(tmp_path, "image", plan("ivf-pq"), batches)
-    assert (stamp.asked, stamp.index_type) == ("ivf-pq", "ivf-sq8")
+    state = backend.build("image", plan("ivf-pq"), batches)
+    assert (state.asked, state.index_type) == ("ivf-pq", "ivf-sq8")
     monkeypatch.setattr(tuning, "HNSW_WIDTH_MOST", 20)
     monkeypatch.setattr("indexer.vectors.recall._hits", lambda found, *_: np.zeros(len(found), np.float32))
-    stamp = make_index(tmp_path, "image", plan("hnsw"), batches)
-    assert (stamp.asked, stamp.index_type) == ("hnsw", "flat")
-    assert stamp.tuned is not None
-    assert stamp.tuned.recall == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["image.json", stamp.file])
-
-
-def test_every_type_has_an_exact_one_behind_it() -> None:
-    for kind in INDEX_TYPES:
-        assert kind == "flat" or tuning.BETTER[kind][-1] == "flat"
+    state = backend.build("image", plan("hnsw"), batches)
+    assert (state.asked, state.index_type) == ("hnsw", "flat")
+    assert state.tuned is not None
+    assert state.tuned.recall == 1
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".npy"]
 
 
 @pytest.mark.parametrize("kind", ["ivf-sq8", "hnsw"])
@@ -165,19 +155,19 @@ def test_filters_keep_the_recall_at_every_selectivity(
     monkeypatch.setattr("indexer.vectors.recall.ROWS_LEAST", 1)
     monkeypatch.setattr("indexer.vectors.backends.faiss_files.faiss_index.SCAN_COUNT", 60)
     # As few of 6,000 as 10,000 are of a million
-    stamp = make_index(tmp_path, "image", plan(kind), batches)
-    loaded = manifest.load(tmp_path, "image", encoder="key")
-    assert loaded is not None
-    assert stamp.tuned is not None
+    state = FaissFiles(tmp_path).build("image", plan(kind), batches)
+    opened = FaissFiles(tmp_path).open("image", "key")
+    assert opened is not None
+    assert state.tuned is not None
     questions, chance = clustered(150, seed=21), np.random.default_rng(4)
     for share in (0.001, 0.01, 0.05, 0.2, 0.5, 0.9):
         shares = []
         by_chance = chance.random(COUNT) < share
-        for number, question in enumerate(questions):
-            scores = VECTORS @ question
+        for number, query in enumerate(questions):
+            scores = VECTORS @ query
             far = scores < np.quantile(scores, share)
             for kept in (by_chance, far) if number % 3 == 0 else (by_chance,):
-                found = loaded[0].search(question[None], stamp.tuned.proposals, SearchParameters(only=IDS[kept]))[1][0]
+                found = opened.index.search(query[None], state.tuned.proposals, SearchParameters(only=IDS[kept]))[1][0]
                 right = IDS[kept][np.argsort(-scores[kept])[:10]]
                 shares.append(np.isin(right, found).mean() if len(right) else 1.0)
         assert np.mean(shares) >= 0.95, share

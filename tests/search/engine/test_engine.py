@@ -97,17 +97,17 @@ def test_the_recall_is_measured_remembered_and_shown(library: search.Library, tm
             library.index(recall=wrong)
 
 
-def test_an_index_of_an_earlier_format_is_built_again(library: search.Library, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_index_of_an_earlier_format_is_built_again(library: search.Library, tmp_path: Path, number: int) -> None:
     paint(tmp_path / "photos", 60)
     library.index(tmp_path / "photos")
     manifest = tmp_path / "s" / "vectors" / "image.json"
-    content = json.loads(manifest.read_bytes())
-    manifest.write_text(
-        json.dumps({name: content[name] for name in content if name not in ("asked", "tuned")} | {"format": 1})
-    )
+    manifest.write_text(json.dumps({"format": number, "file": "image-1-0123abcd.faiss", "index_type": "flat"}))
+    (tmp_path / "s" / "vectors" / "image-1-0123abcd.faiss").write_bytes(b"of an earlier version")
     with search.open(tmp_path / "s", encoder=ColourEncoder()) as other:
         assert answers(other, "red", 7) == plain(other, "red", 7)
-    assert json.loads(manifest.read_bytes())["format"] == 2
+    assert json.loads(manifest.read_bytes())["format"] == 3
+    assert [path.suffix for path in (tmp_path / "s" / "vectors").glob("image-*")] == [".npy"]
 
 
 def test_a_search_says_how_much_it_did(library: search.Library, tmp_path: Path) -> None:

@@ -377,7 +377,7 @@ def test_a_store_that_is_a_file_or_anothers_folder_is_2(cli: Cli, tmp_path: Path
 @pytest.mark.parametrize("harm", ["missing", "empty", "cut", "header", "middle", "manifest", "no manifest"])
 def test_answers_do_not_depend_on_the_state_of_the_vector_index(cli: Cli, store: Path, harm: str) -> None:
     before = json.loads(cli("query", "a cat", "-s", store, "--json").out)["hits"]
-    (index,) = (store / "vectors").glob("image*.faiss")
+    (index,) = (store / "vectors").glob("image-*")
     data = index.read_bytes()
     match harm:
         case "missing":

@@ -1,24 +1,23 @@
-"""Vector indexes of FAISS: flat, HNSW and inverted files, behind one class.
+"""Vector indexes of FAISS: HNSW and inverted files, and flat ones where few were to become either; in one class.
 
 What FAISS is asked, and what is done here instead:
 
-- FAISS holds vectors by position; ids, removal and filters are an `IdTable` beside it (see there why). The file is
-  an ordinary `IndexIDMap` of FAISS whose ids are -1 where a vector was removed.
+- FAISS holds vectors by position; ids and filters are an `IdTable` beside it (see there why). The file is an ordinary
+  `IndexIDMap` of FAISS.
 - Parameters are made for each call; nothing is ever set on the shared index. Searches may run in any number of
-  threads, and a search that runs while `remove` does sees the index either before or after.
+  threads.
 - FAISS does not order equal scores by id. A few more than k are fetched, and more again while the last place is
   tied, up to `SPARE_MOST` on approximate kinds; then each row is ordered here. Flat and HNSW hold the vectors
   themselves: there the scores are computed again with the kernel of `ExactIndex`, so that they do not depend on
   how many queries a call has.
 - One query does without OpenMP's threads, which wait in a loop and lose milliseconds when other work holds the cores
-  (measured: 0.3 ms become 8 ms); long scans of lists are shared by `probing.py`. Batches of queries and building use
+  (measured: 0.3 ms become 8 ms); long scans of lists are shared by `ivf_search.py`. Batches of queries and building use
   SEARCH_THREADS, or all.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, Final
 
 import faiss as _faiss
@@ -29,17 +28,12 @@ from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.ivf_search import search_lists
-from indexer.vectors.backends.faiss_files.ivf_training import (
-    Batches,
-    draw,
-    empty_core,
-    threads,
-    threads_wanted,
-    training_rows,
-)
-from indexer.vectors.backends.faiss_files.selector import Choice
-from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.backends.faiss_files.ivf_training import empty_core, threads, threads_wanted, training_rows
+from indexer.vectors.backends.faiss_files.selector import Selector
+from indexer.vectors.backends.faiss_files.writer import Sink
+from indexer.vectors.base import Batches, IndexType, SearchParameters
 from indexer.vectors.exact import ROUNDING, best, checked_queries, checked_rows, nothing, row_scores
+from indexer.vectors.sampling import draw
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
 
@@ -59,7 +53,7 @@ HNSW_ONE_THREAD: Final = 5_000
 
 
 class FaissIndex:
-    """A FAISS index under int64 ids. Implements `VectorIndex`; made by `build` or `read`."""
+    """A FAISS index under int64 ids. Implements `TunableIndex`; made by `build` or `read`."""
 
     def __init__(self, index_type: IndexType, core: Any, table: IdTable, owner: Any = None) -> None:
         """`core`: the FAISS index over positions; `owner`: what its memory belongs to, None when itself."""
@@ -76,7 +70,7 @@ class FaissIndex:
         Memory: the index itself, one batch, and at most `tuning.TRAINING_BYTES` of training sample. Small
         collections get a simpler structure under the same name: an inverted file below `tuning.IVF_LEAST` vectors
         is stored flat, a product quantiser below `tuning.PQ_LEAST` keeps whole vectors in its lists. Repeatable,
-        except for HNSW above `HNSW_ONE_THREAD`. Raises ValueError on rows that `VectorIndex.add` would refuse.
+        except for HNSW above `HNSW_ONE_THREAD`. Raises ValueError on rows that `checked_rows` refuses.
         """
         _, sample = draw(batches, count, training_rows(index_type, count, dimension), dimension)
         core = empty_core(index_type, dimension, sample, count)
@@ -99,11 +93,11 @@ class FaissIndex:
         return self._table.sorted_ids
 
     def __len__(self) -> int:
-        return len(self._table.sorted_ids)
+        return len(self._table)
 
     @property
     def structure(self) -> str:
-        """What FAISS really holds: "flat", "hnsw", or "ivf-..." as in `IndexType`."""
+        """See `TunableIndex.structure`."""
         kinds = (
             (faiss.IndexFlat, "flat"), (faiss.IndexHNSW, "hnsw"), (faiss.IndexIVFFlat, "ivf-flat"),
             (faiss.IndexIVFScalarQuantizer, "ivf-sq8"), (faiss.IndexIVFPQ, "ivf-pq"),
@@ -112,39 +106,21 @@ class FaissIndex:
 
     @property
     def width(self) -> int:
-        """How widely an unfiltered query looks at effort 1: the lists it probes, or efSearch; 0 when it scans all."""
+        """See `TunableIndex.width`."""
         return self._width
 
     @property
     def width_most(self) -> int:
-        """The width beyond which nothing more is found."""
+        """See `TunableIndex.width_most`."""
         if isinstance(self._core, faiss.IndexIVF):
             return int(self._core.nlist)
         return tuning.HNSW_WIDTH_MOST if isinstance(self._core, faiss.IndexHNSW) else 0
 
     def with_width(self, width: int) -> FaissIndex:
-        """The same index, its memory shared, with another `width`."""
+        """See `TunableIndex.with_width`."""
         other = copy.copy(self)
         other._width = min(width, self.width_most)
         return other
-
-    def add(self, ids: Int64, vectors: Float32) -> None:
-        """See `VectorIndex.add`. An index that is mapped from a file is copied into memory first. Raises ValueError."""
-        ids, vectors = checked_rows(ids, vectors, self.dimension)
-        if not len(ids):
-            return
-        table = self._table.extended(ids)  # raises before anything changes
-        if self._owner is not None:
-            copy = faiss.deserialize_index(faiss.serialize_index(self._with_ids()))
-            self._core, self._owner = faiss.downcast_index(copy.index), copy
-        with threads(threads_wanted()):
-            self._core.add(vectors)
-        self._table = table
-
-    def remove(self, ids: Int64) -> int:
-        """See `VectorIndex.remove`. Marks only: the memory comes back with the next build."""
-        self._table, count = self._table.without(ids)
-        return count
 
     def search(
         self,
@@ -159,8 +135,8 @@ class FaissIndex:
         queries = checked_queries(queries, k, self.dimension)
         out_scores, out_ids = nothing(len(queries), k)
         table = self._table
-        choice = Choice(table.allowed(parameters), len(table))
-        wanted = min(k, choice.count)
+        selector = Selector(table.allowed(parameters), len(table))
+        wanted = min(k, selector.count)
         if not wanted or not len(queries):
             return out_scores, out_ids
 
@@ -169,10 +145,10 @@ class FaissIndex:
         spare = tuning.SPARE
         with threads(threads_wanted() if len(queries) >= THREADS_FROM else 1):
             while True:
-                fetch = min(choice.count, wanted + spare)
-                scores, positions = self._fetch(queries, wanted, fetch, choice, parameters.effort)  # (q, fetch)
+                fetch = min(selector.count, wanted + spare)
+                scores, positions = self._fetch(queries, wanted, fetch, selector, parameters.effort)  # (q, fetch)
                 tied = bool((scores[:, wanted - 1] - scores[:, -1] <= slack).any())
-                if fetch == choice.count or not tied or (spare >= SPARE_MOST and self.structure != "flat"):
+                if fetch == selector.count or not tied or (spare >= SPARE_MOST and self.structure != "flat"):
                     break
                 spare *= 4
 
@@ -185,9 +161,9 @@ class FaissIndex:
             out_scores[row, : len(first)], out_ids[row, : len(first)] = first, first_ids
         return out_scores, out_ids
 
-    def write(self, sink: Callable[[bytes], object]) -> None:
-        """Hand the file's bytes to `sink`, about a megabyte at a time. Raises RuntimeError when `sink` raises."""
-        faiss.write_index(self._with_ids(), faiss.PyCallbackIOWriter(sink, 1 << 20))
+    def write(self, file: Sink) -> None:
+        """Write the file's bytes, about a megabyte at a time. Raises RuntimeError when `file` raises."""
+        faiss.write_index(self._with_ids(), faiss.PyCallbackIOWriter(file.write, 1 << 20))
 
     @classmethod
     def read(cls, index_type: IndexType, memory: npt.NDArray[np.uint8]) -> FaissIndex:
@@ -237,37 +213,39 @@ class FaissIndex:
         flat: Float32 = faiss.rev_swig_ptr(storage.get_xb(), storage.ntotal * storage.d)
         return flat.reshape(storage.ntotal, storage.d)
 
-    def _fetch(self, queries: Float32, wanted: int, fetch: int, choice: Choice, effort: float) -> tuple[Float32, Int64]:
+    def _fetch(
+        self, queries: Float32, wanted: int, fetch: int, selector: Selector, effort: float
+    ) -> tuple[Float32, Int64]:
         """`fetch` scores and positions a query, (q, fetch) each; at least `wanted` of a row are found."""
-        core, share = self._core, choice.share
-        scan = choice.mask is not None and (share <= SCAN_SHARE or (choice.count <= SCAN_COUNT and share < 0.5))
+        core, share = self._core, selector.share
+        scan = selector.mask is not None and (share <= SCAN_SHARE or (selector.count <= SCAN_COUNT and share < 0.5))
         if isinstance(core, faiss.IndexIVF):
-            attempts = [tuning.probes(self._width * effort, core.nlist, choice.count, share, fetch), core.nlist]
-            if scan or self._lists_are_against(queries, choice, attempts[0]):
+            attempts = [tuning.probes(self._width * effort, core.nlist, selector.count, share, fetch), core.nlist]
+            if scan or self._lists_are_against(queries, selector, attempts[0]):
                 attempts = [core.nlist]
             for lists in attempts:
-                scores, positions = search_lists(core, queries, fetch, lists, choice)
+                scores, positions = search_lists(core, queries, fetch, lists, selector)
                 if lists == core.nlist or bool((positions[:, wanted - 1] >= 0).all()):
                     break
             return scores, positions
         if isinstance(core, faiss.IndexHNSW) and not scan:
             candidates = max(fetch, round(self._width * effort / share))
             # Beyond that the graph is no shorter than the whole way.
-            if candidates * 4 < choice.count and not self._graph_is_against(queries, choice):
-                parameters = faiss.SearchParametersHNSW(efSearch=candidates, sel=choice.bitmap())
+            if candidates * 4 < selector.count and not self._graph_is_against(queries, selector):
+                parameters = faiss.SearchParametersHNSW(efSearch=candidates, sel=selector.bitmap())
                 scores, positions = core.search(queries, fetch, params=parameters)
                 if bool((positions[:, wanted - 1] >= 0).all()):  # a graph may leave parts unreached
                     return scores, positions
-        parameters = faiss.SearchParameters(sel=choice.list_or_bitmap())
+        parameters = faiss.SearchParameters(sel=selector.list_or_bitmap())
         scores, positions = self._storage().search(queries, fetch, params=parameters)
         return scores, positions
 
-    def _lists_are_against(self, queries: Float32, choice: Choice, probes: int) -> bool:
+    def _lists_are_against(self, queries: Float32, selector: Selector, probes: int) -> bool:
         """Whether a filter goes against one of `queries` (q, d): it leaves out what is near, and keeps what is far.
 
         Then few of the probed lists hold much that may be returned, and the best of it is anywhere.
         """
-        if choice.mask is None or choice.share > AGAINST_SHARE or probes >= self._core.nlist:
+        if selector.mask is None or selector.share > AGAINST_SHARE or probes >= self._core.nlist:
             return False
         _, nearest = self._core.quantizer.search(queries, max(1, probes // 4))  # (q, lists)
         lists = self._core.invlists
@@ -277,19 +255,19 @@ class FaissIndex:
                 size = lists.list_size(number)
                 if size:
                     seen += size
-                    kept += int(choice.mask[faiss.rev_swig_ptr(lists.get_ids(number), size)].sum())
-            if kept < seen * choice.share / 2:
+                    kept += int(selector.mask[faiss.rev_swig_ptr(lists.get_ids(number), size)].sum())
+            if kept < seen * selector.share / 2:
                 return True
         return False
 
-    def _graph_is_against(self, queries: Float32, choice: Choice) -> bool:
+    def _graph_is_against(self, queries: Float32, selector: Selector) -> bool:
         """The same for a graph: looks at the items nearest to the query, without the filter."""
-        if choice.mask is None or choice.share > AGAINST_SHARE:
+        if selector.mask is None or selector.share > AGAINST_SHARE:
             return False
-        count = min(choice.total, max(self._width, round(20 / choice.share)))
+        count = min(selector.total, max(self._width, round(20 / selector.share)))
         _, nearest = self._core.search(queries, count, params=faiss.SearchParametersHNSW(efSearch=count))  # (q, count)
-        kept = choice.mask[nearest] & (nearest >= 0)
-        return bool((kept.mean(axis=1) < choice.share / 2).any())
+        kept = selector.mask[nearest] & (nearest >= 0)
+        return bool((kept.mean(axis=1) < selector.share / 2).any())
 
 
 def _own_width(core: Any) -> int:

@@ -1,8 +1,8 @@
 """Which id stands at which position of a FAISS index.
 
-FAISS numbers what it holds 0, 1, 2 ... in the order of arrival. Keeping the ids outside has three gains over
+FAISS numbers what it holds 0, 1, 2 ... in the order of arrival. Keeping the ids outside has two gains over
 searching through FAISS' own `IndexIDMap2`: a filter is one bit a position (or a short list) and stays on FAISS'
-fast paths, removal is a mark that works on every kind, and no hash table of all ids is built when a file is opened.
+fast paths, and no hash table of all ids is built when a file is opened.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ import numpy.typing as npt
 from indexer.types import Int64
 from indexer.vectors.base import SearchParameters
 
-REMOVED: Final = -1
-"""Stands at a position whose vector was taken out; the vector itself stays until the next build."""
-
 #: From this many ids in a filter, and this share, a table of all ids is made once and kept: 4 bytes an id. Marking
 #: costs the same for any number of them, looking them up for each.
 MANY: Final = 2_000
@@ -29,11 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class IdTable:
-    """Ids by position, immutable: a change makes a new table, so that a search which has begun keeps its own.
-
-    `by_position` (n,) int64, `REMOVED` where taken out; the other ids are not negative and do not repeat.
-    Raises ValueError when they do.
-    """
+    """Ids by position, immutable. `by_position` (n,) int64: not negative, without repeats. Raises ValueError else."""
 
     __slots__ = ("_offsets", "_positions", "by_position", "sorted_ids")
 
@@ -44,23 +37,18 @@ class IdTable:
         held = by_position
         positions: Int64 | None = None  # None: the id at place i of `sorted_ids` stands at position i
         if len(held) and held.min() < 0:
-            if held.min() < REMOVED:
-                raise ValueError("ids must not be negative")
-            positions = np.flatnonzero(held != REMOVED)
-            held = held[positions]
+            raise ValueError("ids must not be negative")
         if not bool((held[1:] > held[:-1]).all()):
-            order = np.argsort(held, kind="stable")
-            held = held[order]
-            positions = order if positions is None else positions[order]
+            positions = np.argsort(held, kind="stable")
+            held = held[positions]
             if bool((held[1:] == held[:-1]).any()):
                 raise ValueError("ids must not repeat")
         held.flags.writeable = False
-        self.sorted_ids: Int64 = held  # (alive,) ascending
+        self.sorted_ids: Int64 = held  # (n,) ascending
         self._positions = positions
         self._offsets: npt.NDArray[np.int32] | None = None  # made when first wanted
 
     def __len__(self) -> int:
-        """How many positions there are, removed ones included."""
         return len(self.by_position)
 
     def positions(self, ids: Int64) -> Int64:
@@ -80,7 +68,7 @@ class IdTable:
         return known if self._positions is None else self._positions[known]
 
     def _is_a_run(self) -> bool:
-        """Whether ids are consecutive and stand in their order, as in a collection that nothing was taken out of."""
+        """Whether ids are consecutive and stand in their order, as in a collection that nothing went from."""
         return self._positions is None and int(self.sorted_ids[-1]) - int(self.sorted_ids[0]) == len(self) - 1
 
     def _holds(self, ids: Int64) -> Mask:
@@ -94,48 +82,26 @@ class IdTable:
         first, last = int(self.sorted_ids[0]), int(self.sorted_ids[-1])
         if ids.min() < first or ids.max() > last:
             ids = ids[(ids >= first) & (ids <= last)]
-        listed = np.zeros(last - first + 2, dtype=np.bool_)  # the last one stands for what was removed
+        listed = np.zeros(last - first + 1, dtype=np.bool_)
         listed[ids - first] = True
         return listed[offsets]
 
     def _offsets_by_position(self) -> npt.NDArray[np.int32] | None:
-        """(id - smallest id) by position, (n,), one more than the largest where removed: a filter's ids are marked by
-        these, a fifth of the time of looking each up. None for sparse ids, and for a run, where they are positions."""
+        """(id - smallest id) by position, (n,): a filter's ids are marked by these, a fifth of the time of looking each
+        up. None for sparse ids, and for a run, where they are positions."""
         if self._offsets is None:
             if not len(self.sorted_ids) or self._is_a_run():
                 return None
             first, last = int(self.sorted_ids[0]), int(self.sorted_ids[-1])
             if last - first >= SPARSE * len(self.sorted_ids) or last - first >= np.iinfo(np.int32).max:
                 return None
-            held = self.by_position != REMOVED
-            self._offsets = np.where(held, self.by_position - first, last - first + 1).astype(np.int32)
+            self._offsets = (self.by_position - first).astype(np.int32)
         return self._offsets
-
-    def without(self, ids: Int64) -> tuple[IdTable, int]:
-        """A table without `ids`, and how many of them were there."""
-        gone = np.unique(self.positions(ids))
-        if not len(gone):
-            return self, 0
-        left = self.by_position.copy()
-        left[gone] = REMOVED
-        return IdTable(left), len(gone)
-
-    def extended(self, ids: Int64) -> IdTable:
-        """A table with `ids` at the next positions. Raises ValueError when one is held already."""
-        return IdTable(np.concatenate([self.by_position, ids]))
 
     def allowed(self, parameters: SearchParameters) -> Mask | None:
         """Positions that a call may return, (n,) bool; None when that is every one."""
         exclude, only = parameters.exclude, parameters.only
-        nothing_removed = len(self.sorted_ids) == len(self.by_position)
-        if only is not None:
-            mask = self._holds(only)
-        elif nothing_removed:
-            if exclude is None or not len(exclude):
-                return None
-            mask = np.ones(len(self), dtype=np.bool_)
-        else:
-            mask = self.by_position != REMOVED
-        if exclude is not None:
-            mask &= ~self._holds(exclude)
-        return mask
+        if only is None:
+            return None if exclude is None or not len(exclude) else ~self._holds(exclude)
+        mask = self._holds(only)
+        return mask if exclude is None else mask & ~self._holds(exclude)

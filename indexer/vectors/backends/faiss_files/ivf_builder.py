@@ -16,7 +16,6 @@ lists; then of each list its codes and its positions (int64); then the number of
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import gpu
 from indexer.vectors.backends.faiss_files.ivf_training import threads, threads_wanted
+from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import IndexType
 from indexer.vectors.exact import checked_rows
 
@@ -40,7 +40,7 @@ GROUPS_MOST: Final = 128
 PIECE: Final = 8_192
 
 
-class SpilledIvf:
+class IvfBuilder:
     """An inverted file under construction; it is written once."""
 
     def __init__(self, index_type: IndexType, core: Any, count: int, folder: Path) -> None:
@@ -67,7 +67,7 @@ class SpilledIvf:
         return int(self._core.d)
 
     def add(self, ids: Int64, vectors: Float32) -> None:
-        """See `VectorIndex.add`; repeats between two calls are noticed by `write`. Raises ValueError, OSError."""
+        """`ids` (b,) and `vectors` (b, d); `write` notices repeats between two calls. Raises ValueError, OSError."""
         ids, vectors = checked_rows(ids, vectors, self.dimension)
         if not len(ids):
             return
@@ -92,21 +92,21 @@ class SpilledIvf:
         for file in (*self._spill, self._ids):
             file.close()
 
-    def write(self, sink: Callable[[bytes], object]) -> None:
-        """Hand the file's bytes to `sink`, some megabytes at a time. Raises what it raises, OSError, ValueError."""
+    def write(self, file: Sink) -> None:
+        """Write the file's bytes, some megabytes at a time. Raises what `file` raises, OSError, ValueError."""
         ids = _mapped(self._ids, np.dtype("<i8"))
         if not self._ascending and len(np.unique(ids)) < len(ids):
             raise ValueError("ids must not repeat")
-        sink(self._head())
-        sink(b"full" + struct.pack("<Q", len(self._sizes)) + self._sizes.astype("<u8").tobytes())
+        file.write(self._head())
+        file.write(b"full" + struct.pack("<Q", len(self._sizes)) + self._sizes.astype("<u8").tobytes())
         cell = 0
         for number, spill in enumerate(self._spill):
             end = -(-(number + 1) * self._core.nlist // self._groups)
-            self._write_lists(_mapped(spill, self._record), cell, end, sink)
+            self._write_lists(_mapped(spill, self._record), cell, end, file)
             cell = end
-        sink(struct.pack("<Q", self._count))
+        file.write(struct.pack("<Q", self._count))
         for start in range(0, len(ids), 1 << 17):
-            sink(ids[start : start + (1 << 17)].tobytes())
+            file.write(ids[start : start + (1 << 17)].tobytes())
 
     def _head(self) -> bytes:
         """All that comes before the kind of the lists, as FAISS writes it."""
@@ -123,9 +123,7 @@ class SpilledIvf:
             raise OSError(f"FAISS {faiss.__version__} writes inverted files in another format")
         return bytes(written[: -len(empty)] + lists)
 
-    def _write_lists(
-        self, records: npt.NDArray[np.void], first: int, end: int, sink: Callable[[bytes], object]
-    ) -> None:
+    def _write_lists(self, records: npt.NDArray[np.void], first: int, end: int, file: Sink) -> None:
         """The lists of the cells from `first` to before `end`, from their group's `records` (m,)."""
         order = np.argsort(records["cell"], kind="stable")  # (m,): by cell, then in the order of arrival
         start = 0
@@ -133,7 +131,7 @@ class SpilledIvf:
             rows = order[start : start + size]
             for name in ("code", "position"):
                 for piece in range(0, size, PIECE):
-                    sink(records[rows[piece : piece + PIECE]][name].tobytes())
+                    file.write(records[rows[piece : piece + PIECE]][name].tobytes())
             start += size
 
     def _open(self, name: str) -> IO[bytes]:

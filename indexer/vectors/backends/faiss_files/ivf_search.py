@@ -19,7 +19,7 @@ import numpy as np
 
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files.ivf_training import threads, threads_wanted
-from indexer.vectors.backends.faiss_files.selector import Choice
+from indexer.vectors.backends.faiss_files.selector import Selector
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
 
@@ -32,19 +32,19 @@ AFTERWARDS_SPARE: Final = 1.5
 AFTERWARDS_MOST: Final = 1_000
 
 
-def search_lists(core: Any, queries: Float32, fetch: int, lists: int, choice: Choice) -> tuple[Float32, Int64]:
+def search_lists(core: Any, queries: Float32, fetch: int, lists: int, selector: Selector) -> tuple[Float32, Int64]:
     """The best `fetch` of what may be returned and lies in the `lists` nearest to each of `queries` (q, d), best first.
 
     `core`: an `IndexIVF`. Scores and positions (q, fetch); the position is -1 where there are fewer. Which of equal
     scores are among them is open.
     """
-    more = min(core.ntotal, math.ceil(AFTERWARDS_SPARE * fetch / choice.share))
-    if choice.mask is not None and choice.share >= AFTERWARDS_FROM and more <= AFTERWARDS_MOST:
+    more = min(core.ntotal, math.ceil(AFTERWARDS_SPARE * fetch / selector.share))
+    if selector.mask is not None and selector.share >= AFTERWARDS_FROM and more <= AFTERWARDS_MOST:
         scores, positions = _search(core, queries, more, lists, None)
-        passes = choice.mask[positions] & (positions >= 0)
+        passes = selector.mask[positions] & (positions >= 0)
         if bool(((passes.sum(axis=1) >= fetch) | (positions[:, -1] < 0)).all()):
             return _first(scores, positions, passes, fetch)
-    return _search(core, queries, fetch, lists, choice.bitmap())
+    return _search(core, queries, fetch, lists, selector.bitmap())
 
 
 def _first(

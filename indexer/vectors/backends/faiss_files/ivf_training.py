@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import faiss as _faiss
-import numpy as np
 
 from indexer.settings import environment_int
-from indexer.types import Float32, Int64
+from indexer.types import Float32
 from indexer.vectors.backends.faiss_files import gpu, tuning
 from indexer.vectors.base import IndexType
-from indexer.vectors.exact import checked_rows
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
-
-Batches = Callable[[], Iterator[tuple[Int64, Float32]]]
-"""Gives the rows from the start each time it is called: ids (b,) int64 and vectors (b, d) float32 a batch."""
 
 #: Training on fewer numbers than these is many short steps, and each would wait for its threads.
 TRAINING_THREADS_FROM: Final = 10_000_000
@@ -63,26 +58,6 @@ def empty_core(index_type: IndexType, dimension: int, sample: Float32, count: in
         core.train(sample[:: -(-len(sample) // tuning.CODE_TRAINING)])  # what is left: the ranges, or the codes
     core.nprobe = settings.probes
     return core
-
-
-def draw(batches: Batches, count: int, size: int, dimension: int) -> tuple[Int64, Float32]:
-    """`size` of the first `count` rows, ids (s,) and vectors (s, d) float32, by chance and the same each time.
-
-    Fewer where fewer rows come. Raises ValueError on wrong rows.
-    """
-    size = min(size, count)
-    picks = np.sort(np.random.default_rng(0).choice(count, size=size, replace=False)) if size else np.empty(0, np.int64)
-    taken_ids, taken = np.empty(size, np.int64), np.empty((size, dimension), np.float32)  # (s,), (s, d)
-    start = filled = 0
-    for ids, vectors in batches() if size else ():
-        ids, vectors = checked_rows(ids, vectors, dimension)
-        first, filled = (int(place) for place in np.searchsorted(picks, (start, start + len(vectors))))
-        rows = picks[first:filled] - start
-        taken_ids[first:filled], taken[first:filled] = ids[rows], vectors[rows]
-        start += len(vectors)
-        if filled == size:
-            break
-    return taken_ids[:filled], taken[:filled]
 
 
 def threads_wanted() -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.faiss_bytes import Bytes
-from indexer.vectors.backends.faiss_files.id_table import REMOVED, IdTable
+from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
 from indexer.vectors.base import IndexType, SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
@@ -33,7 +33,7 @@ class ListsIndex:
         self.index_type: IndexType = index_type
         self._memory = memory
         self._width = width
-        self._lists: Lists | None = lists  # until FAISS is asked for anything, or a question was answered
+        self._lists: Lists | None = lists  # until it was asked
         self._dimension = int(lists.centroids.shape[1])
         self._table = IdTable(lists.ids)
         self._whole: FaissIndex | None = None
@@ -51,18 +51,10 @@ class ListsIndex:
 
     @property
     def ids(self) -> Int64:
-        return self._table.sorted_ids if self._whole is None else self._whole.ids
+        return self._table.sorted_ids
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def add(self, ids: Int64, vectors: Float32) -> None:
-        """See `VectorIndex.add`. Raises ValueError."""
-        self._faiss().add(ids, vectors)
-
-    def remove(self, ids: Int64) -> int:
-        """See `VectorIndex.remove`."""
-        return self._faiss().remove(ids)
 
     def search(
         self,
@@ -86,25 +78,24 @@ class ListsIndex:
         if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._table):
             return None
         total = len(self._table)
-        count = len(self._table.sorted_ids) - len(np.unique(self._table.positions(exclude)))
+        count = total - len(np.unique(self._table.positions(exclude)))
         if not count:
             return None
         width = (lists.probes if self._width is None else self._width) * parameters.effort
         fetch = min(count, min(k, count) + tuning.SPARE)
         scores, positions = lists.search(query, tuning.probes(width, len(lists.centroids), count, count / total, fetch))
         ids = lists.ids[positions]
-        kept = ids != REMOVED
         if len(exclude):
-            kept &= ~np.isin(ids, exclude)
-        if np.count_nonzero(kept) < min(k, count):
+            kept = ~np.isin(ids, exclude)
+            scores, ids = scores[kept], ids[kept]
+        if len(ids) < min(k, count):
             return None
         out_scores, out_ids = nothing(1, k)
-        first, first_ids = best(scores[kept], ids[kept], k)
+        first, first_ids = best(scores, ids, k)
         out_scores[0, : len(first)], out_ids[0, : len(first)] = first, first_ids
         return out_scores, out_ids
 
     def _faiss(self) -> FaissIndex:
-        self._lists = None  # it knows of no change
         with self._loading:
             if self._whole is None:
                 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex

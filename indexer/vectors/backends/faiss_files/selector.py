@@ -12,7 +12,7 @@ from indexer.vectors.backends.faiss_files.id_table import Mask
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
 
 
-class Choice:
+class Selector:
     """The positions that one call may return: `count` of `total`, those where `mask` is true."""
 
     def __init__(self, mask: Mask | None, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Which kind of index a collection gets, and with which parameters. Numbers only; nothing here needs FAISS.
+"""With which parameters a FAISS index is built and searched. Numbers only; nothing here needs FAISS.
 
 How widely an index looks is not said here: it is measured on every collection (`recall.py`). Measured on two cores
 shared with other work, 100,000 clustered vectors of 512 dimensions, one thread a query, each tuned to find 0.95 of the
@@ -9,8 +9,8 @@ true first ten of the hardest kind of question (`tests/benchmarks/bench_ann.py` 
     ivf-pq          79 s      436 MB        16 MB     146 of 1265 lists     1.6 ms, and 40 rows to score instead of 12
     hnsw (32, 40)   98 s      698 MB        222 MB    efSearch 180          1.8 ms
 
-So nothing is chosen by size but flat and ivf-sq8: a graph is built four times slower, in memory, and answers no faster
-once both find the same. Product codes are for memory alone. Flat takes 2.6 ms at 20,000 vectors of 384 dimensions.
+So `refresh.choose_type` takes flat and ivf-sq8 alone. A graph is built four times slower, in memory, and answers no
+faster once both find the same. Product codes are for memory alone.
 """
 
 from __future__ import annotations
@@ -21,19 +21,12 @@ from typing import Final
 
 from indexer.vectors.base import IndexType
 
-#: A full scan of this many bytes (52,000 vectors of 384) takes about 6 ms on one core: less than encoding the query
-#: does, it misses nothing, and there is nothing to build.
-FLAT_BYTES: Final = 80_000_000
-#: Vectors of few dimensions cost more in bookkeeping than in bytes.
-FLAT_COUNT: Final = 100_000
-
-#: What is built when a type misses the recall that was asked for, however hard it looks. Flat misses nothing.
+#: What is built when a type misses the recall that was asked for, however hard it looks; after these, a flat index.
 BETTER: Final[dict[IndexType, tuple[IndexType, ...]]] = {
-    "flat": (),
-    "hnsw": ("ivf-sq8", "flat"),
-    "ivf-flat": ("flat",),
-    "ivf-sq8": ("flat",),
-    "ivf-pq": ("ivf-sq8", "flat"),
+    "hnsw": ("ivf-sq8",),
+    "ivf-flat": (),
+    "ivf-sq8": (),
+    "ivf-pq": ("ivf-sq8",),
 }
 
 #: Training vectors a list. FAISS warns on stderr below 39; 64 took twice as long for 0.002 of recall.
@@ -52,13 +45,6 @@ CODE_TRAINING: Final = 64 * 256
 #: Each code byte of a product quantiser stands for about 4 dimensions, at most 8: 1/16 of the bytes of float32.
 PQ_DIMENSIONS: Final = 4
 PQ_DIMENSIONS_MOST: Final = 8
-
-
-def choose_type(count: int, dimension: int) -> IndexType:
-    """The kind for `count` vectors of `dimension`: flat while a scan is not felt, then IVF with SQ8."""
-    if count <= FLAT_COUNT and count * dimension * 4 <= FLAT_BYTES:
-        return "flat"
-    return "ivf-sq8"
 
 
 #: The most candidates that a search of a graph keeps; beyond, a scan is no slower.

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from indexer.errors import StoreUnwritableError
-from indexer.vectors.backends.faiss_files import manifest as files
-from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
-from indexer.vectors.base import IndexType, Tuned
+from indexer.vectors.backend import BuildPlan
+from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path
+from indexer.vectors.backends.faiss_files.mapped_file import Mapped, sampled
+from indexer.vectors.base import IndexState, IndexType, Tuned
+
+
+class Sink(Protocol):
+    """What takes the bytes of a file."""
+
+    def write(self, block: bytes, /) -> object: ...
 
 
 class Writable(Protocol):
@@ -27,15 +36,16 @@ class Writable(Protocol):
 
     def __len__(self) -> int: ...
 
-    def write(self, sink: Callable[[bytes], object]) -> None: ...
+    def write(self, file: Sink) -> None: ...
 
 
-class Draft:
-    """A written file that no manifest names yet; `draft` makes it, and deletes it unless it was committed."""
+class PendingFile:
+    """A written file that no manifest names yet; `pending_file` makes it, and deletes it unless it was published."""
 
-    def __init__(self, folder: Path, kind: str, source: Writable, generation: int) -> None:
-        self._folder, self._kind, self._source, self._generation = folder, kind, source, generation
-        self.name = f"{kind}-{generation}-{secrets.token_hex(4)}.faiss"
+    def __init__(self, folder: Path, kind: str, source: Writable, plan: BuildPlan) -> None:
+        self._folder, self._kind, self._source, self._plan = folder, kind, source, plan
+        suffix = "npy" if source.index_type == "flat" else "faiss"
+        self.name = f"{kind}-{plan.generation}-{secrets.token_hex(4)}.{suffix}"
         self.aside = folder / f".{self.name}.tmp"
         self.manifest_aside = folder / f".{kind}-{secrets.token_hex(4)}.json.tmp"
         self._checksum = ""
@@ -44,41 +54,36 @@ class Draft:
         """Raises OSError."""
         self._checksum = _write_index(self.aside, self._source)
 
-    @contextmanager
-    def opened(self) -> Iterator[FaissIndex]:
-        """The index as readers will have it, mapped; not to be used outside. Raises OSError."""
-        with files.Mapped(self.aside) as memory:
-            yield FaissIndex.read(self._source.index_type, memory)
+    def mapped(self) -> Mapped:
+        """The bytes as readers will have them. Raises OSError."""
+        return Mapped(self.aside)
 
-    def commit(self, encoder: str, tuned: Tuned | None = None, asked: IndexType | None = None) -> files.IndexStamp:
+    def publish(self, tuned: Tuned | None) -> IndexState:
         """Make it the index of its kind, in place of any before it. Raises OSError.
 
-        `tuned`: how it is to be searched; None: as FAISS' file says. `asked`: the type that was wanted, where another
-        had to be built.
+        `tuned`: how it is to be searched; None: as the file says.
         """
-        with files.Mapped(self.aside) as memory:
-            size, sampled = memory.size, files.sampled(memory)
-        source = self._source
-        stamp = files.IndexStamp(
-            self._generation, encoder, source.index_type, asked or source.index_type, source.dimension, len(source),
-            self.name, size, self._checksum, sampled, tuned,
-        )  # fmt: skip
+        with self.mapped() as memory:
+            size, some = memory.size, sampled(memory)
+        source, plan = self._source, self._plan
+        state = IndexState(source.index_type, plan.asked, len(source), size, 0, tuned, plan.generation)
+        manifest = Manifest(plan.key, source.dimension, self.name, self._checksum, some, state)
         os.replace(self.aside, self._folder / self.name)
         _sync_folder(self._folder)  # the file is there for good before anything names it
-        _write_bytes(self.manifest_aside, files.manifest_bytes(stamp))
-        os.replace(self.manifest_aside, files.manifest_path(self._folder, self._kind))
+        _write_bytes(self.manifest_aside, manifest.to_bytes())
+        os.replace(self.manifest_aside, manifest_path(self._folder, self._kind))
         _sync_folder(self._folder)
-        files.clean(self._folder, self._kind, keep=self.name)
-        return stamp
+        clean(self._folder, self._kind, keep=self.name)
+        return state
 
 
 @contextmanager
-def draft(folder: Path, kind: str, source: Writable, *, generation: int) -> Iterator[Draft]:
+def pending_file(folder: Path, kind: str, source: Writable, plan: BuildPlan) -> Iterator[PendingFile]:
     """`source`, written aside. One writer at a time (the store's lock).
 
     Raises StoreUnwritableError, also for an OSError from inside, and then whatever was there before still is.
     """
-    made = Draft(folder, kind, source, generation)
+    made = PendingFile(folder, kind, source, plan)
     with saying_why(folder, kind):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -90,19 +95,28 @@ def draft(folder: Path, kind: str, source: Writable, *, generation: int) -> Iter
                     path.unlink()
 
 
-def save(folder: Path, kind: str, index: FaissIndex, *, generation: int, encoder: str) -> files.IndexStamp:
-    """Make `index` the index of `kind` as it is, not measured. Raises StoreUnwritableError."""
-    with draft(folder, kind, index, generation=generation) as made:
-        return made.commit(encoder)
-
-
 @contextmanager
-def building(folder: Path, kind: str) -> Iterator[Path]:
+def build_folder(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for what a build of `kind` keeps on disk, deleted in the end. Raises StoreUnwritableError."""
     with saying_why(folder, kind):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=f".{kind}-", suffix=".building") as name:
             yield Path(name)
+
+
+def clean(folder: Path, kind: str, keep: str | None) -> None:
+    """Delete earlier indexes of `kind` and what killed writers left; what resists is left for the next time."""
+    name, suffix = re.escape(kind), "(faiss|npy|json)"
+    ours = re.compile(rf"{name}-\d+-[0-9a-f]+\.(faiss|npy)|\.{name}-[0-9a-f-]+\.{suffix}\.tmp|\.{name}-\w+\.building")
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.name == keep or not ours.fullmatch(path.name):
+                continue
+            if path.is_dir() and path.suffix == ".building":
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            with suppress(OSError):
+                path.unlink()
 
 
 @contextmanager
@@ -117,27 +131,34 @@ def saying_why(folder: Path, kind: str) -> Iterator[None]:
         ) from error
 
 
+class _Digested:
+    """A file that keeps the SHA-256 of what is written, and the error that stopped it."""
+
+    def __init__(self, file: Sink) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.failure: OSError | None = None
+
+    def write(self, block: bytes, /) -> None:
+        self.digest.update(block)
+        try:
+            self._file.write(block)
+        except OSError as error:  # it would be lost on its way through FAISS
+            self.failure = error
+            raise
+
+
 def _write_index(path: Path, index: Writable) -> str:
     """Write and sync; returns the SHA-256. Raises OSError."""
-    digest = hashlib.sha256()
-    failures: list[OSError] = []
     with path.open("xb") as file:
-
-        def sink(block: bytes) -> None:
-            digest.update(block)
-            try:
-                file.write(block)
-            except OSError as error:  # it would be lost on its way through FAISS
-                failures.append(error)
-                raise
-
+        digested = _Digested(file)
         try:
-            index.write(sink)
+            index.write(digested)
         except RuntimeError as error:
-            raise (failures[0] if failures else OSError(str(error))) from error
+            raise digested.failure or OSError(str(error)) from error
         file.flush()
         os.fsync(file.fileno())
-    return digest.hexdigest()
+    return digested.digest.hexdigest()
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

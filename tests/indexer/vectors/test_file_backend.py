@@ -1,7 +1,8 @@
-"""Vector indexes on disk: whole or not at all, and every damage noticed before FAISS sees it."""
+"""Vector indexes in files: whole or not at all, and every damage noticed before FAISS sees it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -18,103 +19,82 @@ import pytest
 
 from indexer.errors import StoreDamagedError, StoreUnwritableError
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files import manifest as files
-from indexer.vectors.backends.faiss_files import tuning
-from indexer.vectors.backends.faiss_files import writer as draft
-from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+from indexer.vectors.backend import BuildPlan
+from indexer.vectors.backends.faiss_files import file_backend, mapped_file
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+from indexer.vectors.backends.faiss_files.manifest import Manifest, read_manifest
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from tests.fixtures.paths import ROOT
+from tests.fixtures.vectors import batches_of
 
 IDS: Int64 = np.arange(400, dtype=np.int64) + 2**33
 VECTORS: Float32 = np.random.default_rng(0).standard_normal((400, 16)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
+#: Takes a field out of a manifest.
+GONE = object()
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
 
 
-def built(kind: IndexType = "flat", count: int = 400) -> FaissIndex:
-    return FaissIndex.build(kind, 16, lambda: iter([(IDS[:count], VECTORS[:count])]), count)
-
-
-def saved(folder: Path, kind: IndexType = "flat", generation: int = 7, count: int = 400) -> files.IndexStamp:
-    return draft.save(folder, "image", built(kind, count), generation=generation, encoder="key")
+def saved(
+    folder: Path, index_type: IndexType = "flat", generation: int = 7, count: int = 400, kind: str = "image"
+) -> Manifest:
+    plan = BuildPlan(index_type, count, 16, 0.95, generation, "key")
+    FaissFiles(folder).build(kind, plan, batches_of(IDS[:count], VECTORS[:count]))
+    manifest = read_manifest(folder, kind)
+    assert manifest is not None
+    return manifest
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("kind", INDEX_TYPES)
-def test_what_is_saved_is_loaded(tmp_path: Path, kind: IndexType) -> None:
-    index = built(kind)
-    index.remove(IDS[10:30])
-    stamp = draft.save(tmp_path / "new" / "folder", "text", index, generation=12, encoder="key")
-    loaded = files.load(tmp_path / "new" / "folder", "text", encoder="key")
-    assert loaded is not None
-    assert loaded[1] == stamp == files.read_stamp(tmp_path / "new" / "folder", "text")
-    assert (stamp.generation, stamp.encoder, stamp.index_type) == (12, "key", kind)
-    assert (stamp.dimension, stamp.count) == (16, 380)
-    assert stamp.size == (tmp_path / "new" / "folder" / stamp.file).stat().st_size
-    assert (loaded[0].ids == index.ids).all()
-    for mine, theirs in zip(index.search(VECTORS[:9], 5), loaded[0].search(VECTORS[:9], 5), strict=True):
-        assert (mine == theirs).all()
-    assert files.verify(tmp_path / "new" / "folder", "text") == []
+@pytest.mark.parametrize("index_type", INDEX_TYPES)
+def test_the_manifest_says_what_the_file_is(tmp_path: Path, index_type: IndexType) -> None:
+    manifest = saved(tmp_path / "new" / "folder", index_type)
+    file = tmp_path / "new" / "folder" / manifest.file
+    assert (manifest.key, manifest.dimension, manifest.state.bytes) == ("key", 16, file.stat().st_size)
+    assert manifest.checksum == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert file.suffix == (".npy" if index_type == "flat" else ".faiss")
+    assert names(tmp_path / "new" / "folder") == sorted([manifest.file, "image.json"])
 
 
-def test_missing_is_none(tmp_path: Path) -> None:
-    assert files.load(tmp_path, "image", encoder="key") is None
-    assert files.load(tmp_path / "nowhere", "image", encoder="key") is None
-    assert files.read_stamp(tmp_path, "image") is None
-    assert files.verify(tmp_path, "image") == []
-    files.discard(tmp_path / "nowhere", "image")
-
-
-def test_another_encoder_is_none(tmp_path: Path) -> None:
-    saved(tmp_path)
-    assert files.load(tmp_path, "image", encoder="another") is None
-
-
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [1, 2, 4])
 def test_another_format_is_none(tmp_path: Path, number: int) -> None:
     (tmp_path / "image.json").write_text(f'{{"format": {number}, "shards": []}}')
-    assert files.load(tmp_path, "image", encoder="key") is None
-    assert files.read_stamp(tmp_path, "image") is None
-    assert files.verify(tmp_path, "image") == []
+    backend = FaissFiles(tmp_path)
+    assert backend.open("image", "key") is None
+    assert backend.state("image", "key") is None
+    assert backend.verify("image") == []
 
 
 def test_kinds_and_strangers_are_left_alone(tmp_path: Path) -> None:
     saved(tmp_path)
-    text = draft.save(tmp_path, "text", built(), generation=3, encoder="key")
-    strangers = ["notes.faiss", "image-7.faiss", "image.faiss.bak", ".image.tmp"]
+    text = saved(tmp_path, kind="text")
+    strangers = ["notes.faiss", "image-7.faiss", "image.npy", "image.faiss.bak", ".image.tmp"]
     for stranger in strangers:
         (tmp_path / stranger).write_bytes(b"x")
-    stamp = saved(tmp_path, generation=8)
-    assert names(tmp_path) == sorted([*strangers, "image.json", "text.json", text.file, stamp.file])
-    files.discard(tmp_path, "image")
+    image = saved(tmp_path, generation=8)
+    assert names(tmp_path) == sorted([*strangers, "image.json", "text.json", text.file, image.file])
+    FaissFiles(tmp_path).discard("image")
     assert names(tmp_path) == sorted([*strangers, "text.json", text.file])
 
 
 def test_earlier_files_and_leftovers_are_deleted(tmp_path: Path) -> None:
     first = saved(tmp_path)
-    (tmp_path / ".image-9-0123abcd.faiss.tmp").write_bytes(b"half")
-    (tmp_path / ".image-0123abcd.json.tmp").write_bytes(b"half")
+    for left in (".image-9-0123abcd.faiss.tmp", ".image-9-0123abcd.npy.tmp", ".image-0123abcd.json.tmp"):
+        (tmp_path / left).write_bytes(b"half")
+    (tmp_path / "image-6-0123abcd.faiss").write_bytes(b"of an earlier format")
     second = saved(tmp_path, generation=8)
     assert first.file != second.file
     assert names(tmp_path) == sorted([second.file, "image.json"])
-
-
-def test_an_open_index_outlives_its_file(tmp_path: Path) -> None:
-    saved(tmp_path)
-    loaded = files.load(tmp_path, "image", encoder="key")
-    assert loaded is not None
-    saved(tmp_path, generation=8, count=20)
-    assert loaded[0].search(VECTORS[300:301], 1)[1][0, 0] == IDS[300]
 
 
 # --- damage --------------------------------------------------------------------------------------------------------
 
 
 def index_file(folder: Path) -> Path:
-    return next(folder.glob("image-*.faiss"))
+    return next(folder.glob("image-*.*"))
 
 
 def flipped(place: float) -> Callable[[Path], None]:
@@ -134,11 +114,15 @@ def cut(share: float) -> Callable[[Path], None]:
     return damage
 
 
-def manifest(**changes: object) -> Callable[[Path], None]:
+def changed(**changes: object) -> Callable[[Path], None]:
+    """Fields of the manifest with other values; GONE takes one out."""
+
     def damage(folder: Path) -> None:
         content = json.loads((folder / "image.json").read_bytes())
-        content.update(changes)
-        content = {name: value for name, value in content.items() if changes.get(name, 0) is not None}
+        for part in (content, content["state"]):
+            part.update({name: value for name, value in changes.items() if name in part})
+            for name in [name for name, value in part.items() if value is GONE]:
+                del part[name]
         (folder / "image.json").write_text(json.dumps(content))
 
     return damage
@@ -174,29 +158,31 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "index a folder": a_folder,
     "manifest empty": replaced(b""),
     "manifest garbage": replaced(os.urandom(300)),
-    "manifest cut": replaced(b'{"format": 2, "generation": 7'),
+    "manifest cut": replaced(b'{"format": 3, "generation": 7'),
     "manifest a list": replaced(b"[]"),
     "manifest nested": replaced(b"[" * 100_000),
-    "no format": manifest(format=None),
-    "no generation": manifest(generation=None),
-    "generation a text": manifest(generation="7"),
-    "generation true": manifest(generation=True),
-    "negative count": manifest(count=-1),
-    "another count": manifest(count=399),
-    "another dimension": manifest(dimension=17),
-    "another size": manifest(size=5),
-    "no checksum": manifest(checksum=None),
-    "another checksum": manifest(checksum="0" * 64),
-    "encoder a number": manifest(encoder=5),
-    "unknown type": manifest(index_type="annoy"),
-    "no tuning": manifest(tuned=None),
-    "half a tuning": manifest(tuned={"target": 0.95, "recall": 0.96}),
-    "tuned to no share": manifest(tuned={"target": 95, "recall": 0.9, "width": 3, "proposals": 12, "queries": 9}),
-    "a width of text": manifest(tuned={"target": 0.9, "recall": 0.9, "width": "3", "proposals": 12, "queries": 9}),
-    "asked for nothing": manifest(asked=None),
-    "file elsewhere": manifest(file="../image-7-00.faiss"),
-    "file of another kind": manifest(file="text-7-00.faiss"),
-    "file a list": manifest(file=["image-7-00.faiss"]),
+    "no format": changed(format=GONE),
+    "no generation": changed(generation=GONE),
+    "generation a text": changed(generation="7"),
+    "generation true": changed(generation=True),
+    "negative count": changed(count=-1),
+    "another count": changed(count=399),
+    "another dimension": changed(dimension=17),
+    "another size": changed(bytes=5),
+    "no checksum": changed(checksum=GONE),
+    "another checksum": changed(checksum="0" * 64),
+    "key a number": changed(key=5),
+    "unknown type": changed(index_type="annoy"),
+    "no tuning": changed(tuned=GONE),
+    "half a tuning": changed(tuned={"target": 0.95, "recall": 0.96}),
+    "tuned to no share": changed(tuned={"target": 95, "recall": 0.9, "width": 3, "proposals": 12, "queries": 9}),
+    "a width of text": changed(tuned={"target": 0.9, "recall": 0.9, "width": "3", "proposals": 12, "queries": 9}),
+    "asked for nothing": changed(asked=GONE),
+    "file elsewhere": changed(file="../image-7-00.npy"),
+    "file of another kind": changed(file="text-7-00.npy"),
+    "a type that it is not": changed(index_type="ivf-pq"),
+    "no state": changed(state=GONE),
+    "file a list": changed(file=["image-7-00.faiss"]),
 }
 
 
@@ -205,35 +191,33 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 def test_damage_is_named(tmp_path: Path, kind: IndexType, name: str) -> None:
     saved(tmp_path, kind)
     DAMAGES[name](tmp_path)
-    with pytest.raises(StoreDamagedError, match=r"image.* is damaged \(.+\); the next `search index` builds it again"):
-        files.load(tmp_path, "image", encoder="key")
-    assert len(files.verify(tmp_path, "image")) == 1
+    backend = FaissFiles(tmp_path)
+    for once in (False, True):
+        with pytest.raises(
+            StoreDamagedError, match=r"image.* is damaged \(.+\); the next `search index` builds it again"
+        ):
+            backend.open("image", "key", once=once)
+    assert len(backend.verify("image")) == 1
     saved(tmp_path, kind, generation=8)  # and the next build mends it
-    assert files.verify(tmp_path, "image") == []
-    assert files.load(tmp_path, "image", encoder="key") is not None
-
-
-@pytest.mark.parametrize("wrong", INDEX_TYPES[1:])
-def test_the_wrong_type_is_noticed(tmp_path: Path, wrong: IndexType) -> None:
-    saved(tmp_path, "hnsw" if wrong != "hnsw" else "ivf-flat")
-    manifest(index_type=wrong)(tmp_path)
-    with pytest.raises(StoreDamagedError, match=f"where {wrong} was written"):
-        files.load(tmp_path, "image", encoder="key")
+    assert backend.verify("image") == []
+    assert backend.open("image", "key") is not None
 
 
 def test_large_files_are_sampled_and_verified_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "CHECKED_WHOLE", 1_000)
-    monkeypatch.setattr(files, "EDGE", 1_000)
-    monkeypatch.setattr(files, "BLOCK", 64)
+    monkeypatch.setattr(file_backend, "CHECKED_WHOLE", 1_000)
+    monkeypatch.setattr(mapped_file, "EDGE", 1_000)
+    monkeypatch.setattr(mapped_file, "BLOCK", 64)
+    backend = FaissFiles(tmp_path)
     saved(tmp_path)
-    assert files.load(tmp_path, "image", encoder="key") is not None
+    assert backend.open("image", "key") is not None
     flipped(0.03)(tmp_path)  # within the first megabyte
     with pytest.raises(StoreDamagedError, match="checksum"):
-        files.load(tmp_path, "image", encoder="key")
+        backend.open("image", "key")
     flipped(0.03)(tmp_path)
-    flipped(0.1)(tmp_path)  # between two blocks: a vector's digits, which FAISS reads without harm
-    assert files.load(tmp_path, "image", encoder="key") is not None
-    assert "checksum" in files.verify(tmp_path, "image")[0]
+    flipped(0.1)(tmp_path)  # between two blocks: a vector's digits
+    assert backend.open("image", "key") is not None
+    assert backend.verify("image", quick=True) == []
+    assert "checksum" in backend.verify("image")[0]
 
 
 @POSIX
@@ -242,24 +226,24 @@ def test_an_unreadable_file_is_damage(tmp_path: Path) -> None:
     saved(tmp_path)
     index_file(tmp_path).chmod(0)
     with pytest.raises(StoreDamagedError, match="ermission"):
-        files.load(tmp_path, "image", encoder="key")
+        FaissFiles(tmp_path).open("image", "key")
 
 
 def test_a_file_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader has read the manifest; the writer replaces the index and deletes the old one; the reader opens."""
     saved(tmp_path)
-    read_stamp, calls = files.read_stamp, []
+    calls: list[Manifest] = []
 
-    def slow(folder: Path, kind: str) -> files.IndexStamp | None:
-        stamp = read_stamp(folder, kind)
+    def slow(folder: Path, kind: str) -> Manifest | None:
+        manifest = read_manifest(folder, kind)
         if not calls:
             calls.append(saved(tmp_path, generation=8))
-        return stamp
+        return manifest
 
-    monkeypatch.setattr(files, "read_stamp", slow)
-    loaded = files.load(tmp_path, "image", encoder="key")
-    assert loaded is not None
-    assert loaded[1].generation == 8
+    monkeypatch.setattr(file_backend, "read_manifest", slow)
+    opened = FaissFiles(tmp_path).open("image", "key")
+    assert opened is not None
+    assert opened.state.generation == 8
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -284,9 +268,8 @@ def test_a_failure_at_any_step_keeps_the_old_index(
     with monkeypatch.context() as patch, pytest.raises(StoreUnwritableError, match="No space left"):
         patch.setattr(os, where, failing)
         saved(tmp_path, generation=8)
-    loaded = files.load(tmp_path, "image", encoder="key")
-    assert loaded is not None
-    assert loaded[1] == first
+    assert read_manifest(tmp_path, "image") == first
+    assert FaissFiles(tmp_path).verify("image") == []
     assert not [name for name in names(tmp_path) if name.endswith(".tmp")]
     saved(tmp_path, generation=9)
     assert len(names(tmp_path)) == 2
@@ -303,14 +286,14 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
         import sys
         from pathlib import Path
         import numpy as np
-        from indexer.vectors.backends.faiss_files import writer as draft
-        from indexer.vectors.backends.faiss_files import manifest as files
-        from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+        from indexer.vectors.backend import BuildPlan
+        from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
         folder = Path(sys.argv[1])
+        backend = FaissFiles(folder)
         def save(count, generation):
             rows = np.random.default_rng(count).standard_normal((count, 64)).astype(np.float32)
-            index = FaissIndex.build("flat", 64, lambda: iter([(np.arange(count), rows)]), count)
-            return draft.save(folder, "image", index, generation=generation, encoder="key")
+            plan = BuildPlan("flat", count, 64, 0.95, generation, "key")
+            return backend.build("image", plan, lambda: iter([(np.arange(count), rows)]))
     """
     code = textwrap.dedent(prelude) + textwrap.dedent(script)
     return subprocess.Popen(
@@ -331,9 +314,9 @@ def test_a_full_disk_keeps_the_old_index(tmp_path: Path) -> None:
             save(5_000, 2)
         except StoreUnwritableError as error:
             print(error)
-        assert files.load(folder, "image", encoder="key")[1].generation == 1
+        assert backend.open("image", "key").state.generation == 1
         save(60, 3)
-        print(files.load(folder, "image", encoder="key")[1].generation, len(list(folder.iterdir())))
+        print(backend.open("image", "key").state.generation, len(list(folder.iterdir())))
         """,
         tmp_path,
     )
@@ -376,9 +359,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 def _whole(folder: Path) -> int:
-    loaded = files.load(folder, "image", encoder="key")
-    assert loaded is not None
-    index, stamp = loaded
+    opened = FaissFiles(folder).open("image", "key")
+    assert opened is not None
+    index, stamp = opened.index, opened.state
     assert stamp.count == len(index) == 100 + stamp.generation % 7 * 400
     rows = np.random.default_rng(stamp.count).standard_normal((stamp.count, 64)).astype(np.float32)
     last = rows[-1:] / np.linalg.norm(rows[-1])
@@ -395,32 +378,4 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     saved(folder)
-    assert files.load(folder, "image", encoder="key") is not None
-
-
-# --- sizes ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_type_follows_the_size() -> None:
-    assert tuning.choose_type(0, 512) == "flat"
-    assert tuning.choose_type(20_000, 512) == "flat"
-    assert tuning.choose_type(90_000, 512) == "ivf-sq8"
-    assert tuning.choose_type(1_000_000, 512) == "ivf-sq8"
-    assert tuning.choose_type(90_000, 16) == "flat"
-
-
-@pytest.mark.parametrize("dimension", [1, 64, 384, 512, 4_096])
-def test_training_is_bounded_and_enough(dimension: int) -> None:
-    for count in (1, 10, 80, 1_000, 100_000, 10_000_000, 10**9):
-        settings = tuning.ivf_settings(count, dimension)
-        assert settings.training * dimension * 4 <= max(tuning.TRAINING_BYTES, 40 * dimension * 4)
-        assert 1 <= settings.probes <= settings.lists
-        assert settings.lists == 1 or settings.training >= 39 * settings.lists
-
-
-def test_product_codes_divide_the_dimension() -> None:
-    assert [tuning.product_codes(d) for d in (384, 512, 768, 100, 37, 1)] == [96, 128, 192, 25, 37, 1]
-    for dimension in range(1, 300):
-        codes = tuning.product_codes(dimension)
-        assert dimension % codes == 0
-        assert dimension // codes <= 8
+    assert FaissFiles(folder).open("image", "key") is not None

@@ -1,0 +1,167 @@
+"""Vector indexes in files beside the catalog, mapped when they are read: `.npy` for flat ones, FAISS' own for the rest.
+
+    <folder>/<kind>.json                              the manifest: which file is the index, and what it must be
+    <folder>/<kind>-<generation>-<random>.npy         the index, never changed once it is there
+    <folder>/<kind>-<generation>-<random>.faiss
+
+The manifest is replaced last, so a reader meets the old index or the new one. Everything here is a cache of the
+catalog: whatever is wrong with it, the next `search index` builds it again.
+
+FAISS trusts the bytes it reads, and can be brought to crash by wrong ones. So size and checksum are compared
+first: the whole checksum up to `CHECKED_WHOLE` bytes; beyond, where reading all would defeat the mapping, one of
+the first and last megabyte and 16 blocks between. `verify` reads everything.
+
+Measured, 200,000 vectors of 384 dimensions: opened and checked in 45 ms (HNSW, 346 MB) and 14 ms (IVF-SQ8, 78 MB) with
+60 and 6 MB of the file resident, against 0.08 to 0.4 s and all of it when read. A first query brings in 155 MB of HNSW
+and 8 MB of IVF-SQ8, as pages that the system may take back. FAISS' own mapping flags were left: `IO_FLAG_MMAP` maps
+inverted lists only and is several times slower on them, `IO_FLAG_MMAP_IFC` tells the kernel not to read ahead, which a
+scan needs, and both take paths in UTF-8 only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from indexer.errors import StoreDamagedError
+from indexer.progress import Progress, Silent
+from indexer.types import Float32
+from indexer.vectors.backend import BuildPlan, OpenIndex
+from indexer.vectors.backends.faiss_files.manifest import Manifest, damaged, manifest_path, read_manifest
+from indexer.vectors.backends.faiss_files.mapped_file import Mapped, sampled
+from indexer.vectors.base import Batches, IndexState, VectorIndex
+
+#: Hashing this much takes 20 ms, and brings in pages that the search wants anyway.
+CHECKED_WHOLE: Final = 32 * 1024 * 1024
+
+
+class FaissFiles:
+    """Implements `VectorBackend` with files in one folder. FAISS is imported where an index needs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def version(self, kind: str) -> Hashable | None:
+        """See `VectorBackend.version`."""
+        try:
+            status = manifest_path(self.folder, kind).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+    def state(self, kind: str, key: str) -> IndexState | None:
+        """See `VectorBackend.state`. Raises StoreDamagedError."""
+        manifest = read_manifest(self.folder, kind)
+        return None if manifest is None or manifest.key != key else manifest.state
+
+    def open(self, kind: str, key: str, *, once: bool = False) -> OpenIndex | None:
+        """See `VectorBackend.open`. Raises StoreDamagedError."""
+        for last_attempt in (False, True):
+            manifest = read_manifest(self.folder, kind)
+            if manifest is None or manifest.key != key:
+                return None
+            try:
+                return OpenIndex(self._opened(manifest, whole=False, once=once), manifest.state)
+            except FileNotFoundError as error:  # a writer may have replaced it since the manifest was read
+                if last_attempt:
+                    raise damaged(self.folder / manifest.file, "it is not there") from error
+            except OSError as error:
+                raise damaged(self.folder / manifest.file, error.strerror or str(error)) from error
+        return None  # not reached
+
+    def build(
+        self,
+        kind: str,
+        plan: BuildPlan,
+        batches: Batches,
+        queries: Float32 | None = None,
+        progress: Progress | None = None,
+    ) -> IndexState:
+        """See `VectorBackend.build`; memory does not depend on how many rows there are, but for flat and HNSW.
+
+        Raises ValueError, StoreUnwritableError.
+        """
+        if plan.asked != "flat":
+            from indexer.vectors.backends.faiss_files.approximate import build_approximate
+
+            state = build_approximate(self.folder, kind, plan, batches, queries, progress or Silent())
+            if state is not None:
+                return state
+        from indexer.vectors.backends.faiss_files.flat_file import FlatRows
+        from indexer.vectors.backends.faiss_files.writer import pending_file
+        from indexer.vectors.recall import exact
+
+        with pending_file(self.folder, kind, FlatRows(plan.dimension, batches), plan) as pending:
+            return pending.publish(exact(plan.target))
+
+    def verify(self, kind: str, *, quick: bool = False) -> list[str]:
+        """See `VectorBackend.verify`."""
+        path = manifest_path(self.folder, kind)
+        try:
+            manifest = read_manifest(self.folder, kind)
+            if manifest is not None:
+                path = self.folder / manifest.file
+                if quick:
+                    self._checked(manifest, whole=False)
+                else:
+                    self._opened(manifest, whole=True)
+        except StoreDamagedError as error:
+            return [str(error)]
+        except OSError as error:
+            return [str(damaged(path, error.strerror or str(error)))]
+        return []
+
+    def discard(self, kind: str) -> None:
+        """See `VectorBackend.discard`."""
+        from indexer.vectors.backends.faiss_files.writer import clean
+
+        with suppress(OSError):
+            manifest_path(self.folder, kind).unlink()
+        clean(self.folder, kind, keep=None)
+
+    def _checked(self, manifest: Manifest, *, whole: bool) -> Mapped:
+        """The file, mapped. Raises OSError, and StoreDamagedError when it is not what was written."""
+        path, size = self.folder / manifest.file, manifest.state.bytes
+        mapped = Mapped(path)
+        memory = mapped.memory
+        if memory.size != size:
+            raise damaged(path, f"it has {memory.size:,} bytes, not {size:,}")
+        whole = whole or size <= CHECKED_WHOLE
+        if (hashlib.sha256(memory.data).hexdigest() if whole else sampled(memory)) != (
+            manifest.checksum if whole else manifest.sampled
+        ):
+            raise damaged(path, "its checksum is wrong")
+        return mapped
+
+    def _opened(self, manifest: Manifest, *, whole: bool, once: bool = False) -> VectorIndex:
+        """Raises OSError, and StoreDamagedError when it is not what was written."""
+        mapped = self._checked(manifest, whole=whole)
+        path = self.folder / manifest.file
+        try:
+            index = _read(path, manifest, mapped, once=once)
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
+        if index.dimension != manifest.dimension or len(index) != manifest.state.count:
+            raise damaged(path, f"it holds {len(index)} vectors of {index.dimension} dimensions")
+        return index
+
+
+def _read(path: Path, manifest: Manifest, mapped: Mapped, *, once: bool) -> VectorIndex:
+    """Raises ValueError, OSError."""
+    index_type, tuned = manifest.state.index_type, manifest.state.tuned
+    if index_type == "flat":
+        from indexer.vectors.backends.faiss_files.flat_file import read_flat
+
+        return read_flat(path)
+    if once and index_type == "ivf-sq8":
+        from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
+
+        with suppress(ValueError):  # stored flat, as few are; FAISS reads whatever it wrote
+            return ListsIndex.read(index_type, mapped.memory, None if tuned is None else tuned.width)
+    from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
+
+    index = FaissIndex.read(index_type, mapped.memory)
+    return index if tuned is None else index.with_width(tuned.width)
