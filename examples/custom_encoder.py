@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import search
-from indexer.encoders.base import EncoderId, Preprocessing
+from indexer.encoders.base import Encoded, EncoderId, Preprocessing
 from indexer.types import Float32, Pixels, Texts
 
 NAMES = ("red", "green", "blue", "orange", "brown", "white", "black", "grey")
@@ -31,21 +31,26 @@ class ColourEncoder:
         preprocessing=Preprocessing(32, 32, "squash", "bilinear", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
     )
     batch_size = text_batch_size = 64
+    independent_rows = True  # a row's vector is the same in a batch of any size
+    token_shape = None  # it has no tokens for a reranker
     max_text_tokens = 32
 
-    def encode_images(self, pixels: Pixels) -> Float32:
-        """`pixels` (n, 32, 32, 3) uint8. Returns (n, 8) float32: the square root of each colour's share."""
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        """`pixels` (n, 32, 32, 3) uint8. Gives (n, 8) float32: the square root of each colour's share."""
         away = np.linalg.norm(pixels[:, :, :, None] - PALETTE, axis=-1)  # (n, 32, 32, 8)
         nearest = away.argmin(axis=-1).reshape(len(pixels), -1, 1)  # (n, 1024, 1)
         shares: Float32 = (nearest == np.arange(len(NAMES))).mean(axis=1, dtype=np.float32)  # (n, 8), sum 1
-        return np.sqrt(shares)
+        return Encoded(np.sqrt(shares))
 
-    def encode_texts(self, texts: Texts) -> Float32:
-        """Returns (n, 8) float32: the colours that a text names, or all of them."""
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """Gives (n, 8) float32: the colours that a text names, or all of them."""
         named = np.array([[name in text.lower().split() for name in NAMES] for text in texts], np.float32)
         named[named.sum(axis=1) == 0] = 1
         found: Float32 = named / np.linalg.norm(named, axis=1, keepdims=True)
-        return found
+        return Encoded(found)
+
+    def words(self, text: str) -> list[str]:
+        return []
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())

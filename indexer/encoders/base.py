@@ -1,10 +1,11 @@
-"""What an encoder is: the protocol, its identity, and the pixels it wants."""
+"""What an encoder is: the protocol, its identity, the pixels it wants, and what it gives."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 from indexer.types import Float32, Int8, Pixels, Texts
 
@@ -65,50 +66,6 @@ class EncoderId:
         return cls(fields["name"], fields["weights"], fields["dimension"], Preprocessing(**preprocessing))
 
 
-class Encoder(Protocol):
-    """Maps images and texts into one space, where the inner product says how well they match.
-
-    Encoding is a pure function of its input and the identity. A row never depends on what the other rows hold;
-    its last bits may depend on how many rows there are, so the pipeline always sends full batches of `batch_size`,
-    but to a `RowEncoder`. Safe to call from several threads.
-    """
-
-    @property
-    def identity(self) -> EncoderId:
-        """What made the vectors."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """How many images make a full batch on this machine."""
-        ...
-
-    @property
-    def text_batch_size(self) -> int:
-        """How many texts make a full batch on this machine."""
-        ...
-
-    @property
-    def max_text_tokens(self) -> int:
-        """Texts are cut after this many tokens."""
-        ...
-
-    def encode_images(self, pixels: Pixels) -> Float32:
-        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
-
-        Returns (n, d) float32, unit norm.
-        """
-        ...
-
-    def encode_texts(self, texts: Texts) -> Float32:
-        """Returns (n, d) float32, unit norm. Captions and queries alike; any template is the encoder's own matter."""
-        ...
-
-    def count_tokens(self, text: str) -> int:
-        """How many tokens `text` has before it is cut."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class TokenShape:
     """The tokens that an encoder yields beside its vectors, for rerankers.
@@ -130,42 +87,68 @@ class TokenShape:
         return self.rows * self.columns
 
 
-@runtime_checkable
-class TokenEncoder(Encoder, Protocol):
-    """An encoder that also says what is where in an image, and what each word of a text stands for.
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an encoder made of n images or texts, in their order.
 
-    Its vectors are those of `encode_images` and `encode_texts`, from the same pass. A row's tokens depend on that row
-    alone, as its vector does.
+    `vectors`: (n, d) float32, unit norm. `tokens`: of each an array (t, width) int8, t = regions of an image and
+    1 <= t <= words of a text (`TokenShape`); None unless they were asked for and the encoder yields them.
+    """
+
+    vectors: Float32
+    tokens: Sequence[Int8] | None = None
+
+
+class Encoder(Protocol):
+    """Maps images and texts into one space, where the inner product says how well they match.
+
+    Encoding is a pure function of its input and the identity. A row never depends on what the other rows hold; its last
+    bits may depend on how many rows there are, unless `independent_rows` (`batches.py` sends batches that are right for
+    both). Vectors are the same with tokens and without. Safe to call from several threads.
     """
 
     @property
+    def identity(self) -> EncoderId:
+        """What made the vectors."""
+        ...
+
+    @property
     def token_shape(self) -> TokenShape | None:
-        """None for a model of this kind that has no tokens to give."""
+        """None for an encoder that yields no tokens."""
         ...
 
-    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
-        """`pixels` as for `encode_images`. Returns (n, d) float32, unit norm, and (n, regions, width) int8."""
+    @property
+    def batch_size(self) -> int:
+        """How many images make a full batch on this machine."""
         ...
 
-    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
-        """Returns (n, d) float32, unit norm, and for each text (t, width) int8, 1 <= t <= words."""
+    @property
+    def text_batch_size(self) -> int:
+        """How many texts make a full batch on this machine."""
+        ...
+
+    @property
+    def independent_rows(self) -> bool:
+        """Whether a row of a batch of two or more has the same bits in a batch of any other size."""
+        ...
+
+    @property
+    def max_text_tokens(self) -> int:
+        """Texts are cut after this many tokens."""
+        ...
+
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says. `tokens`: region tokens too."""
+        ...
+
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """Captions and queries alike; any template is the encoder's own matter. `tokens`: word tokens too."""
         ...
 
     def words(self, text: str) -> list[str]:
-        """What a person reads as each word token of `text`, in the same order and number."""
+        """What a person reads as each word token of `text`, in their order; [] of an encoder without tokens."""
         ...
 
-
-def token_encoder(encoder: Encoder) -> TokenEncoder | None:
-    """`encoder` when it yields tokens, else None."""
-    return encoder if isinstance(encoder, TokenEncoder) and encoder.token_shape is not None else None
-
-
-@runtime_checkable
-class RowEncoder(Encoder, Protocol):
-    """An encoder that runs each row by itself: of two rows or more, each gives what it would give among any others, to
-    the last bit."""
-
-    def load_image_tower(self) -> None:
-        """Make ready what `encode_images` needs, ahead of the first image. Raises EncoderUnavailableError."""
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut."""
         ...

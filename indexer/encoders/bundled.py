@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
+from indexer.encoders.base import Encoded, EncoderId, Preprocessing, TokenShape
 from indexer.encoders.wordpieces import WordPieces
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.settings import cache_folder, models_folder
@@ -36,7 +36,7 @@ FORMAT: Final = 2
 
 
 class BundledEncoder:
-    """Implements `indexer.encoders.base.TokenEncoder`. Safe to call from several threads.
+    """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
 
     Whether it has tokens to give stands in its `encoder.json` ("tokens"); its graphs then have an output of that name.
 
@@ -89,22 +89,24 @@ class BundledEncoder:
         """None for a model whose graphs yield vectors only."""
         return self._token_shape
 
-    def encode_images(self, pixels: Pixels) -> Float32:
+    @property
+    def independent_rows(self) -> bool:
+        """Each is run by itself."""
+        return True
+
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
         """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
 
-        Returns (n, d) float32, unit norm. Raises ValueError for another shape or type, EncoderUnavailableError when
-        the graph cannot be loaded.
+        Raises ValueError for another shape or type, EncoderUnavailableError when the graph cannot be loaded.
         """
-        return self._stack([outputs["vectors"] for outputs in self._run_images(pixels, ["vectors"])])
-
-    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
-        """As `encode_images`; returns (n, d) float32, unit norm, and (n, regions, width) int8."""
-        shape = self._required_shape()
-        rows = list(self._run_images(pixels, ["vectors", "tokens"]))
-        tokens = np.empty((len(rows), shape.regions, shape.width), np.int8)  # (n, regions, width)
-        for row, outputs in enumerate(rows):
-            tokens[row] = self._checked(outputs["tokens"], IMAGE_GRAPH, shape.regions)
-        return self._stack([outputs["vectors"] for outputs in rows]), tokens
+        shape = self._token_shape if tokens else None
+        rows = list(self._run_images(pixels, ["vectors"] if shape is None else ["vectors", "tokens"]))
+        vectors = self._stack([outputs["vectors"] for outputs in rows])
+        if shape is None:
+            return Encoded(vectors)
+        return Encoded(
+            vectors, [self._checked(each["tokens"], IMAGE_GRAPH, shape.width, shape.regions) for each in rows]
+        )
 
     def load_image_tower(self) -> None:
         """Load the image graph now. Raises EncoderUnavailableError."""
@@ -123,25 +125,19 @@ class BundledEncoder:
         assert self._lanes is not None
         yield from self._lanes.map(lambda row: graph.run({"pixels": row[None]}, outputs), pixels)
 
-    def encode_texts(self, texts: Texts) -> Float32:
-        """Returns (n, d) float32, unit norm. A text is cut at `max_text_tokens`; an empty one has a vector too.
-
-        Raises ValueError for a bare string, EncoderUnavailableError when the graph or tokenizer cannot be loaded.
-        """
-        return self._stack([outputs["vectors"] for outputs in self._run_texts(texts, ["vectors"])])
-
-    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
-        """As `encode_texts`; returns (n, d) float32, unit norm, and for each text (t, width) int8, one a word piece.
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """A text is cut at `max_text_tokens`; an empty one has a vector too.
 
         The marks of start and end have no token, but for a text of nothing else, whose only token is the first mark's.
+        Raises ValueError for a bare string, EncoderUnavailableError when the graph or tokenizer cannot be loaded.
         """
-        most = self._required_shape().words
-        vectors, tokens = [], []
-        for outputs in self._run_texts(texts, ["vectors", "tokens"]):
-            rows = self._checked(outputs["tokens"], TEXT_GRAPH, None)  # (T, width)
-            vectors.append(outputs["vectors"])
-            tokens.append(rows[self._pieces.places(len(rows), most)].copy())  # (t, width)
-        return self._stack(vectors), tokens
+        shape = self._token_shape if tokens else None
+        rows = list(self._run_texts(texts, ["vectors"] if shape is None else ["vectors", "tokens"]))
+        vectors = self._stack([outputs["vectors"] for outputs in rows])
+        if shape is None:
+            return Encoded(vectors)
+        words = [self._checked(each["tokens"], TEXT_GRAPH, shape.width, None) for each in rows]  # each (T, width)
+        return Encoded(vectors, [each[self._pieces.places(len(each), shape.words)].copy() for each in words])
 
     def _run_texts(self, texts: Texts, outputs: list[str]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         if isinstance(texts, str):
@@ -155,7 +151,7 @@ class BundledEncoder:
 
     def words(self, text: str) -> list[str]:
         """What stands in `text` at each of its tokens, as it is written there; [""] for a text without any."""
-        return self._pieces.words(text, self._required_shape().words)
+        return [] if self._token_shape is None else self._pieces.words(text, self._token_shape.words)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
@@ -165,14 +161,8 @@ class BundledEncoder:
         """Compare every file with the digest recorded for it; see `verify` of this module."""
         return verify(self.folder)
 
-    def _required_shape(self) -> TokenShape:
-        if self._token_shape is None:
-            raise ValueError("This model yields no tokens; ask `token_encoder` first.")
-        return self._token_shape
-
-    def _checked(self, tokens: npt.NDArray[Any], graph: str, count: int | None) -> Int8:
+    def _checked(self, tokens: npt.NDArray[Any], graph: str, width: int, count: int | None) -> Int8:
         """(1, T, width) int8 as a graph gave it -> (T, width); T is `count` where there is one."""
-        width = self._required_shape().width
         fits = tokens.dtype == np.int8 and tokens.ndim == 3 and tokens.shape[2] == width
         if not fits or (count is not None and tokens.shape[1] != count):
             raise _damaged(self.folder / graph)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from indexer.encoders.base import EncoderId, TokenEncoder
+from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.exported import DESCRIPTION, FORMAT, GRAPHS, TOKENIZER, ExportedEncoder, ExportedModel
 from indexer.errors import EncoderUnavailableError
 from indexer.progress import Progress
@@ -38,7 +38,7 @@ _TEXTS: Final = (
 
 
 @runtime_checkable
-class Exportable(TokenEncoder, Protocol):
+class Exportable(Encoder, Protocol):
     """A torch model that can be taken apart: `OpenClipEncoder`."""
 
     checkpoint: str

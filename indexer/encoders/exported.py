@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.base import EncoderId, TokenShape
+from indexer.encoders.base import Encoded, EncoderId, TokenShape
 from indexer.encoders.clip_tokenizer import ClipTokenizer
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import cache_folder
-from indexer.types import Float32, Int8, Int64, Pixels, Texts
+from indexer.types import Float32, Int64, Pixels, Texts
 
 if TYPE_CHECKING:
     from indexer.encoders.runtime import Arithmetic, Graph
@@ -82,7 +82,7 @@ class ExportedModel:
 
 
 class ExportedEncoder:
-    """Implements `indexer.encoders.base.TokenEncoder`. Safe to call from several threads.
+    """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
 
     Its identity is that of the model that it was made from: vectors of both are comparable (mean cosine at least
     `export.LEAST_COSINE`). A row's vector depends on that row alone: each is run by itself.
@@ -130,42 +130,35 @@ class ExportedEncoder:
         """As the model's own."""
         return self._model.tokens
 
-    def encode_images(self, pixels: Pixels) -> Float32:
-        """`pixels`: (n, height, width, 3) uint8 RGB. Returns (n, d) float32, unit norm.
+    @property
+    def independent_rows(self) -> bool:
+        """Each is run by itself, or among others whose sums are of whole numbers."""
+        return True
 
-        Raises ValueError for another shape or type.
-        """
-        return self._vectors(self._run("image", self._checked(pixels), ["vectors"]))
-
-    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
-        """As `encode_images`, and (n, regions, width) int8. Raises EncoderError for a model without tokens."""
-        shape = self._required_shape()
-        rows = self._run("image", self._checked(pixels), ["vectors", "tokens"])
-        tokens = np.empty((len(pixels), shape.regions, shape.width), np.int8)  # (n, regions, width)
-        if rows:
-            np.concatenate([row["tokens"] for row in rows], out=tokens)
-        return self._vectors(rows), tokens
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        """`pixels`: (n, height, width, 3) uint8 RGB. Raises ValueError for another shape or type."""
+        yields = tokens and self._model.tokens is not None
+        rows = self._run("image", self._checked(pixels), ["vectors", "tokens"] if yields else ["vectors"])
+        return Encoded(self._vectors(rows), [one for row in rows for one in row["tokens"]] if yields else None)
 
     def load_image_tower(self) -> None:
         """Load the image graph now. Raises EncoderUnavailableError."""
         wanted = self.identity.preprocessing
         self._graph("image", (self._together["image"], wanted.height, wanted.width, 3), lanes=self._threads)
 
-    def encode_texts(self, texts: Texts) -> Float32:
-        """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`."""
-        return self._vectors(self._run("text", self._rows(self._tokenized(texts))[0], ["vectors"]))
-
-    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
-        """As `encode_texts`, and for each text (t, width) int8. Raises EncoderError for a model without tokens."""
-        self._required_shape()
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """A text is cut at `max_text_tokens`."""
+        yields = tokens and self._model.tokens is not None
         batch, places = self._rows(self._tokenized(texts))
-        rows = self._run("text", batch, ["vectors", "tokens"])
+        rows = self._run("text", batch, ["vectors", "tokens"] if yields else ["vectors"])
+        if not yields:
+            return Encoded(self._vectors(rows))
         words = [row["tokens"][0, : len(each)].copy() for row, each in zip(rows, places, strict=True)]
-        return self._vectors(rows), words
+        return Encoded(self._vectors(rows), words)
 
     def words(self, text: str) -> list[str]:
         """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
-        return self._tokenizer.words(text, self._required_shape().words)
+        return [] if self._model.tokens is None else self._tokenizer.words(text, self._model.tokens.words)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, those for start and end included."""
@@ -244,8 +237,3 @@ class ExportedEncoder:
             raise EncoderError(f"The graph of {self.identity.name} gave what is no number; delete {self.folder}.")
         unit: Float32 = found / norms
         return unit
-
-    def _required_shape(self) -> TokenShape:
-        if self._model.tokens is None:
-            raise EncoderError(f"{self.identity.name} yields no tokens; rerank with blip: or with another encoder.")
-        return self._model.tokens

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.base import EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
+from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.errors import EncoderError, EncoderUnavailableError
-from indexer.types import Float32, Int8, Int64, Pixels, Texts
+from indexer.types import Float32, Int64, Pixels, Texts
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ _INSTALL = "`pip install open_clip_torch torch torchvision`, or use --encoder bu
 
 
 class OpenClipEncoder:
-    """An open_clip model as a `TokenEncoder`; models whose towers have no tokens to give are encoders all the same.
+    """An open_clip model as an `Encoder`; models of towers that `openclip_tokens.py` does not know yield no tokens.
 
     `spec`: one of the forms in `openclip_spec.py`, with or without `open_clip:`. Its one full spelling is
     `identity.name`, so what an index stores is what `--encoder` takes to load the model again; for files and folders it
@@ -110,25 +110,25 @@ class OpenClipEncoder:
         """At most 7 x 7 regions and 32 words of 64 numbers; None for towers that `openclip_tokens.py` does not know."""
         return self._recipe.shape if self._recipe else None
 
-    def encode_images(self, pixels: Pixels) -> Float32:
-        """`pixels`: (n, height, width, 3) uint8 RGB. Returns (n, d) float32, unit norm.
+    @property
+    def independent_rows(self) -> bool:
+        """The products of a batch are computed together."""
+        return False
+
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        """`pixels`: (n, height, width, 3) uint8 RGB.
 
         Raises ValueError for another shape or type, EncoderError when the device fails.
         """
         plain = self._checked(pixels)
+        yields = tokens and self._recipe is not None
         if not len(plain):
-            return self._nothing()
+            return self._nothing(yields)
         self._measure()
-        return _unit(self._run("image", self._image_features, plain)[0])
-
-    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
-        """As `encode_images`, and (n, regions, width) int8. Raises EncoderError also for a model without tokens."""
-        shape, plain = self._required_shape(), self._checked(pixels)
-        if not len(plain):
-            return self._nothing(), np.empty((0, shape.regions, shape.width), np.int8)
-        self._measure()
-        vectors, tokens = self._run("image", self._image_tokens, plain)
-        return _unit(vectors), tokens
+        if not yields:
+            return Encoded(_unit(self._run("image", self._image_features, plain)[0]))
+        vectors, regions = self._run("image", self._image_tokens, plain)
+        return Encoded(_unit(vectors), list(regions))
 
     def _checked(self, pixels: Pixels) -> Pixels:
         wanted = self._identity.preprocessing
@@ -140,21 +140,17 @@ class OpenClipEncoder:
         # torch wants writable memory in plain order, and warns or fails otherwise.
         return pixels if pixels.flags.c_contiguous and pixels.flags.writeable else pixels.copy()
 
-    def encode_texts(self, texts: Texts) -> Float32:
-        """Returns (n, d) float32, unit norm; a text is cut at `max_text_tokens`. Raises EncoderError as above."""
-        tokens = self._tokenized(texts)
-        if not len(tokens):
-            return self._nothing()
-        return _unit(self._run("text", self._text_features, tokens)[0])
-
-    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
-        """As `encode_texts`, and for each text (t, width) int8. Raises EncoderError also for a model without tokens."""
-        shape, tokens = self._required_shape(), self._tokenized(texts)
-        if not len(tokens):
-            return self._nothing(), []
-        batch, places = self._with_places(tokens, shape)
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """A text is cut at `max_text_tokens`. Raises EncoderError as above."""
+        ids = self._tokenized(texts)
+        recipe = self._recipe if tokens else None
+        if not len(ids):
+            return self._nothing(recipe is not None)
+        if recipe is None:
+            return Encoded(_unit(self._run("text", self._text_features, ids)[0]))
+        batch, places = self._with_places(ids, recipe.shape)
         vectors, words = self._run("text", self._text_tokens, batch)
-        return _unit(vectors), [row[: len(each)].copy() for row, each in zip(words, places, strict=True)]
+        return Encoded(_unit(vectors), [row[: len(each)].copy() for row, each in zip(words, places, strict=True)])
 
     def _with_places(self, tokens: Int64, shape: TokenShape) -> tuple[Int64, list[Int64]]:
         """(n, context_length + words): the tokens of each text, then the places of its word pieces, and these alone."""
@@ -186,7 +182,7 @@ class OpenClipEncoder:
 
     def words(self, text: str) -> list[str]:
         """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
-        return self._tokenizer.words(text, self._required_shape().words)
+        return [] if self._recipe is None else self._tokenizer.words(text, self._recipe.shape.words)
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -266,13 +262,8 @@ class OpenClipEncoder:
                     self._fall_back(replicas, error)
                 self._measured = True
 
-    def _required_shape(self) -> TokenShape:
-        if self.token_shape is None:
-            raise EncoderError(f"{self._identity.name} yields no tokens; rerank with blip: or with another encoder.")
-        return self.token_shape
-
-    def _nothing(self) -> Float32:
-        return np.empty((0, self._identity.dimension), np.float32)
+    def _nothing(self, yields: bool) -> Encoded:
+        return Encoded(np.empty((0, self._identity.dimension), np.float32), [] if yields else None)
 
 
 def list_published() -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
-from indexer.encoders.base import Encoder, TokenEncoder, token_encoder
+from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
 from indexer.files.diff import Comparison, Gone, Returned, Work
 from indexer.files.scan import Found, walk
@@ -142,9 +142,9 @@ class _Run:
                 Encoders(batch).activate(row)
         return row
 
-    def _choose_tokens(self) -> TokenEncoder | None:
-        """The encoder as one that yields tokens; None when it does not, or the store is to do without."""
-        encoder = token_encoder(self._encoder)
+    def _choose_tokens(self) -> bool:
+        """Whether tokens are kept: not where the encoder yields none, or the store is to do without."""
+        shape = self._encoder.token_shape
         asked = self._settings.tokens
         with self._catalog.snapshot() as snapshot:
             wanted = Tokens(snapshot).wanted
@@ -153,25 +153,25 @@ class _Run:
             with self._catalog.batch() as batch:
                 Tokens(batch).want(asked)
             wanted = asked
-        if encoder is None or encoder.token_shape is None or not wanted:
+        if shape is None or not wanted:
             if asked:
                 self._report.warnings.append(
                     f"The encoder {self._encoder.identity.name} has no tokens to give; nothing is kept for reranking."
                 )
-            return None
-        if recorded != encoder.token_shape:
+            return False
+        if recorded != shape:
             with self._catalog.batch() as batch:
-                Tokens(batch).set_shape(self._encoder_row, encoder.token_shape)
-        return encoder
+                Tokens(batch).set_shape(self._encoder_row, shape)
+        return True
 
     def _ingest(self) -> Ingest:
-        return Ingest(self._catalog, self._encoder, self._encoder_row, self._report, self._tokens)
+        return Ingest(self._catalog, self._encoder, self._encoder_row, self._report, tokens=self._tokens)
 
     def _encode_texts_of_unchanged_files(self) -> None:
         """Under another encoder, after damage, or in a store older than tokens, they lack something."""
         ingest = self._ingest()
         with self._catalog.snapshot() as snapshot:
-            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens is not None)
+            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens)
         for start in range(0, len(missing), FILES_A_BATCH):
             with self._catalog.snapshot() as snapshot:
                 texts = Texts(snapshot).of_contents(missing[start : start + FILES_A_BATCH])
@@ -197,7 +197,7 @@ class _Run:
         found: Iterator[Found] = walk(folder, ignores, report_error)
         if own.startswith(os.fsencode(folder)):  # the store may lie among the photographs
             found = (one for one in found if not one[0].startswith(own))
-        known = files_below(self._catalog, folder, self._encoder_row, tokens=self._tokens is not None)
+        known = files_below(self._catalog, folder, self._encoder_row, tokens=self._tokens)
         return Comparison(found, known)
 
     def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
@@ -265,7 +265,7 @@ class _Run:
             self._encoder_row,
             self._encoder.identity.preprocessing,
             self._settings.limits,
-            tokens=self._tokens is not None,
+            tokens=self._tokens,
         )
         batch: list[Prepared] = []
         images = 0

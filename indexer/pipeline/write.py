@@ -19,7 +19,8 @@ from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
-from indexer.encoders.base import Encoder, RowEncoder, TokenEncoder
+from indexer.encoders.base import Encoded, Encoder
+from indexer.encoders.batches import encode_images, encode_texts
 from indexer.pipeline.decode import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import Candidate, Failure, Float32, Int8, Kind, Metadata, Pixels, Report
 
@@ -33,9 +34,9 @@ SECONDS_A_COMMIT = 0.5
 MAX_WARNINGS = 100
 
 #: A vector (d,) float32, unit norm, and tokens (t, w) int8 where they are kept.
-_Encoded = tuple[Float32, Int8 | None]
+_Row = tuple[Float32, Int8 | None]
 #: A file to write, without pixels, and what was encoded of it.
-_Gathered = tuple[Prepared, _Encoded | None]
+_Gathered = tuple[Prepared, _Row | None]
 _NO_PIXELS: Pixels = np.empty((0, 0, 3), np.uint8)
 
 
@@ -48,9 +49,10 @@ class Ingest:
         encoder: Encoder,
         encoder_row: int,
         report: Report,
-        tokens: TokenEncoder | None = None,
+        *,
+        tokens: bool = False,
     ) -> None:
-        """`tokens`: the same encoder, when the tokens that it yields are to be kept."""
+        """`tokens`: the tokens that the encoder yields are to be kept."""
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
@@ -73,7 +75,7 @@ class Ingest:
         Item ids follow the order in which files are added. Use as a context manager, or `flush` in the end.
         """
         images = self._images(prepared)
-        vectors = self._encode_images([pixels for _, pixels in images])
+        vectors = rows_of(encode_images(self._encoder, [pixels for _, pixels in images], tokens=self._tokens))
         encoded = dict(zip((position for position, _ in images), vectors, strict=True))
         self._gathered += [(_without_pixels(one), encoded.get(position)) for position, one in enumerate(prepared)]
         if len(self._gathered) >= FILES_A_COMMIT or time.monotonic() - self._written >= SECONDS_A_COMMIT:
@@ -106,12 +108,12 @@ class Ingest:
         with self._catalog.snapshot() as snapshot:
             known = Contents(snapshot).with_vectors(list(digests), self._encoder_row)
             complete = set(known)
-            if self._tokens is not None:
+            if self._tokens:
                 complete &= Contents(snapshot).with_tokens(list(digests), self._encoder_row)
         missing = [(digest, text) for digest, text in digests.items() if digest not in complete]
         for start in range(0, len(missing), TEXTS_A_BATCH):
             chunk = missing[start : start + TEXTS_A_BATCH]
-            encoded = self._encode_texts([text for _, text in chunk])
+            encoded = rows_of(encode_texts(self._encoder, [text for _, text in chunk], tokens=self._tokens))
             with self._catalog.batch() as batch:
                 kinds: dict[bytes, Kind] = {digest: "text" for digest, _ in chunk}
                 contents = Contents(batch).add(kinds)
@@ -135,43 +137,7 @@ class Ingest:
                 images.append((position, one.pixels))
         return images
 
-    def _encode_images(self, images: Sequence[Pixels]) -> list[_Encoded]:
-        """In the order of `images`. Full batches only, where the last bits may depend on a batch's size."""
-        wanted = self._encoder.identity.preprocessing
-        size = self._encoder.batch_size
-        encoded: list[_Encoded] = []
-        for start in range(0, len(images), size):
-            chunk = images[start : start + size]
-            rows = self._rows(len(chunk), size)
-            pixels = np.zeros((rows, wanted.height, wanted.width, 3), np.uint8)  # (b, h, w, 3)
-            for row, image in enumerate(chunk):
-                pixels[row] = image
-            if self._tokens is None:
-                encoded += [(vector, None) for vector in self._encoder.encode_images(pixels)[: len(chunk)]]
-            else:
-                vectors, tokens = self._tokens.encode_images_with_tokens(pixels)
-                encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
-        return encoded
-
-    def _encode_texts(self, texts: Sequence[str]) -> list[_Encoded]:
-        """In the order of `texts`; full batches only, where `_encode_images` wants them."""
-        size = self._encoder.text_batch_size
-        encoded: list[_Encoded] = []
-        for start in range(0, len(texts), size):
-            chunk = list(texts[start : start + size])
-            batch = chunk + [""] * (self._rows(len(chunk), size) - len(chunk))
-            if self._tokens is None:
-                encoded += [(vector, None) for vector in self._encoder.encode_texts(batch)[: len(chunk)]]
-            else:
-                vectors, tokens = self._tokens.encode_texts_with_tokens(batch)
-                encoded += list(zip(vectors, tokens, strict=True))[: len(chunk)]
-        return encoded
-
-    def _rows(self, count: int, size: int) -> int:
-        """Rows of a batch that `count` fill; two at least, as encoders may run a single one, a query's, otherwise."""
-        return max(2, count) if isinstance(self._encoder, RowEncoder) else size
-
-    def _keep(self, batch: Transaction, encoded: Mapping[int, _Encoded]) -> None:
+    def _keep(self, batch: Transaction, encoded: Mapping[int, _Row]) -> None:
         """Store vectors and tokens by content; a vector that is there stays."""
         Vectors(batch).add(self._encoder_row, {number: vector for number, (vector, _) in encoded.items()})
         tokens = {number: tokens for number, (_, tokens) in encoded.items() if tokens is not None}
@@ -233,6 +199,12 @@ class Ingest:
                 report.unchanged += 1
         else:
             report.encoded += 1
+
+
+def rows_of(encoded: Encoded) -> list[_Row]:
+    """One by one, in their order."""
+    tokens = [None] * len(encoded.vectors) if encoded.tokens is None else encoded.tokens
+    return list(zip(encoded.vectors, tokens, strict=True))
 
 
 def text_digest(text: str) -> bytes:

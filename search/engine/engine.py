@@ -10,7 +10,7 @@ from itertools import islice
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Item, Items
 from indexer.catalog.transaction import Transaction
-from indexer.encoders.base import Encoder, token_encoder
+from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.types import KINDS, Float32, Kind
 from indexer.vectors.base import SearchParameters
@@ -129,12 +129,8 @@ def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool,
             f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
             "word pieces count."
         )
-    yielding = token_encoder(encoder) if with_tokens else None
-    if yielding is None:
-        vectors = encoder.encode_texts([query.text])  # (1, d) float32, unit norm
-        return Asked("text", vectors[0], None, text=query.text)
-    vectors, words = yielding.encode_texts_with_tokens([query.text])  # (1, d), [(t, w) int8]
-    return Asked("text", vectors[0], words[0], text=query.text)
+    encoded = encoder.encode_texts([query.text], tokens=with_tokens)
+    return Asked("text", encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, text=query.text)
 
 
 @dataclass(frozen=True, slots=True)

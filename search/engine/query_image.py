@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.catalog.contents import Contents
 from indexer.catalog.vectors import Vectors
-from indexer.encoders.base import Encoder, token_encoder
+from indexer.encoders.base import Encoder
 from indexer.errors import FileError
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
@@ -43,9 +43,5 @@ def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tu
     preprocessing = identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
     batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
-    yielding = token_encoder(encoder) if tokens else None
-    if yielding is None:
-        vectors = encoder.encode_images(batch)  # (1, d) float32, unit norm
-        return vectors[0], None
-    vectors, regions = yielding.encode_images_with_tokens(batch)  # (1, d), (1, r, w) int8
-    return vectors[0], regions[0]
+    encoded = encoder.encode_images(batch, tokens=tokens)
+    return encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None

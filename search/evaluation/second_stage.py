@@ -9,7 +9,8 @@ import numpy as np
 
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
-from indexer.encoders.base import Encoder, token_encoder
+from indexer.encoders.base import Encoder
+from indexer.encoders.batches import encode_texts
 from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
 from indexer.types import Float32, Int8
@@ -119,18 +120,12 @@ def sides(
 
 def _word_tokens(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, encoder_row: int) -> list[Int8]:
     """Word tokens (t, w) int8 of each text: from the store where it has them, the rest encoded in full batches."""
-    yielding = token_encoder(encoder)
-    assert yielding is not None
-    shape = yielding.token_shape
+    shape = encoder.token_shape
     assert shape is not None
     stored = stored_texts(texts, snapshot, encoder_row, encoder.identity.dimension, shape)
     found = {text: tokens for text, (_, tokens) in stored.items()}
     missing = [text for text in dict.fromkeys(texts) if text not in found]
-    size = encoder.text_batch_size
-    for start in range(0, len(missing), size):
-        chunk = missing[start : start + size]
-        _, tokens = yielding.encode_texts_with_tokens(chunk + [""] * (size - len(chunk)))
-        found.update(zip(chunk, tokens[: len(chunk)], strict=True))
+    found.update(zip(missing, encode_texts(encoder, missing, tokens=True).tokens or (), strict=True))
     return [found[text] for text in texts]
 
 

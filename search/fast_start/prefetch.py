@@ -111,7 +111,6 @@ def _asked(asked: str | None, device: str | None) -> Encoder:
 
 
 def _load_image_tower(encoder: Encoder) -> None:
-    from indexer.encoders.base import RowEncoder
-
-    if isinstance(encoder, RowEncoder):
-        encoder.load_image_tower()
+    load = getattr(encoder, "load_image_tower", None)  # of those whose towers load apart
+    if load is not None:
+        load()

@@ -2,7 +2,7 @@
 take the time of the longer one.
 
     child:   load the encoder, encode the text --pipe--> one line of JSON, then the arrays' bytes
-    parent:  imports, opens the catalog --get--> `EncodedText`, an encoder that knows one text
+    parent:  imports, opens the catalog --get--> `PrefetchedEncoder`, an encoder that knows one text
 
 The child writes only what it can also finish; whatever goes wrong in it, the parent loads the encoder itself and meets
 the same trouble in the ordinary way. It holds none of the parent's outputs, so nobody waits for it.
@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from indexer.encoders.base import Encoder, EncoderId, TokenEncoder, TokenShape, token_encoder
+from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 
 if TYPE_CHECKING:
     from indexer.types import Float32, Int8, Pixels, Texts
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedText:
     """What an encoder says of a text: `vector` (d,) float32, unit norm; `tokens` (t, width) int8 where it has them."""
 
     text: str
@@ -48,7 +48,7 @@ class Encoded:
         return json.dumps(said).encode() + b"\n" + self.vector.tobytes() + tokens
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Encoded:
+    def from_bytes(cls, data: bytes) -> EncodedText:
         """Read what `to_bytes` wrote. Raises ValueError, KeyError or TypeError on anything else."""
         line, _, arrays = data.partition(b"\n")
         said: dict[str, Any] = dict(json.loads(line))
@@ -62,10 +62,10 @@ class Encoded:
         return cls(**{**said, "identity": identity, "shape": shape, "vector": vector, "tokens": tokens})
 
 
-class EncodedText:
-    """A `TokenEncoder` that knows one text already; for all else it loads the encoder that it stands for."""
+class PrefetchedEncoder:
+    """An `Encoder` that knows one text already; for all else it loads the encoder that it stands for."""
 
-    def __init__(self, known: Encoded, device: str | None) -> None:
+    def __init__(self, known: EncodedText, device: str | None) -> None:
         self._known = known
         self._device = device
         self._loaded: Encoder | None = None
@@ -90,28 +90,24 @@ class EncodedText:
     def token_shape(self) -> TokenShape | None:
         return self._known.shape
 
-    def encode_texts(self, texts: Texts) -> Float32:
-        return self._known.vector[None] if self._is_known(texts) else self._encoder().encode_texts(texts)
+    @property
+    def independent_rows(self) -> bool:
+        return self._encoder().independent_rows
 
-    def encode_texts_with_tokens(self, texts: Texts) -> tuple[Float32, list[Int8]]:
-        if self._is_known(texts) and self._known.tokens is not None:
-            return self._known.vector[None], [self._known.tokens]
-        return self._yielding().encode_texts_with_tokens(texts)
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        if isinstance(texts, str) or list(texts) != [self._known.text]:
+            return self._encoder().encode_texts(texts, tokens=tokens)
+        known = [self._known.tokens] if tokens and self._known.tokens is not None else None
+        return Encoded(self._known.vector[None], known)
 
-    def encode_images(self, pixels: Pixels) -> Float32:
-        return self._encoder().encode_images(pixels)
-
-    def encode_images_with_tokens(self, pixels: Pixels) -> tuple[Float32, Int8]:
-        return self._yielding().encode_images_with_tokens(pixels)
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        return self._encoder().encode_images(pixels, tokens=tokens)
 
     def words(self, text: str) -> list[str]:
-        return list(self._known.words) if text == self._known.text else self._yielding().words(text)
+        return list(self._known.words) if text == self._known.text else self._encoder().words(text)
 
     def count_tokens(self, text: str) -> int:
         return self._known.count if text == self._known.text else self._encoder().count_tokens(text)
-
-    def _is_known(self, texts: Texts) -> bool:
-        return not isinstance(texts, str) and len(texts) == 1 and texts[0] == self._known.text
 
     def _encoder(self) -> Encoder:
         if self._loaded is None:
@@ -119,11 +115,6 @@ class EncodedText:
 
             self._loaded = load_encoder(self.identity.name, self._device, stored=self.identity)
         return self._loaded
-
-    def _yielding(self) -> TokenEncoder:
-        encoder = self._encoder()
-        assert isinstance(encoder, TokenEncoder), "only asked of encoders that yield tokens"
-        return encoder
 
 
 class EarlyProcess:
@@ -147,10 +138,10 @@ class EarlyProcess:
         os.waitpid(self._child, 0)
         self._child = None
         try:
-            known = Encoded.from_bytes(data)
+            known = EncodedText.from_bytes(data)
         except (ValueError, KeyError, TypeError):  # it did not come to an end
             return None
-        return EncodedText(known, self._device) if known.identity.matches(stored) else None
+        return PrefetchedEncoder(known, self._device) if known.identity.matches(stored) else None
 
 
 def _work(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
@@ -166,27 +157,21 @@ def _work(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
         noted = noted_encoder(folder)
         if noted is not None:
             with open(answer, "wb") as pipe:
-                pipe.write(encoded(load_encoder(noted.name, device, stored=noted), text).to_bytes())
+                pipe.write(encode_text(load_encoder(noted.name, device, stored=noted), text).to_bytes())
     finally:
         os._exit(0)
 
 
-def encoded(encoder: Encoder, text: str) -> Encoded:
+def encode_text(encoder: Encoder, text: str) -> EncodedText:
     """Everything that a query wants to know of its text."""
-    yielding = token_encoder(encoder)
-    tokens, words = None, []
-    if yielding is None:
-        vectors = encoder.encode_texts([text])
-    else:
-        vectors, [tokens] = yielding.encode_texts_with_tokens([text])
-        words = yielding.words(text)
-    return Encoded(
+    encoded = encoder.encode_texts([text], tokens=True)
+    return EncodedText(
         text,
         encoder.identity,
         encoder.max_text_tokens,
         encoder.count_tokens(text),
-        vectors[0],
-        None if yielding is None else yielding.token_shape,
-        tokens,
-        words,
+        encoded.vectors[0],
+        encoder.token_shape,
+        encoded.tokens[0] if encoded.tokens else None,
+        encoder.words(text),
     )

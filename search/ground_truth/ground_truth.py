@@ -17,6 +17,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, TokenShape
+from indexer.encoders.batches import encode_texts
 from indexer.errors import FileError
 from indexer.images.decoder import read_file
 from indexer.metrics import Relevance
@@ -162,11 +163,7 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, 
             vectors[position] = stored[known[digest]]
         else:
             missing.append(position)
-    size = encoder.text_batch_size
-    for start in range(0, len(missing), size):
-        chunk = missing[start : start + size]
-        padded = [texts[position] for position in chunk] + [""] * (size - len(chunk))
-        vectors[chunk] = encoder.encode_texts(padded)[: len(chunk)]
+    vectors[missing] = encode_texts(encoder, [texts[position] for position in missing]).vectors
     return vectors
 
 

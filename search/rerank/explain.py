@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.items import Item
-from indexer.encoders.base import Encoder, Preprocessing, token_encoder
+from indexer.encoders.base import Encoder, Preprocessing
 from indexer.types import Float32
 from search.rerank.base import Alignment, Asked, Reranker
 from search.rerank.stage import TokenSource
@@ -86,7 +86,6 @@ def explain_images(
     `asked` has its tokens when `reranker` needs them.
     """
     images = [row for row in rows if row.metadata is not None and row.kind == "image"]
-    yielding = token_encoder(encoder)
     if asked.text is None or (rows and not images):
         return {}, ["Only images that words have found can be explained; ask in words, and leave out --to text."]
     if reranker is None:
@@ -95,7 +94,7 @@ def explain_images(
             "see `search query --help` for --reranker."
         ]
     tokens = source.of([row.id for row in images])
-    pieces = [] if yielding is None else yielding.words(asked.text)
+    pieces = encoder.words(asked.text)
     found: dict[int, Explanation] = {}
     for row in images:
         alignment = reranker.explain(asked, tokens[row.id]) if row.id in tokens else None

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from indexer.encoders.base import Encoder, EncoderId, TokenShape, token_encoder
+from indexer.encoders.base import Encoder, EncoderId, TokenShape
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.settings import models_folder
 from indexer.types import Float32
@@ -182,8 +182,7 @@ def load_for(folder: Path, encoder: Encoder) -> tuple[Description, dict[str, Flo
 
 def check_fits(folder: Path, description: Description, encoder: Encoder) -> None:
     """Raise EncoderMismatchError, naming both and the next step, unless it was trained on this encoder's tokens."""
-    yielding = token_encoder(encoder)
-    shape = None if yielding is None else yielding.token_shape
+    shape = encoder.token_shape
     if description.fits(encoder.identity, shape):
         return
     name = encoder.identity.name
@@ -205,8 +204,7 @@ def find_reranker(store_folder: Path, encoder: Encoder) -> Path | None:
 
     Raises EncoderUnavailableError when the one that would be used is damaged.
     """
-    yielding = token_encoder(encoder)
-    if yielding is None:
+    if encoder.token_shape is None:
         return None
     folders = [store_folder / FOLDER]
     with suppress(UsageError):
@@ -215,7 +213,7 @@ def find_reranker(store_folder: Path, encoder: Encoder) -> Path | None:
         if not (folder / DESCRIPTION).exists():
             continue
         description = describe(folder)
-        if description.enabled and description.fits(encoder.identity, yielding.token_shape):
+        if description.enabled and description.fits(encoder.identity, encoder.token_shape):
             return folder
     return None
 

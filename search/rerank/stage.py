@@ -11,7 +11,7 @@ import numpy as np
 from indexer.catalog.items import Item, Items
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
-from indexer.encoders.base import Encoder, token_encoder
+from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
@@ -56,8 +56,7 @@ class TokenSource:
     @classmethod
     def open(cls, snapshot: Transaction, encoder_row: int, encoder: Encoder) -> TokenSource:
         """Tokens that were made in another way than the encoder makes them now are as good as none."""
-        yielding = token_encoder(encoder)
-        shape = None if yielding is None else yielding.token_shape
+        shape = encoder.token_shape
         known = shape is not None and Tokens(snapshot).shape(encoder_row) == shape
         return cls(snapshot, encoder_row, shape.width if shape is not None and known else 0)
 

@@ -20,7 +20,7 @@ from search.rerank import reranker_files
 from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, TrainingSettings, train
 from search.rerank.reranker_files import Description
-from search.rerank.training_data import TokenPairs, prepare, tokens_of
+from search.rerank.training_data import TokenPairs, prepare, required_shape
 from search.rerank.validation import Judgement, Weights
 
 __all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
@@ -74,7 +74,7 @@ def train_reranker(
     from indexer.encoders.devices import choose_devices
 
     progress, settings = progress or Silent(), settings or TrainingSettings()
-    _, shape = tokens_of(encoder)
+    shape = required_shape(encoder)
     settings = replace(settings, network=replace(settings.network, width=shape.width))
     where = choose_devices(device)[0]
     out = store.folder / reranker_files.FOLDER if out is None else Path(os.path.abspath(out.expanduser()))

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
-from indexer.encoders.base import Encoder, TokenEncoder, TokenShape, token_encoder
+from indexer.encoders.base import Encoder, TokenShape
+from indexer.encoders.batches import encode_texts
 from indexer.errors import EncoderError, StoreMissingError, UsageError
 from indexer.metrics import Relevance
 from indexer.progress import Progress
@@ -103,16 +104,14 @@ class TokenPairs:
         return state.hexdigest()
 
 
-def tokens_of(encoder: Encoder) -> tuple[TokenEncoder, TokenShape]:
-    """The encoder as one that yields tokens, and their shape. Raises EncoderError when it yields none."""
-    yielding = token_encoder(encoder)
-    shape = None if yielding is None else yielding.token_shape
-    if yielding is None or shape is None:
+def required_shape(encoder: Encoder) -> TokenShape:
+    """The shape of the encoder's tokens. Raises EncoderError when it yields none."""
+    if encoder.token_shape is None:
         raise EncoderError(
             f"The encoder {encoder.identity.name} yields no tokens, so no reranker can be trained for it; "
             "index with another one (see `search models`)."
         )
-    return yielding, shape
+    return encoder.token_shape
 
 
 def prepare(
@@ -124,7 +123,7 @@ def prepare(
     `images`: the folder that names in the table are relative to, by default the table's own. Raises UsageError when
     there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
     """
-    yielding, shape = tokens_of(encoder)
+    shape = required_shape(encoder)
     if os.path.isdir(table) or os.path.splitext(table)[1].lower() not in {".jsonl", ".csv"}:
         raise UsageError(f"--pairs takes a table of images and captions (.jsonl or .csv), and {table} is none.")
     progress.phase(f"Reading {table}")
@@ -164,7 +163,7 @@ def prepare(
         )
         kept, judged = kept & (chosen | ~judged), chosen
     _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
-    return _encode(gold, tokens, kept, judged, stored, yielding, work, progress, tuple(notes))
+    return _encode(gold, tokens, kept, judged, stored, encoder, work, progress, tuple(notes))
 
 
 def _image_tokens(gold: Gold, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
@@ -241,7 +240,7 @@ def _encode(
     kept: Bools,
     judged: Bools,
     stored: Mapping[str, StoredText],
-    encoder: TokenEncoder,
+    encoder: Encoder,
     work: Path,
     progress: Progress,
     notes: tuple[str, ...],
@@ -266,7 +265,7 @@ def _encode(
 
 
 def caption_tokens(
-    texts: Sequence[str], stored: Mapping[str, StoredText], encoder: TokenEncoder, work: Path, progress: Progress
+    texts: Sequence[str], stored: Mapping[str, StoredText], encoder: Encoder, work: Path, progress: Progress
 ) -> tuple[Float32, Int8, Int64]:
     """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`."""
     missing = [text for text in texts if text not in stored]
@@ -278,7 +277,7 @@ def caption_tokens(
     return vectors, np.concatenate(words), offsets
 
 
-def _encoded(texts: list[str], encoder: TokenEncoder, work: Path, progress: Progress) -> dict[str, StoredText]:
+def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress) -> dict[str, StoredText]:
     """Texts with their vectors and tokens; from `work` if they are there."""
     if not texts:
         return {}
@@ -293,17 +292,11 @@ def _encoded(texts: list[str], encoder: TokenEncoder, work: Path, progress: Prog
             words = np.split(held["words"], held["offsets"][1:-1])
             return dict(zip(texts, zip(held["vectors"], words, strict=True), strict=True))
     progress.phase(f"Encoding {len(texts):,} captions")
-    size = encoder.text_batch_size
-    vectors: list[Float32] = []
-    words = []
-    for start in range(0, len(texts), size):
-        chunk = texts[start : start + size]
-        made, each = encoder.encode_texts_with_tokens(chunk + [""] * (size - len(chunk)))  # full batches
-        vectors += list(made[: len(chunk)])
-        words += each[: len(chunk)]
+    encoded = encode_texts(encoder, texts, tokens=True)
+    words = list(encoded.tokens or ())  # each (t, width)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)
     stream = io.BytesIO()
-    np.savez(stream, key=np.array(key), vectors=np.stack(vectors), words=np.concatenate(words), offsets=offsets)
+    np.savez(stream, key=np.array(key), vectors=encoded.vectors, words=np.concatenate(words), offsets=offsets)
     work.mkdir(parents=True, exist_ok=True)
     write_whole(work / _CAPTIONS, stream.getvalue())
-    return dict(zip(texts, zip(vectors, words, strict=True), strict=True))
+    return dict(zip(texts, zip(encoded.vectors, words, strict=True), strict=True))

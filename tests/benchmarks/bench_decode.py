@@ -77,7 +77,7 @@ def moved(paths: Sequence[Path], encoder: BundledEncoder) -> dict[str, float]:
         if np.array_equal(plain, fast):
             continue
         distances.append(np.abs(plain.astype(np.int16) - fast).mean())
-        a, b = encoder.encode_images(np.stack([plain, fast]))
+        a, b = encoder.encode_images(np.stack([plain, fast])).vectors
         cosines.append(float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))
     if not cosines:
         return {"photographs": 0}

@@ -65,8 +65,7 @@ def measure(count: int, folder: Path, *, tokens: bool, build: bool) -> dict[str,
             for number in range(count)
         )
         images = given_images(candidates)
-        kept = encoder if isinstance(encoder, GivenTokenEncoder) else None
-        with Ingest(store.catalog, encoder, row, Report(), kept) as ingest:
+        with Ingest(store.catalog, encoder, row, Report(), tokens=tokens) as ingest:
             while some := list(islice(images, BATCH)):
                 ingest.add(some)
         result["ingest_s"] = time.perf_counter() - started - encoder.seconds

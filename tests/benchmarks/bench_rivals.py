@@ -246,7 +246,6 @@ class Bench:
 
 def limit_of(folder: str, name: str) -> tuple[float, float]:
     """Images a second of decoding alone and of encoding alone, in this process."""
-    from indexer.encoders.base import token_encoder
     from indexer.encoders.registry import load_encoder
     from indexer.images.decoder import decode
     from indexer.images.preprocess import to_pixels
@@ -264,12 +263,10 @@ def limit_of(folder: str, name: str) -> tuple[float, float]:
         decoded = list(pool.map(pixels, paths))
     decoding = len(paths) / (time.perf_counter() - started)
     some = np.stack(decoded[:200])
-    yielding = token_encoder(encoder)
-    encode = encoder.encode_images if yielding is None else yielding.encode_images_with_tokens
-    encode(some[:16])
+    encoder.encode_images(some[:16], tokens=True)
     started = time.perf_counter()
     for start in range(0, len(some), encoder.batch_size):
-        encode(some[start : start + encoder.batch_size])
+        encoder.encode_images(some[start : start + encoder.batch_size], tokens=True)
     return decoding, len(some) / (time.perf_counter() - started)
 
 
@@ -290,7 +287,7 @@ def clustered(count: int, dimension: int) -> np.ndarray:
     encoder = GivenEncoder(dimension)
     steps = range(0, count, 16_384)
     return np.concatenate(
-        [encoder.encode_images(pixels_of(np.arange(start, min(count, start + 16_384)))) for start in steps]
+        [encoder.encode_images(pixels_of(np.arange(start, min(count, start + 16_384)))).vectors for start in steps]
     )
 
 
@@ -317,7 +314,7 @@ def fill(folder: Path, count: int) -> None:
             Tokens(batch).set_shape(row, bundled.token_shape)
         found = (Candidate(f"/photos/{n // 500:05}/IMG_{n:08}.jpg", 3_000_000 + n, 10**18 + n) for n in range(count))
         images = given_images(found)
-        with Ingest(store.catalog, encoder, row, Report(), encoder) as ingest:
+        with Ingest(store.catalog, encoder, row, Report(), tokens=True) as ingest:
             while some := [one for _, one in zip(range(64), images, strict=False)]:
                 ingest.add(some)
         build_indexes(store.catalog, store.vectors, None, Silent())

@@ -56,7 +56,7 @@ def fill(store_folder: Path, folder: Path) -> None:
             Encoders(batch).activate(row)
             Tokens(batch).set_shape(row, encoder.token_shape)
             Roots(batch).add(str(folder), None)
-        ingest = Ingest(store.catalog, encoder, row, Report(), encoder)
+        ingest = Ingest(store.catalog, encoder, row, Report(), tokens=True)
         while some := list(islice(images, 512)):
             ingest.commit(some)
     store.close()

@@ -28,7 +28,7 @@ LABELLED = ("caltech101", "clothing_small")
 def encode_rows(encoder: Encoder, rows: list[Row]) -> Float32:
     """The rows' photographs, resized as the encoder asks. Returns (n, d) float32, unit norm."""
     paths, preprocessing = [row.path for row in rows], encoder.identity.preprocessing
-    parts = [encoder.encode_images(pixels) for pixels in batches(paths, preprocessing, encoder.batch_size)]
+    parts = [encoder.encode_images(pixels).vectors for pixels in batches(paths, preprocessing, encoder.batch_size)]
     return np.concatenate(parts)
 
 
@@ -36,7 +36,7 @@ def captions_line(encoder: Encoder, folder: Path, split: Split) -> str:
     """Recalls of a captioned set, both ways."""
     rows = read_captions(folder, split)
     images = encode_rows(encoder, rows)  # (n, d)
-    flat = encoder.encode_texts([caption for row in rows for caption in row.captions])  # (n * c, d)
+    flat = encoder.encode_texts([caption for row in rows for caption in row.captions]).vectors  # (n * c, d)
     forward, back = caption_recalls(images, flat.reshape(len(rows), -1, flat.shape[1]))
     found = " | ".join(f"{value:.1f}" for value in (*forward, *back))
     return f"| {folder.name} {split}, {len(rows)} images | {found} |"
@@ -46,7 +46,7 @@ def labels_line(encoder: Encoder, folder: Path, split: Split) -> str:
     """Each class name as a query over every image of the split."""
     rows = read_captions(folder, split)
     names = sorted({row.captions[0] for row in rows})
-    images, texts = encode_rows(encoder, rows), encoder.encode_texts(names)
+    images, texts = encode_rows(encoder, rows), encoder.encode_texts(names).vectors
     found = label_ranks(texts, images, np.array([names.index(row.captions[0]) for row in rows]))
     precision = 100 * average_precisions(found).mean()
     first, fifth, _ = recalls(found)

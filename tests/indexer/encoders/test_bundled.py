@@ -39,7 +39,7 @@ def photos(encoder: BundledEncoder, real_photos: Path) -> dict[str, Float32]:
     for path in names:
         with Image.open(path) as opened:
             pixels.append(to_pixels(opened.convert("RGB"), encoder.identity.preprocessing))
-    return dict(zip((path.name for path in names), encoder.encode_images(np.stack(pixels)), strict=True))
+    return dict(zip((path.name for path in names), encoder.encode_images(np.stack(pixels)).vectors, strict=True))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def noise(encoder: BundledEncoder, n: int, seed: int = 0) -> Pixels:
 def test_a_query_finds_its_photograph(
     encoder: BundledEncoder, photos: dict[str, Float32], query: str, wanted: str
 ) -> None:
-    [text] = encoder.encode_texts([query])
+    [text] = encoder.encode_texts([query]).vectors
     assert max(photos, key=lambda name: float(photos[name] @ text)) == wanted
 
 
@@ -82,38 +82,38 @@ def test_like_photographs_are_near(photos: dict[str, Float32]) -> None:
 def test_like_texts_are_near(encoder: BundledEncoder) -> None:
     dog, puppy, train = encoder.encode_texts(
         ["a dog runs on the beach", "a puppy plays in the sand", "a steam locomotive"]
-    )
+    ).vectors
     assert dog @ puppy > dog @ train
 
 
 def test_an_image_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: BundledEncoder) -> None:
     pixels = noise(encoder, 3)
-    together = encoder.encode_images(pixels)
+    together = encoder.encode_images(pixels).vectors
     for row in range(3):
-        np.testing.assert_array_equal(encoder.encode_images(pixels[row : row + 1])[0], together[row])
+        np.testing.assert_array_equal(encoder.encode_images(pixels[row : row + 1]).vectors[0], together[row])
 
 
 def test_a_text_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: BundledEncoder) -> None:
     texts = ["a dog", "two men on a bench in front of a very long wall of red bricks", ""]
-    together = encoder.encode_texts(texts)
+    together = encoder.encode_texts(texts).vectors
     for row, text in enumerate(texts):
-        np.testing.assert_array_equal(encoder.encode_texts([text])[0], together[row])
+        np.testing.assert_array_equal(encoder.encode_texts([text]).vectors[0], together[row])
 
 
 def test_the_number_of_threads_changes_no_bit(encoder: BundledEncoder) -> None:
     pixels = noise(encoder, 1)
     for threads in (1, 2):
         other = BundledEncoder(threads=threads)
-        np.testing.assert_array_equal(other.encode_images(pixels), encoder.encode_images(pixels))
-        np.testing.assert_array_equal(other.encode_texts(["a dog"]), encoder.encode_texts(["a dog"]))
+        np.testing.assert_array_equal(other.encode_images(pixels).vectors, encoder.encode_images(pixels).vectors)
+        np.testing.assert_array_equal(other.encode_texts(["a dog"]).vectors, encoder.encode_texts(["a dog"]).vectors)
 
 
 def test_many_threads_at_once(encoder: BundledEncoder) -> None:
     fresh, pixels = BundledEncoder(), noise(encoder, 2)
-    expected = encoder.encode_images(pixels), encoder.encode_texts(["a dog"])
+    expected = encoder.encode_images(pixels).vectors, encoder.encode_texts(["a dog"]).vectors
     with ThreadPoolExecutor(4) as pool:
-        images = list(pool.map(lambda _: fresh.encode_images(pixels), range(4)))
-        texts = list(pool.map(lambda _: fresh.encode_texts(["a dog"]), range(4)))
+        images = list(pool.map(lambda _: fresh.encode_images(pixels).vectors, range(4)))
+        texts = list(pool.map(lambda _: fresh.encode_texts(["a dog"]).vectors, range(4)))
     for image, text in zip(images, texts, strict=True):
         np.testing.assert_array_equal(image, expected[0])
         np.testing.assert_array_equal(text, expected[1])
@@ -124,12 +124,12 @@ def test_a_long_text_is_cut(encoder: BundledEncoder) -> None:
     body = "dog " * (limit - 2)  # each word is a token; the marks of start and end are two more
     assert encoder.count_tokens(body) == limit
     assert encoder.count_tokens(body + "cat") == limit + 1
-    np.testing.assert_array_equal(*(encoder.encode_texts([body + more])[0] for more in ("", "cat " * 3000)))
+    np.testing.assert_array_equal(*(encoder.encode_texts([body + more]).vectors[0] for more in ("", "cat " * 3000)))
 
 
 @pytest.mark.parametrize("text", ["", " \n", "собака", "🐕", "\x00", "caf\udce9", "a" * 10_000])
 def test_any_text_has_a_vector(encoder: BundledEncoder, text: str) -> None:
-    [vector] = encoder.encode_texts([text])
+    [vector] = encoder.encode_texts([text]).vectors
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
@@ -140,7 +140,7 @@ def test_one_text_instead_of_several_is_refused(encoder: BundledEncoder) -> None
 
 def test_blank_photographs_have_vectors(encoder: BundledEncoder) -> None:
     for grey in (0, 255):
-        [vector] = encoder.encode_images(np.full_like(noise(encoder, 1), grey))
+        [vector] = encoder.encode_images(np.full_like(noise(encoder, 1), grey)).vectors
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
@@ -232,7 +232,7 @@ def test_importing_is_light_and_running_needs_no_torch() -> None:
         "from indexer.encoders.bundled import BundledEncoder\n"
         "encoder = BundledEncoder()\n"
         "assert not {'openvino', 'tokenizers'} & set(sys.modules)\n"
-        "encoder.encode_texts(['a dog'])\n"
+        "encoder.encode_texts(['a dog']).vectors\n"
         "assert not {'torch', 'torchvision', 'open_clip', 'transformers', 'faiss'} & set(sys.modules)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

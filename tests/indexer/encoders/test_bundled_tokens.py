@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.encoders.base import TokenShape, token_encoder
+from indexer.encoders.base import TokenShape
 from indexer.encoders.bundled import BundledEncoder
 from indexer.encoders.runtime import Graph
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import models_folder
 from indexer.types import Pixels
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 from tests.fixtures.token_graphs import SHAPE, bundled_with_tokens
 
 
@@ -52,21 +53,21 @@ def quarters(encoder: BundledEncoder) -> Pixels:
 
 
 def test_region_tokens_are_the_graphs_rows(encoder: BundledEncoder) -> None:
-    _, tokens = encoder.encode_images_with_tokens(quarters(encoder))
+    _, tokens = images_with_tokens(encoder, quarters(encoder))
     assert tokens.tolist() == [[[-128] * 3, [127, -128, -128], [127] * 3, [-28] * 3]]
 
 
 def test_word_tokens_leave_out_the_marks(encoder: BundledEncoder) -> None:
     # In the vocabulary: [CLS] 101, [SEP] 102, a 1037, dog 3899.
-    _, tokens = encoder.encode_texts_with_tokens(["a dog", "", "dog " * 50])
+    _, tokens = texts_with_tokens(encoder, ["a dog", "", "dog " * 50])
     assert [rows[:, 0].tolist() for rows in tokens] == [[37, 99], [1], [99] * 6]
 
 
 def test_vectors_are_those_of_the_model_that_ships(encoder: BundledEncoder) -> None:
     shipped = BundledEncoder(models_folder() / "bundled")
     pixels, texts = quarters(encoder), ["a dog", "", "a cup of coffee"]
-    np.testing.assert_array_equal(encoder.encode_images_with_tokens(pixels)[0], shipped.encode_images(pixels))
-    np.testing.assert_array_equal(encoder.encode_texts_with_tokens(texts)[0], shipped.encode_texts(texts))
+    np.testing.assert_array_equal(images_with_tokens(encoder, pixels)[0], shipped.encode_images(pixels).vectors)
+    np.testing.assert_array_equal(texts_with_tokens(encoder, texts)[0], shipped.encode_texts(texts).vectors)
 
 
 def test_words_are_as_they_are_written(encoder: BundledEncoder) -> None:
@@ -79,22 +80,17 @@ def test_words_are_as_they_are_written(encoder: BundledEncoder) -> None:
 
 def test_words_keep_to_the_limit_of_the_tower_too(copy: Path) -> None:
     short = describe(copy, max_text_tokens=4)
-    _, (tokens,) = short.encode_texts_with_tokens(["one two three four"])
+    _, (tokens,) = texts_with_tokens(short, ["one two three four"])
     assert (short.words("one two three four"), len(tokens)) == (["one", "two"], 2)
 
 
 def test_a_model_without_tokens_is_one(copy: Path) -> None:
     plain = describe(copy, tokens=None)
     assert plain.token_shape is None
-    assert token_encoder(plain) is None
-    assert plain.encode_texts(["a dog"]).shape == (1, plain.identity.dimension)
-    for wrong in (
-        lambda: plain.encode_texts_with_tokens(["a dog"]),
-        lambda: plain.encode_images_with_tokens(quarters(plain)),
-        lambda: plain.words("a dog"),
-    ):
-        with pytest.raises(ValueError, match="no tokens"):
-            wrong()
+    assert plain.encode_texts(["a dog"]).vectors.shape == (1, plain.identity.dimension)
+    assert plain.encode_texts(["a dog"], tokens=True).tokens is None
+    assert plain.encode_images(quarters(plain), tokens=True).tokens is None
+    assert plain.words("a dog") == []
 
 
 def test_the_shape_is_as_described(encoder: BundledEncoder) -> None:
@@ -111,10 +107,10 @@ def test_a_description_of_tokens_that_does_not_fit(copy: Path, tokens: object) -
 def test_graphs_whose_tokens_have_another_shape(copy: Path, change: dict[str, int]) -> None:
     wrong = describe(copy, tokens=SHAPE | change)
     with pytest.raises(EncoderUnavailableError, match=r"image\.xml is damaged"):
-        wrong.encode_images_with_tokens(quarters(wrong))
+        images_with_tokens(wrong, quarters(wrong))
     if "width" in change:
         with pytest.raises(EncoderUnavailableError, match=r"text\.xml is damaged"):
-            wrong.encode_texts_with_tokens(["a dog"])
+            texts_with_tokens(wrong, ["a dog"])
 
 
 def test_an_output_that_a_graph_does_not_have(folder: Path) -> None:

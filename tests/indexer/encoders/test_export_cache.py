@@ -23,6 +23,7 @@ from indexer.progress import Silent
 from indexer.settings import DecodeLimits
 from indexer.types import Pixels
 from tests.contract.test_encoder import TINY, tiny_folder
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 
 
 class Told(Silent):
@@ -69,13 +70,13 @@ def test_the_same_vectors_and_tokens_as_torch(reference: OpenClipEncoder, pictur
     assert made.identity == reference.identity
     assert made.token_shape == reference.token_shape
     assert made.max_text_tokens == reference.max_text_tokens
-    vectors, tokens = made.encode_images_with_tokens(pictures)
-    wanted, wanted_tokens = reference.encode_images_with_tokens(pictures)
+    vectors, tokens = images_with_tokens(made, pictures)
+    wanted, wanted_tokens = images_with_tokens(reference, pictures)
     assert float((vectors * wanted).sum(axis=1).mean()) >= export.LEAST_COSINE
     assert float((tokens.astype(float) * wanted_tokens).sum(axis=-1).mean()) / 127**2 >= export.LEAST_COSINE
     texts = ["a cat", "two dogs run through the snow", "", "Ünïcödé & <b>more</b>", "word " * 40]
-    vectors, words = made.encode_texts_with_tokens(texts)
-    wanted, wanted_words = reference.encode_texts_with_tokens(texts)
+    vectors, words = texts_with_tokens(made, texts)
+    wanted, wanted_words = texts_with_tokens(reference, texts)
     assert float((vectors * wanted).sum(axis=1).mean()) >= export.LEAST_COSINE
     assert [each.shape for each in words] == [each.shape for each in wanted_words]
     assert [made.words(text) for text in texts] == [reference.words(text) for text in texts]
@@ -113,11 +114,11 @@ def test_images_that_share_a_run_keep_their_bits(
     assert isinstance(encoder, ExportedEncoder)
     wanted = encoder.identity.preprocessing
     pixels = np.random.default_rng(3).integers(0, 256, (9, wanted.height, wanted.width, 3), np.uint8)
-    vectors, tokens = encoder.encode_images_with_tokens(pixels)
-    some, their_tokens = encoder.encode_images_with_tokens(pixels[:count])
+    vectors, tokens = images_with_tokens(encoder, pixels)
+    some, their_tokens = images_with_tokens(encoder, pixels[:count])
     np.testing.assert_array_equal(some, vectors[:count])
     np.testing.assert_array_equal(their_tokens, tokens[:count])
-    last, _ = encoder.encode_images_with_tokens(pixels[::-1])
+    last, _ = images_with_tokens(encoder, pixels[::-1])
     np.testing.assert_array_equal(last[::-1], vectors)
 
 
@@ -201,7 +202,9 @@ def test_int8_that_loses_too_much_is_not_taken(
     made, notes = prepare_for_indexing(reference, "cpu", Silent())
     assert isinstance(made, ExportedEncoder), notes
     pixels = export.probe_pixels(32, 32)
-    assert float((made.encode_images(pixels) * reference.encode_images(pixels)).sum(axis=1).mean()) > 0.99
+    assert (
+        float((made.encode_images(pixels).vectors * reference.encode_images(pixels).vectors).sum(axis=1).mean()) > 0.99
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ def test_vectors_are_those_of_open_clip(encoder: OpenClipEncoder, folder: Path) 
         expected_images = model.encode_image(torch.stack([transform(each) for each in images]), normalize=True)
         expected_texts = model.encode_text(open_clip.get_tokenizer("tiny-test")(texts), normalize=True)
     pixels = np.stack([to_pixels(each, encoder.identity.preprocessing) for each in images])
-    np.testing.assert_allclose(encoder.encode_images(pixels), expected_images.numpy(), atol=1e-5)
-    np.testing.assert_allclose(encoder.encode_texts(texts), expected_texts.numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_images(pixels).vectors, expected_images.numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_texts(texts).vectors, expected_texts.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [48, (48, 48), (64, 40)])
@@ -180,7 +180,9 @@ def test_published_weights_bring_their_settings(
     assert published.identity.name == "open_clip:tiny-test/some_tag"
     assert published.identity.preprocessing == expected
     assert published.identity.weights != encoder.identity.weights  # QuickGELU, which open_clip would only warn of
-    assert not np.allclose(published.encode_texts(["a dog"]), encoder.encode_texts(["a dog"]), atol=1e-4)
+    assert not np.allclose(
+        published.encode_texts(["a dog"]).vectors, encoder.encode_texts(["a dog"]).vectors, atol=1e-4
+    )
     bare = load_encoder(f"tiny-test@{folder / 'tiny.safetensors'}", device="cpu")
     assert bare.identity.preprocessing == expected  # the one way in which its published weights see
 
@@ -299,7 +301,7 @@ def test_exhausted_memory_halves_the_batch(encoder: OpenClipEncoder, words: str 
     (features,) = replica.run("image", encoder._image_features, pixels)
     assert model.passes == [16, 8, 4, 4, 4, 4, 4]  # the last one holds two rows and two copies
     norms = np.linalg.norm(features, axis=1, keepdims=True)
-    np.testing.assert_allclose(features / norms, encoder.encode_images(pixels), atol=1e-5)
+    np.testing.assert_allclose(features / norms, encoder.encode_images(pixels).vectors, atol=1e-5)
     replica.run("image", encoder._image_features, pixels[:8])
     assert model.passes[7:] == [4, 4]  # it remembers
 
@@ -325,11 +327,13 @@ def test_a_gpu_that_is_lost_is_replaced_by_the_cpu(encoder: OpenClipEncoder, fol
     assert losing.troubles == ()
     losing._replicas.all[0].device = torch.device("cuda", 0)
     pixels = pixels_of(encoder, 5)
-    np.testing.assert_allclose(losing.encode_images(pixels), encoder.encode_images(pixels), atol=1e-5)
+    np.testing.assert_allclose(losing.encode_images(pixels).vectors, encoder.encode_images(pixels).vectors, atol=1e-5)
     [trouble] = losing.troubles
     assert "cuda:0" in trouble
     assert trouble.endswith("so the rest was encoded on the CPU.")
-    np.testing.assert_allclose(losing.encode_texts(["a cat"]), encoder.encode_texts(["a cat"]), atol=1e-5)
+    np.testing.assert_allclose(
+        losing.encode_texts(["a cat"]).vectors, encoder.encode_texts(["a cat"]).vectors, atol=1e-5
+    )
     assert len(losing.troubles) == 1
 
 
@@ -339,16 +343,16 @@ def test_several_devices_share_a_batch_in_order(encoder: OpenClipEncoder, folder
     assert three.batch_size == 12
     assert len({id(replica.model) for replica in three._replicas.all}) == 3
     pixels = pixels_of(encoder, n)
-    np.testing.assert_allclose(three.encode_images(pixels), encoder.encode_images(pixels), atol=1e-5)
+    np.testing.assert_allclose(three.encode_images(pixels).vectors, encoder.encode_images(pixels).vectors, atol=1e-5)
     texts = [f"text {i}" for i in range(n)]
-    np.testing.assert_allclose(three.encode_texts(texts), encoder.encode_texts(texts), atol=1e-5)
+    np.testing.assert_allclose(three.encode_texts(texts).vectors, encoder.encode_texts(texts).vectors, atol=1e-5)
 
 
 def test_reduced_precision_stays_close(encoder: OpenClipEncoder, folder: Path) -> None:
     low = OpenClipEncoder(f"tiny-test@{folder / 'tiny.safetensors'}", device="cpu", precision="bf16")
     assert low.identity == encoder.identity
     pixels = pixels_of(encoder, 4)
-    cosines = (low.encode_images(pixels) * encoder.encode_images(pixels)).sum(axis=1)
+    cosines = (low.encode_images(pixels).vectors * encoder.encode_images(pixels).vectors).sum(axis=1)
     assert cosines.min() > 0.999
 
 

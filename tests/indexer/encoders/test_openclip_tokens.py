@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.encoders.base import TokenShape, token_encoder
+from indexer.encoders.base import TokenShape
 from indexer.encoders.openclip import OpenClipEncoder
 from indexer.encoders.openclip_tokens import leading_axes, pooling_matrix
-from indexer.errors import EncoderError
 from indexer.types import Float32, Pixels
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 
 VISION = {"image_size": 72, "layers": 2, "width": 96, "head_width": 16, "patch_size": 8}
 TEXT = {"context_length": 40, "vocab_size": 49408, "width": 80, "heads": 4, "layers": 2}
@@ -122,16 +122,13 @@ def test_the_shape_is_known(load: Callable[..., OpenClipEncoder], name: str) -> 
     encoder, cells = load(name), MODELS[name][1]
     if cells is None:
         assert encoder.token_shape is None
-        assert token_encoder(encoder) is None
-        assert encoder.encode_images(random_pixels(encoder, 1)).shape == (1, 72)
-        with pytest.raises(EncoderError, match="yields no tokens"):
-            encoder.encode_images_with_tokens(random_pixels(encoder, 1))
-        with pytest.raises(EncoderError, match="yields no tokens"):
-            encoder.encode_texts_with_tokens(["a dog"])
+        assert encoder.encode_images(random_pixels(encoder, 1)).vectors.shape == (1, 72)
+        assert encoder.encode_images(random_pixels(encoder, 1), tokens=True).tokens is None
+        assert encoder.encode_texts(["a dog"], tokens=True).tokens is None
+        assert encoder.words("a dog") == []
         return
     assert encoder.token_shape == TokenShape(*cells, words=32, width=min(64, encoder.identity.dimension))
     assert encoder.token_shape.regions * encoder.token_shape.width <= 4096
-    assert token_encoder(encoder) is encoder
 
 
 @with_tokens
@@ -142,14 +139,14 @@ def test_vectors_do_not_change(load: Callable[..., OpenClipEncoder], name: str, 
     assert shape is not None
     for n in (1, 3, 5):
         pixels = random_pixels(encoder, n)
-        vectors, tokens = encoder.encode_images_with_tokens(pixels)
-        np.testing.assert_array_equal(vectors, encoder.encode_images(pixels))
+        vectors, tokens = images_with_tokens(encoder, pixels)
+        np.testing.assert_array_equal(vectors, encoder.encode_images(pixels).vectors)
         assert tokens.dtype == np.int8
         assert tokens.shape == (n, shape.regions, shape.width)
         assert_unit(tokens.reshape(-1, shape.width))
     for texts in (TEXTS[:1], TEXTS * 5):
-        vectors, words = encoder.encode_texts_with_tokens(texts)
-        np.testing.assert_array_equal(vectors, encoder.encode_texts(texts))
+        vectors, words = texts_with_tokens(encoder, texts)
+        np.testing.assert_array_equal(vectors, encoder.encode_texts(texts).vectors)
         assert [len(each) for each in words] == [len(encoder.words(text)) for text in texts]
         assert_unit(np.concatenate(words))
 
@@ -164,9 +161,9 @@ def test_nothing_becomes_nothing(load: Callable[..., OpenClipEncoder], name: str
     encoder = load(name)
     shape = encoder.token_shape
     assert shape is not None
-    vectors, tokens = encoder.encode_images_with_tokens(random_pixels(encoder, 0))
+    vectors, tokens = images_with_tokens(encoder, random_pixels(encoder, 0))
     assert (vectors.shape, tokens.shape) == ((0, encoder.identity.dimension), (0, shape.regions, shape.width))
-    vectors, words = encoder.encode_texts_with_tokens([])
+    vectors, words = texts_with_tokens(encoder, [])
     assert (vectors.shape, words) == ((0, encoder.identity.dimension), [])
 
 
@@ -267,7 +264,7 @@ def test_regions_are_what_the_tower_makes_of_each(load: Callable[..., OpenClipEn
     with torch.no_grad():
         joint = plain_regions(model, normalised(encoder, pixels))
     expected = written(joint, plain_axes(*projections(model)))  # (n, regions, width)
-    tokens = encoder.encode_images_with_tokens(pixels)[1]
+    tokens = images_with_tokens(encoder, pixels)[1]
     assert tokens.shape == expected.shape
     assert np.abs(tokens - expected).max() < 0.6  # rounding is 0.5
     assert np.abs(expected[0, 0] - expected[0, -1]).max() > 2  # and the regions do differ
@@ -285,7 +282,7 @@ def test_words_are_outputs_at_the_word_pieces(load: Callable[..., OpenClipEncode
     with torch.no_grad():
         joint = plain_words(model, ids)
     expected = written(joint[0, 1 : 1 + len(pieces)], plain_axes(*projections(model)))
-    (tokens,) = encoder.encode_texts_with_tokens([text])[1]
+    (tokens,) = texts_with_tokens(encoder, [text])[1]
     assert encoder.words(text) == pieces
     assert tokens.shape == expected.shape
     assert np.abs(tokens - expected).max() < 0.6
@@ -303,8 +300,8 @@ def test_words_and_regions_share_a_space(load: Callable[..., OpenClipEncoder]) -
         words = plain_words(model, open_clip.SimpleTokenizer(context_length=40)(["a dog"]))[0, 1:3]
     expected = torch.nn.functional.cosine_similarity(words[:, None], regions[None], dim=-1).numpy()
     (region_tokens,), (word_tokens,) = (
-        encoder.encode_images_with_tokens(pixels)[1],
-        encoder.encode_texts_with_tokens(["a dog"])[1],
+        images_with_tokens(encoder, pixels)[1],
+        texts_with_tokens(encoder, ["a dog"])[1],
     )
     found = (word_tokens / 127.0) @ (region_tokens / 127.0).T
     np.testing.assert_allclose(found, expected, atol=0.03)
@@ -318,21 +315,21 @@ def test_tokens_do_not_depend_on_neighbours(load: Callable[..., OpenClipEncoder]
     encoder = load(name, batch_size=4)
     one, two = random_pixels(encoder, 4, seed=1), random_pixels(encoder, 4, seed=2)
     two[3] = one[0]
-    first, second = encoder.encode_images_with_tokens(one)[1], encoder.encode_images_with_tokens(two)[1]
+    first, second = images_with_tokens(encoder, one)[1], images_with_tokens(encoder, two)[1]
     np.testing.assert_array_equal(first[0], second[3])
-    one_text = encoder.encode_texts_with_tokens(["a dog", "short"])[1][0]
-    two_text = encoder.encode_texts_with_tokens(["a long text about other things", "a dog"])[1][1]
+    one_text = texts_with_tokens(encoder, ["a dog", "short"])[1][0]
+    two_text = texts_with_tokens(encoder, ["a long text about other things", "a dog"])[1][1]
     np.testing.assert_array_equal(one_text, two_text)
 
 
 def test_several_devices_share_a_batch_in_order(load: Callable[..., OpenClipEncoder]) -> None:
     encoder, three = load("vit"), load("vit", device="cpu,cpu,cpu", batch_size=2)
     pixels = random_pixels(encoder, 8)
-    vectors, tokens = three.encode_images_with_tokens(pixels)
-    np.testing.assert_array_equal(vectors, three.encode_images(pixels))
-    assert np.abs(tokens.astype(int) - encoder.encode_images_with_tokens(pixels)[1]).max() <= 1
-    words = three.encode_texts_with_tokens(TEXTS)[1]
-    for ours, theirs in zip(words, encoder.encode_texts_with_tokens(TEXTS)[1], strict=True):
+    vectors, tokens = images_with_tokens(three, pixels)
+    np.testing.assert_array_equal(vectors, three.encode_images(pixels).vectors)
+    assert np.abs(tokens.astype(int) - images_with_tokens(encoder, pixels)[1]).max() <= 1
+    words = texts_with_tokens(three, TEXTS)[1]
+    for ours, theirs in zip(words, texts_with_tokens(encoder, TEXTS)[1], strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
@@ -362,8 +359,8 @@ def test_a_wordpiece_tokenizer_gives_words(load: Callable[..., OpenClipEncoder],
     encoder = OpenClipEncoder(f"local-dir:{tmp_path}", device="cpu")
     texts = ["a dog barking", "", "a zebra"]
     assert [encoder.words(text) for text in texts] == [["a", "dog", "bark", "ing"], [""], ["a", "[UNK]"]]
-    vectors, tokens = encoder.encode_texts_with_tokens(texts)
-    np.testing.assert_array_equal(vectors, encoder.encode_texts(texts))
+    vectors, tokens = texts_with_tokens(encoder, texts)
+    np.testing.assert_array_equal(vectors, encoder.encode_texts(texts).vectors)
     assert [len(each) for each in tokens] == [4, 1, 2]
 
 
@@ -385,7 +382,7 @@ def test_a_text_tower_of_transformers_has_no_tokens(tmp_path: Path) -> None:
     save_file(open_clip.CustomTextCLIP(**config).state_dict(), tmp_path / "open_clip_model.safetensors")
     encoder = OpenClipEncoder(f"local-dir:{tmp_path}", device="cpu")
     assert encoder.token_shape is None
-    assert encoder.encode_texts(["a dog"]).shape == (1, 24)
+    assert encoder.encode_texts(["a dog"]).vectors.shape == (1, 24)
 
 
 # The parts

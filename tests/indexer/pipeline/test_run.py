@@ -15,6 +15,7 @@ from PIL import Image
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
+from indexer.encoders.base import Encoded
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreBusyError, UsageError
 from indexer.pipeline import run as pipeline
 from indexer.pipeline import write as ingest
@@ -94,7 +95,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def expected(colour: tuple[int, int, int]) -> bytes:
     encoder = ColourEncoder()
-    return encoder.encode_images(np.full((1, 8, 8, 3), colour, np.uint8))[0].tobytes()
+    return encoder.encode_images(np.full((1, 8, 8, 3), colour, np.uint8)).vectors[0].tobytes()
 
 
 def test_each_photograph_gets_its_own_embedding_and_ids_follow_the_scan(bench: Bench, photos: Path) -> None:
@@ -348,11 +349,11 @@ def test_what_was_encoded_is_kept_when_a_run_fails(bench: Bench, photos: Path, m
     monkeypatch.setattr(ingest, "SECONDS_A_COMMIT", 1e9)
     real, calls = bench.encoder.encode_images, []
 
-    def failing(pixels: np.ndarray) -> np.ndarray:
+    def failing(pixels: np.ndarray, *, tokens: bool = False) -> Encoded:
         calls.append(len(pixels))
         if len(calls) == 4:
             raise RuntimeError("the device is gone")
-        return real(pixels)
+        return real(pixels, tokens=tokens)
 
     monkeypatch.setattr(bench.encoder, "encode_images", failing)
     with pytest.raises(RuntimeError, match="device"):

@@ -20,6 +20,7 @@ from indexer.store import Store
 from indexer.types import Int8
 from search.shell import printing
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench, paint
 
 
@@ -89,7 +90,7 @@ def bench(tmp_path: Path) -> TokenBench:
 
 def expected(colour: tuple[int, int, int]) -> Int8:
     """(4, 4) int8: four regions of one colour."""
-    _, tokens = ColourTokenEncoder().encode_images_with_tokens(np.full((1, 8, 8, 3), colour, np.uint8))
+    _, tokens = images_with_tokens(ColourTokenEncoder(), np.full((1, 8, 8, 3), colour, np.uint8))
     one: Int8 = tokens[0]
     return one
 
@@ -106,7 +107,7 @@ def test_new_photographs_and_texts_get_their_own_tokens(bench: TokenBench, photo
     assert found.keys() == names | {"the blue sea", "blue", "a green field"}
     np.testing.assert_array_equal(found[str(photos / "a.png")], expected(GREEN))
     np.testing.assert_array_equal(found[str(photos / "b" / "red.png")], expected(RED))
-    _, (sea,) = ColourTokenEncoder().encode_texts_with_tokens(["the blue sea"])
+    _, (sea,) = texts_with_tokens(ColourTokenEncoder(), ["the blue sea"])
     np.testing.assert_array_equal(found["the blue sea"], sea)
     assert len(found["the blue sea"]) == 3
 
@@ -236,7 +237,7 @@ def test_a_photograph_whose_bytes_changed_unseen_is_indexed_anew(bench: TokenBen
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # the same size and time
     bench.run(photos)
     np.testing.assert_array_equal(bench.tokens()[str(file)], expected(GREEN))
-    vector = bench.encoder.encode_images(np.full((1, 8, 8, 3), GREEN, np.uint8))[0]
+    vector = bench.encoder.encode_images(np.full((1, 8, 8, 3), GREEN, np.uint8)).vectors[0]
     assert bench.visible()[str(file)][1] == vector.tobytes()
 
 

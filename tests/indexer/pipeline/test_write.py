@@ -70,8 +70,7 @@ class Writer:
             row = Encoders(batch).add(encoder.identity)
             Encoders(batch).activate(row)
         self.report = Report()
-        with_tokens = encoder if tokens and isinstance(encoder, ColourTokenEncoder) else None
-        self.ingest = kind(self.catalog, encoder, row, self.report, with_tokens)
+        self.ingest = kind(self.catalog, encoder, row, self.report, tokens=tokens)
 
     def rows(self, query: str, *values: object) -> list[Any]:
         with self.catalog.snapshot() as snapshot:
@@ -184,8 +183,7 @@ def test_a_batch_of_many_files_is_written_by_few_statements(tmp_path: Path) -> N
 
 
 class _RowByRow(ColourEncoder):
-    def load_image_tower(self) -> None:
-        """Nothing to load."""
+    independent_rows = True
 
 
 def test_only_an_encoder_whose_rows_share_a_batch_gets_full_ones(tmp_path: Path) -> None:

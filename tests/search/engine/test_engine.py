@@ -38,7 +38,7 @@ def library(tmp_path: Path) -> Iterator[search.Library]:
 
 def plain(library: search.Library, words: str, k: int) -> list[tuple[str, float]]:
     """(path, score) of the k best images by comparing with every vector."""
-    query = ColourEncoder().encode_texts([words])[0].astype(np.float64)
+    query = ColourEncoder().encode_texts([words]).vectors[0].astype(np.float64)
     rows = []
     assert library._opened is not None
     with library._opened[0].catalog.snapshot() as snapshot:

@@ -79,7 +79,7 @@ def test_the_encoder_of_a_new_store_comes_with_its_image_tower(tmp_path: Path, m
             thread.join()
     monkeypatch.setattr("indexer.encoders.runtime.Graph", None)  # nothing is left to load
     wanted = found.identity.preprocessing
-    assert found.encode_images(np.zeros((2, wanted.height, wanted.width, 3), np.uint8)).shape[0] == 2
+    assert found.encode_images(np.zeros((2, wanted.height, wanted.width, 3), np.uint8)).vectors.shape[0] == 2
 
 
 def test_a_store_that_is_there_may_need_no_encoder(store: Path) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from indexer.encoder_hint import note_encoder
-from indexer.encoders.base import TokenEncoder
 from indexer.encoders.bundled import BundledEncoder
-from search.fast_start.prefetch_process import Encoded, EncodedText, encoded
+from search.fast_start.prefetch_process import EncodedText, PrefetchedEncoder, encode_text
 from tests.fixtures.colour_encoder import ColourEncoder
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 
 TEXT = "a cat on a chair"
 
@@ -25,8 +25,8 @@ def bundled() -> BundledEncoder:
 
 
 def test_what_it_says_comes_through_the_pipe_whole(bundled: BundledEncoder) -> None:
-    known = encoded(bundled, TEXT)
-    read = Encoded.from_bytes(known.to_bytes())
+    known = encode_text(bundled, TEXT)
+    read = EncodedText.from_bytes(known.to_bytes())
     np.testing.assert_array_equal(read.vector, known.vector)
     assert known.tokens is not None
     assert read.tokens is not None
@@ -38,45 +38,43 @@ def test_what_it_says_comes_through_the_pipe_whole(bundled: BundledEncoder) -> N
 
 def test_an_encoder_without_tokens(bundled: BundledEncoder) -> None:
     colours = ColourEncoder()
-    read = Encoded.from_bytes(encoded(colours, "red").to_bytes())
+    read = EncodedText.from_bytes(encode_text(colours, "red").to_bytes())
     assert (read.shape, read.tokens, read.words) == (None, None, [])
-    np.testing.assert_array_equal(read.vector, colours.encode_texts(["red"])[0])
+    np.testing.assert_array_equal(read.vector, colours.encode_texts(["red"]).vectors[0])
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", b"[]", b"\xff", b"null\n"])
 def test_what_was_cut_short_is_refused(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Encoded.from_bytes(data)
+        EncodedText.from_bytes(data)
 
 
 def test_no_array_may_be_cut_short(bundled: BundledEncoder) -> None:
-    data = encoded(bundled, TEXT).to_bytes()
+    data = encode_text(bundled, TEXT).to_bytes()
     line = data.index(b"\n") + 1
     for end in (line, line + 4, len(data) - 1):
         with pytest.raises(ValueError, match=r"buffer|reshape"):
-            Encoded.from_bytes(data[:end])
+            EncodedText.from_bytes(data[:end])
 
 
 def test_it_stands_for_the_whole_encoder(bundled: BundledEncoder) -> None:
-    ahead = EncodedText(Encoded.from_bytes(encoded(bundled, TEXT).to_bytes()), None)
-    assert isinstance(ahead, TokenEncoder)
+    ahead = PrefetchedEncoder(EncodedText.from_bytes(encode_text(bundled, TEXT).to_bytes()), None)
+    assert ahead.independent_rows == bundled.independent_rows
     assert (ahead.identity, ahead.token_shape, ahead.batch_size, ahead.text_batch_size, ahead.max_text_tokens) == (
         bundled.identity, bundled.token_shape, bundled.batch_size, bundled.text_batch_size, bundled.max_text_tokens
     )  # fmt: skip
     wanted = bundled.identity.preprocessing
     pixels = np.full((1, wanted.height, wanted.width, 3), 90, np.uint8)
     for text in (TEXT, "another"):
-        np.testing.assert_array_equal(ahead.encode_texts([text]), bundled.encode_texts([text]))
-        vectors, [tokens] = ahead.encode_texts_with_tokens([text])
-        right, [right_tokens] = bundled.encode_texts_with_tokens([text])
+        np.testing.assert_array_equal(ahead.encode_texts([text]).vectors, bundled.encode_texts([text]).vectors)
+        vectors, [tokens] = texts_with_tokens(ahead, [text])
+        right, [right_tokens] = texts_with_tokens(bundled, [text])
         np.testing.assert_array_equal(vectors, right)
         np.testing.assert_array_equal(tokens, right_tokens)
         assert ahead.words(text) == bundled.words(text)
         assert ahead.count_tokens(text) == bundled.count_tokens(text)
-    np.testing.assert_array_equal(ahead.encode_images(pixels), bundled.encode_images(pixels))
-    np.testing.assert_array_equal(
-        ahead.encode_images_with_tokens(pixels)[1], bundled.encode_images_with_tokens(pixels)[1]
-    )
+    np.testing.assert_array_equal(ahead.encode_images(pixels).vectors, bundled.encode_images(pixels).vectors)
+    np.testing.assert_array_equal(images_with_tokens(ahead, pixels)[1], images_with_tokens(bundled, pixels)[1])
 
 
 def in_a_fresh_process(code: str, store: Path) -> str:
@@ -107,10 +105,10 @@ def test_the_encoder_is_that_of_the_note(store: Path, bundled: BundledEncoder) -
     said = in_a_fresh_process(
         "found = fork('a cat').get(right)\n"
         "assert found.identity == right and 'openvino' not in sys.modules\n"
-        "print(found.encode_texts(['a cat']).tobytes().hex())",
+        "print(found.encode_texts(['a cat']).vectors.tobytes().hex())",
         store,
     )
-    assert bytes.fromhex(said) == bundled.encode_texts(["a cat"]).tobytes()
+    assert bytes.fromhex(said) == bundled.encode_texts(["a cat"]).vectors.tobytes()
 
 
 def test_a_process_that_is_killed_leaves_the_ordinary_way(store: Path) -> None:

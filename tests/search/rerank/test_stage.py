@@ -18,17 +18,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import search
-from indexer.encoders.base import token_encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.settings import IndexSettings
 from indexer.types import Float32, Int8
 from indexer.vectors.base import INDEX_TYPES, IndexType
-from search.query.query import text_query
 from search.ranked import rank
 from search.rerank.base import Alignment, Asked, Candidates
 from search.rerank.stage import MAX_COUNT, join
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker, match, write_fusion
+from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 from tests.fixtures.paths import ROOT
 
 WORDS = ("red", "green blue", "white black", "nothing named")
@@ -58,7 +57,7 @@ def encoded(photos: Path, ids: dict[str, int]) -> list[tuple[int, Float32, Int8]
     """(id, vector, region tokens) of every picture, from the files themselves."""
     found = []
     for path in sorted(photos.glob("*.png")):
-        vectors, tokens = ColourTokenEncoder().encode_images_with_tokens(np.array(Image.open(path))[None])
+        vectors, tokens = images_with_tokens(ColourTokenEncoder(), np.array(Image.open(path))[None])
         found.append((ids[str(path)], vectors[0], tokens[0]))
     return found
 
@@ -67,7 +66,7 @@ def plain(
     images: list[tuple[int, Float32, Int8]], words: str, k: int, count: int, weight: float
 ) -> list[tuple[int, float]]:
     """(id, score) of the k best images, with no index and no catalog; NaN behind the first `count` candidates."""
-    vectors, tokens = ColourTokenEncoder().encode_texts_with_tokens([words])
+    vectors, tokens = texts_with_tokens(ColourTokenEncoder(), [words])
     first = [
         (-np.float32(vector.astype(np.float64) @ vectors[0].astype(np.float64)), number, regions)
         for number, vector, regions in images
@@ -127,8 +126,8 @@ def test_captions_are_found_by_the_regions_of_an_image(library: search.Library, 
     assert isinstance(encoder, ColourTokenEncoder)
     before = encoder.images
     Image.open(photos / "0-0005.png").save(tmp_path / "same.bmp")  # the same pixels in another file
-    image, regions = ColourTokenEncoder().encode_images_with_tokens(np.array(Image.open(photos / "0-0005.png"))[None])
-    vectors, words = ColourTokenEncoder().encode_texts_with_tokens(texts)
+    image, regions = images_with_tokens(ColourTokenEncoder(), np.array(Image.open(photos / "0-0005.png"))[None])
+    vectors, words = texts_with_tokens(ColourTokenEncoder(), texts)
     score = {text: float(vectors[i] @ image[0] + 2 * match(words[i], regions[0])) for i, text in enumerate(texts)}
     inside = library.query(photos / "0-0005.png", to="text", reranker=ColourReranker(2.0))
     assert encoder.images == before  # vector and tokens were in the catalog
@@ -447,8 +446,3 @@ def test_no_torch_is_imported_for_the_fusion_reranker(library: search.Library, p
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert json.loads(done.stdout) == [5, [True] * 5, False]
-
-
-def test_the_fixture_follows_the_protocol() -> None:
-    assert token_encoder(ColourTokenEncoder()) is not None
-    assert text_query("red").kind == "text"

@@ -66,7 +66,7 @@ def test_figures_that_can_be_worked_out(cli: Cli, colours: Path) -> None:
     encoder = ColourEncoder()
     texts = ["red", "green", "white", "black", "red"]
     images = ["red", "green", "white", "black", "blue"]
-    scores = encoder.encode_texts(texts) @ encoder.encode_texts(images).T
+    scores = encoder.encode_texts(texts).vectors @ encoder.encode_texts(images).vectors.T
     ranks = [1 + sum(scores[i][j] >= scores[i][i] for j in range(5) if j != i) for i in range(5)]
     assert ranks[:4] == [1, 1, 1, 1]
     assert ranks[4] > 1
@@ -153,7 +153,9 @@ def test_folders_as_labels(cli: Cli, colours: Path) -> None:
     assert "no subfolder" in found["notes"][0]
     values = figures(answer)
     encoder = ColourEncoder()
-    scores = encoder.encode_texts(["blue"]) @ encoder.encode_texts(["red"] * 3 + ["green"] * 3 + ["white"]).T
+    scores = (
+        encoder.encode_texts(["blue"]).vectors @ encoder.encode_texts(["red"] * 3 + ["green"] * 3 + ["white"]).vectors.T
+    )
     rank = 1 + int((scores[0, :6] >= scores[0, 6]).sum())
     assert values["mAP"] == pytest.approx((1 + 1 + 1 / rank) / 3, abs=1e-6)
     assert values["R@1"] == pytest.approx((2 + (rank == 1)) / 3, abs=1e-6)

@@ -1,0 +1,53 @@
+"""Any number of images or texts through an encoder, in batches whose sizes change no bit of a row.
+
+An encoder's last bits may depend on how many rows share a batch, so it always gets full ones, padded in the end. One
+whose rows are independent needs no padding, but for two rows at least: a single one, a query's, may run otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from indexer.encoders.base import Encoded, Encoder
+from indexer.types import Int8, Pixels, Texts
+
+T = TypeVar("T")
+
+
+def encode_images(encoder: Encoder, images: Sequence[Pixels], *, tokens: bool = False) -> Encoded:
+    """`images`: each (height, width, 3) uint8 RGB, as `encoder.identity.preprocessing` says."""
+    wanted = encoder.identity.preprocessing
+    nothing = np.zeros((wanted.height, wanted.width, 3), np.uint8)
+    size = encoder.batch_size if images else 1
+
+    def encode(batch: Sequence[Pixels]) -> Encoded:
+        return encoder.encode_images(np.stack(batch), tokens=tokens)  # (b, h, w, 3)
+
+    return _in_batches(encoder, images, nothing, size, encode, tokens)
+
+
+def encode_texts(encoder: Encoder, texts: Texts, *, tokens: bool = False) -> Encoded:
+    """See `Encoder.encode_texts`."""
+
+    def encode(batch: Sequence[str]) -> Encoded:
+        return encoder.encode_texts(batch, tokens=tokens)
+
+    return _in_batches(encoder, texts, "", encoder.text_batch_size if texts else 1, encode, tokens)
+
+
+def _in_batches(
+    encoder: Encoder, rows: Sequence[T], padding: T, size: int, encode: Callable[[Sequence[T]], Encoded], tokens: bool
+) -> Encoded:
+    vectors = [np.empty((0, encoder.identity.dimension), np.float32)]
+    kept: list[Int8] | None = [] if tokens and encoder.token_shape is not None else None
+    for start in range(0, len(rows), size):
+        chunk = list(rows[start : start + size])
+        full = max(2, len(chunk)) if encoder.independent_rows else size
+        encoded = encode(chunk + [padding] * (full - len(chunk)))
+        vectors.append(encoded.vectors[: len(chunk)])
+        if kept is not None and encoded.tokens is not None:
+            kept += encoded.tokens[: len(chunk)]
+    return Encoded(np.concatenate(vectors), kept)
