@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import search
+from indexer.encoders.base import Encoded
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.settings import IndexSettings
-from indexer.types import Float32, Int8
+from indexer.types import Float32, Int8, Texts
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.ranked import rank
 from search.rerank.base import Alignment, Asked, Candidates
@@ -223,11 +224,11 @@ def test_a_query_is_encoded_once_and_no_candidate_is_read(library: search.Librar
     assert isinstance(encoder, ColourTokenEncoder)
     texts, images, encode = [], encoder.images, encoder.encode_texts
 
-    def counting(rows: list[str]) -> Float32:
+    def counting(rows: Texts, *, tokens: bool = False) -> Encoded:
         texts.extend(rows)
-        return encode(rows)
+        return encode(rows, tokens=tokens)
 
-    encoder.encode_texts = counting  # type: ignore[method-assign, assignment]
+    encoder.encode_texts = counting  # type: ignore[method-assign]
     assert library.query("red", reranker=ColourReranker()).work.reranked == 10
     assert texts == ["red"]
     assert encoder.images == images
