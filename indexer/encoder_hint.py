@@ -1,4 +1,4 @@
-"""A note in a store that says which encoder answers its queries, so that one can be loaded before the catalog is open.
+"""A hint in a store that says which encoder answers its queries, so that one can be loaded before the catalog is open.
 
 A guess, which the catalog confirms or not: it may be missing, old, or of a store that was copied.
 """
@@ -12,22 +12,22 @@ from typing import Final
 
 from indexer.encoders.base import EncoderId
 
-NOTE_NAME: Final = "encoder.json"
+HINT_NAME: Final = "encoder.json"
 
 
-def note_encoder(folder: Path, identity: EncoderId) -> None:
-    """Leave the note in the store in `folder`. Where it cannot be written nothing is lost but time."""
-    if noted_encoder(folder) == identity:
+def write_encoder_hint(folder: Path, identity: EncoderId) -> None:
+    """Leave the hint in the store in `folder`. Where it cannot be written nothing is lost but time."""
+    if read_encoder_hint(folder) == identity:
         return
-    aside = folder / f".{NOTE_NAME}.tmp"
+    aside = folder / f".{HINT_NAME}.tmp"
     with suppress(OSError):
         aside.write_text(identity.to_json(), encoding="utf-8")
-        os.replace(aside, folder / NOTE_NAME)
+        os.replace(aside, folder / HINT_NAME)
 
 
-def noted_encoder(folder: Path) -> EncoderId | None:
-    """What the note says; None where there is nothing that reads."""
+def read_encoder_hint(folder: Path) -> EncoderId | None:
+    """What the hint says; None where there is nothing that reads."""
     try:
-        return EncoderId.from_json((folder / NOTE_NAME).read_text(encoding="utf-8"))
+        return EncoderId.from_json((folder / HINT_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -3,7 +3,7 @@
 photos.search/
     catalog.sqlite      the truth
     vectors/            a cache: the vector indexes, where the backend keeps them in files
-    encoder.json        a note of the catalog's encoder, so that a query can load it meanwhile
+    encoder.json        names the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
-from indexer.encoder_hint import NOTE_NAME
+from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
@@ -45,7 +45,7 @@ class Store:
         """
         folder = _checked(folder)
         if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
-            leftovers = {"writer.lock", "writer.pid", "vectors", NOTE_NAME}
+            leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME}
             if {entry.name for entry in folder.iterdir()} - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with --store."

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from indexer.catalog.encoders import Encoders
-from indexer.encoder_hint import note_encoder
+from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.errors import (
     EncoderUnavailableError,
@@ -140,7 +140,7 @@ class Library:
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
                 active = _encoder_of(store)
                 if active is not None:
-                    note_encoder(self.folder, active)
+                    write_encoder_hint(self.folder, active)
                 return report
         finally:
             store.close()

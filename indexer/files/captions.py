@@ -14,8 +14,8 @@ from functools import lru_cache
 
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
-from indexer.files.text_cleaning import clean_text
 from indexer.images.sniff import IMAGE_SUFFIXES
+from indexer.text import clean_text
 from indexer.types import Caption
 
 IMAGE_KEYS = ("image", "file", "file_name", "filename", "path", "filepath")
@@ -52,7 +52,7 @@ def parse_jsonl(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
 
     `folder` is where the table lies. `about` is the path of the image in it, or in `images` beside the table, and
     None when the row names none, names one that is not there, or one outside the folder. Texts are clean
-    (`texts.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences, then one with the count of the
+    (`text.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences, then one with the count of the
     rest.
 
     Raises CaptionFileError when not one row is good.

@@ -22,7 +22,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ToRead:
     """A file that is new, changed, failed before, or not yet encoded in full: it has to be read."""
 
     candidate: Candidate
@@ -35,7 +35,7 @@ class Gone:
     row: KnownFile
 
 
-Difference = Returned | Work | Gone
+Difference = Returned | ToRead | Gone
 
 
 class Comparison:
@@ -63,12 +63,12 @@ class Comparison:
                 row = next(rows, None)
                 row_key = b"" if row is None else row.key
             if row is None or row_key != key:
-                yield Work(candidate(found))
+                yield ToRead(candidate(found))
                 continue
             _, size, mtime_ns, _, role, state, reason, encoded = row
             settled = (encoded or role != "image") and reason is None and state != "failed"
             if not settled or found[1] != size or found[2] != mtime_ns:
-                yield Work(candidate(found))
+                yield ToRead(candidate(found))
             elif state == "vanished":
                 yield Returned(row)
             else:

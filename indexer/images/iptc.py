@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from indexer.files.text_cleaning import decode_text
+from indexer.text import decode_text
 
 _TITLE, _KEYWORD, _CAPTION = 5, 25, 120
 _UTF8 = b"\x1b%G"  # ISO 2022 escape in 1:90, "coded character set"

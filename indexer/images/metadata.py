@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from indexer.files.text_cleaning import clean_text, decode_text
 from indexer.images.embedded import Blocks, find_blocks, turn
 from indexer.images.formats import open_image, pillow_errors
 from indexer.images.iptc import read_iptc
 from indexer.images.xmp import read_xmp
+from indexer.text import clean_text, decode_text
 from indexer.types import Metadata
 
 MAX_CAPTIONS = 20
@@ -45,7 +45,7 @@ _OFFSET = re.compile(r"(Z)|([+-])(\d\d):?(\d\d)", re.ASCII)
 def read_metadata(data: bytes) -> Metadata:
     """What the image in `data` says about itself. Reads headers only, no pixels.
 
-    Captions are clean (`texts.clean_text`), each once, at most `MAX_CAPTIONS`; keywords at most `MAX_KEYWORDS`.
+    Captions are clean (`text.clean_text`), each once, at most `MAX_CAPTIONS`; keywords at most `MAX_KEYWORDS`.
     `taken_at` is always "YYYY-MM-DDThh:mm:ss", then the offset when there is one; a date alone is its midnight.
 
     Raises NotAnImageError, DamagedImageError or ImageTooLargeError when `data` cannot even be opened as an image;

@@ -26,7 +26,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
-from indexer.files.diff import Comparison, Gone, Returned, Work
+from indexer.files.diff import Comparison, Gone, Returned, ToRead
 from indexer.files.scan import Found, walk
 from indexer.pipeline.decode import Failed, KnownImage, NewImage, Prepared, Preparer
 from indexer.pipeline.write import Ingest
@@ -215,7 +215,7 @@ class _Run:
         comparison = self._compare(folder, ignores, report_error)
         for difference in comparison:
             match difference:
-                case Work(candidate):
+                case ToRead(candidate):
                     work += 1
                     if work <= REMEMBERED:
                         candidates.append(candidate)
@@ -239,7 +239,7 @@ class _Run:
 
     def _work(self, folder: str, ignores: Sequence[str]) -> Iterator[Candidate]:
         """What there is to read, found a second time."""
-        return (one.candidate for one in self._compare(folder, ignores, lambda _: None) if isinstance(one, Work))
+        return (one.candidate for one in self._compare(folder, ignores, lambda _: None) if isinstance(one, ToRead))
 
     def _mark_returned(self, returned: Sequence[int]) -> None:
         for start in range(0, len(returned), MARKS_A_BATCH):

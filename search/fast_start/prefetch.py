@@ -93,10 +93,10 @@ class EarlyThread:
 
 def _noted(folder: Path, text: str, device: str | None) -> Encoder | None:
     """Encodes the text once: a graph's first run takes ten times as long as the others."""
-    from indexer.encoder_hint import noted_encoder
+    from indexer.encoder_hint import read_encoder_hint
     from indexer.encoders.registry import load_encoder
 
-    noted = noted_encoder(folder)
+    noted = read_encoder_hint(folder)
     if noted is None:
         return None
     encoder = load_encoder(noted.name, device, stored=noted)

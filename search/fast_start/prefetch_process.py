@@ -151,10 +151,10 @@ def _work(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        from indexer.encoder_hint import noted_encoder
+        from indexer.encoder_hint import read_encoder_hint
         from indexer.encoders.registry import load_encoder
 
-        noted = noted_encoder(folder)
+        noted = read_encoder_hint(folder)
         if noted is not None:
             with open(answer, "wb") as pipe:
                 pipe.write(encode_text(load_encoder(noted.name, device, stored=noted), text).to_bytes())

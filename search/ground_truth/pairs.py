@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from indexer.errors import FileError, PathNotFoundError, UsageError
 from indexer.files.captions import IMAGE_KEYS, MAX_LINE_BYTES, parse_captions_file, parse_jsonl
 from indexer.files.scan import scan
-from indexer.files.text_cleaning import clean_text
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.settings import DEFAULT_IGNORES, DecodeLimits
+from indexer.text import clean_text
 from indexer.types import Candidate, Failure
 from search.evaluation.results import PairKind
 

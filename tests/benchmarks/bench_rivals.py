@@ -293,7 +293,7 @@ def clustered(count: int, dimension: int) -> np.ndarray:
 
 def fill(folder: Path, count: int) -> None:
     """A store of `count` photographs with given vectors and tokens, under the identity of the bundled encoder."""
-    from indexer.encoder_hint import note_encoder
+    from indexer.encoder_hint import write_encoder_hint
     from indexer.encoders.bundled import BundledEncoder
     from indexer.pipeline.write import Ingest
     from indexer.progress import Silent
@@ -319,7 +319,7 @@ def fill(folder: Path, count: int) -> None:
                 ingest.add(some)
         build_indexes(store.catalog, store.vectors, None, Silent())
     store.close()
-    note_encoder(folder, encoder.identity)
+    write_encoder_hint(folder, encoder.identity)
 
 
 def main() -> None:

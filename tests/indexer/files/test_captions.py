@@ -22,7 +22,7 @@ from indexer.files.captions import (
     parse_sidecar,
     sidecar_image,
 )
-from indexer.files.text_cleaning import clean_text
+from indexer.text import clean_text
 from indexer.types import Caption
 
 

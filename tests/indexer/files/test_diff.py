@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.catalog.files import KnownFile
-from indexer.files.diff import Comparison, Gone, Returned, Work
+from indexer.files.diff import Comparison, Gone, Returned, ToRead
 from indexer.types import Candidate
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6).map("/r/".__add__)
@@ -31,7 +31,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
     unchanged = 0
     for path, size in disk.items():
         if path not in known or known[path][0] != size or known[path][1] == "failed":
-            expected[path] = Work
+            expected[path] = ToRead
         elif known[path][1] == "vanished":
             expected[path] = Returned
         else:
@@ -39,7 +39,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
     for path, (_, state) in known.items():
         if path not in disk and state != "vanished":
             expected[path] = Gone
-    given_paths = [one.candidate.path if isinstance(one, Work) else one.row.path for one in answers]
+    given_paths = [one.candidate.path if isinstance(one, ToRead) else one.row.path for one in answers]
     assert given_paths == sorted(expected, key=os.fsencode)
     assert {path: type(one) for path, one in zip(given_paths, answers, strict=True)} == expected
     assert comparison.unchanged == unchanged
@@ -47,7 +47,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
 
 def test_a_file_without_an_embedding_is_read_again() -> None:
     row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", None, encoded=0)
-    assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [Work(Candidate("/r/a.jpg", 5, 7))]
+    assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7))]
 
 
 def test_another_file_needs_no_embedding() -> None:
@@ -57,4 +57,4 @@ def test_another_file_needs_no_embedding() -> None:
 
 def test_a_file_that_could_not_be_read_last_time_is_tried_again() -> None:
     row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", "permission denied", encoded=1)
-    assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [Work(Candidate("/r/a.jpg", 5, 7))]
+    assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7))]

@@ -14,10 +14,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from indexer.errors import NotAnImageError
-from indexer.files.text_cleaning import MAX_TEXT_LENGTH, clean_text
 from indexer.images.iptc import read_iptc
 from indexer.images.metadata import is_junk, parse_time, read_metadata
 from indexer.images.xmp import read_xmp
+from indexer.text import MAX_TEXT_LENGTH, clean_text
 from indexer.types import Metadata
 from tests.fixtures import pictures
 from tests.fixtures.pictures import encoded, iptc_block, jpeg_with, png_with, quarters, xmp_packet

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import search
-from indexer.encoder_hint import NOTE_NAME, note_encoder, noted_encoder
+from indexer.encoder_hint import HINT_NAME, read_encoder_hint, write_encoder_hint
 from indexer.encoders.bundled import BundledEncoder
 from search.fast_start.prefetch import EarlyThread, _noted, early_indexer
 from tests.conftest import Cli
@@ -20,7 +20,7 @@ from tests.fixtures.colour_encoder import ColourEncoder
 
 
 def test_the_note_is_of_the_encoder_that_answers(store: Path) -> None:
-    noted = noted_encoder(store)
+    noted = read_encoder_hint(store)
     assert noted is not None
     assert noted == BundledEncoder().identity
     early = EarlyThread(partial(_noted, store, "a cat", None))
@@ -31,10 +31,10 @@ def test_the_note_is_of_the_encoder_that_answers(store: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"name": "bundled"}', "\0"])
 def test_a_note_that_does_not_read_is_none(store: Path, content: str | None) -> None:
-    (store / NOTE_NAME).unlink()
+    (store / HINT_NAME).unlink()
     if content is not None:
-        (store / NOTE_NAME).write_text(content)
-    assert noted_encoder(store) is None
+        (store / HINT_NAME).write_text(content)
+    assert read_encoder_hint(store) is None
     assert EarlyThread(partial(_noted, store, "a cat", None)).get(BundledEncoder().identity) is None
     done = subprocess.run(
         [sys.executable, "-m", "search", "query", "a cat", "-s", str(store), "-k", "1", "--paths"],
@@ -47,7 +47,7 @@ def test_a_note_that_does_not_read_is_none(store: Path, content: str | None) -> 
 
 def test_a_note_of_another_encoder_changes_no_answer(store: Path, cli: object) -> None:
     right = search.open(store).query("a cat", k=3)
-    note_encoder(store, ColourEncoder().identity)
+    write_encoder_hint(store, ColourEncoder().identity)
     early = EarlyThread(partial(_noted, store, "a cat", None))
     assert early.get(BundledEncoder().identity) is None
     from search.library import Library
@@ -57,16 +57,16 @@ def test_a_note_of_another_encoder_changes_no_answer(store: Path, cli: object) -
 
 
 def test_the_next_run_mends_the_note(store: Path) -> None:
-    (store / NOTE_NAME).write_text("{")
+    (store / HINT_NAME).write_text("{")
     with search.open(store) as library:
         library.index()
-    assert noted_encoder(store) == BundledEncoder().identity
+    assert read_encoder_hint(store) == BundledEncoder().identity
 
 
 def test_a_folder_that_cannot_be_written_has_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    note_encoder(tmp_path / "file" / "store", BundledEncoder().identity)
-    assert noted_encoder(tmp_path / "file" / "store") is None
+    write_encoder_hint(tmp_path / "file" / "store", BundledEncoder().identity)
+    assert read_encoder_hint(tmp_path / "file" / "store") is None
 
 
 def test_the_encoder_of_a_new_store_comes_with_its_image_tower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

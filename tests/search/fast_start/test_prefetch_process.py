@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.encoder_hint import note_encoder
+from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.bundled import BundledEncoder
 from search.fast_start.prefetch_process import EncodedText, PrefetchedEncoder, encode_text
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -81,7 +81,7 @@ def in_a_fresh_process(code: str, store: Path) -> str:
     """`code` where a process may be forked: `folder` is the store, `fork(text)` begins, `right` is its encoder's id."""
     before = (
         "import sys; from pathlib import Path; from search.fast_start.prefetch import early_encoder\n"
-        "from indexer.encoders.base import EncoderId; from indexer.encoder_hint import noted_encoder\n"
+        "from indexer.encoders.base import EncoderId; from indexer.encoder_hint import read_encoder_hint\n"
         "from search.fast_start.prefetch_process import EarlyProcess\n"
         "folder = Path(sys.argv[1]); right = EncoderId.from_json(sys.argv[2])\n"
         "def fork(text):\n    early = early_encoder(folder, text, None)\n"
@@ -120,7 +120,7 @@ def test_a_process_that_is_killed_leaves_the_ordinary_way(store: Path) -> None:
 
 
 def test_an_encoder_that_is_not_the_catalogs_is_not_used(store: Path) -> None:
-    note_encoder(store, ColourEncoder().identity)
+    write_encoder_hint(store, ColourEncoder().identity)
     in_a_fresh_process("assert fork('a cat').get(right) is None", store)
 
 
