@@ -7,26 +7,32 @@ import gc
 import os
 import sys
 
+from search.resident import client
+from search.shell.options import store_in
 
-def main() -> None:
-    """Run the command of `sys.argv`, and leave with its exit code."""
-    from search.resident import client
 
+def run(arguments: list[str]) -> int:
+    """Run a command as a person does, in this process; its exit code. A query leaves the garbage collector off."""
     try:
-        code = client.answer(sys.argv[1:])
+        code = client.answer(arguments, store_in(arguments))
     except KeyboardInterrupt:
         from search.shell.run import stopped
 
-        code = stopped()
-    if code is None:
-        command = sys.argv[1:2]
-        if command == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
-            gc.disable()
-        from search.shell.run import run
+        return stopped()
+    if code is not None:
+        return code
+    if arguments[:1] == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
+        gc.disable()
+    from search.shell import run as shell
 
-        code = run(sys.argv[1:])
-        if command in (["query"], ["index"]) and _is_flushed():
-            os._exit(code)  # all is closed; taking the modules apart would take up to a fifth of the whole time
+    return shell.run(arguments)
+
+
+def main() -> None:
+    """Run the command of `sys.argv`, and leave with its exit code."""
+    code = run(sys.argv[1:])
+    if sys.argv[1:2] in (["query"], ["index"]) and _is_flushed():
+        os._exit(code)  # all is closed; taking the modules apart would take up to a fifth of the whole time
     sys.exit(code)
 
 

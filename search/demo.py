@@ -86,7 +86,7 @@ def _collect(photos: Path) -> int:
 def _run(*arguments: str, show: bool = True) -> str:
     if show:
         _say("$ search " + " ".join(f'"{part}"' if " " in part else part for part in arguments))
-    command = [sys.executable, "-c", "from search.shell.cli import main; main()", *arguments]
+    command = [sys.executable, "-m", "search", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
     if show:
         sys.stdout.write(done.stdout + done.stderr + "\n")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,19 +54,21 @@ Cli = Callable[..., Answer]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
-    """`cli("query", "a cat", ...)` runs the command in this process, as `main` does for a person."""
+def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
+    """`cli("query", "a cat", ...)` runs the command in this process, by the door that people use.
+
+    What a process does when it leaves (the exit code itself, pipes, signals) is tested in processes of their own.
+    """
 
     def run(*arguments: object) -> Answer:
-        from search.shell.cli import main
+        from search.__main__ import run as run_command
 
-        monkeypatch.setattr(sys, "argv", ["search", *map(str, arguments)])
         capfdbinary.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
+        try:
+            code = run_command([*map(str, arguments)])
+        finally:
+            gc.enable()
         captured = capfdbinary.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
         answer = Answer(code, captured.out.decode("utf-8", "surrogateescape"), captured.err.decode())
         if "--json" in arguments and answer.out:  # whatever a test asks for, the documentation has to know it
             conform(str(arguments[0]), json.loads(answer.out))

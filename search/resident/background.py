@@ -10,7 +10,7 @@ from indexer.errors import ResidentError
 from search.resident import socket_paths
 
 #: The same modules as here, whatever the working folder: -P and an explicit path.
-_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.shell.cli import main; main()"
+_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.__main__ import main; main()"
 #: Nobody waits for these; kept, or Python complains that they still run.
 _started: list[subprocess.Popen[bytes]] = []
 

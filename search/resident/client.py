@@ -9,8 +9,9 @@ from search.resident.identity import environment, identity, node
 from search.resident.protocol import COMMANDS
 
 
-def answer(arguments: list[str]) -> int | None:
-    """The exit code of a command that a resident process has answered, its output printed.
+def answer(arguments: list[str], named: str | None) -> int | None:
+    """The exit code of a command that a resident process has answered, its output printed. `named`: its store, where
+    it names one.
 
     None: nothing was printed, and the command is to be run in this process.
     """
@@ -20,7 +21,7 @@ def answer(arguments: list[str]) -> int | None:
         return None
     if os.environ.get("SEARCH_RESIDENT", "") not in ("", "auto") or sys.stdout is None or sys.stderr is None:
         return None
-    store = socket_paths.store_of(arguments)
+    store = socket_paths.store_of(named)
     if store is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where the socket of a store's resident process lies, and which store a command is about. Light."""
+"""Where a store, and the socket of its resident process, lie. Light."""
 
 import _socket
 import os
@@ -52,21 +52,9 @@ def base(store: str) -> str:
     return os.path.join(folder(), blake2b(os.fsencode(os.path.realpath(store)), digest_size=8).hexdigest())
 
 
-def store_of(arguments: list[str]) -> str | None:
-    """The store that a command is about, as far as that can be told without parsing it in full.
-
-    None: it takes the ordinary way to find out. Should this be wrong, the process that answers there notices.
-    """
-    named = None
-    for at, argument in enumerate(arguments):
-        if argument == "--":
-            break
-        if argument in ("--store", "-s"):
-            named = arguments[at + 1] if at + 1 < len(arguments) else None
-        elif argument.startswith("--store="):
-            named = argument[len("--store=") :]
-        elif argument.startswith("-s"):
-            named = argument[2:].removeprefix("=")
+def store_of(named: str | None) -> str | None:
+    """The folder of the store that a command names, or of the default one; None: it takes the ordinary way to find
+    out."""
     return default_store() if named is None else os.path.abspath(os.path.expanduser(named))
 
 

@@ -1,7 +1,6 @@
-"""Runs a command line: what it returns or raises becomes an exit code and one sentence. Light.
+"""Runs a command line in this process: what it returns or raises becomes an exit code and one sentence. Light.
 
-Exit codes: 0 found (or done), 1 nothing found, 2 wrong use, 3 some files failed, 4 broken store, 130 interrupted.
-A plain query is understood without typer, which takes longer to import than the query itself takes.
+A plain query is read without typer, which takes longer to import than the query itself takes.
 """
 
 from __future__ import annotations
@@ -11,22 +10,13 @@ import os
 import sys
 
 from indexer.errors import SearchError, StoreError
-
-FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+from search.shell.exit_codes import BROKEN_STORE, FOUND, INTERRUPTED, WRONG_USE
 
 
 def run(arguments: list[str]) -> int:
     """Run a command, print what went wrong as one sentence, and return the documented exit code."""
-    from search.fast_start import plain_query
-
     try:
-        asking = plain_query.parse(arguments)
-        if asking is None:
-            from search.shell.cli import parsed
-
-            code = parsed(arguments)
-        else:
-            code = asking.run()
+        code = _command(arguments)
         sys.stdout.flush()
         if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
             raise KeyboardInterrupt
@@ -49,6 +39,19 @@ def run(arguments: list[str]) -> int:
         print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
     return code
+
+
+def _command(arguments: list[str]) -> int:
+    if arguments[:1] == ["query"]:
+        from search.fast_start.plain_arguments import read
+        from search.shell.commands import query
+
+        given = read(query.QueryOptions.rows(), query.QueryOptions.__annotations__, arguments[1:])
+        if given is not None:
+            return query.run(query.QueryOptions(**given))
+    from search.shell.cli import parsed
+
+    return parsed(arguments, run)
 
 
 def _leave_stdout() -> None:

@@ -24,7 +24,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.store import Store
 
-SEARCH = [sys.executable, "-c", "from search.shell.cli import main; main()"]
+SEARCH = [sys.executable, "-m", "search"]
 KILLS = 30
 CROPS = 3  # of each photograph
 

@@ -25,10 +25,7 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["train", "reranker"]])
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
-    program = (
-        f"import sys; sys.argv = ['search', *{command!r}, '--help']\nfrom search.shell.cli import main\n"
-        "try:\n    main()\nexcept SystemExit as left:\n    assert left.code == 0"
-    )
+    program = f"import search.__main__\nassert search.__main__.run([*{command!r}, '--help']) == 0"
     assert loaded(program, HEAVY) == []
 
 

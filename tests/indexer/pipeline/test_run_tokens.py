@@ -18,7 +18,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.settings import DecodeLimits, IndexSettings
 from indexer.store import Store
 from indexer.types import Int8
-from search.shell import printing
+from search.shell import run_report, status_table
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench, paint
@@ -385,13 +385,18 @@ def test_status_and_reports_say_how_many_have_tokens(
     with search.open(bench.folder, encoder=bench.encoder) as library:
         assert library.status().tokens is None
         report = library.index()
-        printing.print_report(report, quiet=False)
-        assert "6 given tokens" in capsys.readouterr().out
-        assert printing.report_json(report)["tokens_added"] == 6
+        run_report.print_report(report, quiet=False)
+        assert "6 had tokens added" in capsys.readouterr().out
+        assert run_report.report_json(report)["tokens_added"] == 6
         status = library.status()
-        assert printing.status_json(status)["tokens"] == {"wanted": True, "images": 3, "texts": 3, "image_bytes": 16}
-        printing.print_status(status, failed=False)
+        assert status_table.status_json(status)["tokens"] == {
+            "wanted": True,
+            "images": 3,
+            "texts": 3,
+            "image_bytes": 16,
+        }
+        status_table.print_status(status, failed=False)
         assert "tokens       6 items, 16 B an image\n" in capsys.readouterr().out
         assert bench.change("DELETE FROM token WHERE content_id = 1") == 1
-        printing.print_status(library.status(), failed=False)
+        status_table.print_status(library.status(), failed=False)
         assert "5 items, 16 B an image; 1 without (search index adds them)" in capsys.readouterr().out

@@ -156,7 +156,7 @@ def test_each_word_is_found_where_it_is(library: search.Library) -> None:
     assert all(hit.explanation is None and "explain" not in hit.to_json() for hit in plain)
 
 
-def test_without_a_second_look_hits_are_explained_in_the_order_of_the_first(library: search.Library) -> None:
+def test_without_reranking_hits_are_explained_in_the_order_of_the_first(library: search.Library) -> None:
     hits = library.query("red", rerank=0, reranker=ColourReranker(), explain=True)
     assert all(hit.explanation is not None and hit.score == hit.similarity for hit in hits)
 

@@ -84,7 +84,7 @@ def without_times(text: bytes) -> bytes:
 def test_a_query_is_the_same_here(
     arguments: list[str], commands: Commands, cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.shell.query_options._start_resident", lambda folder: None)
+    monkeypatch.setattr("search.shell.commands.query._start_resident", lambda folder: None)
     for store in ([], ["-s", indexed.name]):
         monkeypatch.chdir(indexed.parent)
         monkeypatch.setenv("SEARCH_STORE", str(indexed))

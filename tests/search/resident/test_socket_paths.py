@@ -12,6 +12,7 @@ from indexer.errors import ResidentError
 from indexer.settings import default_store
 from search.resident import client, socket_paths
 from search.resident.background import checked_base
+from search.shell.options import store_in
 from tests.conftest import Cli
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the rules of Linux")
@@ -64,12 +65,12 @@ def test_the_default_store_is_the_indexers(
     ],
 )
 def test_the_store_of_a_command(arguments: list[str], store: str) -> None:
-    assert socket_paths.store_of(arguments) == store
+    assert socket_paths.store_of(store_in(arguments)) == store
 
 
 def test_a_relative_store_is_below_the_working_folder(tmp_path: Path) -> None:
-    assert socket_paths.store_of(["query", "x", "-s", "store"]) == str(tmp_path / "store")
-    assert socket_paths.store_of(["query", "x"]) == os.path.abspath(default_store())
+    assert socket_paths.store_of(store_in(["query", "x", "-s", "store"])) == str(tmp_path / "store")
+    assert socket_paths.store_of(store_in(["query", "x"])) == os.path.abspath(default_store())
 
 
 def test_one_store_by_two_names_has_one_socket(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_system_without_unix_sockets_says_so_and_answers(
     cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_paths, "AVAILABLE", False)
-    assert client.answer(["query", "a cat", "-s", str(indexed)]) is None
+    assert client.answer(["query", "a cat", "-s", str(indexed)], str(indexed)) is None
     for more in ([], ["--background"]):
         said = cli("serve", "-s", indexed, *more)
         assert (said.code, "Unix sockets" in said.err) == (2, True)

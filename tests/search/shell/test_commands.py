@@ -142,7 +142,7 @@ def colours(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "s"
 
 
-def test_the_first_candidates_are_put_in_order_by_a_second_look(cli: Cli, colours: Path) -> None:
+def test_the_first_candidates_are_reranked(cli: Cli, colours: Path) -> None:
     def hits(*more: object) -> list[dict[str, object]]:
         answer = cli("query", "red blue", "-s", colours, "--json", *more)
         assert answer.code == 0, answer.err

@@ -1,0 +1,50 @@
+"""`search doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from search.resident.library_context import library as library_of
+from search.shell.exit_codes import BROKEN_STORE, FOUND
+from search.shell.options import AS_JSON, STORE, Options, option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from indexer.doctor import Finding
+
+
+class DoctorOptions(Options):
+    """The options of `search doctor`."""
+
+    store: Path | None = STORE
+    repair: bool = option("--repair", default=False, help="Mend what can be mended.")
+    as_json: bool = AS_JSON
+
+
+def run(options: DoctorOptions) -> int:
+    """Check the catalog, the indexes and the files against each other."""
+    from search.shell.printing import print_json
+
+    with library_of(options.store) as library:
+        findings = library.repair() if options.repair else library.check()
+        left = [finding for finding in (library.check() if options.repair else findings) if finding.grave]
+    if options.as_json:
+        print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        _print_findings(findings, repaired=options.repair)
+    return BROKEN_STORE if left else FOUND
+
+
+def _print_findings(findings: Sequence[Finding], *, repaired: bool) -> None:
+    """What is wrong, and what mends it or was done."""
+    from search.shell.printing import print_line
+
+    if not findings:
+        print_line("All is well.")
+        return
+    for finding in findings:
+        mark = "!!" if finding.grave and not repaired else "ok" if finding.grave else "--"
+        print_line(f"{mark} {finding.part}: {finding.problem}; {finding.remedy}.")

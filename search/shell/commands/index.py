@@ -1,0 +1,89 @@
+"""`search index`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from indexer.errors import UsageError
+from search.resident.library_context import folder_of, is_lent
+from search.resident.library_context import library as library_of
+from search.shell.exit_codes import FOUND, SOME_FAILED
+from search.shell.options import AS_JSON, DEVICE, STORE, Options, argument, option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.vectors.base import IndexType
+
+
+class IndexOptions(Options):
+    """The options of `search index`."""
+
+    roots: list[Path] | None = argument(
+        "FOLDER", default=None, help="Folders (or single files); none: all that the store knows."
+    )
+    store: Path | None = STORE
+    encoder: str | None = option(
+        "--encoder", metavar="NAME", help="For a new store: which model (see `search models`)."
+    )
+    device: str | None = DEVICE
+    index_type: str | None = option(
+        "--index", metavar="TYPE", help="flat, hnsw, ivf-flat, ivf-sq8 or ivf-pq (default: by size)."
+    )
+    recall: float | None = option(
+        "--recall", metavar="SHARE", help="How many of the true first ten the index has to find (default: 0.95)."
+    )
+    ignore: list[str] | None = option(
+        "--ignore", metavar="PATTERN", help="Leave out names like this (*.png, drafts/); repeatable."
+    )
+    no_default_ignores: bool = option(
+        "--no-default-ignores", default=False, help="Look into hidden and other usually unwanted folders too."
+    )
+    tokens: bool | None = option(
+        "--tokens/--no-tokens", help="Keep region tokens for reranking (default: on, about 3 kB an image)."
+    )
+    reencode: bool = option("--reencode", default=False, help="Let --encoder take the place of the store's encoder.")
+    as_json: bool = AS_JSON
+    quiet: bool = option("--quiet", "-q", default=False, help="Say nothing unless something is wrong.")
+
+
+def run(options: IndexOptions) -> int:
+    """Encode folders of images into the index; only what is new or changed is read."""
+    from search.fast_start.prefetch import early_indexer
+
+    early = None if is_lent() else early_indexer(folder_of(options.store), options.encoder, options.device)
+
+    from indexer.settings import DEFAULT_IGNORES, IndexSettings
+    from search.shell import printing, run_report
+    from search.shell.progress_bar import listener
+
+    ignores = (() if options.no_default_ignores else DEFAULT_IGNORES) + tuple(options.ignore or ())
+    settings = IndexSettings(ignores=ignores, tokens=options.tokens)
+    with (
+        library_of(options.store, options.encoder, options.device, early) as library,
+        listener(options.quiet or options.as_json) as progress,
+    ):
+        report = library.index(
+            *(options.roots or ()),
+            settings=settings,
+            progress=progress,
+            index_type=_index_type(options.index_type),
+            recall=options.recall,
+            reencode=options.reencode,
+        )
+    if options.as_json:
+        printing.print_json(run_report.report_json(report))
+    else:
+        run_report.print_report(report, quiet=options.quiet)
+    return SOME_FAILED if report.failures else FOUND
+
+
+def _index_type(name: str | None) -> IndexType | None:
+    from indexer.vectors.base import INDEX_TYPES
+
+    if name is None:
+        return None
+    for known in INDEX_TYPES:
+        if known == name:
+            return known
+    raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {name!r}.")

@@ -1,0 +1,60 @@
+"""`search train reranker`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.resident.library_context import library as library_of
+from search.shell.exit_codes import FOUND
+from search.shell.options import AS_JSON, MOVED_ENCODER, STORE, Options, option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TrainRerankerOptions(Options):
+    """The options of `search train reranker`."""
+
+    pairs: Path = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
+    images: Path | None = option(
+        "--images", metavar="FOLDER", help="Names of images are relative to this (default: where --pairs lies)."
+    )
+    store: Path | None = STORE
+    out: Path | None = option(
+        "--out", metavar="FOLDER", help="Where to put it (default: into the store, for its searches)."
+    )
+    epochs: int = option("--epochs", default=12, metavar="N", help="Passes over the images, in each of two steps.")
+    restart: bool = option("--restart/--resume", default=False, help="Begin anew, or go on from an interrupted run.")
+    seed: int = option("--seed", default=0, metavar="N", help="Of all that is drawn by chance.")
+    encoder: str | None = MOVED_ENCODER
+    device: str | None = option("--device", metavar="NAME", help="cpu, cuda or mps.")
+    as_json: bool = AS_JSON
+    quiet: bool = option("--quiet", "-q", default=False, help="Show no progress.")
+
+
+def run(options: TrainRerankerOptions) -> int:
+    """Train a reranker of the first candidates, on images that are indexed and captions of them."""
+    from search.shell.progress_bar import listener
+
+    with (
+        library_of(options.store, options.encoder, options.device) as library,
+        listener(options.quiet or options.as_json) as progress,
+    ):
+        report = library.train_reranker(
+            options.pairs,
+            images=options.images,
+            out=options.out,
+            epochs=options.epochs,
+            seed=options.seed,
+            restart=options.restart,
+            progress=progress,
+        )
+    if options.as_json:
+        from search.shell.printing import print_json
+
+        print_json(report.to_json())
+    else:
+        from search.shell.training_table import print_training
+
+        print_training(report)
+    return FOUND

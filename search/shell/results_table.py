@@ -1,0 +1,61 @@
+"""What `search query` prints: a table for people, paths for pipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from search.results import Hit, Results, percent
+from search.shell.printing import print_line
+
+if TYPE_CHECKING:
+    from search.rerank.explain import Explanation
+
+#: Words of a query that the table explains.
+SHOWN_WORDS = 12
+
+
+def print_paths(results: Results, end: bytes) -> None:
+    """The hits' paths as the file system has them, each once."""
+    sys.stdout.flush()
+    for path in dict.fromkeys(hit.path for hit in results):
+        sys.stdout.buffer.write(os.fsencode(path) + end)
+
+
+def print_results(results: Results) -> None:
+    """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such."""
+    for note in results.notes:
+        print_line(f"Note: {note}")
+    if not results:
+        print_line(results.absence)
+        return
+    width = len(str(len(results)))
+    mark = len(" weak") if any(hit.weak for hit in results) else 0
+    for rank, hit in enumerate(results, 1):
+        chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
+        weak = " weak" if hit.weak else ""
+        known = f"{rank:>{width}}  {hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
+        print_line(f"{known}{display_path(hit.path)}{_details(hit)}")
+        if hit.explanation is not None:
+            print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
+
+
+def display_path(path: str) -> str:
+    """Relative to the working folder when it lies below it."""
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
+
+
+def _details(hit: Hit) -> str:
+    if hit.text is not None:
+        return f"  “{hit.text}”"
+    if hit.metadata is not None and hit.metadata.taken_at is not None:
+        return f"  {hit.metadata.taken_at[:10]}"
+    return ""
+
+
+def _words(explanation: Explanation) -> str:
+    """The words that count most, in the order of the query: how well each was found, and how much it counts."""
+    shown = [f"{word.word} {word.similarity:.2f} ({word.weight:.0%})" for _, word in explanation.heaviest(SHOWN_WORDS)]
+    return "  ".join(shown) + ("  …" if len(explanation.words) > SHOWN_WORDS else "")

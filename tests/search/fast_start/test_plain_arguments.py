@@ -1,0 +1,113 @@
+"""A plain query means the same with and without typer; what is not plain is left to typer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from search.fast_start.plain_arguments import read
+from search.shell.cli import parsed, program
+from search.shell.commands import query
+from search.shell.commands.query import QueryOptions
+
+WORDS = st.sampled_from(["a red car", "x", "photo.jpg", "7", "0.5", "über", "--", "-", "", "-5", "a=b", "text"])
+OPTIONS = st.sampled_from(
+    [
+        *("--text", "--image", "--paths", "--print0", "-0", "--json", "--no-rerank", "--explain", "--resident"),
+        *("--no-resident", "--store", "-s", "--to", "--limit", "-k", "--sheet", "--rerank", "--reranker"),
+        *("--min-probability", "--encoder", "--device", "--help", "--nonsense", "-k5", "--store=x", "--no-text", "-0k"),
+    ]
+)
+
+
+Read = Callable[[list[str]], dict[str, Any] | None]
+
+
+@pytest.fixture(scope="module")
+def by_typer() -> Read:
+    """What typer would have run the query with; None where it complains or shows help."""
+    seen: list[QueryOptions] = []
+
+    def keep(options: QueryOptions) -> int:
+        seen.append(options)
+        return 0
+
+    def read_by_typer(arguments: list[str]) -> dict[str, Any] | None:
+        seen.clear()
+        parsed(["query", *arguments], run)
+        return vars(seen[0]) if seen else None
+
+    def run(arguments: list[str]) -> int:
+        raise AssertionError("nothing is served here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(query, "run", keep)
+        program(run)  # made with what keeps the options
+    return read_by_typer
+
+
+def plainly(arguments: list[str]) -> dict[str, Any] | None:
+    given = read(QueryOptions.rows(), QueryOptions.__annotations__, arguments)
+    return None if given is None else vars(QueryOptions(**given))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(WORDS, OPTIONS), max_size=7))
+@example(["a red car"])
+@example(["a red car", "-k", "3", "-s", "store", "--json"])
+@example(["--min-probability", "0.05", "x", "--rerank", "0"])
+def test_the_same_as_typer(by_typer: Read, capfd: pytest.CaptureFixture[str], rest: list[str]) -> None:
+    found = plainly(rest)
+    if found is not None:
+        assert found == by_typer(rest)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a red car"],
+        ["a red car", "-k", "3"],
+        ["a red car", "--limit", "3", "--to", "any", "-0"],
+        ["-s", "/photos.search", "holiday.jpg", "--image", "--json", "--no-rerank", "--no-resident"],
+        ["x", "--sheet", "out.html", "--explain", "--reranker", "blip:m", "--encoder", "bundled", "--device", "cpu"],
+    ],
+)
+def test_usual_queries_are_plain(arguments: list[str], by_typer: Read) -> None:
+    found = plainly(arguments)
+    assert found is not None
+    assert found == by_typer(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["a", "b"], ["--help"], ["x", "-k", "many"], ["x", "-k3"], ["x", "-k", "1", "-k", "2"], ["x", "-s"]],
+)
+def test_the_rest_is_left_to_typer(arguments: list[str]) -> None:
+    assert plainly(arguments) is None
+
+
+def test_every_option_of_a_query_is_read_plainly() -> None:
+    """A type that the reader does not know would send each query that gives it through typer."""
+    values = {"str": "x", "int": "7", "float": "0.5", "Path": "x"}
+    for name, row in QueryOptions.rows().items():
+        kind = QueryOptions.__annotations__[name].removesuffix(" | None")
+        for flag in row.flags:
+            for side in flag.split("/"):
+                given = [side] if kind == "bool" else [side, values[kind]]
+                assert plainly(["words", *given]) is not None, side
+
+
+def test_a_plain_query_starts_without_typer(indexed: Path) -> None:
+    program = (
+        "import sys; from search.__main__ import run\n"
+        f"assert run(['query', 'a cat', '-k', '1', '-s', {str(indexed)!r}]) == 0\n"
+        "assert not {'typer', 'click', 'rich', 'PIL', 'faiss', 'torch'} & set(sys.modules), set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
