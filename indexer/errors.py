@@ -22,7 +22,7 @@
         └── CaptionFileError       a captions file that does not parse
 
 Every message is one sentence that names the thing, the reason and the next step. Library code raises;
-only `search.shell.cli` prints, and it turns the class into the exit code.
+only `search.shell` prints, and `run` in it turns the class into the exit code.
 """
 
 from __future__ import annotations
