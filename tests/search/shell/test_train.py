@@ -223,7 +223,9 @@ def test_an_interrupted_training_goes_on(
     assert "the same command goes on" in stopped.err
     assert not (store / "reranker").exists()
     monkeypatch.undo()
-    monkeypatch.setattr("search.loaded_models.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder())
+    monkeypatch.setattr(
+        "search.loaded_models.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+    )
     other = cli("train", "reranker", *options, "--epochs", 3)
     assert other.code == 2
     assert "--restart" in other.err
