@@ -27,15 +27,16 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.roots import Roots
-from indexer.catalog.schema import ABSENT, file
+from indexer.catalog.schema import ABSENT, file, photo
 from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
+from indexer.images import reader_versions
 from indexer.types import Candidate
 
 #: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
 PAGE = 5_000
 
-_COLUMNS = ("size", "mtime_ns", "role", "state", "reason", "content_id", "digest")
+_COLUMNS = ("size", "mtime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
 _OF_ID = file.c.id == bindparam("of_id")
 _UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
 _FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason")})
@@ -56,6 +57,8 @@ class KnownFile(NamedTuple):
     state: str
     reason: str | None
     encoded: int  # 0 or 1
+    format_reader: int
+    metadata_reader: int | None  # of its photograph, where it is one
 
     @property
     def path(self) -> str:
@@ -103,7 +106,10 @@ class Files(Part):
             encoded &= has_tokens(file.c.content_id, encoder_row)
         key = type_coerce(file.c.path, NullType)  # the bytes as they are
         columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
-        statement = select(*columns, type_coerce(encoded, Integer))
+        versions = (file.c.format_reader, photo.c.metadata_reader)
+        statement = select(*columns, type_coerce(encoded, Integer), *versions).join(
+            photo, photo.c.content_id == file.c.content_id, isouter=True
+        )
         rows: list[KnownFile] = []
         if after is None:  # the root may be a single file
             rows = [KnownFile._make(row) for row in self._read(statement.where(file.c.path == folder))]
@@ -130,6 +136,15 @@ class Files(Part):
             and row.state == "present"
             and row.reason is None
         }
+
+    def holding(self, content_ids: Sequence[int]) -> list[tuple[int, str, int]]:
+        """(row id, path, content id) of the files that hold these photographs, vanished ones too."""
+        columns = (file.c.id, file.c.path, file.c.content_id)
+        found: list[tuple[int, str, int]] = []
+        for chunk in id_chunks(content_ids):
+            rows = self._read(select(*columns).where(file.c.content_id.in_(chunk)).order_by(file.c.id))
+            found += [(number, path, content_id) for number, path, content_id in rows]
+        return found
 
     def failures(self) -> list[tuple[str, str]]:
         """(path, reason) of every file whose last reading failed, by path."""
@@ -171,6 +186,7 @@ class Files(Part):
                 "reason": record.reason,
                 "content_id": record.content_id,
                 "digest": record.digest,
+                "format_reader": reader_versions.FORMAT_READER,
             }
             if row is None:
                 new.append({"path": record.candidate.path, **values})

@@ -14,6 +14,8 @@
 
 Every change that a search could see carries the catalog's generation, a counter that grows by one with each
 transaction: an index stamped with generation g is brought up to date by the items whose generation is above g.
+
+A column that came after the first version says what older rows hold (`server_default`).
 """
 
 from __future__ import annotations
@@ -84,6 +86,7 @@ photo = Table(
     Column("longitude", Float),
     Column("captions", Text),  # JSON list
     Column("keywords", Text),  # JSON list
+    Column("metadata_reader", Integer, server_default="1"),  # version of what read it
 )
 
 file = Table(
@@ -98,6 +101,7 @@ file = Table(
     Column("reason", Text),  # why the last attempt to read it failed
     Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
+    Column("format_reader", Integer, server_default="1"),  # version of what read it last
 )
 #: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
 #: be tempted to walk an index of all of them.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.files import KnownFile
 from indexer.files.scan import Found, candidate
+from indexer.images import reader_versions
 from indexer.types import Candidate
 
 
@@ -23,7 +24,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
-    """A file that is new, changed, failed before, or not yet encoded in full: it has to be read."""
+    """A file that is new, changed, failed before, not yet encoded in full, or of an older reader: it has to be read."""
 
     candidate: Candidate
 
@@ -42,8 +43,8 @@ class Comparison:
     """Iterated once: differences in ascending order of path; each path of either side at most once.
 
     Both inputs must ascend by the bytes of their paths. What gives no difference is counted in `unchanged` (size and
-    time are as they were, and the file is encoded, with tokens where they are wanted) or is marked as vanished and
-    still not there. A difference is yielded as soon as both sides have passed it.
+    time are as they were, and the file is encoded, with tokens where they are wanted, and was read by the present
+    readers) or is marked as vanished and still not there. A difference is yielded as soon as both sides have passed it.
     """
 
     def __init__(self, found: Iterable[Found], known: Iterable[KnownFile]) -> None:
@@ -52,6 +53,7 @@ class Comparison:
         self._known = known
 
     def __iter__(self) -> Iterator[Difference]:
+        newest_format, newest_metadata = reader_versions.FORMAT_READER, reader_versions.METADATA_READER
         rows = iter(self._known)
         row = next(rows, None)
         row_key = b"" if row is None else row.key
@@ -65,8 +67,12 @@ class Comparison:
             if row is None or row_key != key:
                 yield ToRead(candidate(found))
                 continue
-            _, size, mtime_ns, _, role, state, reason, encoded = row
-            settled = (encoded or role != "image") and reason is None and state != "failed"
+            _, size, mtime_ns, _, role, state, reason, encoded, format_reader, metadata_reader = row
+            if role == "image":
+                read = encoded and (metadata_reader is None or metadata_reader >= newest_metadata)
+            else:
+                read = format_reader >= newest_format
+            settled = read and reason is None and state != "failed"
             if not settled or found[1] != size or found[2] != mtime_ns:
                 yield ToRead(candidate(found))
             elif state == "vanished":

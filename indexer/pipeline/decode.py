@@ -9,11 +9,12 @@ from functools import lru_cache
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
-from indexer.catalog.photographs import Photographs
+from indexer.catalog.photographs import Photograph, Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError, UnreadableFileError
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
+from indexer.images import reader_versions
 from indexer.images.decoder import decode, read_file
 from indexer.images.gpu_jpeg import gpu_jpegs
 from indexer.images.metadata import read_metadata
@@ -38,7 +39,8 @@ class NewImage:
 class KnownImage:
     """A photograph whose content was encoded before, at this path or another.
 
-    `pixels` (h, w, 3) uint8, as the encoder wants them, where tokens are wanted and it has none.
+    `pixels` (h, w, 3) uint8, as the encoder wants them, where tokens are wanted and it has none. `reread`: an older
+    reader had read its metadata, and now they were read anew.
     """
 
     candidate: Candidate
@@ -46,6 +48,7 @@ class KnownImage:
     content_id: int
     metadata: Metadata | None
     pixels: Pixels | None = None
+    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Preparer:
         with self._catalog.snapshot() as snapshot:
             content_id = Contents(snapshot).with_vectors([digest], self._encoder_row).get(digest)
             if content_id is not None:
-                known = KnownImage(candidate, digest, content_id, Photographs(snapshot).get(content_id))
+                known = _known(candidate, digest, content_id, Photographs(snapshot).get(content_id), data)
                 if not self._tokens or Tokens(snapshot).present([content_id], self._encoder_row):
                     return known
         if content_id is None:
@@ -159,6 +162,18 @@ class Preparer:
                 if found is not None:
                     return found
             return to_pixels(decode(data, self._limits, target), self._preprocessing)
+
+
+def _known(candidate: Candidate, digest: bytes, content_id: int, kept: Photograph | None, data: bytes) -> KnownImage:
+    if kept is None:
+        return KnownImage(candidate, digest, content_id, None)
+    if kept.reader >= reader_versions.METADATA_READER:
+        return KnownImage(candidate, digest, content_id, kept.metadata)
+    try:
+        metadata = read_metadata(data)
+    except FileError:  # the photograph was read all the same
+        metadata = kept.metadata
+    return KnownImage(candidate, digest, content_id, metadata, reread=True)
 
 
 def _digest(data: bytes) -> bytes:

@@ -179,7 +179,24 @@ class Ingest:
                 continue
             wanted.append(items)
         Items(batch).set_of_files(dict(zip(Files(batch).save(records), wanted, strict=True)))
+        self._reread(batch, {image.content_id: image.metadata for image in known if image.reread and image.metadata})
         return current
+
+    def _reread(self, batch: Transaction, said: Mapping[int, Metadata]) -> None:
+        """What a newer reader found photographs to say of themselves, to all files that hold them."""
+        changed: list[int] = []
+        for content_id, metadata in said.items():
+            kept = Photographs(batch).get(content_id)
+            if kept is None or _own_texts(kept.metadata) != _own_texts(metadata):
+                changed.append(content_id)
+        Photographs(batch).save(said)
+        contents = Contents(batch).add({text_digest(text): "text" for one in changed for text in _own_texts(said[one])})
+        wanted: dict[int, list[Wanted]] = {}
+        for file_id, path, content_id in Files(batch).holding(changed):
+            texts = _own_texts(said[content_id])
+            wanted[file_id] = [("image", content_id, None, None)]
+            wanted[file_id] += [("text", contents[text_digest(text)], path, text) for text in texts]
+        Items(batch).set_of_files(wanted)
 
     def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert
 
-from indexer.catalog.migrations import m0001_first, m0002_tokens
+from indexer.catalog.migrations import m0001_first, m0002_tokens, m0003_reader_versions
 from indexer.catalog.schema import migration
 from indexer.catalog.sqlite import Sqlite
 from indexer.errors import StoreTooNewError
@@ -20,6 +20,7 @@ from indexer.errors import StoreTooNewError
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("0001_first", m0001_first.apply),
     ("0002_tokens", m0002_tokens.apply),
+    ("0003_reader_versions", m0003_reader_versions.apply),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -21,7 +21,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
 ) -> None:
     found = [(key, size, 7) for key, size in sorted((os.fsencode(path), size) for path, size in disk.items())]
     rows = [
-        KnownFile(key, size, 7, number, "image", state, None, 1)
+        KnownFile(key, size, 7, number, "image", state, None, 1, 1, 1)
         for number, (key, (size, state)) in enumerate(sorted((os.fsencode(path), row) for path, row in known.items()))
     ]
     comparison = Comparison(found, rows)
@@ -46,15 +46,17 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
 
 
 def test_a_file_without_an_embedding_is_read_again() -> None:
-    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", None, encoded=0)
+    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", None, 0, 1, 1)
     assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7))]
 
 
 def test_another_file_needs_no_embedding() -> None:
-    comparison = Comparison([(b"/r/a.txt", 5, 7)], [KnownFile(b"/r/a.txt", 5, 7, 1, "captions", "present", None, 0)])
+    comparison = Comparison(
+        [(b"/r/a.txt", 5, 7)], [KnownFile(b"/r/a.txt", 5, 7, 1, "captions", "present", None, 0, 1, None)]
+    )
     assert (list(comparison), comparison.unchanged) == ([], 1)
 
 
 def test_a_file_that_could_not_be_read_last_time_is_tried_again() -> None:
-    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", "permission denied", encoded=1)
+    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", "permission denied", 1, 1, 1)
     assert list(Comparison([(b"/r/a.jpg", 5, 7)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7))]

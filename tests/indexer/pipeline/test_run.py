@@ -73,6 +73,14 @@ class Bench:
         finally:
             store.close()
 
+    def generation(self) -> int:
+        store = Store.open(self.folder)
+        try:
+            with store.catalog.snapshot() as snapshot:
+                return snapshot.generation
+        finally:
+            store.close()
+
     def texts(self) -> set[tuple[str, str]]:
         """(path, text) of the texts that can be found."""
         store = Store.open(self.folder)

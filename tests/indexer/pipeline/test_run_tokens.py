@@ -46,14 +46,6 @@ class TokenBench(Bench):
         finally:
             store.close()
 
-    def generation(self) -> int:
-        store = Store.open(self.folder)
-        try:
-            with store.catalog.snapshot() as snapshot:
-                return snapshot.generation
-        finally:
-            store.close()
-
     def change(self, statement: str) -> int:
         """Run SQL on the catalog; how many rows it touched."""
         connection = sqlite3.connect(self.folder / "catalog.sqlite")

@@ -30,7 +30,7 @@ ROWS = {
     "token": "SELECT c.digest, encoder_id, count, data, crc FROM token"
     " JOIN content c ON c.id = content_id ORDER BY 1, 2",
     "photo": "SELECT c.digest, p.* FROM photo p JOIN content c ON c.id = content_id ORDER BY 1",
-    "file": "SELECT path, size, mtime_ns, role, state, reason, f.digest, c.digest FROM file f"
+    "file": "SELECT path, size, mtime_ns, role, state, reason, f.digest, c.digest, format_reader FROM file f"
     " LEFT JOIN content c ON c.id = content_id ORDER BY path",
     "item": "SELECT i.id, f.path, i.kind, c.digest, about, text, generation FROM item i"
     " JOIN file f ON f.id = file_id JOIN content c ON c.id = i.content_id ORDER BY i.id",
