@@ -1,7 +1,9 @@
 """An inverted file with 8-bit codes read without FAISS: importing that takes ten times as long as one search.
 
 The file is FAISS' own (`faiss/impl/index_write.cpp`), an `IndexIDMap` around an `IndexIVFScalarQuantizer` whose cells
-are an `IndexFlatIP`, little-endian, the headers as in `faiss_bytes.py`:
+are an `IndexFlatIP`, little-endian:
+
+    header: 4 letters, int32 d, int64 n, 2 x int64 unused, u8 trained, int32 metric (0: inner product)
 
     "IxMp" header
     "IwSq" header   u64 cells, u64 probes
@@ -22,14 +24,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files.faiss_bytes import Bytes, Reader
+from indexer.vectors.backends.faiss_files.mapped_file import Bytes
 from indexer.vectors.exact import row_scores
 
+_HEADER: Final = struct.Struct("<4siqqqBi")
+_COUNT: Final = struct.Struct("<Q")
+_INNER_PRODUCT: Final = 0
 _QUANTISER: Final = struct.Struct("<iifQQ")
 _LEVELS: Final = 255
 
@@ -39,7 +44,7 @@ class Lists:
     """An inverted file. Cell c holds `sizes[c]` vectors, whose codes begin at byte `starts[c]` of `memory`.
 
     `centroids` (cells, d) float32; `least`, `spread` (d,) float32; `sizes`, `starts` (cells,); `ids` (n,) int64 by
-    position, -1 for one that was removed.
+    position.
     """
 
     memory: Bytes
@@ -69,7 +74,7 @@ class Lists:
 
 def read_lists(memory: Bytes) -> Lists:
     """The inverted file in `memory` (size,) uint8, whose codes stay there. Raises ValueError for any other file."""
-    reader = Reader(memory, "inverted file of 8-bit codes with ids")
+    reader = _Reader(memory)
     try:
         total, dimension = reader.header(b"IxMp")
         reader.expect((total, dimension), reader.header(b"IwSq"))
@@ -97,7 +102,7 @@ def read_lists(memory: Bytes) -> Lists:
     return Lists(memory, probes, centroids, least, spread, sizes, ends - sizes * (dimension + 8), ids)
 
 
-def _sizes(reader: Reader, cells: int) -> Int64:
+def _sizes(reader: _Reader, cells: int) -> Int64:
     """Vectors in each cell, (cells,)."""
     form = reader.word()
     if form == b"full":
@@ -112,3 +117,50 @@ def _sizes(reader: Reader, cells: int) -> Int64:
     sizes = np.zeros(cells, np.int64)
     sizes[listed[:, 0]] = listed[:, 1]
     return sizes
+
+
+class _Reader:
+    """Reads on from `place`. Raises struct.error where the file ends before, ValueError for what is not expected."""
+
+    def __init__(self, memory: Bytes) -> None:
+        self._memory = memory
+        self.place = 0
+
+    def header(self, name: bytes) -> tuple[int, int]:
+        """Number of vectors, and of their dimensions."""
+        found, dimension, count, _, _, _, metric = self.fields(_HEADER)
+        if (found, metric) != (name, _INNER_PRODUCT) or dimension < 1 or count < 0:
+            raise ValueError("it is no inverted file of 8-bit codes with ids")
+        return int(count), int(dimension)
+
+    def fields(self, form: struct.Struct) -> tuple[Any, ...]:
+        found = form.unpack_from(self._memory.data, self.place)
+        self.place += form.size
+        return found
+
+    def count(self) -> int:
+        return int(self.fields(_COUNT)[0])
+
+    def byte(self) -> int:
+        return self._take(1)[0]
+
+    def word(self) -> bytes:
+        return self._take(4)
+
+    def floats(self, count: int) -> Float32:
+        return np.frombuffer(self._take(4 * count), "<f4")
+
+    def numbers(self, count: int) -> Int64:
+        return np.frombuffer(self._take(8 * count), "<i8")
+
+    def expect(self, wanted: object, found: object) -> None:
+        if wanted != found:
+            raise ValueError("its sizes contradict each other")
+
+    def _take(self, count: int) -> bytes:
+        """A copy: nothing stands at a multiple of its size, where numpy would go number by number."""
+        if self.place + count > self._memory.size:
+            raise struct.error("the file ends before")
+        taken = self._memory[self.place : self.place + count].tobytes()
+        self.place += count
+        return taken

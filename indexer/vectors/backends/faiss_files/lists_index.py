@@ -13,9 +13,9 @@ import numpy as np
 
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
-from indexer.vectors.backends.faiss_files.faiss_bytes import Bytes
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
+from indexer.vectors.backends.faiss_files.mapped_file import Bytes
 from indexer.vectors.base import IndexType, SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
 
