@@ -6,12 +6,15 @@ record: "id" int64, "vector" (d,) float32, unit norm; ascending by id
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import Batches, IndexType
 from indexer.vectors.exact import ExactIndex, checked_rows
+
+if TYPE_CHECKING:
+    from indexer.vectors.backends.faiss_files.writer import Sink
 
 
 def record(dimension: int) -> np.dtype[np.void]:
