@@ -20,7 +20,7 @@ from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMiss
 from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, write_lock
-from indexer.types import KINDS
+from indexer.types import KINDS, Candidate
 from indexer.vectors.refresh import build_indexes, index_state
 
 
@@ -200,11 +200,11 @@ def _check_files(store: Store) -> Iterator[Finding]:
             if row.state != "present":
                 continue
             try:
-                status = os.stat(row.path)
+                now = Candidate.at(row.path)
             except OSError:
                 missing += 1
                 continue
-            changed += (status.st_size, status.st_mtime_ns) != (row.size, row.mtime_ns)
+            changed += (now.size, now.mtime_ns) != (row.size, row.mtime_ns)
     for count, what in ((missing, "are no longer there"), (changed, "have changed since they were indexed")):
         if count:
             yield Finding("files", f"{count} indexed files {what}", "`search index` brings it up to date", grave=False)

@@ -5,11 +5,11 @@ A guess, which the catalog confirms or not: it may be missing, old, or of a stor
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
 
 HINT_NAME: Final = "encoder.json"
@@ -19,10 +19,8 @@ def write_encoder_hint(folder: Path, identity: EncoderId) -> None:
     """Leave the hint in the store in `folder`. Where it cannot be written nothing is lost but time."""
     if read_encoder_hint(folder) == identity:
         return
-    aside = folder / f".{HINT_NAME}.tmp"
     with suppress(OSError):
-        aside.write_text(identity.to_json(), encoding="utf-8")
-        os.replace(aside, folder / HINT_NAME)
+        write_atomically(folder / HINT_NAME, identity.to_json().encode())
 
 
 def read_encoder_hint(folder: Path) -> EncoderId | None:

@@ -5,6 +5,7 @@ Paths are `str` as `os.fsdecode` makes them: names that are not valid UTF-8 surv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,11 +26,17 @@ KINDS: tuple[Kind, ...] = ("image", "text")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that a scan found. `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
+    """A file as it was when it was looked at. `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
 
     path: str
     size: int
     mtime_ns: int
+
+    @classmethod
+    def at(cls, path: str) -> Candidate:
+        """The file at `path` as it is now. Raises OSError, and ValueError for what can be no path."""
+        status = os.stat(path)
+        return cls(path, status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.errors import EncoderError, EncoderMismatchError
+from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
 from search.calibration.calibration_file import Calibration, find_calibration
@@ -83,12 +84,7 @@ class LoadedModels:
 
     def calibration(self, encoder: Encoder) -> Calibration:
         """What probabilities are made with; read again when the store's own file has changed."""
-        path = self._folder / CALIBRATION_NAME
-        try:
-            status = path.stat()
-            state: object = (status.st_mtime_ns, status.st_ino, status.st_size)
-        except OSError:
-            state = None
+        state = fingerprint(self._folder / CALIBRATION_NAME)
         with self._lock:
             key = (state, encoder.identity.weights)
             if self._calibration is None or self._calibration[0] != key:

@@ -12,15 +12,17 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from indexer.atomic import write_atomically
+from indexer.types import Candidate
 
 #: Files of one cache: a few models with two towers each, on one machine. The oldest go first.
 MOST_FILES: Final = 24
@@ -46,7 +48,7 @@ class Compilation:
     def name(self) -> str | None:
         """What it is called in a cache; None when the graph's files cannot be looked at."""
         try:
-            files = [(str(file), *_state(file)) for file in (self.graph, self.graph.with_suffix(".bin"))]
+            files = [astuple(Candidate.at(str(file))) for file in (self.graph, self.graph.with_suffix(".bin"))]
         except OSError:
             return None
         parts = (
@@ -89,19 +91,10 @@ class CompiledCache:
         path = self._path(key)
         if path is None:
             return
-        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with suppress(OSError, RuntimeError):  # RuntimeError: a device that cannot export
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             body = make()
-            try:
-                with aside.open("xb") as stream:
-                    stream.write(body)
-                    stream.write(_checksum(np.frombuffer(body, np.uint8)))
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.replace(aside, path)
-            finally:
-                aside.unlink(missing_ok=True)
+            write_atomically(path, body, _checksum(np.frombuffer(body, np.uint8)))
             self._clean()
 
     def _path(self, key: Compilation) -> Path | None:
@@ -138,8 +131,3 @@ def _checksum(body: npt.NDArray[np.uint8]) -> bytes:
         for start in range(0, len(body) - _BLOCK + 1, step):
             digest.update(body[start : start + _BLOCK].data)
     return digest.digest()
-
-
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

@@ -25,7 +25,7 @@ from indexer.encoders.exported import DESCRIPTION, FORMAT, GRAPHS, TOKENIZER, Ex
 from indexer.errors import EncoderUnavailableError
 from indexer.progress import Progress
 from indexer.settings import cache_folder
-from indexer.types import Int64, Texts
+from indexer.types import Candidate, Int64, Texts
 
 if TYPE_CHECKING:
     import torch
@@ -149,8 +149,8 @@ def _export(encoder: Exportable, folder: Path) -> None:
 
 def checkpoint_state(path: str) -> tuple[str, int, int]:
     """Path, size and time of change of a file. Raises OSError."""
-    status = os.stat(path)
-    return os.path.abspath(path), status.st_size, status.st_mtime_ns
+    found = Candidate.at(os.path.abspath(path))
+    return found.path, found.size, found.mtime_ns
 
 
 def _is_current(model: ExportedModel, name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import numpy as np
 
@@ -31,8 +30,7 @@ def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: boo
 
 def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tuple[Float32, Int8 | None]:
     limits = DecodeLimits()
-    status = os.stat(path)
-    data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits)
+    data = read_file(Candidate.at(path), limits)
     identity = encoder.identity
     snapshot, row = source.snapshot, source.encoder_row
     digest = hashlib.sha256(data).digest()

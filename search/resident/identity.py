@@ -3,6 +3,7 @@
 import os
 import sys
 
+from indexer.files.fingerprint import fingerprint
 from search import __version__
 
 #: Variables that change answers or how they are made: a process that was started with others does not answer.
@@ -63,7 +64,7 @@ def stamp() -> int:
     here = os.path.dirname(package())
     roots = [os.path.join(here, name) for name in ("search", "indexer", os.path.join("data", "models"))]
     packages = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
-    found: list[object] = [_state(path) for path in packages]
+    found: list[object] = [fingerprint(path) for path in packages]
     while roots:
         root = roots.pop()
         if not os.path.isdir(root):
@@ -75,13 +76,5 @@ def stamp() -> int:
                 if entry.is_dir():
                     roots.append(entry.path)
                 else:
-                    found.append((entry.path, _state(entry.path)))
+                    found.append((entry.path, fingerprint(entry.path)))
     return hash(tuple(sorted(map(repr, found))))
-
-
-def _state(path: str) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import EncoderId
+from indexer.files.fingerprint import fingerprint
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store
 from search.library import Library
@@ -65,7 +66,7 @@ class WarmLibraries:
     def _state(self, folder: Path, encoder: str | None) -> object:
         """Differs when a library has to be opened anew. Raises what opening the store raises."""
         catalog = folder / CATALOG_NAME
-        before = (_file(catalog), _file(catalog.with_name(CATALOG_NAME + "-wal")))
+        before = (fingerprint(catalog), fingerprint(catalog.with_name(CATALOG_NAME + "-wal")))
         if self._seen is None or self._seen[0] != before or before[0] is None:
             self._seen = None
             store = Store.open(folder)
@@ -82,17 +83,9 @@ class WarmLibraries:
         return None if before[0] is None else before[0][:2], stored, fixed, _model_files(name)
 
 
-def _file(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def _model_files(name: str) -> object:
     """The state of a model of one's own that an encoder's name ends with (`…@PATH`, `local-dir:PATH`), if it does."""
     path = Path(name.partition("@")[2] or name.partition("local-dir:")[2] or os.devnull).expanduser()
     if path.is_dir():
-        return tuple((entry.name, _file(entry)) for entry in sorted(path.iterdir()))
-    return _file(path) if path.is_file() else None
+        return tuple((entry.name, fingerprint(entry)) for entry in sorted(path.iterdir()))
+    return fingerprint(path) if path.is_file() else None

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from indexer.errors import StoreDamagedError
+from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress, Silent
 from indexer.types import Float32
 from indexer.vectors.backend import BuildPlan, OpenIndex
@@ -46,11 +47,7 @@ class FaissFiles:
 
     def version(self, kind: str) -> Hashable | None:
         """See `VectorBackend.version`."""
-        try:
-            status = manifest_path(self.folder, kind).stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino, status.st_size
+        return fingerprint(manifest_path(self.folder, kind))
 
     def state(self, kind: str, key: str) -> IndexState | None:
         """See `VectorBackend.state`. Raises StoreDamagedError."""

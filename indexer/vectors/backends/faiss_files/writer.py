@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from indexer.atomic import sync_folder, write_atomically
 from indexer.errors import StoreUnwritableError
 from indexer.vectors.backend import BuildPlan
 from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path
@@ -47,7 +48,6 @@ class PendingFile:
         suffix = "npy" if source.index_type == "flat" else "faiss"
         self.name = f"{kind}-{plan.generation}-{secrets.token_hex(4)}.{suffix}"
         self.aside = folder / f".{self.name}.tmp"
-        self.manifest_aside = folder / f".{kind}-{secrets.token_hex(4)}.json.tmp"
         self._checksum = ""
 
     def write(self) -> None:
@@ -69,10 +69,8 @@ class PendingFile:
         state = IndexState(source.index_type, plan.asked, len(source), size, 0, tuned, plan.generation)
         manifest = Manifest(plan.key, source.dimension, self.name, self._checksum, some, state)
         os.replace(self.aside, self._folder / self.name)
-        _sync_folder(self._folder)  # the file is there for good before anything names it
-        _write_bytes(self.manifest_aside, manifest.to_bytes())
-        os.replace(self.manifest_aside, manifest_path(self._folder, self._kind))
-        _sync_folder(self._folder)
+        sync_folder(self._folder)  # the file is there for good before anything names it
+        write_atomically(manifest_path(self._folder, self._kind), manifest.to_bytes())
         clean(self._folder, self._kind, keep=self.name)
         return state
 
@@ -90,9 +88,8 @@ def pending_file(folder: Path, kind: str, source: Writable, plan: BuildPlan) -> 
             made.write()
             yield made
         finally:
-            for path in (made.aside, made.manifest_aside):
-                with suppress(OSError):
-                    path.unlink()
+            with suppress(OSError):
+                made.aside.unlink()
 
 
 @contextmanager
@@ -106,8 +103,11 @@ def build_folder(folder: Path, kind: str) -> Iterator[Path]:
 
 def clean(folder: Path, kind: str, keep: str | None) -> None:
     """Delete earlier indexes of `kind` and what killed writers left; what resists is left for the next time."""
-    name, suffix = re.escape(kind), "(faiss|npy|json)"
-    ours = re.compile(rf"{name}-\d+-[0-9a-f]+\.(faiss|npy)|\.{name}-[0-9a-f-]+\.{suffix}\.tmp|\.{name}-\w+\.building")
+    name = re.escape(kind)
+    ours = re.compile(
+        rf"{name}-\d+-[0-9a-f]+\.(faiss|npy)|\.{name}-[0-9a-f-]+\.(faiss|npy|json)\.tmp"
+        rf"|\.{name}\.json\.[0-9a-f]+\.tmp|\.{name}-\w+\.building"
+    )
     with suppress(OSError):
         for path in list(folder.iterdir()):
             if path.name == keep or not ours.fullmatch(path.name):
@@ -159,21 +159,3 @@ def _write_index(path: Path, index: Writable) -> str:
         file.flush()
         os.fsync(file.fileno())
     return digested.digest.hexdigest()
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the moves in `folder` last through a power cut; only POSIX can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
