@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
-    from search.fast_start.prefetch import EarlyEncoder
+    from search.fast_start.prefetch import Prefetch
     from search.rerank.train import TrainReport
 
 
@@ -62,16 +62,16 @@ class Library:
         *,
         encoder: str | Encoder | None = None,
         device: str | None = None,
-        early: EarlyEncoder | None = None,
+        prefetch: Prefetch | None = None,
         once: bool = False,
     ) -> None:
-        """See `open`. `early`: what may turn out to be the store's encoder, on its way already. `once`: it is made for
-        one query, and need not load what pays only for more."""
+        """See `open`. `prefetch`: what may turn out to be the store's encoder, on its way already. `once`: it is made
+        for one query, and need not load what pays only for more."""
         self._once = once
         self.folder = Path(os.path.abspath(folder.expanduser()))
         self._device = device
         self._lock = threading.RLock()
-        self._models = LoadedModels(self.folder, encoder, device, early)
+        self._models = LoadedModels(self.folder, encoder, device, prefetch)
         self._opened: tuple[Store, Engine] | None = None
 
     def __enter__(self) -> Library:

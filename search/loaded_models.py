@@ -16,7 +16,7 @@ from search.calibration.calibration_file import Calibration, find_calibration
 from search.rerank.base import Reranker
 
 if TYPE_CHECKING:
-    from search.fast_start.prefetch import EarlyEncoder
+    from search.fast_start.prefetch import Prefetch
 
 #: The encoder of a new store: it ships with the product and needs no download.
 DEFAULT_ENCODER = "bundled"
@@ -26,15 +26,15 @@ class LoadedModels:
     """The models of the store in `folder`. Safe to use from several threads.
 
     `encoder`: what was asked for, by name or as an object; None takes the store's own, or DEFAULT_ENCODER for a new
-    store. `early`: what may turn out to be the store's encoder, on its way already.
+    store. `prefetch`: what may turn out to be the store's encoder, on its way already.
     """
 
     def __init__(
-        self, folder: Path, encoder: str | Encoder | None, device: str | None, early: EarlyEncoder | None = None
+        self, folder: Path, encoder: str | Encoder | None, device: str | None, prefetch: Prefetch | None = None
     ) -> None:
         self._folder = folder
         self._device = device
-        self._early = early
+        self._prefetch = prefetch
         self._name = encoder if isinstance(encoder, str) else None
         self._asked = encoder is not None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
@@ -57,9 +57,9 @@ class LoadedModels:
             if name is None:
                 name = DEFAULT_ENCODER if stored is None else stored.name
             if self._encoder is None:
-                if self._early is not None and (stored is None or name == stored.name):
-                    self._encoder = self._early.get(stored)
-                self._early = None
+                if self._prefetch is not None and (stored is None or name == stored.name):
+                    self._encoder = self._prefetch.get(stored)
+                self._prefetch = None
             if self._encoder is None:
                 own = stored is not None and (not self._asked or name == stored.name)
                 self._encoder = load_encoder(name, self._device, stored=stored if own else None)

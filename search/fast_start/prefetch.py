@@ -1,29 +1,34 @@
-"""The encoder of a command, at work while everything else is imported and the catalog is opened.
+"""The encoder of a command, on its way while everything else is imported and the catalog is opened.
 
-Of a query: which encoder that will be, the store says in a hint (`indexer/encoder_hint.py`). It is a guess: the catalog
-decides, and an encoder that is not the one it names is not used. Where a process may be forked safely the text is
-encoded in one (`prefetch_process.py`), elsewhere in a thread, which shares the interpreter with the imports and so
-gains less. Of a first run of the indexer: the one that was asked for, in a thread, and then its image tower.
+Of a query: which encoder that will be, a hint in the store says (`indexer/encoder_hint.py`). The text is encoded with
+it in a forked process, where one may be forked safely: loading a runtime and importing a database toolkit then take
+the time of the longer one. (In a thread, which shares the interpreter with the imports, nothing is gained.)
+
+Of a first run of the indexer: the one that was asked for, in a thread, and then its image tower.
+
+Either is a guess, which the catalog confirms or not. Whatever goes wrong here, the ordinary way meets too, and says so.
 """
 
 from __future__ import annotations
 
+import os
+import pickle
+import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.encoders.base import Encoder, EncoderId
 
 #: What starts threads or holds devices, which a forked process would find in an unknown state.
 _UNFORKABLE: Final = frozenset({"openvino", "torch", "faiss"})
 
 
-class EarlyEncoder(Protocol):
+class Prefetch(Protocol):
     """An encoder on its way."""
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
@@ -31,86 +36,95 @@ class EarlyEncoder(Protocol):
         ...
 
 
-def early_encoder(folder: Path, text: str, device: str | None) -> EarlyEncoder:
-    """Begin to load what the note of the store in `folder` names, and to encode `text` with it."""
-    if sys.platform == "linux" and threading.active_count() == 1 and not _UNFORKABLE & sys.modules.keys():
-        from search.fast_start.prefetch_process import EarlyProcess
+def prefetch_text(folder: Path, text: str, device: str | None) -> Prefetch | None:
+    """Begin to encode `text` with the encoder that the hint of the store in `folder` names; None where that would gain
+    nothing."""
+    if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
+        return None
+    return _Child(folder, text, device)
 
-        return EarlyProcess(folder, text, device)
-    return EarlyThread(partial(_noted, folder, text, device))
 
-
-def early_indexer(folder: Path, asked: str | None, device: str | None) -> EarlyEncoder | None:
+def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Prefetch | None:
     """Begin to load the encoder of a new store in `folder`: `asked`, or the bundled one.
 
     None where there is a store: it may need no encoder at all.
     """
     from indexer.settings import CATALOG_NAME
 
-    if (folder / CATALOG_NAME).exists():
-        return None
-    return EarlyThread(partial(_asked, asked, device), _load_image_tower, new=True)
+    return None if (folder / CATALOG_NAME).exists() else _Thread(asked, device)
 
 
-class EarlyThread:
-    """Loads in a thread. `new`: what was asked for a new store, not what a note says of an old one.
+class _Child:
+    """A forked process, which sends an `EncodedText` or nothing, and holds none of our outputs: nobody waits for it."""
 
-    `then`: what goes on with the encoder while it is handed over; what it loads, encoding waits for.
-    """
+    def __init__(self, folder: Path, text: str, device: str | None) -> None:
+        import search.fast_start.prefetched_encoder  # noqa: F401 (once, for both)
 
-    def __init__(
-        self,
-        load: Callable[[], Encoder | None],
-        then: Callable[[Encoder], None] | None = None,
-        *,
-        new: bool = False,
-    ) -> None:
-        self._load = load
-        self._then = then
-        self._new = new
-        self._found: Encoder | None = None
-        self._loaded = threading.Event()
-        threading.Thread(target=self._run, name="early-encoder").start()
+        self._device = device
+        self._pipe, answer = os.pipe()
+        self._pid: int | None = os.fork()
+        if self._pid == 0:
+            os.close(self._pipe)
+            _encode(folder, text, device, answer)
+        os.close(answer)
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
-        """The encoder, when it is that of the catalog."""
-        self._loaded.wait()
-        found = self._found
-        if stored is None:
-            return found if self._new else None
-        return found if found is not None and found.identity.matches(stored) else None
+        from search.fast_start.prefetched_encoder import EncodedText, PrefetchedEncoder
 
-    def _run(self) -> None:
-        # What goes wrong, the ordinary way meets too, and says so.
+        if self._pid is None or stored is None:
+            return None
+        with open(self._pipe, "rb") as pipe:
+            data = pipe.read()
+        os.waitpid(self._pid, 0)
+        self._pid = None
+        try:
+            known: EncodedText = pickle.loads(data)  # noqa: S301 (of our own child)
+        except (EOFError, pickle.UnpicklingError):  # it did not come to an end
+            return None
+        return PrefetchedEncoder(known, self._device) if known.identity.matches(stored) else None
+
+
+def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
+    """In the child: never returns into the caller's code, and runs none of its clean-up."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        from indexer.encoder_hint import read_encoder_hint
+        from indexer.encoders.registry import load_encoder
+        from search.fast_start.prefetched_encoder import encode_text
+
+        hint = read_encoder_hint(folder)
+        if hint is not None:
+            data = pickle.dumps(encode_text(load_encoder(hint.name, device, stored=hint), text))
+            with open(answer, "wb") as pipe:
+                pipe.write(data)
+    finally:
+        os._exit(0)
+
+
+class _Thread:
+    """Hands the encoder over as soon as it is loaded, and goes on with its image tower."""
+
+    def __init__(self, asked: str | None, device: str | None) -> None:
+        self._encoder: Encoder | None = None
+        self._loaded = threading.Event()
+        threading.Thread(target=self._load, args=(asked, device), name="prefetch").start()
+
+    def get(self, stored: EncoderId | None) -> Encoder | None:
+        self._loaded.wait()
+        encoder = self._encoder
+        return encoder if encoder is not None and (stored is None or encoder.identity.matches(stored)) else None
+
+    def _load(self, asked: str | None, device: str | None) -> None:
         with suppress(Exception):
             try:
-                self._found = self._load()
+                from indexer.encoders.registry import BUNDLED, load_encoder
+
+                self._encoder = load_encoder(BUNDLED if asked is None else asked, device)
             finally:
                 self._loaded.set()
-            if self._found is not None and self._then is not None:
-                self._then(self._found)
-
-
-def _noted(folder: Path, text: str, device: str | None) -> Encoder | None:
-    """Encodes the text once: a graph's first run takes ten times as long as the others."""
-    from indexer.encoder_hint import read_encoder_hint
-    from indexer.encoders.registry import load_encoder
-
-    noted = read_encoder_hint(folder)
-    if noted is None:
-        return None
-    encoder = load_encoder(noted.name, device, stored=noted)
-    encoder.encode_texts([text])
-    return encoder
-
-
-def _asked(asked: str | None, device: str | None) -> Encoder:
-    from indexer.encoders.registry import BUNDLED, load_encoder
-
-    return load_encoder(BUNDLED if asked is None else asked, device)
-
-
-def _load_image_tower(encoder: Encoder) -> None:
-    load = getattr(encoder, "load_image_tower", None)  # of those whose towers load apart
-    if load is not None:
-        load()
+            load = getattr(self._encoder, "load_image_tower", None)  # of those whose towers load apart
+            if load is not None:
+                load()

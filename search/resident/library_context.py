@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.settings import default_store
 
 if TYPE_CHECKING:
-    from search.fast_start.prefetch import EarlyEncoder
+    from search.fast_start.prefetch import Prefetch
     from search.library import Library
 
 #: Store, encoder and device, as the command was told, -> the library.
@@ -30,18 +30,18 @@ def library(
     store: Path | None,
     encoder: str | None = None,
     device: str | None = None,
-    early: EarlyEncoder | None = None,
+    prefetch: Prefetch | None = None,
     *,
     once: bool = False,
 ) -> AbstractContextManager[Library]:
-    """The library that a command works with, to be entered once. `early`, `once`: see `Library`; a library that is lent
-    has its encoder, and is asked again."""
+    """The library that a command works with, to be entered once. `prefetch`, `once`: see `Library`; a library that is
+    lent has its encoder, and is asked again."""
     lender = _lender.get()
     if lender is not None:
         return lender(store, encoder, device)
     from search.library import Library
 
-    return Library(folder_of(store), encoder=encoder, device=device, early=early, once=once)
+    return Library(folder_of(store), encoder=encoder, device=device, prefetch=prefetch, once=once)
 
 
 def is_lent() -> bool:

@@ -49,9 +49,9 @@ class IndexOptions(Options):
 
 def run(options: IndexOptions) -> int:
     """Encode folders of images into the index; only what is new or changed is read."""
-    from search.fast_start.prefetch import early_indexer
+    from search.fast_start.prefetch import prefetch_encoder
 
-    early = None if is_lent() else early_indexer(folder_of(options.store), options.encoder, options.device)
+    prefetch = None if is_lent() else prefetch_encoder(folder_of(options.store), options.encoder, options.device)
 
     from indexer.settings import DEFAULT_IGNORES, IndexSettings
     from search.shell import printing, run_report
@@ -60,7 +60,7 @@ def run(options: IndexOptions) -> int:
     ignores = (() if options.no_default_ignores else DEFAULT_IGNORES) + tuple(options.ignore or ())
     settings = IndexSettings(ignores=ignores, tokens=options.tokens)
     with (
-        library_of(options.store, options.encoder, options.device, early) as library,
+        library_of(options.store, options.encoder, options.device, prefetch) as library,
         listener(options.quiet or options.as_json) as progress,
     ):
         report = library.index(

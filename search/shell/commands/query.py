@@ -84,12 +84,12 @@ def run(options: QueryOptions) -> int:
         query = text_query(options.what)
     else:
         query = image_query(options.what) if options.as_image else parse(options.what)
-    early = None
+    prefetch = None
     if query.text is not None and options.encoder is None and not is_lent():
-        from search.fast_start.prefetch import early_encoder
+        from search.fast_start.prefetch import prefetch_text
 
-        early = early_encoder(folder_of(options.store), query.text, options.device)
-    with library_of(options.store, options.encoder, options.device, early, once=True) as library:
+        prefetch = prefetch_text(folder_of(options.store), query.text, options.device)
+    with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
         results = library.query(
             query,
             k=options.limit,
