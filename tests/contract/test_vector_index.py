@@ -36,7 +36,7 @@ class EachOnce:
         self._read = self._index()
 
     def _index(self) -> ListsIndex:
-        return ListsIndex.read("ivf-sq8", self._memory, None)
+        return ListsIndex(self._memory, None)
 
     @property
     def dimension(self) -> int:

@@ -75,7 +75,7 @@ def test_the_first_answer_is_that_of_faiss(shuffled: bool, width: int | None, k:
     exclude = SearchParameters(exclude=index.ids[3::100])
     for query in QUERIES[:, None]:
         for parameters in (SearchParameters(), SearchParameters(effort=2.0), exclude):
-            found = ListsIndex.read("ivf-sq8", memory, width)
+            found = ListsIndex(memory, width)
             assert np.array_equal(found.ids, index.ids)
             scores, ids = found.search(query, k, parameters)
             wanted, wanted_ids = other.search(query, k, parameters)
@@ -91,7 +91,7 @@ def test_all_lists_are_an_exact_search_of_the_codes() -> None:
     cells = index.width_most
     exact = ExactIndex(IDS, VECTORS)
     for query in QUERIES[:, None]:
-        scores, ids = ListsIndex.read("ivf-sq8", written(index), cells).search(query, 10)
+        scores, ids = ListsIndex(written(index), cells).search(query, 10)
         wanted, wanted_ids = exact.search(query, 10)
         np.testing.assert_allclose(scores, wanted, atol=0.02)  # eight bits a number
         assert len(set(ids[0]) & set(wanted_ids[0])) >= 9
@@ -109,7 +109,7 @@ def test_all_lists_are_an_exact_search_of_the_codes() -> None:
 )
 def test_what_the_file_alone_cannot_answer_faiss_does(queries: Float32, k: int, parameters: SearchParameters) -> None:
     index = built()
-    scores, ids = ListsIndex.read("ivf-sq8", written(index), index.width).search(queries, k, parameters)
+    scores, ids = ListsIndex(written(index), index.width).search(queries, k, parameters)
     wanted, wanted_ids = index.search(queries, k, parameters)
     assert np.array_equal(ids, wanted_ids)
     np.testing.assert_allclose(scores, wanted, atol=1e-6)
@@ -119,7 +119,7 @@ def test_only_the_first_question_is_answered_so(monkeypatch: pytest.MonkeyPatch)
     asked = []
     faiss = ListsIndex._faiss
     monkeypatch.setattr(ListsIndex, "_faiss", lambda self: asked.append(1) or faiss(self))
-    found = ListsIndex.read("ivf-sq8", written(built()), 20)
+    found = ListsIndex(written(built()), 20)
     first = found.search(QUERIES[:1], 10)
     assert not asked
     again = found.search(QUERIES[:1], 10)
@@ -131,9 +131,9 @@ def test_only_the_first_question_is_answered_so(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("k", [0, -1])
 def test_wrong_questions_are_refused(k: int) -> None:
     with pytest.raises(ValueError, match="k must be"):
-        ListsIndex.read("ivf-sq8", small(), None).search(QUERIES[:1], k)
+        ListsIndex(small(), None).search(QUERIES[:1], k)
     with pytest.raises(ValueError, match="queries must be"):
-        ListsIndex.read("ivf-sq8", small(), None).search(QUERIES[:1, :5], 1)
+        ListsIndex(small(), None).search(QUERIES[:1, :5], 1)
 
 
 def test_empty_cells_are_stored_by_name() -> None:
@@ -146,7 +146,7 @@ def test_empty_cells_are_stored_by_name() -> None:
     assert b"sprs" in memory.tobytes()
     lists = read_lists(memory)
     assert sorted(lists.sizes)[-2:] == [0, 500]
-    scores, ids = ListsIndex.read("ivf-sq8", memory, 3).search(one[:1], 4)
+    scores, ids = ListsIndex(memory, 3).search(one[:1], 4)
     assert ids.tolist() == [[0, 1, 2, 3]]
     np.testing.assert_allclose(scores, narrow.search(one[:1], 4)[0], atol=1e-6)
 

@@ -157,7 +157,7 @@ def _read(path: Path, manifest: Manifest, mapped: Mapped, *, once: bool) -> Vect
         from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
 
         with suppress(ValueError):  # stored flat, as few are; FAISS reads whatever it wrote
-            return ListsIndex.read(index_type, mapped.memory, None if tuned is None else tuned.width)
+            return ListsIndex(mapped.memory, None if tuned is None else tuned.width)
     from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 
     index = FaissIndex.read(index_type, mapped.memory)

@@ -1,6 +1,6 @@
 """An inverted file in a process that asks it once: a query from the shell.
 
-Its plain question is answered from the file (`lists_file.py`), whose scores differ from FAISS' in the last bits; FAISS,
+Its plain query is answered from the file (`lists_file.py`), whose scores differ from FAISS' in the last bits; FAISS,
 which answers in a fraction of the time but takes 0.2 s to import, is left for what comes after, and for filters.
 """
 
@@ -16,7 +16,7 @@ from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
 from indexer.vectors.backends.faiss_files.mapped_file import Bytes
-from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.base import SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
 
 if TYPE_CHECKING:
@@ -27,27 +27,19 @@ EXCLUDED_SHARE: Final = 0.02
 
 
 class ListsIndex:
-    """Implements `VectorIndex`, as `FaissIndex` does with the same `width` lists probed. Made by `read`."""
+    """Implements `VectorIndex`, as `FaissIndex` does with the same `width` lists probed."""
 
-    def __init__(self, index_type: IndexType, memory: Bytes, lists: Lists, width: int | None) -> None:
-        self.index_type: IndexType = index_type
+    def __init__(self, memory: Bytes, width: int | None) -> None:
+        """The index in `memory` (size,) uint8, which may be a mapped file. `width`: lists that a query probes, None for
+        the file's own. Raises ValueError when it is no inverted file with 8-bit codes."""
+        lists = read_lists(memory)
+        self.dimension = int(lists.centroids.shape[1])
         self._memory = memory
         self._width = width
         self._lists: Lists | None = lists  # until it was asked
-        self._dimension = int(lists.centroids.shape[1])
         self._table = IdTable(lists.ids)
         self._whole: FaissIndex | None = None
         self._loading = threading.Lock()
-
-    @classmethod
-    def read(cls, index_type: IndexType, memory: Bytes, width: int | None) -> ListsIndex:
-        """The index in `memory` (size,) uint8, which may be a mapped file. `width`: lists that a query probes, None for
-        the file's own. Raises ValueError when it is no inverted file with 8-bit codes."""
-        return cls(index_type, memory, read_lists(memory), width)
-
-    @property
-    def dimension(self) -> int:
-        return self._dimension
 
     @property
     def ids(self) -> Int64:
@@ -65,7 +57,7 @@ class ListsIndex:
         """See `VectorIndex.search`. Scores are those of the compressed vectors. Raises ValueError."""
         lists, self._lists = self._lists, None
         if lists is not None and len(queries) == 1:
-            found = self._answer(lists, checked_queries(queries, k, self._dimension)[0], k, parameters)
+            found = self._answer(lists, checked_queries(queries, k, self.dimension)[0], k, parameters)
             if found is not None:
                 return found
         return self._faiss().search(queries, k, parameters)
@@ -100,6 +92,6 @@ class ListsIndex:
             if self._whole is None:
                 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 
-                whole = FaissIndex.read(self.index_type, self._memory)
+                whole = FaissIndex.read("ivf-sq8", self._memory)
                 self._whole = whole if self._width is None else whole.with_width(self._width)
             return self._whole

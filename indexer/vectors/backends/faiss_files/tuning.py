@@ -2,7 +2,7 @@
 
 How widely an index looks is not said here: it is measured on every collection (`recall.py`). Measured on two cores
 shared with other work, 100,000 clustered vectors of 512 dimensions, one thread a query, each tuned to find 0.95 of the
-true first ten of the hardest kind of question (`tests/benchmarks/bench_ann.py` measures again):
+true first ten of the hardest kind of query (`tests/benchmarks/bench_ann.py` measures again):
 
                     build     peak memory   file      looked at             one query (CPU time)
     ivf-sq8         24 s      435 MB        52 MB     140 of 1265 lists     1.3 ms
@@ -106,7 +106,7 @@ SPARE: Final = 16
 #: An inverted file probes share ** -0.5 times as many lists for a filter that keeps that share: 1.4 times for a half.
 #: Measured at 1,000,000 vectors, tuned to 0.96: with as many lists as without a filter recall@10 is 0.948 to 0.966 at
 #: a share of 0.5 and 0.950 to 0.968 at 0.2; with this many 0.963 to 0.978, and 0.978 to 0.989. What lies above the
-#: target is for filters that have to do with the question.
+#: target is for filters that have to do with the query.
 FILTER_POWER: Final = 0.5
 #: The probed lists hold so many times what is fetched: long answers are not made of whatever few lists held.
 HELD_TIMES: Final = 4
