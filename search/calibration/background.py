@@ -11,11 +11,11 @@ from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
-from search.calibration.curve import Null
+from search.calibration.curve import Background
 
-#: Items that a null distribution is taken from: its mean is then known to a thirtieth of the spread, the spread to a
+#: Items that a background is taken from: its mean is then known to a thirtieth of the spread, the spread to a
 #: fortieth, and a query pays a third of a millisecond.
-NULL_SAMPLE = 1_000
+SAMPLE_SIZE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Sample:
     vectors: Float64
     items: int
 
-    def null(self, embedding: Float32) -> Null:
+    def background(self, embedding: Float32) -> Background:
         """Of the query with this vector (d,)."""
-        return Null.of(self.vectors @ embedding.astype(np.float64), self.items)
+        return Background.of(self.vectors @ embedding.astype(np.float64), self.items)
 
 
-class NullSamples:
+class BackgroundSamples:
     """The sample of each kind, read again when the catalog has changed. Safe to use from several threads."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class NullSamples:
         with self._lock:
             held = self._held.get(kind)
         if held is None or held[0] != key:
-            items, vectors = Vectors(snapshot).sample(kind, encoder_row, dimension, NULL_SAMPLE)
+            items, vectors = Vectors(snapshot).sample(kind, encoder_row, dimension, SAMPLE_SIZE)
             held = key, Sample(vectors.astype(np.float64), items)
             with self._lock:
                 self._held[kind] = held

@@ -1,4 +1,4 @@
-"""`search calibrate`: from pairs of indexed photographs and captions to the models of `calibration.json`."""
+"""`search calibrate`: from pairs of indexed photographs and captions to the curves of `calibration.json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
 from indexer.store import Store
 from search.calibration.calibration_file import Calibration, Entry, reranker_key
-from search.calibration.curve import Model, describe
+from search.calibration.curve import ProbabilityCurve, describe
 from search.calibration.curve_fitting import FOLDS, cross_fitted, fit_standardised
 from search.calibration.examples import PARTS, SHOWN, collect, list_first
 from search.calibration.reliability import Reliability, reliability
@@ -48,7 +48,7 @@ class CalibrationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One model, and how far its probabilities are off on queries that it has not seen: over the first ten hits, and
+    """One curve, and how far its probabilities are off on queries that it has not seen: over the first ten hits, and
     over the first hit alone."""
 
     entry: Entry
@@ -143,7 +143,7 @@ def _fit(way: Way, scorer: Scorer, reranker: str | None, depth: int, settings: C
             f"({way.direction}); give more pairs, or check with `search eval` that images and captions belong together."
         )
     typical = examples.typical
-    features = describe(examples.scores, examples.nulls, typical)  # (m, 3)
+    features = describe(examples.scores, examples.backgrounds, typical)  # (m, 3)
     intercept, slopes = fit_standardised(features, examples.right)
     score, standard, items = (float(slope) for slope in slopes)
     unseen = cross_fitted(features, examples.right, way.clusters[examples.queries], seed=settings.seed)  # (m,)
@@ -158,7 +158,11 @@ def _fit(way: Way, scorer: Scorer, reranker: str | None, depth: int, settings: C
         "seed": settings.seed,
     }
     entry = Entry(
-        way.asks, reranker, Model(intercept, (score, standard, items), typical), fitted_on, round(hits.ece, 6)
+        way.asks,
+        reranker,
+        ProbabilityCurve(intercept, (score, standard, items), typical),
+        fitted_on,
+        round(hits.ece, 6),
     )
     return Fitted(entry, hits, reliability(unseen[first], examples.right[first]))
 

@@ -1,6 +1,6 @@
 """Calibrations on disk: `calibration.json`, the store's own or the one that ships.
 
-One file holds a model for each direction (what asks, what is found), with and without a reranker. It belongs to the
+One file holds a curve for each direction (what asks, what is found), with and without a reranker. It belongs to the
 weights of one encoder and, for the reranked models, to one reranker: with any other the numbers would mean nothing.
 """
 
@@ -17,13 +17,13 @@ from indexer.encoders.base import EncoderId
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
-from search.calibration.curve import FALLBACK, FEATURES, Model, Typical
+from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
 from search.rerank.base import Reranker
 from search.rerank.reranker_files import write_whole
 
 FORMAT: Final = 1
 NAME: Final = "calibration.json"
-#: Four models with their bins are a few kilobytes.
+#: Four curves with their bins are a few kilobytes.
 MAX_BYTES: Final = 1_000_000
 #: Coefficients beyond this come from a damaged file, not from a fit.
 _LARGEST: Final = 1e9
@@ -31,12 +31,12 @@ _LARGEST: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One fitted model: for queries of a kind that ask for the other. `reranker`: key of the one that ordered the
+    """One fitted curve: for queries of a kind that ask for the other. `reranker`: key of the one that ordered the
     hits, None without. `fitted_on`: how much, for people; `ece`: cross-fitted expected calibration error."""
 
     asks: Kind
     reranker: str | None
-    model: Model
+    curve: ProbabilityCurve
     fitted_on: dict[str, Any] = field(default_factory=dict)
     ece: float = 0.0
 
@@ -49,13 +49,13 @@ class Calibration:
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def model(self, asks: Kind, finds: Kind, reranker: str | None) -> Model:
+    def curve(self, asks: Kind, finds: Kind, reranker: str | None) -> ProbabilityCurve:
         """For such queries; FALLBACK where nothing was fitted. Images found by an image, and texts by a text, have no
         pairs to be fitted on."""
         if asks != finds:
             for entry in self.entries:
                 if (entry.asks, entry.reranker) == (asks, reranker):
-                    return entry.model
+                    return entry.curve
         return FALLBACK
 
 
@@ -68,8 +68,8 @@ def reranker_key(reranker: Reranker | None) -> str | None:
 
 
 def find_calibration(store_folder: Path, identity: EncoderId) -> Calibration:
-    """The store's own, and where that has no model, what ships with the encoder. Files that are for other weights, or
-    do not read, are left out with a note; without any, every model is the fallback."""
+    """The store's own, and where that has no curve, what ships with the encoder. Files that are for other weights, or
+    do not read, are left out with a note; without any, every curve is the fallback."""
     entries: list[Entry] = []
     notes: list[str] = []
     own = store_folder / NAME
@@ -133,14 +133,14 @@ def read(path: Path) -> Calibration | None:
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
-    model = entry.model
-    assert model.typical is not None  # only fitted models are written
+    curve = entry.curve
+    assert curve.typical is not None  # only fitted curves are written
     return {
         "asks": entry.asks,
         "reranker": entry.reranker,
-        "intercept": model.intercept,
-        "coefficients": dict(zip(FEATURES, model.slopes, strict=True)),
-        "null": {"mean": model.typical.mean, "spread": model.typical.spread},
+        "intercept": curve.intercept,
+        "coefficients": dict(zip(FEATURES, curve.slopes, strict=True)),
+        "null": {"mean": curve.typical.mean, "spread": curve.typical.spread},
         "fitted_on": entry.fitted_on,
         "ece": entry.ece,
     }
@@ -153,10 +153,10 @@ def _entry(fields: dict[str, Any]) -> Entry:
         raise ValueError(f"a model is for {fields['asks']!r}")
     reranker = fields["reranker"]
     score, standard, items = (_number(fields["coefficients"][name], 0.0) for name in FEATURES)
-    typical = Typical(_number(fields["null"]["mean"]), _number(fields["null"]["spread"], 0.0))
-    model = Model(_number(fields["intercept"]), (score, standard, items), typical)
+    typical = TypicalBackground(_number(fields["null"]["mean"]), _number(fields["null"]["spread"], 0.0))
+    curve = ProbabilityCurve(_number(fields["intercept"]), (score, standard, items), typical)
     fitted_on = dict(fields.get("fitted_on", {}))
-    return Entry(asks, None if reranker is None else str(reranker), model, fitted_on, _number(fields["ece"], 0.0))
+    return Entry(asks, None if reranker is None else str(reranker), curve, fitted_on, _number(fields["ece"], 0.0))
 
 
 def _number(value: Any, least: float = -_LARGEST) -> float:

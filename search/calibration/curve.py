@@ -5,7 +5,7 @@ a sure match. So a hit is described by three numbers, and their weighted sum is 
 
     score      s, what the hit is ordered by: the similarity, or after reranking the joined score
     standard   z = (s - m) / d, where m and d are mean and spread of the query's similarities to a sample of the
-               collection's own items: nearly all of them are no match, so that this is the query's null distribution
+               collection's own items: nearly all of them are no match, so that this is the query's background
     items      -ln N: how many items there are
 
 The third is the prior. Among N items that do not match, the number with a standard score above any z grows in
@@ -40,7 +40,7 @@ _LIMIT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Null:
+class Background:
     """Mean and spread (standard deviation) of one query's similarities to `sampled` of `items` items of a kind."""
 
     mean: float
@@ -49,7 +49,7 @@ class Null:
     items: int
 
     @classmethod
-    def of(cls, similarities: Float32 | Float64, items: int) -> Null:
+    def of(cls, similarities: Float32 | Float64, items: int) -> Background:
         """From the similarities (n,) of a sample; with n = 0 nothing is known, mean and spread are 0."""
         if not len(similarities):
             return cls(0.0, 0.0, 0, items)
@@ -58,8 +58,8 @@ class Null:
 
 
 @dataclass(frozen=True, slots=True)
-class Nulls:
-    """The nulls of n hits, each (n,): fields as in `Null`."""
+class Backgrounds:
+    """The backgrounds of n hits, each (n,): fields as in `Background`."""
 
     mean: Float64
     spread: Float64
@@ -68,51 +68,51 @@ class Nulls:
 
 
 @dataclass(frozen=True, slots=True)
-class Typical:
-    """Mean and spread of the similarities of the queries that a model was fitted on."""
+class TypicalBackground:
+    """Mean and spread of the similarities of the queries that a curve was fitted on."""
 
     mean: float
     spread: float
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ProbabilityCurve:
     """The logistic curve: `intercept` and one slope (>= 0) for each of FEATURES, on their own scales.
 
-    `typical`: None where nothing was fitted, and the null distribution has to say all.
+    `typical`: None where nothing was fitted, and the background has to say all.
     """
 
     intercept: float
     slopes: tuple[float, float, float]
-    typical: Typical | None = None
+    typical: TypicalBackground | None = None
 
     @property
     def fitted(self) -> bool:
         """Whether it comes from pairs."""
         return self.typical is not None
 
-    def probabilities(self, scores: Float32 | Float64, null: Null) -> Float64:
+    def probabilities(self, scores: Float32 | Float64, background: Background) -> Float64:
         """Of one query's hits with `scores` (n,), finite: (n,) float64, 0 to 1, never falling as the score grows."""
-        return self.of_features(describe(np.asarray(scores, np.float64), null, self.typical))
+        return self.of_features(describe(np.asarray(scores, np.float64), background, self.typical))
 
     def of_features(self, features: Float64) -> Float64:
         """Of what `describe` made, (n, 3): (n,) float64."""
         return sigmoid(self.intercept + features @ np.array(self.slopes))
 
 
-#: For encoders that nothing was fitted for, from the null distribution alone: logit p = 2 z - ln N - 3.5. The slope on
+#: For encoders that nothing was fitted for, from the background alone: logit p = 2 z - ln N - 3.5. The slope on
 #: -ln N is what theory says, and fitting found (1.0). The rest is careful: below what was measured for a weak encoder
 #: wherever p is below a third (1,000 photographs, standard scores of 4 and 5: 10 and 38 %; here 8 and 40 %), and strong
 #: encoders, whose matches stand out further, are more often right at the same z.
-FALLBACK = Model(-3.5, (0.0, 2.0, 1.0))
+FALLBACK = ProbabilityCurve(-3.5, (0.0, 2.0, 1.0))
 
 
-def describe(scores: Float64, null: Null | Nulls, typical: Typical | None) -> Float64:
+def describe(scores: Float64, background: Background | Backgrounds, typical: TypicalBackground | None) -> Float64:
     """The features (n, 3) float64 of hits with `scores` (n,), in the order of FEATURES: all of one query, or each with
-    a null of its own. A typical null counts as PRIOR_ITEMS more similarities in the sample."""
-    mean, spread = np.asarray(null.mean, np.float64), np.asarray(null.spread, np.float64)  # () or (n,)
+    a background of its own. A typical background counts as PRIOR_ITEMS more similarities in the sample."""
+    mean, spread = np.asarray(background.mean, np.float64), np.asarray(background.spread, np.float64)  # () or (n,)
     if typical is not None:
-        own = null.sampled / (np.asarray(null.sampled, np.float64) + PRIOR_ITEMS)
+        own = background.sampled / (np.asarray(background.sampled, np.float64) + PRIOR_ITEMS)
         joined = own * mean + (1.0 - own) * typical.mean
         spread = np.sqrt(
             own * (spread**2 + (mean - joined) ** 2) + (1.0 - own) * (typical.spread**2 + (typical.mean - joined) ** 2)
@@ -120,7 +120,7 @@ def describe(scores: Float64, null: Null | Nulls, typical: Typical | None) -> Fl
         mean = joined
     limited = np.clip(scores, -_LIMIT, _LIMIT)  # (n,)
     standard = np.where(spread > MIN_SPREAD, (limited - mean) / np.maximum(spread, MIN_SPREAD), 0.0)  # (n,)
-    items = -np.log(np.maximum(1.0, np.asarray(null.items, np.float64)))  # () or (n,)
+    items = -np.log(np.maximum(1.0, np.asarray(background.items, np.float64)))  # () or (n,)
     return np.stack([limited, standard, np.broadcast_to(items, limited.shape)], axis=1)
 
 

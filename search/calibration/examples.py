@@ -15,8 +15,8 @@ import numpy as np
 
 from indexer.metrics import Float64, Relevance, Scorer, blocks
 from indexer.types import Float32, Int64
-from search.calibration.background import NULL_SAMPLE
-from search.calibration.curve import Null, Nulls, Typical
+from search.calibration.background import SAMPLE_SIZE
+from search.calibration.curve import Background, Backgrounds, TypicalBackground
 
 #: Hits of a query that count: what `search query` shows by itself.
 SHOWN = 10
@@ -43,7 +43,7 @@ class Examples:
     (m,) int64: at which place, 0 is the first; `found` (m,) int64: the candidate."""
 
     scores: Float64
-    nulls: Nulls
+    backgrounds: Backgrounds
     right: Float64
     queries: Int64
     places: Int64
@@ -53,10 +53,10 @@ class Examples:
         return len(self.scores)
 
     @property
-    def typical(self) -> Typical:
-        """The mean null of the hits' queries."""
-        variance = self.nulls.spread**2 + (self.nulls.mean - self.nulls.mean.mean()) ** 2
-        return Typical(float(self.nulls.mean.mean()), float(np.sqrt(variance.mean())))
+    def typical(self) -> TypicalBackground:
+        """The mean background of the hits' queries."""
+        variance = self.backgrounds.spread**2 + (self.backgrounds.mean - self.backgrounds.mean.mean()) ** 2
+        return TypicalBackground(float(self.backgrounds.mean.mean()), float(np.sqrt(variance.mean())))
 
 
 def list_first(scorer: Scorer, queries: int, count: int) -> Listing:
@@ -103,16 +103,16 @@ def collect(
                 rows += _of_part(listing, queries, candidates, relevance, members, asked)
     scores = np.concatenate([row.scores for row in rows])
     lengths = [len(row.scores) for row in rows]
-    nulls = Nulls(
-        np.repeat([row.null.mean for row in rows], lengths),
-        np.repeat([row.null.spread for row in rows], lengths),
-        np.repeat(np.array([row.null.sampled for row in rows], np.int64), lengths),
-        np.repeat(np.array([row.null.items for row in rows], np.int64), lengths),
+    backgrounds = Backgrounds(
+        np.repeat([row.background.mean for row in rows], lengths),
+        np.repeat([row.background.spread for row in rows], lengths),
+        np.repeat(np.array([row.background.sampled for row in rows], np.int64), lengths),
+        np.repeat(np.array([row.background.items for row in rows], np.int64), lengths),
     )
     right = np.concatenate([row.right for row in rows])
     asked = np.repeat(np.array([row.query for row in rows], np.int64), lengths)
     places = np.concatenate([np.arange(length) for length in lengths])
-    return Examples(scores, nulls, right, asked, places, np.concatenate([row.found for row in rows]))
+    return Examples(scores, backgrounds, right, asked, places, np.concatenate([row.found for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,11 @@ class _Row:
     query: int
     scores: Float64
     right: Float64
-    null: Null
+    background: Background
     found: Int64
 
 
-def sample_of(items: Int64, count: int = NULL_SAMPLE) -> Int64:
+def sample_of(items: Int64, count: int = SAMPLE_SIZE) -> Int64:
     """At most `count` of `items` (n,), evenly spread over them."""
     if len(items) <= count:
         return items
@@ -148,10 +148,10 @@ def _of_part(
         answers = relevance.of(query)
         right = np.isin(positions, answers)  # (m,)
         shown = np.flatnonzero(there)[:SHOWN]
-        present = Null.of(row, len(members))
+        present = Background.of(row, len(members))
         rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown]))
         shown = np.flatnonzero(there & ~right)[:SHOWN]
         others = len(members) - int(inside[answers].sum())
-        null = Null.of(row[~np.isin(sample, answers)], others)
-        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), null, positions[shown]))
+        background = Background.of(row[~np.isin(sample, answers)], others)
+        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown]))
     return rows

@@ -9,39 +9,39 @@ import numpy as np
 
 from indexer.types import Kind
 from search.calibration.calibration_file import Calibration
-from search.calibration.curve import FALLBACK, Null
+from search.calibration.curve import FALLBACK, Background
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """`probabilities`: of each hit, in their order. `fitted`: they come from pairs, not from the null alone."""
+class HitProbabilities:
+    """`probabilities`: of each hit, in their order. `fitted`: they come from pairs, not from the background alone."""
 
     probabilities: tuple[float, ...]
     fitted: bool
 
 
-def judge(
+def hit_probabilities(
     calibration: Calibration,
     asks: Kind,
     finds: Kind,
     reranker: str | None,
     scores: Sequence[float],
     similarities: Sequence[float],
-    null: Null,
+    background: Background,
     *,
     familiar: bool = True,
-) -> Judged:
+) -> HitProbabilities:
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
     gave the scores; None when they are the similarities.
 
     Hits of a reranker that nothing was fitted for are judged by their similarities: what its scores mean is not known.
-    So are those of a query that is not `familiar`, and by the null distribution alone: "a cat" has other scores than
+    So are those of a query that is not `familiar`, and by the background alone: "a cat" has other scores than
     the captions that the curve was fitted on.
     """
-    model = calibration.model(asks, finds, reranker)
+    curve = calibration.curve(asks, finds, reranker)
     used = scores
     if not familiar:
-        model, used = FALLBACK, similarities
-    elif reranker is not None and not model.fitted:
-        model, used = calibration.model(asks, finds, None), similarities
-    return Judged(tuple(model.probabilities(np.array(used, np.float64), null).tolist()), model.fitted)
+        curve, used = FALLBACK, similarities
+    elif reranker is not None and not curve.fitted:
+        curve, used = calibration.curve(asks, finds, None), similarities
+    return HitProbabilities(tuple(curve.probabilities(np.array(used, np.float64), background).tolist()), curve.fitted)

@@ -14,16 +14,16 @@ from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.types import KINDS, Float32, Kind
 from indexer.vectors.base import SearchParameters
-from search.calibration.background import NullSamples
+from search.calibration.background import BackgroundSamples
 from search.calibration.calibration_file import Calibration, reranker_key
-from search.calibration.curve import Null
-from search.calibration.probability import Judged, judge
+from search.calibration.curve import Background
+from search.calibration.probability import HitProbabilities, hit_probabilities
 from search.engine.clock import Clock
 from search.engine.first_stage import CandidateRequest, FirstStage
 from search.engine.index_cache import IndexCache
 from search.query.query import TARGETS, Query, Target
 from search.ranked import Ranked
-from search.rerank.base import Asked, Reranker, is_familiar
+from search.rerank.base import EncodedQuery, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Reranking, TokenSource, crosses, rerank
 from search.results import Hit, Results, Work
@@ -35,7 +35,7 @@ class Engine:
     def __init__(self, indexes: IndexCache) -> None:
         self._indexes = indexes
         self._first_stage = FirstStage()
-        self._samples = NullSamples()
+        self._samples = BackgroundSamples()
 
     def search(
         self,
@@ -80,7 +80,7 @@ class Engine:
                 ranked[kind], spent = self._first_stage.rank(request, kind, opened[kind])
                 work += spent
             firsts = dict(ranked)
-            nulls = {kind: self._null(snapshot, row, asked.vector, kind, parameters) for kind in kinds}
+            backgrounds = {kind: self._background(snapshot, row, asked.vector, kind, parameters) for kind in kinds}
             scorers: dict[Kind, Reranker] = {}
             clock.lap("search")
             if reranker is not None and reranking.count:
@@ -92,7 +92,7 @@ class Engine:
                         scorers[kind] = reranker
                     notes += found.notes
                     clock.lap("rerank")
-            chosen = _merge(firsts, ranked, nulls, k)
+            chosen = _merge(firsts, ranked, backgrounds, k)
             rows = Items(snapshot).get([place.id for place in chosen])
             clock.lap("search")
             explained: dict[int, Explanation] = {}
@@ -102,26 +102,28 @@ class Engine:
                 clock.lap("explain")
         chosen = [place for place in chosen if place.id in rows]
         curves = calibration or Calibration(encoder.identity.weights)
-        judged = _judge(curves, query.kind, chosen, nulls, scorers, is_familiar(reranker, asked))
+        chances = _probabilities(curves, query.kind, chosen, backgrounds, scorers, is_familiar(reranker, asked))
         hits = tuple(
             _hit(rows[place.id], place, probability, explained.get(place.id))
-            for place, probability in zip(chosen, judged.probabilities, strict=True)
+            for place, probability in zip(chosen, chances.probabilities, strict=True)
         )
-        return Results(str(query), hits, tuple(notes), clock.seconds, work, judged.fitted)
+        return Results(str(query), hits, tuple(notes), clock.seconds, work, chances.fitted)
 
-    def _null(self, snapshot: Transaction, row: int, vector: Float32, kind: Kind, parameters: SearchParameters) -> Null:
+    def _background(
+        self, snapshot: Transaction, row: int, vector: Float32, kind: Kind, parameters: SearchParameters
+    ) -> Background:
         """What the similarities of a kind's items to the query `vector` (d,) look like when none matches."""
-        null = self._samples.of(snapshot, kind, row, len(vector)).null(vector)
-        return null if parameters.only is None else replace(null, items=min(null.items, len(parameters.only)))
+        found = self._samples.of(snapshot, kind, row, len(vector)).background(vector)
+        return found if parameters.only is None else replace(found, items=min(found.items, len(parameters.only)))
 
 
-def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool, notes: list[str]) -> Asked:
+def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool, notes: list[str]) -> EncodedQuery:
     """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder."""
     if query.image is not None:
         from search.engine.query_image import embed_image  # brings what decodes images
 
         vector, regions = embed_image(query.image, encoder, tokens, tokens=with_tokens)
-        return Asked("image", vector, regions, image=query.image)
+        return EncodedQuery("image", vector, regions, image=query.image)
     assert query.text is not None
     count = encoder.count_tokens(query.text)
     if count > encoder.max_text_tokens:
@@ -130,7 +132,7 @@ def _ask(query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool,
             "word pieces count."
         )
     encoded = encoder.encode_texts([query.text], tokens=with_tokens)
-    return Asked("text", encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, text=query.text)
+    return EncodedQuery("text", encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, text=query.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,9 @@ class _Place:
     similarity: float
 
 
-def _merge(firsts: dict[Kind, Ranked], ranked: dict[Kind, Ranked], nulls: dict[Kind, Null], k: int) -> list[_Place]:
+def _merge(
+    firsts: dict[Kind, Ranked], ranked: dict[Kind, Ranked], backgrounds: dict[Kind, Background], k: int
+) -> list[_Place]:
     """The k best of all kinds.
 
     Which places a kind gets follows from the standard scores of its similarities in the first stage; which of its
@@ -151,8 +155,8 @@ def _merge(firsts: dict[Kind, Ranked], ranked: dict[Kind, Ranked], nulls: dict[K
     """
     lists = []
     for kind, one in ranked.items():
-        null = nulls[kind]
-        places = [(float(each) - null.mean) / (null.spread or 1.0) for each in firsts[kind].similarities]
+        background = backgrounds[kind]
+        places = [(float(each) - background.mean) / (background.spread or 1.0) for each in firsts[kind].similarities]
         lists.append(_entries(kind, places, one))
     merged = heapq.merge(*lists, key=lambda entry: entry[0])  # keeps the order within a kind, ties included
     return [place for _, place in islice(merged, k)]
@@ -163,27 +167,27 @@ def _entries(kind: Kind, places: list[float], one: Ranked) -> Iterator[tuple[tup
         yield (-place, int(number)), _Place(int(number), kind, float(score), float(similarity))
 
 
-def _judge(
+def _probabilities(
     calibration: Calibration,
     asks: Kind,
     places: list[_Place],
-    nulls: dict[Kind, Null],
+    backgrounds: dict[Kind, Background],
     scorers: dict[Kind, Reranker],
     familiar: bool,
-) -> Judged:
+) -> HitProbabilities:
     """The probability of each place, in their order. `scorers`: who gave the scores of a kind, where a reranker did.
     `familiar`: the query is of the kind that a curve was fitted on."""
     probabilities = [0.0] * len(places)
     fitted = True
-    for kind, null in nulls.items():
+    for kind, background in backgrounds.items():
         own = [at for at, place in enumerate(places) if place.kind == kind]
         scores, near = [places[at].score for at in own], [places[at].similarity for at in own]
         key = reranker_key(scorers.get(kind))
-        judged = judge(calibration, asks, kind, key, scores, near, null, familiar=familiar)
-        fitted &= judged.fitted
-        for at, probability in zip(own, judged.probabilities, strict=True):
+        found = hit_probabilities(calibration, asks, kind, key, scores, near, background, familiar=familiar)
+        fitted &= found.fitted
+        for at, probability in zip(own, found.probabilities, strict=True):
             probabilities[at] = probability
-    return Judged(tuple(probabilities), fitted)
+    return HitProbabilities(tuple(probabilities), fitted)
 
 
 def _hit(row: Item, place: _Place, probability: float, explanation: Explanation | None) -> Hit:

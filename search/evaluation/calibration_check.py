@@ -57,18 +57,18 @@ def judge_stage(
     found = []
     for way, scorer in zip(both, scorers, strict=True):
         finds: Kind = "image" if way.asks == "text" else "text"
-        model = calibration.model(way.asks, finds, reranker)
+        curve = calibration.curve(way.asks, finds, reranker)
         listing = list_first(scorer, len(way.queries), SHOWN + int(np.diff(way.relevance.offsets).max()))
-        if reranker is not None and not model.fitted:  # the engine's rule: `search.calibration.probability`
-            model = calibration.model(way.asks, finds, None)
+        if reranker is not None and not curve.fitted:  # the engine's rule: `search.calibration.probability`
+            curve = calibration.curve(way.asks, finds, None)
             listing = _by_similarity(listing, way)
         examples = collect(listing, way.queries, way.candidates, way.relevance, way.groups, parts=(1,))
-        chances = model.of_features(describe(examples.scores, examples.nulls, model.typical))  # (m,)
+        chances = curve.of_features(describe(examples.scores, examples.backgrounds, curve.typical))  # (m,)
         first = examples.places == 0
         found.append(
             Judgement(
                 way.direction,
-                model.fitted,
+                curve.fitted,
                 reliability(chances, examples.right),
                 reliability(chances[first], examples.right[first]),
                 reliability(chances, _paired(examples, way)),

@@ -15,7 +15,7 @@ from indexer.metrics import InnerProducts, Scorer
 from indexer.progress import Progress
 from indexer.types import Float32, Int8
 from search.ground_truth.ground_truth import Gold, stored_texts
-from search.rerank.base import Asked, Candidates, Reranker
+from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import TokenSource, join
 
 
@@ -24,13 +24,13 @@ class Side:
     """All images, or all texts, of an evaluation: as queries, or as candidates.
 
     `tokens`: of each, None where there are none. `paths`: of each image, or of an image that a text is about; `texts`:
-    None for images. `asked`: each as a query.
+    None for images. `queries`: each as a query.
     """
 
     tokens: Sequence[Int8 | None]
     paths: Sequence[str]
     texts: Sequence[str | None]
-    asked: Sequence[Asked]
+    queries: Sequence[EncodedQuery]
 
     @property
     def known(self) -> int:
@@ -79,10 +79,10 @@ class RerankedScores:
                 [side.paths[position] for position in first],
                 [side.texts[position] for position in first],
             )
-            asked = self._queries.asked[query]
-            there = asked.tokens is not None and any(tokens is not None for tokens in candidates.tokens)
+            encoded = self._queries.queries[query]
+            there = encoded.tokens is not None and any(tokens is not None for tokens in candidates.tokens)
             if there or not self._reranker.needs_tokens:
-                held = self._reranker.score(asked, candidates)
+                held = self._reranker.score(encoded, candidates)
             else:
                 held = np.full(len(candidates), np.nan, np.float32)  # the engine leaves such answers as they are
             self._joined[query] = held
@@ -107,11 +107,11 @@ def sides(
         words = list(_word_tokens(gold.texts, encoder, snapshot, encoder_row))
     about = gold.images_of_texts()
     images = [
-        Asked("image", vector, tokens, image=path)
+        EncodedQuery("image", vector, tokens, image=path)
         for vector, tokens, path in zip(gold.vectors, regions, gold.images, strict=True)
     ]
     texts = [
-        Asked("text", vector, tokens, text=text)
+        EncodedQuery("text", vector, tokens, text=text)
         for vector, tokens, text in zip(vectors, words, gold.texts, strict=True)
     ]
     paths = [gold.images[int(about.of(text)[0])] for text in range(len(gold.texts))]

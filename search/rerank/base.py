@@ -13,7 +13,7 @@ from indexer.types import Float32, Int8, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EncodedQuery:
     """One query of the second stage.
 
     `kind`: what the query is; the candidates are of the other kind. `vector` (d,) float32, unit norm. `tokens`: its
@@ -71,7 +71,7 @@ class Reranker(Protocol):
         """Whether candidates without tokens cannot be scored."""
         ...
 
-    def score(self, asked: Asked, candidates: Candidates) -> Float32:
+    def score(self, query: EncodedQuery, candidates: Candidates) -> Float32:
         """Returns (n,) float32: first-stage similarity and match score joined, comparable within one query.
 
         The score of a candidate depends on the query and that candidate alone. One that cannot be scored (no tokens,
@@ -79,8 +79,8 @@ class Reranker(Protocol):
         """
         ...
 
-    def explain(self, asked: Asked, tokens: Int8) -> Alignment | None:
-        """How a text met an image: `asked` is the text, `tokens` (r, w) int8 the image's. None when it cannot say."""
+    def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
+        """How a text met an image: `query` is the text, `tokens` (r, w) int8 the image's. None when it cannot say."""
         ...
 
 
@@ -88,13 +88,13 @@ class Reranker(Protocol):
 FAMILIAR = 0.5
 
 
-def is_familiar(reranker: Reranker | None, asked: Asked) -> bool:
+def is_familiar(reranker: Reranker | None, query: EncodedQuery) -> bool:
     """Whether what was learned from training texts holds for this query; True where nobody can say.
 
     A reranker that knows its training texts has a method `trust` besides: the vector (d,) of a text, 0 to 1.
     """
     trust: Callable[[Float32], float] | None = getattr(reranker, "trust", None)
-    return asked.kind != "text" or trust is None or trust(asked.vector) >= FAMILIAR
+    return query.kind != "text" or trust is None or trust(query.vector) >= FAMILIAR
 
 
 def place_unscored(scores: Float32, similarities: Float32) -> Float32:

@@ -20,7 +20,7 @@ from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits, environment_int
 from indexer.types import Candidate, Float32, Int8, Int64, Pixels
-from search.rerank.base import Alignment, Asked, Candidates
+from search.rerank.base import Alignment, Candidates, EncodedQuery
 from search.rerank.blip_model import full_spec, load_blip
 
 if TYPE_CHECKING:
@@ -67,23 +67,23 @@ class BlipReranker:
         """It looks at the pictures."""
         return False
 
-    def score(self, asked: Asked, candidates: Candidates) -> Float32:
+    def score(self, query: EncodedQuery, candidates: Candidates) -> Float32:
         """Returns (n,) float32; NaN for an image that is gone or does not decode, and for a text that is unknown.
 
         Raises EncoderError when the device fails, FileError when the image that was asked with cannot be read, and
         ValueError for a query that brings neither its text nor its image.
         """
-        if asked.kind == "text":
-            if asked.text is None:
-                raise ValueError("BLIP reads the query itself; Asked.text is missing.")
-            odds = self._of_images(asked.text, candidates.paths)
+        if query.kind == "text":
+            if query.text is None:
+                raise ValueError("BLIP reads the query itself; EncodedQuery.text is missing.")
+            odds = self._of_images(query.text, candidates.paths)
         else:
-            if asked.image is None:
-                raise ValueError("BLIP looks at the query itself; Asked.image is missing.")
-            odds = self._of_texts(asked.image, candidates.texts)
+            if query.image is None:
+                raise ValueError("BLIP looks at the query itself; EncodedQuery.image is missing.")
+            odds = self._of_texts(query.image, candidates.texts)
         return odds + candidates.similarities
 
-    def explain(self, asked: Asked, tokens: Int8) -> Alignment | None:
+    def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
         """It does not say."""
         return None
 

@@ -11,7 +11,7 @@ import numpy as np
 from indexer.catalog.items import Item
 from indexer.encoders.base import Encoder, Preprocessing
 from indexer.types import Float32
-from search.rerank.base import Alignment, Asked, Reranker
+from search.rerank.base import Alignment, EncodedQuery, Reranker
 from search.rerank.stage import TokenSource
 
 Box = tuple[float, float, float, float]
@@ -79,14 +79,14 @@ class Explanation:
 
 
 def explain_images(
-    asked: Asked, rows: Sequence[Item], encoder: Encoder, reranker: Reranker | None, source: TokenSource
+    query: EncodedQuery, rows: Sequence[Item], encoder: Encoder, reranker: Reranker | None, source: TokenSource
 ) -> tuple[dict[int, Explanation], list[str]]:
     """Explanations by item id, of those of the rows that can be explained; and what a person should know if not all.
 
-    `asked` has its tokens when `reranker` needs them.
+    `query` has its tokens when `reranker` needs them.
     """
     images = [row for row in rows if row.metadata is not None and row.kind == "image"]
-    if asked.text is None or (rows and not images):
+    if query.text is None or (rows and not images):
         return {}, ["Only images that words have found can be explained; ask in words, and leave out --to text."]
     if reranker is None:
         return {}, [
@@ -94,13 +94,13 @@ def explain_images(
             "see `search query --help` for --reranker."
         ]
     tokens = source.of([row.id for row in images])
-    pieces = encoder.words(asked.text)
+    pieces = encoder.words(query.text)
     found: dict[int, Explanation] = {}
     for row in images:
-        alignment = reranker.explain(asked, tokens[row.id]) if row.id in tokens else None
+        alignment = reranker.explain(query, tokens[row.id]) if row.id in tokens else None
         if alignment is not None and row.metadata is not None:
             size = (row.metadata.width, row.metadata.height)
-            found[row.id] = explain(alignment, pieces, asked.text, encoder.identity.preprocessing, size)
+            found[row.id] = explain(alignment, pieces, query.text, encoder.identity.preprocessing, size)
     if images and not found and (tokens or not reranker.needs_tokens):
         return {}, [f"The reranker {reranker.name} cannot say which words met which regions; choose another one."]
     missing = len(images) - len(tokens)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.types import Float32, Int8, Int64
 from search.rerank import reranker_files
-from search.rerank.base import Alignment, Asked, Candidates
+from search.rerank.base import Alignment, Candidates, EncodedQuery
 
 _EPS = np.float32(1e-6)  # `model.SHORTEST`
 _NORM_EPS = np.float32(1e-5)  # torch's own of LayerNorm
@@ -61,38 +61,38 @@ class FusionReranker:
         nearest = float((self._centres @ vector).max())
         return self.description.trust.of(nearest)
 
-    def match(self, asked: Asked, tokens: Sequence[Int8 | None]) -> Float32:
+    def match(self, query: EncodedQuery, tokens: Sequence[Int8 | None]) -> Float32:
         """(n,) float32: the match score alone, without first stage, weight and trust; NaN without tokens."""
         scores = np.full(len(tokens), np.nan, np.float32)
         there = [position for position, each in enumerate(tokens) if each is not None and len(each)]
-        if asked.tokens is None or not len(asked.tokens) or not there:
+        if query.tokens is None or not len(query.tokens) or not there:
             return scores
         known = [each for each in tokens if each is not None and len(each)]
-        if asked.kind == "text":
-            scores[there] = self._network.images(asked.tokens, known)
+        if query.kind == "text":
+            scores[there] = self._network.images(query.tokens, known)
         else:
-            scores[there] = self._network.texts(asked.tokens, known)
+            scores[there] = self._network.texts(query.tokens, known)
         return scores
 
-    def score(self, asked: Asked, candidates: Candidates) -> Float32:
+    def score(self, query: EncodedQuery, candidates: Candidates) -> Float32:
         """similarity + weight trust(query) match. A query that is an image is always trusted: what is rare in the
         words of a candidate text is not known from the image."""
         described = self.description
-        share = described.weight * self.trust(asked.vector) if asked.kind == "text" else described.image_weight
+        share = described.weight * self.trust(query.vector) if query.kind == "text" else described.image_weight
         if not share:  # the first stage is as good or better in this direction
             return np.array(candidates.similarities)
-        matches = self.match(asked, candidates.tokens)  # (n,)
+        matches = self.match(query, candidates.tokens)  # (n,)
         joined: Float32 = candidates.similarities + np.float32(share) * matches
         return joined
 
-    def explain(self, asked: Asked, tokens: Int8) -> Alignment | None:
-        """How the text `asked` met an image with these region tokens (r, w); None when either has no tokens."""
+    def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
+        """How the text `query` met an image with these region tokens (r, w); None when either has no tokens."""
         shape = self.description.tokens
-        if asked.tokens is None or not len(asked.tokens) or len(tokens) != shape.regions:
+        if query.tokens is None or not len(query.tokens) or len(tokens) != shape.regions:
             return None
-        late = self._network.late(_floats(asked.tokens), _floats(tokens)[None])
+        late = self._network.late(_floats(query.tokens), _floats(tokens)[None])
         attention = late.attention.reshape(-1, shape.rows, shape.columns)  # (t, rows, columns)
-        return Alignment(self._network.weigh(_floats(asked.tokens)), attention, late.similarities[0])
+        return Alignment(self._network.weigh(_floats(query.tokens)), attention, late.similarities[0])
 
 
 @dataclass(frozen=True, slots=True)

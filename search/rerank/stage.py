@@ -15,7 +15,7 @@ from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
-from search.rerank.base import Asked, Candidates, Reranker, place_unscored
+from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscored
 
 T = TypeVar("T")
 
@@ -90,12 +90,14 @@ class Reranked:
     notes: tuple[str, ...] = ()
 
 
-def crosses(asked: Kind, answers: Kind) -> bool:
+def crosses(query: Kind, answers: Kind) -> bool:
     """Whether rerankers know anything of such a query: they compare words with images."""
-    return asked != answers
+    return query != answers
 
 
-def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking, source: TokenSource) -> Reranked:
+def rerank(
+    first: Ranked, query: EncodedQuery, reranker: Reranker, reranking: Reranking, source: TokenSource
+) -> Reranked:
     """Order the first `reranking.count` candidates of `first` by the reranker's scores; the others stay behind them.
 
     No image is decoded here. Candidates that the reranker cannot score are placed by their similarity. Raises what the
@@ -104,12 +106,12 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking
     ids = [int(number) for number in first.ids[: reranking.count]]
     if not ids:
         return Reranked(first, 0)
-    kind: Kind = "text" if asked.kind == "image" else "image"
+    kind: Kind = "text" if query.kind == "image" else "image"
     tokens: Mapping[int, Int8] = {}
     if reranker.needs_tokens:
-        tokens = {} if asked.tokens is None else source.of(ids)
+        tokens = {} if query.tokens is None else source.of(ids)
         if not tokens:
-            return Reranked(first, 0, _nothing_known(asked, kind, reranking, source))
+            return Reranked(first, 0, _nothing_known(query, kind, reranking, source))
     rows = _Rows(source.snapshot, ids)
     candidates = Candidates(
         first.similarities[: len(ids)],
@@ -117,7 +119,7 @@ def rerank(first: Ranked, asked: Asked, reranker: Reranker, reranking: Reranking
         _Column(rows, lambda row: row.path),
         _Column(rows, lambda row: row.text),
     )
-    scores = reranker.score(asked, candidates)  # (n,) float32, NaN where unknown
+    scores = reranker.score(query, candidates)  # (n,) float32, NaN where unknown
     missing = int(np.isnan(scores).sum())
     joined = join(scores, first.similarities)
     return Reranked(
@@ -178,12 +180,12 @@ def join(scores: Float32, similarities: Float32) -> Float32:
     return np.concatenate([placed, np.minimum(tail, np.nextafter(lowest, np.float32(-np.inf)))])
 
 
-def _nothing_known(asked: Asked, kind: Kind, reranking: Reranking, source: TokenSource) -> tuple[str, ...]:
+def _nothing_known(query: EncodedQuery, kind: Kind, reranking: Reranking, source: TokenSource) -> tuple[str, ...]:
     if source.declined and not reranking.insist:
         return ()
-    if asked.tokens is None:
+    if query.tokens is None:
         return (
-            f"The query has no {TOKENS_OF[asked.kind]}, so the answers are those of the first stage; {source.remedy}.",
+            f"The query has no {TOKENS_OF[query.kind]}, so the answers are those of the first stage; {source.remedy}.",
         )
     return (f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; {source.remedy}.",)
 

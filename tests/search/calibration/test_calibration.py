@@ -23,22 +23,30 @@ from indexer.errors import StoreUnwritableError, UsageError
 from indexer.metrics import Float64, InnerProducts, Relevance
 from indexer.types import Float32
 from search.calibration import calibration_file
-from search.calibration.background import NullSamples
+from search.calibration.background import BackgroundSamples
 from search.calibration.calibration_file import Calibration, Entry, find_calibration, reranker_key
-from search.calibration.curve import FALLBACK, PRIOR_ITEMS, Model, Null, Typical, describe, sigmoid
+from search.calibration.curve import (
+    FALLBACK,
+    PRIOR_ITEMS,
+    Background,
+    ProbabilityCurve,
+    TypicalBackground,
+    describe,
+    sigmoid,
+)
 from search.calibration.curve_fitting import cross_fitted, fit_logistic, fit_standardised
 from search.calibration.examples import SHOWN, collect, list_first
 from search.calibration.extra_positives import MOST_OTHERS, OWN_SHARE, described, turned
-from search.calibration.probability import judge
+from search.calibration.probability import hit_probabilities
 from search.calibration.reliability import reliability
 from search.ground_truth.ground_truth import Gold
-from search.rerank.base import Asked, is_familiar
+from search.rerank.base import EncodedQuery, is_familiar
 from search.results import WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 from tests.fixtures.paths import ROOT
 
-FITTED = Model(-2.0, (3.0, 1.2, 0.9), Typical(0.1, 0.05))
+FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 IDENTITY = EncoderId("colours", "w" * 64, 4, Preprocessing(8, 8, "squash", "bilinear", (0, 0, 0), (1, 1, 1)))
 
 
@@ -160,52 +168,57 @@ def test_probabilities_that_are_true_have_no_error() -> None:
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 cosines = st.floats(-1, 1)
-models = st.sampled_from([FALLBACK, FITTED, Model(0.0, (0.0, 0.0, 0.0), Typical(0.0, 0.0))])
+curves = st.sampled_from([FALLBACK, FITTED, ProbabilityCurve(0.0, (0.0, 0.0, 0.0), TypicalBackground(0.0, 0.0))])
 
 
 @settings(max_examples=300)
 @given(
-    models, st.lists(finite | cosines, min_size=1, max_size=20), st.lists(cosines, max_size=30), st.integers(0, 10**9)
+    curves, st.lists(finite | cosines, min_size=1, max_size=20), st.lists(cosines, max_size=30), st.integers(0, 10**9)
 )
 def test_a_probability_is_one_and_never_falls_as_the_score_grows(
-    model: Model, scores: list[float], sample: list[float], items: int
+    curve: ProbabilityCurve, scores: list[float], sample: list[float], items: int
 ) -> None:
-    null = Null.of(np.array(sample, np.float32), items)
-    chances = model.probabilities(np.sort(np.array(scores)), null)
+    background = Background.of(np.array(sample, np.float32), items)
+    chances = curve.probabilities(np.sort(np.array(scores)), background)
     assert np.isfinite(chances).all()
     assert ((chances >= 0) & (chances <= 1)).all()
     assert (np.diff(chances) >= 0).all()
 
 
-@pytest.mark.parametrize("model", [FALLBACK, FITTED])
+@pytest.mark.parametrize("curve", [FALLBACK, FITTED])
 @pytest.mark.parametrize(
-    "null", [Null.of(np.zeros(0, np.float32), 0), Null.of(np.array([0.3], np.float32), 1), Null(0.2, 0.0, 50, 50)]
+    "background",
+    [
+        Background.of(np.zeros(0, np.float32), 0),
+        Background.of(np.array([0.3], np.float32), 1),
+        Background(0.2, 0.0, 50, 50),
+    ],
 )
-def test_one_item_none_and_no_spread_at_all(model: Model, null: Null) -> None:
-    chances = model.probabilities(np.array([-1.0, 0.3, 1.0, 1e300]), null)
+def test_one_item_none_and_no_spread_at_all(curve: ProbabilityCurve, background: Background) -> None:
+    chances = curve.probabilities(np.array([-1.0, 0.3, 1.0, 1e300]), background)
     assert np.isfinite(chances).all()
     assert (np.diff(chances) >= 0).all()
-    if model is FALLBACK:  # nothing to compare with, so nothing is claimed
+    if curve is FALLBACK:  # nothing to compare with, so nothing is claimed
         assert (chances < WEAK).all()
 
 
-@pytest.mark.parametrize("model", [FALLBACK, FITTED])
-def test_the_same_standing_among_more_items_is_less_probable(model: Model) -> None:
-    few, many = (float(model.probabilities(np.array([0.5]), Null(0.1, 0.1, 1_000, n))[0]) for n in (100, 10_000))
+@pytest.mark.parametrize("curve", [FALLBACK, FITTED])
+def test_the_same_standing_among_more_items_is_less_probable(curve: ProbabilityCurve) -> None:
+    few, many = (float(curve.probabilities(np.array([0.5]), Background(0.1, 0.1, 1_000, n))[0]) for n in (100, 10_000))
     assert 0 < many < few < 1
     odds = (few / (1 - few)) / (many / (1 - many))
-    assert odds == pytest.approx(100 ** model.slopes[2])
+    assert odds == pytest.approx(100 ** curve.slopes[2])
 
 
 def test_a_small_sample_is_joined_with_typical_similarities() -> None:
     """As if PRIOR_ITEMS similarities of the typical mean and spread had been in the sample."""
     own = np.array([0.5, 0.1, 0.2])
-    typical = Typical(0.15, 0.07)
+    typical = TypicalBackground(0.15, 0.07)
     prior = np.array([0.15 - 0.07, 0.15 + 0.07] * (PRIOR_ITEMS // 2))
     together = np.concatenate([own, prior])
-    features = describe(np.array([0.4]), Null.of(own, 3), typical)
+    features = describe(np.array([0.4]), Background.of(own, 3), typical)
     assert features[0].tolist() == pytest.approx([0.4, (0.4 - together.mean()) / together.std(), -np.log(3)])
-    alone = describe(np.array([0.4]), Null.of(own, 3), None)
+    alone = describe(np.array([0.4]), Background.of(own, 3), None)
     assert alone[0, 1] == pytest.approx((0.4 - own.mean()) / own.std())
 
 
@@ -225,14 +238,14 @@ def test_examples_are_the_first_hits_with_and_without_the_right_answers() -> Non
         right = {c for q, c in pairs if q == query}
         for there in (range(40), [c for c in range(40) if c not in right]):
             order = sorted(there, key=lambda c: (-near[c], c))[:SHOWN]
-            null = np.array([near[c] for c in there])
+            all_near = np.array([near[c] for c in there])
             for place, c in enumerate(order):
-                rows.append((query, place, c, float(c in right), near[c], null.mean(), null.std(), len(null)))
-    nulls = found.nulls
-    columns = (found.queries, found.places, found.found, found.right, found.scores, nulls.mean, nulls.spread)
-    for position, column in enumerate((*columns, nulls.items)):
+                rows.append((query, place, c, float(c in right), near[c], all_near.mean(), all_near.std(), len(there)))
+    backgrounds = found.backgrounds
+    columns = (found.queries, found.places, found.found, found.right, found.scores)
+    for position, column in enumerate((*columns, backgrounds.mean, backgrounds.spread, backgrounds.items)):
         np.testing.assert_allclose(column, [row[position] for row in rows], atol=1e-6)
-    assert (found.nulls.sampled == found.nulls.items).all()
+    assert (found.backgrounds.sampled == found.backgrounds.items).all()
 
 
 def test_a_cut_collection_keeps_groups_together_and_asks_each_query_once() -> None:
@@ -245,9 +258,9 @@ def test_a_cut_collection_keeps_groups_together_and_asks_each_query_once() -> No
     both = collect(listing, queries, candidates, relevance, groups, parts=(1, 4, 16))  # a sixteenth would be too few
     cut = slice(len(whole), None)
     assert sorted(set(both.queries[cut].tolist())) == list(range(30))
-    present = (both.places[cut] == 0) & (both.nulls.items[cut] % 4 == 0)
-    assert both.nulls.items[cut].min() + 4 >= 24
-    assert both.nulls.items[cut].max() <= 32
+    present = (both.places[cut] == 0) & (both.backgrounds.items[cut] % 4 == 0)
+    assert both.backgrounds.items[cut].min() + 4 >= 24
+    assert both.backgrounds.items[cut].max() <= 32
     assert present.sum() == 60  # all four of a group stay, so both numbers of items are multiples of four
     assert both.right[cut].sum() >= whole.right.sum()  # fewer rivals
 
@@ -334,12 +347,12 @@ def test_a_damaged_calibration_is_a_note_and_the_fallback(
 ) -> None:
     path = tmp_path / calibration_file.NAME
     calibration_file.write(path, some())
-    assert find_calibration(tmp_path, IDENTITY).model("text", "image", None) == FITTED
+    assert find_calibration(tmp_path, IDENTITY).curve("text", "image", None) == FITTED
     fields = json.loads(path.read_text())
     change(fields)
     path.write_text(json.dumps(fields))
     found = find_calibration(tmp_path, IDENTITY)
-    assert found.model("text", "image", None) == FALLBACK
+    assert found.curve("text", "image", None) == FALLBACK
     (note,) = found.notes
     assert "search calibrate" in note
     assert str(path) in note
@@ -358,9 +371,9 @@ def test_a_calibration_belongs_to_one_encoder_one_reranker_and_one_direction(tmp
     calibration_file.write(tmp_path / calibration_file.NAME, some(reranker="abc"))
     found = find_calibration(tmp_path, IDENTITY)
     assert found.notes == ()
-    assert found.model("text", "image", "abc") == FITTED
-    assert found.model("text", "image", None) == found.model("image", "text", "abc") == FALLBACK
-    assert found.model("text", "text", "abc") == FALLBACK
+    assert found.curve("text", "image", "abc") == FITTED
+    assert found.curve("text", "image", None) == found.curve("image", "text", "abc") == FALLBACK
+    assert found.curve("text", "text", "abc") == FALLBACK
 
 
 def test_the_stores_own_comes_before_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,8 +388,8 @@ def test_the_stores_own_comes_before_what_ships(tmp_path: Path, monkeypatch: pyt
     )
     calibration_file.write(store / calibration_file.NAME, some())
     found = find_calibration(store, IDENTITY)
-    assert found.model("text", "image", None) == FITTED
-    assert found.model("image", "text", None) == other
+    assert found.curve("text", "image", None) == FITTED
+    assert found.curve("image", "text", None) == other
 
 
 def test_what_ships_can_be_read() -> None:
@@ -390,17 +403,17 @@ def test_what_ships_can_be_read() -> None:
 # -- hits ---------------------------------------------------------------------------------------------------
 
 
-def test_hits_of_an_unknown_reranker_are_judged_by_their_similarities() -> None:
-    null = Null(0.1, 0.1, 1_000, 1_000)
+def test_hits_of_an_unknown_reranker_have_the_probability_of_their_similarities() -> None:
+    background = Background(0.1, 0.1, 1_000, 1_000)
     scores, similarities = [9.0, 8.0], [0.3, 0.5]
     key = reranker_key(ColourReranker())
     assert (key, reranker_key(None)) == ("colours", None)
-    plain = judge(some(), "text", "image", None, similarities, similarities, null)
-    assert judge(some(), "text", "image", key, scores, similarities, null) == plain
+    plain = hit_probabilities(some(), "text", "image", None, similarities, similarities, background)
+    assert hit_probabilities(some(), "text", "image", key, scores, similarities, background) == plain
     assert plain.fitted
-    known = judge(some(reranker=key), "text", "image", key, scores, similarities, null)
-    assert known.probabilities == tuple(FITTED.probabilities(np.array(scores), null).tolist())
-    assert not judge(some(), "image", "image", None, similarities, similarities, null).fitted
+    known = hit_probabilities(some(reranker=key), "text", "image", key, scores, similarities, background)
+    assert known.probabilities == tuple(FITTED.probabilities(np.array(scores), background).tolist())
+    assert not hit_probabilities(some(), "image", "image", None, similarities, similarities, background).fitted
 
 
 @pytest.fixture
@@ -425,12 +438,12 @@ def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: sear
         found = library.query("red", k=5)  # the file is seen although the library was open
         everything = np.array([hit.similarity for hit in library.query("red", k=60)])
         only = library.query(tmp_path / "photos" / "00.png", k=5)
-    null = Null.of(everything, 60)
-    expected = FITTED.probabilities(everything[:5], null)
+    background = Background.of(everything, 60)
+    expected = FITTED.probabilities(everything[:5], background)
     assert [hit.probability for hit in found] == pytest.approx(expected.tolist(), rel=1e-4)
     assert (found.calibrated, before.calibrated, only.calibrated) == (True, False, False)
     assert [hit.id for hit in found] == [hit.id for hit in before]
-    guessed = FALLBACK.probabilities(everything[:5], null)
+    guessed = FALLBACK.probabilities(everything[:5], background)
     assert [hit.probability for hit in before] == pytest.approx(guessed.tolist(), rel=1e-4)
     assert found.to_json()["hits"][0]["probability"] == pytest.approx(expected[0], abs=1e-4)
 
@@ -442,16 +455,18 @@ class OfAnotherKind(ColourReranker):
         return 0.1
 
 
-def test_a_query_of_another_kind_is_judged_by_the_null_alone() -> None:
-    null, similarities, scores = Null(0.1, 0.05, 400, 400), [0.4, 0.2, 0.1], [0.9, 0.5, 0.2]
+def test_a_query_of_another_kind_has_the_probability_of_the_background_alone() -> None:
+    background, similarities, scores = Background(0.1, 0.05, 400, 400), [0.4, 0.2, 0.1], [0.9, 0.5, 0.2]
     key = reranker_key(ColourReranker())
-    found = judge(some(reranker=key), "text", "image", key, scores, similarities, null, familiar=False)
+    found = hit_probabilities(
+        some(reranker=key), "text", "image", key, scores, similarities, background, familiar=False
+    )
     assert not found.fitted
-    assert found.probabilities == pytest.approx(FALLBACK.probabilities(np.array(similarities), null).tolist())
+    assert found.probabilities == pytest.approx(FALLBACK.probabilities(np.array(similarities), background).tolist())
     vector = np.array([1, 0, 0, 0], np.float32)
     for reranker, familiar in ((OfAnotherKind(), False), (ColourReranker(), True), (None, True)):
-        assert is_familiar(reranker, Asked("text", vector, None)) is familiar
-        assert is_familiar(reranker, Asked("image", vector, None))
+        assert is_familiar(reranker, EncodedQuery("text", vector, None)) is familiar
+        assert is_familiar(reranker, EncodedQuery("image", vector, None))
 
 
 def test_one_photograph_alone_has_a_probability(tmp_path: Path) -> None:
@@ -489,7 +504,7 @@ def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float,
     assert Results("q").likely(0.5).absence == "Nothing found."
 
 
-def test_the_null_is_taken_from_all_items_or_a_fixed_spread_of_them(library: search.Library) -> None:
+def test_the_background_is_taken_from_all_items_or_a_fixed_spread_of_them(library: search.Library) -> None:
     with library:
         library.query("red")
         assert library._opened is not None
@@ -506,7 +521,7 @@ def test_the_null_is_taken_from_all_items_or_a_fixed_spread_of_them(library: sea
             assert 10 <= len(vectors) <= 20
             assert {vector.tobytes() for vector in vectors} <= everything
             np.testing.assert_array_equal(Vectors(snapshot).sample("image", active[0], 4, 20)[1], vectors)
-            samples = NullSamples()
+            samples = BackgroundSamples()
             held = samples.of(snapshot, "image", active[0], 4)
             assert samples.of(snapshot, "image", active[0], 4) is held
             assert samples.of(snapshot, "text", active[0], 4).items == 0

@@ -18,7 +18,7 @@ from PIL import Image
 
 from indexer.errors import EncoderError, EncoderUnavailableError, FileError, UsageError
 from indexer.types import Float32
-from search.rerank.base import Asked, Candidates
+from search.rerank.base import Candidates, EncodedQuery
 from search.rerank.blip import BlipReranker
 
 WORDS = ["a", "dog", "on", "the", "beach", "cat", "red", "car", "##s", "two", "men"]
@@ -74,8 +74,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(folder / f"{i}.png") for i in range(20)]
 
 
-def asked_with(text: str) -> Asked:
-    return Asked("text", np.ones(1, np.float32), None, text=text)
+def query_of(text: str) -> EncodedQuery:
+    return EncodedQuery("text", np.ones(1, np.float32), None, text=text)
 
 
 def candidates_of(paths: Sequence[str], texts: Sequence[str | None] | None = None, seed: int = 3) -> Candidates:
@@ -101,7 +101,7 @@ def test_images_for_a_text_are_scored_as_transformers_does(
     reranker: BlipReranker, folder: Path, pictures: list[str]
 ) -> None:
     text, candidates = "a red car on the beach", candidates_of(pictures)
-    scores = reranker.score(asked_with(text), candidates)
+    scores = reranker.score(query_of(text), candidates)
     odds = np.array([plain_odds(folder, text, path) for path in pictures])
     expected = odds + candidates.similarities
     assert scores.dtype == np.float32
@@ -115,8 +115,8 @@ def test_texts_for_an_image_are_scored_as_transformers_does(
 ) -> None:
     texts = ["a dog", "two men on the beach", "red cars", "", "zebra crossing", "a cat " * 40]
     candidates = candidates_of(pictures[:6], texts)
-    asked = Asked("image", np.ones(1, np.float32), None, image=pictures[7])
-    scores = reranker.score(asked, candidates)
+    query = EncodedQuery("image", np.ones(1, np.float32), None, image=pictures[7])
+    scores = reranker.score(query, candidates)
     cut = [*texts[:5], "a cat " * 5]  # 12 positions, two of them for start and end
     odds = np.array([plain_odds(folder, text, pictures[7]) for text in cut])
     np.testing.assert_allclose(scores, odds + candidates.similarities, atol=1e-3)
@@ -125,11 +125,11 @@ def test_texts_for_an_image_are_scored_as_transformers_does(
 
 def test_a_score_depends_on_the_query_and_one_candidate(reranker: BlipReranker, pictures: list[str]) -> None:
     candidates = candidates_of(pictures)
-    together = reranker.score(asked_with("a dog"), candidates)
+    together = reranker.score(query_of("a dog"), candidates)
     for i in (0, 9, 19):
         alone = Candidates(candidates.similarities[i : i + 1], [None], [pictures[i]], [None])
-        np.testing.assert_allclose(reranker.score(asked_with("a dog"), alone), together[i : i + 1], atol=1e-4)
-    assert not np.allclose(reranker.score(asked_with("two red cars"), candidates), together, atol=1e-2)
+        np.testing.assert_allclose(reranker.score(query_of("a dog"), alone), together[i : i + 1], atol=1e-4)
+    assert not np.allclose(reranker.score(query_of("two red cars"), candidates), together, atol=1e-2)
 
 
 def test_what_cannot_be_looked_at_is_not_a_number(reranker: BlipReranker, pictures: list[str], tmp_path: Path) -> None:
@@ -138,16 +138,18 @@ def test_what_cannot_be_looked_at_is_not_a_number(reranker: BlipReranker, pictur
     empty.write_bytes(b"")
     bad = [str(broken), str(empty), str(tmp_path / "gone.png"), str(tmp_path), "a\x00b", "name\udcff.jpg"]
     paths = [bad[0], pictures[0], *bad[1:], pictures[1]]
-    scores = reranker.score(asked_with("a dog"), candidates_of(paths))
+    scores = reranker.score(query_of("a dog"), candidates_of(paths))
     assert list(np.isnan(scores)) == [True, False, True, True, True, True, True, False]
-    good = reranker.score(asked_with("a dog"), candidates_of(pictures[:2]))
+    good = reranker.score(query_of("a dog"), candidates_of(pictures[:2]))
     expected = good - candidates_of(pictures[:2]).similarities
     np.testing.assert_allclose((scores - candidates_of(paths).similarities)[[1, 7]], expected, atol=1e-4)
-    assert np.isnan(reranker.score(asked_with("a dog"), candidates_of(bad))).all()
-    asked = Asked("image", np.ones(1, np.float32), None, image=pictures[0])
-    assert list(np.isnan(reranker.score(asked, candidates_of(pictures[:2], [None, "a dog"])))) == [True, False]
+    assert np.isnan(reranker.score(query_of("a dog"), candidates_of(bad))).all()
+    query = EncodedQuery("image", np.ones(1, np.float32), None, image=pictures[0])
+    assert list(np.isnan(reranker.score(query, candidates_of(pictures[:2], [None, "a dog"])))) == [True, False]
     with pytest.raises(FileError, match=r"The query image .*gone.png cannot be used: "):
-        reranker.score(Asked("image", np.ones(1, np.float32), None, image=bad[2]), candidates_of(pictures[:1], ["a"]))
+        reranker.score(
+            EncodedQuery("image", np.ones(1, np.float32), None, image=bad[2]), candidates_of(pictures[:1], ["a"])
+        )
 
 
 def test_pictures_are_upright_and_squashed(reranker: BlipReranker, tmp_path: Path) -> None:
@@ -160,26 +162,26 @@ def test_pictures_are_upright_and_squashed(reranker: BlipReranker, tmp_path: Pat
     upright.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(tmp_path / "small.png")
     paths = [str(tmp_path / name) for name in ("upright.png", "turned.png", "small.png")]
     candidates = candidates_of(paths)
-    odds = reranker.score(asked_with("a dog"), candidates) - candidates.similarities
+    odds = reranker.score(query_of("a dog"), candidates) - candidates.similarities
     np.testing.assert_allclose(odds, odds[0], atol=1e-4)
 
 
 def test_nothing_is_scored_as_nothing(reranker: BlipReranker, pictures: list[str]) -> None:
-    assert reranker.score(asked_with("a dog"), candidates_of([])).shape == (0,)
-    asked = Asked("image", np.ones(1, np.float32), None, image=pictures[0])
-    assert reranker.score(asked, candidates_of([])).shape == (0,)
+    assert reranker.score(query_of("a dog"), candidates_of([])).shape == (0,)
+    query = EncodedQuery("image", np.ones(1, np.float32), None, image=pictures[0])
+    assert reranker.score(query, candidates_of([])).shape == (0,)
 
 
 def test_threads_and_devices_give_the_same_scores(reranker: BlipReranker, folder: Path, pictures: list[str]) -> None:
     texts = ["a dog", "two men on the beach", "red cars", "a cat"]
     candidates = candidates_of(pictures)
     with ThreadPoolExecutor(4) as pool:
-        there = list(pool.map(lambda text: reranker.score(asked_with(text), candidates), texts))
+        there = list(pool.map(lambda text: reranker.score(query_of(text), candidates), texts))
     two = BlipReranker(str(folder), "cpu,cpu")
-    image = Asked("image", np.ones(1, np.float32), None, image=pictures[0])
+    image = EncodedQuery("image", np.ones(1, np.float32), None, image=pictures[0])
     for text, scores in zip(texts, there, strict=True):
-        np.testing.assert_array_equal(reranker.score(asked_with(text), candidates), scores)
-        np.testing.assert_allclose(two.score(asked_with(text), candidates), scores, atol=1e-4)
+        np.testing.assert_array_equal(reranker.score(query_of(text), candidates), scores)
+        np.testing.assert_allclose(two.score(query_of(text), candidates), scores, atol=1e-4)
     some = candidates_of(pictures[:4], texts)
     np.testing.assert_allclose(two.score(image, some), reranker.score(image, some), atol=1e-4)
 
@@ -187,11 +189,11 @@ def test_threads_and_devices_give_the_same_scores(reranker: BlipReranker, folder
 def test_what_it_is(reranker: BlipReranker, folder: Path) -> None:
     assert reranker.name == f"blip:{folder}"
     assert reranker.needs_tokens is False
-    assert reranker.explain(asked_with("a dog"), np.zeros((49, 64), np.int8)) is None
+    assert reranker.explain(query_of("a dog"), np.zeros((49, 64), np.int8)) is None
     with pytest.raises(ValueError, match="text is missing"):
-        reranker.score(Asked("text", np.ones(1, np.float32), None), candidates_of([]))
+        reranker.score(EncodedQuery("text", np.ones(1, np.float32), None), candidates_of([]))
     with pytest.raises(ValueError, match="image is missing"):
-        reranker.score(Asked("image", np.ones(1, np.float32), None), candidates_of([]))
+        reranker.score(EncodedQuery("image", np.ones(1, np.float32), None), candidates_of([]))
     with pytest.raises(UsageError, match="no device"):
         BlipReranker(str(folder), "abacus")
 
@@ -207,8 +209,8 @@ def test_a_checkpoint_of_torch_will_do(
     copied = shutil.copytree(folder, tmp_path / "old")
     (copied / "model.safetensors").unlink()
     torch.save(make_model().state_dict(), copied / "pytorch_model.bin")
-    scores: Float32 = BlipReranker(str(copied), "cpu").score(asked_with("a dog"), candidates_of(pictures))
-    np.testing.assert_allclose(scores, reranker.score(asked_with("a dog"), candidates_of(pictures)), atol=1e-5)
+    scores: Float32 = BlipReranker(str(copied), "cpu").score(query_of("a dog"), candidates_of(pictures))
+    np.testing.assert_allclose(scores, reranker.score(query_of("a dog"), candidates_of(pictures)), atol=1e-5)
 
 
 # Bad input: one sentence that says what to do
@@ -277,7 +279,7 @@ def test_weights_that_are_no_numbers(folder: Path, pictures: list[str], tmp_path
     state["itm_head.weight"] = state["itm_head.weight"] * float("nan")
     save_file(state, copied / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(EncoderError, match="not a number"):
-        BlipReranker(str(copied), "cpu").score(asked_with("a dog"), candidates_of(pictures))
+        BlipReranker(str(copied), "cpu").score(query_of("a dog"), candidates_of(pictures))
 
 
 def test_a_tokenizer_of_another_model(folder: Path, tmp_path: Path) -> None:
@@ -316,8 +318,8 @@ def test_a_cached_repository_needs_no_hub(
     (place / "refs" / "main").write_text("0" * 40)
     found = BlipReranker("me/mine", "cpu")
     assert found.name == "blip:me/mine"
-    scores = found.score(asked_with("a dog"), candidates_of(pictures))
-    np.testing.assert_array_equal(scores, reranker.score(asked_with("a dog"), candidates_of(pictures)))
+    scores = found.score(query_of("a dog"), candidates_of(pictures))
+    np.testing.assert_array_equal(scores, reranker.score(query_of("a dog"), candidates_of(pictures)))
 
 
 def test_a_hub_that_cannot_be_reached_is_an_error_soon(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import search
-from search.rerank.base import Asked, Candidates
+from search.rerank.base import Candidates, EncodedQuery
 from search.rerank.blip import BlipReranker
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.pictures import noise
@@ -48,12 +48,12 @@ def test_pictures_and_captions_come_in_the_order_of_blip(library: search.Library
             [hit.text for hit in first],
         )
         vector = np.zeros(4, np.float32)
-        asked = (
-            Asked("text", vector, None, text=str(query))
+        encoded = (
+            EncodedQuery("text", vector, None, text=str(query))
             if to == "image"
-            else Asked("image", vector, None, image=str(query))
+            else EncodedQuery("image", vector, None, image=str(query))
         )
-        scores = BlipReranker(str(blip), "cpu").score(asked, candidates)
+        scores = BlipReranker(str(blip), "cpu").score(encoded, candidates)
         expected = sorted(zip(-scores, (hit.id for hit in first), strict=True))
         assert [hit.id for hit in found] == [number for _, number in expected]
         assert [hit.score for hit in found] == pytest.approx([-score for score, _ in expected], abs=1e-4)

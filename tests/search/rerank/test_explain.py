@@ -19,7 +19,7 @@ from indexer.types import Int8
 from search.html import heat_map
 from search.html.contact_sheet import sheet
 from search.query.query import text_query
-from search.rerank.base import Alignment, Asked
+from search.rerank.base import Alignment, EncodedQuery
 from search.rerank.explain import Explanation, explain, seen_area, strongest, whole_words
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
@@ -169,16 +169,16 @@ def test_texts_among_the_hits_stay_unexplained(library: search.Library) -> None:
 
 def test_what_cannot_be_explained_is_said_once(library: search.Library, tmp_path: Path) -> None:
     class Silent(ColourReranker):
-        def explain(self, asked: Asked, tokens: Int8) -> Alignment | None:
+        def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
             return None
 
-    asked = {
+    answers = {
         "ask in words": library.query(tmp_path / "photos" / "blue.png", explain=True, reranker=ColourReranker()),
         "leave out --to text": library.query("blue", to="text", explain=True, reranker=ColourReranker()),
         "colours cannot say which words": library.query("blue", explain=True, reranker=Silent()),
         "there is no reranker for the encoder colours": library.query("blue", explain=True),
     }
-    for said, results in asked.items():
+    for said, results in answers.items():
         assert len(results) >= 1
         assert [said in note for note in results.notes] == [True], results.notes
         assert all(hit.explanation is None for hit in results)

@@ -18,7 +18,7 @@ from indexer.encoders.base import TokenShape
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError
 from indexer.types import Float32, Int8
 from search.rerank import reranker_files
-from search.rerank.base import Asked, Candidates, Reranker
+from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.fusion_model import FusionModel, FusionSettings
 from search.rerank.fusion_reranker import FusionReranker, Network
 from search.rerank.reranker_files import (
@@ -185,19 +185,19 @@ def test_score_is_similarity_plus_weight_trust_and_match(folder: Path) -> None:
     reranker: Reranker = FusionReranker(folder)
     words, regions = tokens(rng, 3, 4), [tokens(rng, 4, 4) for _ in range(2)]
     vector = np.array([0.6, 0, 0.8, 0], np.float32)  # 0.6 from the nearest centre: trust is sigmoid(1)
-    asked = Asked("text", vector, words)
+    query = EncodedQuery("text", vector, words)
     given = candidates(regions[0], None, regions[1])
-    got = reranker.score(asked, given)
+    got = reranker.score(query, given)
     model = any_model(SMALL)
     trust = 1 / (1 + np.exp(-1.0))
     expected = [given.similarities[0] + 0.5 * trust * torch_score(model, words, regions[0])]
     expected.append(given.similarities[2] + 0.5 * trust * torch_score(model, words, regions[1]))
     np.testing.assert_allclose(got[[0, 2]], expected, atol=1e-4)
     assert np.isnan(got[1])
-    back = reranker.score(Asked("image", vector, regions[0]), candidates(words))  # an image is trusted
+    back = reranker.score(EncodedQuery("image", vector, regions[0]), candidates(words))  # an image is trusted
     np.testing.assert_allclose(back, [0.3 + 0.5 * torch_score(model, words, regions[0])], atol=1e-4)
-    assert np.isnan(reranker.score(Asked("text", vector, None), given)).all()
-    assert len(reranker.score(asked, candidates())) == 0
+    assert np.isnan(reranker.score(EncodedQuery("text", vector, None), given)).all()
+    assert len(reranker.score(query, candidates())) == 0
     assert reranker.needs_tokens
 
 
@@ -205,17 +205,17 @@ def test_a_score_depends_on_its_candidate_alone(folder: Path) -> None:
     rng = np.random.default_rng(3)
     reranker = FusionReranker(folder)
     regions = [tokens(rng, 4, 4) for _ in range(40)]
-    asked = Asked("text", np.array([1, 0, 0, 0], np.float32), tokens(rng, 5, 4))
-    together = reranker.match(asked, regions)
-    np.testing.assert_allclose(together, [reranker.match(asked, [each])[0] for each in regions], atol=1e-5)
-    assert np.array_equal(together, reranker.match(asked, regions))
+    query = EncodedQuery("text", np.array([1, 0, 0, 0], np.float32), tokens(rng, 5, 4))
+    together = reranker.match(query, regions)
+    np.testing.assert_allclose(together, [reranker.match(query, [each])[0] for each in regions], atol=1e-5)
+    assert np.array_equal(together, reranker.match(query, regions))
 
 
 def test_explanation_says_where_each_word_was_found(folder: Path) -> None:
     rng = np.random.default_rng(4)
     words, regions = tokens(rng, 3, 4), tokens(rng, 4, 4)
     reranker = FusionReranker(folder)
-    found = reranker.explain(Asked("text", np.ones(4, np.float32), words), regions)
+    found = reranker.explain(EncodedQuery("text", np.ones(4, np.float32), words), regions)
     assert found is not None
     with torch.no_grad():
         late = any_model(SMALL).late(floats(words), torch.ones(3, dtype=torch.bool), floats(regions))
@@ -223,8 +223,8 @@ def test_explanation_says_where_each_word_was_found(folder: Path) -> None:
     np.testing.assert_allclose(found.weights, late.weights, atol=1e-5)
     np.testing.assert_allclose(found.similarities, late.similarities, atol=1e-5)
     assert found.attention.shape == (3, 2, 2)
-    assert reranker.explain(Asked("text", np.ones(4, np.float32), None), regions) is None
-    assert reranker.explain(Asked("text", np.ones(4, np.float32), words), regions[:3]) is None  # no 2 x 2 grid
+    assert reranker.explain(EncodedQuery("text", np.ones(4, np.float32), None), regions) is None
+    assert reranker.explain(EncodedQuery("text", np.ones(4, np.float32), words), regions[:3]) is None  # no 2 x 2 grid
 
 
 def test_reranking_needs_no_torch(folder: Path) -> None:

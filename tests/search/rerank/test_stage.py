@@ -24,7 +24,7 @@ from indexer.settings import IndexSettings
 from indexer.types import Float32, Int8, Texts
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.ranked import rank
-from search.rerank.base import Alignment, Asked, Candidates
+from search.rerank.base import Alignment, Candidates, EncodedQuery
 from search.rerank.stage import MAX_COUNT, join
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker, match, write_fusion
@@ -302,8 +302,8 @@ def test_an_index_that_was_told_to_do_without_is_not_nagged_about(library: searc
     library.index(photos, settings=IndexSettings(tokens=False))
     write_fusion(library.folder / "reranker", ColourTokenEncoder())
     assert library.query("red").notes == ()
-    asked = library.query("red", reranker=str(library.folder / "reranker"))
-    assert any("`search index --tokens` adds them" in note for note in asked.notes)
+    insisted = library.query("red", reranker=str(library.folder / "reranker"))
+    assert any("`search index --tokens` adds them" in note for note in insisted.notes)
 
 
 def test_what_is_deleted_between_the_stages_is_still_answered(library: search.Library, photos: Path) -> None:
@@ -313,10 +313,10 @@ def test_what_is_deleted_between_the_stages_is_still_answered(library: search.Li
     victim = whole[0].path
 
     class Deleting(ColourReranker):
-        def score(self, asked: Asked, candidates: Candidates) -> Float32:
+        def score(self, query: EncodedQuery, candidates: Candidates) -> Float32:
             with search.open(library.folder, encoder=ColourTokenEncoder()) as other:
                 other.forget(victim)
-            return super().score(asked, candidates)
+            return super().score(query, candidates)
 
     found = library.query("red", k=20, reranker=Deleting())
     assert [(hit.id, hit.score) for hit in found] == [(hit.id, hit.score) for hit in whole]  # one state of the catalog
@@ -331,13 +331,13 @@ def test_a_reranker_that_reads_images_needs_no_tokens(tmp_path: Path, photos: Pa
 
         name, needs_tokens = "names", False
 
-        def score(self, asked: Asked, candidates: Candidates) -> Float32:
-            assert asked.tokens is None
-            assert asked.text == "red"
+        def score(self, query: EncodedQuery, candidates: Candidates) -> Float32:
+            assert query.tokens is None
+            assert query.text == "red"
             numbers = [int(Path(path).stem[-4:]) for path in candidates.paths]
             return np.array([np.nan if number < 2 else number for number in numbers], np.float32)
 
-        def explain(self, asked: Asked, tokens: object) -> Alignment | None:
+        def explain(self, query: EncodedQuery, tokens: object) -> Alignment | None:
             return None
 
     paint(photos, 8)

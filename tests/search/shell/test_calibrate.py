@@ -15,7 +15,7 @@ import search
 from search.calibration import calibration_file
 from search.calibration.calibrate import MIN_PHOTOGRAPHS, MIN_TEXTS
 from search.calibration.calibration_file import Calibration, Entry
-from search.calibration.curve import Model, Typical
+from search.calibration.curve import ProbabilityCurve, TypicalBackground
 from search.results import WEAK
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -156,8 +156,9 @@ def test_a_place_that_cannot_be_written_and_a_store_that_is_not_there(cli: Cli, 
 
 
 def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
-    model = Model(2.0, (0.0, 2.0, 1.0), Typical(0.8, 0.1))  # even odds 1.2 standard deviations above the mean of 80
-    calibration = Calibration(ColourTokenEncoder().identity.weights, (Entry("text", None, model),))
+    typical = TypicalBackground(0.8, 0.1)
+    curve = ProbabilityCurve(2.0, (0.0, 2.0, 1.0), typical)  # even odds 1.2 standard deviations above the mean of 80
+    calibration = Calibration(ColourTokenEncoder().identity.weights, (Entry("text", None, curve),))
     calibration_file.write(folder / "s" / calibration_file.NAME, calibration)
     asked = ("query", "red", "-s", folder / "s", "--no-rerank")
     hits = json.loads(cli(*asked, "-k", 80, "--json").out)["hits"]
