@@ -9,7 +9,7 @@ from typing import Any, Final
 from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
-from indexer.metrics import InnerProducts, Scorer
+from indexer.metrics import Scorer
 from indexer.progress import Progress
 from indexer.store import Store
 from search.calibration.calibration_file import Calibration, Entry, reranker_key
@@ -17,11 +17,10 @@ from search.calibration.curve import ProbabilityCurve, describe
 from search.calibration.curve_fitting import FOLDS, cross_fitted, fit_standardised
 from search.calibration.examples import PARTS, SHOWN, collect, list_first
 from search.calibration.reliability import Reliability, reliability
-from search.evaluation.calibration_check import Way, ways
-from search.evaluation.second_stage import reranked, sides
-from search.ground_truth.ground_truth import Gold, resolve, text_vectors
-from search.ground_truth.pairs import read_captions
+from search.ground_truth.directions import Direction
+from search.ground_truth.ground_truth import GroundTruth, read_ground_truth
 from search.rerank.base import Reranker
+from search.rerank.encoded_ground_truth import encode_ground_truth
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 
 #: Fewer would not carry four coefficients and say how good they are: each of the five parts of cross-fitting should
@@ -100,65 +99,62 @@ def calibrate(
     Raises UsageError for pairs that are no table or too few, and what reading the store raises.
     """
     progress.phase(f"Reading {source}")
-    pairs = read_captions(source, settings.split)
-    folder = os.path.dirname(os.path.abspath(os.path.expanduser(source)))
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
         row, identity = Encoders(snapshot).required()
-        gold = resolve(pairs, snapshot, row, identity.dimension, folder)
-        _check(gold, source)
-        progress.phase(f"Encoding {len(gold.texts):,} texts")
-        texts = text_vectors(gold.texts, encoder, snapshot, row)  # (t, d) float32, unit norm
-        second = None
-        if reranker is not None:
-            second = sides(gold, texts, encoder, snapshot, row, with_tokens=reranker.needs_tokens)
-    notes = list(gold.notes)
-    both = ways(gold, texts)
+        truth = read_ground_truth(source, snapshot, row, identity.dimension, split=settings.split)
+        _check(truth, source)
+        encoded = encode_ground_truth(truth, encoder, snapshot, row, reranker, progress)
+    notes = list(truth.notes)
+    both = encoded.directions()
     progress.phase("Fitting probabilities")
-    firsts: tuple[Scorer, Scorer] = (InnerProducts(texts, gold.vectors), InnerProducts(gold.vectors, texts))
     deep = SHOWN * max(PARTS)  # so that ten hits are left in the smallest part
-    fits = [_fit(way, scorer, None, deep, settings) for way, scorer in zip(both, firsts, strict=True)]
-    if second is not None and reranker is not None:
-        if reranker.needs_tokens and not second[0].known:
-            notes.append(
-                "This index has no region tokens, so only the first stage is fitted; `search index` adds them."
-            )
-        else:
-            progress.phase(f"Reranking the first {settings.rerank:,} candidates of each query")
-            scorers = reranked(gold, *second, texts, reranker, settings.rerank, progress)
-            key = reranker_key(reranker)
-            fits += [_fit(way, each, key, settings.rerank, settings) for way, each in zip(both, scorers, strict=True)]
+    fits = [_fit(direction, direction.first_stage, None, deep, settings) for direction in both]
+    if reranker is not None and reranker.needs_tokens and not encoded.images_with_tokens:
+        notes.append("This index has no region tokens, so only the first stage is fitted; `search index` adds them.")
+    elif reranker is not None:
+        scorers = encoded.rerank(both, reranker, settings.rerank, progress)
+        key = reranker_key(reranker)
+        fits += [
+            _fit(direction, scorer, key, settings.rerank, settings)
+            for direction, scorer in zip(both, scorers, strict=True)
+        ]
     calibration = Calibration(identity.weights, tuple(fit.entry for fit in fits))
-    return Calibrated("", calibration, tuple(fits), len(gold.images), len(gold.texts), tuple(notes))
+    return Calibrated("", calibration, tuple(fits), len(truth.images), len(truth.texts), tuple(notes))
 
 
-def _fit(way: Way, scorer: Scorer, reranker: str | None, depth: int, settings: CalibrationSettings) -> Fitted:
+def _fit(
+    direction: Direction, scorer: Scorer, reranker: str | None, depth: int, settings: CalibrationSettings
+) -> Fitted:
     """One direction of one stage, from the first `depth` candidates of each query."""
-    listing = list_first(scorer, len(way.queries), depth)
-    examples = collect(listing, way.queries, way.candidates, way.relevance, way.groups, seed=settings.seed)
+    listing = list_first(scorer, len(direction.queries), depth)
+    examples = collect(
+        listing, direction.queries, direction.candidates, direction.relevance, direction.groups, seed=settings.seed
+    )
     right = int(examples.right.sum())
     if right < MIN_RIGHT:
         raise UsageError(
             f"Of the hits of these captions only {right:,} are right, and probabilities need {MIN_RIGHT} to be fitted "
-            f"({way.direction}); give more pairs, or check with `search eval` that images and captions belong together."
+            f"({direction.name}); give more pairs, or check with `search eval` that images and captions belong "
+            "together."
         )
     typical = examples.typical
     features = describe(examples.scores, examples.backgrounds, typical)  # (m, 3)
     intercept, slopes = fit_standardised(features, examples.right)
     score, standard, items = (float(slope) for slope in slopes)
-    unseen = cross_fitted(features, examples.right, way.clusters[examples.queries], seed=settings.seed)  # (m,)
+    unseen = cross_fitted(features, examples.right, direction.clusters[examples.queries], seed=settings.seed)  # (m,)
     first = examples.places == 0
     hits = reliability(unseen, examples.right)
     fitted_on = {
-        "queries": len(way.queries),
-        "candidates": len(way.candidates),
+        "queries": len(direction.queries),
+        "candidates": len(direction.candidates),
         "hits": len(examples),
         "right": right,
         "folds": FOLDS,
         "seed": settings.seed,
     }
     entry = Entry(
-        way.asks,
+        direction.asks,
         reranker,
         ProbabilityCurve(intercept, (score, standard, items), typical),
         fitted_on,
@@ -167,11 +163,11 @@ def _fit(way: Way, scorer: Scorer, reranker: str | None, depth: int, settings: C
     return Fitted(entry, hits, reliability(unseen[first], examples.right[first]))
 
 
-def _check(gold: Gold, source: str) -> None:
-    if len(gold.images) >= MIN_PHOTOGRAPHS and len(gold.texts) >= MIN_TEXTS:
+def _check(truth: GroundTruth, source: str) -> None:
+    if len(truth.images) >= MIN_PHOTOGRAPHS and len(truth.texts) >= MIN_TEXTS:
         return
-    said = f" ({gold.notes[0]})" if gold.notes else ""
+    said = f" ({truth.notes[0]})" if truth.notes else ""
     raise UsageError(
         f"Probabilities need at least {MIN_PHOTOGRAPHS} indexed photographs with {MIN_TEXTS} different captions, and "
-        f"{os.path.basename(source)} has {len(gold.images):,} with {len(gold.texts):,}; give more pairs{said}."
+        f"{os.path.basename(source)} has {len(truth.images):,} with {len(truth.texts):,}; give more pairs{said}."
     )

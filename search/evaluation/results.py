@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from indexer.types import Int64
 from search.calibration.reliability import Reliability
+from search.ground_truth.directions import DirectionName
+from search.ground_truth.pairs import PairKind
 
 #: Version of the JSON that `Evaluation.to_json` makes; it grows when a field changes its meaning or goes.
 EVALUATION_SCHEMA = 1
-
-Direction = Literal["text-to-image", "image-to-text"]
-PairKind = Literal["captions", "labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class DirectionResult:
     1 is the first place. `curve`: R@k over k. `ranks` (q,) int64: each query's rank of its best right answer.
     """
 
-    direction: Direction
+    direction: DirectionName
     queries: int
     candidates: int
     metrics: dict[str, Estimate]
@@ -86,7 +85,7 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class DirectionReliability:
     """Whether the probabilities of one direction's hits mean what they say.
 
     Each query is asked twice, with its right answers there and without them. `hits`: over the first ten hits; `first`:
@@ -95,7 +94,7 @@ class Judgement:
     `fitted`: by `search calibrate`, not guessed.
     """
 
-    direction: Direction
+    direction: DirectionName
     fitted: bool
     hits: Reliability
     first: Reliability
@@ -115,7 +114,7 @@ class StageResult:
     name: str
     directions: tuple[DirectionResult, ...]
     misses: tuple[Miss, ...] = ()
-    judgements: tuple[Judgement, ...] = ()
+    reliability: tuple[DirectionReliability, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object in `stages`."""
@@ -131,7 +130,7 @@ class StageResult:
                 }
                 for miss in self.misses
             ],
-            "probability": {one.direction: one.to_json() for one in self.judgements},
+            "probability": {one.direction: one.to_json() for one in self.reliability},
         }
 
 
@@ -142,7 +141,7 @@ class Comparison:
     `differences` by the metric's name, with paired bootstrap intervals: of R@k in shares of 1, of the MRR.
     """
 
-    direction: Direction
+    direction: DirectionName
     differences: dict[str, Estimate]
 
     def to_json(self) -> dict[str, Any]:

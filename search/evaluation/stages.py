@@ -19,7 +19,6 @@ from indexer.types import Float32, Int64
 from search.evaluation.results import (
     Comparison,
     CurvePoint,
-    Direction,
     DirectionResult,
     Estimate,
     Miss,
@@ -28,7 +27,8 @@ from search.evaluation.results import (
 )
 from search.evaluation.settings import EvaluationSettings
 from search.ground_truth.bootstrap import ClusterBootstrap
-from search.ground_truth.ground_truth import Gold
+from search.ground_truth.directions import DirectionName
+from search.ground_truth.ground_truth import GroundTruth
 
 #: Failures that are shown: a page of pictures.
 MISSES = 12
@@ -38,35 +38,33 @@ CURVE_END = 100
 
 
 def evaluate_stage(
-    name: str, gold: Gold, to_images: Scorer, to_texts: Scorer, settings: EvaluationSettings
+    name: str, truth: GroundTruth, scorers: tuple[Scorer, Scorer], settings: EvaluationSettings
 ) -> StageResult:
-    """One stage in both directions. `to_images` scores each text against all photographs, `to_texts` the reverse.
-
-    A reranker is evaluated by another call with scorers of its own, and its result stands beside the first stage's.
-    """
-    image_ranks = rank_all(to_images, gold.images_of_texts())
-    text_ranks = rank_all(to_texts, gold.texts_of_images())
-    asked, clusters = text_queries(gold)
-    photographs = np.arange(len(gold.images))
-    with_map = gold.kind == "labels"
+    """One stage in both directions: its scorers of each text against all photographs, and the reverse."""
+    to_images, to_texts = scorers
+    image_ranks = rank_all(to_images, truth.images_of_texts())
+    text_ranks = rank_all(to_texts, truth.texts_of_images())
+    queries, clusters = text_queries(truth)
+    photographs = np.arange(len(truth.images))
+    with_map = truth.kind == "labels"
     directions = (
-        _direction("text-to-image", image_ranks, asked, clusters, to_images.candidates, settings, with_map=with_map),
+        _direction("text-to-image", image_ranks, queries, clusters, to_images.candidates, settings, with_map=with_map),
         _direction("image-to-text", text_ranks, photographs, photographs, to_texts.candidates, settings),
     )
-    return StageResult(name, directions, _misses(gold, image_ranks, to_images))
+    return StageResult(name, directions, _misses(truth, image_ranks, to_images))
 
 
-def text_queries(gold: Gold) -> tuple[Int64, Int64]:
+def text_queries(truth: GroundTruth) -> tuple[Int64, Int64]:
     """Which text each query is, and which queries are drawn together, both (q,) int64."""
-    if gold.kind == "captions":  # each caption is a query; those of one photograph belong together
-        asked, clusters = gold.pair_texts, gold.pair_images
+    if truth.kind == "captions":  # each caption is a query; those of one photograph belong together
+        queries, clusters = truth.pair_texts, truth.pair_images
     else:  # each label is a query, on its own
-        asked = clusters = np.arange(len(gold.texts))
-    return asked, np.unique(clusters, return_inverse=True)[1]
+        queries = clusters = np.arange(len(truth.texts))
+    return queries, np.unique(clusters, return_inverse=True)[1]
 
 
 def compare(
-    gold: Gold, first: StageResult, second: StageResult, settings: EvaluationSettings
+    truth: GroundTruth, first: StageResult, second: StageResult, settings: EvaluationSettings
 ) -> tuple[Comparison, ...]:
     """How much better the second stage is than the first, in each direction.
 
@@ -75,7 +73,7 @@ def compare(
     """
     found = []
     for before, after in zip(first.directions, second.directions, strict=True):
-        clusters = text_queries(gold)[1] if before.direction == "text-to-image" else np.arange(len(gold.images))
+        clusters = text_queries(truth)[1] if before.direction == "text-to-image" else np.arange(len(truth.images))
         named = {
             f"R@{k}": (after.ranks <= k).astype(np.float64) - (before.ranks <= k).astype(np.float64)
             for k in sorted(set(settings.cutoffs))
@@ -92,24 +90,24 @@ def compare(
 
 
 def _direction(
-    direction: Direction,
+    direction: DirectionName,
     ranks: Ranks,
-    asked: Int64,
+    queries: Int64,
     clusters: Int64,
     candidates: int,
     settings: EvaluationSettings,
     *,
     with_map: bool = False,
 ) -> DirectionResult:
-    """`asked` (q,) int64: which of the ranked queries each query is (a text may be asked for several photographs);
+    """`queries` (q,) int64: which of the ranked queries each query is (a text may be asked for several photographs);
     `clusters` (q,) int64: which queries are drawn together."""
     named = {f"R@{k}": hits(ranks, k) for k in sorted(set(settings.cutoffs))}
     named |= {"MRR": reciprocal_ranks(ranks), "nDCG@10": ndcg(ranks, 10)}
     if with_map:
         named["mAP"] = average_precisions(ranks)
     curve = [k for k in curve_cutoffs(CURVE_END) if k <= candidates]
-    columns = np.stack([*named.values(), *(hits(ranks, k) for k in curve)], axis=1)[asked]  # (q, metrics + curve)
-    first = ranks.first[asked]  # (q,)
+    columns = np.stack([*named.values(), *(hits(ranks, k) for k in curve)], axis=1)[queries]  # (q, metrics + curve)
+    first = ranks.first[queries]  # (q,)
     means = columns.mean(axis=0)
     if settings.bootstrap:
         bootstrap = ClusterBootstrap(clusters, samples=settings.bootstrap, seed=settings.seed)
@@ -124,11 +122,11 @@ def _direction(
     metrics = dict(zip(named, estimates, strict=False))
     recalls = {name: metrics.pop(name) for name in named if name.startswith("R@")}
     points = tuple(
-        CurvePoint(k, estimate, chance(ranks.sizes[asked], candidates, k))
+        CurvePoint(k, estimate, chance(ranks.sizes[queries], candidates, k))
         for k, estimate in zip(curve, estimates[len(named) :], strict=True)
     )
     return DirectionResult(
-        direction, len(asked), candidates, recalls | {"median rank": middle} | metrics, points, first
+        direction, len(queries), candidates, recalls | {"median rank": middle} | metrics, points, first
     )
 
 
@@ -138,9 +136,9 @@ def curve_cutoffs(end: int) -> list[int]:
     return sorted({*range(1, min(10, end) + 1), *steps})
 
 
-def _misses(gold: Gold, ranks: Ranks, scorer: Scorer) -> tuple[Miss, ...]:
+def _misses(truth: GroundTruth, ranks: Ranks, scorer: Scorer) -> tuple[Miss, ...]:
     """The texts whose best photograph came latest, at most one for a photograph, and what came instead."""
-    relevance: Relevance = gold.images_of_texts()
+    relevance: Relevance = truth.images_of_texts()
     first = ranks.first
     misses: list[Miss] = []
     seen: set[int] = set()
@@ -155,8 +153,8 @@ def _misses(gold: Gold, ranks: Ranks, scorer: Scorer) -> tuple[Miss, ...]:
         seen.add(wanted)
         order = np.lexsort((np.arange(len(scores)), np.isin(np.arange(len(scores)), right), -scores))
         before = order[: min(FOUND_INSTEAD, int(first[text]) - 1)]  # all wrong: the best right one comes after them
-        found = tuple(Shown(gold.images[i], float(scores[i])) for i in before)
+        found = tuple(Shown(truth.images[i], float(scores[i])) for i in before)
         misses.append(
-            Miss(gold.texts[text], Shown(gold.images[wanted], float(scores[wanted])), int(first[text]), found)
+            Miss(truth.texts[text], Shown(truth.images[wanted], float(scores[wanted])), int(first[text]), found)
         )
     return tuple(misses)

@@ -13,29 +13,21 @@ import numpy as np
 from indexer.catalog.contents import Contents
 from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
-from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
-from indexer.encoders.base import Encoder, TokenShape
-from indexer.encoders.batches import encode_texts
 from indexer.errors import FileError
 from indexer.images.decoder import read_file
 from indexer.metrics import Relevance
-from indexer.pipeline.write import text_digest
 from indexer.settings import DecodeLimits
-from indexer.types import Candidate, Float32, Int8, Int64
-from search.evaluation.results import PairKind
-from search.ground_truth.pairs import Pairs
-
-#: The vector (d,) float32 and the words (t, w) int8 of a text.
-StoredText = tuple[Float32, Int8]
+from indexer.types import Candidate, Float32, Int64
+from search.ground_truth.pairs import PairKind, Pairs, read_captions, read_labels
 
 #: Rows of the catalog that are read at once.
 _PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Gold:
+class GroundTruth:
     """n distinct photographs, t distinct texts, and the p pairs that say which belong together.
 
     Copies of a photograph (the same content) are one, so each copy is as right as the other; so are equal texts.
@@ -61,7 +53,26 @@ class Gold:
         return Relevance.of_pairs(self.pair_images, self.pair_texts, len(self.images))
 
 
-def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: int, hint: str) -> Gold:
+def read_ground_truth(
+    source: str,
+    snapshot: Transaction,
+    encoder_row: int,
+    dimension: int,
+    *,
+    labels: bool = False,
+    split: str | None = None,
+) -> GroundTruth:
+    """The pairs of a table of captions, or of a folder whose subfolders' names are `labels`, joined with the store.
+
+    `split`: only rows of this split. Raises what `read_captions` and `read_labels` raise.
+    """
+    folder = os.path.abspath(os.path.expanduser(source))
+    if labels:
+        return resolve(read_labels(source), snapshot, encoder_row, dimension, folder)
+    return resolve(read_captions(source, split), snapshot, encoder_row, dimension, os.path.dirname(folder))
+
+
+def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: int, hint: str) -> GroundTruth:
     """Find each image of the pairs in the store: by its path, else by its content (a copy that lies elsewhere).
 
     Images that are not indexed are counted, left out and named in a note; `hint` is the folder that it says to index.
@@ -84,7 +95,7 @@ def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: in
     vectors = np.empty((len(paths), dimension), np.float32)  # (n, d)
     for content, vector in Vectors(snapshot).of_contents(list(image_at), encoder_row, dimension).items():
         vectors[image_at[content]] = vector
-    return Gold(
+    return GroundTruth(
         pairs.kind,
         tuple(paths),
         np.array(list(image_at), np.int64),
@@ -148,34 +159,3 @@ def _by_content(path: str, sizes: set[int], snapshot: Transaction, encoder_row: 
         return None
     digest = hashlib.sha256(data).digest()
     return Contents(snapshot).with_vectors([digest], encoder_row).get(digest)
-
-
-def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, encoder_row: int) -> Float32:
-    """(t, d) float32, unit norm: from the store for texts that it holds, the rest encoded in full batches."""
-    dimension = encoder.identity.dimension
-    vectors = np.empty((len(texts), dimension), np.float32)  # (t, d)
-    digests = [text_digest(text) for text in texts]
-    known = Contents(snapshot).with_vectors(digests, encoder_row)
-    stored = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
-    missing = []
-    for position, digest in enumerate(digests):
-        if digest in known:
-            vectors[position] = stored[known[digest]]
-        else:
-            missing.append(position)
-    vectors[missing] = encode_texts(encoder, [texts[position] for position in missing]).vectors
-    return vectors
-
-
-def stored_texts(
-    texts: Sequence[str], snapshot: Transaction, encoder_row: int, dimension: int, shape: TokenShape
-) -> dict[str, StoredText]:
-    """Those of the texts that the store holds with tokens of this shape."""
-    if Tokens(snapshot).shape(encoder_row) != shape:
-        return {}
-    digests = {text: text_digest(text) for text in texts}
-    known = Contents(snapshot).with_vectors(list(digests.values()), encoder_row)
-    vectors = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
-    tokens = Tokens(snapshot).of_contents(list(known.values()), encoder_row, shape.width)
-    numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
-    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from indexer.errors import FileError, PathNotFoundError, UsageError
 from indexer.files.captions import IMAGE_KEYS, MAX_LINE_BYTES, parse_captions_file, parse_jsonl
@@ -17,7 +18,8 @@ from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.settings import DEFAULT_IGNORES, DecodeLimits
 from indexer.text import clean_text
 from indexer.types import Candidate, Failure
-from search.evaluation.results import PairKind
+
+PairKind = Literal["captions", "labels"]
 
 #: COCO's 600,000 captions are 60 MB; a table is read whole.
 MAX_TABLE_BYTES = 256_000_000

@@ -158,7 +158,7 @@ def _cell(name: str, estimate: Estimate) -> str:
 
 def _judged(stage: StageResult) -> str:
     """Reliability diagrams of both directions."""
-    if not stage.judgements:
+    if not stage.reliability:
         return ""
     cards = "".join(
         f'<section class="card"><h3>{TITLES[one.direction].capitalize()}</h3><p class="legend">'
@@ -166,7 +166,7 @@ def _judged(stage: StageResult) -> str:
         "<span>dashed: as it should be</span><span>grey: how many first hits</span></p>"
         f'{reliability_diagram(one.hits, one.first)}<p class="legend">Expected calibration error, '
         f"{escape(judged_sentence(one))}.</p></section>"
-        for one in stage.judgements
+        for one in stage.reliability
     )
     return (
         "<h2>Whether probabilities can be trusted</h2><p class='soft'>Every query is asked twice: of these images and "

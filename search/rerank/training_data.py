@@ -27,8 +27,9 @@ from indexer.metrics import Relevance
 from indexer.progress import Progress
 from indexer.store import Store
 from indexer.types import Float32, Int8, Int64
-from search.ground_truth.ground_truth import Gold, StoredText, resolve, stored_texts
+from search.ground_truth.ground_truth import GroundTruth, resolve
 from search.ground_truth.pairs import read_captions
+from search.ground_truth.texts import StoredText, stored_texts
 from search.rerank.reranker_files import write_whole
 
 #: Names of splits, as data sets write them; every other one is trained on.
@@ -134,47 +135,47 @@ def prepare(
         if active is None:
             raise StoreMissingError(f"This index is empty; fill it with `search index {hint}`, then train.")
         row, identity = active
-        gold = resolve(pairs, snapshot, row, identity.dimension, hint)
+        truth = resolve(pairs, snapshot, row, identity.dimension, hint)
         named = len({path for path, _ in pairs.rows})
-        tokens, there = _image_tokens(gold, snapshot, row, shape)
-        stored = stored_texts(gold.texts, snapshot, row, identity.dimension, shape)
+        tokens, there = _image_tokens(truth, snapshot, row, shape)
+        stored = stored_texts(truth.texts, snapshot, row, identity.dimension, shape)
         held = {
             split: _contents_of(table, images, split, snapshot, row, identity.dimension)
             for split in (*VALIDATION_SPLITS, *TEST_SPLITS)
         }
-    notes = list(gold.notes)
+    notes = list(truth.notes)
     if not there.all() and there.any():
         notes.append(
             f"{int((~there).sum()):,} of {len(there):,} indexed images have no tokens and are left out; "
             "`search index` adds them."
         )
-    tested = np.isin(gold.contents, sorted(set().union(*(held[split] for split in TEST_SPLITS))))  # (n,)
+    tested = np.isin(truth.contents, sorted(set().union(*(held[split] for split in TEST_SPLITS))))  # (n,)
     if tested.any():
         notes.append(f"{int(tested.sum()):,} images of the split test are not used.")
-    judged = np.isin(gold.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
+    judged = np.isin(truth.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
     kept = there & ~tested  # (n,)
-    _check_enough(int(kept.sum()), len(gold.images), named, int(there.sum()), hint)
+    _check_enough(int(kept.sum()), len(truth.images), named, int(there.sum()), hint)
     if not judged[kept].any():
-        judged = _hold_out(gold.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
+        judged = _hold_out(truth.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
     if int((kept & judged).sum()) > MAX_VALIDATED:
-        chosen = _hold_out(gold.vectors, kept & judged, MAX_VALIDATED)
+        chosen = _hold_out(truth.vectors, kept & judged, MAX_VALIDATED)
         notes.append(
             f"{int((kept & judged & ~chosen).sum()):,} held-out images are not used: {MAX_VALIDATED:,} tell enough."
         )
         kept, judged = kept & (chosen | ~judged), chosen
     _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
-    return _encode(gold, tokens, kept, judged, stored, encoder, work, progress, tuple(notes))
+    return _encode(truth, tokens, kept, judged, stored, encoder, work, progress, tuple(notes))
 
 
-def _image_tokens(gold: Gold, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
+def _image_tokens(truth: GroundTruth, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
     """(n, r, w) int8 and whether each image has them, (n,)."""
-    count = len(gold.contents)
+    count = len(truth.contents)
     tokens = np.zeros((count, shape.regions, shape.width), np.int8)
     there = np.zeros(count, bool)
     if Tokens(snapshot).shape(row) != shape:  # none, or made in another way
         return tokens, there
     for start in range(0, count, _PAGE):
-        page = [int(content) for content in gold.contents[start : start + _PAGE]]
+        page = [int(content) for content in truth.contents[start : start + _PAGE]]
         found = Tokens(snapshot).of_contents(page, row, shape.width)
         for position, content in enumerate(page, start):
             each = found.get(content)
@@ -235,7 +236,7 @@ def _check_split(trained: int, validated: int) -> None:
 
 
 def _encode(
-    gold: Gold,
+    truth: GroundTruth,
     tokens: Int8,
     kept: Bools,
     judged: Bools,
@@ -246,13 +247,13 @@ def _encode(
     notes: tuple[str, ...],
 ) -> TokenPairs:
     """Put images and texts of the kept pairs together, numbered anew."""
-    used = kept[gold.pair_images]  # (p,)
-    image_numbers, pair_images = np.unique(gold.pair_images[used], return_inverse=True)  # (n,), (p,)
-    text_numbers, pair_texts = np.unique(gold.pair_texts[used], return_inverse=True)  # (t,), (p,)
-    texts = [gold.texts[number] for number in text_numbers]
+    used = kept[truth.pair_images]  # (p,)
+    image_numbers, pair_images = np.unique(truth.pair_images[used], return_inverse=True)  # (n,), (p,)
+    text_numbers, pair_texts = np.unique(truth.pair_texts[used], return_inverse=True)  # (t,), (p,)
+    texts = [truth.texts[number] for number in text_numbers]
     vectors, words, offsets = caption_tokens(texts, stored, encoder, work, progress)
     return TokenPairs(
-        gold.vectors[image_numbers],
+        truth.vectors[image_numbers],
         tokens[image_numbers],
         vectors,
         words,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from search.calibration.calibrate import Calibrated
 from search.calibration.reliability import Reliability
 from search.evaluation.results import (
-    Direction,
+    DirectionReliability,
     DirectionResult,
     Estimate,
     Evaluation,
-    Judgement,
     StageResult,
     clear,
     percentiles,
 )
+from search.ground_truth.directions import DirectionName
 from search.shell.printing import print_line
 
 #: What a table calls each direction.
@@ -128,13 +128,13 @@ def comparison_title(found: Evaluation) -> str:
     )
 
 
-def judged_sentence(one: Judgement) -> str:
+def judged_sentence(one: DirectionReliability) -> str:
     """How far the probabilities of one direction can be trusted."""
     guessed = "" if one.fitted else " (guessed from the scores' spread; `search calibrate` fits it)"
     return reliability_sentence(one.direction, one.hits, one.first) + guessed
 
 
-def reliability_sentence(direction: Direction, hits: Reliability, first: Reliability) -> str:
+def reliability_sentence(direction: DirectionName, hits: Reliability, first: Reliability) -> str:
     """The expected calibration errors of one direction."""
     return (
         f"{TITLES[direction]}: {100 * hits.ece:.1f} over {hits.hits:,} hits, "
@@ -144,10 +144,10 @@ def reliability_sentence(direction: Direction, hits: Reliability, first: Reliabi
 
 def _judged(stage: StageResult) -> list[str]:
     """The expected calibration error of both directions."""
-    if not stage.judgements:
+    if not stage.reliability:
         return []
     return ["expected calibration error of the hits' probabilities, in points"] + [
-        f"   {judged_sentence(one)}" for one in stage.judgements
+        f"   {judged_sentence(one)}" for one in stage.reliability
     ]
 
 
@@ -193,7 +193,7 @@ def fit_lines(found: Calibrated) -> list[str]:
         "fitted, in points:"
     )
     for fit in found.fits:
-        direction: Direction = "text-to-image" if fit.entry.asks == "text" else "image-to-text"
+        direction: DirectionName = "text-to-image" if fit.entry.asks == "text" else "image-to-text"
         stage = "reranked" if fit.entry.reranker is not None else "first stage"
         said = reliability_sentence(direction, fit.hits, fit.first)
         out.append(f"   {stage}, {said}")

@@ -32,7 +32,7 @@ def jpeg(picture: Image.Image, **settings: object) -> bytes:
     return buffer.getvalue()
 
 
-def turned(number: int) -> Image.Exif:
+def transposed(number: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = number
     return exif
@@ -54,7 +54,7 @@ def plain(data: bytes, preprocessing: Preprocessing) -> Pixels:
     ],
 )
 def test_the_pixels_of_the_plain_way(real_photos: Path, number: int, preprocessing: Preprocessing) -> None:
-    data = jpeg(photograph(real_photos), exif=turned(number))
+    data = jpeg(photograph(real_photos), exif=transposed(number))
     found = HERE.pixels(data, LIMITS, preprocessing)
     assert found is not None
     wanted = plain(data, preprocessing)

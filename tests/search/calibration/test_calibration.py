@@ -36,10 +36,10 @@ from search.calibration.curve import (
 )
 from search.calibration.curve_fitting import cross_fitted, fit_logistic, fit_standardised
 from search.calibration.examples import SHOWN, collect, list_first
-from search.calibration.extra_positives import MOST_OTHERS, OWN_SHARE, described, turned
 from search.calibration.probability import hit_probabilities
 from search.calibration.reliability import reliability
-from search.ground_truth.ground_truth import Gold
+from search.ground_truth.extra_positives import MOST_OTHERS, OWN_SHARE, transposed, with_extra_positives
+from search.ground_truth.ground_truth import GroundTruth
 from search.rerank.base import EncodedQuery, is_familiar
 from search.results import WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -265,12 +265,12 @@ def test_a_cut_collection_keeps_groups_together_and_asks_each_query_once() -> No
     assert both.right[cut].sum() >= whole.right.sum()  # fewer rivals
 
 
-def gold_of(texts: int, pairs: list[tuple[int, int]], images: int, kind: str = "captions") -> Gold:
+def truth_of(texts: int, pairs: list[tuple[int, int]], images: int, kind: str = "captions") -> GroundTruth:
     at = np.array(pairs, np.int64)
     names = tuple(f"t{number}" for number in range(texts))
     paths = tuple(f"{number}.jpg" for number in range(images))
     empty = np.zeros((images, 4), np.float32)
-    return Gold(kind, paths, np.arange(images), empty, names, at[:, 0], at[:, 1], ())  # type: ignore[arg-type]
+    return GroundTruth(kind, paths, np.arange(images), empty, names, at[:, 0], at[:, 1], ())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -281,7 +281,7 @@ def test_what_a_text_describes_beyond_its_pairs_is_that_of_a_loop(seed: int) -> 
     scenes = centres[rng.integers(0, 12, 40)]
     texts = np.array([scenes[text // 3] + 0.25 * rng.standard_normal(8) for text in range(120)])
     texts = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).astype(np.float32)
-    gold = gold_of(120, pairs, 40)
+    truth = truth_of(120, pairs, 40)
     near = np.full((120, 40), -1.0)
     for text in range(120):
         for other, image in pairs:
@@ -292,17 +292,20 @@ def test_what_a_text_describes_beyond_its_pairs_is_that_of_a_loop(seed: int) -> 
     others = [near[text, image] for text in range(120) for image in range(40) if image not in mine[text]]
     threshold = max(np.quantile(own, OWN_SHARE), np.quantile(others, 1 - MOST_OTHERS))
     expected = [sorted(mine[t] | {i for i in range(40) if near[t, i] >= threshold - 1e-6}) for t in range(120)]
-    found = described(gold, texts)
+    found = with_extra_positives(truth, texts)
     assert [found.of(text).tolist() for text in range(120)] == expected
     assert sum(map(len, expected)) > len(pairs)
-    back = turned(found, 40)
+    back = transposed(found, 40)
     assert [back.of(i).tolist() for i in range(40)] == [[t for t in range(120) if i in expected[t]] for i in range(40)]
 
 
 def test_labels_and_lonely_captions_describe_no_more_than_their_pairs() -> None:
     texts = np.tile(unit(np.random.default_rng(0), 1, 4), (6, 1))  # all alike
-    for gold in (gold_of(6, [(i, i) for i in range(6)], 6), gold_of(6, [(i % 6, i) for i in range(12)], 12, "labels")):
-        assert described(gold, texts).items.tolist() == gold.images_of_texts().items.tolist()
+    for truth in (
+        truth_of(6, [(i, i) for i in range(6)], 6),
+        truth_of(6, [(i % 6, i) for i in range(12)], 12, "labels"),
+    ):
+        assert with_extra_positives(truth, texts).items.tolist() == truth.images_of_texts().items.tolist()
 
 
 # -- files --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 
 from indexer.metrics import Relevance, blocks
 from indexer.types import Float32, Int64
-from search.ground_truth.ground_truth import Gold
+from search.ground_truth.ground_truth import GroundTruth
 
 #: Share of texts that are further from their own photograph's other captions than the threshold.
 OWN_SHARE: Final = 0.25
@@ -27,38 +27,38 @@ MOST_OTHERS: Final = 0.005
 _SAMPLE: Final = 500
 
 
-def described(gold: Gold, texts: Float32) -> Relevance:
+def with_extra_positives(truth: GroundTruth, texts: Float32) -> Relevance:
     """The photographs that each text is right for, given ones included. `texts` (t, d) float32, unit norm.
 
     Labels, and captions that stand alone with their photographs, tell nothing more: the given pairs are all.
     """
-    given = gold.images_of_texts()
-    if gold.kind == "labels" or len(gold.images) < 2:
+    given = truth.images_of_texts()
+    if truth.kind == "labels" or len(truth.images) < 2:
         return given
-    own = _own(gold, texts, given)  # (o,)
-    if len(own) < len(gold.texts) / 2:
+    own = _own(truth, texts, given)  # (o,)
+    if len(own) < len(truth.texts) / 2:
         return given
-    threshold = max(float(np.quantile(own, OWN_SHARE)), _limit(gold, texts, given))
-    queries, images = [gold.pair_texts], [gold.pair_images]
-    for start, near in _nearness(gold, texts, np.arange(len(gold.texts))):
+    threshold = max(float(np.quantile(own, OWN_SHARE)), _limit(truth, texts, given))
+    queries, images = [truth.pair_texts], [truth.pair_images]
+    for start, near in _nearness(truth, texts, np.arange(len(truth.texts))):
         rows, columns = np.nonzero(near >= threshold)
         queries.append(rows + start)
         images.append(columns)
-    return Relevance.of_pairs(np.concatenate(queries), np.concatenate(images), len(gold.texts))
+    return Relevance.of_pairs(np.concatenate(queries), np.concatenate(images), len(truth.texts))
 
 
-def turned(relevance: Relevance, candidates: int) -> Relevance:
+def transposed(relevance: Relevance, candidates: int) -> Relevance:
     """The queries that each of the candidates is right for; every candidate has one."""
     queries = np.repeat(np.arange(len(relevance)), np.diff(relevance.offsets))  # (m,)
     return Relevance.of_pairs(relevance.items, queries, candidates)
 
 
-def _nearness(gold: Gold, texts: Float32, chosen: Int64) -> Iterator[tuple[int, Float32]]:
+def _nearness(truth: GroundTruth, texts: Float32, chosen: Int64) -> Iterator[tuple[int, Float32]]:
     """Cosines of the `chosen` texts (c,) with each photograph's nearest caption that is another text, (b, n) float32 in
     blocks, each with its start in `chosen`; -1 where a photograph has no other."""
-    order = np.argsort(gold.pair_images, kind="stable")  # (p,)
-    captions = gold.pair_texts[order]  # (p,): the captions of the first photograph, of the second, ...
-    starts = np.searchsorted(gold.pair_images[order], np.arange(len(gold.images)))  # (n,)
+    order = np.argsort(truth.pair_images, kind="stable")  # (p,)
+    captions = truth.pair_texts[order]  # (p,): the captions of the first photograph, of the second, ...
+    starts = np.searchsorted(truth.pair_images[order], np.arange(len(truth.images)))  # (n,)
     for start, stop in blocks(len(chosen), len(captions)):
         some = chosen[start:stop]
         cosines = texts[some] @ texts[captions].T  # (b, p) float32
@@ -66,21 +66,21 @@ def _nearness(gold: Gold, texts: Float32, chosen: Int64) -> Iterator[tuple[int, 
         yield start, np.maximum.reduceat(cosines, starts, axis=1)  # (b, n)
 
 
-def _own(gold: Gold, texts: Float32, given: Relevance) -> Float32:
+def _own(truth: GroundTruth, texts: Float32, given: Relevance) -> Float32:
     """How near each text is to the nearest other caption of its photographs; texts that stand alone are left out."""
     found = []
-    for start, near in _nearness(gold, texts, np.arange(len(gold.texts))):
+    for start, near in _nearness(truth, texts, np.arange(len(truth.texts))):
         found += [row[given.of(start + at)].max() for at, row in enumerate(near)]
     own = np.array(found, np.float32)  # (t,)
     return own[own > -1.0]
 
 
-def _limit(gold: Gold, texts: Float32, given: Relevance) -> float:
+def _limit(truth: GroundTruth, texts: Float32, given: Relevance) -> float:
     """The nearness that MOST_OTHERS of a text's other photographs reach, over a sample of texts."""
-    count = len(gold.texts)
+    count = len(truth.texts)
     chosen = np.unique(np.arange(min(count, _SAMPLE)) * count // min(count, _SAMPLE))
     others = []
-    for start, near in _nearness(gold, texts, chosen):
+    for start, near in _nearness(truth, texts, chosen):
         for at, row in enumerate(near):
             others.append(np.delete(row, given.of(int(chosen[start + at]))))
     together = np.concatenate(others)
