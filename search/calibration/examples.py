@@ -1,4 +1,4 @@
-"""Hits whose rightness is known, from pairs: what a calibration is fitted to, and judged on.
+"""Hits whose rightness is known, from pairs: what a calibration is fitted to, and checked on.
 
 Every query is asked twice: of the collection as it is, and of the collection without its right answers, so that
 "nothing here matches" is met as often as a match. Only the first hits count, as a person sees them. To learn what the

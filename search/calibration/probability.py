@@ -34,9 +34,9 @@ def hit_probabilities(
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
     gave the scores; None when they are the similarities.
 
-    Hits of a reranker that nothing was fitted for are judged by their similarities: what its scores mean is not known.
-    So are those of a query that is not `familiar`, and by the background alone: "a cat" has other scores than
-    the captions that the curve was fitted on.
+    Hits of a reranker that nothing was fitted for get it from their similarities: what its scores mean is not known.
+    So do those of a query that is not `familiar`, and from the background alone: "a cat" has other scores than the
+    captions that the curve was fitted on.
     """
     curve = calibration.curve(asks, finds, reranker)
     used = scores

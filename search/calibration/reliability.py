@@ -37,7 +37,7 @@ class Reliability:
 
     @property
     def hits(self) -> int:
-        """How many hits were judged."""
+        """How many hits there are."""
         return sum(one.count for one in self.bins)
 
     def to_json(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from search.query.query import text_query
 from search.rerank.base import Reranker
 from search.rerank.stage import Reranking
 
-#: Neighbours that an answer is judged on.
+#: Neighbours that an answer is compared by.
 NEIGHBOURS = 10
 #: Texts that are asked one by one. A p95 of 200 rests on ten queries.
 QUERIES = 200

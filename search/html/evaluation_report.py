@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from search.evaluation.results import DirectionResult, Estimate, Evaluation, Miss, Shown, StageResult, percentiles
-from search.html.page import document, escape, picture, write_page
-from search.html.plots import latency_histogram, rank_histogram, recall_curve, reliability_diagram
-from search.shell.evaluation_table import (
+from search.evaluation.wording import (
     TITLES,
     cell,
     comparison_title,
     difference,
     index_sentence,
-    judged_sentence,
     metric_names,
     protocol,
+    trust_sentence,
 )
+from search.html.page import document, escape, picture, write_page
+from search.html.plots import latency_histogram, rank_histogram, recall_curve, reliability_diagram
 
 #: Longer side of a picture, in pixels: the wanted one is shown at about half of that.
 SIDE = 360
@@ -110,7 +110,7 @@ def _stage(stage: StageResult, *, titled: bool) -> str:
 <section class="card"><h3>Where the right answer stands</h3>
 <p class="legend">{legend}<span>share of queries</span></p>{rank_histogram(stage.directions)}</section>
 </div>
-{_judged(stage)}
+{_reliability(stage)}
 {_misses(stage)}"""
 
 
@@ -156,7 +156,7 @@ def _cell(name: str, estimate: Estimate) -> str:
     return f"{value} <small>{interval}</small>" if interval else value
 
 
-def _judged(stage: StageResult) -> str:
+def _reliability(stage: StageResult) -> str:
     """Reliability diagrams of both directions."""
     if not stage.reliability:
         return ""
@@ -165,7 +165,7 @@ def _judged(stage: StageResult) -> str:
         '<span><i class="key s0"></i>first ten hits</span><span><i class="key s1"></i>first hit alone</span>'
         "<span>dashed: as it should be</span><span>grey: how many first hits</span></p>"
         f'{reliability_diagram(one.hits, one.first)}<p class="legend">Expected calibration error, '
-        f"{escape(judged_sentence(one))}.</p></section>"
+        f"{escape(trust_sentence(one))}.</p></section>"
         for one in stage.reliability
     )
     return (

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.calibration.reliability import Reliability
 from search.evaluation.results import DirectionResult, Latency
-from search.shell.evaluation_table import TITLES
+from search.evaluation.wording import TITLES
 
 WIDTH, HEIGHT = 520, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 40

@@ -32,7 +32,7 @@ from search.rerank.fusion_reranker import Network
 from search.rerank.reranker_files import Trust
 from search.rerank.training_data import TokenPairs
 from search.rerank.validation import (
-    Judgement,
+    Gains,
     Matches,
     Queries,
     Validation,
@@ -94,7 +94,7 @@ class Trained:
     arrays: dict[str, Float32]
     weights: Weights
     trust: Trust
-    judgement: Judgement
+    gains: Gains
     texts: Int64
     log: list[dict[str, Any]]
     notes: tuple[str, ...]
@@ -103,18 +103,18 @@ class Trained:
 def train(
     pairs: TokenPairs, settings: TrainingSettings, device: torch.device, checkpoints: Checkpoints, progress: Progress
 ) -> Trained:
-    """Train, choose the weight, judge. Deterministic for a seed, a device and a number of threads, however often it
-    was interrupted."""
+    """Train, choose the weight, measure what it gains. Deterministic for a seed, a device and a number of threads,
+    however often it was interrupted."""
     run = _Run(pairs, settings, device, checkpoints, progress)
     run.go()
     model = run.model.eval().cpu()
     arrays: dict[str, Float32] = {name: array.numpy().copy() for name, array in model.state_dict().items()}
     progress.phase(f"Judging on {run.validation.count:,} held-out images")
     matches = run.matches(run.validation)
-    judgement = run.validation.judge(matches, seed=settings.seed)
-    weights = judgement.allowed(run.validation.best_weights(matches)[0])
+    gains = run.validation.gains(matches, seed=settings.seed)
+    weights = gains.allowed(run.validation.best_weights(matches)[0])
     arrays[reranker_files.CENTRES] = run.centres
-    return Trained(arrays, weights, run.trust, judgement, run.texts, run.log, run.notes)
+    return Trained(arrays, weights, run.trust, gains, run.texts, run.log, run.notes)
 
 
 class _Run:
@@ -283,7 +283,7 @@ class _Run:
             loss = (F.cross_entropy(forward, target) + F.cross_entropy(back, target)) / 2
             yield loss, self._rate(self._settings.joint_rate, (epoch + number / parts) / self._settings.epochs)
 
-    # -- judging --------------------------------------------------------------------------------------------
+    # -- validating -------------------------------------------------------------------------------------------
 
     def matches(self, validation: Validation) -> Matches:
         """The match scores of all candidates, by the scorer that queries run."""

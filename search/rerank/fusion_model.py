@@ -186,7 +186,7 @@ class FusionModel(nn.Module):
         late = self.late(words, mask, regions)
         x = self._meet(words, regions, late)  # (..., T, h)
         pooled = (late.weights.unsqueeze(-1) * x).sum(-2)  # (..., h)
-        return Fused(late.score + self._judge(pooled), late.weights, late.similarities, late.attention)
+        return Fused(late.score + self._matching(pooled), late.weights, late.similarities, late.attention)
 
     def packed(self, words: Tensor, text_of: Tensor, count: int, regions: Tensor) -> Tensor:
         """The scores (b, count) of `count` texts with each of b images, without padding every text to the longest.
@@ -200,7 +200,7 @@ class FusionModel(nn.Module):
         raw = self.late.importance(words) * math.sqrt(words.shape[-1])  # (b, m, 1)
         weights = torch.where(member, raw, -torch.inf).softmax(-2).transpose(-1, -2)  # (b, count, m)
         score = self.late.log_gain.exp() * (weights @ late.similarities.unsqueeze(-1)).squeeze(-1)  # (b, count)
-        joined: Tensor = score + self._judge(weights @ x)
+        joined: Tensor = score + self._matching(weights @ x)
         return joined
 
     def _meet(self, words: Tensor, regions: Tensor, late: Late) -> Tensor:
@@ -213,7 +213,7 @@ class FusionModel(nn.Module):
         met: Tensor = self.norm(x)
         return met
 
-    def _judge(self, pooled: Tensor) -> Tensor:
+    def _matching(self, pooled: Tensor) -> Tensor:
         """(..., h) -> (...): the logit of image-text matching."""
         logit: Tensor = self.outer(self.drop(F.silu(self.inner(pooled)))).squeeze(-1)
         return logit

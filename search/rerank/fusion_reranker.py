@@ -191,7 +191,7 @@ class Network:
                 regions = _floats(np.stack([images[each] for each in some]))  # (b, r, w)
                 late = self.late(text, regions)
                 x = self._blocks_of(late, regions)  # (b, t, h)
-                scores[some] = self._gain * (late.similarities @ weights) + self._judge(weights @ x)
+                scores[some] = self._gain * (late.similarities @ weights) + self._matching(weights @ x)
         return scores
 
     def texts(self, regions: Int8, texts: Sequence[Int8]) -> Float32:
@@ -207,7 +207,7 @@ class Network:
             x = self._blocks_of(late, image)[0]  # (m, h)
             x *= weights[:, None]
             similarity = np.add.reduceat(late.similarities[0] * weights, firsts)  # (b,)
-            scores[start:stop] = self._gain * similarity + self._judge(np.add.reduceat(x, firsts, axis=0))
+            scores[start:stop] = self._gain * similarity + self._matching(np.add.reduceat(x, firsts, axis=0))
         return scores
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -258,12 +258,12 @@ class Network:
             x += block.narrow_bias
         return _layer_norm(x, self._norm).reshape(b, m, -1)
 
-    def _judge(self, pooled: Float32) -> Float32:
+    def _matching(self, pooled: Float32) -> Float32:
         """(b, h) -> (b,)."""
         inner = pooled @ self._inner  # (b, h)
         inner += self._inner_bias
-        judged: Float32 = _silu(inner) @ self._outer + self._outer_bias
-        return judged
+        matching: Float32 = _silu(inner) @ self._outer + self._outer_bias
+        return matching
 
 
 def _floats(tokens: Int8) -> Float32:

@@ -21,7 +21,7 @@ from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, TrainingSettings, train
 from search.rerank.reranker_files import Description
 from search.rerank.training_data import TokenPairs, prepare, required_shape
-from search.rerank.validation import Judgement, Weights
+from search.rerank.validation import Gains, Weights
 
 __all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
 
@@ -34,7 +34,7 @@ class TrainReport:
     folder: str
     enabled: bool
     weights: Weights
-    judgement: Judgement
+    gains: Gains
     images: int
     texts: int
     kept_earlier: bool
@@ -47,7 +47,7 @@ class TrainReport:
             "enabled": self.enabled,
             "weights": {"text": self.weights.texts, "image": self.weights.images},
             "trained on": {"images": self.images, "texts": self.texts},
-            "validation": self.judgement.to_json(),
+            "validation": self.gains.to_json(),
             "kept earlier": self.kept_earlier,
             "notes": list(self.notes),
         }
@@ -131,11 +131,11 @@ def _finish(
         {
             "images": images,
             "texts": len(trained.texts),
-            "validation": trained.judgement.to_json(),
+            "validation": trained.gains.to_json(),
             "settings": {name: value for name, value in asdict(settings).items() if name != "network"},
             "log": trained.log,
         },
-        trained.judgement.helps,
+        trained.gains.helps,
     )
     kept_earlier = not description.enabled and _is_enabled(out, description)
     if not kept_earlier:
@@ -144,7 +144,7 @@ def _finish(
         str(out),
         description.enabled,
         trained.weights,
-        trained.judgement,
+        trained.gains,
         images,
         len(trained.texts),
         kept_earlier,

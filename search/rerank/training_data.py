@@ -36,10 +36,10 @@ from search.rerank.reranker_files import write_whole
 VALIDATION_SPLITS: Final = ("val", "valid", "validation", "dev")
 TEST_SPLITS: Final = ("test",)
 
-#: Fewer images than these teach nothing, and judge nothing (half of the held-out ones choose, half judge).
+#: Fewer images than these teach nothing, and tell nothing (half of the held-out ones choose, half measure).
 MIN_TRAINED: Final = 100
 MIN_VALIDATED: Final = 40
-#: More than these tell no more, and take longer to judge than to train.
+#: More than these tell no more, and take longer to measure than to train.
 MAX_VALIDATED: Final = 2_000
 #: Share of the images that is held out when the table names no validation split.
 HELD_OUT: Final = 0.1
@@ -57,7 +57,7 @@ class TokenPairs:
 
     `image_vectors` (n, d), `text_vectors` (t, d) float32, unit norm. `image_tokens` (n, r, w). The words of text i are
     `word_tokens[word_offsets[i]:word_offsets[i + 1]]`, (t_i, w), at least one. `pair_texts`, `pair_images` (p,) int64:
-    positions. `validation` (n,): images that are only judged on. `notes`: what was left out.
+    positions. `validation` (n,): images that are held out. `notes`: what was left out.
     """
 
     image_vectors: Float32
@@ -152,19 +152,19 @@ def prepare(
     tested = np.isin(truth.contents, sorted(set().union(*(held[split] for split in TEST_SPLITS))))  # (n,)
     if tested.any():
         notes.append(f"{int(tested.sum()):,} images of the split test are not used.")
-    judged = np.isin(truth.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
+    held_out = np.isin(truth.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
     kept = there & ~tested  # (n,)
     _check_enough(int(kept.sum()), len(truth.images), named, int(there.sum()), hint)
-    if not judged[kept].any():
-        judged = _hold_out(truth.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
-    if int((kept & judged).sum()) > MAX_VALIDATED:
-        chosen = _hold_out(truth.vectors, kept & judged, MAX_VALIDATED)
+    if not held_out[kept].any():
+        held_out = _hold_out(truth.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
+    if int((kept & held_out).sum()) > MAX_VALIDATED:
+        chosen = _hold_out(truth.vectors, kept & held_out, MAX_VALIDATED)
         notes.append(
-            f"{int((kept & judged & ~chosen).sum()):,} held-out images are not used: {MAX_VALIDATED:,} tell enough."
+            f"{int((kept & held_out & ~chosen).sum()):,} held-out images are not used: {MAX_VALIDATED:,} tell enough."
         )
-        kept, judged = kept & (chosen | ~judged), chosen
-    _check_split(int((kept & ~judged).sum()), int((kept & judged).sum()))
-    return _encode(truth, tokens, kept, judged, stored, encoder, work, progress, tuple(notes))
+        kept, held_out = kept & (chosen | ~held_out), chosen
+    _check_split(int((kept & ~held_out).sum()), int((kept & held_out).sum()))
+    return _encode(truth, tokens, kept, held_out, stored, encoder, work, progress, tuple(notes))
 
 
 def _image_tokens(truth: GroundTruth, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
@@ -239,7 +239,7 @@ def _encode(
     truth: GroundTruth,
     tokens: Int8,
     kept: Bools,
-    judged: Bools,
+    held_out: Bools,
     stored: Mapping[str, StoredText],
     encoder: Encoder,
     work: Path,
@@ -260,7 +260,7 @@ def _encode(
         offsets,
         pair_texts.astype(np.int64),
         pair_images.astype(np.int64),
-        judged[image_numbers],
+        held_out[image_numbers],
         notes,
     )
 

@@ -1,8 +1,8 @@
 """How good a match score is beside the first stage: recalls on held-out pairs, the weight that suits, and whether it
 truly helps.
 
-Half of the held-out images chooses (the pass to keep, the weight), the other half judges: chosen and judged on the same
-images, even a match score that is noise would seem to help.
+Half of the held-out images chooses (the pass to keep, the weight), the other half measures: chosen and measured on the
+same images, even a match score that is noise would seem to help.
 """
 
 from __future__ import annotations
@@ -132,20 +132,20 @@ class Validation:
         sums: Float64 = np.bincount(at, weights=1 / ranks).astype(np.float64)
         return sums * (len(sums) / len(ranks))
 
-    def judge(self, matches: Matches, *, seed: int = 0) -> Judgement:
-        """What the match score brings to the half that judges, at the weights that the other half chooses."""
+    def gains(self, matches: Matches, *, seed: int = 0) -> Gains:
+        """What the match score brings to the half that measures, at the weights that the other half chooses."""
         found = []
         for side, queries in enumerate((self.texts, self.images)):
-            judging = queries.owners % 2 == 1
-            weight, _ = self._best(matches, side, ~judging)
-            gains = self._by_image(matches, side, weight, judging) - self._by_image(matches, side, 0.0, judging)
+            measuring = queries.owners % 2 == 1
+            weight, _ = self._best(matches, side, ~measuring)
+            gains = self._by_image(matches, side, weight, measuring) - self._by_image(matches, side, 0.0, measuring)
             bootstrap = ClusterBootstrap(np.arange(len(gains)), samples=_SAMPLES, seed=seed, level=_LEVEL)
             low, high = bootstrap.means(gains[:, None])[0]
             before, after = (
-                _recalls(self.ranks(matches, Weights(each, each))[side][judging]) for each in (0.0, weight)
+                _recalls(self.ranks(matches, Weights(each, each))[side][measuring]) for each in (0.0, weight)
             )
-            found.append(Judged(before, after, float(gains.mean()), float(low), float(high)))
-        return Judgement(self.count // 2, *found)
+            found.append(Gain(before, after, float(gains.mean()), float(low), float(high)))
+        return Gains(self.count // 2, *found)
 
 
 class Weights(NamedTuple):
@@ -156,7 +156,7 @@ class Weights(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Gain:
     """One direction: R@1, R@5 and R@10 (0 to 1) of the first stage and reranked, and the gain in mean reciprocal rank
     with its 90 % interval (paired bootstrap over images)."""
 
@@ -183,32 +183,30 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """Both directions, on the `images` that judge. A direction that is not shown to be helped is not reranked."""
+class Gains:
+    """Both directions, on the `images` that measure. A direction that is not shown to be helped is not reranked."""
 
     images: int
-    texts_asking: Judged
-    images_asking: Judged
+    to_images: Gain
+    to_texts: Gain
 
     @property
     def helps(self) -> bool:
         """Whether any direction is helped."""
-        return self.texts_asking.helps or self.images_asking.helps
+        return self.to_images.helps or self.to_texts.helps
 
     def allowed(self, weights: Weights) -> Weights:
         """`weights`, 0 for a direction that is not helped; all of them where none is, to look at."""
         if not self.helps:
             return weights
-        return Weights(
-            weights.texts if self.texts_asking.helps else 0.0, weights.images if self.images_asking.helps else 0.0
-        )
+        return Weights(weights.texts if self.to_images.helps else 0.0, weights.images if self.to_texts.helps else 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """As `reranker.json` keeps it."""
         return {
             "images": self.images,
-            "text-to-image": self.texts_asking.to_json(),
-            "image-to-text": self.images_asking.to_json(),
+            "text-to-image": self.to_images.to_json(),
+            "image-to-text": self.to_texts.to_json(),
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.rerank.train import TrainReport
-from search.rerank.validation import Judged
+from search.rerank.validation import Gain
 from search.shell.printing import print_line
 
 
@@ -19,13 +19,13 @@ def print_training(report: TrainReport) -> None:
 
 def lines(report: TrainReport) -> list[str]:
     """The table and the verdict, a line a string."""
-    found = report.judgement
+    found = report.gains
     return [
         f"Trained on {report.images:,} images and {report.texts:,} texts; judged on {found.images:,} other images:",
         "",
         "                               R@1    R@5   R@10",
-        *_rows("text to image", found.texts_asking),
-        *_rows("image to text", found.images_asking),
+        *_rows("text to image", found.to_images),
+        *_rows("image to text", found.to_texts),
         "",
         verdict(report),
     ]
@@ -33,10 +33,10 @@ def lines(report: TrainReport) -> list[str]:
 
 def verdict(report: TrainReport) -> str:
     """One or two sentences: where it helps, and what becomes of it."""
-    found = report.judgement
+    found = report.gains
     if report.enabled:
         said = f"It is used from now on ({report.folder})"
-        for name, one in (("text to image", found.texts_asking), ("image to text", found.images_asking)):
+        for name, one in (("text to image", found.to_images), ("image to text", found.to_texts)):
             if not one.helps:
                 said += f", but not for {name}, where it was not shown to help"
         return f"{said}."
@@ -48,7 +48,7 @@ def verdict(report: TrainReport) -> str:
     )
 
 
-def _rows(title: str, found: Judged) -> list[str]:
+def _rows(title: str, found: Gain) -> list[str]:
     gain = f"   MRR {100 * found.gain:+.1f} (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
     return [_row(f"{title}  first stage", found.before), _row("               reranked", found.after) + gain]
 

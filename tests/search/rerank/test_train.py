@@ -68,9 +68,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def test_what_only_regions_say_is_learned(learned: Trained) -> None:
     """60 images and 120 captions that were never seen and chose nothing; the first stage guesses among 120."""
-    found = learned.judgement
+    found = learned.gains
     assert found.images == 60
-    texts, images = found.texts_asking, found.images_asking
+    texts, images = found.to_images, found.to_texts
     assert texts.before[0] < 0.1
     assert texts.after[0] > 0.15
     assert texts.after[2] > 0.5
@@ -82,9 +82,9 @@ def test_what_only_regions_say_is_learned(learned: Trained) -> None:
 
 
 def test_regions_that_say_nothing_are_refused(tmp_path: Path) -> None:
-    found = run(tmp_path, toy(blind=True)).judgement
+    found = run(tmp_path, toy(blind=True)).gains
     assert not found.helps
-    assert found.texts_asking.after[0] < 0.1
+    assert found.to_images.after[0] < 0.1
 
 
 class Kill(Silent):
@@ -109,7 +109,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, learned: Trained,
     assert again.log == learned.log
     assert again.arrays.keys() == learned.arrays.keys()
     assert all(np.array_equal(again.arrays[name], learned.arrays[name]) for name in learned.arrays)
-    assert (again.weights, again.judgement, again.trust) == (learned.weights, learned.judgement, learned.trust)
+    assert (again.weights, again.gains, again.trust) == (learned.weights, learned.gains, learned.trust)
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path: Path, learned: Trained) -> None:
@@ -210,8 +210,8 @@ def test_weight_zero_is_the_first_stage_and_a_perfect_match_wins() -> None:
     assert before.tolist() == [1 + order[text].tolist().index(text // 2) for text in range(120)]
     misleading = Matches(-perfect.texts, -perfect.images)
     assert validation.best_weights(misleading)[0] == (0.0, 0.0)
-    assert not validation.judge(misleading).helps
-    one_way = validation.judge(Matches(perfect.texts, -perfect.images))
+    assert not validation.gains(misleading).helps
+    one_way = validation.gains(Matches(perfect.texts, -perfect.images))
     assert one_way.helps
     assert one_way.allowed(weights) == (weights.texts, 0.0)
-    assert validation.judge(perfect).helps
+    assert validation.gains(perfect).helps

@@ -46,13 +46,13 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def judged(cli: Cli, folder: Path) -> list[dict[str, Any]]:
+def reliability_of(cli: Cli, folder: Path) -> list[dict[str, Any]]:
     found = json.loads(cli("eval", folder / "pairs.jsonl", "-s", folder / "s", "--json").out)
     return [stage["probability"] for stage in found["stages"]]
 
 
 def test_both_stages_and_directions_are_fitted_and_used(cli: Cli, folder: Path) -> None:
-    before = judged(cli, folder)
+    before = reliability_of(cli, folder)
     assert len(before) == 2
     assert not any(one["fitted"] for stage in before for one in stage.values())
     assert not json.loads(cli("query", "red", "-s", folder / "s", "--json").out)["calibrated"]
@@ -66,7 +66,7 @@ def test_both_stages_and_directions_are_fitted_and_used(cli: Cli, folder: Path) 
         ("image", False),
     ]
     assert all(min(one["coefficients"].values()) >= 0 for one in models)
-    after = judged(cli, folder)
+    after = reliability_of(cli, folder)
     for stage, old in zip(after, before, strict=True):
         for direction, one in stage.items():
             assert one["fitted"]
