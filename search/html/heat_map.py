@@ -1,19 +1,15 @@
-"""The explained part of the contact sheet: heat maps over a picture, and the words that call them up.
-
-Plain CSS does it all: the words' maps lie over each other, unseen, and a word that is pointed at, here or in the
-header, shows its own in the place of the map of the whole query.
-"""
+"""The explained part of the contact sheet: heat maps over a picture, and the words that call them up."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from search.html.page import escape
 from search.rerank.explain import Box, Explanation, Grid
 
 #: Pixels of a map for each region: enough for a smooth slope, few enough for a file of one or two kilobytes.
@@ -28,70 +24,49 @@ _COLOURS = (
     (1.00, 255, 214, 74, 0.66),
 )
 
-_STYLE = """
-.frame { position: relative; overflow: hidden; }
-.picture .heat { inset: auto; object-fit: fill; opacity: 0; transition: opacity .18s;
-  box-shadow: 0 0 0 9999px rgb(14 12 40 / .46); } /* what the encoder does not see counts as the map's nothing */
-.picture .heat.whole { opacity: 1; }
-.place { position: absolute; opacity: 0; border: 2px solid #fff; border-radius: 4px; box-shadow: 0 0 0 1px #0009;
-  transition: opacity .18s; }
-.words { display: flex; flex-wrap: wrap; gap: .25rem; margin: .1rem 0; }
-.word { padding: .05rem .45rem; border-radius: 999px; font-size: .82rem; cursor: default; border: 1px solid var(--line);
-  background: color-mix(in srgb, #e2663c calc(var(--share) * 62%), var(--card)); }
-.word small { opacity: .72; font-variant-numeric: tabular-nums; margin-left: .2rem; }
-.word:hover, .word:focus-visible { border-color: var(--ink); outline: none; }
-header .words { margin-top: .5rem; }
-header .point { font-size: .82rem; }
-.picture:hover .heat.whole { opacity: 0; }
-.weak:has(.heat) .picture { opacity: .8; }
-.weak:hover .picture, body:has(header .word:hover) .weak .picture { opacity: 1; }
-"""
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A map over a picture. `name`: "whole" or the word's class; `position`, `box`: CSS, of the map and of the region
+    that fits a word best; `picture`: a data: address."""
+
+    name: str
+    position: str
+    picture: str
+    box: str = ""
 
 
-def style(explanations: Iterable[Explanation | None]) -> str:
-    """The rules that these explanations need; empty when there is none."""
-    known = [explanation for explanation in explanations if explanation is not None]
-    if not known:
-        return ""
-    rules = [_STYLE]
-    for number in sorted({number for explanation in known for number, _ in explanation.heaviest(WORDS)}):
-        for scope, part in (("li", ""), ("body", "header ")):
-            pointed = ", ".join(f"{part}.w{number}:{state}" for state in ("hover", "focus-visible"))
-            rules.append(
-                f"{scope}:has({pointed}) .heat.whole {{ opacity: 0; }}\n"
-                f"{scope}:has({pointed}) :is(.heat, .place).w{number} {{ opacity: 1; }}\n"
-            )
-    return "".join(rules)
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A word to point at. `number`: its position in the query; `share`: its weight, 1 for the heaviest; `figure`: what
+    stands beside it."""
+
+    number: int
+    word: str
+    share: float
+    figure: str
 
 
-def over(explanation: Explanation) -> str:
-    """HTML of the maps, to lie over a picture inside its frame."""
-    layers = [_layer(explanation.grid, explanation.area, "whole")]
-    for number, word in explanation.heaviest(WORDS):
-        layers.append(_layer(word.attention, explanation.area, f"w{number}"))
-        layers.append(f'<i class="place w{number}" style="{_position(word.box)}"></i>')
-    return "".join(layers)
+def shown_words(explanations: Iterable[Explanation]) -> list[int]:
+    """Positions of the words that have a map in one of them."""
+    return sorted({number for explanation in explanations for number, _ in explanation.heaviest(WORDS)})
 
 
-def legend(explanation: Explanation) -> str:
-    """HTML of the words for the header, each with its weight, which does not depend on the picture."""
+def layers(explanation: Explanation) -> tuple[Layer, ...]:
+    """The maps that lie over a picture inside its frame, the whole query's first."""
+    area = _position(explanation.area)
+    words = explanation.heaviest(WORDS)
     return (
-        f'<div class="words">{_chips(explanation, "{0.weight:.0%}")}</div>'
-        '<p class="point">Point at a word to see where it was found, at a picture to see it plain. '
-        "A word's share says how much it counts; the number below a picture, how well what is there fits it.</p>"
+        Layer("whole", area, _png(explanation.grid)),
+        *(Layer(f"w{number}", area, _png(word.attention), _position(word.box)) for number, word in words),
     )
 
 
-def words(explanation: Explanation) -> str:
-    """HTML of the words for one picture, each with how well it was found there."""
-    return f'<div class="words">{_chips(explanation, "{0.similarity:.2f}")}</div>'
-
-
-def _chips(explanation: Explanation, shown: str) -> str:
+def chips(explanation: Explanation, figure: str) -> tuple[Chip, ...]:
+    """The words that count most; `figure`: how the number beside a `WordMatch` is written."""
     most = max([1e-6, *(word.weight for word in explanation.words)])
-    return "".join(
-        f'<span class="word w{number}" tabindex="0" style="--share: {max(0, word.weight) / most:.2f}">'
-        f"{escape(word.word)}<small>{shown.format(word)}</small></span>"
+    return tuple(
+        Chip(number, word.word, max(0, word.weight) / most, figure.format(word))
         for number, word in explanation.heaviest(WORDS)
     )
 
@@ -111,10 +86,6 @@ def levels(grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         (values - even) / max(float(values.max()) - even, even), 0, 1
     )
     return shown
-
-
-def _layer(grid: Grid, area: Box, name: str) -> str:
-    return f'<img class="heat {name}" alt="" style="{_position(area)}" src="{_png(grid)}">'
 
 
 def _position(box: Box) -> str:

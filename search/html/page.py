@@ -1,12 +1,17 @@
-"""What every HTML page shares: pictures inside the file, escaped text, and one write, all or nothing."""
+"""What every HTML page shares: its templates, pictures inside the file, and one write, all or nothing."""
 
 from __future__ import annotations
 
 import base64
-import html
+import functools
 import os
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from indexer.errors import FileError, UsageError
 from indexer.images.decoder import read_file, thumbnail
@@ -14,22 +19,24 @@ from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
 
-def document(title: str, style: str, body: str) -> str:
-    """A whole page. `title` and `body` are HTML; the policy lets it load nothing, from anywhere."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+@functools.cache
+def environment() -> Environment:
+    """The templates of `search/html/templates`. Whatever they show is escaped, and a name that is wrong is an error."""
+    made = Environment(
+        loader=PackageLoader("search.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"basename": os.path.basename, "dirname": os.path.dirname, "place": "{:.1f}".format}
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """A page; bytes of a path that are no UTF-8 become question marks."""
+    page = environment().get_template(template).render(**values)
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def write_page(path: Path, page: str, what: str) -> None:
@@ -50,6 +57,13 @@ def write_page(path: Path, page: str, what: str) -> None:
         raise UsageError(f"{what} {path} cannot be written ({error.strerror}); name another file.") from error
 
 
+def pictures(paths: Iterable[str], side: int) -> dict[str, str | None]:
+    """See `picture`, by path."""
+    wanted = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(wanted, pool.map(lambda path: picture(path, side), wanted), strict=True))
+
+
 def picture(path: str, side: int) -> str | None:
     """A data: address of the picture's thumbnail, its longer side at most `side` pixels; None when it has none."""
     limits = DecodeLimits()
@@ -59,8 +73,3 @@ def picture(path: str, side: int) -> str | None:
     except (OSError, FileError):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-
-
-def escape(text: str) -> str:
-    """Text for HTML; bytes of a path that are no UTF-8 become question marks."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))

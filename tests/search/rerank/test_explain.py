@@ -244,4 +244,4 @@ def test_long_queries_show_the_words_that_count() -> None:
     found: Explanation = explain(alignment, names, " ".join(names), preprocessing("squash"), (1, 1))
     assert [number for number, _ in found.heaviest(3)] == [37, 38, 39]
     assert len(found.to_json()["words"]) == count
-    assert heat_map.over(found).count("<img") == heat_map.WORDS + 1
+    assert len(heat_map.layers(found)) == heat_map.WORDS + 1
