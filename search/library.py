@@ -196,7 +196,8 @@ class Library:
         StoreBusyError, EncoderError, StoreError.
         """
         try:
-            from search.rerank.train import TrainingSettings, train_reranker
+            from search.rerank.train import train_reranker
+            from search.rerank.training_settings import TrainingSettings
         except ImportError as error:
             raise EncoderUnavailableError(
                 f"Training needs torch, which cannot be imported ({error}); install it: pip install torch"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from indexer.metrics import BLOCK_SCORES, Relevance, blocks
 from indexer.types import Float32, Int8, Int64
-from search.rerank.training_data import TokenPairs
+from search.rerank.token_pairs import TokenPairs
 
 #: Batches among which texts of like length are put together, to save padding.
 _SORTED_BATCHES: Final = 16

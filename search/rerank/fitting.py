@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -20,21 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from indexer.errors import UsageError
 from indexer.progress import Progress
-from indexer.training.clusters import centres
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
 from search.rerank.batches import Batches
 from search.rerank.checkpoints import Checkpoints
-from search.rerank.fusion_model import FusionModel, FusionSettings
-from search.rerank.fusion_reranker import Network
-from search.rerank.reranker_files import Trust
-from search.rerank.training_data import TokenPairs
+from search.rerank.description import Trust
+from search.rerank.fusion_model import FusionModel
+from search.rerank.match_scores import MatchScores, measure_trust
+from search.rerank.token_pairs import TokenPairs
+from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import (
     Gains,
     Matches,
-    Queries,
     Validation,
     Weights,
     mean_reciprocal_rank,
@@ -44,47 +42,10 @@ from search.rerank.validation import (
 #: Queries of each direction that a pass is compared by.
 _CHOOSING_TEXTS: Final = 800
 _CHOOSING_IMAGES: Final = 400
-_QUERIES_AT_ONCE: Final = 8
-#: Centres of the texts that were trained on, and how many texts each stands for at least.
-_CENTRES: Final = 256
-_TEXTS_A_CENTRE: Final = 20
-#: Nearness to a centre that this share of held-out captions does not reach is trusted half.
-_RARE: Final = 0.02
 #: Share of a step in which the rate rises.
 _WARM: Final = 0.2
 
 State = dict[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How the reranker is trained.
-
-    `epochs`: passes over the images, in each of the two steps at most. `batch`: pairs of a batch of the first step;
-    a larger one has harder negatives and costs its square. `lists`: captions (and images) of a batch of the second,
-    each with `negatives`, drawn from the first `pool` that the encoder finds. `patience`: passes without a better
-    MRR before a step ends. `drop_words`: share of words that are left out in training. `seed`: 0 or more.
-    """
-
-    epochs: int = 12
-    batch: int = 128
-    lists: int = 32
-    negatives: int = 15
-    pool: int = 64
-    candidates: int = 100
-    late_rate: float = 1e-3
-    joint_rate: float = 3e-4
-    decay: float = 0.2
-    drop_words: float = 0.2
-    patience: int = 4
-    seed: int = 0
-    network: FusionSettings = field(default_factory=FusionSettings)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.epochs <= 10_000:
-            raise UsageError(f"--epochs takes a whole number from 1 to 10,000, not {self.epochs}.")
-        if not 0 <= self.seed < 2**31:
-            raise UsageError(f"--seed takes a whole number from 0 to 2,147,483,647, not {self.seed}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +95,8 @@ class _Run:
         self.texts = self._batches.texts
         self.validation = validation_of(pairs, settings.candidates)
         self._choosing = self.validation.choosing(_CHOOSING_TEXTS, _CHOOSING_IMAGES)
-        self.centres, self.trust = self._measure_trust()
+        self.centres, self.trust = measure_trust(pairs, self.texts, self.validation.texts.numbers, settings.seed)
+        self._scores = MatchScores(pairs, self._batches, self.centres, self.trust)
         torch.manual_seed(settings.seed)
         self.model = FusionModel(settings.network).to(device)
         self._best: State = _copy(self.model)
@@ -189,7 +151,7 @@ class _Run:
             optimizer.step()
             total, count = total + float(loss.detach()), count + 1
         self.model.eval()
-        matches = self.matches(self._choosing) if step else self._late_matches(self._choosing)
+        matches = self.matches(self._choosing) if step else self._scores.late(self.model, self._choosing)
         weights, value = self._choosing.best_weights(matches)
         before = self._choosing.ranks(matches, Weights(0.0, 0.0))
         first_stage = mean_reciprocal_rank(*before)
@@ -283,62 +245,9 @@ class _Run:
             loss = (F.cross_entropy(forward, target) + F.cross_entropy(back, target)) / 2
             yield loss, self._rate(self._settings.joint_rate, (epoch + number / parts) / self._settings.epochs)
 
-    # -- validating -------------------------------------------------------------------------------------------
-
     def matches(self, validation: Validation) -> Matches:
-        """The match scores of all candidates, by the scorer that queries run."""
-        arrays = {name: array.cpu().numpy() for name, array in self.model.state_dict().items()}
-        network = Network(arrays, self._settings.network.heads)
-        pairs = self._pairs
-
-        def images(query: int, candidates: Int64) -> Float32:
-            return network.images(pairs.words(query), list(pairs.image_tokens[candidates]))
-
-        def texts(query: int, candidates: Int64) -> Float32:
-            return network.texts(pairs.image_tokens[query], [pairs.words(int(text)) for text in candidates])
-
-        by_text = [
-            images(int(q), c) for q, c in zip(validation.texts.numbers, validation.texts.candidates, strict=True)
-        ]
-        by_image = [
-            texts(int(q), c) for q, c in zip(validation.images.numbers, validation.images.candidates, strict=True)
-        ]
-        return Matches(np.stack(by_text) * self._trust_of(validation.texts)[:, None], np.stack(by_image))
-
-    @torch.no_grad()
-    def _late_matches(self, validation: Validation) -> Matches:
-        """The same while (b) is still nothing, at a fraction of the work."""
-        late, batches = self.model.late, self._batches
-        by_text, by_image = [], []
-        for rows in _few(validation.texts):
-            words, mask = batches.words(validation.texts.numbers[rows])  # (b, T, w), (b, T)
-            regions = batches.regions(validation.texts.candidates[rows])  # (b, c, r, w)
-            by_text.append(late(words[:, None], mask[:, None], regions).score.cpu().numpy())
-        for rows in _few(validation.images):
-            words, mask = batches.words(validation.images.candidates[rows])  # (b, c, T, w), (b, c, T)
-            regions = batches.regions(validation.images.numbers[rows])  # (b, r, w)
-            by_image.append(late(words, mask, regions[:, None]).score.cpu().numpy())
-        return Matches(np.concatenate(by_text) * self._trust_of(validation.texts)[:, None], np.concatenate(by_image))
-
-    def _trust_of(self, queries: Queries) -> Float32:
-        nearness = (self._pairs.text_vectors[queries.numbers] @ self.centres.T).max(axis=1)  # (q,)
-        return np.array([self.trust.of(float(each)) for each in nearness], np.float32)
-
-    def _measure_trust(self) -> tuple[Float32, Trust]:
-        """Centres (k, d) of the training texts, and the nearness from which a text counts as one of their kind: all
-        but the strangest held-out captions are."""
-        count = min(_CENTRES, max(1, len(self.texts) // _TEXTS_A_CENTRE))
-        vectors = torch.from_numpy(self._pairs.text_vectors[self.texts])
-        found: Float32 = centres(vectors, count, seed=self._settings.seed).numpy()
-        nearness = (self._pairs.text_vectors[self.validation.texts.numbers] @ found.T).max(axis=1)  # (q,)
-        low, middle = np.quantile(nearness, (_RARE, 0.5))
-        return found, Trust(float(low), max(float(middle - low) / 4, 0.01))
-
-
-def _few(queries: Queries) -> Iterator[slice]:
-    """A few queries at a time, with all their candidates."""
-    for start in range(0, len(queries.numbers), _QUERIES_AT_ONCE):
-        yield slice(start, start + _QUERIES_AT_ONCE)
+        """See `MatchScores.whole`."""
+        return self._scores.whole(self.model, validation)
 
 
 def _copy(model: nn.Module) -> State:

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from indexer.encoders.base import Encoder, EncoderId, TokenShape
+from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.settings import models_folder
 from indexer.types import Float32
+from search.rerank.description import FORMAT, RerankerDescription, shapes
 
-FORMAT: Final = 1
 DESCRIPTION: Final = "reranker.json"
 #: The folder's name, in a store and among the models that ship.
 FOLDER: Final = "reranker"
@@ -36,50 +34,9 @@ CENTRES: Final = "trust.centres"
 MAX_DESCRIPTION_BYTES: Final = 1_000_000
 #: 100 times the default network.
 MAX_WEIGHTS_BYTES: Final = 128_000_000
-#: Bounds on the sizes that a description may name.
-LARGEST: Final = {"width": 1_024, "hidden": 4_096, "heads": 64, "layers": 32, "widening": 16}
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """How far the match score is believed for a text: sigmoid((nearness - middle) / width), where nearness is its
-    cosine with the nearest centre of the texts trained on."""
-
-    middle: float
-    width: float
-
-    def of(self, nearness: float) -> float:
-        """0 to 1."""
-        return 0.5 * (1.0 + math.tanh((nearness - self.middle) / self.width / 2.0))
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What `reranker.json` says.
-
-    `encoder`, `weights`: name of the encoder that it was trained for, and the SHA-256 of that one's weights. `tokens`:
-    the shape of that one's tokens. `settings`: sizes of the network (`model.FusionSettings`). `weight`: of the match
-    score beside the first-stage similarity where texts ask, `image_weight` where images do; 0 is the first stage alone.
-    `trained`: figures and log of the training. `enabled`: it was
-    measured to help.
-    """
-
-    encoder: str
-    weights: str
-    tokens: TokenShape
-    settings: dict[str, Any]
-    weight: float
-    image_weight: float
-    trust: Trust
-    trained: dict[str, Any]
-    enabled: bool
-
-    def fits(self, identity: EncoderId, shape: TokenShape | None) -> bool:
-        """Whether it was trained on the tokens of this encoder."""
-        return self.weights == identity.weights and self.tokens == shape
-
-
-def save(folder: Path, description: Description, arrays: dict[str, Float32]) -> None:
+def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float32]) -> None:
     """Make this the reranker in `folder`, in place of any before it. Raises StoreUnwritableError, and then whatever
     was there before still is."""
     from safetensors.numpy import save as to_bytes
@@ -87,19 +44,7 @@ def save(folder: Path, description: Description, arrays: dict[str, Float32]) -> 
     data = to_bytes({name: np.array(array, np.float32, order="C") for name, array in arrays.items()})
     digest = hashlib.sha256(data).hexdigest()
     name = f"fusion-{digest[:16]}.safetensors"
-    fields = {
-        "format": FORMAT,
-        "encoder": {"name": description.encoder, "weights": description.weights},
-        "tokens": asdict(description.tokens),
-        "settings": description.settings,
-        "weight": description.weight,
-        "image_weight": description.image_weight,
-        "trust": asdict(description.trust),
-        "file": name,
-        "digest": digest,
-        "enabled": description.enabled,
-        "trained": description.trained,
-    }
+    fields = description.to_json(file=name, digest=digest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / name, data)
@@ -135,7 +80,7 @@ def write_whole(path: Path, data: bytes) -> None:
             os.close(handle)
 
 
-def describe(folder: Path) -> Description:
+def describe(folder: Path) -> RerankerDescription:
     """What the reranker in `folder` says of itself; its weights are not read.
 
     Raises EncoderUnavailableError when there is none, or it is damaged, or a newer version wrote it.
@@ -143,7 +88,7 @@ def describe(folder: Path) -> Description:
     return _read(folder)[0]
 
 
-def load(folder: Path) -> tuple[Description, dict[str, Float32]]:
+def load(folder: Path) -> tuple[RerankerDescription, dict[str, Float32]]:
     """The reranker in `folder`: its description and its arrays (the network's state, and `CENTRES`), float32.
 
     Raises EncoderUnavailableError when there is none, or it is damaged, or a newer version wrote it.
@@ -173,14 +118,7 @@ def load(folder: Path) -> tuple[Description, dict[str, Float32]]:
     raise AssertionError("not reached")
 
 
-def load_for(folder: Path, encoder: Encoder) -> tuple[Description, dict[str, Float32]]:
-    """As `load`, for a reranker that somebody named. Raises EncoderMismatchError when it is for another encoder."""
-    description, arrays = load(folder)
-    check_fits(folder, description, encoder)
-    return description, arrays
-
-
-def check_fits(folder: Path, description: Description, encoder: Encoder) -> None:
+def check_fits(folder: Path, description: RerankerDescription, encoder: Encoder) -> None:
     """Raise EncoderMismatchError, naming both and the next step, unless it was trained on this encoder's tokens."""
     shape = encoder.token_shape
     if description.fits(encoder.identity, shape):
@@ -221,7 +159,7 @@ def find_reranker(store_folder: Path, encoder: Encoder) -> Path | None:
 # -- reading ------------------------------------------------------------------------------------------------
 
 
-def _read(folder: Path) -> tuple[Description, str, str]:
+def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
     """The description, and name and digest of the file of weights."""
     path = folder / DESCRIPTION
     try:
@@ -243,42 +181,9 @@ def _read(folder: Path) -> tuple[Description, str, str]:
             "update this program, or train one with `search train reranker`."
         )
     try:
-        return _description(fields), _plain_name(fields["file"]), str(fields["digest"])
+        return RerankerDescription.from_json(fields), _plain_name(fields["file"]), str(fields["digest"])
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"wrong or missing fields: {error}") from error
-
-
-def _description(fields: dict[str, Any]) -> Description:
-    settings = dict(fields["settings"])
-    for name, largest in LARGEST.items():
-        if not isinstance(settings[name], int) or not 1 <= settings[name] <= largest:
-            raise ValueError(f"{name} is {settings[name]!r}")
-    if settings["hidden"] % settings["heads"]:
-        raise ValueError("hidden is no multiple of heads")
-    given = {name: int(value) for name, value in fields["tokens"].items()}
-    tokens = TokenShape(**given)
-    if not (1 <= tokens.rows <= 1_000 and 1 <= tokens.columns <= 1_000 and tokens.words >= 1):
-        raise ValueError(f"tokens are {given}")
-    if tokens.width != settings["width"]:
-        raise ValueError("the width of tokens and network differ")
-    weight, image_weight, middle, width = (
-        float(number)
-        for number in (fields["weight"], fields["image_weight"], fields["trust"]["middle"], fields["trust"]["width"])
-    )
-    weights_fit = all(math.isfinite(each) and each >= 0 for each in (weight, image_weight))
-    if not (weights_fit and math.isfinite(middle) and math.isfinite(width) and width > 0):
-        raise ValueError("weight or trust is out of range")
-    return Description(
-        str(fields["encoder"]["name"]),
-        str(fields["encoder"]["weights"]),
-        tokens,
-        settings,
-        weight,
-        image_weight,
-        Trust(middle, width),
-        dict(fields.get("trained", {})),
-        fields["enabled"] is True,
-    )
 
 
 def _plain_name(name: object) -> str:
@@ -296,35 +201,7 @@ def _read_bounded(path: Path, most: int) -> bytes:
     return data
 
 
-def shapes(settings: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The shape of each of the network's arrays, by name."""
-    w, h, f = settings["width"], settings["hidden"], settings["widening"] * settings["hidden"]
-    found: dict[str, tuple[int, ...]] = {
-        "late.word_map.weight": (w, w),
-        "late.region_map.weight": (w, w),
-        "late.importance.weight": (1, w),
-        "late.log_sharpness": (),
-        "late.log_gain": (),
-        "enter.weight": (h, 3 * w),
-        "enter.bias": (h,),
-        "norm.weight": (h,),
-        "norm.bias": (h,),
-        "inner.weight": (h, h),
-        "inner.bias": (h,),
-        "outer.weight": (1, h),
-        "outer.bias": (1,),
-    }
-    for layer in range(settings["layers"]):
-        inner = {"query": (h, h), "key": (h, w), "value": (h, w), "out": (h, h), "widen": (f, h), "narrow": (h, f)}
-        found |= {f"blocks.{layer}.{name}.weight": shape for name, shape in inner.items()}
-        biases = {"query": h, "out": h, "widen": f, "narrow": h}
-        found |= {f"blocks.{layer}.{name}.bias": (length,) for name, length in biases.items()}
-        for name in ("attention_norm", "feed_norm"):
-            found |= {f"blocks.{layer}.{name}.{part}": (h,) for part in ("weight", "bias")}
-    return found
-
-
-def _check(path: Path, description: Description, arrays: dict[str, Float32]) -> None:
+def _check(path: Path, description: RerankerDescription, arrays: dict[str, Float32]) -> None:
     wanted = shapes(description.settings)
     centres = arrays.get(CENTRES)
     if centres is None or centres.ndim != 2 or not len(centres):

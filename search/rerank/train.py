@@ -18,12 +18,12 @@ from indexer.progress import Progress, Silent
 from indexer.store import Store, write_lock
 from search.rerank import reranker_files
 from search.rerank.checkpoints import Checkpoints
-from search.rerank.fitting import Trained, TrainingSettings, train
-from search.rerank.reranker_files import Description
-from search.rerank.training_data import TokenPairs, prepare, required_shape
+from search.rerank.description import RerankerDescription
+from search.rerank.fitting import Trained, train
+from search.rerank.token_pairs import TokenPairs
+from search.rerank.training_data import prepare, required_shape
+from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Gains, Weights
-
-__all__ = ["TrainReport", "TrainingSettings", "train_reranker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _finish(
 ) -> TrainReport:
     """Write the files, unless that would put what does not help in the place of what does."""
     images = int((~pairs.validation).sum())
-    description = Description(
+    description = RerankerDescription(
         encoder.identity.name,
         encoder.identity.weights,
         shape,
@@ -152,7 +152,7 @@ def _finish(
     )
 
 
-def _is_enabled(folder: Path, other: Description) -> bool:
+def _is_enabled(folder: Path, other: RerankerDescription) -> bool:
     """Whether an enabled reranker for the same tokens is there."""
     with suppress(EncoderUnavailableError):
         there = reranker_files.describe(folder)

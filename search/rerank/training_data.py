@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
-import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, TokenShape
-from indexer.encoders.batches import encode_texts
 from indexer.errors import EncoderError, StoreMissingError, UsageError
-from indexer.metrics import Relevance
 from indexer.progress import Progress
 from indexer.store import Store
-from indexer.types import Float32, Int8, Int64
+from indexer.types import Float32, Int8
 from search.ground_truth.ground_truth import GroundTruth, resolve
 from search.ground_truth.pairs import read_captions
 from search.ground_truth.texts import StoredText, stored_texts
-from search.rerank.reranker_files import write_whole
+from search.rerank.caption_tokens import caption_tokens
+from search.rerank.token_pairs import Bools, TokenPairs
 
 #: Names of splits, as data sets write them; every other one is trained on.
 VALIDATION_SPLITS: Final = ("val", "valid", "validation", "dev")
@@ -46,63 +38,6 @@ HELD_OUT: Final = 0.1
 
 #: Contents whose tokens are read at once: 3 MB for the bundled encoder.
 _PAGE = 1_000
-_CAPTIONS = "captions.npz"
-
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPairs:
-    """n images, t texts, p pairs of them. Tokens stay int8, a quarter of what the network sees.
-
-    `image_vectors` (n, d), `text_vectors` (t, d) float32, unit norm. `image_tokens` (n, r, w). The words of text i are
-    `word_tokens[word_offsets[i]:word_offsets[i + 1]]`, (t_i, w), at least one. `pair_texts`, `pair_images` (p,) int64:
-    positions. `validation` (n,): images that are held out. `notes`: what was left out.
-    """
-
-    image_vectors: Float32
-    image_tokens: Int8
-    text_vectors: Float32
-    word_tokens: Int8
-    word_offsets: Int64
-    pair_texts: Int64
-    pair_images: Int64
-    validation: Bools
-    notes: tuple[str, ...] = ()
-
-    def words(self, text: int) -> Int8:
-        """The word tokens of a text, (t, w)."""
-        return self.word_tokens[self.word_offsets[text] : self.word_offsets[text + 1]]
-
-    @property
-    def lengths(self) -> Int64:
-        """(t,) words of each text."""
-        return np.diff(self.word_offsets)
-
-    def images_of_texts(self) -> Relevance:
-        """Which images each text is right for."""
-        return Relevance.of_pairs(self.pair_texts, self.pair_images, len(self.text_vectors))
-
-    def texts_of_images(self) -> Relevance:
-        """Which texts are right for each image."""
-        return Relevance.of_pairs(self.pair_images, self.pair_texts, len(self.image_vectors))
-
-    def digest(self) -> str:
-        """SHA-256, in hex, of all of it."""
-        state = hashlib.sha256()
-        for array in (
-            self.image_vectors,
-            self.image_tokens,
-            self.text_vectors,
-            self.word_tokens,
-            self.word_offsets,
-            self.pair_texts,
-            self.pair_images,
-            self.validation,
-        ):
-            state.update(f"{array.shape}".encode())
-            state.update(np.ascontiguousarray(array).view(np.uint8).data)
-        return state.hexdigest()
 
 
 def required_shape(encoder: Encoder) -> TokenShape:
@@ -263,41 +198,3 @@ def _encode(
         held_out[image_numbers],
         notes,
     )
-
-
-def caption_tokens(
-    texts: Sequence[str], stored: Mapping[str, StoredText], encoder: Encoder, work: Path, progress: Progress
-) -> tuple[Float32, Int8, Int64]:
-    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`."""
-    missing = [text for text in texts if text not in stored]
-    have = {**stored, **_encoded(missing, encoder, work, progress)}
-    vectors = np.stack([have[text][0] for text in texts])  # (t, d)
-    words = [have[text][1] for text in texts]
-    lengths = np.array([len(each) for each in words], np.int64)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])  # (t + 1,)
-    return vectors, np.concatenate(words), offsets
-
-
-def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress) -> dict[str, StoredText]:
-    """Texts with their vectors and tokens; from `work` if they are there."""
-    if not texts:
-        return {}
-    recipe = [encoder.identity.to_json(), asdict(encoder.token_shape or TokenShape(0, 0, 0, 0)), texts]
-    key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
-    # Absent or damaged ones are made again.
-    with (
-        suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
-        np.load(work / _CAPTIONS, allow_pickle=False) as held,
-    ):
-        if str(held["key"]) == key:
-            words = np.split(held["words"], held["offsets"][1:-1])
-            return dict(zip(texts, zip(held["vectors"], words, strict=True), strict=True))
-    progress.phase(f"Encoding {len(texts):,} captions")
-    encoded = encode_texts(encoder, texts, tokens=True)
-    words = list(encoded.tokens or ())  # each (t, width)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)
-    stream = io.BytesIO()
-    np.savez(stream, key=np.array(key), vectors=encoded.vectors, words=np.concatenate(words), offsets=offsets)
-    work.mkdir(parents=True, exist_ok=True)
-    write_whole(work / _CAPTIONS, stream.getvalue())
-    return dict(zip(texts, zip(encoded.vectors, words, strict=True), strict=True))

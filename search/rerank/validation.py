@@ -17,7 +17,7 @@ import numpy.typing as npt
 from indexer.metrics import Relevance
 from indexer.types import Float32, Int64
 from search.ground_truth.bootstrap import ClusterBootstrap
-from search.rerank.training_data import TokenPairs
+from search.rerank.token_pairs import Bools, TokenPairs
 
 CUTOFFS: Final = (1, 5, 10)
 #: A right answer that is not among the candidates.
@@ -30,7 +30,6 @@ _SAMPLES: Final = 2_000
 _RATIOS: Final = (0.0, *np.geomspace(1 / 16, 16, 25).tolist())
 
 Float64 = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

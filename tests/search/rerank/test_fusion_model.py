@@ -19,13 +19,13 @@ from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreU
 from indexer.types import Float32, Int8
 from search.rerank import reranker_files
 from search.rerank.base import Candidates, EncodedQuery, Reranker
+from search.rerank.description import RerankerDescription, Trust, shapes
 from search.rerank.fusion_model import FusionModel, FusionSettings
-from search.rerank.fusion_reranker import FusionReranker, Network
+from search.rerank.fusion_network import FusionNetwork
+from search.rerank.fusion_reranker import FusionReranker
 from search.rerank.reranker_files import (
     CENTRES,
     DESCRIPTION,
-    Description,
-    Trust,
     check_fits,
     describe,
     find_reranker,
@@ -82,7 +82,7 @@ def test_numpy_equals_torch_in_both_directions(sizes: FusionSettings, seed: int,
     """One text and images of several sizes; one image and texts of several lengths."""
     rng = np.random.default_rng(seed)
     model = any_model(sizes, seed)
-    network = Network(arrays_of(model), sizes.heads)
+    network = FusionNetwork(arrays_of(model), sizes.heads)
     asking, answers = tokens(rng, one, sizes.width), [tokens(rng, count, sizes.width) for count in many]
     np.testing.assert_allclose(
         network.images(asking, answers), [torch_score(model, asking, each) for each in answers], atol=1e-4, rtol=1e-4
@@ -97,7 +97,7 @@ def test_many_candidates_cross_the_blocks() -> None:
     rng = np.random.default_rng(1)
     sizes = FusionSettings(width=16, hidden=32, heads=4)
     model = any_model(sizes)
-    network = Network(arrays_of(model), sizes.heads)
+    network = FusionNetwork(arrays_of(model), sizes.heads)
     image, text = tokens(rng, 49, 16), tokens(rng, 20, 16)
     texts = [tokens(rng, int(count), 16) for count in [700, *rng.integers(1, 40, 100), 650]]
     images = [tokens(rng, 49, 16) for _ in range(100)]
@@ -108,7 +108,7 @@ def test_many_candidates_cross_the_blocks() -> None:
 @pytest.mark.parametrize("value", [0, 127, -128])
 def test_tokens_without_direction_or_at_the_end_of_their_range(value: int) -> None:
     model = any_model(FusionSettings(width=8, hidden=8, heads=2))
-    network = Network(arrays_of(model), 2)
+    network = FusionNetwork(arrays_of(model), 2)
     flat = np.full((3, 8), value, np.int8)
     got = network.images(flat, [flat])
     assert np.isfinite(got).all()
@@ -158,8 +158,8 @@ SHAPE = TokenShape(2, 2, 8, 4)
 SMALL = FusionSettings(width=4, hidden=8, heads=2, layers=1)
 
 
-def described(weights: str = "1", *, enabled: bool = True, weight: float = 0.5) -> Description:
-    return Description(
+def described(weights: str = "1", *, enabled: bool = True, weight: float = 0.5) -> RerankerDescription:
+    return RerankerDescription(
         "colours", weights, SHAPE, asdict(SMALL), weight, weight, Trust(0.5, 0.1), {"images": 3}, enabled
     )
 
@@ -241,7 +241,7 @@ def test_reranking_needs_no_torch(folder: Path) -> None:
 def test_described_shapes_are_those_of_the_model() -> None:
     for sizes in (FusionSettings(), replace(SMALL, layers=3, widening=3)):
         expected = {name: a.shape for name, a in arrays_of(any_model(sizes)).items()}
-        assert reranker_files.shapes(asdict(sizes)) == expected
+        assert shapes(asdict(sizes)) == expected
 
 
 def test_what_is_saved_is_loaded(folder: Path) -> None:

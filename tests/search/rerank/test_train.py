@@ -13,9 +13,10 @@ from indexer.progress import Silent
 from indexer.types import Float32
 from search.rerank.batches import Batches
 from search.rerank.checkpoints import Checkpoints
-from search.rerank.fitting import Trained, TrainingSettings, train
+from search.rerank.fitting import Trained, train
 from search.rerank.fusion_model import FusionSettings
-from search.rerank.training_data import TokenPairs
+from search.rerank.token_pairs import TokenPairs
+from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Matches, Queries, Weights, validation_of
 
 WIDTH = 12

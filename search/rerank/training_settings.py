@@ -1,0 +1,39 @@
+"""How a reranker is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from indexer.errors import UsageError
+from search.rerank.fusion_model import FusionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How the reranker is trained.
+
+    `epochs`: passes over the images, in each of the two steps at most. `batch`: pairs of a batch of the first step;
+    a larger one has harder negatives and costs its square. `lists`: captions (and images) of a batch of the second,
+    each with `negatives`, drawn from the first `pool` that the encoder finds. `patience`: passes without a better
+    MRR before a step ends. `drop_words`: share of words that are left out in training. `seed`: 0 or more.
+    """
+
+    epochs: int = 12
+    batch: int = 128
+    lists: int = 32
+    negatives: int = 15
+    pool: int = 64
+    candidates: int = 100
+    late_rate: float = 1e-3
+    joint_rate: float = 3e-4
+    decay: float = 0.2
+    drop_words: float = 0.2
+    patience: int = 4
+    seed: int = 0
+    network: FusionSettings = field(default_factory=FusionSettings)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.epochs <= 10_000:
+            raise UsageError(f"--epochs takes a whole number from 1 to 10,000, not {self.epochs}.")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"--seed takes a whole number from 0 to 2,147,483,647, not {self.seed}.")
