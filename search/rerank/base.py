@@ -75,7 +75,8 @@ class Reranker(Protocol):
         """Returns (n,) float32: first-stage similarity and match score joined, comparable within one query.
 
         The score of a candidate depends on the query and that candidate alone. One that cannot be scored (no tokens,
-        an image that is gone) gets NaN: the caller places it.
+        an image that is gone) gets NaN: the caller places it. Where the reranker does not help, it may give the
+        similarities themselves. tests/contract/test_reranker.py says what else holds.
         """
         ...
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +19,7 @@ from indexer.errors import EncoderError, EncoderUnavailableError, FileError, Usa
 from indexer.types import Float32
 from search.rerank.base import Candidates, EncodedQuery
 from search.rerank.blip import BlipReranker
-
-WORDS = ["a", "dog", "on", "the", "beach", "cat", "red", "car", "##s", "two", "men"]
-SIDE = 32
+from tests.fixtures.tiny_blip import SIDE, make_model, save_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -34,29 +31,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     processor = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4], "resample": 3, "size": {"height": SIDE}}
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     return folder
-
-
-def save_tokenizer(folder: Path) -> None:
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
-
-
-def make_model(kind: str = "BlipForImageTextRetrieval", image_size: int = SIDE) -> Any:
-    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {"vocab_size": 20, "encoder_hidden_size": 32, "max_position_embeddings": 12, "bos_token_id": 2}
-    config = transformers.BlipConfig(
-        text_config=small | text,
-        vision_config=small | {"image_size": image_size, "patch_size": 8},
-        image_text_hidden_size=16,
-        projection_dim=16,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = getattr(transformers, kind)(config)
-        for parameter in model.parameters():  # BLIP starts its vision tower near zero, where no picture would differ
-            parameter.data += 0.3 * torch.randn_like(parameter)
-    return model.eval()
 
 
 @pytest.fixture(scope="module")

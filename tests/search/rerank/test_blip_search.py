@@ -13,7 +13,7 @@ from search.rerank.base import Candidates, EncodedQuery
 from search.rerank.blip import BlipReranker
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.pictures import noise
-from tests.search.rerank.test_blip import make_model, save_tokenizer
+from tests.fixtures.tiny_blip import make_model, save_tokenizer
 
 
 @pytest.fixture(scope="module")
