@@ -1,0 +1,80 @@
+"""The curve from a score to a probability: what must hold whatever comes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.calibration.curve import (
+    FALLBACK,
+    PRIOR_ITEMS,
+    Background,
+    ProbabilityCurve,
+    TypicalBackground,
+    describe,
+)
+from search.results import WEAK
+
+FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+cosines = st.floats(-1, 1)
+
+
+curves = st.sampled_from([FALLBACK, FITTED, ProbabilityCurve(0.0, (0.0, 0.0, 0.0), TypicalBackground(0.0, 0.0))])
+
+
+@settings(max_examples=300)
+@given(
+    curves, st.lists(finite | cosines, min_size=1, max_size=20), st.lists(cosines, max_size=30), st.integers(0, 10**9)
+)
+def test_a_probability_is_one_and_never_falls_as_the_score_grows(
+    curve: ProbabilityCurve, scores: list[float], sample: list[float], items: int
+) -> None:
+    background = Background.of(np.array(sample, np.float32), items)
+    chances = curve.probabilities(np.sort(np.array(scores)), background)
+    assert np.isfinite(chances).all()
+    assert ((chances >= 0) & (chances <= 1)).all()
+    assert (np.diff(chances) >= 0).all()
+
+
+@pytest.mark.parametrize("curve", [FALLBACK, FITTED])
+@pytest.mark.parametrize(
+    "background",
+    [
+        Background.of(np.zeros(0, np.float32), 0),
+        Background.of(np.array([0.3], np.float32), 1),
+        Background(0.2, 0.0, 50, 50),
+    ],
+)
+def test_one_item_none_and_no_spread_at_all(curve: ProbabilityCurve, background: Background) -> None:
+    chances = curve.probabilities(np.array([-1.0, 0.3, 1.0, 1e300]), background)
+    assert np.isfinite(chances).all()
+    assert (np.diff(chances) >= 0).all()
+    if curve is FALLBACK:  # nothing to compare with, so nothing is claimed
+        assert (chances < WEAK).all()
+
+
+@pytest.mark.parametrize("curve", [FALLBACK, FITTED])
+def test_the_same_standing_among_more_items_is_less_probable(curve: ProbabilityCurve) -> None:
+    few, many = (float(curve.probabilities(np.array([0.5]), Background(0.1, 0.1, 1_000, n))[0]) for n in (100, 10_000))
+    assert 0 < many < few < 1
+    odds = (few / (1 - few)) / (many / (1 - many))
+    assert odds == pytest.approx(100 ** curve.slopes[2])
+
+
+def test_a_small_sample_is_joined_with_typical_similarities() -> None:
+    """As if PRIOR_ITEMS similarities of the typical mean and spread had been in the sample."""
+    own = np.array([0.5, 0.1, 0.2])
+    typical = TypicalBackground(0.15, 0.07)
+    prior = np.array([0.15 - 0.07, 0.15 + 0.07] * (PRIOR_ITEMS // 2))
+    together = np.concatenate([own, prior])
+    features = describe(np.array([0.4]), Background.of(own, 3), typical)
+    assert features[0].tolist() == pytest.approx([0.4, (0.4 - together.mean()) / together.std(), -np.log(3)])
+    alone = describe(np.array([0.4]), Background.of(own, 3), None)
+    assert alone[0, 1] == pytest.approx((0.4 - own.mean()) / own.std())

@@ -1,0 +1,159 @@
+"""The probability of each hit of a query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.vectors import Vectors
+from indexer.errors import UsageError
+from indexer.types import Float32
+from search.calibration import calibration_file
+from search.calibration.background import BackgroundSamples
+from search.calibration.calibration_file import Calibration, Entry, reranker_key
+from search.calibration.curve import (
+    FALLBACK,
+    Background,
+    ProbabilityCurve,
+    TypicalBackground,
+)
+from search.calibration.probability import hit_probabilities
+from search.rerank.base import EncodedQuery, is_familiar
+from search.results import WEAK, Hit, Results
+from tests.fixtures.colour_encoder import ColourEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+
+FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
+
+
+def some(*, reranker: str | None = None) -> Calibration:
+    return Calibration("w" * 64, (Entry("text", reranker, FITTED, {"queries": 7}, 0.01),))
+
+
+def test_hits_of_an_unknown_reranker_have_the_probability_of_their_similarities() -> None:
+    background = Background(0.1, 0.1, 1_000, 1_000)
+    scores, similarities = [9.0, 8.0], [0.3, 0.5]
+    key = reranker_key(ColourReranker())
+    assert (key, reranker_key(None)) == ("colours", None)
+    plain = hit_probabilities(some(), "text", "image", None, similarities, similarities, background)
+    assert hit_probabilities(some(), "text", "image", key, scores, similarities, background) == plain
+    assert plain.fitted
+    known = hit_probabilities(some(reranker=key), "text", "image", key, scores, similarities, background)
+    assert known.probabilities == tuple(FITTED.probabilities(np.array(scores), background).tolist())
+    assert not hit_probabilities(some(), "image", "image", None, similarities, similarities, background).fitted
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> search.Library:
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        colour = tuple(int(part) for part in rng.integers(0, 256, 3))
+        Image.new("RGB", (8, 8), colour).save(tmp_path / "photos" / f"{number:02}.png")
+    opened = search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64))
+    opened.index(tmp_path / "photos")
+    return opened
+
+
+def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: search.Library, tmp_path: Path) -> None:
+    entry = Entry("text", None, FITTED)
+    with library:
+        before = library.query("red", k=5)
+        calibration_file.write(
+            library.folder / calibration_file.NAME, Calibration(ColourEncoder().identity.weights, (entry,))
+        )
+        found = library.query("red", k=5)  # the file is seen although the library was open
+        everything = np.array([hit.similarity for hit in library.query("red", k=60)])
+        only = library.query(tmp_path / "photos" / "00.png", k=5)
+    background = Background.of(everything, 60)
+    expected = FITTED.probabilities(everything[:5], background)
+    assert [hit.probability for hit in found] == pytest.approx(expected.tolist(), rel=1e-4)
+    assert (found.calibrated, before.calibrated, only.calibrated) == (True, False, False)
+    assert [hit.id for hit in found] == [hit.id for hit in before]
+    guessed = FALLBACK.probabilities(everything[:5], background)
+    assert [hit.probability for hit in before] == pytest.approx(guessed.tolist(), rel=1e-4)
+    assert found.to_json()["hits"][0]["probability"] == pytest.approx(expected[0], abs=1e-4)
+
+
+class OfAnotherKind(ColourReranker):
+    """Knows that no query is like the texts that it learned from."""
+
+    def trust(self, vector: Float32) -> float:
+        return 0.1
+
+
+def test_a_query_of_another_kind_has_the_probability_of_the_background_alone() -> None:
+    background, similarities, scores = Background(0.1, 0.05, 400, 400), [0.4, 0.2, 0.1], [0.9, 0.5, 0.2]
+    key = reranker_key(ColourReranker())
+    found = hit_probabilities(
+        some(reranker=key), "text", "image", key, scores, similarities, background, familiar=False
+    )
+    assert not found.fitted
+    assert found.probabilities == pytest.approx(FALLBACK.probabilities(np.array(similarities), background).tolist())
+    vector = np.array([1, 0, 0, 0], np.float32)
+    for reranker, familiar in ((OfAnotherKind(), False), (ColourReranker(), True), (None, True)):
+        assert is_familiar(reranker, EncodedQuery("text", vector, None)) is familiar
+        assert is_familiar(reranker, EncodedQuery("image", vector, None))
+
+
+def test_one_photograph_alone_has_a_probability(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "one.png")
+    with search.open(tmp_path / "s", encoder=ColourEncoder()) as library:
+        library.index(tmp_path / "one.png")
+        for to in ("image", "any"):
+            (hit,) = library.query("red", to=to)  # type: ignore[arg-type]
+            assert 0 <= hit.probability < WEAK
+
+
+def test_a_least_probability_cuts_and_says_so(library: search.Library) -> None:
+    with library:
+        everything = library.query("red", k=60)
+        least = everything[10].probability
+        found = library.query("red", k=60, min_probability=least)
+        none = library.query("red", k=60, min_probability=1.0)
+        for wrong in (-0.1, 1.5, float("nan")):
+            with pytest.raises(UsageError, match="from 0 to 1"):
+                library.query("red", min_probability=wrong)
+    assert [hit.id for hit in found] == [hit.id for hit in everything if hit.probability >= least]
+    assert found.cut is not None
+    assert found.cut.left_out == 60 - len(found)
+    assert not none
+    assert none.absence.startswith("Nothing here matches well: the best hit has probability 0.")
+
+
+@pytest.mark.parametrize(
+    ("best", "least", "said"),
+    [(0.03, 0.3, "0.03"), (0.0004, 0.3, "0.0004"), (0.2999, 0.3, "0.2999"), (1e-9, 0.5, "0.000000")],
+)
+def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float, least: float, said: str) -> None:
+    results = Results("q", (Hit(1, "image", "a", 0.1, 0.1, best),)).likely(least)
+    assert f"probability {said} (--min-probability {least:g})" in results.absence
+    assert Results("q").likely(0.5).absence == "Nothing found."
+
+
+def test_the_background_is_taken_from_all_items_or_a_fixed_spread_of_them(library: search.Library) -> None:
+    with library:
+        library.query("red")
+        assert library._opened is not None
+        with library._opened[0].catalog.snapshot() as snapshot:
+            active = Encoders(snapshot).active()
+            assert active is not None
+            everything = {
+                vector.tobytes() for _, some in Vectors(snapshot).pages("image", active[0], 4) for vector in some
+            }
+            items, vectors = Vectors(snapshot).sample("image", active[0], 4, 1_000)
+            assert (items, {vector.tobytes() for vector in vectors}) == (60, everything)
+            items, vectors = Vectors(snapshot).sample("image", active[0], 4, 20)
+            assert items == 60
+            assert 10 <= len(vectors) <= 20
+            assert {vector.tobytes() for vector in vectors} <= everything
+            np.testing.assert_array_equal(Vectors(snapshot).sample("image", active[0], 4, 20)[1], vectors)
+            samples = BackgroundSamples()
+            held = samples.of(snapshot, "image", active[0], 4)
+            assert samples.of(snapshot, "image", active[0], 4) is held
+            assert samples.of(snapshot, "text", active[0], 4).items == 0

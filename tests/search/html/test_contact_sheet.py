@@ -1,0 +1,70 @@
+"""The contact sheet: everything is inside, and nothing that a file or a person says becomes HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from indexer.errors import UsageError
+from indexer.types import Metadata
+from search.html.contact_sheet import sheet, write_sheet
+from search.query.query import Query
+from search.rerank.explain import Explanation, WordMatch
+from search.results import Hit, Results
+from tests.fixtures.page_elements import HOSTILE, assert_harmless
+
+AREA = (0.0, 0.0, 1.0, 1.0)
+
+
+def hostile_hit(path: str) -> Hit:
+    word = WordMatch(HOSTILE, 1.0, 0.5, AREA, ((1.0,),))
+    metadata = Metadata(40, 30, "png", taken_at=HOSTILE, camera=HOSTILE)
+    explanation = Explanation((word,), ((1.0,),), AREA)
+    return Hit(1, "image", path, 0.3, 0.2, 0.01, HOSTILE, path, metadata, explanation)
+
+
+def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
+    folder = tmp_path / "<script>alert(1)<"  # a name may not hold a slash
+    folder.mkdir()
+    name = HOSTILE.replace("/", "∕") + ".png"
+    Image.new("RGB", (40, 30), "red").save(folder / name)
+    path = str(folder / name)
+    results = Results(HOSTILE, (hostile_hit(path), hostile_hit("/gone/" + name)), (HOSTILE,))
+    for query in (Query(text=HOSTILE), Query(image=path)):
+        page = assert_harmless(sheet(results, query))
+        assert name in page.text
+        assert str(folder) in page.text
+        assert page.text.count(HOSTILE) >= 2 * 2 + 1 + 1  # a word and a text of each hit, the note, the legend
+        assert f"40 × 30 · {HOSTILE[:16]} · {HOSTILE}" in page.text
+        assert name in page.attributes("alt")
+
+
+def test_a_picture_that_is_gone_leaves_its_place_and_bytes_that_are_no_utf8_a_question_mark() -> None:
+    hit = Hit(1, "image", "/gone/\udcff.png", 0.3, 0.2, 0.5)
+    page = assert_harmless(sheet(Results("x", (hit,)), Query(text="x")))
+    assert "no picture to show" in page.text
+    assert "?.png" in page.text
+    assert [tag for tag, _ in page.elements].count("img") == 0
+
+
+def test_no_hits_are_said() -> None:
+    page = assert_harmless(sheet(Results("x"), Query(text="x")))
+    assert "Nothing found." in page.text
+
+
+def test_a_guessed_probability_and_a_weak_hit_are_marked(tmp_path: Path) -> None:
+    hits = (Hit(1, "image", "a.png", 0.3, 0.2, 0.5), Hit(2, "image", "b.png", 0.1, 0.1, 0.01))
+    page = assert_harmless(sheet(Results("x", hits), Query(text="x")))
+    assert "~50 %" in page.text
+    assert "weak match, ~1 %" in page.text
+    assert page.attributes("class").count("weak") == 1
+    page = assert_harmless(sheet(Results("x", hits, calibrated=True), Query(text="x")))
+    assert "~" not in page.text
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none/out\.html cannot be written"):
+        write_sheet(tmp_path / "none" / "out.html", Results("x"), Query(text="x"))
+    assert list(tmp_path.iterdir()) == []

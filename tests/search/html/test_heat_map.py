@@ -1,0 +1,78 @@
+"""Heat maps on the contact sheet: a map for each word, where it stands out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from indexer.encoders.base import Preprocessing, ResizeMode
+from search.html import heat_map
+from search.html.contact_sheet import sheet
+from search.query.query import text_query
+from search.rerank.base import Alignment
+from search.rerank.explain import Explanation, explain
+from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+from tests.fixtures.pictures import quarters
+
+
+def preprocessing(resize: ResizeMode, width: int = 64, height: int = 64) -> Preprocessing:
+    return Preprocessing(height, width, resize, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[search.Library]:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    quarters().save(photos / "quarters.png")
+    Image.new("RGB", (30, 40), (0, 0, 255)).save(photos / "blue.png")
+    (photos / "blue.txt").write_text("blue")
+    with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as opened:
+        opened.index(photos)
+        yield opened
+
+
+def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
+    results = library.query("red green <b>", reranker=ColourReranker(), explain=True)
+    page = sheet(results, text_query("red green <b>"))
+    assert page.count('class="heat whole"') == 2
+    for number in range(3):
+        assert page.count(f'class="heat w{number}"') == 2
+        assert page.count(f'class="word w{number}"') == 3  # each picture's, and the header's
+        assert f".w{number}:hover" in page
+    assert "<b>" not in re.sub(r"<b>\d+</b>", "", page)
+    assert "<script" not in page
+    assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
+    without = sheet(library.query("red green"), text_query("red green"))
+    assert "heat" not in without
+
+
+def test_a_frame_has_the_shape_of_its_picture() -> None:
+    assert heat_map.frame_size(300, 100, 4, 3) == "aspect-ratio: 300 / 100; width: 100%"
+    assert heat_map.frame_size(100, 100, 4, 3) == "aspect-ratio: 100 / 100; height: 100%"
+
+
+def test_levels_show_what_stands_out() -> None:
+    sharp = heat_map.levels(((0.97, 0.01), (0.01, 0.01)))
+    assert sharp.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    even = heat_map.levels(((0.25, 0.25), (0.25, 0.25)))
+    assert even.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert 0 < heat_map.levels(((0.28, 0.24), (0.24, 0.24))).max() < 0.2  # hardly looks anywhere
+
+
+def test_long_queries_show_the_words_that_count() -> None:
+    count = 40
+    weights = np.linspace(0.001, 1, count).astype(np.float32)
+    attention = np.full((count, 1, 2), 0.5, np.float32)
+    alignment = Alignment(weights / weights.sum(), attention, np.zeros(count, np.float32))
+    names = [f"w{number}" for number in range(count)]
+    found: Explanation = explain(alignment, names, " ".join(names), preprocessing("squash"), (1, 1))
+    assert [number for number, _ in found.heaviest(3)] == [37, 38, 39]
+    assert len(found.to_json()["words"]) == count
+    assert len(heat_map.layers(found)) == heat_map.WORDS + 1
