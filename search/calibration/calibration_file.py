@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
 from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
 from search.rerank.base import Reranker
-from search.rerank.reranker_files import write_whole
 
 FORMAT: Final = 1
 NAME: Final = "calibration.json"
@@ -102,7 +102,7 @@ def write(path: Path, calibration: Calibration) -> None:
         "models": [_entry_json(entry) for entry in calibration.entries],
     }
     try:
-        write_whole(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise StoreUnwritableError(
             f"The calibration {path} cannot be written ({error.strerror or error}); free some space, mend the "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import os
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from indexer.atomic import write_atomically
 from indexer.errors import FileError, UsageError
 from indexer.images.decoder import read_file, thumbnail
 from indexer.settings import DecodeLimits
@@ -42,17 +42,7 @@ def render(template: str, **values: Any) -> str:
 def write_page(path: Path, page: str, what: str) -> None:
     """Write a page to `path`, all or nothing. Raises UsageError, naming it `what`, when that cannot be written."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".sheet-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(page.encode("utf-8"))
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(name, 0o666 & ~mask)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
-            raise
+        write_atomically(path, page.encode("utf-8"))
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be written ({error.strerror}); name another file.") from error
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.atomic import write_atomically
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.encoders.batches import encode_texts
 from indexer.progress import Progress
 from indexer.types import Float32, Int8, Int64
 from search.ground_truth.texts import StoredText
-from search.rerank.reranker_files import write_whole
 
 _CAPTIONS = "captions.npz"
 
@@ -58,5 +58,5 @@ def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress)
     stream = io.BytesIO()
     np.savez(stream, key=np.array(key), vectors=encoded.vectors, words=np.concatenate(words), offsets=offsets)
     work.mkdir(parents=True, exist_ok=True)
-    write_whole(work / _CAPTIONS, stream.getvalue())
+    write_atomically(work / _CAPTIONS, stream.getvalue())
     return dict(zip(texts, zip(encoded.vectors, words, strict=True), strict=True))

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import torch
 
+from indexer.atomic import write_atomically
 from indexer.errors import StoreUnwritableError, UsageError
-from search.rerank.reranker_files import write_whole
 
 _KEPT: Final = 2
 _DIGEST: Final = 32
@@ -35,7 +35,7 @@ class Checkpoints:
         data = stream.getvalue()
         try:
             self._work.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path(number), hashlib.sha256(data).digest() + data)
+            write_atomically(self._path(number), hashlib.sha256(data).digest() + data)
         except OSError as error:
             raise StoreUnwritableError(
                 f"The state of the training cannot be written in {self._work} ({error.strerror or error}); "

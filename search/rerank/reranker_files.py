@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from indexer.atomic import write_atomically
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.settings import models_folder
@@ -47,8 +46,8 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
     fields = description.to_json(file=name, digest=digest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / name, data)
-        write_whole(folder / DESCRIPTION, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(folder / name, data)
+        write_atomically(folder / DESCRIPTION, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise StoreUnwritableError(
             f"The reranker cannot be written in {folder} ({error.strerror or error}); "
@@ -58,26 +57,6 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
         if old.name != name:
             with suppress(OSError):
                 old.unlink()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file aside and move it into place, so that it is there whole or as it was. Raises OSError."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(aside, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(aside, path)
-    finally:
-        with suppress(OSError):
-            aside.unlink()
-    if os.name == "posix":
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def describe(folder: Path) -> RerankerDescription:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "openvino", "tokenizers", "PIL")
+HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "openvino", "tokenizers", "PIL", "jinja2")
 COMMANDS = ("index", "query", "status", "forget", "models", "doctor", "eval", "calibrate")
 
 
@@ -31,7 +31,7 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
 
 def test_a_text_query_with_the_bundled_encoder_needs_no_torch(indexed: Path) -> None:
     program = f"import search\nassert search.open({str(indexed)!r}).query('a cat')"
-    assert loaded(program, ("torch", "torchvision", "open_clip")) == []
+    assert loaded(program, ("torch", "torchvision", "open_clip", "jinja2")) == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")

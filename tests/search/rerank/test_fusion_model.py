@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -258,7 +259,7 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
 @pytest.mark.parametrize("killed_at", [0, 1])
 def test_killed_while_saving_leaves_the_old_one(folder: Path, killed_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill before the weights are moved into place, and between them and the description."""
-    real, calls = reranker_files.os.replace, 0
+    real, calls = os.replace, 0
 
     def replace_or_die(source: Path, target: Path) -> None:
         nonlocal calls
@@ -267,7 +268,7 @@ def test_killed_while_saving_leaves_the_old_one(folder: Path, killed_at: int, mo
         calls += 1
         real(source, target)
 
-    monkeypatch.setattr(reranker_files.os, "replace", replace_or_die)
+    monkeypatch.setattr(os, "replace", replace_or_die)
     with pytest.raises(KeyboardInterrupt):
         save(folder, described(weight=2.0), parts(seed=1))
     monkeypatch.undo()
@@ -280,7 +281,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_one(folder: Path, monkeypatch: p
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reranker_files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreUnwritableError, match="No space left"):
         save(folder, described(weight=2.0), parts(seed=1))
     monkeypatch.undo()
