@@ -47,7 +47,9 @@ def parsed(arguments: list[str], run: Run) -> int:
         return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except (SearchError, BrokenPipeError):
+    except SystemExit:  # typer's answer to a reader of our output who has seen enough; its exit code is another's
+        raise BrokenPipeError from None
+    except SearchError:
         raise
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own complaints; where their class lives depends on its version

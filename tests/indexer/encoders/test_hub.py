@@ -73,11 +73,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
 
 def fails_in_time(spec: str | None = None) -> str:
     if spec is not None:
-        import open_clip  # noqa: F401 - not part of the five seconds
+        import open_clip  # noqa: F401 - not part of the wait
     started = time.monotonic()
     with pytest.raises(EncoderUnavailableError) as caught:
         hub.fetch(REPO, ["weights.bin"]) if spec is None else OpenClipEncoder(spec, device="cpu")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # nothing hangs; a busy machine may take its time
     message = str(caught.value)
     assert "--encoder bundled" in message
     assert "MODEL@/path/to/weights.safetensors" in message
@@ -113,7 +113,7 @@ def test_a_look_up_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) 
 
     class Session:
         def head(self, url: str, timeout: float) -> None:
-            release.wait(30)
+            release.wait(120)
 
     monkeypatch.setattr("huggingface_hub.get_session", lambda: Session())
     monkeypatch.setattr(hub, "PROBE_SECONDS", 0.2)

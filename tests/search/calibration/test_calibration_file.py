@@ -111,8 +111,9 @@ def test_the_stores_own_comes_before_what_ships(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_ships_can_be_read() -> None:
-    models = ROOT / "data" / "models"
-    for path in models.glob(f"*/{calibration_file.NAME}"):
+    paths = list((ROOT / "data" / "models").glob(f"*/{calibration_file.NAME}"))
+    assert [path.parent.name for path in paths] == ["bundled"]
+    for path in paths:
         found = calibration_file.read(path)
         assert found is not None
         assert found.entries
