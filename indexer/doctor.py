@@ -94,12 +94,12 @@ def repair(folder: Path) -> list[Finding]:
 
 
 def _check_encoder(store: Store) -> Iterator[Finding]:
-    from indexer.encoders import bundled
+    from indexer.encoders.graph_model import BUNDLED, verify_bundled
 
     with store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
-    if active is not None and active[1].name == bundled.NAME:
-        for problem in bundled.verify():
+    if active is not None and active[1].name == BUNDLED:
+        for problem in verify_bundled():
             yield Finding("encoder", problem, "install the package again")
 
 
@@ -156,15 +156,15 @@ def _check_tokens(store: Store) -> Iterator[Finding]:
 
 def _bundled_shape(identity: EncoderId) -> TokenShape | None:
     """The shape of the shipped encoder's tokens, when a store was made with it."""
-    from indexer.encoders import bundled
+    from indexer.encoders.graph_model import BUNDLED, bundled_folder, read_model
 
-    if identity.name != bundled.NAME:
+    if identity.name != BUNDLED:
         return None
     try:
-        encoder = bundled.BundledEncoder()
+        model = read_model(bundled_folder())
     except EncoderUnavailableError:
         return None
-    return encoder.token_shape if encoder.identity.matches(identity) else None
+    return model.tokens if model.identity.matches(identity) else None
 
 
 def _check_indexes(store: Store) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ _PLAIN: Final = re.compile(r"[ -%'-~]*\Z")
 
 
 class ClipTokenizer:
-    """Made from the file that `write` wrote. Safe to call from several threads.
+    """A `Tokenizer`, made from the file that `write` wrote. Safe to call from several threads.
 
     Raises EncoderUnavailableError when the file or the package tokenizers is missing, or the file is damaged.
     """
@@ -61,6 +61,20 @@ class ClipTokenizer:
                 ids = [*ids[: self.context_length - 1], self._end]
             row[: len(ids)] = ids
         return rows
+
+    def row(self, text: str, most: int) -> tuple[Int64, slice]:
+        """(context_length + most,) int64: the tokens of the text, then the places of at most `most` word pieces; and
+        how many these are, from the first on."""
+        tokens = self([text])[0]  # (context_length,)
+        if not most:
+            return tokens, slice(0)
+        places = self._places(tokens)[:most]
+        # Repeated where there are fewer: what stands there is cut off again.
+        return np.concatenate([tokens, np.resize(places, most)]), slice(0, len(places))
+
+    def row_length(self, most: int) -> int | None:
+        """The same for all texts."""
+        return self.context_length + most
 
     def count(self, text: str) -> int:
         """The tokens of `text` before it is cut, those for its start and end included."""

@@ -62,7 +62,7 @@ class Compilation:
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-class CompiledCache:
+class CompileCache:
     """Compiled graphs in `folder`, which need not exist yet. Safe for several processes at once."""
 
     def __init__(self, folder: Path) -> None:
@@ -108,7 +108,7 @@ class CompiledCache:
 
 
 def let_go(body: npt.NDArray[np.uint8]) -> None:
-    """Give the memory of what `CompiledCache.load` mapped back to the system; what is wanted again is read again.
+    """Give the memory of what `CompileCache.load` mapped back to the system; what is wanted again is read again.
 
     A runtime has copied most of it into forms of its own by then: 113 of 119 MB of a ViT-B-32. It must not have
     written into it.

@@ -1,6 +1,6 @@
 """Exported models on this machine: found by name or by identity, made when they are missing. A cache: delete it freely.
 
-<cache>/exported/<weights>-<recipe>/     one model, see `exported.py`
+<cache>/exported/<weights>-<recipe>/     one model, see `graph_model.py`
 <cache>/exported/<weights>-<recipe>.json     a model that did not export, and why: it is not tried again
 """
 
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.exported import DESCRIPTION, FORMAT, GRAPHS, TOKENIZER, ExportedEncoder, ExportedModel
+from indexer.encoders.graph_encoder import GraphEncoder
+from indexer.encoders.graph_model import EXPORTED_DESCRIPTION, EXPORTED_FORMAT, TOKENIZER, TOWERS, ExportedModel
 from indexer.errors import EncoderUnavailableError
 from indexer.progress import Progress
 from indexer.settings import cache_folder
@@ -68,7 +69,7 @@ def runs_on_cpu(device: str | None) -> bool:
     return sys.platform.startswith("linux") and not nvidia_or_amd and not glob.glob("/dev/nvidia[0-9]*")
 
 
-def find(name: str, stored: EncoderId | None) -> ExportedEncoder | None:
+def find(name: str, stored: EncoderId | None) -> GraphEncoder | None:
     """The exported form of an encoder; None where there is none, or a damaged one.
 
     `stored`: the identity that an index was made with, which alone decides. Without it the `name` does, as long as the
@@ -79,13 +80,13 @@ def find(name: str, stored: EncoderId | None) -> ExportedEncoder | None:
             model = ExportedModel.read(folder)
             fits = model.identity.matches(stored) if stored is not None else _is_current(model, name)
             if fits:
-                return ExportedEncoder(folder)
+                return GraphEncoder(folder)
         except (ValueError, KeyError, TypeError, OSError, EncoderUnavailableError):
             continue  # made anew by the next run of the indexer
     return None
 
 
-def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
+def make(encoder: Exportable, progress: Progress) -> GraphEncoder | str:
     """Export `encoder`, which runs on the CPU; a sentence that says why not, where it cannot be exported.
 
     The folder appears whole or not at all. What cannot be written is the reason too: nothing is lost but speed.
@@ -104,7 +105,7 @@ def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
             _export(encoder, aside)
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one
             os.replace(aside, folder)
-            return ExportedEncoder(folder)
+            return GraphEncoder(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except NotExportableError as error:
@@ -133,18 +134,18 @@ def _export(encoder: Exportable, folder: Path) -> None:
     }
     arithmetic = {
         tower: export_tower(encoder.tower(tower), inputs[tower], folder / f"{tower}.xml", name="rows", outputs=outputs)
-        for tower in GRAPHS
+        for tower in TOWERS
     }
-    names = [TOKENIZER, *(f"{tower}.{suffix}" for tower in GRAPHS for suffix in ("xml", "bin"))]
+    names = [TOKENIZER, *(f"{tower}.{suffix}" for tower in TOWERS for suffix in ("xml", "bin"))]
     model = ExportedModel(
         encoder.identity,
         shape,
         encoder.max_text_tokens,
-        dict(arithmetic),
+        arithmetic,
         {name: (folder / name).stat().st_size for name in names},
         checkpoint_state(encoder.checkpoint),
     )
-    (folder / DESCRIPTION).write_text(model.to_json(), encoding="utf-8")
+    (folder / EXPORTED_DESCRIPTION).write_text(model.to_json(), encoding="utf-8")
 
 
 def checkpoint_state(path: str) -> tuple[str, int, int]:
@@ -158,7 +159,7 @@ def _is_current(model: ExportedModel, name: str) -> bool:
 
 
 def _key(encoder: Exportable) -> str:
-    recipe = repr((FORMAT, encoder.identity.preprocessing, encoder.token_shape))
+    recipe = repr((EXPORTED_FORMAT, encoder.identity.preprocessing, encoder.token_shape))
     return f"{encoder.identity.weights[:24]}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
 
 

@@ -6,11 +6,10 @@ import difflib
 from dataclasses import dataclass
 
 from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.progress import Progress
-
-BUNDLED = "bundled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,9 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
     """
     name = name.strip()
     if name == BUNDLED:
-        from indexer.encoders.bundled import BundledEncoder
+        from indexer.encoders.graph_encoder import GraphEncoder
 
-        return BundledEncoder()
+        return GraphEncoder()
     if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
         return _open_clip(name, device, stored)
     known = [BUNDLED, *(info.name for info in RECOMMENDED)]
@@ -91,10 +90,10 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
 
 
 def _open_clip(name: str, device: str | None, stored: EncoderId | None) -> Encoder:
-    from indexer.encoders import export_cache as exports
+    from indexer.encoders import export_cache
 
-    if exports.runs_on_cpu(device):
-        found = exports.find(name if stored is not None else parse_spec(name).name, stored)
+    if export_cache.runs_on_cpu(device):
+        found = export_cache.find(name if stored is not None else parse_spec(name).name, stored)
         if found is not None:
             return found
     from indexer.encoders.openclip import OpenClipEncoder
@@ -107,11 +106,11 @@ def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progres
 
     An open_clip model that would run on the CPU in torch is exported, once; one that cannot be stays as it is.
     """
-    from indexer.encoders import export_cache as exports
+    from indexer.encoders import export_cache
 
-    if not isinstance(encoder, exports.Exportable) or not exports.runs_on_cpu(device):
+    if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):
         return encoder, ()
-    made = exports.make(encoder, progress)
+    made = export_cache.make(encoder, progress)
     return (encoder, (made,)) if isinstance(made, str) else (made, ())
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.compile_cache import Compilation, CompiledCache, let_go
+from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import environment_int
 
@@ -33,7 +33,7 @@ products whose weights are int8 quantise their inputs too, `GROUP` numbers of a 
 GROUP: Final = 128
 
 #: Parts of OpenVINO's package that no graph needs to run: the report to its makers, and the converter, which
-#: `export.py` imports when it converts.
+#: `openvino_export.py` imports when it converts.
 _LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 
 
@@ -46,10 +46,9 @@ class Graph:
     """One exported graph, loaded and ready. Safe to run from several threads at once.
 
     `path` is the `.xml` of a graph in OpenVINO's format, its weights in the `.bin` beside it. `threads`: how many cores
-    it may use (default `thread_count()`). `lanes`: how many runs go on at once, each with its share of the threads; one
-    lane answers soonest, a lane a thread does most in a second, because no run waits for another's thread. `shapes`:
-    fixed sizes of inputs by name, where the graph leaves them open. What was compiled is kept in `cache`, where there
-    is one.
+    it may use (default `thread_count()`). `streams`: how many runs go on at once, each with its share of the threads;
+    one answers soonest, one a thread does most in a second, because no run waits for another's thread. `shapes`: fixed
+    sizes of inputs by name, where the graph leaves them open. What was compiled is kept in `cache`, where there is one.
 
     Raises EncoderUnavailableError when the file or the runtime is missing, or the file is no graph that it can load.
     """
@@ -59,17 +58,17 @@ class Graph:
         path: Path,
         threads: int | None = None,
         *,
-        lanes: int = 1,
+        streams: int = 1,
         arithmetic: Arithmetic = "exact",
         shapes: Mapping[str, Sequence[int]] | None = None,
-        cache: CompiledCache | None = None,
+        cache: CompileCache | None = None,
     ) -> None:
         for file in (path, path.with_suffix(".bin")):
             if not file.is_file():
                 raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
         openvino = import_openvino()
         properties = {
-            "INFERENCE_NUM_THREADS": max(1, (threads or thread_count()) // lanes),
+            "INFERENCE_NUM_THREADS": max(1, (threads or thread_count()) // streams),
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # the threads that decode want the same cores
             **_arithmetic(arithmetic),
@@ -77,19 +76,19 @@ class Graph:
         core = openvino.Core()
         key = Compilation(openvino.__version__, _processor(), path, properties, dict(shapes or {}))
 
-        # Each lane is a graph of its own. OpenVINO's streams would share one, but they also write the constants that
+        # Each stream is a graph of its own. OpenVINO's own would share one, but they also write the constants that
         # are computed on loading at the same time, into the same memory, and read what others have not yet written
         # (2026.4, int8 and float32: wrong vectors, other ones at each load).
         blob = None if cache is None else cache.load(key)
         graphs: list[Any] = []
         blobs = [blob]
-        while len(graphs) < lanes:
+        while len(graphs) < streams:
             compiled = None if blob is None else _imported(openvino, core, blob, properties)
             if compiled is None:
                 compiled = _compiled(core, path, shapes or {}, properties)
                 if cache is not None:
                     cache.store(key, partial(_exported, compiled))
-                    blob = cache.load(key)  # mapped once, for all lanes that follow
+                    blob = cache.load(key)  # mapped once, for all streams that follow
                     blobs.append(blob)
             graphs.append(compiled)
         for each in blobs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WordPieces:
-    """A tokenizer in the file format of the package tokenizers, read at first use. Safe to call from several threads.
+    """A `Tokenizer` in the file format of the package tokenizers, read at first use. Safe to call from several threads.
 
     It puts one mark before a text and one behind it. A text is cut after `limit` pieces, the marks included. Every
     method raises EncoderUnavailableError when the file or the package is missing, or the file is damaged.
@@ -32,32 +32,34 @@ class WordPieces:
         """How many pieces `text` has before it is cut, the marks included."""
         return len(self._encode(text).ids)
 
-    def ids(self, text: str) -> Int64:
-        """(T,) int64, the marks included, T <= limit."""
+    def row(self, text: str, most: int) -> tuple[Int64, slice]:
+        """The pieces' ids (T,) int64, the marks included, T <= limit, and which are words: those between the marks, at
+        most `most`. The first mark stands for a text without any."""
         ids: list[int] = self._encode(text).ids
         if len(ids) > self._limit:
             ids = [*ids[: self._limit - 1], ids[-1]]  # keeps the mark of the end
-        return np.array(ids, dtype=np.int64)
+        return np.array(ids, dtype=np.int64), _places(len(ids), most)
 
-    def places(self, pieces: int, most: int) -> slice:
-        """Which of the `pieces` rows of a text are words: those between the marks, at most `most`.
-
-        The first mark stands for a text without any.
-        """
-        return slice(1, min(pieces - 1, most + 1)) if pieces > 2 else slice(0, 1)
+    def row_length(self, most: int) -> int | None:
+        """None: a longer text has more."""
+        return None
 
     def words(self, text: str, most: int) -> list[str]:
-        """What stands in `text` at each of its `places`, as it is written there; "" for a mark."""
+        """What stands in `text` at each of its words, as it is written there; "" for a mark."""
         clean = _clean(text)
         encoding = self._encode(text)
         pieces = min(len(encoding.ids), self._limit)
-        return [clean[start:end] for start, end in encoding.offsets[self.places(pieces, most)]]
+        return [clean[start:end] for start, end in encoding.offsets[_places(pieces, most)]]
 
     def _encode(self, text: str) -> Encoding:
         with self._loading:
             if self._tokenizer is None:
                 self._tokenizer = _read_tokenizer(self._file)
         return self._tokenizer.encode(_clean(text))
+
+
+def _places(pieces: int, most: int) -> slice:
+    return slice(1, min(pieces - 1, most + 1)) if pieces > 2 else slice(0, 1)
 
 
 def _clean(text: str) -> str:

@@ -120,7 +120,8 @@ class _Thread:
     def _load(self, asked: str | None, device: str | None) -> None:
         with suppress(Exception):
             try:
-                from indexer.encoders.registry import BUNDLED, load_encoder
+                from indexer.encoders.graph_model import BUNDLED
+                from indexer.encoders.registry import load_encoder
 
                 self._encoder = load_encoder(BUNDLED if asked is None else asked, device)
             finally:

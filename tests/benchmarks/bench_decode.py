@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.encoders.base import Preprocessing
-from indexer.encoders.bundled import BundledEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.images.decoder import decode
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
@@ -67,7 +67,7 @@ def rate(pool: Executor, way: Way, paths: Sequence[Path]) -> float:
     return len(paths) / (time.perf_counter() - started)
 
 
-def moved(paths: Sequence[Path], encoder: BundledEncoder) -> dict[str, float]:
+def moved(paths: Sequence[Path], encoder: GraphEncoder) -> dict[str, float]:
     """What shrinking changes, over the photographs that are shrunk at all."""
     wanted = encoder.identity.preprocessing
     full, shrunk = Way(wanted, shrunk=False), Way(wanted, shrunk=True)
@@ -102,7 +102,7 @@ def main() -> None:
         size = opened.size
     sizes = [path.stat().st_size for path in paths]
     found = about(photographs=len(paths), first=size, bytes=int(np.mean(sizes)))
-    encoder = BundledEncoder()
+    encoder = GraphEncoder()
     wanted = encoder.identity.preprocessing
     ways = {"in full": Way(wanted, shrunk=False), "shrunk": Way(wanted, shrunk=True)}
     rows: dict[str, Any] = {}

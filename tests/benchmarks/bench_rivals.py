@@ -294,7 +294,7 @@ def clustered(count: int, dimension: int) -> np.ndarray:
 def fill(folder: Path, count: int) -> None:
     """A store of `count` photographs with given vectors and tokens, under the identity of the bundled encoder."""
     from indexer.encoder_hint import write_encoder_hint
-    from indexer.encoders.bundled import BundledEncoder
+    from indexer.encoders.graph_encoder import GraphEncoder
     from indexer.pipeline.write import Ingest
     from indexer.progress import Silent
     from indexer.store import Store
@@ -303,7 +303,7 @@ def fill(folder: Path, count: int) -> None:
     from tests.fixtures.given_encoder import GivenTokenEncoder, given_images
 
     print(f"filling a store with {count:,} items", flush=True)
-    bundled = BundledEncoder()
+    bundled = GraphEncoder()
     assert bundled.token_shape is not None
     encoder = GivenTokenEncoder(batch_size=64, identity=bundled.identity, shape=bundled.token_shape)
     store = Store.create(folder)

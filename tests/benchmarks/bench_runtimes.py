@@ -6,7 +6,7 @@ PHOTOGRAPHS is a folder of them (`photographs.py` makes one). ViT with random we
 Runtime in float32 and in dynamic int8, OpenVINO in float32, bfloat16 and as we export it; with the package nncf
 OpenVINO in static int8 too. What is not installed is left out, and said: `pip install onnxruntime nncf` brings the
 others. Each candidate runs in a process of its own, on every core, batches of 16, or photographs one by one with a
-thread each ("lanes"). The bundled image tower: as it ships and in float32. Cosines are with torch in float32, for the
+thread each ("streams"). The bundled image tower: as it ships and in float32. Cosines are with torch in float32, for the
 bundled tower with its own graph in float32. Nothing here asserts.
 """
 
@@ -40,7 +40,7 @@ PHOTOGRAPHS = 96
 SECONDS = 8.0
 CANDIDATES = (
     "torch eager", "torch compiled", "onnxruntime fp32", "onnxruntime int8 dynamic", "openvino fp32", "openvino bf16",
-    "openvino int8 static", "as we export it", "as we export it, lanes",
+    "openvino int8 static", "as we export it", "as we export it, streams",
 )  # fmt: skip
 NEEDS = {"onnxruntime": "onnxruntime", "static": "nncf"}
 
@@ -154,11 +154,11 @@ def _openvino(
     file = folder / "tower.xml"
     openvino.save_model(model, file, compress_to_fp16=False)
     fast = name.startswith("as we export it") or "bf16" in name
-    lanes = os.cpu_count() or 1 if name.endswith("lanes") else 1
-    count = 1 if lanes > 1 else BATCH
+    streams = os.cpu_count() or 1 if name.endswith("streams") else 1
+    count = 1 if streams > 1 else BATCH
     shape = {"rows": (count, *example.shape[1:])}
-    graph = Graph(file, lanes=lanes, arithmetic="fast" if fast else "exact", shapes=shape)
-    pool = ThreadPoolExecutor(lanes)
+    graph = Graph(file, streams=streams, arithmetic="fast" if fast else "exact", shapes=shape)
+    pool = ThreadPoolExecutor(streams)
 
     def run(rows: Pixels) -> Any:
         if count > 1:
@@ -173,7 +173,7 @@ def bundled(pixels: Pixels) -> list[dict[str, Any]]:
     by one with a thread each."""
     from indexer.encoders import runtime
 
-    lanes = os.cpu_count() or 1
+    streams = os.cpu_count() or 1
     shape = {"pixels": (1, *pixels.shape[1:])}
     found: list[dict[str, Any]] = []
     vectors: list[Float32] = []
@@ -181,9 +181,9 @@ def bundled(pixels: Pixels) -> list[dict[str, Any]]:
     for arithmetic in ("fp32", "int8"):
         name = f"bundled {arithmetic}{', as it runs here' if chosen() == (arithmetic == 'int8') else ''}"
         runtime.has_int8_products = lambda wanted=arithmetic == "int8": wanted
-        graph = runtime.Graph(models_folder() / "bundled" / "image.xml", lanes=lanes, shapes=shape)
+        graph = runtime.Graph(models_folder() / "bundled" / "image.xml", streams=streams, shapes=shape)
         runtime.has_int8_products = chosen
-        with ThreadPoolExecutor(lanes) as pool:
+        with ThreadPoolExecutor(streams) as pool:
 
             def run(rows: Pixels, graph: Any = graph, pool: Any = pool) -> Any:
                 return np.concatenate(list(pool.map(lambda row: graph.run({"pixels": row[None]})["vectors"], rows)))
@@ -228,7 +228,7 @@ def main() -> None:
     if given.only:
         print(json.dumps(measure(given.only, given.model, given.folder)))
         return
-    from indexer.encoders.bundled import BundledEncoder
+    from indexer.encoders.graph_encoder import GraphEncoder
     from indexer.encoders.openclip import preprocessing_of
 
     rows: list[dict[str, Any]] = []
@@ -237,7 +237,7 @@ def main() -> None:
         folder = Path(name)
         wanted = preprocessing_of({"size": 256, "mean": 0.5, "std": 0.5, "resize_mode": "shortest"})
         np.save(folder / "pixels.npy", photographs(given.photographs, wanted))
-        np.save(folder / "bundled.npy", photographs(given.photographs, BundledEncoder().identity.preprocessing))
+        np.save(folder / "bundled.npy", photographs(given.photographs, GraphEncoder().identity.preprocessing))
         for each in (*CANDIDATES, "bundled"):
             lacking = [
                 package for word, package in NEEDS.items() if word in each and not importlib.util.find_spec(package)

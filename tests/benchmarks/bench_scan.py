@@ -23,7 +23,7 @@ from pathlib import Path
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.roots import Roots
 from indexer.catalog.tokens import Tokens
-from indexer.encoders.bundled import BundledEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.files.scan import scan
 from indexer.pipeline.write import Ingest
 from indexer.store import Store
@@ -45,7 +45,7 @@ def make(folder: Path, files: int, folders: int) -> None:
 
 def fill(store_folder: Path, folder: Path) -> None:
     """Record everything below `folder` as encoded by the bundled encoder."""
-    bundled = BundledEncoder()
+    bundled = GraphEncoder()
     assert bundled.token_shape is not None
     encoder = GivenTokenEncoder(identity=bundled.identity, shape=bundled.token_shape)
     images = given_images(scan(str(folder), (), lambda failure: sys.exit(str(failure))))

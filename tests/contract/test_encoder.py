@@ -14,8 +14,7 @@ import pytest
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 from indexer.encoders.batches import encode_images, encode_texts
-from indexer.encoders.bundled import BundledEncoder
-from indexer.encoders.exported import ExportedEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.progress import Silent
 from indexer.types import Int8, Pixels
@@ -82,13 +81,13 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     elif request.param == "bundled":
         yield Case(load_encoder("bundled"), "bundled")
     elif request.param == "stub tokens":
-        yield Case(BundledEncoder(bundled_with_tokens(folder / "stub")))
+        yield Case(GraphEncoder(bundled_with_tokens(folder / "stub")))
     else:
         name, other = tiny_folder(folder / "one", seed=1), tiny_folder(folder / "two", seed=2)
         if request.param == "exported":
             for each in (name, other):
                 prepare_for_indexing(load_encoder(each, device="cpu"), "cpu", Silent())
-            assert isinstance(load_encoder(name, device="cpu"), ExportedEncoder)
+            assert isinstance(load_encoder(name, device="cpu"), GraphEncoder)
         yield Case(load_encoder(name, device="cpu"), name, other)
 
 

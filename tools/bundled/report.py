@@ -16,7 +16,8 @@ from typing import cast
 import numpy as np
 
 from indexer.encoders.base import Encoder
-from indexer.encoders.bundled import BundledEncoder, verify
+from indexer.encoders.graph_encoder import GraphEncoder
+from indexer.encoders.graph_model import verify_bundled
 from indexer.metrics import average_precisions
 from indexer.types import Float32
 from tools.bundled.datasets import Row, Split, batches, read_captions
@@ -57,7 +58,7 @@ def labels_line(encoder: Encoder, folder: Path, split: Split) -> str:
 def speed_lines(model: Path) -> list[str]:
     """Seconds of a first text query with everything still to load, then of more work, on this machine as it is."""
     start = time.perf_counter()
-    encoder = BundledEncoder(model)
+    encoder = GraphEncoder(model)
     encoder.encode_texts(["a red car"])
     cold = time.perf_counter() - start
     texts = ["a man riding a horse on the beach at sunset"] * 100
@@ -85,8 +86,8 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     given = parser.parse_args()
     split = cast(Split, given.split)
-    encoder = BundledEncoder(given.model)
-    problems = verify(encoder.folder)
+    encoder = GraphEncoder(given.model)
+    problems = verify_bundled(encoder.folder)
     if problems:
         raise SystemExit("\n".join(problems))
     size = sum(file.stat().st_size for file in encoder.folder.iterdir())

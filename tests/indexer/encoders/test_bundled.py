@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.encoders import bundled
+from indexer.encoders import graph_model
 from indexer.encoders.base import EncoderId
-from indexer.encoders.bundled import BundledEncoder, verify, weights_digest
+from indexer.encoders.graph_encoder import GraphEncoder
+from indexer.encoders.graph_model import verify_bundled, weights_digest
 from indexer.encoders.runtime import Graph, thread_count
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.images.preprocess import to_pixels
@@ -27,12 +28,12 @@ FOLDER = models_folder() / "bundled"
 
 
 @pytest.fixture(scope="module")
-def encoder() -> BundledEncoder:
-    return BundledEncoder()
+def encoder() -> GraphEncoder:
+    return GraphEncoder()
 
 
 @pytest.fixture(scope="module")
-def photos(encoder: BundledEncoder, real_photos: Path) -> dict[str, Float32]:
+def photos(encoder: GraphEncoder, real_photos: Path) -> dict[str, Float32]:
     """Vectors of real photographs, by file name."""
     names = [path for path in sorted(real_photos.iterdir()) if path.suffix in {".png", ".jpg"}]
     pixels = []
@@ -48,7 +49,7 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "bundled"))
 
 
-def noise(encoder: BundledEncoder, n: int, seed: int = 0) -> Pixels:
+def noise(encoder: GraphEncoder, n: int, seed: int = 0) -> Pixels:
     wanted = encoder.identity.preprocessing
     shape = (n, wanted.height, wanted.width, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
@@ -67,7 +68,7 @@ def noise(encoder: BundledEncoder, n: int, seed: int = 0) -> Pixels:
     ],
 )
 def test_a_query_finds_its_photograph(
-    encoder: BundledEncoder, photos: dict[str, Float32], query: str, wanted: str
+    encoder: GraphEncoder, photos: dict[str, Float32], query: str, wanted: str
 ) -> None:
     [text] = encoder.encode_texts([query]).vectors
     assert max(photos, key=lambda name: float(photos[name] @ text)) == wanted
@@ -79,37 +80,37 @@ def test_like_photographs_are_near(photos: dict[str, Float32]) -> None:
     assert left @ right > max(float(left @ other) for other in others)
 
 
-def test_like_texts_are_near(encoder: BundledEncoder) -> None:
+def test_like_texts_are_near(encoder: GraphEncoder) -> None:
     dog, puppy, train = encoder.encode_texts(
         ["a dog runs on the beach", "a puppy plays in the sand", "a steam locomotive"]
     ).vectors
     assert dog @ puppy > dog @ train
 
 
-def test_an_image_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: BundledEncoder) -> None:
+def test_an_image_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: GraphEncoder) -> None:
     pixels = noise(encoder, 3)
     together = encoder.encode_images(pixels).vectors
     for row in range(3):
         np.testing.assert_array_equal(encoder.encode_images(pixels[row : row + 1]).vectors[0], together[row])
 
 
-def test_a_text_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: BundledEncoder) -> None:
+def test_a_text_has_the_same_bits_alone_and_anywhere_in_a_batch(encoder: GraphEncoder) -> None:
     texts = ["a dog", "two men on a bench in front of a very long wall of red bricks", ""]
     together = encoder.encode_texts(texts).vectors
     for row, text in enumerate(texts):
         np.testing.assert_array_equal(encoder.encode_texts([text]).vectors[0], together[row])
 
 
-def test_the_number_of_threads_changes_no_bit(encoder: BundledEncoder) -> None:
+def test_the_number_of_threads_changes_no_bit(encoder: GraphEncoder) -> None:
     pixels = noise(encoder, 1)
     for threads in (1, 2):
-        other = BundledEncoder(threads=threads)
+        other = GraphEncoder(threads=threads)
         np.testing.assert_array_equal(other.encode_images(pixels).vectors, encoder.encode_images(pixels).vectors)
         np.testing.assert_array_equal(other.encode_texts(["a dog"]).vectors, encoder.encode_texts(["a dog"]).vectors)
 
 
-def test_many_threads_at_once(encoder: BundledEncoder) -> None:
-    fresh, pixels = BundledEncoder(), noise(encoder, 2)
+def test_many_threads_at_once(encoder: GraphEncoder) -> None:
+    fresh, pixels = GraphEncoder(), noise(encoder, 2)
     expected = encoder.encode_images(pixels).vectors, encoder.encode_texts(["a dog"]).vectors
     with ThreadPoolExecutor(4) as pool:
         images = list(pool.map(lambda _: fresh.encode_images(pixels).vectors, range(4)))
@@ -119,7 +120,7 @@ def test_many_threads_at_once(encoder: BundledEncoder) -> None:
         np.testing.assert_array_equal(text, expected[1])
 
 
-def test_a_long_text_is_cut(encoder: BundledEncoder) -> None:
+def test_a_long_text_is_cut(encoder: GraphEncoder) -> None:
     limit = encoder.max_text_tokens
     body = "dog " * (limit - 2)  # each word is a token; the marks of start and end are two more
     assert encoder.count_tokens(body) == limit
@@ -128,23 +129,23 @@ def test_a_long_text_is_cut(encoder: BundledEncoder) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n", "собака", "🐕", "\x00", "caf\udce9", "a" * 10_000])
-def test_any_text_has_a_vector(encoder: BundledEncoder, text: str) -> None:
+def test_any_text_has_a_vector(encoder: GraphEncoder, text: str) -> None:
     [vector] = encoder.encode_texts([text]).vectors
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_one_text_instead_of_several_is_refused(encoder: BundledEncoder) -> None:
+def test_one_text_instead_of_several_is_refused(encoder: GraphEncoder) -> None:
     with pytest.raises(ValueError, match="sequence"):
         encoder.encode_texts("a dog")
 
 
-def test_blank_photographs_have_vectors(encoder: BundledEncoder) -> None:
+def test_blank_photographs_have_vectors(encoder: GraphEncoder) -> None:
     for grey in (0, 255):
         [vector] = encoder.encode_images(np.full_like(noise(encoder, 1), grey)).vectors
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_identity_survives_json_and_names_the_weights(encoder: BundledEncoder) -> None:
+def test_identity_survives_json_and_names_the_weights(encoder: GraphEncoder) -> None:
     identity = encoder.identity
     assert identity.name == "bundled"
     assert EncoderId.from_json(identity.to_json()) == identity
@@ -154,15 +155,15 @@ def test_identity_survives_json_and_names_the_weights(encoder: BundledEncoder) -
 
 
 def test_what_ships_is_whole_and_small() -> None:
-    assert verify() == []
+    assert verify_bundled() == []
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 60_000_000
     assert (FOLDER / "README.md").is_file()
 
 
 def test_a_text_query_loads_no_image_tower() -> None:
-    fresh = BundledEncoder()
+    fresh = GraphEncoder()
     fresh.encode_texts(["a dog"])
-    assert fresh._image is None
+    assert {tower for tower, _, _ in fresh._graphs} == {"text"}
 
 
 @pytest.mark.parametrize("name", ["image.xml", "text.xml", "tokenizer.json", "encoder.json"])
@@ -176,12 +177,12 @@ def test_a_damaged_file_is_one_clear_error(copy: Path, name: str, damage: str) -
     else:
         file.write_bytes(file.read_bytes()[: 0 if damage == "empty" else file.stat().st_size // 2])
     with pytest.raises(EncoderUnavailableError, match=name.replace(".", r"\.")) as error:
-        broken = BundledEncoder(copy)
+        broken = GraphEncoder(copy)
         broken.encode_texts(["a dog"])
         broken.encode_images(noise(broken, 1))
     assert "install the package again" in str(error.value)
     assert "\n" not in str(error.value)
-    assert any(name in problem for problem in verify(copy))
+    assert any(name in problem for problem in verify_bundled(copy))
 
 
 def test_a_flipped_byte_is_found(copy: Path) -> None:
@@ -189,7 +190,7 @@ def test_a_flipped_byte_is_found(copy: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert [name in problem for problem in BundledEncoder(copy).verify() for name in ["image.xml"]] == [True]
+    assert [name in problem for problem in verify_bundled(copy) for name in ["image.xml"]] == [True]
 
 
 @pytest.mark.parametrize(
@@ -199,16 +200,16 @@ def test_a_description_that_does_not_fit(copy: Path, change: dict[str, object]) 
     file = copy / "encoder.json"
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
     with pytest.raises(EncoderUnavailableError):
-        BundledEncoder(copy)
+        GraphEncoder(copy)
 
 
 def test_no_models_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise UsageError("The bundled models are missing; install the package again.")
 
-    monkeypatch.setattr(bundled, "models_folder", missing)
+    monkeypatch.setattr(graph_model, "models_folder", missing)
     with pytest.raises(EncoderUnavailableError, match="missing"):
-        BundledEncoder()
+        GraphEncoder()
 
 
 def test_inputs_that_do_not_fit_a_graph() -> None:
@@ -229,8 +230,8 @@ def test_threads_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 def test_importing_is_light_and_running_needs_no_torch() -> None:
     code = (
         "import sys\n"
-        "from indexer.encoders.bundled import BundledEncoder\n"
-        "encoder = BundledEncoder()\n"
+        "from indexer.encoders.graph_encoder import GraphEncoder\n"
+        "encoder = GraphEncoder()\n"
         "assert not {'openvino', 'tokenizers'} & set(sys.modules)\n"
         "encoder.encode_texts(['a dog']).vectors\n"
         "assert not {'torch', 'torchvision', 'open_clip', 'transformers', 'faiss'} & set(sys.modules)\n"

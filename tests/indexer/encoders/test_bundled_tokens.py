@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexer.encoders.base import TokenShape
-from indexer.encoders.bundled import BundledEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.runtime import Graph
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import models_folder
@@ -25,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoder(folder: Path) -> BundledEncoder:
-    return BundledEncoder(folder)
+def encoder(folder: Path) -> GraphEncoder:
+    return GraphEncoder(folder)
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "bundled"))
 
 
-def describe(folder: Path, **change: object) -> BundledEncoder:
+def describe(folder: Path, **change: object) -> GraphEncoder:
     file = folder / "encoder.json"
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
-    return BundledEncoder(folder)
+    return GraphEncoder(folder)
 
 
-def quarters(encoder: BundledEncoder) -> Pixels:
+def quarters(encoder: GraphEncoder) -> Pixels:
     """(1, h, w, 3) uint8: black, red, white and grey quarters."""
     wanted = encoder.identity.preprocessing
     pixels = np.zeros((1, wanted.height, wanted.width, 3), np.uint8)
@@ -52,25 +52,25 @@ def quarters(encoder: BundledEncoder) -> Pixels:
     return pixels
 
 
-def test_region_tokens_are_the_graphs_rows(encoder: BundledEncoder) -> None:
+def test_region_tokens_are_the_graphs_rows(encoder: GraphEncoder) -> None:
     _, tokens = images_with_tokens(encoder, quarters(encoder))
     assert tokens.tolist() == [[[-128] * 3, [127, -128, -128], [127] * 3, [-28] * 3]]
 
 
-def test_word_tokens_leave_out_the_marks(encoder: BundledEncoder) -> None:
+def test_word_tokens_leave_out_the_marks(encoder: GraphEncoder) -> None:
     # In the vocabulary: [CLS] 101, [SEP] 102, a 1037, dog 3899.
     _, tokens = texts_with_tokens(encoder, ["a dog", "", "dog " * 50])
     assert [rows[:, 0].tolist() for rows in tokens] == [[37, 99], [1], [99] * 6]
 
 
-def test_vectors_are_those_of_the_model_that_ships(encoder: BundledEncoder) -> None:
-    shipped = BundledEncoder(models_folder() / "bundled")
+def test_vectors_are_those_of_the_model_that_ships(encoder: GraphEncoder) -> None:
+    shipped = GraphEncoder(models_folder() / "bundled")
     pixels, texts = quarters(encoder), ["a dog", "", "a cup of coffee"]
     np.testing.assert_array_equal(images_with_tokens(encoder, pixels)[0], shipped.encode_images(pixels).vectors)
     np.testing.assert_array_equal(texts_with_tokens(encoder, texts)[0], shipped.encode_texts(texts).vectors)
 
 
-def test_words_are_as_they_are_written(encoder: BundledEncoder) -> None:
+def test_words_are_as_they_are_written(encoder: GraphEncoder) -> None:
     assert encoder.words("A Dog’s tokenization") == ["A", "Dog", "’", "s", "token", "ization"]
     assert encoder.words("Ñandú 🐕 猫") == ["Ñan", "dú", "🐕", "猫"]
     assert encoder.words("") == encoder.words(" \x00 ") == [""]
@@ -93,7 +93,7 @@ def test_a_model_without_tokens_is_one(copy: Path) -> None:
     assert plain.words("a dog") == []
 
 
-def test_the_shape_is_as_described(encoder: BundledEncoder) -> None:
+def test_the_shape_is_as_described(encoder: GraphEncoder) -> None:
     assert encoder.token_shape == TokenShape(**SHAPE)
 
 

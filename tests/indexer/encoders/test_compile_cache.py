@@ -11,7 +11,7 @@ import pytest
 
 from indexer.encoders import compile_cache as compiled
 from indexer.encoders import runtime
-from indexer.encoders.compile_cache import Compilation, CompiledCache, let_go
+from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.encoders.runtime import Graph
 from indexer.settings import models_folder
 
@@ -27,12 +27,12 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "text.xml"
 
 
-def vector(graph: Path, cache: CompiledCache | None) -> list[float]:
+def vector(graph: Path, cache: CompileCache | None) -> list[float]:
     return [float(number) for number in Graph(graph, threads=1, cache=cache).run(IDS, ["vectors"])["vectors"][0]]
 
 
 def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -> None:
-    cache = CompiledCache(tmp_path / "cache")
+    cache = CompileCache(tmp_path / "cache")
     plain = vector(graph, None)
     assert vector(graph, cache) == plain  # made
     [blob] = cache.folder.glob("*.blob")
@@ -44,7 +44,7 @@ def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "zeros", "empty", "garbage"])
 def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) -> None:
-    cache = CompiledCache(tmp_path / "cache")
+    cache = CompileCache(tmp_path / "cache")
     plain = vector(graph, cache)
     [blob] = cache.folder.glob("*.blob")
     whole = blob.read_bytes()
@@ -68,7 +68,7 @@ def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) ->
 
 def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp_path: Path) -> None:
     """With the right checksum: another machine's, say."""
-    cache = CompiledCache(tmp_path / "cache")
+    cache = CompileCache(tmp_path / "cache")
     plain = vector(graph, cache)
     [blob] = cache.folder.glob("*.blob")
     body = b"from elsewhere" * 1000
@@ -77,9 +77,9 @@ def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp
 
 
 def test_another_graph_or_other_settings_have_their_own(graph: Path, tmp_path: Path) -> None:
-    cache = CompiledCache(tmp_path / "cache")
+    cache = CompileCache(tmp_path / "cache")
     Graph(graph, threads=1, cache=cache)
-    Graph(graph, threads=2, lanes=2, cache=cache)  # each lane is such a graph
+    Graph(graph, threads=2, streams=2, cache=cache)  # each stream is such a graph
     assert len(list(cache.folder.glob("*.blob"))) == 1
     Graph(graph, threads=2, cache=cache)
     assert len(list(cache.folder.glob("*.blob"))) == 2
@@ -91,7 +91,7 @@ def test_another_graph_or_other_settings_have_their_own(graph: Path, tmp_path: P
 
 def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "MOST_FILES", 1)
-    cache = CompiledCache(tmp_path / "cache")
+    cache = CompileCache(tmp_path / "cache")
     Graph(graph, threads=1, cache=cache)
     [first] = cache.folder.glob("*.blob")
     Graph(graph, threads=2, cache=cache)
@@ -101,12 +101,12 @@ def test_the_oldest_go(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_cache_that_cannot_be_written_is_done_without(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert vector(graph, CompiledCache(tmp_path / "file" / "cache")) == vector(graph, None)
+    assert vector(graph, CompileCache(tmp_path / "file" / "cache")) == vector(graph, None)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_what_was_mapped_is_let_go_and_can_be_read_again(tmp_path: Path) -> None:
-    cache = CompiledCache(tmp_path)
+    cache = CompileCache(tmp_path)
     (tmp_path / "a.xml").write_text("")
     (tmp_path / "a.bin").write_text("")
     key = Compilation("1", "cpu", tmp_path / "a.xml", {}, {})
@@ -126,12 +126,12 @@ def test_what_was_mapped_is_let_go_and_can_be_read_again(tmp_path: Path) -> None
     assert int(body.sum()) == total
 
 
-def test_lanes_answer_the_same(graph: Path) -> None:
+def test_streams_answer_the_same(graph: Path) -> None:
     """Each run has one thread of its own, and as many go on at once."""
     from concurrent.futures import ThreadPoolExecutor
 
     one = Graph(graph, threads=1)
-    two = Graph(graph, threads=2, lanes=2)
+    two = Graph(graph, threads=2, streams=2)
     rows = [{"ids": np.array([[101, 2000 + word, 102]], np.int64)} for word in range(24)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda row: two.run(row, ["vectors"])["vectors"], rows))

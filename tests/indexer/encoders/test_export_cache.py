@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 import search
-from indexer.encoders import export_cache as exports
-from indexer.encoders import exported
+from indexer.encoders import export_cache, graph_encoder
 from indexer.encoders import openvino_export as export
-from indexer.encoders.exported import ExportedEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.openclip import OpenClipEncoder
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.images.decoder import decode
@@ -64,7 +63,7 @@ def pictures(real_photos: Path, reference: OpenClipEncoder) -> Pixels:
 def test_the_same_vectors_and_tokens_as_torch(reference: OpenClipEncoder, pictures: Pixels, cache: Path) -> None:
     told = Told()
     made, notes = prepare_for_indexing(reference, "cpu", told)
-    assert isinstance(made, ExportedEncoder)
+    assert isinstance(made, GraphEncoder)
     assert notes == ()
     assert told.phases == [f"Exporting {reference.identity.name} for this CPU (once)"]
     assert made.identity == reference.identity
@@ -109,9 +108,9 @@ def test_without_an_export_the_same_store_answers_from_torch(model: str, real_ph
 def test_images_that_share_a_run_keep_their_bits(
     reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch, together: int, count: int
 ) -> None:
-    monkeypatch.setattr(exported, "_TOGETHER", together)
+    monkeypatch.setattr(graph_encoder, "_TOGETHER", together)
     encoder, _ = prepare_for_indexing(reference, "cpu", Silent())
-    assert isinstance(encoder, ExportedEncoder)
+    assert isinstance(encoder, GraphEncoder)
     wanted = encoder.identity.preprocessing
     pixels = np.random.default_rng(3).integers(0, 256, (9, wanted.height, wanted.width, 3), np.uint8)
     vectors, tokens = images_with_tokens(encoder, pixels)
@@ -136,9 +135,9 @@ def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, cache: Path, 
     else:
         (folder / "image.xml").unlink()
     name = reference.identity.name
-    assert exports.find(name, reference.identity) is None
-    assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], ExportedEncoder)
-    assert exports.find(name, reference.identity) is not None
+    assert export_cache.find(name, reference.identity) is None
+    assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], GraphEncoder)
+    assert export_cache.find(name, reference.identity) is not None
     assert [path.name for path in (cache / "exported").iterdir()] == [folder.name]
 
 
@@ -146,7 +145,7 @@ def test_a_checkpoint_that_changed_is_not_taken_for_the_one_that_was_exported(tm
     name = tiny_folder(tmp_path / "model", seed=4)
     first = load_encoder(name, device="cpu")
     prepare_for_indexing(first, "cpu", Silent())
-    assert isinstance(load_encoder(name, device="cpu"), ExportedEncoder)
+    assert isinstance(load_encoder(name, device="cpu"), GraphEncoder)
     tiny_folder(tmp_path / "other", seed=5)
     weights = "open_clip_model.safetensors"
     (tmp_path / "other" / weights).replace(tmp_path / "model" / weights)
@@ -200,7 +199,7 @@ def test_int8_that_loses_too_much_is_not_taken(
 ) -> None:
     monkeypatch.setattr(export, "_int8_rows", lambda matrix: (np.ones(matrix.shape, np.int8), matrix[:, :1] * 0 + 1))
     made, notes = prepare_for_indexing(reference, "cpu", Silent())
-    assert isinstance(made, ExportedEncoder), notes
+    assert isinstance(made, GraphEncoder), notes
     pixels = export.probe_pixels(32, 32)
     assert (
         float((made.encode_images(pixels).vectors * reference.encode_images(pixels).vectors).sum(axis=1).mean()) > 0.99
@@ -215,4 +214,4 @@ def test_where_a_model_would_run(
     device: str | None, variable: str, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEARCH_DEVICE", variable)
-    assert exports.runs_on_cpu(device) is expected
+    assert export_cache.runs_on_cpu(device) is expected

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.openclip_spec import parse_spec
-from indexer.encoders.registry import BUNDLED, RECOMMENDED, list_encoders, load_encoder
+from indexer.encoders.registry import RECOMMENDED, list_encoders, load_encoder
 from indexer.errors import EncoderUnavailableError
 
 

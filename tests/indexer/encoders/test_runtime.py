@@ -1,4 +1,4 @@
-"""Graphs in several lanes, and on CPUs without products of int8: quantised convolutions compute in float32 there."""
+"""Graphs in several streams, and on CPUs without products of int8: quantised convolutions compute in float32 there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.encoders import runtime
-from indexer.encoders.compile_cache import CompiledCache
+from indexer.encoders.compile_cache import CompileCache
 from indexer.encoders.runtime import Graph
 from indexer.settings import models_folder
 from indexer.types import Float32, Pixels
@@ -41,10 +41,10 @@ def test_every_load_computes_the_same(
     if products == "float32 alone":
         monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
     alone = vector(Graph(IMAGE, threads=1, shapes=SHAPES), pixels)
-    cache = CompiledCache(tmp_path_factory.mktemp("cache"))
+    cache = CompileCache(tmp_path_factory.mktemp("cache"))
     for kept in (None, None, None, cache, cache, cache):  # compiled; compiled and kept, read back
-        graph = Graph(IMAGE, threads=2, lanes=2, shapes=SHAPES, cache=kept)
-        for _ in range(2):  # the lanes take turns
+        graph = Graph(IMAGE, threads=2, streams=2, shapes=SHAPES, cache=kept)
+        for _ in range(2):  # the streams take turns
             np.testing.assert_array_equal(vector(graph, pixels), alone)
 
 
@@ -52,7 +52,7 @@ def test_texts_have_the_same_bits_in_every_lane() -> None:
     ids = np.arange(8, dtype=np.int64)[None] + 2_000
     alone = Graph(TEXT, threads=1).run({"ids": ids})
     for _ in range(3):
-        graph = Graph(TEXT, threads=2, lanes=2)
+        graph = Graph(TEXT, threads=2, streams=2)
         for _ in range(2):
             for name, found in graph.run({"ids": ids}).items():
                 np.testing.assert_array_equal(found, alone[name])

@@ -15,7 +15,7 @@ import pytest
 
 import search
 from indexer.encoder_hint import HINT_NAME, read_encoder_hint, write_encoder_hint
-from indexer.encoders.bundled import BundledEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from search.fast_start.prefetch import prefetch_encoder
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -33,7 +33,7 @@ def in_a_fresh_process(code: str, store: Path) -> str:
         "def fork():\n    found = prefetch_text(folder, 'a cat', None); assert found is not None; return found\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", before + code, str(store), BundledEncoder().identity.to_json()],
+        [sys.executable, "-c", before + code, str(store), GraphEncoder().identity.to_json()],
         capture_output=True,
         text=True,
         check=False,
@@ -47,7 +47,7 @@ def in_a_fresh_process(code: str, store: Path) -> str:
 
 
 def test_the_hint_is_of_the_encoder_that_answers(store: Path) -> None:
-    assert read_encoder_hint(store) == BundledEncoder().identity
+    assert read_encoder_hint(store) == GraphEncoder().identity
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"name": "bundled"}', "\0"])
@@ -65,12 +65,12 @@ def test_the_next_run_mends_the_hint(store: Path) -> None:
     (store / HINT_NAME).write_text("{")
     with search.open(store) as library:
         library.index()
-    assert read_encoder_hint(store) == BundledEncoder().identity
+    assert read_encoder_hint(store) == GraphEncoder().identity
 
 
 def test_a_folder_that_cannot_be_written_has_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    write_encoder_hint(tmp_path / "file" / "store", BundledEncoder().identity)
+    write_encoder_hint(tmp_path / "file" / "store", GraphEncoder().identity)
     assert read_encoder_hint(tmp_path / "file" / "store") is None
 
 
@@ -86,7 +86,7 @@ def test_the_text_is_encoded_elsewhere(store: Path) -> None:
         "assert 'openvino' not in sys.modules",
         store,
     )
-    assert bytes.fromhex(said) == BundledEncoder().encode_texts(["a cat"]).vectors.tobytes()
+    assert bytes.fromhex(said) == GraphEncoder().encode_texts(["a cat"]).vectors.tobytes()
 
 
 @on_linux
@@ -151,7 +151,7 @@ def test_the_encoder_of_a_new_store_comes_with_its_image_tower(tmp_path: Path, m
     prefetch = prefetch_encoder(tmp_path / "new", None, None)
     assert prefetch is not None
     found = prefetch.get(None)
-    assert isinstance(found, BundledEncoder)
+    assert isinstance(found, GraphEncoder)
     for thread in threading.enumerate():
         if thread.name == "prefetch":
             thread.join()

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from indexer.encoders.bundled import BundledEncoder
+from indexer.encoders.graph_encoder import GraphEncoder
 from search.fast_start.prefetched_encoder import EncodedText, PrefetchedEncoder, encode_text
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
@@ -16,8 +16,8 @@ TEXT = "a cat on a chair"
 
 
 @pytest.fixture(scope="module")
-def bundled() -> BundledEncoder:
-    return BundledEncoder()
+def bundled() -> GraphEncoder:
+    return GraphEncoder()
 
 
 def sent(known: EncodedText) -> EncodedText:
@@ -34,7 +34,7 @@ def test_an_encoder_without_tokens() -> None:
 
 
 @pytest.mark.parametrize("text", [TEXT, "another"])
-def test_it_stands_for_the_whole_encoder(bundled: BundledEncoder, text: str) -> None:
+def test_it_stands_for_the_whole_encoder(bundled: GraphEncoder, text: str) -> None:
     ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), None)
     assert ahead.independent_rows == bundled.independent_rows
     assert (ahead.identity, ahead.token_shape, ahead.batch_size, ahead.text_batch_size, ahead.max_text_tokens) == (
@@ -50,7 +50,7 @@ def test_it_stands_for_the_whole_encoder(bundled: BundledEncoder, text: str) -> 
     assert ahead.count_tokens(text) == bundled.count_tokens(text)
 
 
-def test_it_encodes_images(bundled: BundledEncoder) -> None:
+def test_it_encodes_images(bundled: GraphEncoder) -> None:
     ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), None)
     wanted = bundled.identity.preprocessing
     pixels = np.full((1, wanted.height, wanted.width, 3), 90, np.uint8)
@@ -58,7 +58,7 @@ def test_it_encodes_images(bundled: BundledEncoder) -> None:
     np.testing.assert_array_equal(images_with_tokens(ahead, pixels)[1], images_with_tokens(bundled, pixels)[1])
 
 
-def test_what_was_cut_short_is_refused(bundled: BundledEncoder) -> None:
+def test_what_was_cut_short_is_refused(bundled: GraphEncoder) -> None:
     data = pickle.dumps(encode_text(bundled, TEXT))
     for end in (0, 1, 100, len(data) // 2, len(data) - 1):
         with pytest.raises((EOFError, pickle.UnpicklingError)):

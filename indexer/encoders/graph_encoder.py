@@ -1,0 +1,231 @@
+"""An encoder of two exported graphs on the CPU: the model that ships, or an open_clip model that was exported here.
+
+It needs neither torch nor open_clip. Loading is lazy and separate for the two towers: a text query never loads the
+image tower.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoders.base import Encoded, EncoderId, TokenShape
+from indexer.encoders.graph_model import TOKENIZER, GraphModel, Tokenizer, Tower, bundled_folder, read_model
+from indexer.errors import EncoderError
+from indexer.settings import cache_folder
+from indexer.types import Float32, Int8, Pixels, Texts
+
+if TYPE_CHECKING:
+    from indexer.encoders.runtime import Graph
+
+T = TypeVar("T")
+R = TypeVar("R")
+Outputs = dict[str, npt.NDArray[Any]]
+
+#: Images that share a run where a tower computes in int8: 8 percent more in a second than one by one (ViT-B-32-256),
+#: eight bring no more. Sums of whole numbers are the same in any order, so a row keeps its bits; float32's might not.
+_TOGETHER: Final = 4
+
+
+class GraphEncoder:
+    """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
+
+    `folder` holds the model (`graph_model.py`; default: the one that ships), `threads` is how many cores one call uses
+    (default: SEARCH_THREADS, else all). The identity of an exported model is that of the model that it was made from:
+    vectors of both are comparable (mean cosine at least `openvino_export.LEAST_COSINE`).
+
+    Raises EncoderUnavailableError, here for a description that is missing or damaged, at first use for other files.
+    """
+
+    def __init__(self, folder: Path | None = None, threads: int | None = None) -> None:
+        self.folder = folder if folder is not None else bundled_folder()
+        self._model = read_model(self.folder)
+        self._words = 0 if self._model.tokens is None else self._model.tokens.words
+        self._tokenizer = _tokenizer(self._model, self.folder / TOKENIZER)
+        self._threads = threads
+        self._graphs: dict[tuple[Tower, int, int], Graph] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def identity(self) -> EncoderId:
+        """What made the vectors."""
+        return self._model.identity
+
+    @property
+    def token_shape(self) -> TokenShape | None:
+        """None for graphs that yield vectors only."""
+        return self._model.tokens
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a full batch: how much is decoded and committed at once, and work for every stream."""
+        return max(self._model.batch_size, self._streams() * self._together())
+
+    @property
+    def text_batch_size(self) -> int:
+        """Texts of a full batch."""
+        return self._model.text_batch_size
+
+    @property
+    def independent_rows(self) -> bool:
+        """Each is run by itself, or among others where sums are of whole numbers."""
+        return True
+
+    @property
+    def max_text_tokens(self) -> int:
+        """Texts are cut after this many tokens, the marks of start and end included."""
+        return self._model.max_text_tokens
+
+    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+        """`pixels`: (n, height, width, 3) uint8 RGB, as `identity.preprocessing` says.
+
+        Raises ValueError for another shape or type, EncoderUnavailableError when the graph cannot be loaded.
+        """
+        wanted = self.identity.preprocessing
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (wanted.height, wanted.width, 3):
+            raise ValueError(
+                f"Pixels must be uint8 of shape (n, {wanted.height}, {wanted.width}, 3), "
+                f"not {pixels.dtype} of shape {pixels.shape}."
+            )
+        shape = self._model.tokens if tokens else None
+        if not len(pixels):
+            return self._encoded([], shape)
+        alone = len(pixels) == 1 and self._model.single_image
+        together = 1 if alone else self._together()
+        graph = self._image_graph(together, streams=1 if alone else self._streams())
+
+        def run(start: int) -> Outputs:
+            part = pixels[start : start + together]
+            missing = together - len(part)
+            rows = part if not missing else np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+            outputs = graph.run({self._model.inputs["image"]: rows}, _names(shape))
+            return {name: array[: len(part)] for name, array in outputs.items()}
+
+        runs = self._map(run, range(0, len(pixels), together))
+        if shape is None:
+            return self._encoded(runs, None)
+        regions = [one for each in runs for one in self._checked(each["tokens"], "image", shape, shape.regions)]
+        return self._encoded(runs, shape, regions)
+
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        """A text is cut at `max_text_tokens`; an empty one has a vector too.
+
+        The marks of start and end have no token, but for a text of nothing else, whose only token is that of a mark.
+        Raises ValueError for a bare string, EncoderUnavailableError when the graph or tokenizer cannot be loaded.
+        """
+        if isinstance(texts, str):
+            raise ValueError("A sequence of texts is wanted here, not one text.")
+        shape = self._model.tokens if tokens else None
+        if not len(texts):
+            return self._encoded([], shape)
+        length = self._tokenizer.row_length(self._words)
+        streams = 1 if len(texts) == 1 else self._streams()
+        graph = self._graph("text", 1, None if length is None else (1, length), streams)
+
+        def run(text: str) -> tuple[Outputs, slice]:
+            row, words = self._tokenizer.row(text, self._words)  # (T,)
+            return graph.run({self._model.inputs["text"]: row[None]}, _names(shape)), words
+
+        runs = self._map(run, texts)
+        if shape is None:
+            return self._encoded([outputs for outputs, _ in runs], None)
+        words = [self._checked(outputs["tokens"], "text", shape)[0][words].copy() for outputs, words in runs]
+        return self._encoded([outputs for outputs, _ in runs], shape, words)
+
+    def load_image_tower(self) -> None:
+        """Load the image graph for many images now. Raises EncoderUnavailableError."""
+        self._image_graph(self._together(), streams=self._streams())
+
+    def words(self, text: str) -> list[str]:
+        """What a person reads at each token of `text`; [""] for a text without words, [] where there are no tokens."""
+        return self._tokenizer.words(text, self._words) if self._words else []
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has before it is cut, the marks of start and end included."""
+        return self._tokenizer.count(text)
+
+    def _streams(self) -> int:
+        """Of many rows each run has one thread, and as many go on at once as there are threads. One row, what a query
+        waits for, has all of them."""
+        from indexer.encoders.runtime import thread_count
+
+        return self._threads or thread_count()
+
+    def _together(self) -> int:
+        from indexer.encoders.runtime import has_int8_products
+
+        return _TOGETHER if self._model.arithmetic["image"] == "fast" and has_int8_products() else 1
+
+    def _map(self, run: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        if len(items) == 1:
+            return [run(items[0])]
+        with self._loading:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._streams(), "encode")
+            pool = self._pool
+        return list(pool.map(run, items))
+
+    def _image_graph(self, together: int, *, streams: int) -> Graph:
+        wanted = self.identity.preprocessing
+        return self._graph("image", together, (together, wanted.height, wanted.width, 3), streams)
+
+    def _graph(self, tower: Tower, rows: int, shape: tuple[int, ...] | None, streams: int) -> Graph:
+        with self._loading:
+            key = tower, rows, streams
+            if key not in self._graphs:
+                from indexer.encoders.compile_cache import CompileCache
+                from indexer.encoders.runtime import Graph
+
+                self._graphs[key] = Graph(
+                    self.folder / f"{tower}.xml",
+                    self._threads,
+                    streams=streams,
+                    arithmetic=self._model.arithmetic[tower],
+                    shapes={} if shape is None else {self._model.inputs[tower]: shape},
+                    cache=CompileCache(cache_folder() / "compiled"),
+                )
+            return self._graphs[key]
+
+    def _checked(self, tokens: npt.NDArray[Any], tower: Tower, shape: TokenShape, count: int | None = None) -> Int8:
+        """Tokens (b, t, width) int8 as a graph gave them; t is `count` where there is one."""
+        fits = tokens.dtype == np.int8 and tokens.ndim == 3 and tokens.shape[2] == shape.width
+        if not fits or (count is not None and tokens.shape[1] != count):
+            raise self._model.damaged(self.folder / f"{tower}.xml")
+        return tokens
+
+    def _encoded(self, runs: Sequence[Outputs], shape: TokenShape | None, tokens: Iterable[Int8] = ()) -> Encoded:
+        return Encoded(self._vectors(runs), None if shape is None else list(tokens))
+
+    def _vectors(self, runs: Sequence[Outputs]) -> Float32:
+        if not runs:
+            return np.empty((0, self.identity.dimension), np.float32)
+        found: Float32 = np.concatenate([outputs["vectors"] for outputs in runs]).astype(np.float32, copy=False)
+        if self._model.unit:
+            return found  # (n, d)
+        norms = np.linalg.norm(found, axis=1, keepdims=True)  # (n, 1)
+        if not np.isfinite(norms).all() or not (norms > 0).all():
+            raise EncoderError(f"The graph of {self.identity.name} gave what is no number; {self._model.remedy}.")
+        unit: Float32 = found / norms
+        return unit
+
+
+def _names(shape: TokenShape | None) -> list[str]:
+    """The outputs that are asked for."""
+    return ["vectors"] if shape is None else ["vectors", "tokens"]
+
+
+def _tokenizer(model: GraphModel, file: Path) -> Tokenizer:
+    if model.tokenizer == "clip":
+        from indexer.encoders.clip_tokenizer import ClipTokenizer
+
+        return ClipTokenizer(file, model.max_text_tokens)
+    from indexer.encoders.wordpieces import WordPieces
+
+    return WordPieces(file, model.max_text_tokens)
