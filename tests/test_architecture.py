@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 
 from tests.fixtures.paths import ROOT
@@ -96,3 +97,14 @@ def test_the_indexer_knows_nothing_of_the_search() -> None:
         and any(target == "search" or target.startswith("search.") for target in imported(tree))
     }
     assert wrong == set()
+
+
+def test_what_only_sqlite_understands_stands_in_one_file() -> None:
+    words = re.compile(r"\b(sqlite3|PRAGMA (?!no cover)|sqlite_\w+|dialects\.sqlite|rowid)\b", re.IGNORECASE)
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("indexer", "search")
+        for path in (ROOT / package).rglob("*.py")
+        if words.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"indexer/catalog/sqlite.py"}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +26,8 @@ from indexer.types import KINDS
 
 #: Parents before children. Tombstones are left out: every index is built anew.
 TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, token, photo, file, item)
+#: Rows that are read at once.
+RANGE = 1_000
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ def _copy(source: Engine, damaged: Sqlite, target: Connection, result: Salvage) 
         target.execute(delete(meta))
         for table in TABLES:
             kept = lost = 0
-            for rows, missing in damaged.readable(reader, table):
+            for rows, missing in _readable(reader, damaged, table):
                 lost += missing
                 if rows:
                     kept += target.execute(upsert(table, []), rows).rowcount
@@ -80,6 +84,25 @@ def _copy(source: Engine, damaged: Sqlite, target: Connection, result: Salvage) 
         _let_go(target, result)
         _mend(target)
         damaged.keep_sequences(reader, target, TABLES)
+
+
+def _readable(reader: Connection, damaged: Sqlite, table: Table) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """(rows that read, number that did not) by range of row ids.
+
+    A range that does not read is halved until the unreadable rows are alone.
+    """
+    last = damaged.last_row(reader, table)
+    stack = [(start, min(start + RANGE - 1, last)) for start in range(1, last + 1, RANGE)][::-1]
+    while stack:
+        low, high = stack.pop()
+        try:
+            yield damaged.rows_between(reader, table, low, high), 0
+        except (DBAPIError, ValueError):
+            if low == high:
+                yield [], 1
+            else:
+                middle = (low + high) // 2
+                stack += [(middle + 1, high), (low, middle)]
 
 
 def _let_go(target: Connection, result: Salvage) -> None:

@@ -1,8 +1,6 @@
 """SQLite: all that only this database understands, so that another one can stand beside it.
 
-Connections and their pragmas, the header that names owner and version, how rows are inserted again, conditions that
-steer its planner, its checks and errors, and what reads a damaged file. A second database is a class with the methods
-of `Sqlite`, chosen by the URL in `catalog.database_at`.
+A second database is a class with the methods of `Sqlite`, chosen by the URL in `catalog.database_at`.
 """
 
 from __future__ import annotations
@@ -48,8 +46,6 @@ CHECKPOINT_PAGES: Final = 4_000
 #: Bytes of the file that a reader maps into memory; what lies beyond is read as usual. Fetching the tokens of 100
 #: items at random takes 0.89 ms with the mapping and 0.99 ms without. A bound, because address space is one too.
 MAPPED_BYTES: Final = 1 << 30
-#: Rows that are read at once of a damaged table.
-RANGE: Final = 1_000
 #: Where a table's last row id cannot be read, it is looked for up to here.
 HIGHEST: Final = 2**40
 
@@ -75,10 +71,7 @@ class PathType(TypeDecorator[str]):
 
 
 def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
-    """Options of an index that holds only the rows of a condition.
-
-    It is used only where this very condition stands in the statement.
-    """
+    """Options of an index of only some rows, which serves statements in which this very condition stands."""
     return {"sqlite_where": condition}
 
 
@@ -109,8 +102,6 @@ class Sqlite:
 
     def __str__(self) -> str:
         return str(self.path)
-
-    # -- opening --------------------------------------------------------------------------------------------
 
     def make_room(self) -> None:
         """Make the folder of a new file. Raises StoreUnwritableError where neither can be written."""
@@ -181,8 +172,6 @@ class Sqlite:
 
         return engine
 
-    # -- the schema -----------------------------------------------------------------------------------------
-
     def version(self, connection: Connection) -> int:
         """The schema version in the header; 0 for a new file. Raises StoreDamagedError for a file that is not ours."""
         found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
@@ -198,10 +187,10 @@ class Sqlite:
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
     def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:
-        """Statements that let a reader use an older file that cannot be written.
+        """Statements that let a reader use an older file that cannot be written; its indexes still serve.
 
-        Names on the connection's own side hide those of the file: an empty table takes the place of one that is not
-        there, a view that of one that lacks columns, which then hold their defaults or nothing. Indexes still serve.
+        Temporary names hide those of the file: an empty table that of one that is not there, a view that of one that
+        lacks columns, which then hold their defaults or nothing.
         """
         statements: list[str] = []
         for table in tables:
@@ -211,7 +200,9 @@ class Sqlite:
                 names = ", ".join(column.name for column in lacking)
                 statements.append(f"CREATE TEMP TABLE {table.name} ({names})")
             elif lacking:
-                added = ", ".join(f"{_default(column)} AS {column.name}" for column in lacking)
+                defaults: list[Any] = [column.server_default for column in lacking]
+                values = ["NULL" if default is None else default.arg for default in defaults]
+                added = ", ".join(f"{value} AS {column.name}" for value, column in zip(values, lacking, strict=True))
                 whole = f"SELECT *, {added} FROM main.{table.name}"  # noqa: S608  names of our own tables
                 statements.append(f"CREATE TEMP VIEW {table.name} AS {whole}")
         return statements
@@ -219,8 +210,6 @@ class Sqlite:
     def _columns(self, connection: Connection, table: Table) -> set[str]:
         """Names of the columns that the file's own table has; none where it is not there."""
         return {row[1] for row in connection.exec_driver_sql(f"PRAGMA main.table_info({table.name})")}
-
-    # -- checks and errors ----------------------------------------------------------------------------------
 
     def integrity(self, connection: Connection) -> list[str]:
         """What SQLite's own checks say; empty when all is well."""
@@ -269,8 +258,6 @@ class Sqlite:
             return StoreUnwritableError(f"{self} stayed locked by another process; try again when it has finished.")
         return StoreDamagedError(f"{self} could not be used ({cause}); `search doctor` says more.")
 
-    # -- a damaged file -------------------------------------------------------------------------------------
-
     @property
     def files(self) -> list[Path]:
         """The database, its log, and the log's index."""
@@ -280,29 +267,14 @@ class Sqlite:
         """Let rows refer to others that come later in the same transaction."""
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
 
-    def readable(self, connection: Connection, table: Table) -> Iterator[tuple[list[dict[str, Any]], int]]:
-        """(rows that read, number that did not) by range of row ids.
-
-        A range that does not read is halved until the unreadable rows are alone. Columns that the file is too old to
-        have are left out.
-        """
-        last = self._last(connection, table)
-        there = self._columns(connection, table) if last else set()
+    def rows_between(self, connection: Connection, table: Table, low: int, high: int) -> list[dict[str, Any]]:
+        """The rows whose row ids lie in a range, of the columns that the file has. Raises what the driver raises."""
+        there = self._columns(connection, table)
         columns = [column for column in table.columns if column.name in there]
-        stack = [(start, min(start + RANGE - 1, last)) for start in range(1, last + 1, RANGE)][::-1]
-        while stack:
-            low, high = stack.pop()
-            statement = select(*columns).where(_ROWID.between(low, high)).order_by(_ROWID)
-            try:
-                yield [dict(row) for row in connection.execute(statement).mappings().all()], 0
-            except (DBAPIError, ValueError):
-                if low == high:
-                    yield [], 1
-                else:
-                    middle = (low + high) // 2
-                    stack += [(middle + 1, high), (low, middle)]
+        statement = select(*columns).where(_ROWID.between(low, high)).order_by(_ROWID)
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
-    def _last(self, connection: Connection, table: Table) -> int:
+    def last_row(self, connection: Connection, table: Table) -> int:
         """The highest row id of a table, or a number above it; 0 when nothing of the table reads."""
         for statement in (
             select(func.max(_ROWID)).select_from(table),
@@ -331,8 +303,3 @@ class Sqlite:
                 raised = text("UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name")
                 if not copy.execute(raised, bound).rowcount:
                     copy.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), bound)
-
-
-def _default(column: Column[Any]) -> str:
-    """What a column holds in rows that are older than it is."""
-    return "NULL" if column.server_default is None else str(column.server_default.arg)  # type: ignore[attr-defined]
