@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,32 @@ from tests.fixtures.json_schemas import conform
 
 #: Photographs that installed packages ship (the `demo` extra), by package and folder.
 SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
+
+
+#: What the full test environment has and a light one has not (torch and its kin, packages that ship photographs), and
+#: what of ours needs it.
+FULL_ONLY = re.compile(
+    r"\b(torch|torchvision|open_clip|transformers|onnx|nncf|matplotlib|skimage|sklearn|blip|train_reranker|fitting)\b"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--light", action="store_true", help="leave out what needs more than requirements-slim.txt")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --light, files that name a library of the full environment are not even imported."""
+    if not config.getoption("--light") or not collection_path.name.startswith("test_"):
+        return None
+    return bool(FULL_ONLY.search(collection_path.read_text(encoding="utf-8"))) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --light, no slow tests and none on photographs."""
+    if config.getoption("--light"):
+        left_out = [item for item in items if "slow" in item.keywords or "real_photos" in item.fixturenames]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session")
