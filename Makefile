@@ -1,5 +1,5 @@
 # make demo    index real photographs, run queries, write a contact sheet
-# make test    format, lint, types and the whole test suite
+# make test    format, lint, types, the whole test suite with its coverage, its light part on newer Pythons
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
 # make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
@@ -18,7 +18,8 @@ test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m tools.light_tests
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -38,4 +39,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .bench bench.json demo-out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-light-* .bench bench.json demo-out build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
