@@ -40,7 +40,7 @@ def interpreter(version: str) -> str | None:
 def _version(path: str) -> str | None:
     """None for a stand-in on the path that cannot start anything."""
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
-    answer = subprocess.run([path, "-c", program], capture_output=True, text=True, check=False)
+    answer = subprocess.run([path, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
@@ -52,9 +52,9 @@ def environment(version: str, path: str) -> Path:
     stamp = folder / "made-of"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_of:
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([path, "-m", "venv", str(folder)], check=True)
+        subprocess.run([path, "-m", "venv", str(folder)], check=True)  # noqa: S603
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-c", REQUIREMENTS[1], "-r", REQUIREMENTS[0], *TOOLS], cwd=ROOT, check=True)
+        subprocess.run([*pip, "-c", REQUIREMENTS[1], "-r", REQUIREMENTS[0], *TOOLS], cwd=ROOT, check=True)  # noqa: S603
         stamp.write_text(made_of, encoding="utf-8")
     return python
 
@@ -70,7 +70,7 @@ def main() -> int:
             continue
         print(f"Python {version}:", flush=True)
         command = [str(environment(version, path)), "-m", "pytest", "-q", "--light", "-n", "2", "tests"]
-        ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+        ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)  # noqa: S603
         if ended.returncode:
             return ended.returncode
     return 0
