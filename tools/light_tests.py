@@ -19,7 +19,19 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 NEWEST: Final = 2
 TOOLS: Final = ("hypothesis", "jsonschema", "pytest", "pytest-xdist")
 #: Rooms whose code is Python's own; what drives SQLite and FAISS takes minutes and does the same on each.
-WHERE: Final = ("tests/indexer/files", "tests/indexer/images", "tests/search", "tests/test_architecture.py")
+WHERE: Final = (
+    "tests/indexer/files",
+    "tests/indexer/images",
+    "tests/search/calibration",
+    "tests/search/fast_start",
+    "tests/search/ground_truth",
+    "tests/search/html",
+    "tests/search/rerank",
+    "tests/search/resident",
+    "tests/search/shell/test_commands.py",
+    "tests/search/test_public_names.py",
+    "tests/test_architecture.py",
+)
 REQUIREMENTS: Final = ("requirements-slim.txt", "constraints.txt")
 
 
