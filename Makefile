@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test docs bench train clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m search.demo demo-out
+	$(BIN)/python -m tools.demo demo-out
 
 test: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -112,7 +112,7 @@ class Results(Sequence[Hit]):
     stands out among those of its own kind: a cosine between two texts is not comparable with one between a text and an
     image. There a second stage decides which hit of its kind takes a place, never which places the kind has. `notes`:
     sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked. `calibrated`:
-    the probabilities were fitted to pairs for this encoder and reranker, not guessed from the scores' spread alone.
+    the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores' spread alone.
     `cut`: what --min-probability left out.
     """
 

@@ -91,7 +91,7 @@ class DirectionReliability:
     Each query is asked twice, with its right answers there and without them. `hits`: over the first ten hits; `first`:
     over the first one alone, which is where probabilities are high; right is what the words describe as well as
     captions of one photograph describe each other's. `paired`: over the first ten, if the given pairs alone are right.
-    `fitted`: by `search calibrate`, not guessed.
+    `fitted`: by `search calibrate`, not estimated.
     """
 
     direction: DirectionName

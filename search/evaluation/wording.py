@@ -79,8 +79,8 @@ def comparison_title(found: Evaluation) -> str:
 
 def trust_sentence(one: DirectionReliability) -> str:
     """How far the probabilities of one direction can be trusted."""
-    guessed = "" if one.fitted else " (guessed from the scores' spread; `search calibrate` fits it)"
-    return reliability_sentence(one.direction, one.hits, one.first) + guessed
+    estimated = "" if one.fitted else " (estimated from the scores' spread; `search calibrate` fits it)"
+    return reliability_sentence(one.direction, one.hits, one.first) + estimated
 
 
 def reliability_sentence(direction: DirectionName, hits: Reliability, first: Reliability) -> str:

@@ -30,6 +30,20 @@ from search.shell.options import Option, Options
 #: Runs a command line, and returns its exit code.
 Run = Callable[[list[str]], int]
 
+#: Every command: its options, and what it does. In the order of the help.
+COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
+    "index": (index.IndexOptions, index.run),
+    "query": (query.QueryOptions, query.run),
+    "eval": (evaluate.EvaluateOptions, evaluate.run),
+    "calibrate": (calibrate.CalibrateOptions, calibrate.run),
+    "status": (status.StatusOptions, status.run),
+    "serve": (serve.ServeOptions, serve.run),
+    "forget": (forget.ForgetOptions, forget.run),
+    "models": (models.ModelsOptions, models.run),
+    "doctor": (doctor.DoctorOptions, doctor.run),
+    "train reranker": (train_reranker.TrainRerankerOptions, train_reranker.run),
+}
+
 _CODES = ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items() if code != INTERRUPTED)
 _STYLE: dict[str, Any] = {
     "no_args_is_help": True,
@@ -71,16 +85,10 @@ def program(run: Run) -> Any:
     )
     train = typer.Typer(help="Train parts of the search on your own pairs of images and texts.", **_STYLE)
     app.callback(invoke_without_command=True)(_root)
-    _add(app, "index", index.IndexOptions, index.run)
-    _add(app, "query", query.QueryOptions, query.run)
-    _add(app, "eval", evaluate.EvaluateOptions, evaluate.run)
-    _add(app, "calibrate", calibrate.CalibrateOptions, calibrate.run)
-    _add(app, "status", status.StatusOptions, status.run)
-    _add(app, "serve", serve.ServeOptions, functools.wraps(serve.run)(functools.partial(serve.run, run_command=run)))
-    _add(app, "forget", forget.ForgetOptions, forget.run)
-    _add(app, "models", models.ModelsOptions, models.run)
-    _add(app, "doctor", doctor.DoctorOptions, doctor.run)
-    _add(train, "reranker", train_reranker.TrainRerankerOptions, train_reranker.run)
+    for name, (options, work) in COMMANDS.items():
+        group, _, command = name.rpartition(" ")
+        call = functools.partial(work, run_command=run) if work is serve.run else work
+        (train if group else app).command(command, help=work.__doc__)(_command(options, call))
     app.add_typer(train, name="train")
     return typer.main.get_command(app)
 
@@ -91,8 +99,8 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def _add(app: typer.Typer, name: str, options: type[Options], work: Callable[[Any], int]) -> None:
-    """Add a command, whose parameters are the rows of `options`."""
+def _command(options: type[Options], work: Callable[[Any], int]) -> Callable[..., int]:
+    """What typer calls, with the rows of `options` for its parameters."""
 
     def command(**given: object) -> int:
         return work(options(**given))
@@ -101,8 +109,7 @@ def _add(app: typer.Typer, name: str, options: type[Options], work: Callable[[An
     parameters = [_parameter(field, types[field], row) for field, row in options.rows().items()]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
-    command.__doc__ = work.__doc__
-    app.command(name)(command)
+    return command
 
 
 def _parameter(name: str, value: Any, row: Option) -> inspect.Parameter:

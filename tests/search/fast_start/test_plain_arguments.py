@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from search.fast_start.plain_arguments import read
-from search.shell.cli import parsed, program
-from search.shell.commands import query
+from search.shell.cli import COMMANDS, parsed, program
 from search.shell.commands.query import QueryOptions
 
 WORDS = st.sampled_from(["a red car", "x", "photo.jpg", "7", "0.5", "über", "--", "-", "", "-5", "a=b", "text"])
@@ -48,7 +47,7 @@ def by_typer() -> Read:
         raise AssertionError("nothing is served here")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(query, "run", keep)
+        patch.setitem(COMMANDS, "query", (QueryOptions, keep))
         program(run)  # made with what keeps the options
     return read_by_typer
 

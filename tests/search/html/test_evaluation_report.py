@@ -95,7 +95,7 @@ def test_every_figure_is_there_in_both_directions() -> None:
         "None: every text found a right image first.",
         "flat over all 20 images",
         "together",
-        "guessed from the scores",
+        "estimated from the scores",
     ):
         assert said in page.text
     assert "nan" not in page.text

@@ -1,4 +1,4 @@
-"""`python -m search.demo FOLDER`: index real photographs from installed packages, query them, write contact sheets.
+"""`python -m tools.demo FOLDER`: index real photographs from installed packages, query them, write contact sheets.
 
 The photographs are those that scikit-image, scikit-learn and matplotlib ship inside their packages; nothing is
 fetched. Every command is run as a user would, and the demo fails when a first hit is not what it should be.
