@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.registry import load_encoder, prepare_for_indexing
-from indexer.errors import EncoderError, EncoderMismatchError
+from indexer.encoders.registry import check_encoder, open_encoder, prepare_for_indexing
+from indexer.errors import EncoderError
 from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
@@ -18,14 +18,11 @@ from search.rerank.base import Reranker
 if TYPE_CHECKING:
     from search.fast_start.prefetch import Prefetch
 
-#: The encoder of a new store: it ships with the product and needs no download.
-DEFAULT_ENCODER = "bundled"
-
 
 class LoadedModels:
     """The models of the store in `folder`. Safe to use from several threads.
 
-    `encoder`: what was asked for, by name or as an object; None takes the store's own, or DEFAULT_ENCODER for a new
+    `encoder`: what was asked for, by name or as an object; None takes the store's own, or the bundled one for a new
     store. `prefetch`: what may turn out to be the store's encoder, on its way already.
     """
 
@@ -36,7 +33,6 @@ class LoadedModels:
         self._device = device
         self._prefetch = prefetch
         self._name = encoder if isinstance(encoder, str) else None
-        self._asked = encoder is not None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
@@ -53,26 +49,15 @@ class LoadedModels:
         Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`).
         """
         with self._lock:
-            name = self._name
-            if name is None:
-                name = DEFAULT_ENCODER if stored is None else stored.name
-            if self._encoder is None:
-                if self._prefetch is not None and (stored is None or name == stored.name):
+            if self._encoder is None and self._prefetch is not None:
+                if stored is None or self._name in (None, stored.name):
                     self._encoder = self._prefetch.get(stored)
                 self._prefetch = None
             if self._encoder is None:
-                own = stored is not None and (not self._asked or name == stored.name)
-                self._encoder = load_encoder(name, self._device, stored=stored if own else None)
-            encoder, identity = self._encoder, self._encoder.identity
-        if stored is not None and not identity.matches(stored) and not reencode:
-            if identity.name == stored.name:
-                reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
-            else:
-                reason = f"with the encoder {stored.name}, not {identity.name}"
-            raise EncoderMismatchError(
-                f"{self._folder} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it "
-                "anew."
-            )
+                self._encoder = open_encoder(self._folder, stored, self._name, self._device, reencode=reencode)
+            encoder = self._encoder
+        if not reencode:
+            check_encoder(self._folder, stored, encoder.identity)
         return encoder
 
     def encoder_for_indexing(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
-from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.progress import Progress
 
 
@@ -62,6 +63,41 @@ RECOMMENDED: tuple[EncoderInfo, ...] = (
         "the most exact of these, for a large GPU; Apple's own licence",
     ),
 )
+
+
+def open_encoder(
+    store: Path,
+    stored: EncoderId | None,
+    asked: str | None = None,
+    device: str | None = None,
+    *,
+    reencode: bool = False,
+) -> Encoder:
+    """The encoder to work with in the folder `store`, which was made with `stored`; None: it is new.
+
+    `asked`: its name; None takes the store's own, or the bundled one for a new store. `device`: see `load_encoder`.
+    Raises what `load_encoder` raises, and EncoderMismatchError for another encoder than the store's, unless it is to
+    take its place (`reencode`).
+    """
+    name = asked if asked is not None else BUNDLED if stored is None else stored.name
+    own = stored is not None and name == stored.name
+    encoder = load_encoder(name, device, stored=stored if own else None)
+    if not reencode:
+        check_encoder(store, stored, encoder.identity)
+    return encoder
+
+
+def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) -> None:
+    """Raise EncoderMismatchError, with the command that mends it, when a store was made with another encoder."""
+    if stored is None or identity.matches(stored):
+        return
+    if identity.name == stored.name:
+        reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
+    else:
+        reason = f"with the encoder {stored.name}, not {identity.name}"
+    raise EncoderMismatchError(
+        f"{store} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
+    )
 
 
 def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | None = None) -> Encoder:

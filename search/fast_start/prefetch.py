@@ -51,7 +51,7 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
     """
     from indexer.settings import CATALOG_NAME
 
-    return None if (folder / CATALOG_NAME).exists() else _Thread(asked, device)
+    return None if (folder / CATALOG_NAME).exists() else _Thread(folder, asked, device)
 
 
 class _Child:
@@ -60,7 +60,7 @@ class _Child:
     def __init__(self, folder: Path, text: str, device: str | None) -> None:
         import search.fast_start.prefetched_encoder  # noqa: F401 (once, for both)
 
-        self._device = device
+        self._folder, self._device = folder, device
         self._pipe, answer = os.pipe()
         self._pid: int | None = os.fork()
         if self._pid == 0:
@@ -81,7 +81,7 @@ class _Child:
             known: EncodedText = pickle.loads(data)  # noqa: S301 (of our own child)
         except (EOFError, pickle.UnpicklingError):  # it did not come to an end
             return None
-        return PrefetchedEncoder(known, self._device) if known.identity.matches(stored) else None
+        return PrefetchedEncoder(known, self._folder, self._device) if known.identity.matches(stored) else None
 
 
 def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
@@ -92,12 +92,12 @@ def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoRetur
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
         from indexer.encoder_hint import read_encoder_hint
-        from indexer.encoders.registry import load_encoder
+        from indexer.encoders.registry import open_encoder
         from search.fast_start.prefetched_encoder import encode_text
 
         hint = read_encoder_hint(folder)
         if hint is not None:
-            data = pickle.dumps(encode_text(load_encoder(hint.name, device, stored=hint), text))
+            data = pickle.dumps(encode_text(open_encoder(folder, hint, None, device), text))
             with open(answer, "wb") as pipe:
                 pipe.write(data)
     finally:
@@ -107,23 +107,22 @@ def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoRetur
 class _Thread:
     """Hands the encoder over as soon as it is loaded, and goes on with its image tower."""
 
-    def __init__(self, asked: str | None, device: str | None) -> None:
+    def __init__(self, folder: Path, asked: str | None, device: str | None) -> None:
         self._encoder: Encoder | None = None
         self._loaded = threading.Event()
-        threading.Thread(target=self._load, args=(asked, device), name="prefetch").start()
+        threading.Thread(target=self._load, args=(folder, asked, device), name="prefetch").start()
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
         self._loaded.wait()
         encoder = self._encoder
         return encoder if encoder is not None and (stored is None or encoder.identity.matches(stored)) else None
 
-    def _load(self, asked: str | None, device: str | None) -> None:
+    def _load(self, folder: Path, asked: str | None, device: str | None) -> None:
         with suppress(Exception):
             try:
-                from indexer.encoders.graph_model import BUNDLED
-                from indexer.encoders.registry import load_encoder
+                from indexer.encoders.registry import open_encoder
 
-                self._encoder = load_encoder(BUNDLED if asked is None else asked, device)
+                self._encoder = open_encoder(folder, None, asked, device)
             finally:
                 self._loaded.set()
             load = getattr(self._encoder, "load_image_tower", None)  # of those whose towers load apart

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.types import Pixels, Texts
 
 
@@ -38,11 +40,11 @@ def encode_text(encoder: Encoder, text: str) -> EncodedText:
 
 
 class PrefetchedEncoder:
-    """An `Encoder` that knows one text already; for all else it loads the encoder that it stands for."""
+    """An `Encoder` that knows one text already; for all else it loads the one that it stands for, that of `store`."""
 
-    def __init__(self, known: EncodedText, device: str | None) -> None:
+    def __init__(self, known: EncodedText, store: Path, device: str | None) -> None:
         self._known = known
-        self._device = device
+        self._store, self._device = store, device
         self._loaded: Encoder | None = None
 
     @property
@@ -85,7 +87,7 @@ class PrefetchedEncoder:
 
     def _encoder(self) -> Encoder:
         if self._loaded is None:
-            from indexer.encoders.registry import load_encoder
+            from indexer.encoders.registry import open_encoder
 
-            self._loaded = load_encoder(self.identity.name, self._device, stored=self.identity)
+            self._loaded = open_encoder(self._store, self.identity, None, self._device)
         return self._loaded

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from indexer.encoders import registry
+from indexer.encoders.base import EncoderId
 from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.encoders.registry import RECOMMENDED, list_encoders, load_encoder
-from indexer.errors import EncoderUnavailableError
+from indexer.errors import EncoderMismatchError, EncoderUnavailableError
+from tests.fixtures.colour_encoder import ColourEncoder
 
 
 def refusal(spec: str) -> str:
@@ -104,3 +108,37 @@ def test_encoders_are_listed() -> None:
     names = [info.name for info in every]
     assert len(names) == len(set(names)) > 100
     assert "open_clip:ViT-B-32/laion2b_s34b_b79k" in names
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored", "loaded"),
+    [
+        (None, None, ("bundled", None)),
+        ("colours", None, ("colours", None)),
+        (None, ColourEncoder().identity, ("colours", ColourEncoder().identity)),
+        ("colours", ColourEncoder().identity, ("colours", ColourEncoder().identity)),
+        ("moved", ColourEncoder().identity, ("moved", None)),  # the same weights under another name
+    ],
+)
+def test_a_stores_encoder_is_opened_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, stored: EncoderId | None, loaded: tuple[str, EncoderId | None]
+) -> None:
+    calls: list[tuple[str, EncoderId | None]] = []
+
+    def load(name: str, device: str | None, *, stored: EncoderId | None) -> ColourEncoder:
+        calls.append((name, stored))
+        return ColourEncoder()
+
+    monkeypatch.setattr(registry, "load_encoder", load)
+    assert registry.open_encoder(Path("s"), stored, asked).identity == ColourEncoder().identity
+    assert calls == [loaded]
+
+
+def test_an_encoder_of_other_weights_is_refused_unless_it_takes_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_encoder", lambda name, device, stored: ColourEncoder("2"))
+    stored = ColourEncoder("1").identity
+    with pytest.raises(EncoderMismatchError, match=r"with an earlier colours .1, now 2.; .search index --reencode"):
+        registry.open_encoder(Path("s"), stored)
+    with pytest.raises(EncoderMismatchError, match="s was made with the encoder palette, not colours"):
+        registry.open_encoder(Path("s"), replace(stored, name="palette"), "colours")
+    assert registry.open_encoder(Path("s"), stored, reencode=True).identity.weights == "2"

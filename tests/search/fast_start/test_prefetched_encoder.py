@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,14 +29,14 @@ def sent(known: EncodedText) -> EncodedText:
 
 def test_an_encoder_without_tokens() -> None:
     colours = ColourEncoder()
-    ahead = PrefetchedEncoder(sent(encode_text(colours, "red")), None)
+    ahead = PrefetchedEncoder(sent(encode_text(colours, "red")), Path("s"), None)
     assert (ahead.token_shape, ahead.encode_texts(["red"], tokens=True).tokens, ahead.words("red")) == (None, None, [])
     np.testing.assert_array_equal(ahead.encode_texts(["red"]).vectors, colours.encode_texts(["red"]).vectors)
 
 
 @pytest.mark.parametrize("text", [TEXT, "another"])
 def test_it_stands_for_the_whole_encoder(bundled: GraphEncoder, text: str) -> None:
-    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), None)
+    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), Path("s"), None)
     assert ahead.independent_rows == bundled.independent_rows
     assert (ahead.identity, ahead.token_shape, ahead.batch_size, ahead.text_batch_size, ahead.max_text_tokens) == (
         bundled.identity, bundled.token_shape, bundled.batch_size, bundled.text_batch_size, bundled.max_text_tokens
@@ -51,7 +52,7 @@ def test_it_stands_for_the_whole_encoder(bundled: GraphEncoder, text: str) -> No
 
 
 def test_it_encodes_images(bundled: GraphEncoder) -> None:
-    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), None)
+    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), Path("s"), None)
     wanted = bundled.identity.preprocessing
     pixels = np.full((1, wanted.height, wanted.width, 3), 90, np.uint8)
     np.testing.assert_array_equal(ahead.encode_images(pixels).vectors, bundled.encode_images(pixels).vectors)

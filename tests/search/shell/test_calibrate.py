@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, free to be changed; the pictures stay where they are."""
     monkeypatch.setattr(
-        "search.loaded_models.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
     )
     shutil.copytree(made / "s", tmp_path / "s")
     shutil.copytree(made / "photos", tmp_path / "images")  # found by their content

@@ -129,8 +129,9 @@ def test_tokens_are_kept_unless_told_otherwise_and_the_choice_stays(
 @pytest.fixture
 def colours(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store made with the encoder of the tests that has tokens, and with a reranker of its own."""
-    for place in ("search.loaded_models", "indexer.encoders.registry"):
-        monkeypatch.setattr(f"{place}.load_encoder", lambda name, device, stored=None: ColourTokenEncoder())
+    monkeypatch.setattr(
+        "indexer.encoders.registry.load_encoder", lambda name, device, stored=None: ColourTokenEncoder()
+    )
     photos = tmp_path / "photos"
     photos.mkdir()
     quarters().save(photos / "quarters.png")

@@ -59,7 +59,7 @@ def store(painted: Path, tmp_path: Path, use: Callable[[Encoder], None]) -> Path
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Encoder], None]:
     def take(encoder: Encoder) -> None:
-        monkeypatch.setattr("search.loaded_models.load_encoder", lambda name, device=None, stored=None: encoder)
+        monkeypatch.setattr("indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: encoder)
 
     return take
 
@@ -224,7 +224,7 @@ def test_an_interrupted_training_goes_on(
     assert not (store / "reranker").exists()
     monkeypatch.undo()
     monkeypatch.setattr(
-        "search.loaded_models.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
     )
     other = cli("train", "reranker", *options, "--epochs", 3)
     assert other.code == 2
