@@ -116,7 +116,10 @@ def _run(checkout: Path, work: Path, *arguments: str) -> Answer:
     command = [sys.executable, "-m", "search", *arguments]
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, check=False)  # noqa: S603
     out, err = (
-        stream.decode("utf-8", "backslashreplace").replace(str(work), "WORK") for stream in (done.stdout, done.stderr)
+        stream.decode("utf-8", "backslashreplace")
+        .replace(str(work), "WORK")
+        .replace(str(checkout.resolve()), "CHECKOUT")
+        for stream in (done.stdout, done.stderr)
     )
     if "--json" in arguments and out:
         out = json.dumps(_lasting(json.loads(out)), indent=1)
