@@ -99,6 +99,15 @@ def test_the_indexer_knows_nothing_of_the_search() -> None:
     assert wrong == set()
 
 
+def test_the_stages_that_an_engine_maps_know_no_catalog_and_no_store() -> None:
+    modules_ = graph_of_modules()
+    for stage in ("decode", "encode", "values"):
+        seen = reachable(modules_, f"indexer.pipeline.{stage}")
+        assert "indexer.types" in seen
+        assert not {name for name in seen if room(name) in {"indexer.catalog", "indexer.store", "indexer.vectors"}}
+    assert "indexer.catalog.catalog" in reachable(modules_, "indexer.pipeline.write")
+
+
 def test_what_only_sqlite_understands_stands_in_one_file() -> None:
     words = re.compile(r"\b(sqlite3|PRAGMA (?!no cover)|sqlite_\w+|dialects\.sqlite|rowid)\b", re.IGNORECASE)
     found = {

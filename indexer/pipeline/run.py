@@ -1,39 +1,35 @@
-"""A run of the indexer: scan -> diff -> read and decode -> encode -> commit -> build.
+"""A run of the indexer on one machine.
 
-    scan, catalog --merge join--> files to read --threads--> prepared, in order --batches--> encoder --> catalog
+    plan --files to read--> look up, decode (threads) --in order--> encode, write (`ingest.py`) --> vector indexes
 
-The scan of a root is over before the first file is read, so that a bar can show the time left. It remembers the files
-to read while they are few; where they are many the root is scanned a second time, and memory stays the same for any
-size of collection. Prepared files keep the order of the scan: item ids, and with them every result, do not depend on
-timing or interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` prepared files
-exist.
+Decoded files keep the order of the scan: item ids, and with them every result, do not depend on timing or
+interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` decoded files exist.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import Files, files_below
+from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
-from indexer.errors import EncoderMismatchError, PathNotFoundError, UsageError
-from indexer.files.diff import Comparison, Gone, Returned, ToRead
-from indexer.files.scan import Found, walk
-from indexer.pipeline.decode import Failed, KnownImage, NewImage, Prepared, Preparer
-from indexer.pipeline.write import Ingest
+from indexer.errors import EncoderMismatchError
+from indexer.pipeline.decode import Decoder
+from indexer.pipeline.ingest import Ingest
+from indexer.pipeline.look_up import LookUp
+from indexer.pipeline.plan import Planner, RootPlan, choose_roots
+from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
 from indexer.store import Store
-from indexer.types import Candidate, Failure, Report
+from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
 from indexer.vectors.refresh import build_indexes
 
@@ -41,9 +37,6 @@ from indexer.vectors.refresh import build_indexes
 FILES_A_BATCH = 500
 #: Rows of one transaction that marks files as vanished or returned.
 MARKS_A_BATCH = 5_000
-#: Files to read that are remembered from the scan that counts them: some 10 MB. Where there are more, finding them a
-#: second time costs little beside reading them.
-REMEMBERED = 50_000
 
 
 def run(
@@ -87,9 +80,13 @@ class _Run:
         started = time.monotonic()
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
-        folders = self._roots(roots)
+        folders = choose_roots(
+            self._catalog, roots, self._settings.ignores, everything=self._reencode, warn=self._report.warnings.append
+        )
+        planner = Planner(self._store, self._encoder_row, tokens=self._tokens)
         for folder, ignores in folders:
-            self._index_root(folder, ignores)
+            self._progress.phase(f"Looking through {folder}")
+            self._index_root(planner, planner.plan(folder, ignores))
         self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
@@ -98,30 +95,6 @@ class _Run:
         build_indexes(self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall)
         self._report.seconds = time.monotonic() - started
         return self._report
-
-    def _roots(self, roots: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-        with self._catalog.snapshot() as snapshot:
-            known = {row.path: row.ignores for row in Roots(snapshot).all()}
-        if not roots and not known:
-            raise UsageError("Name a folder to index; this store has none yet.")
-        named = [os.path.abspath(os.path.expanduser(root)) for root in roots]
-        everything = self._reencode or not named
-        paths = list(dict.fromkeys([*named, *(known if everything else ())]))
-        present = []
-        for path in paths:
-            if os.path.exists(path):
-                present.append(path)
-            elif path in named:
-                raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
-            else:
-                self._report.warnings.append(f"{path} is not there (an unmounted drive?); what is indexed is kept.")
-        given = self._settings.ignores
-        with self._catalog.batch() as batch:
-            for path in present:
-                Roots(batch).add(path, given if path not in known or given != IndexSettings().ignores else None)
-        with self._catalog.snapshot() as snapshot:
-            ignores = {row.path: row.ignores for row in Roots(snapshot).all()}
-        return [(path, ignores[path]) for path in present]
 
     def _register(self) -> int:
         """Row id of the encoder; the store's first encoder is the one that answers from now on."""
@@ -192,54 +165,18 @@ class _Run:
 
     # -- one root -------------------------------------------------------------------------------------------
 
-    def _compare(self, folder: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Comparison:
-        own = os.fsencode(self._store.folder) + os.fsencode(os.sep)
-        found: Iterator[Found] = walk(folder, ignores, report_error)
-        if own.startswith(os.fsencode(folder)):  # the store may lie among the photographs
-            found = (one for one in found if not one[0].startswith(own))
-        known = files_below(self._catalog, folder, self._encoder_row, tokens=self._tokens)
-        return Comparison(found, known)
-
-    def _index_root(self, folder: str, ignores: Sequence[str]) -> None:
-        self._progress.phase(f"Looking through {folder}")
-        unreadable: list[Failure] = []
-        work = 0
-        candidates: list[Candidate] = []
-        gone, returned = array("q"), array("q")  # ids: eight bytes each, however many
-        hidden: set[str] = set()
-
-        def report_error(failure: Failure) -> None:
-            unreadable.append(failure)
-            hidden.add(failure.path)
-
-        comparison = self._compare(folder, ignores, report_error)
-        for difference in comparison:
-            match difference:
-                case ToRead(candidate):
-                    work += 1
-                    if work <= REMEMBERED:
-                        candidates.append(candidate)
-                case Returned(row):
-                    returned.append(row.id)
-                case Gone(row):
-                    if not _is_hidden(row.path, hidden):
-                        gone.append(row.id)
-        unchanged = comparison.unchanged + len(returned)
-        self._report.unchanged += unchanged
-        self._report.failures += unreadable
-        self._mark_returned(returned)
-        if work:
-            self._progress.total(work)
-            self._progress.phase(f"Indexing {folder}")
-            self._read(candidates if work <= REMEMBERED else self._work(folder, ignores))
-        self._mark_gone(folder, gone, found_any=bool(work or unchanged or unreadable))
-        if not unreadable:
+    def _index_root(self, planner: Planner, plan: RootPlan) -> None:
+        self._report.unchanged += plan.unchanged
+        self._report.failures += plan.unreadable
+        self._mark_returned(plan.returned)
+        if plan.to_read:
+            self._progress.total(plan.to_read)
+            self._progress.phase(f"Indexing {plan.folder}")
+            self._read(planner.candidates(plan))
+        self._mark_gone(plan.folder, plan.gone, found_any=bool(plan.to_read or plan.unchanged or plan.unreadable))
+        if not plan.unreadable:
             with self._catalog.batch() as batch:
-                Roots(batch).finish(folder)
-
-    def _work(self, folder: str, ignores: Sequence[str]) -> Iterator[Candidate]:
-        """What there is to read, found a second time."""
-        return (one.candidate for one in self._compare(folder, ignores, lambda _: None) if isinstance(one, ToRead))
+                Roots(batch).finish(plan.folder)
 
     def _mark_returned(self, returned: Sequence[int]) -> None:
         for start in range(0, len(returned), MARKS_A_BATCH):
@@ -259,20 +196,13 @@ class _Run:
         self._report.vanished += len(gone)
 
     def _read(self, candidates: Iterable[Candidate]) -> None:
-        """Prepare files in threads, and commit them in the order of `candidates`."""
-        prepare = Preparer(
-            self._catalog,
-            self._encoder_row,
-            self._encoder.identity.preprocessing,
-            self._settings.limits,
-            tokens=self._tokens,
-        )
+        """Look files up and decode them in threads; encode and write them in the order of `candidates`."""
         batch: list[Prepared] = []
         images = 0
         with self._ingest() as ingest:
-            for prepared in self._prepared(prepare, candidates):
-                batch.append(prepared)
-                images += isinstance(prepared, NewImage | KnownImage) and prepared.pixels is not None
+            for file in self._decoded(candidates):
+                batch.append(file)
+                images += isinstance(file, NewImage | KnownImage) and file.pixels is not None
                 if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
                     ingest.add(batch)
                     self._progress.advance(len(batch))
@@ -281,29 +211,26 @@ class _Run:
         if batch:
             self._progress.advance(len(batch))
 
-    def _prepared(self, prepare: Preparer, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
+    def _decoded(self, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
+        look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
+        decode = Decoder(self._encoder.identity.preprocessing, self._settings.limits)
+
+        def read(candidate: Candidate) -> Prepared:
+            found = look_up(candidate)
+            return decode(found) if isinstance(found, ImageBytes) else found
+
         ahead = self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
         waiting: deque[tuple[Candidate, Future[Prepared]]] = deque()
         pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="decode")
         try:
             for candidate in candidates:
-                waiting.append((candidate, pool.submit(prepare, candidate)))
+                waiting.append((candidate, pool.submit(read, candidate)))
                 if len(waiting) >= ahead:
                     yield _result(*waiting.popleft())
             while waiting:
                 yield _result(*waiting.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _is_hidden(path: str, unreadable: Set[str]) -> bool:
-    """Whether the scan could not look at `path`; it has reported whatever hides it by the time it has passed it."""
-    while unreadable and path not in unreadable:
-        above = os.path.dirname(path)
-        if above == path:
-            return False
-        path = above
-    return bool(unreadable)
 
 
 def _result(candidate: Candidate, future: Future[Prepared]) -> Prepared:

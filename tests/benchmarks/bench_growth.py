@@ -30,7 +30,7 @@ from indexer.catalog.files import Files
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
-from indexer.pipeline.write import Ingest
+from indexer.pipeline.ingest import Ingest
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Candidate, Report

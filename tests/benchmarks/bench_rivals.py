@@ -295,7 +295,7 @@ def fill(folder: Path, count: int) -> None:
     """A store of `count` photographs with given vectors and tokens, under the identity of the bundled encoder."""
     from indexer.encoder_hint import write_encoder_hint
     from indexer.encoders.graph_encoder import GraphEncoder
-    from indexer.pipeline.write import Ingest
+    from indexer.pipeline.ingest import Ingest
     from indexer.progress import Silent
     from indexer.store import Store
     from indexer.types import Candidate, Report

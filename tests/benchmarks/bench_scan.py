@@ -25,7 +25,7 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.tokens import Tokens
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.files.scan import scan
-from indexer.pipeline.write import Ingest
+from indexer.pipeline.ingest import Ingest
 from indexer.store import Store
 from indexer.types import Report
 from tests.benchmarks.machine import about, save

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.pipeline import decode as prepare
+from indexer.pipeline import look_up
 from indexer.settings import DecodeLimits, IndexSettings
 from tests.conftest import Cli
 from tests.fixtures import pictures
@@ -124,7 +124,7 @@ def test_a_file_that_vanishes_or_changes_during_the_run(tmp_path: Path, monkeypa
     photos.mkdir()
     for number in range(6):
         Image.new("RGB", (9, 9), (40 * number, 0, 0)).save(photos / f"{number}.png")
-    honest = prepare.read_file
+    honest = look_up.read_file
 
     def meddle(candidate: object, limits: DecodeLimits) -> bytes:
         path = Path(candidate.path)  # type: ignore[attr-defined]
@@ -134,7 +134,7 @@ def test_a_file_that_vanishes_or_changes_during_the_run(tmp_path: Path, monkeypa
             Image.new("RGB", (30, 30), "white").save(path)
         return honest(candidate, limits)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prepare, "read_file", meddle)
+    monkeypatch.setattr(look_up, "read_file", meddle)
     with search.open(tmp_path / "s", encoder=ColourEncoder()) as library:
         report = library.index(photos)
         assert {Path(failure.path).name for failure in report.failures} == {"2.png", "4.png"}

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from indexer.images import reader_versions
 from indexer.images.metadata import read_metadata
-from indexer.pipeline import decode
+from indexer.pipeline import decode, look_up
 from indexer.types import Candidate, Metadata
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench, paint
@@ -22,13 +22,13 @@ class CountingBench(Bench):
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(folder, ColourTokenEncoder())
         self.read: list[str] = []
-        read_file = decode.read_file
+        read_file = look_up.read_file
 
         def reading(candidate: Candidate, *rest: object) -> bytes:
             self.read.append(Path(candidate.path).name)
             return read_file(candidate, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(decode, "read_file", reading)
+        monkeypatch.setattr(look_up, "read_file", reading)
 
     def again(self) -> tuple[list[str], int]:
         """Run over what is known: the names that were read, in order, and how many rows of images were encoded."""
@@ -62,7 +62,7 @@ def photos(tmp_path: Path) -> Path:
 def better_formats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Camera raw files are read from now on."""
     monkeypatch.setattr(reader_versions, "FORMAT_READER", reader_versions.FORMAT_READER + 1)
-    monkeypatch.setattr(decode, "RAW_SUFFIXES", frozenset())
+    monkeypatch.setattr(look_up, "RAW_SUFFIXES", frozenset())
 
 
 def better_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_new_field_of_metadata_reaches_known_photographs_without_the_encoder(
     bench: CountingBench, photos: Path, monkeypatch: pytest.MonkeyPatch, remembered: bool
 ) -> None:
     if not remembered:  # as in a large collection, where files to read are found again while others are written
-        monkeypatch.setattr("indexer.pipeline.run.REMEMBERED", 0)
+        monkeypatch.setattr("indexer.pipeline.plan.REMEMBERED", 0)
     bench.run(photos)
     before, texts = bench.visible(), bench.texts()
     better_metadata(monkeypatch)

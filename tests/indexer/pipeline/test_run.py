@@ -17,8 +17,8 @@ from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoded
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreBusyError, UsageError
+from indexer.pipeline import ingest, plan
 from indexer.pipeline import run as pipeline
-from indexer.pipeline import write as ingest
 from indexer.settings import IndexSettings
 from indexer.store import Store
 from indexer.types import Report
@@ -323,7 +323,7 @@ def test_an_interrupted_run_goes_on_from_the_last_batch(bench: Bench, photos: Pa
 def test_more_work_than_is_remembered_is_found_a_second_time(
     bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "REMEMBERED", 2)
+    monkeypatch.setattr(plan, "REMEMBERED", 2)
     assert bench.run(photos).encoded == 3
     assert len(bench.visible()) == 3
     assert bench.run(photos).unchanged == 3

@@ -17,8 +17,8 @@ from indexer.catalog.files import Files
 from indexer.catalog.items import Items
 from indexer.catalog.sqlite import file_url
 from indexer.catalog.vectors import Vectors
-from indexer.pipeline.decode import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
-from indexer.pipeline.write import Ingest
+from indexer.pipeline.ingest import Ingest
+from indexer.pipeline.values import CaptionFile, Failed, Ignored, KnownImage, NewImage, Prepared
 from indexer.types import KINDS, Candidate, Caption, Metadata, Report
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.plain_writer import PlainIngest

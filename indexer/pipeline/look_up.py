@@ -1,0 +1,113 @@
+"""First stage: one file is read and hashed, and the catalog asked what is known of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.contents import Contents
+from indexer.catalog.photographs import Photographs
+from indexer.catalog.tokens import Tokens
+from indexer.errors import FileError, UnreadableFileError
+from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
+from indexer.images import reader_versions
+from indexer.images.decoder import read_file
+from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
+from indexer.settings import DecodeLimits
+from indexer.types import Candidate, Caption
+
+
+class LookUp:
+    """Files of one run. Safe to use from several threads.
+
+    `tokens`: a photograph that was encoded before and has no tokens is to be decoded too.
+    """
+
+    def __init__(self, catalog: Catalog, encoder_row: int, limits: DecodeLimits, *, tokens: bool = False) -> None:
+        self._catalog = catalog
+        self._encoder_row = encoder_row
+        self._limits = limits
+        self._tokens = tokens
+        self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+
+    def __call__(self, candidate: Candidate) -> ImageBytes | KnownImage | CaptionFile | Ignored | Failed:
+        """Never raises for a bad file: what is wrong with it is in the answer."""
+        try:
+            return self._look_up(candidate)
+        except UnreadableFileError as error:
+            return Failed(candidate, str(error), passing=True)
+        except FileError as error:
+            return Failed(candidate, str(error), passing=False)
+
+    def _look_up(self, candidate: Candidate) -> ImageBytes | KnownImage | CaptionFile | Ignored:
+        folder, name = os.path.split(candidate.path)
+        suffix = os.path.splitext(name)[1].lower()
+        if is_caption_table(name):
+            data = read_file(candidate, self._limits)
+            captions, problems = parse_captions_file(name, data, folder)
+            return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
+        if suffix == ".txt":
+            image = sidecar_image(self._names(folder), name)
+            if image is None:
+                return Ignored(candidate, remember=False)  # an image may come to stand beside it
+            data = read_file(candidate, self._limits)
+            about = os.path.join(folder, image)
+            return CaptionFile(
+                candidate, _digest(data), tuple(Caption(text, about) for text in parse_sidecar(data)), ()
+            )
+        if suffix in RAW_SUFFIXES:
+            return Ignored(candidate, remember=True)
+        if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
+            return Ignored(candidate, remember=True)
+        return self._image(candidate)
+
+    def _image(self, candidate: Candidate) -> ImageBytes | KnownImage:
+        data = read_file(candidate, self._limits)
+        digest = _digest(data)
+        with self._catalog.snapshot() as snapshot:
+            content_id = Contents(snapshot).with_vectors([digest], self._encoder_row).get(digest)
+            if content_id is None:
+                return ImageBytes(candidate, digest, data)
+            kept = Photographs(snapshot).get(content_id)
+            lacking = self._tokens and not Tokens(snapshot).present([content_id], self._encoder_row)
+        known = KnownImage(candidate, digest, content_id, None if kept is None else kept.metadata)
+        outdated = kept is not None and kept.reader < reader_versions.METADATA_READER
+        if not outdated and not lacking:
+            return known
+        return ImageBytes(candidate, digest, data, known, metadata=outdated, pixels=lacking)
+
+
+def look_up_texts(
+    catalog: Catalog, encoder_row: int, texts: Iterable[str], *, tokens: bool
+) -> tuple[dict[bytes, str], set[bytes]]:
+    """The texts, by digest, that have no vector yet or lack `tokens`, in their order; and the digests that have one."""
+    digests = {text_digest(text): text for text in texts}
+    if not digests:
+        return {}, set()
+    with catalog.snapshot() as snapshot:
+        known = set(Contents(snapshot).with_vectors(list(digests), encoder_row))
+        complete = known & Contents(snapshot).with_tokens(list(digests), encoder_row) if tokens else known
+    return {digest: text for digest, text in digests.items() if digest not in complete}, known
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(SNIFFED_BYTES)
+    except OSError as error:
+        raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()

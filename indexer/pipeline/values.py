@@ -1,0 +1,122 @@
+"""What passes between the stages of the pipeline: plain and frozen, fit to be sent to another process.
+
+path --look up--> ImageBytes --decode--> NewImage, KnownImage --encode--> EncodedFile --write--> catalog
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from indexer.types import Candidate, Caption, Float32, Int8, Metadata, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """A photograph to encode. `pixels` (h, w, 3) uint8, as the encoder wants them; None when they are encoded."""
+
+    candidate: Candidate
+    digest: bytes
+    metadata: Metadata
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """A photograph whose content was encoded before, at this path or another.
+
+    `pixels` (h, w, 3) uint8, as the encoder wants them, where tokens are wanted and it has none. `reread`: an older
+    reader had read its metadata, and now they were read anew.
+    """
+
+    candidate: Candidate
+    digest: bytes
+    content_id: int
+    metadata: Metadata | None
+    pixels: Pixels | None = None
+    reread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBytes:
+    """A photograph's file, of which something is to be read.
+
+    `known`: what is kept of it; None for a new one, of which everything is wanted. `metadata`, `pixels`: what is wanted
+    of a known one.
+    """
+
+    candidate: Candidate
+    digest: bytes
+    data: bytes
+    known: KnownImage | None = None
+    metadata: bool = True
+    pixels: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionFile:
+    """Texts about images. `problems`: sentences about rows that were left out."""
+
+    candidate: Candidate
+    digest: bytes
+    captions: tuple[Caption, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Neither an image nor captions. `remember` False: look at it again on every run."""
+
+    candidate: Candidate
+    remember: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be read. `passing`: the trouble lies outside the file and may pass."""
+
+    candidate: Candidate
+    reason: str
+    passing: bool
+
+
+Prepared = NewImage | KnownImage | CaptionFile | Ignored | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFile:
+    """A file to write, without pixels. `vector` (d,) float32, unit norm, and `tokens` (t, w) int8: None where nothing
+    was encoded, or no tokens are kept."""
+
+    file: Prepared
+    vector: Float32 | None = None
+    tokens: Int8 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """A text to write, by its `digest`; `vector` and `tokens` as of `EncodedFile`."""
+
+    digest: bytes
+    vector: Float32
+    tokens: Int8 | None
+
+
+def text_digest(text: str) -> bytes:
+    """The identity of a text's content; the prefix keeps it apart from any file's."""
+    return hashlib.sha256(b"text\0" + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def texts_of(file: Prepared) -> list[tuple[str, str | None]]:
+    """(text, path of the image that it is about) of a file."""
+    if isinstance(file, CaptionFile):
+        return [(caption.text, caption.about) for caption in file.captions]
+    if isinstance(file, NewImage | KnownImage) and file.metadata is not None:
+        return [(text, file.candidate.path) for text in own_texts(file.metadata)]
+    return []
+
+
+def own_texts(metadata: Metadata) -> list[str]:
+    """What a photograph says of itself in words."""
+    keywords = ", ".join(metadata.keywords)
+    return [*metadata.captions, *([keywords] if keywords else [])]
