@@ -59,6 +59,12 @@ class Metadata:
     keywords: tuple[str, ...] = ()
 
 
+#: Version of what reads it (`images/metadata.py`), kept with each photograph. It grows by one with a release that reads
+#: more (a field, a block): the next `index` then reads photographs again, but neither decodes nor encodes them. A new
+#: field is a column of its name in the catalog, made by a migration.
+METADATA_READER = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Caption:
     """A text about an image, from a file beside it. `about` is the image's path, or None when it names none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, overload
 
 from indexer.errors import UsageError
@@ -64,11 +65,8 @@ class Hit:
         if self.source is not None and self.source != self.path:
             fields["source"] = self.source
         if self.metadata is not None:
-            about = self.metadata
-            for name in ("width", "height", "format", "taken_at", "camera", "latitude", "longitude"):
-                value = getattr(about, name)
-                if value is not None:
-                    fields[name] = value
+            said = ((each.name, getattr(self.metadata, each.name)) for each in dataclass_fields(self.metadata))
+            fields |= {name: value for name, value in said if value is not None and not isinstance(value, tuple)}
         if self.explanation is not None:
             fields["explain"] = self.explanation.to_json()
         return fields

@@ -30,7 +30,7 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.schema import ABSENT, file, photo
 from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
-from indexer.images import reader_versions
+from indexer.images import sniff
 from indexer.types import Candidate
 
 #: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
@@ -186,7 +186,7 @@ class Files(Part):
                 "reason": record.reason,
                 "content_id": record.content_id,
                 "digest": record.digest,
-                "format_reader": reader_versions.FORMAT_READER,
+                "format_reader": sniff.FORMAT_READER,
             }
             if row is None:
                 new.append({"path": record.candidate.path, **values})

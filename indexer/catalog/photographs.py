@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, select
 
+from indexer import types
 from indexer.catalog.schema import photo
 from indexer.catalog.sqlite import upsert
 from indexer.catalog.transaction import Part
-from indexer.images import reader_versions
 from indexer.types import Metadata
 
-_FIELDS = [column.name for column in photo.c if column.name != "content_id"]
+_FIELDS = [field.name for field in fields(Metadata)]
+#: Those of them that are lists, kept as JSON.
+_LISTS = {field.name for field in fields(Metadata) if str(field.type).startswith("tuple")}
 
 
 class Photograph(NamedTuple):
@@ -37,37 +40,20 @@ class Photographs(Part):
         """Store what photographs say about themselves, in the place of what is there."""
         if photographs:
             rows = [_row(number, said) for number, said in photographs.items()]
-            self._write(upsert(photo, ["content_id"], _FIELDS), rows)
+            self._write(upsert(photo, ["content_id"], [*_FIELDS, "metadata_reader"]), rows)
 
 
 def metadata_of(row: Row) -> Metadata | None:  # type: ignore[type-arg]
     """The metadata in a row that holds the columns of `photo`; None where they are empty."""
     if row.width is None:
         return None
-    return Metadata(
-        row.width,
-        row.height,
-        row.format,
-        row.taken_at,
-        row.camera,
-        row.latitude,
-        row.longitude,
-        tuple(json.loads(row.captions)),
-        tuple(json.loads(row.keywords)),
-    )
+    values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
+    for name in _LISTS:
+        values[name] = tuple(json.loads(values[name]))
+    return Metadata(**values)
 
 
-def _row(content_id: int, metadata: Metadata) -> dict[str, object]:
-    return {
-        "content_id": content_id,
-        "width": metadata.width,
-        "height": metadata.height,
-        "format": metadata.format,
-        "taken_at": metadata.taken_at,
-        "camera": metadata.camera,
-        "latitude": metadata.latitude,
-        "longitude": metadata.longitude,
-        "captions": json.dumps(metadata.captions),
-        "keywords": json.dumps(metadata.keywords),
-        "metadata_reader": reader_versions.METADATA_READER,
-    }
+def _row(content_id: int, said: Metadata) -> dict[str, object]:
+    values = ((name, getattr(said, name)) for name in _FIELDS)
+    kept = {name: json.dumps(value) if name in _LISTS else value for name, value in values}
+    return {"content_id": content_id, **kept, "metadata_reader": types.METADATA_READER}

@@ -20,9 +20,22 @@ A column that came after the first version says what older rows hold (`server_de
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from sqlalchemy import Column, Float, Integer, LargeBinary, MetaData, Table, Text, literal_column
 
 from indexer.catalog.sqlite import PathType
+from indexer.types import Metadata
+
+#: How a field of `Metadata` is kept, by its annotation. Lists as JSON.
+_COLUMN_TYPES = {
+    "int": Integer,
+    "str": Text,
+    "str | None": Text,
+    "int | None": Integer,
+    "float | None": Float,
+    "tuple[str, ...]": Text,
+}
 
 metadata = MetaData()
 
@@ -77,15 +90,7 @@ photo = Table(
     "photo",
     metadata,
     Column("content_id", Integer, primary_key=True),
-    Column("width", Integer),
-    Column("height", Integer),
-    Column("format", Text),
-    Column("taken_at", Text),
-    Column("camera", Text),
-    Column("latitude", Float),
-    Column("longitude", Float),
-    Column("captions", Text),  # JSON list
-    Column("keywords", Text),  # JSON list
+    *(Column(field.name, _COLUMN_TYPES[str(field.type)]) for field in fields(Metadata)),
     Column("metadata_reader", Integer, server_default="1"),  # version of what read it
 )
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from indexer import types
 from indexer.catalog.files import KnownFile
 from indexer.files.scan import Found, candidate
-from indexer.images import reader_versions
+from indexer.images import sniff
 from indexer.types import Candidate
 
 
@@ -53,7 +54,7 @@ class Comparison:
         self._known = known
 
     def __iter__(self) -> Iterator[Difference]:
-        newest_format, newest_metadata = reader_versions.FORMAT_READER, reader_versions.METADATA_READER
+        newest_format, newest_metadata = sniff.FORMAT_READER, types.METADATA_READER
         rows = iter(self._known)
         row = next(rows, None)
         row_key = b"" if row is None else row.key

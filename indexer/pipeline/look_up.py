@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 
+from indexer import types
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.errors import FileError, UnreadableFileError
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
-from indexer.images import reader_versions
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
@@ -75,7 +75,7 @@ class LookUp:
             kept = Photographs(snapshot).get(content_id)
             lacking = self._tokens and not Tokens(snapshot).present([content_id], self._encoder_row)
         known = KnownImage(candidate, digest, content_id, None if kept is None else kept.metadata)
-        outdated = kept is not None and kept.reader < reader_versions.METADATA_READER
+        outdated = kept is not None and kept.reader < types.METADATA_READER
         if not outdated and not lacking:
             return known
         return ImageBytes(candidate, digest, data, known, metadata=outdated, pixels=lacking)

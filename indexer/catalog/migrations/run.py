@@ -6,21 +6,29 @@ the schema is a new file at the end; `tests/fixtures/stores` holds a store of ev
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 
 from sqlalchemy import Connection, insert
 
-from indexer.catalog.migrations import m0001_first, m0002_tokens, m0003_reader_versions
+from indexer.catalog import migrations
 from indexer.catalog.schema import migration
 from indexer.catalog.sqlite import Sqlite
 from indexer.errors import StoreTooNewError
 
-#: (name, function). The position is the schema version.
-MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
-    ("0001_first", m0001_first.apply),
-    ("0002_tokens", m0002_tokens.apply),
-    ("0003_reader_versions", m0003_reader_versions.apply),
+
+def _apply(module: str, connection: Connection) -> None:
+    import_module(f"{migrations.__name__}.{module}").apply(connection)
+
+
+#: (name, function), of the files beside this one: `m0001_first.py` is "0001_first". The position is the schema version.
+MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = tuple(
+    (found.name[1:], partial(_apply, found.name))
+    for found in sorted(pkgutil.iter_modules(migrations.__path__), key=lambda found: found.name)
+    if found.name.startswith("m0")
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from indexer.images import reader_versions
+from indexer import types
+from indexer.images import sniff
 from indexer.images.metadata import read_metadata
 from indexer.pipeline import decode, look_up
 from indexer.types import Candidate, Metadata
@@ -61,7 +62,7 @@ def photos(tmp_path: Path) -> Path:
 
 def better_formats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Camera raw files are read from now on."""
-    monkeypatch.setattr(reader_versions, "FORMAT_READER", reader_versions.FORMAT_READER + 1)
+    monkeypatch.setattr(sniff, "FORMAT_READER", sniff.FORMAT_READER + 1)
     monkeypatch.setattr(look_up, "RAW_SUFFIXES", frozenset())
 
 
@@ -74,7 +75,7 @@ def better_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
             return said
         return Metadata(said.width, said.height, said.format, captions=said.captions, keywords=("by Ann",))
 
-    monkeypatch.setattr(reader_versions, "METADATA_READER", reader_versions.METADATA_READER + 1)
+    monkeypatch.setattr(types, "METADATA_READER", types.METADATA_READER + 1)
     monkeypatch.setattr(decode, "read_metadata", read)
 
 
@@ -138,7 +139,7 @@ def test_metadata_that_say_the_same_change_nothing_for_a_search(
 ) -> None:
     bench.run(photos)
     before = bench.generation()
-    monkeypatch.setattr(reader_versions, "METADATA_READER", 2)
+    monkeypatch.setattr(types, "METADATA_READER", 2)
     assert bench.again()[1] == 0
     assert bench.generation() == before
 
@@ -148,7 +149,7 @@ def test_a_photograph_whose_metadata_no_longer_read_stays_as_it_was(
 ) -> None:
     bench.run(photos)
     before, texts = bench.visible(), bench.texts()
-    monkeypatch.setattr(reader_versions, "METADATA_READER", 2)
+    monkeypatch.setattr(types, "METADATA_READER", 2)
 
     def refuse(data: bytes) -> Metadata:
         raise decode.FileError("its header is damaged")

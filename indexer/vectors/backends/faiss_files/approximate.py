@@ -4,7 +4,7 @@
     all rows --> lists on disk, and the queries' true neighbours, in one pass
     the file, mapped --> its recall, the least width that reaches the target --> the manifest
 
-Where a type misses the target however hard it looks, the next better one of `tuning.BETTER` is built.
+Where a type misses the target however hard it looks, the next better one (`ivf_types.py`) is built.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from indexer.progress import Progress
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan
-from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 from indexer.vectors.backends.faiss_files.ivf_builder import IvfBuilder
 from indexer.vectors.backends.faiss_files.ivf_training import empty_core, training_rows
+from indexer.vectors.backends.faiss_files.ivf_types import better_types
 from indexer.vectors.backends.faiss_files.writer import Writable, build_folder, pending_file
 from indexer.vectors.base import Batches, IndexState, IndexType
 from indexer.vectors.recall import QUERIES, RecallQueries, TrueNeighbours, recall_queries, tune
@@ -35,7 +35,7 @@ def build_approximate(
 ) -> IndexState | None:
     """See `VectorBackend.build`; None where only an exact index reaches the target."""
     truth: TrueNeighbours | None = None
-    for index_type in (plan.asked, *tuning.BETTER[plan.asked]):
+    for index_type in (plan.asked, *better_types(plan.asked)):
         core, queries = _trained(index_type, plan, batches, others)
         if truth is None:
             truth = TrueNeighbours(queries)

@@ -29,6 +29,7 @@ from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.ivf_search import search_lists
 from indexer.vectors.backends.faiss_files.ivf_training import empty_core, threads, threads_wanted, training_rows
+from indexer.vectors.backends.faiss_files.ivf_types import structure_of
 from indexer.vectors.backends.faiss_files.selector import Selector
 from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import Batches, IndexType, SearchParameters
@@ -98,11 +99,7 @@ class FaissIndex:
     @property
     def structure(self) -> str:
         """See `TunableIndex.structure`."""
-        kinds = (
-            (faiss.IndexFlat, "flat"), (faiss.IndexHNSW, "hnsw"), (faiss.IndexIVFFlat, "ivf-flat"),
-            (faiss.IndexIVFScalarQuantizer, "ivf-sq8"), (faiss.IndexIVFPQ, "ivf-pq"),
-        )  # fmt: skip
-        return next((name for kind, name in kinds if isinstance(self._core, kind)), type(self._core).__name__)
+        return structure_of(self._core)
 
     @property
     def width(self) -> int:

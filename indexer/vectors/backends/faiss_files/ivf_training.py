@@ -12,6 +12,7 @@ import faiss as _faiss
 from indexer.settings import environment_int
 from indexer.types import Float32
 from indexer.vectors.backends.faiss_files import gpu, tuning
+from indexer.vectors.backends.faiss_files.ivf_types import IVF_TYPES
 from indexer.vectors.base import IndexType
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
@@ -43,9 +44,7 @@ def empty_core(index_type: IndexType, dimension: int, sample: Float32, count: in
     settings = tuning.ivf_settings(count, dimension)
     if len(sample) < settings.training:  # fewer rows came than were promised
         settings = tuning.ivf_settings(len(sample), dimension)
-    code = {"ivf-flat": "Flat", "ivf-sq8": "SQ8", "ivf-pq": "Flat"}[index_type]
-    if index_type == "ivf-pq" and len(sample) >= tuning.PQ_LEAST:
-        code = f"PQ{tuning.product_codes(dimension)}x8np"  # np: without the minute of polysemous training
+    code = IVF_TYPES[index_type].code(dimension, len(sample))
     core = faiss.index_factory(dimension, f"IVF{settings.lists},{code}", faiss.METRIC_INNER_PRODUCT)
     core.cp.niter = tuning.TRAINING_ROUNDS
     core.cp.spherical = True

@@ -19,16 +19,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.vectors.base import IndexType
-
-#: What is built when a type misses the recall that was asked for, however hard it looks; after these, a flat index.
-BETTER: Final[dict[IndexType, tuple[IndexType, ...]]] = {
-    "hnsw": ("ivf-sq8",),
-    "ivf-flat": (),
-    "ivf-sq8": (),
-    "ivf-pq": ("ivf-sq8",),
-}
-
 #: Training vectors a list. FAISS warns on stderr below 39; 64 took twice as long for 0.002 of recall.
 TRAINING_PER_LIST: Final = 40
 #: Rounds of k-means over the lists: recall 0.988 after 5, 0.990 after 10, in half the time.
