@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.paths import ROOT
+from tests.test_architecture import graph_of_rooms
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -33,6 +34,31 @@ def test_links_and_named_files_are_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_words_are_those_of_the_field(page: Path) -> None:
     assert re.findall(r"careful guess|second look|closer look|given tokens", page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("package", ["indexer", "search"])
+def test_every_room_is_on_the_map(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split(f"| `{package}/` |")[1].split("\n\n")[0]
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", table, re.MULTILINE)) == rooms
+
+
+def test_a_room_imports_only_what_the_picture_shows_below_it() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    above, below = text.split("```")[1].split("-" * 60)
+    layers = {}
+    for package, part in (("search", above), ("indexer", below)):
+        rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")} | {"library"}
+        for height, line in enumerate(part.splitlines()):
+            layers |= {f"{package}.{word}": height for word in re.findall(r"\w+", line) if word in rooms}
+    graph = graph_of_rooms()
+    rooms = {name for name in graph if (ROOT / name.replace(".", "/")).is_dir()}
+    assert rooms <= layers.keys()
+    drawn = [(one, other) for one in layers.keys() & graph.keys() for other in graph[one] & layers.keys()]
+    assert len(drawn) > 30
+    wrong = [(one, other) for one, other in drawn if one[:6] == other[:6] and layers[one] >= layers[other]]
+    assert wrong == []
 
 
 def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:
