@@ -42,7 +42,9 @@ def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -
     assert not list(cache.folder.glob(".*"))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "zeros", "empty", "garbage"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "flipped", "flipped far inside", "page lost", "pages moved", "zeros", "empty", "garbage"]
+)
 def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) -> None:
     cache = CompileCache(tmp_path / "cache")
     plain = vector(graph, cache)
@@ -50,10 +52,19 @@ def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) ->
     whole = blob.read_bytes()
     flipped = bytearray(whole)
     flipped[1_000] ^= 1
+    inside = bytearray(whole)
+    inside[len(whole) * 5 // 8] ^= 1
+    page = len(whole) * 5 // 8 // 4096 * 4096
+    one, two = whole[page : page + 4096], whole[page + 4096 : page + 8192]
+    assert one != two
+    assert any(one)
     blob.write_bytes(
         {
             "cut": whole[:1000],
             "flipped": flipped,
+            "flipped far inside": inside,
+            "page lost": whole[:page] + bytes(4096) + whole[page + 4096 :],
+            "pages moved": whole[:page] + two + one + whole[page + 8192 :],
             "zeros": bytes(len(whole)),
             "empty": b"",
             "garbage": b"no graph" * 99,
