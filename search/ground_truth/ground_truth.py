@@ -151,10 +151,10 @@ def _sizes(snapshot: Transaction, encoder_row: int) -> set[int]:
 
 def _by_content(path: str, sizes: set[int], snapshot: Transaction, encoder_row: int) -> int | None:
     try:
-        status = os.stat(path)
-        if status.st_size not in sizes:
+        found = Candidate.at(path)
+        if found.size not in sizes:
             return None
-        data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), DecodeLimits())
+        data = read_file(found, DecodeLimits())
     except (OSError, FileError):
         return None
     digest = hashlib.sha256(data).digest()

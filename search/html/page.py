@@ -58,8 +58,7 @@ def picture(path: str, side: int) -> str | None:
     """A data: address of the picture's thumbnail, its longer side at most `side` pixels; None when it has none."""
     limits = DecodeLimits()
     try:
-        status = os.stat(path)
-        data = thumbnail(read_file(Candidate(path, status.st_size, status.st_mtime_ns), limits), limits, side)
+        data = thumbnail(read_file(Candidate.at(path), limits), limits, side)
     except (OSError, FileError):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

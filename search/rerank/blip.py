@@ -159,10 +159,10 @@ class BlipReranker:
     def _pixels(self, path: str) -> Pixels:
         """(h, w, 3) uint8, upright, as the model wants it. Raises FileError."""
         try:
-            status = os.stat(path)
+            found = Candidate.at(path)
         except (OSError, ValueError) as error:
             raise FileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        data = read_file(Candidate(path, status.st_size, status.st_mtime_ns), self._limits)
+        data = read_file(found, self._limits)
         target = (self._preprocessing.width, self._preprocessing.height)
         return to_pixels(decode(data, self._limits, target), self._preprocessing)
 

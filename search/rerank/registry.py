@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexer.encoders.base import Encoder
+from indexer.files.fingerprint import fingerprint
 from search.rerank import reranker_files
 from search.rerank.base import Reranker
 
@@ -38,8 +39,4 @@ def version(spec: str | None, store_folder: Path) -> object:
     if spec is not None and spec.startswith(BLIP):
         return None
     folder = store_folder / reranker_files.FOLDER if spec is None else Path(spec).expanduser()
-    try:
-        status = (folder / reranker_files.DESCRIPTION).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
+    return fingerprint(folder / reranker_files.DESCRIPTION)
