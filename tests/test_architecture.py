@@ -117,3 +117,27 @@ def test_what_only_sqlite_understands_stands_in_one_file() -> None:
         if words.search(path.read_text(encoding="utf-8"))
     }
     assert found == {"indexer/catalog/sqlite.py"}
+
+
+def test_faiss_and_its_files_are_known_to_the_vectors_alone() -> None:
+    """Others see `VectorBackend`, so that a server can stand behind it."""
+    words = re.compile(r"^\s*(import|from) faiss\b|\bfaiss_files\b", re.MULTILINE)
+    found = {
+        path.relative_to(ROOT).parts[:2]
+        for package in ("indexer", "search", "tools")
+        for path in (ROOT / package).rglob("*.py")
+        if words.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {("indexer", "vectors")}
+
+
+def test_the_protocol_of_vectors_knows_no_backend() -> None:
+    """`local.py` alone says which backend a store has."""
+    found = {
+        path.name
+        for path in (ROOT / "indexer" / "vectors").rglob("*.py")
+        if "vectors.backends" in path.read_text(encoding="utf-8")
+    }
+    inside = {path.name for path in (ROOT / "indexer" / "vectors" / "backends").rglob("*.py")}
+    assert "local.py" in found
+    assert found <= inside
