@@ -24,16 +24,12 @@ PALETTE = np.array(
 class ColourEncoder:
     """Follows `indexer.encoders.base.Encoder`: one number for each colour of the palette, unit norm."""
 
-    identity = EncoderId(
-        name="palette",
-        weights="palette-1",  # whatever changes the vectors changes this: stores made with another are refused
-        dimension=len(NAMES),
-        preprocessing=Preprocessing(32, 32, "squash", "bilinear", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
-    )
+    preprocessing = Preprocessing(32, 32, "squash", "bilinear", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    # "palette-1" stands for weights: what changes the vectors changes it, and stores made with another are refused.
+    identity = EncoderId("palette", "palette-1", len(NAMES), preprocessing)
     batch_size = text_batch_size = 64
     independent_rows = True  # a row's vector is the same in a batch of any size
-    token_shape = None  # it has no tokens for a reranker
-    max_text_tokens = 32
+    token_shape, max_text_tokens = None, 32  # no tokens for a reranker; texts are not cut
 
     def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
         """`pixels` (n, 32, 32, 3) uint8. Gives (n, 8) float32: the square root of each colour's share."""
@@ -46,8 +42,7 @@ class ColourEncoder:
         """Gives (n, 8) float32: the colours that a text names, or all of them."""
         named = np.array([[name in text.lower().split() for name in NAMES] for text in texts], np.float32)
         named[named.sum(axis=1) == 0] = 1
-        found: Float32 = named / np.linalg.norm(named, axis=1, keepdims=True)
-        return Encoded(found)
+        return Encoded(named / np.linalg.norm(named, axis=1, keepdims=True).astype(np.float32))
 
     def words(self, text: str) -> list[str]:
         return []
