@@ -1,7 +1,7 @@
 """Files become correct pixels: read whole, decoded within limits, turned upright, in 8-bit sRGB.
 
-The steps have their own files: `sniffing` tells the type, `formats` opens the header, `colours` makes 8-bit sRGB of any
-mode, `pixels` resizes for an encoder.
+The steps have their own files: `sniff` tells the type, `formats` opens the header, `colours` makes 8-bit sRGB of any
+mode, `preprocess` resizes for an encoder.
 """
 
 from __future__ import annotations

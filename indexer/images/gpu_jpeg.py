@@ -1,7 +1,7 @@
 """JPEGs decoded and resized on a GPU (nvJPEG, through torchvision): for machines whose few cores keep a GPU waiting.
 
 It decodes every pixel where the CPU's way shrinks on load, so it has to be asked for: SEARCH_GPU_JPEG=1. Files that it
-might show otherwise (another colour space, a profile, an end that is missing) are left to `images.decode`, as is
+might show otherwise (another colour space, a profile, an end that is missing) are left to `images.decoder`, as is
 whatever fails. Of the rest the pixels are those of the plain way within rounding: other arithmetic in the inverse
 transform and the resize.
 """
@@ -18,7 +18,7 @@ from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError
 from indexer.images.embedded import orientation
 from indexer.images.formats import open_image
-from indexer.images.preprocess import Placed, place
+from indexer.images.preprocess import Placement, place
 from indexer.settings import DecodeLimits
 from indexer.types import Pixels
 
@@ -102,7 +102,7 @@ def _suitable(data: bytes, limits: DecodeLimits) -> int | None:
     return turned if turned in _TURNS and data.rstrip(b"\0").endswith(_END) else None
 
 
-def _resized(picture: torch.Tensor, placed: Placed) -> Pixels:
+def _resized(picture: torch.Tensor, placed: Placement) -> Pixels:
     """`picture` (3, H, W) uint8 -> (h, w, 3) uint8, on the CPU."""
     import torch
 

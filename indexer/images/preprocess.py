@@ -21,7 +21,7 @@ _EXTREME = 16
 
 
 class Shrunk(NamedTuple):
-    """What `images.decode` leaves under `SHRUNK` in `Image.info` of a picture that it shrank; shrinking rounds up.
+    """What `images.decoder` leaves under `SHRUNK` in `Image.info` of a picture that it shrank; shrinking rounds up.
 
     `size` it has now, `full` it had (width, height), and the `box` (left, upper, right, lower) of the pixels it has
     now that the full picture covers: its edge may cover only a part of the last ones.
@@ -35,7 +35,7 @@ class Shrunk(NamedTuple):
 SHRUNK = "shrunk"
 
 
-class Placed(NamedTuple):
+class Placement(NamedTuple):
     """How a picture is resized, to `size` (width, height) with `interpolation`, and the `box` that is kept of it."""
 
     size: tuple[int, int]
@@ -60,19 +60,19 @@ def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     return np.array(sized if placed.box == whole else sized.crop(placed.box), dtype=np.uint8)
 
 
-def place(size: tuple[int, int], preprocessing: Preprocessing) -> Placed | None:
+def place(size: tuple[int, int], preprocessing: Preprocessing) -> Placement | None:
     """Where a picture of `size` (width, height) goes under "squash" and "shortest"; None where `to_pixels` has more to
     do than to resize and cut."""
     width, height = preprocessing.width, preprocessing.height
     if preprocessing.resize == "squash":
-        return Placed((width, height), preprocessing.interpolation, (0, 0, width, height))
+        return Placement((width, height), preprocessing.interpolation, (0, 0, width, height))
     if preprocessing.resize != "shortest":
         return None
     placed = _covering(size, preprocessing)
     return None if placed.size[0] > _EXTREME * width or placed.size[1] > _EXTREME * height else placed
 
 
-def _covering(size: tuple[int, int], preprocessing: Preprocessing) -> Placed:
+def _covering(size: tuple[int, int], preprocessing: Preprocessing) -> Placement:
     """Scaled so that it just covers the target, and the centre cut out."""
     width, height = preprocessing.width, preprocessing.height
     w, h = size
@@ -84,11 +84,11 @@ def _covering(size: tuple[int, int], preprocessing: Preprocessing) -> Placed:
         sized, interpolation = (round(w / ratio), round(h / ratio)), "bicubic"
     # CenterCrop rounds half to even, as Python does.
     left, top = round((sized[0] - width) / 2.0), round((sized[1] - height) / 2.0)
-    return Placed(sized, interpolation, (left, top, left + width, top + height))
+    return Placement(sized, interpolation, (left, top, left + width, top + height))
 
 
 def _shrunk(image: Image.Image) -> Shrunk | None:
-    """How `images.decode` shrank this picture; None for others, and for a part cut out since (it inherits `info`)."""
+    """How `images.decoder` shrank this picture; None for others, and for a part cut out since (it inherits `info`)."""
     shrunk = image.info.get(SHRUNK)
     return shrunk if isinstance(shrunk, Shrunk) and shrunk.size == image.size else None
 
