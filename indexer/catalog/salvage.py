@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.items import TOTAL
 from indexer.catalog.meta import ENCODER
-from indexer.catalog.schema import content, encoder, file, item, meta, photo, root, token, vector
+from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
 from indexer.catalog.sqlite import Sqlite, file_url, upsert
 from indexer.types import KINDS
 
 #: Parents before children. Tombstones are left out: every index is built anew.
-TABLES: tuple[Table, ...] = (encoder, meta, root, content, vector, token, photo, file, item)
+TABLES: tuple[Table, ...] = (encoder, meta, root, exclusion, content, vector, token, photo, file, item)
 #: Rows that are read at once.
 RANGE = 1_000
 

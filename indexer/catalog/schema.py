@@ -1,7 +1,8 @@
 """The catalog's tables (SQLAlchemy Core) as statements use them; `migrations` make them, with their indexes and keys.
 
     root        a folder that was indexed; where vanished files may be looked for
-    file        what a scan found: path, size, mtime, the digest of its content, and how it fared
+    exclusion   a file or folder below a root that is to stay out
+    file        what a scan found: path, size, mtime, ctime, the digest of its content, and how it fared
     item        what can be found: a photograph or a text, belonging to a file; its id is never used again
     content     one row for each distinct photograph or text, by SHA-256; copies share it
     vector      the embedding of a content under an encoder, with a checksum
@@ -57,7 +58,10 @@ root = Table(
     Column("path", PathType),
     Column("ignores", Text),  # JSON list of patterns
     Column("scanned_at", Text),  # UTC, ISO 8601: the last complete scan
+    Column("mount", PathType),  # the mount point under which it lay then
 )
+
+exclusion = Table("exclusion", metadata, Column("id", Integer, primary_key=True), Column("path", PathType))
 
 content = Table(
     "content",
@@ -107,6 +111,7 @@ file = Table(
     Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
     Column("format_reader", Integer, server_default="1"),  # version of what read it last
+    Column("ctime_ns", Integer),  # when its status changed last
 )
 #: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
 #: be tempted to walk an index of all of them.
