@@ -41,7 +41,9 @@ def prefetch_text(folder: Path, text: str, device: str | None) -> Prefetch | Non
     nothing."""
     if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
         return None
-    return _Child(folder, text, device)
+    with suppress(OSError):  # no process may be added, no descriptor is left
+        return _Child(folder, text, device)
+    return None
 
 
 def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Prefetch | None:
@@ -51,7 +53,9 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
     """
     from indexer.settings import CATALOG_NAME
 
-    return None if (folder / CATALOG_NAME).exists() else _Thread(folder, asked, device)
+    with suppress(RuntimeError):  # no thread may be added
+        return None if (folder / CATALOG_NAME).exists() else _Thread(folder, asked, device)
+    return None
 
 
 class _Child:
@@ -75,7 +79,8 @@ class _Child:
             return None
         with open(self._pipe, "rb") as pipe:
             data = pipe.read()
-        os.waitpid(self._pid, 0)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system takes children away by itself
+            os.waitpid(self._pid, 0)
         self._pid = None
         try:
             known: EncodedText = pickle.loads(data)  # noqa: S301 (of our own child)

@@ -19,7 +19,7 @@ def answer(arguments: list[str], named: str | None) -> int | None:
         return None
     if {"--no-resident", "--help", "-h"}.intersection(arguments):
         return None
-    if os.environ.get("SEARCH_RESIDENT", "") not in ("", "auto") or sys.stdout is None or sys.stderr is None:
+    if os.environ.get("SEARCH_RESIDENT", "") not in ("", "auto"):
         return None
     store = socket_paths.store_of(named)
     if store is None:
@@ -125,12 +125,8 @@ def _request(arguments: list[str]) -> protocol.Request:
 
 
 def _print(code: int, output: list[tuple[int, bytes]]) -> int:
-    try:
-        for descriptor, data in output:
-            stream = sys.stdout if descriptor == 1 else sys.stderr
-            stream.buffer.write(data)
-            stream.buffer.flush()
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    for descriptor, data in output:
+        stream = sys.stdout if descriptor == 1 else sys.stderr
+        stream.buffer.write(data)
+        stream.buffer.flush()
     return code

@@ -55,14 +55,14 @@ _STYLE: dict[str, Any] = {
 def parsed(arguments: list[str], run: Run) -> int:
     """Parse and run a command; the exit code. `run`: how a resident process runs the commands of others.
 
-    Raises SearchError, KeyboardInterrupt, BrokenPipeError.
+    Raises SearchError, KeyboardInterrupt, OutputLostError, and what nobody foresaw.
     """
     try:
         return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except SystemExit:  # typer's answer to a reader of our output who has seen enough; its exit code is another's
-        raise BrokenPipeError from None
+    except SystemExit as error:  # typer's answer to any pipe that broke, none of ours (`streams.py`): its exit code
+        raise (error.__context__ or error) from None  # says that nothing was found
     except SearchError:
         raise
     except Exception as error:

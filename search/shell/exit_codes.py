@@ -1,6 +1,8 @@
 """The exit codes of every command."""
 
-FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FOUND, NOTHING_FOUND, WRONG_USE, SOME_FAILED, BROKEN_STORE = 0, 1, 2, 3, 4
+INTERNAL_ERROR = 70  # EX_SOFTWARE of BSD's sysexits: never one that means something of the collection
+INTERRUPTED = 130  # as shells number an end by SIGINT
 
 #: What each means; the help and the documentation say so.
 MEANINGS = {
@@ -9,5 +11,6 @@ MEANINGS = {
     WRONG_USE: "wrong use",
     SOME_FAILED: "some files failed",
     BROKEN_STORE: "broken store",
+    INTERNAL_ERROR: "internal error",
     INTERRUPTED: "interrupted",
 }

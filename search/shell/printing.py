@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -15,16 +14,27 @@ def print_line(text: str = "") -> None:
 def printable(text: str) -> str:
     """`text` on one line, safe for a terminal: control characters and undecodable bytes are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
-    escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return escaped.encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def escaped(text: str) -> str:
+    """`text` on one line, whatever a path in it contains."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def print_json(value: Any) -> None:
     """JSON to stdout, ASCII only: a path that is not valid UTF-8 keeps its bytes as \\udcXX escapes."""
+    import json
+
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def complain(text: str) -> None:
     """One line to stderr, after everything that was printed before."""
     sys.stdout.flush()
-    sys.stderr.write(f"search: {printable(text)}\n")
+    sentence(printable(text))
+
+
+def sentence(text: str) -> None:
+    """One line to stderr, from the program itself."""
+    sys.stderr.write(f"search: {escaped(text)}\n")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from indexer.progress import Progress, Silent
+from search.shell.printing import escaped
 
 if TYPE_CHECKING:
     import rich.progress
@@ -19,22 +20,32 @@ LINE_EVERY = 30.0
 
 @contextmanager
 def listener(quiet: bool) -> Iterator[Progress]:
-    """The listener that suits stderr."""
+    """The listener that suits stderr, whose own troubles never stop the work (`streams.py` says what becomes of it)."""
+    bars = None if quiet or not sys.stderr.isatty() else _bars()
     if quiet:
         yield Silent()
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+    elif bars is None:
+        yield _Lines()
+    else:
+        with bars:
+            yield _Bar(bars)
 
-        with Progress(
-            TextColumn("{task.description}"),
+
+def _bars() -> rich.progress.Progress | None:
+    """None where rich cannot make sense of the terminal: it takes COLUMNS and its like at their word."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with suppress(ValueError):
+        return Progress(
+            TextColumn("{task.description}", markup=False),  # a name of a folder
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -43,10 +54,8 @@ def listener(quiet: bool) -> Iterator[Progress]:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-        ) as bars:
-            yield _Bar(bars)
-    else:
-        yield _Lines()
+        )
+    return None
 
 
 class _Bar:
@@ -83,24 +92,25 @@ class _Lines:
         self._started = self._said = time.monotonic()
 
     def phase(self, name: str) -> None:
-        print(name, file=sys.stderr)  # noqa: T201
+        _say(escaped(name))
 
     def total(self, files: int) -> None:
         self._total, self._done = files, 0
         self._started = self._said = time.monotonic()
-        print(f"{files:,} to do", file=sys.stderr)  # noqa: T201
+        _say(f"{files:,} to do")
 
     def advance(self, files: int) -> None:
         self._done += files
         now = time.monotonic()
         if now - self._said >= LINE_EVERY:
             self._said = now
-            rate = self._done / (now - self._started)
-            left = (self._total - self._done) / rate
-            print(  # noqa: T201
-                f"{self._done:,} of {self._total:,}, {rate:,.0f}/s, about {left / 60:.0f} min left",
-                file=sys.stderr,
-            )
+            rate = max(self._done, 1) / (now - self._started)
+            left = max(self._total - self._done, 0) / rate
+            _say(f"{self._done:,} of {self._total:,}, {rate:,.0f}/s, about {left / 60:.0f} min left")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _short(name: str, length: int = 40) -> str:

@@ -5,16 +5,19 @@ A plain query is read without typer, which takes longer to import than the query
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 
 from indexer.errors import SearchError, StoreError
-from search.shell.exit_codes import BROKEN_STORE, FOUND, INTERRUPTED, WRONG_USE
+from search.shell.exit_codes import BROKEN_STORE, INTERRUPTED, WRONG_USE
+from search.shell.printing import sentence
+from search.shell.streams import OutputLostError
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command, print what went wrong as one sentence, and return the documented exit code."""
+    """Run a command, print what went wrong as one sentence, and return the documented exit code.
+
+    Raises what nobody foresaw: `search/__main__.py` makes a report of it.
+    """
     try:
         code = _command(arguments)
         sys.stdout.flush()
@@ -22,21 +25,13 @@ def run(arguments: list[str]) -> int:
             raise KeyboardInterrupt
     except KeyboardInterrupt:
         code = stopped()
-    except BrokenPipeError:  # the reader of our output has seen enough
-        _leave_stdout()
-        code = FOUND
-    except OSError as error:
-        if (
-            error.errno not in (errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
-            or error.filename is not None
-        ):
-            raise
-        _leave_stdout()
-        reason = f"the output cannot be written ({error.strerror}); make room, or write it elsewhere."
-        print(f"search: {reason}", file=sys.stderr)  # noqa: T201
+    except OutputLostError as error:
+        code = output_lost(error)
+    except MemoryError:
+        sentence("there is not enough memory; close other programs, or set SEARCH_WORKERS and SEARCH_THREADS lower.")
         code = WRONG_USE
     except SearchError as error:
-        print(f"search: {_printable(str(error))}", file=sys.stderr)  # noqa: T201
+        sentence(str(error))
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
     return code
 
@@ -54,17 +49,14 @@ def _command(arguments: list[str]) -> int:
     return parsed(arguments, run)
 
 
-def _leave_stdout() -> None:
-    """What is still in its buffer goes nowhere, instead of failing once more when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def stopped() -> int:
     """Say that a person ended the command; the exit code for it."""
-    print("\nsearch: stopped; what was committed is kept, the same command goes on from there.", file=sys.stderr)  # noqa: T201
+    sys.stderr.write("\n")
+    sentence("stopped; what was committed is kept, the same command goes on from there.")
     return INTERRUPTED
 
 
-def _printable(text: str) -> str:
-    """A sentence on one line, whatever a path in it contains."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def output_lost(error: OutputLostError) -> int:
+    """Say that nobody can read the answer; the exit code for it."""
+    sentence(f"the output cannot be written ({error.strerror}); make room, or write it elsewhere.")
+    return WRONG_USE

@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import search as library
+from indexer.doctor import Finding
 from search.shell import exit_codes
 
 SEARCH = [sys.executable, "-m", "search"]
+A_FILE_FAILED = ("1 files could not be indexed", "`search status --failed` names them")
 
 
 def search(*arguments: object, **more: object) -> subprocess.CompletedProcess[bytes]:
@@ -59,7 +63,7 @@ def test_all_of_the_output_arrives(indexed: Path) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(indexed: Path) -> None:
     """Whether it is noticed at the end or, without a buffer, in the middle of the command."""
-    for command in (["query", "a cat"], ["status"], ["query", "a cat", "-0"], ["query", "a cat", "-k3"], ["--help"]):
+    for command in (["query", "a cat"], ["status"], ["query", "a cat", "-0"], ["models"], ["--help"]):
         for buffering in ("", "1"):
             reading, writing = os.pipe()
             os.close(reading)
@@ -72,6 +76,54 @@ def test_a_reader_that_has_seen_enough_is_no_error(indexed: Path) -> None:
             )
             os.close(writing)
             assert (done.returncode, done.stderr) == (0, b""), (command, buffering)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes descriptors by a shell")
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "2>&1 | true",  # the reader of progress and report has left before the first word
+        "2>&1 | head -1",
+        ">&- 2>&- <&-",
+        "2>&-",
+        pytest.param("2>/dev/full", marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="of Linux")),
+    ],
+)
+def test_streams_that_are_closed_or_broken_never_stop_the_indexer(tmp_path: Path, closing: str) -> None:
+    photos, store = tmp_path / "photos", tmp_path / "s"
+    photos.mkdir()
+    for number in range(3):
+        Image.new("RGB", (9, 9), (80 * number, 0, 0)).save(photos / f"{number}.png")
+    (photos / "bad.jpg").write_bytes(b"no image")
+    line = f'("$@"; echo $? >"$CODE") {closing}'
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", *SEARCH, "index", photos, "-s", store],
+        env={**os.environ, "CODE": str(tmp_path / "code")},
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0
+    assert int((tmp_path / "code").read_text()) == exit_codes.SOME_FAILED  # what was found, whoever reads it
+    with library.open(store) as opened:
+        assert opened.status().images == 3
+        assert opened.check() == [Finding("files", *A_FILE_FAILED, grave=False)]  # no message was written into a file
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes descriptors by a shell")
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("command", [["status"], ["query", "a cat", "-k1", "--paths"], ["frobnicate"]])
+def test_a_stream_that_is_missing_changes_no_exit_code(indexed: Path, command: list[str], closing: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closing}', "sh", *SEARCH, *command],
+        env={**os.environ, "SEARCH_STORE": str(indexed)},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    is_wrong = command == ["frobnicate"]
+    assert done.returncode == (exit_codes.WRONG_USE if is_wrong else exit_codes.FOUND)
+    assert bool(done.stdout) is (not is_wrong and ">&-" not in closing.split())
+    assert bool(done.stderr) is (is_wrong and "2>&-" not in closing)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
