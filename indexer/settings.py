@@ -11,8 +11,8 @@ from indexer.errors import UsageError
 #: The catalog in the folder of a store: the file that makes it one.
 CATALOG_NAME = "catalog.sqlite"
 
-#: Junk that cameras, phones, file servers and build tools leave beside photographs. Matched against each name on
-#: the way down (fnmatch, case-insensitive); a folder that matches is not entered.
+#: Junk that cameras, phones, file servers and build tools leave beside photographs. With these patterns, by gitignore's
+#: rules, every root begins.
 DEFAULT_IGNORES: tuple[str, ...] = (
     ".*",  # hidden files and folders, ._* resource forks of macOS, .thumbnails, .git
     "@eaDir",  # Synology's thumbnails
@@ -42,7 +42,12 @@ class DecodeLimits:
 class IndexSettings:
     """How a run of the indexer works."""
 
-    ignores: tuple[str, ...] = DEFAULT_IGNORES
+    #: Patterns, by gitignore's rules, that join those which the folders of this run have already; they stay with them.
+    ignores: tuple[str, ...] = ()
+    #: Patterns that are taken from them.
+    unignores: tuple[str, ...] = ()
+    #: Whether they have `DEFAULT_IGNORES`. None: as before, and at first yes.
+    default_ignores: bool | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     #: Threads that read and decode; Pillow gives up the GIL while it decodes, so one a core keeps them all busy.
     workers: int = field(default_factory=lambda: environment_int("SEARCH_WORKERS", os.cpu_count() or 1))

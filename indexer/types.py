@@ -94,6 +94,8 @@ class Report:
     texts: int = 0  # text items encoded
     tokens_added: int = 0  # photographs and texts, encoded before, that got the tokens that they lacked
     vanished: int = 0  # files that are no longer there
+    newly_ignored: int = 0  # files that were found before, and that patterns leave out now
+    left_out: dict[str, int] = field(default_factory=dict)  # the ignored ones, by suffix (lower case, with its dot)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

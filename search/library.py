@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.errors import (
-    EncoderUnavailableError,
-    PathNotFoundError,
-)
+from indexer.errors import EncoderUnavailableError
 from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
@@ -34,6 +31,7 @@ from search.status import Status, read_status
 
 if TYPE_CHECKING:
     from indexer.doctor import Finding
+    from indexer.pipeline.forget import Forgotten
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
@@ -112,14 +110,11 @@ class Library:
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
         from indexer.pipeline import run as pipeline  # queries do without all that indexes
+        from indexer.pipeline.choose import named_paths
         from indexer.vectors.refresh import check_recall
 
         check_recall(recall)
-        for root in roots:  # what can fail fails before a store is made for nothing
-            if not os.path.exists(os.path.expanduser(root)):
-                raise PathNotFoundError(
-                    f"{os.path.abspath(root)} is not there; check the spelling, or whether its drive is mounted."
-                )
+        named = named_paths(roots)  # what can fail fails before a store is made for nothing
         if not (self.folder / CATALOG_NAME).exists():
             self._models.encoder(None)
         store = Store.create(self.folder)
@@ -130,7 +125,7 @@ class Library:
                 report = pipeline.run(
                     store,
                     encoder,
-                    [os.fspath(root) for root in roots],
+                    named,
                     settings,
                     progress=progress,
                     index_type=index_type,
@@ -145,32 +140,28 @@ class Library:
         finally:
             store.close()
 
-    def forget(self, *paths: str | os.PathLike[str], vanished: bool = False) -> int:
+    def forget(self, *paths: str | os.PathLike[str], vanished: bool = False) -> Forgotten:
         """Take files, or everything below folders, out of the store; the files themselves are not touched.
 
-        `vanished`: also every file that is marked as no longer there. Returns how many files went. The next
-        `index` of a folder adds what is still there again, unless it is ignored. Raises PathNotFoundError for a
-        path of which nothing is indexed, StoreMissingError, StoreBusyError.
+        `vanished`: also every file that is marked as no longer there. What is forgotten below a folder of the store,
+        and is still there, stays out of it until `index` is given its very path. Raises PathNotFoundError for a path of
+        which nothing is indexed, StoreMissingError, StoreBusyError.
         """
         from indexer.catalog.files import Files
+        from indexer.pipeline.forget import Forgotten, forget
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
         try:
             with store.writing():
-                count = 0
-                for path in paths:
-                    absolute = os.path.abspath(os.path.expanduser(path))
-                    with store.catalog.batch() as batch:
-                        gone = Files(batch).forget(absolute)
-                    if not gone:
-                        raise PathNotFoundError(f"Nothing of {absolute} is indexed; `search status` lists the folders.")
-                    count += gone
+                found = [forget(store.catalog, os.path.abspath(os.path.expanduser(path))) for path in paths]
+                files = sum(each.files for each in found)
                 if vanished:
                     with store.catalog.batch() as batch:
-                        count += Files(batch).forget_vanished()
+                        files += Files(batch).forget_vanished()
                 build_indexes(store.catalog, store.vectors, None, Silent())
-                return count
+                roots = tuple(root for each in found for root in each.roots)
+                return Forgotten(files, roots, tuple(path for each in found for path in each.excluded))
         finally:
             store.close()
 
@@ -331,6 +322,16 @@ class Library:
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
         return read_status(self._open()[0])
+
+    def left_out(self) -> list[str]:
+        """The paths of the files that runs looked at and that are neither images nor captions.
+
+        Raises StoreMissingError or StoreError.
+        """
+        from indexer.catalog.files import Files
+
+        with self._open()[0].catalog.snapshot() as snapshot:
+            return sorted(Files(snapshot).others())
 
     def check(self) -> list[Finding]:
         """What is wrong with the store; empty when all is well. Changes nothing."""

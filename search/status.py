@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
 from indexer.catalog.roots import Root, Roots
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
+from indexer.files.kinds import LeftOut, by_kind, suffix_of
 from indexer.store import Store
 from indexer.types import KINDS, Failure
 from indexer.vectors.base import IndexState
@@ -29,7 +32,11 @@ class TokenState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a store holds. Counts: visible images and texts; files that failed, vanished, or are something else."""
+    """What a store holds. Counts: visible images and texts; files that failed, vanished, are hidden because patterns of
+    their root leave them out now (`newly_ignored`), or are something else (`other`).
+
+    `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
+    """
 
     folder: str
     encoder: EncoderId | None
@@ -37,8 +44,11 @@ class Status:
     texts: int
     failed: int
     vanished: int
+    newly_ignored: int
     other: int
+    left_out: tuple[LeftOut, ...]
     roots: tuple[Root, ...]
+    exclusions: tuple[str, ...]
     indexes: dict[str, IndexState | None]
     tokens: TokenState | None
     bytes: int
@@ -57,8 +67,11 @@ def read_status(store: Store) -> Status:
             Items(snapshot).count("text"),
             files["failed"],
             files["vanished"],
+            files["ignored"],
             files["other"],
+            by_kind(Counter(map(suffix_of, Files(snapshot).others()))) if files["other"] else (),
             tuple(Roots(snapshot).all()),
+            tuple(Exclusions(snapshot).all()),
             {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
             sum(entry.stat().st_size for entry in store.folder.rglob("*") if entry.is_file()),

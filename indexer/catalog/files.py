@@ -27,7 +27,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.roots import Roots
-from indexer.catalog.schema import ABSENT, file, photo
+from indexer.catalog.schema import ABSENT, HIDDEN, IGNORED, VANISHED, file, photo
 from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.images import sniff
@@ -151,11 +151,17 @@ class Files(Part):
         statement = select(file.c.path, file.c.reason).where(file.c.reason.is_not(None)).order_by(file.c.path)
         return [(path, reason) for path, reason in self._read(statement)]
 
+    def others(self) -> Iterator[str]:
+        """The paths of the files that are there and neither images nor captions, in no order."""
+        which = (file.c.role == "other", file.c.state == "present")
+        yield from self._read(select(file.c.path).where(*which)).scalars()
+
     def counts(self) -> dict[str, int]:
-        """How many files `failed`, `vanished`, or are there and of `other` kinds than are indexed."""
+        """How many files `failed`, `vanished`, are `ignored`, or are there and of `other` kinds than are indexed."""
         counted = {
             "failed": (ABSENT, file.c.state == "failed"),
-            "vanished": (ABSENT, file.c.state == "vanished"),
+            "vanished": (ABSENT, file.c.state == VANISHED),
+            "ignored": (ABSENT, file.c.state == IGNORED),
             "other": (file.c.role == "other", file.c.state == "present"),
         }
         rows = select(func.count()).select_from(file)
@@ -199,8 +205,8 @@ class Files(Part):
             self._write(insert(file), new)
             added = self._at([record.candidate.path for record in records if record.candidate.path not in before])
             ids |= {path: int(row.id) for path, row in added.items()}
-        # The texts about what had vanished can be found again.
-        Items(self._transaction).touch([row.id for row in before.values() if row.state == "vanished"], about=True)
+        # The texts about what was hidden can be found again.
+        Items(self._transaction).touch([row.id for row in before.values() if row.state in HIDDEN], about=True)
         return [ids[record.candidate.path] for record in records]
 
     def fail(self, failures: Sequence[FileFailure]) -> None:
@@ -225,12 +231,16 @@ class Files(Part):
         Items(self._transaction).touch(hidden)
 
     def mark_present(self, file_ids: Sequence[int]) -> None:
-        """Files that had vanished or failed are there again, as they were."""
+        """Files that had vanished, failed or been left out are there again, as they were."""
         self._mark(file_ids, "present")
 
     def mark_vanished(self, file_ids: Sequence[int]) -> None:
         """Files are no longer there: their items are hidden, their embeddings are kept."""
-        self._mark(file_ids, "vanished")
+        self._mark(file_ids, VANISHED)
+
+    def mark_ignored(self, file_ids: Sequence[int]) -> None:
+        """Patterns leave these files out now: their items are hidden, their embeddings are kept."""
+        self._mark(file_ids, IGNORED)
 
     def _mark(self, file_ids: Sequence[int], state: str) -> None:
         for chunk in id_chunks(file_ids):
@@ -245,7 +255,7 @@ class Files(Part):
 
     def forget_vanished(self) -> int:
         """Delete every file that is marked as vanished. Returns how many."""
-        return self._delete(and_(ABSENT, file.c.state == "vanished"))
+        return self._delete(and_(ABSENT, file.c.state == VANISHED))
 
     def _delete(self, which: ColumnElement[bool]) -> int:
         file_ids = self._read(select(file.c.id).where(which)).scalars().all()

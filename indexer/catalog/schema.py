@@ -106,13 +106,18 @@ file = Table(
     Column("size", Integer),
     Column("mtime_ns", Integer),
     Column("role", Text),  # image, captions, other
-    Column("state", Text),  # present, failed, vanished
+    Column("state", Text),  # present, failed, VANISHED, IGNORED
     Column("reason", Text),  # why the last attempt to read it failed
     Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
     Column("format_reader", Integer, server_default="1"),  # version of what read it last
     Column("ctime_ns", Integer),  # when its status changed last
 )
+#: State of a file that a scan did not find, and of one that it did not look for: patterns of its root leave it out.
+VANISHED, IGNORED = "vanished", "ignored"
+#: Of files that are not to be found, nor texts about them.
+HIDDEN = (VANISHED, IGNORED)
+
 #: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
 #: be tempted to walk an index of all of them.
 ABSENT = file.c.state != literal_column("'present'")

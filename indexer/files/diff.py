@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from indexer import types
 from indexer.catalog.files import KnownFile
+from indexer.catalog.schema import HIDDEN, VANISHED
 from indexer.files.scan import Found, candidate
 from indexer.images import sniff
 from indexer.types import Candidate
@@ -18,7 +19,7 @@ from indexer.types import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A file that had vanished is back, with the size and time that it had."""
+    """A file that had vanished, or was left out, is back, with the size and time that it had."""
 
     row: KnownFile
 
@@ -61,7 +62,7 @@ class Comparison:
         for found in self._found:
             key = found[0]
             while row is not None and row_key < key:
-                if row.state != "vanished":
+                if row.state != VANISHED:
                     yield Gone(row)
                 row = next(rows, None)
                 row_key = b"" if row is None else row.key
@@ -76,13 +77,13 @@ class Comparison:
             settled = read and reason is None and state != "failed"
             if not settled or found[1] != size or found[2] != mtime_ns:
                 yield ToRead(candidate(found))
-            elif state == "vanished":
+            elif state in HIDDEN:
                 yield Returned(row)
             else:
                 self.unchanged += 1
             row = next(rows, None)
             row_key = b"" if row is None else row.key
         while row is not None:
-            if row.state != "vanished":
+            if row.state != VANISHED:
                 yield Gone(row)
             row = next(rows, None)

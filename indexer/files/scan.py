@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import translate
 from operator import itemgetter
 
 from indexer.errors import PathNotFoundError
+from indexer.files.ignores import Ignores
+from indexer.files.scope import Scope
 from indexer.types import Candidate, Failure
 
 #: A link or name whose target is not there, or never will be: nothing to index and nothing to report.
@@ -33,9 +33,10 @@ Found = tuple[bytes, int, int]
 _Level = tuple[str, bytes, str, list[tuple[bytes, os.DirEntry[str]]]]
 
 
-def scan(root: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Iterator[Candidate]:
-    """What `walk` finds, as candidates."""
-    return (candidate(found) for found in walk(root, ignores, report_error))
+def scan(root: str, patterns: Sequence[str], report_error: Callable[[Failure], None]) -> Iterator[Candidate]:
+    """What `walk` finds below `root`, as candidates; `patterns` as `ignores.Ignores` takes them."""
+    top = os.path.abspath(root)
+    return (candidate(found) for found in walk(Scope(top, top), Ignores(patterns), report_error))
 
 
 def candidate(found: Found) -> Candidate:
@@ -43,25 +44,22 @@ def candidate(found: Found) -> Candidate:
     return Candidate(os.fsdecode(found[0]), found[1], found[2])
 
 
-def walk(root: str, ignores: Sequence[str], report_error: Callable[[Failure], None]) -> Iterator[Found]:
-    """Every regular file below `root` (or `root` itself when it is a file), ascending by the bytes of its path.
+def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Iterator[Found]:
+    """Every regular file below `scope.top` (or the top itself when it is a file), ascending by the bytes of its path.
 
-    Paths are absolute: `os.path.abspath(root)` and what lies below it, links not resolved. Links to files and to
-    folders are followed; no real folder is entered twice in one scan, so loops of links end. Links to nothing,
-    FIFOs, sockets, devices and files that vanish while the scan runs are passed over in silence.
+    Paths are absolute: the top's and what lies below it, links not resolved. Links to files and to folders are
+    followed; no real folder is entered twice in one scan, so loops of links end. Links to nothing, FIFOs, sockets,
+    devices and files that vanish while the scan runs are passed over in silence.
 
-    `ignores` are `fnmatch` patterns, case-insensitive. One without a slash is matched against the name of every
-    file and folder below the root, one with a slash against the path relative to the root (where `*` crosses
-    slashes too); one that ends with a slash matches folders only. A folder that matches is not entered. The root
-    itself is never ignored.
+    What `ignores` leaves out is not looked at, a folder not entered; the top itself is never left out.
 
     `report_error` is called for whatever could not be looked at. The scan knows nothing of what lies at a reported
-    path or below it, so nothing there may be taken for vanished; when the root is reported, the scan saw nothing.
+    path or below it, so nothing there may be taken for vanished; when the top is reported, the scan saw nothing.
     It is called before any file is yielded whose path is above the reported one.
 
-    Raises PathNotFoundError at once when the root is not there.
+    Raises PathNotFoundError at once when the top is not there.
     """
-    top = os.path.abspath(root)
+    top = scope.top
     try:
         status = os.stat(top)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
@@ -72,16 +70,17 @@ def walk(root: str, ignores: Sequence[str], report_error: Callable[[Failure], No
     if not stat.S_ISDIR(status.st_mode):
         regular = stat.S_ISREG(status.st_mode)
         return iter([(os.fsencode(top), status.st_size, status.st_mtime_ns)] if regular else [])
-    return _walk(top, _Ignores(ignores), report_error, (status.st_dev, status.st_ino))
+    return _walk(scope, ignores, report_error, (status.st_dev, status.st_ino))
 
 
 def _walk(
-    top: str, ignores: _Ignores, report_error: Callable[[Failure], None], top_identity: tuple[int, int]
+    scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None], top_identity: tuple[int, int]
 ) -> Iterator[Found]:
     """`walk` of a folder. An explicit stack, because a nested generator pays for its depth on every file."""
     entered = {top_identity}
-    start = os.fsencode(os.path.join(top, ""))
-    stack: list[_Level] = [(top, start, "", _listed(top, "", ignores, report_error, is_root=True))]
+    start = os.fsencode(os.path.join(scope.top, ""))
+    listed = _listed(scope, scope.top, scope.prefix, ignores, report_error)
+    stack: list[_Level] = [(scope.top, start, scope.prefix, listed)]
     while stack:
         folder, start, prefix, entries = stack[-1]
         while entries:
@@ -105,7 +104,7 @@ def _walk(
             elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
                 entered.add((status.st_dev, status.st_ino))
                 below = f"{prefix}{entry.name}/"
-                listed = _listed(entry.path, below, ignores, report_error)
+                listed = _listed(scope, entry.path, below, ignores, report_error)
                 stack.append((entry.path, start + key, below, listed))
                 break
         else:
@@ -113,23 +112,21 @@ def _walk(
 
 
 def _listed(
-    folder: str,
-    prefix: str,
-    ignores: _Ignores,
-    report_error: Callable[[Failure], None],
-    *,
-    is_root: bool = False,
+    scope: Scope, folder: str, prefix: str, ignores: Ignores, report_error: Callable[[Failure], None]
 ) -> list[tuple[bytes, os.DirEntry[str]]]:
-    """The entries of one folder that are not ignored, last one first, each with the key that orders it.
+    """The entries of one folder that are to be looked at, last one first, each with the key that orders it.
 
     A folder's key ends in a slash: "a.jpg" comes before "a/b.jpg", as '.' comes before '/' in whole paths.
     """
     found: list[tuple[bytes, os.DirEntry[str]]] = []
     ignored = ignores.match
+    without = scope.names_without(folder)
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
+                if name in without:
+                    continue
                 try:
                     is_folder = entry.is_dir()
                 except OSError:  # a link whose target cannot be looked at: its stat will say why
@@ -138,8 +135,8 @@ def _listed(
                     key = name.encode() if name.isascii() else os.fsencode(name)
                     found.append((key + b"/" if is_folder else key, entry))
     except OSError as error:
-        # A subfolder that vanished is no error, but a root that did must not look like an empty one.
-        if is_root or error.errno not in _NOTHING_THERE:
+        # A subfolder that vanished is no error, but a top that did must not look like an empty one.
+        if folder == scope.top or error.errno not in _NOTHING_THERE:
             report_error(Failure(folder, _reason(error)))
     found.sort(key=itemgetter(0), reverse=True)
     return found
@@ -149,39 +146,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "permission denied"
     return (error.strerror or str(error)).lower()
-
-
-class _Ignores:
-    """All patterns as at most four compiled expressions: matched against names or paths, of anything or of folders."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        names: list[str] = []
-        folder_names: list[str] = []
-        paths: list[str] = []
-        folder_paths: list[str] = []
-        for pattern in patterns:
-            body = pattern.rstrip("/")
-            only_folders = body != pattern
-            if "/" in body:
-                (folder_paths if only_folders else paths).append(body.lstrip("/"))
-            elif body:
-                (folder_names if only_folders else names).append(body)
-        self._name = _one_expression(names)
-        self._path = _one_expression(paths)
-        # What matches anything matches folders too, so a folder needs one test of each kind.
-        self._folder_name = _one_expression(names + folder_names)
-        self._folder_path = _one_expression(paths + folder_paths)
-
-    def match(self, name: str, prefix: str, is_folder: bool) -> bool:
-        """Whether the entry `name` in the folder `prefix` (relative to the root, with its slash) is ignored."""
-        by_name = self._folder_name if is_folder else self._name
-        if by_name is not None and by_name(name) is not None:
-            return True
-        by_path = self._folder_path if is_folder else self._path
-        return by_path is not None and by_path(prefix + name) is not None
-
-
-def _one_expression(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None] | None:
-    if not patterns:
-        return None
-    return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE).match

@@ -21,10 +21,11 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError
+from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.look_up import LookUp
-from indexer.pipeline.plan import Planner, RootPlan, choose_roots
+from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
@@ -75,18 +76,26 @@ class _Run:
         self._progress = progress
         self._reencode = reencode
         self._report = Report()
+        self._idle: set[str] = set()
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
-        folders = choose_roots(
-            self._catalog, roots, self._settings.ignores, everything=self._reencode, warn=self._report.warnings.append
+        chosen = choose(
+            self._catalog,
+            str(self._store.folder),
+            named_paths(roots),
+            self._settings,
+            everything=self._reencode,
+            warn=self._report.warnings.append,
         )
         planner = Planner(self._store, self._encoder_row, tokens=self._tokens)
-        for folder, ignores in folders:
-            self._progress.phase(f"Looking through {folder}")
-            self._index_root(planner, planner.plan(folder, ignores))
+        self._idle = set(self._settings.ignores)
+        for each in chosen:
+            self._progress.phase(f"Looking through {each.scope.top}")
+            self._index_root(planner, planner.plan(each))
+        self._tell_idle_patterns(chosen)
         self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
@@ -174,7 +183,10 @@ class _Run:
             self._progress.phase(f"Indexing {plan.folder}")
             self._read(planner.candidates(plan))
         self._mark_gone(plan.folder, plan.gone, found_any=bool(plan.to_read or plan.unchanged or plan.unreadable))
-        if not plan.unreadable:
+        self._mark_ignored(plan.ignored)
+        if plan.chosen.given:
+            self._idle.intersection_update(plan.idle)
+        if not plan.unreadable and plan.chosen.scope.is_whole:
             with self._catalog.batch() as batch:
                 Roots(batch).finish(plan.folder)
 
@@ -194,6 +206,22 @@ class _Run:
             with self._catalog.batch() as batch:
                 Files(batch).mark_vanished(gone[start : start + MARKS_A_BATCH])
         self._report.vanished += len(gone)
+
+    def _mark_ignored(self, ignored: Sequence[int]) -> None:
+        for start in range(0, len(ignored), MARKS_A_BATCH):
+            with self._catalog.batch() as batch:
+                Files(batch).mark_ignored(ignored[start : start + MARKS_A_BATCH])
+        self._report.newly_ignored += len(ignored)
+
+    def _tell_idle_patterns(self, chosen: Sequence[Chosen]) -> None:
+        """A pattern that matches nothing is often misspelt."""
+        folders = ", ".join(each.scope.top for each in chosen if each.given)
+        self._report.warnings += [
+            f"The pattern {pattern!r} matched nothing in {folders}; it is kept (patterns follow gitignore's rules; "
+            f"`--no-ignore {pattern!r}` takes it away)."
+            for pattern in self._settings.ignores
+            if pattern in self._idle
+        ]
 
     def _read(self, candidates: Iterable[Candidate]) -> None:
         """Look files up and decode them in threads; encode and write them in the order of `candidates`."""

@@ -13,6 +13,7 @@ from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
+from indexer.files.kinds import suffix_of
 from indexer.pipeline.values import (
     CaptionFile,
     EncodedFile,
@@ -126,6 +127,8 @@ class Writer:
             report.failures.append(Failure(one.candidate.path, one.reason))
         elif isinstance(one, Ignored):
             report.ignored += 1
+            suffix = suffix_of(one.candidate.path)
+            report.left_out[suffix] = report.left_out.get(suffix, 0) + 1
         elif isinstance(one, CaptionFile):
             report.caption_files += 1
             for problem in one.problems:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from indexer.files.kinds import by_kind
+from search.shell.left_out import left_out_json, left_out_text
 from search.shell.printing import complain, print_line
 
 if TYPE_CHECKING:
@@ -32,14 +34,16 @@ def print_report(report: Report, *, quiet: bool) -> None:
         (report.texts, "texts encoded"),
         (report.tokens_added, "had tokens added"),
         (report.vanished, "vanished"),
-        (report.ignored, "ignored"),
+        (report.newly_ignored, "left out from now on"),
         (len(report.failures), "failed"),
     ]
     said = ", ".join(f"{count:,} {what}" for count, what in parts if count) or "no images found"
     rate = f" ({report.encoded / report.seconds:,.0f} images/s)" if report.encoded >= 10 and report.seconds else ""
     print_line(f"{said}; {report.seconds:.1f} s{rate}")
+    if report.left_out:
+        print_line(f"neither images nor captions: {left_out_text(by_kind(report.left_out))}")
 
 
 def report_json(report: Report) -> dict[str, Any]:
     """The object of `search index --json`."""
-    return dataclasses.asdict(report)
+    return {**dataclasses.asdict(report), "left_out": left_out_json(by_kind(report.left_out))}

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from indexer.files.scope import nearest
+from indexer.settings import DEFAULT_IGNORES
+from search.shell.left_out import left_out_text
 from search.shell.printing import print_line
 
 if TYPE_CHECKING:
+    from indexer.catalog.roots import Root
     from indexer.vectors.base import IndexState
     from search.status import Status
 
 
-def print_status(status: Status, *, failed: bool) -> None:
+def print_failures(status: Status) -> None:
+    """The files that could not be indexed, and why."""
+    for failure in status.failures:
+        print_line(f"{failure.path}: {failure.reason}")
+    if not status.failures:
+        print_line("No file failed.")
+
+
+def print_left_out(paths: Sequence[str]) -> None:
+    """The files that are neither images nor captions."""
+    for path in paths:
+        print_line(path)
+    if not paths:
+        print_line("No file is left out.")
+
+
+def print_status(status: Status) -> None:
     """What the store holds."""
-    if failed:
-        for failure in status.failures:
-            print_line(f"{failure.path}: {failure.reason}")
-        if not status.failures:
-            print_line("No file failed.")
-        return
     encoder = status.encoder
     rows = [
         ("store", f"{status.folder} ({_size(status.bytes)})"),
@@ -30,9 +46,14 @@ def print_status(status: Status, *, failed: bool) -> None:
         ("images", f"{status.images:,}"),
         ("texts", f"{status.texts:,}"),
     ]
-    for count, what in ((status.failed, "failed"), (status.vanished, "vanished"), (status.other, "ignored")):
-        if count:
-            rows.append((what, f"{count:,} files" + ("  (search status --failed)" if what == "failed" else "")))
+    if status.failed:
+        rows.append(("failed", f"{status.failed:,} files  (search status --failed)"))
+    if status.vanished:
+        rows.append(("vanished", f"{status.vanished:,} files"))
+    if status.newly_ignored:
+        rows.append(("ignored", f"{status.newly_ignored:,} files that were indexed before their folder's patterns"))
+    if status.other:
+        rows.append(("no images", f"{left_out_text(status.left_out)}  (search status --left-out)"))
     for kind, state in status.indexes.items():
         if state is not None:
             behind = f", {state.behind:,} changed since" if state.behind else ""
@@ -43,10 +64,27 @@ def print_status(status: Status, *, failed: bool) -> None:
         having = f"{status.tokens.images + status.tokens.texts:,} items, {_size(status.tokens.image_bytes)} an image"
         more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
-    rows += [("folder", f"{root.path}  (scanned {root.scanned_at or 'never to the end'})") for root in status.roots]
+    for root in status.roots:
+        rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
+    rows += [("left out", f"{path}  (forgotten; search index {quote(path)})") for path in status.exclusions]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print_line(f"{name:<{width}}  {value}")
+
+
+def _root_rows(root: Root, around: str | None) -> list[tuple[str, str]]:
+    """A root, and the patterns that it has beside the usual ones."""
+    inside = "" if around is None else f", inside {around}"
+    rows = [("folder", f"{root.path}  (scanned {root.scanned_at or 'never to the end'}{inside})")]
+    added = [quote(pattern) for pattern in root.ignores if pattern not in DEFAULT_IGNORES]
+    if added:
+        rows.append(("", f"  ignores {' '.join(added)}"))
+    missing = [quote(pattern) for pattern in DEFAULT_IGNORES if pattern not in root.ignores]
+    if len(missing) == len(DEFAULT_IGNORES):
+        rows.append(("", "  without the default patterns: hidden folders are looked at too"))
+    elif missing:
+        rows.append(("", f"  without the default patterns {' '.join(missing)}"))
+    return rows
 
 
 def _tuned(state: IndexState) -> str:
@@ -61,9 +99,11 @@ def _tuned(state: IndexState) -> str:
     )
 
 
-def status_json(status: Status) -> dict[str, Any]:
-    """The object of `search status --json`."""
+def status_json(status: Status, left_out: Sequence[str] | None) -> dict[str, Any]:
+    """The object of `search status --json`; `left_out`: the paths of such files, where they were asked for."""
     found = dataclasses.asdict(status)
+    if left_out is not None:
+        found["left_out_files"] = list(left_out)
     for state in filter(None, found["indexes"].values()):
         del state["generation"]  # of the catalog: nothing to a person
     return found

@@ -1,4 +1,4 @@
-"""What matching ignore patterns costs: our expressions against gitignore's rules as `pathspec` has them.
+"""What matching ignore patterns costs: many of them as one expression, against `pathspec` one by one.
 
     python tests/benchmarks/bench_ignores.py [--files 100000] [--runs 5]
 
@@ -13,7 +13,7 @@ import time
 
 from pathspec import GitIgnoreSpec
 
-from indexer.files.scan import _Ignores
+from indexer.files.ignores import Ignores
 from indexer.settings import DEFAULT_IGNORES
 
 PATTERNS = (*DEFAULT_IGNORES, "*.png", "drafts/", "private/**")
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
     names = [(f"IMG_{number:07}.jpg", f"2019/album {number % 200:03}/") for number in range(given.files)]
-    ours, theirs = _Ignores(PATTERNS).match, GitIgnoreSpec.from_lines(PATTERNS).match_file
+    ours, theirs = Ignores(PATTERNS).match, GitIgnoreSpec.from_lines(PATTERNS).match_file
     times: dict[str, list[float]] = {"ours": [], "pathspec": []}
     for _ in range(given.runs):
         started = time.process_time()

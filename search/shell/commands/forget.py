@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
 from search.resident.library_context import library as library_of
 from search.shell.exit_codes import FOUND
-from search.shell.options import STORE, Options, argument, option
+from search.shell.options import AS_JSON, STORE, Options, argument, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +20,23 @@ class ForgetOptions(Options):
     paths: list[Path] | None = argument("PATH", default=None, help="Files or folders to take out of the index.")
     store: Path | None = STORE
     vanished: bool = option("--vanished", default=False, help="Also every file that is no longer where it was.")
+    as_json: bool = AS_JSON
 
 
 def run(options: ForgetOptions) -> int:
-    """Take files out of the index; the files themselves are never touched."""
-    from search.shell.printing import print_line
+    """Take files out of the index, and keep them out; the files themselves are never touched."""
+    import dataclasses
+
+    from search.shell.printing import print_json, print_line
 
     if not options.paths and not options.vanished:
         raise UsageError("Name what to forget, or give --vanished.")
     with library_of(options.store) as library:
-        count = library.forget(*(options.paths or ()), vanished=options.vanished)
-    print_line(f"Forgot {count:,} file{'' if count == 1 else 's'}.")
+        found = library.forget(*(options.paths or ()), vanished=options.vanished)
+    if options.as_json:
+        print_json(dataclasses.asdict(found))
+        return FOUND
+    print_line(f"Forgot {found.files:,} file{'' if found.files == 1 else 's'}.")
+    for path in found.excluded:
+        print_line(f"{path} stays out from now on; `search index {shlex.quote(path)}` brings it back.")
     return FOUND

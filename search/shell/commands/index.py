@@ -34,10 +34,16 @@ class IndexOptions(Options):
         "--recall", metavar="SHARE", help="How many of the true first ten the index has to find (default: 0.95)."
     )
     ignore: list[str] | None = option(
-        "--ignore", metavar="PATTERN", help="Leave out names like this (*.png, drafts/); repeatable."
+        "--ignore",
+        metavar="PATTERN",
+        help="Leave out what matches (*.png, drafts/, by gitignore's rules), now and later; repeatable.",
     )
-    no_default_ignores: bool = option(
-        "--no-default-ignores", default=False, help="Look into hidden and other usually unwanted folders too."
+    no_ignore: list[str] | None = option(
+        "--no-ignore", metavar="PATTERN", help="Take such a pattern away again; repeatable."
+    )
+    default_ignores: bool | None = option(
+        "--default-ignores/--no-default-ignores",
+        help="Leave out hidden and other usually unwanted folders (default: on; kept with the folder).",
     )
     tokens: bool | None = option(
         "--tokens/--no-tokens", help="Keep region tokens for reranking (default: on, about 3 kB an image)."
@@ -53,12 +59,16 @@ def run(options: IndexOptions) -> int:
 
     prefetch = None if is_lent() else prefetch_encoder(folder_of(options.store), options.encoder, options.device)
 
-    from indexer.settings import DEFAULT_IGNORES, IndexSettings
+    from indexer.settings import IndexSettings
     from search.shell import printing, run_report
     from search.shell.progress_bar import listener
 
-    ignores = (() if options.no_default_ignores else DEFAULT_IGNORES) + tuple(options.ignore or ())
-    settings = IndexSettings(ignores=ignores, tokens=options.tokens)
+    settings = IndexSettings(
+        ignores=tuple(options.ignore or ()),
+        unignores=tuple(options.no_ignore or ()),
+        default_ignores=options.default_ignores,
+        tokens=options.tokens,
+    )
     with (
         library_of(options.store, options.encoder, options.device, prefetch) as library,
         listener(options.quiet or options.as_json) as progress,

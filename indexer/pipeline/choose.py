@@ -1,0 +1,205 @@
+"""Which folders a run looks through, and by which patterns: roots, parts of roots, and roots inside roots.
+
+A file below several roots belongs to the nearest. A folder below a root whose own patterns come to it is a part of that
+root; one that they leave out, when it is named, becomes a root of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.exclusions import Exclusions
+from indexer.catalog.roots import Roots
+from indexer.errors import PathNotFoundError, UsageError
+from indexer.files.captions import is_caption_table, sidecar_image
+from indexer.files.ignores import Ignores, check_patterns, is_anchored
+from indexer.files.kinds import kind_of
+from indexer.files.scope import Scope, is_below, nearest, relative
+from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.settings import DEFAULT_IGNORES, IndexSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be looked through. `given`: those of `patterns` that this run was given."""
+
+    scope: Scope
+    patterns: tuple[str, ...]
+    given: tuple[str, ...] = ()
+
+
+def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Absolute paths of what a user named, each once.
+
+    Raises PathNotFoundError for what is not there, UsageError for a file that is neither an image nor captions.
+    """
+    paths = list(dict.fromkeys(os.path.abspath(os.path.expanduser(os.fspath(root))) for root in roots))
+    for path in paths:
+        if not os.path.exists(path):
+            raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
+        if not os.path.isdir(path) and not _is_indexable(path):
+            raise UsageError(
+                f"{path} is {_what(path)}, neither an image nor captions, and cannot be indexed; name an image or a "
+                "folder of images."
+            )
+    return paths
+
+
+def choose(
+    catalog: Catalog,
+    store_folder: str,
+    named: Sequence[str],
+    settings: IndexSettings,
+    *,
+    everything: bool,
+    warn: Callable[[str], None],
+) -> list[Chosen]:
+    """What to look through: the `named` paths, or all roots that the store knows where none is named or `everything` is
+    asked for; and the roots that lie inside them. Records new roots, changed patterns and lifted exclusions.
+
+    Raises UsageError when there is nothing to index, or for patterns that are none or that are not there.
+    """
+    check_patterns(settings.ignores)
+    return _Choice(catalog, settings, warn).choose(store_folder, named, everything=everything)
+
+
+class _Choice:
+    def __init__(self, catalog: Catalog, settings: IndexSettings, warn: Callable[[str], None]) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._warn = warn
+        with catalog.snapshot() as snapshot:
+            #: Patterns by root.
+            self._roots = {row.path: row.ignores for row in Roots(snapshot).all()}
+            self._excluded = set(Exclusions(snapshot).all())
+        self._recorded = frozenset(self._roots)
+
+    def choose(self, store_folder: str, named: Sequence[str], *, everything: bool) -> list[Chosen]:
+        if not named and not self._roots:
+            raise UsageError("Name a folder to index; this store has none yet.")
+        lifted = [path for path in named if path in self._excluded]
+        self._excluded.difference_update(lifted)
+        whole, parts = self._sorted_out(named)
+        asked = whole if named else list(self._roots)
+        if everything or not named:
+            whole = [*whole, *self._roots]
+        tops = [*whole, *parts]
+        inside = [root for root in self._roots if any(is_below(root, top) for top in tops)]
+        present = [path for path in dict.fromkeys([*whole, *inside]) if self._is_there(path)]
+        before = {path: self._roots[path] for path in self._recorded & self._roots.keys()}
+        asked = [path for path in asked if path in present]
+        self._change_patterns(asked)
+        with self._catalog.batch() as batch:
+            Exclusions(batch).lift(lifted)
+            for path in present:
+                if self._roots[path] != before.get(path):
+                    Roots(batch).add(path, self._roots[path])
+        self._tell_what_nests(present)
+        found = [(path, path) for path in present] + list(parts.items())
+        order = {path: at for at, path in enumerate(named)}
+        found.sort(key=lambda each: order.get(each[0], len(order)))
+        given = {(path, path): self._settings.ignores for path in asked}
+        return [
+            Chosen(Scope(root, top, self._without(top, store_folder)), self._roots[root], given.get((top, root), ()))
+            for top, root in found
+        ]
+
+    def _sorted_out(self, named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The named paths that are roots, new ones too, in the order of their names; and the parts of roots, with
+        their roots."""
+        gives_patterns = bool(self._settings.ignores or self._settings.unignores)
+        gives_patterns |= self._settings.default_ignores is not None
+        whole: list[str] = []
+        parts: dict[str, str] = {}
+        for path in sorted(named):  # a folder before what lies in it
+            root = nearest(path, self._roots)
+            if path in self._roots:
+                whole.append(path)
+            elif root is not None and self._reaches(root, path) and (root in whole or not gives_patterns):
+                if root not in whole and not any(is_below(path, part) for part in parts if parts[part] == root):
+                    parts[path] = root
+            else:
+                whole.append(path)
+                self._roots[path] = self._first_patterns(root)
+        return whole, parts
+
+    def _reaches(self, root: str, path: str) -> bool:
+        """Whether a scan of `root` comes to `path` below it."""
+        if any(is_below(path, excluded) and is_below(excluded, root) for excluded in self._excluded):
+            return False
+        return not Ignores(self._roots[root]).leaves_out(relative(path, root), is_folder=os.path.isdir(path))
+
+    def _first_patterns(self, above: str | None) -> tuple[str, ...]:
+        """Of a new root: the default ones, and from the root around it those that name no places."""
+        inherited = () if above is None else self._roots[above]
+        return DEFAULT_IGNORES + tuple(p for p in inherited if p not in DEFAULT_IGNORES and not is_anchored(p))
+
+    def _change_patterns(self, asked: Sequence[str]) -> None:
+        """Of the roots that were asked for, as this run says. Raises UsageError for a pattern that is in none."""
+        settings = self._settings
+        for pattern in settings.unignores:
+            if not any(pattern in self._roots[path] for path in asked):
+                there = dict.fromkeys(p for path in asked for p in self._roots[path])
+                known = ", ".join(there) or "none"
+                raise UsageError(f"{pattern!r} is no pattern of {', '.join(asked)}; those are: {known}.")
+        for path in asked:
+            patterns = [p for p in self._roots[path] if p not in (*settings.unignores, *settings.ignores)]
+            if settings.default_ignores is not None:
+                patterns = [p for p in patterns if p not in DEFAULT_IGNORES]
+            if settings.default_ignores:
+                patterns = [*DEFAULT_IGNORES, *patterns]
+            self._roots[path] = tuple(dict.fromkeys([*patterns, *settings.ignores]))
+
+    def _is_there(self, path: str) -> bool:
+        """Whether a root that is known can be looked at; says so where not, and drops a file that is no image."""
+        if not os.path.exists(path):
+            self._warn(f"{path} is not there (an unmounted drive?); what is indexed is kept.")
+            return False
+        if not os.path.isdir(path) and not _is_indexable(path):
+            self._warn(f"{path} is {_what(path)}, neither an image nor captions: it is no longer looked at.")
+            with self._catalog.batch() as batch:
+                Roots(batch).delete_below(path)
+            del self._roots[path]
+            return False
+        return True
+
+    def _without(self, top: str, store_folder: str) -> frozenset[str]:
+        others = (*self._roots, *self._excluded, store_folder)
+        return frozenset(path for path in others if is_below(path, top))
+
+    def _tell_what_nests(self, present: Sequence[str]) -> None:
+        """Of the roots that are new: which others they lie in, or hold."""
+        for path in present:
+            around = nearest(path, self._roots)
+            if around is not None and not {path, around} <= self._recorded:
+                self._warn(
+                    f"{path} lies inside {around} and is a folder of its own in the index, with its own patterns; "
+                    f"`search index {around}` brings both up to date."
+                )
+
+
+def _is_indexable(path: str) -> bool:
+    """Whether a file named by a user may be an image (a damaged one is a failure of the run) or captions."""
+    folder, name = os.path.split(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in IMAGE_SUFFIXES or is_caption_table(name):
+        return os.path.isfile(path)
+    if not os.path.isfile(path) or suffix in RAW_SUFFIXES:
+        return False
+    try:
+        if suffix == ".txt":
+            return sidecar_image(frozenset(os.listdir(folder)), name) is not None
+        with open(path, "rb") as stream:
+            return sniff(stream.read(SNIFFED_BYTES)) is not None
+    except OSError:
+        return True  # the run says why it cannot be read
+
+
+def _what(path: str) -> str:
+    if not os.path.isfile(path):
+        return "no regular file"
+    suffix = os.path.splitext(path)[1].lower()
+    return f"a file of kind {kind_of(suffix)}{f' ({suffix})' if suffix else ''}"

@@ -1,0 +1,54 @@
+"""Paths taken out of a store for good: their rows go, and what still lies below a root is kept out of later runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.exclusions import Exclusions
+from indexer.catalog.files import Files
+from indexer.catalog.roots import Roots
+from indexer.catalog.transaction import Transaction
+from indexer.errors import PathNotFoundError
+from indexer.files.scope import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was taken out: how many `files`, and which folders of the store (`roots`).
+
+    `excluded`: paths that lie below a folder of the store still; `index` leaves them out until it is given one by name.
+    """
+
+    files: int
+    roots: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+def forget(catalog: Catalog, path: str) -> Forgotten:
+    """Take a file, or everything below a folder, out of the catalog. `path` absolute.
+
+    Raises PathNotFoundError for a path of which nothing is indexed.
+    """
+    with catalog.batch() as batch:
+        roots = [row.path for row in Roots(batch).all()]
+        before = set(roots)
+        files = Files(batch).forget(path)
+        gone = tuple(sorted(before - {row.path for row in Roots(batch).all()}))
+        if not files and not gone:
+            raise _nothing(batch, path)
+        Exclusions(batch).delete_below(path)
+        around = nearest(path, before - set(gone))
+        # What is gone from the disk needs no guard, unless its whole drive is.
+        if around is None or (os.path.exists(around) and not os.path.lexists(path)):
+            return Forgotten(files, gone)
+        Exclusions(batch).add(path)
+        return Forgotten(files, gone, (path,))
+
+
+def _nothing(batch: Transaction, path: str) -> PathNotFoundError:
+    excluded = Exclusions(batch).all()
+    if path in excluded or nearest(path, excluded) is not None:
+        return PathNotFoundError(f"{path} is forgotten already, and stays out; `search index {path}` brings it back.")
+    return PathNotFoundError(f"Nothing of {path} is indexed; `search status` lists the folders.")
