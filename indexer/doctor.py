@@ -204,7 +204,7 @@ def _check_files(store: Store) -> Iterator[Finding]:
             except OSError:
                 missing += 1
                 continue
-            changed += (now.size, now.mtime_ns) != (row.size, row.mtime_ns)
+            changed += (now.size, now.mtime_ns) != (row.size, row.mtime_ns) or row.ctime_ns not in (None, now.ctime_ns)
     for count, what in ((missing, "are no longer there"), (changed, "have changed since they were indexed")):
         if count:
             yield Finding("files", f"{count} indexed files {what}", "`search index` brings it up to date", grave=False)

@@ -13,6 +13,7 @@
     ├── StoreError                 the store cannot be read or written              exit 4
     │   ├── StoreDamagedError      its bytes are not what was written
     │   ├── StoreTooNewError       a newer version of this product wrote it
+    │   ├── UnfitValueError        a value of one file that no catalog can hold
     │   └── StoreUnwritableError   read-only, no permission, or the disk is full
     └── FileError                  one file cannot be indexed; a run records it and goes on
         ├── UnreadableFileError    permissions, I/O errors, vanished or changed during the run
@@ -78,6 +79,10 @@ class StoreDamagedError(StoreError):
 
 class StoreTooNewError(StoreError):
     """A newer version of this product wrote the store."""
+
+
+class UnfitValueError(StoreError):
+    """A value that the catalog cannot hold; a run records the file that brought it and goes on."""
 
 
 class StoreUnwritableError(StoreError):

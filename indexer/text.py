@@ -8,6 +8,9 @@ import unicodedata
 #: A caption is cut after this many characters: encoders read the first few hundred, hits show the first few lines.
 MAX_TEXT_LENGTH = 2_000
 
+#: A reason is one sentence; what libraries add to it may be as long as the file.
+MAX_LINE_LENGTH = 500
+
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t]+")
 
@@ -18,6 +21,14 @@ def clean_text(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     text = _UNFIT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = unicodedata.normalize("NFC", _SPACES.sub(" ", text)).strip()[:limit].rstrip()
     return text if any(character.isalnum() or ord(character) > 0x2000 for character in text) else ""
+
+
+def one_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
+    """A sentence about a file that holds what the file says (a name, a library's complaint), fit to keep and to print:
+    one line of legible characters, at most `limit`.
+    """
+    text = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
+    return " ".join(_UNFIT.sub("", text).split())[:limit]
 
 
 def decode_text(data: bytes) -> str:

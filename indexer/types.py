@@ -24,19 +24,34 @@ Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
 
 
+def in_64_bits(number: int) -> int:
+    """`number` as 64 bits with a sign hold it; what lies beyond them (a time in the year 2300) wraps, so that two that
+    differ by a little still differ."""
+    return number if -(2**63) <= number < 2**63 else (number + 2**63) % 2**64 - 2**63
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file as it was when it was looked at. `size` in bytes, `mtime_ns` in nanoseconds since the epoch."""
+    """A file as it was when it was looked at, in numbers that a catalog can hold (`in_64_bits`).
+
+    `size` in bytes; `mtime_ns`, `ctime_ns` in nanoseconds since the epoch: when its content and when its status changed
+    last (on Windows, when it was made). Times are compared and never read: a file may say any.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    ctime_ns: int | None = None  # None: nobody asked
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> Candidate:
+        """The file at `path`, of which `status` was told."""
+        return cls(path, *map(in_64_bits, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
 
     @classmethod
     def at(cls, path: str) -> Candidate:
         """The file at `path` as it is now. Raises OSError, and ValueError for what can be no path."""
-        status = os.stat(path)
-        return cls(path, status.st_size, status.st_mtime_ns)
+        return cls.of(path, os.stat(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,7 @@ class Report:
     vanished: int = 0  # files that are no longer there
     newly_ignored: int = 0  # files that were found before, and that patterns leave out now
     left_out: dict[str, int] = field(default_factory=dict)  # the ignored ones, by suffix (lower case, with its dot)
+    altered: list[str] = field(default_factory=list)  # with another content though size and times were as before
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

@@ -98,14 +98,16 @@ class Library:
         index_type: IndexType | None = None,
         recall: float | None = None,
         reencode: bool = False,
+        verify: bool = False,
     ) -> Report:
         """Bring the store up to date with folders (or single files); none means all that it knows.
 
         `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
         size. `recall`: the share of the true first ten that an approximate index has to find, measured on the store's
         own vectors; None keeps the store's choice, or takes 0.95. `reencode`: let the encoder that this library was
-        opened with take the place of the store's. Files that cannot be read are in the report's `failures`; they never
-        stop a run.
+        opened with take the place of the store's. `verify`: read every file, and compare its content with what was
+        indexed, whatever its size and times say; the report's `altered` names those that differ. Files that cannot be
+        read are in the report's `failures`; they never stop a run.
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
@@ -131,6 +133,7 @@ class Library:
                     index_type=index_type,
                     recall=recall,
                     reencode=reencode,
+                    verify=verify,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
                 active = _encoder_of(store)

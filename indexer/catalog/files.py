@@ -36,10 +36,11 @@ from indexer.types import Candidate
 #: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
 PAGE = 5_000
 
-_COLUMNS = ("size", "mtime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
+_COLUMNS = ("size", "mtime_ns", "ctime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
 _OF_ID = file.c.id == bindparam("of_id")
 _UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
 _FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason")})
+_TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
 
 
 class KnownFile(NamedTuple):
@@ -59,6 +60,7 @@ class KnownFile(NamedTuple):
     encoded: int  # 0 or 1
     format_reader: int
     metadata_reader: int | None  # of its photograph, where it is one
+    ctime_ns: int | None = None  # None: indexed by a version that did not ask
 
     @property
     def path(self) -> str:
@@ -91,6 +93,16 @@ class FileFailure:
     keep: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`current`: row ids, by path, of files that are recorded as they now are, with nothing wrong, but for the time of
+    their status. `altered`: paths of files that hold other bytes than are recorded, though size and times are the same.
+    """
+
+    current: Mapping[str, int]
+    altered: Sequence[str]
+
+
 class Files(Part):
     """Files by path. In each list a path or a file may be named once."""
 
@@ -106,8 +118,8 @@ class Files(Part):
             encoded &= has_tokens(file.c.content_id, encoder_row)
         key = type_coerce(file.c.path, NullType)  # the bytes as they are
         columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
-        versions = (file.c.format_reader, photo.c.metadata_reader)
-        statement = select(*columns, type_coerce(encoded, Integer), *versions).join(
+        rest = (file.c.format_reader, photo.c.metadata_reader, file.c.ctime_ns)
+        statement = select(*columns, type_coerce(encoded, Integer), *rest).join(
             photo, photo.c.content_id == file.c.content_id, isouter=True
         )
         rows: list[KnownFile] = []
@@ -125,17 +137,24 @@ class Files(Part):
         found = (file.c.path == path, file.c.state == "present", has_vector(file.c.content_id, encoder_row))
         return self._read(select(file.c.content_id).where(*found)).scalar()
 
-    def current(self, photographs: Mapping[Candidate, int]) -> set[Candidate]:
-        """Those photographs (with their content ids) that are recorded as they now are, with nothing wrong."""
-        rows = self._at([candidate.path for candidate in photographs])
-        return {
-            candidate
-            for candidate, content_id in photographs.items()
-            if (row := rows.get(candidate.path)) is not None
-            and (row.size, row.mtime_ns, row.content_id) == (candidate.size, candidate.mtime_ns, content_id)
-            and row.state == "present"
-            and row.reason is None
-        }
+    def compare(self, records: Sequence[FileRecord]) -> Comparison:
+        """What is recorded of files, against what they now are."""
+        rows = self._at([record.candidate.path for record in records])
+        current: dict[str, int] = {}
+        altered: list[str] = []
+        for record in records:
+            candidate = record.candidate
+            row = rows.get(candidate.path)
+            if row is None or (row.size, row.mtime_ns) != (candidate.size, candidate.mtime_ns):
+                continue
+            if (row.role, row.content_id, row.digest) != (record.role, record.content_id, record.digest):
+                if None not in (row.digest, record.digest) and row.ctime_ns in (candidate.ctime_ns, None):
+                    altered.append(candidate.path)
+                continue
+            read = row.role == "image" or row.format_reader >= sniff.FORMAT_READER
+            if read and row.state == "present" and row.reason is None:
+                current[candidate.path] = row.id
+        return Comparison(current, altered)
 
     def holding(self, content_ids: Sequence[int]) -> list[tuple[int, str, int]]:
         """(row id, path, content id) of the files that hold these photographs, vanished ones too."""
@@ -169,10 +188,9 @@ class Files(Part):
 
     def _at(self, paths: Sequence[str]) -> dict[str, Row]:  # type: ignore[type-arg]
         """What is recorded of the files at these paths."""
-        columns = (file.c.path, file.c.id, file.c.size, file.c.mtime_ns, file.c.content_id, file.c.state, file.c.reason)
         found: dict[str, Row] = {}  # type: ignore[type-arg]
         for chunk in chunks(paths):
-            found.update((row.path, row) for row in self._read(select(*columns).where(file.c.path.in_(chunk))))
+            found.update((row.path, row) for row in self._read(select(file).where(file.c.path.in_(chunk))))
         return found
 
     # -- writing --------------------------------------------------------------------------------------------
@@ -187,6 +205,7 @@ class Files(Part):
             values = {
                 "size": record.candidate.size,
                 "mtime_ns": record.candidate.mtime_ns,
+                "ctime_ns": record.candidate.ctime_ns,
                 "role": record.role,
                 "state": record.state,
                 "reason": record.reason,
@@ -208,6 +227,12 @@ class Files(Part):
         # The texts about what was hidden can be found again.
         Items(self._transaction).touch([row.id for row in before.values() if row.state in HIDDEN], about=True)
         return [ids[record.candidate.path] for record in records]
+
+    def set_ctimes(self, ctimes: Mapping[int, int]) -> None:
+        """Record of files, by row id, when their status changed last. No search could see it."""
+        if ctimes:
+            rows = [{"of_id": file_id, "ctime_ns": ctime_ns} for file_id, ctime_ns in ctimes.items()]
+            self._write(_TIME, rows)
 
     def fail(self, failures: Sequence[FileFailure]) -> None:
         """Record that files could not be read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,15 +82,15 @@ class Items(Part):
 
     # -- writing --------------------------------------------------------------------------------------------
 
-    def set_of_files(self, wanted: Mapping[int, Sequence[Wanted]]) -> None:
+    def set_of_files(self, wanted: Mapping[int, Sequence[Wanted]], settled: Set[int] = frozenset()) -> None:
         """Make the items of files exactly those that are wanted, in order.
 
         Items that are already there as wanted keep their ids; a photograph keeps its id when its content changes.
-        New ids ascend in the order of `wanted`.
+        New ids ascend in the order of `wanted`. `settled`: files that are as they were, so that of their items only
+        those changed that differ.
         """
         if not wanted:
             return
-        generation = self._transaction.generation
         have = self._of_files(list(wanted))
         changed: list[dict[str, object]] = []
         new: list[dict[str, object]] = []
@@ -108,16 +108,18 @@ class Items(Part):
                     texts[key] = row.id
             for one in dict.fromkeys(items):
                 kind, content_id, about, text = one
-                values = {"content_id": content_id, "about": about, "text": text, "generation": generation}
+                said = {"content_id": content_id, "about": about, "text": text}
                 if kind == "image" and image_id is not None:
-                    changed.append({"of_id": image_id, **values})
+                    changed.append({"of_id": image_id, **said})
                     image_id = None
                 elif texts.pop(one, None) is None:
-                    new.append({"file_id": file_id, "kind": kind, **values})
+                    new.append({"file_id": file_id, "kind": kind, **said})
             gone += texts.values()
             if image_id is not None:
                 gone.append(image_id)
-        self.touch(list(have))
+        self.touch([file_id for file_id in wanted if file_id not in settled])
+        for values in (*changed, *new):  # not asked for when there are none: asking makes the transaction count
+            values["generation"] = self._transaction.generation
         if changed:
             self._write(_UPDATE, changed)
         if new:

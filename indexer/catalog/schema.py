@@ -16,26 +16,30 @@
 Every change that a search could see carries the catalog's generation, a counter that grows by one with each
 transaction: an index stamped with generation g is brought up to date by the items whose generation is above g.
 
+What one file can bring into a row has a type that makes it fit (`Fit...`, `PathType`): no value of a file ends a run.
+
 A column that came after the first version says what older rows hold (`server_default`).
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import Column, Float, Integer, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy.types import TypeEngine
 
-from indexer.catalog.sqlite import PathType
+from indexer.catalog.sqlite import FitFloat, FitInteger, FitText, PathType
 from indexer.types import Metadata
 
 #: How a field of `Metadata` is kept, by its annotation. Lists as JSON.
-_COLUMN_TYPES = {
-    "int": Integer,
-    "str": Text,
-    "str | None": Text,
-    "int | None": Integer,
-    "float | None": Float,
-    "tuple[str, ...]": Text,
+_COLUMN_TYPES: dict[str, type[TypeEngine[Any]]] = {
+    "int": FitInteger,
+    "str": FitText,
+    "str | None": FitText,
+    "int | None": FitInteger,
+    "float | None": FitFloat,
+    "tuple[str, ...]": FitText,
 }
 
 metadata = MetaData()
@@ -103,15 +107,15 @@ file = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("path", PathType),
-    Column("size", Integer),
-    Column("mtime_ns", Integer),
+    Column("size", FitInteger),
+    Column("mtime_ns", FitInteger),
     Column("role", Text),  # image, captions, other
     Column("state", Text),  # present, failed, VANISHED, IGNORED
-    Column("reason", Text),  # why the last attempt to read it failed
+    Column("reason", FitText),  # why the last attempt to read it failed
     Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
     Column("format_reader", Integer, server_default="1"),  # version of what read it last
-    Column("ctime_ns", Integer),  # when its status changed last
+    Column("ctime_ns", FitInteger),  # when its status changed last
 )
 #: State of a file that a scan did not find, and of one that it did not look for: patterns of its root leave it out.
 VANISHED, IGNORED = "vanished", "ignored"
@@ -130,7 +134,7 @@ item = Table(
     Column("kind", Text),
     Column("content_id", Integer),
     Column("about", PathType),  # text: the image that it describes
-    Column("text", Text),
+    Column("text", FitText),
     Column("generation", Integer),
 )
 

@@ -5,6 +5,7 @@ A second database is a class with the methods of `Sqlite`, chosen by the URL in 
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +21,12 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Float,
     Insert,
     Integer,
     LargeBinary,
     Table,
+    Text,
     TypeDecorator,
     create_engine,
     event,
@@ -35,7 +38,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
-from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
+from indexer.errors import (
+    SearchError,
+    StoreDamagedError,
+    StoreError,
+    StoreMissingError,
+    StoreUnwritableError,
+    UnfitValueError,
+)
+from indexer.types import in_64_bits
 
 #: "SEMS" in the header says that the file is ours.
 APPLICATION_ID: Final = 0x53454D53
@@ -64,10 +75,49 @@ class PathType(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
+        if value is None:
+            return None
+        try:
+            return os.fsencode(value)
+        except UnicodeEncodeError:  # a lone surrogate: no file is called so, and none is found by it
+            return value.encode("utf-8", "surrogatepass")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else os.fsdecode(value)
+
+
+class FitText(TypeDecorator[str]):
+    """Text from files, without lone surrogates: UTF-8 has no form for them."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or value.isascii():
+            return value
+        return value.encode("utf-8", "replace").decode("utf-8")
+
+
+class FitInteger(TypeDecorator[int]):
+    """A whole number from a file, plain and of 64 bits (`in_64_bits`)."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else in_64_bits(int(value))
+
+
+class FitFloat(TypeDecorator[float]):
+    """A number from a file, plain; none in the place of what is no number or has no end."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        if value is None or not math.isfinite(value):
+            return None
+        return float(value)
 
 
 def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
@@ -256,6 +306,8 @@ class Sqlite:
             )
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return StoreUnwritableError(f"{self} stayed locked by another process; try again when it has finished.")
+        if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH) or not code:
+            return UnfitValueError(f"{self} cannot hold a value ({cause}); please report this.")
         return StoreDamagedError(f"{self} could not be used ({cause}); `search doctor` says more.")
 
     @property

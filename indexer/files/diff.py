@@ -25,6 +25,14 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Untimed:
+    """A file that is as it was, as far as is known: the catalog is to learn when its status changed last."""
+
+    row: KnownFile
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ToRead:
     """A file that is new, changed, failed before, not yet encoded in full, or of an older reader: it has to be read."""
 
@@ -38,21 +46,23 @@ class Gone:
     row: KnownFile
 
 
-Difference = Returned | ToRead | Gone
+Difference = Returned | Untimed | ToRead | Gone
 
 
 class Comparison:
     """Iterated once: differences in ascending order of path; each path of either side at most once.
 
     Both inputs must ascend by the bytes of their paths. What gives no difference is counted in `unchanged` (size and
-    time are as they were, and the file is encoded, with tokens where they are wanted, and was read by the present
-    readers) or is marked as vanished and still not there. A difference is yielded as soon as both sides have passed it.
+    times are as they were, and the file is encoded, with tokens where they are wanted, and was read by the present
+    readers), as what is `Untimed` is too, or is marked as vanished and still not there. A difference is yielded as soon
+    as both sides have passed it. `verify`: every file is to be read, whatever its size and times say.
     """
 
-    def __init__(self, found: Iterable[Found], known: Iterable[KnownFile]) -> None:
+    def __init__(self, found: Iterable[Found], known: Iterable[KnownFile], *, verify: bool = False) -> None:
         self.unchanged = 0
         self._found = found
         self._known = known
+        self._verify = verify
 
     def __iter__(self) -> Iterator[Difference]:
         newest_format, newest_metadata = sniff.FORMAT_READER, types.METADATA_READER
@@ -69,18 +79,28 @@ class Comparison:
             if row is None or row_key != key:
                 yield ToRead(candidate(found))
                 continue
-            _, size, mtime_ns, _, role, state, reason, encoded, format_reader, metadata_reader = row
+            _, size, mtime_ns, _, role, state, reason, encoded, format_reader, metadata_reader, ctime_ns = row
             if role == "image":
                 read = encoded and (metadata_reader is None or metadata_reader >= newest_metadata)
             else:
                 read = format_reader >= newest_format
             settled = read and reason is None and state != "failed"
-            if not settled or found[1] != size or found[2] != mtime_ns:
-                yield ToRead(candidate(found))
-            elif state in HIDDEN:
-                yield Returned(row)
+            if settled and found[1] == size and found[2] == mtime_ns and found[3] == ctime_ns and not self._verify:
+                if state in HIDDEN:
+                    yield Returned(row)
+                else:
+                    self.unchanged += 1
             else:
-                self.unchanged += 1
+                now = candidate(found)
+                as_it_was = (now.size, now.mtime_ns) == (size, mtime_ns) and ctime_ns in (None, now.ctime_ns)
+                if not settled or not as_it_was or self._verify:
+                    yield ToRead(now)
+                elif state in HIDDEN:
+                    yield Returned(row)
+                else:
+                    self.unchanged += 1
+                    if now.ctime_ns is not None and ctime_ns is None:
+                        yield Untimed(row, now.ctime_ns)
             row = next(rows, None)
             row_key = b"" if row is None else row.key
         while row is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-Fingerprint = tuple[int, int, int, int]
-"""Device, inode, size in bytes, and time of change in nanoseconds."""
+Fingerprint = tuple[int, int, int, int, int]
+"""Device, inode, size in bytes, and in nanoseconds when content and status changed last."""
 
 
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint | None:
@@ -17,4 +17,4 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint | None:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -18,15 +18,16 @@ from operator import itemgetter
 from indexer.errors import PathNotFoundError
 from indexer.files.ignores import Ignores
 from indexer.files.scope import Scope
-from indexer.types import Candidate, Failure
+from indexer.types import Candidate, Failure, in_64_bits
 
 #: A link or name whose target is not there, or never will be: nothing to index and nothing to report.
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _SLASH = ord("/")
 
-#: A regular file: its path as the file system spells it, its size in bytes, its time of change in nanoseconds.
-Found = tuple[bytes, int, int]
+#: A regular file: its path as the file system spells it, its size in bytes, and in nanoseconds when its content and its
+#: status changed last, as the file system tells them.
+Found = tuple[bytes, int, int, int]
 
 #: A folder being walked: its path, the start of its entries' paths and of their relative paths, and its entries,
 #: last one first.
@@ -41,7 +42,7 @@ def scan(root: str, patterns: Sequence[str], report_error: Callable[[Failure], N
 
 def candidate(found: Found) -> Candidate:
     """A found file as the rest of the indexer names it."""
-    return Candidate(os.fsdecode(found[0]), found[1], found[2])
+    return Candidate(os.fsdecode(found[0]), *map(in_64_bits, found[1:]))
 
 
 def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Iterator[Found]:
@@ -69,7 +70,8 @@ def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]
         return iter(())
     if not stat.S_ISDIR(status.st_mode):
         regular = stat.S_ISREG(status.st_mode)
-        return iter([(os.fsencode(top), status.st_size, status.st_mtime_ns)] if regular else [])
+        found = (os.fsencode(top), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return iter([found] if regular else [])
     return _walk(scope, ignores, report_error, (status.st_dev, status.st_ino))
 
 
@@ -100,7 +102,7 @@ def _walk(
             # What changed its kind since it was listed is left to the next scan: its place in the order is past.
             if not is_folder:
                 if stat.S_ISREG(status.st_mode):
-                    yield start + key, status.st_size, status.st_mtime_ns
+                    yield start + key, status.st_size, status.st_mtime_ns, status.st_ctime_ns
             elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
                 entered.add((status.st_dev, status.st_ino))
                 below = f"{prefix}{entry.name}/"

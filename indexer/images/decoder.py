@@ -66,7 +66,7 @@ def read_file(candidate: Candidate, limits: DecodeLimits) -> bytes:
                 raise ImageTooLargeError(
                     f"it has {before.st_size:,} bytes, more than the limit of {limits.max_bytes:,}"
                 )
-            if (before.st_size, before.st_mtime_ns) != (candidate.size, candidate.mtime_ns):
+            if not _is_same(candidate, before):
                 raise UnreadableFileError(_CHANGED)
             data = file.read(candidate.size + 1)  # one more, to notice that it grew
             after = os.fstat(file.fileno())
@@ -76,9 +76,15 @@ def read_file(candidate: Candidate, limits: DecodeLimits) -> bytes:
         raise UnreadableFileError("permission denied") from None
     except (OSError, ValueError) as error:
         raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) != candidate.size or (after.st_size, after.st_mtime_ns) != (candidate.size, candidate.mtime_ns):
+    if len(data) != candidate.size or not _is_same(candidate, after):
         raise UnreadableFileError(_CHANGED)
     return data
+
+
+def _is_same(candidate: Candidate, status: os.stat_result) -> bool:
+    """By size and time; a time of status that is another by now is found by the next scan."""
+    now = Candidate.of(candidate.path, status)
+    return (now.size, now.mtime_ns) == (candidate.size, candidate.mtime_ns)
 
 
 def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) -> Image.Image:

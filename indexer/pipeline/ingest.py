@@ -10,9 +10,10 @@ from itertools import islice
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.tokens import Tokens
 from indexer.encoders.base import Encoder
+from indexer.errors import SearchError, UnfitValueError
 from indexer.pipeline.encode import encode_files, encode_texts, without_pixels
 from indexer.pipeline.look_up import look_up_texts
-from indexer.pipeline.values import EncodedFile, KnownImage, NewImage, Prepared, texts_of
+from indexer.pipeline.values import EncodedFile, Failed, KnownImage, NewImage, Prepared, texts_of
 from indexer.pipeline.write import Writer
 from indexer.types import Report
 
@@ -62,10 +63,34 @@ class Ingest:
         """Encode the new texts of what has gathered and write it all, in one transaction."""
         gathered, self._gathered = self._gathered, []
         self._digests.clear()
-        if gathered:
-            self.store_texts(text for one in gathered for text, _ in texts_of(one.file))
-            self._writer.write(gathered)
+        self._write(gathered)
         self._written = time.monotonic()
+
+    def _write(self, files: Sequence[EncodedFile]) -> None:
+        """Write files. Where one holds what cannot be written, that one is recorded as failed and the others are kept.
+
+        Raises StoreError for what no other files would mend (a full disk), EncoderError.
+        """
+        if not files:
+            return
+        try:
+            self.store_texts(text for one in files for text, _ in texts_of(one.file))
+            self._writer.write(files)
+        except SearchError as error:
+            if not isinstance(error, UnfitValueError):
+                raise
+            self._write_without_culprit(files, error)
+        except Exception as error:
+            self._write_without_culprit(files, error)
+
+    def _write_without_culprit(self, files: Sequence[EncodedFile], error: Exception) -> None:
+        """Halves of what failed together, until the one is alone: twenty transactions for one of 512."""
+        if len(files) > 1:
+            middle = len(files) // 2
+            self._write(files[:middle])
+            self._write(files[middle:])
+            return
+        self._writer.write([EncodedFile(Failed.unexpected(files[0].file.candidate, error))])
 
     def commit(self, files: Sequence[Prepared]) -> None:
         """`add` and `flush`."""

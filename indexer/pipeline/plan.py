@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from indexer.catalog.files import KnownFile, files_below
 from indexer.catalog.schema import IGNORED
-from indexer.files.diff import Comparison, Gone, Returned, ToRead
+from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
 from indexer.files.ignores import Ignores
 from indexer.files.scan import walk
 from indexer.files.scope import Scope, is_below, relative
@@ -30,13 +30,15 @@ REMEMBERED = 50_000
 @dataclass(slots=True)
 class RootPlan:
     """What one scan found. `to_read`: how many files there are to read, of which the first are `candidates`;
-    `returned`, `gone`, `ignored`: row ids, eight bytes each, however many. `ignored`: what is no longer found because
-    patterns leave it out now. `idle`: the given patterns that matched nothing."""
+    `returned`, `gone`, `ignored`, `untimed` (with their `ctimes`): row ids, eight bytes each, however many. `ignored`:
+    what is no longer found because patterns leave it out now. `idle`: the given patterns that matched nothing."""
 
     chosen: Chosen
     to_read: int = 0
     candidates: list[Candidate] = field(default_factory=list)
     returned: array[int] = field(default_factory=lambda: array("q"))
+    untimed: array[int] = field(default_factory=lambda: array("q"))
+    ctimes: array[int] = field(default_factory=lambda: array("q"))
     gone: array[int] = field(default_factory=lambda: array("q"))
     ignored: array[int] = field(default_factory=lambda: array("q"))
     unchanged: int = 0
@@ -50,12 +52,14 @@ class RootPlan:
 
 
 class Planner:
-    """Compares folders with what a store knows of them under one encoder. `tokens`: see `files_below`."""
+    """Compares folders with what a store knows of them under one encoder. `tokens`: see `files_below`; `verify`: see
+    `Comparison`."""
 
-    def __init__(self, store: Store, encoder_row: int, *, tokens: bool) -> None:
+    def __init__(self, store: Store, encoder_row: int, *, tokens: bool, verify: bool = False) -> None:
         self._store = store
         self._encoder_row = encoder_row
         self._tokens = tokens
+        self._verify = verify
 
     def plan(self, chosen: Chosen) -> RootPlan:
         """Scan a root, or a part of one."""
@@ -76,6 +80,9 @@ class Planner:
                         plan.candidates.append(candidate)
                 case Returned(row):
                     plan.returned.append(row.id)
+                case Untimed(row, ctime_ns):
+                    plan.untimed.append(row.id)
+                    plan.ctimes.append(ctime_ns)
                 case Gone(row):
                     self._judge(plan, row, ignores, hidden)
         plan.unchanged = comparison.unchanged + len(plan.returned)
@@ -100,7 +107,7 @@ class Planner:
 
     def _compare(self, scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Comparison:
         known = files_below(self._store.catalog, scope.top, self._encoder_row, tokens=self._tokens)
-        return Comparison(walk(scope, ignores, report_error), scope.owned(known))
+        return Comparison(walk(scope, ignores, report_error), scope.owned(known), verify=self._verify)
 
 
 def _is_hidden(path: str, unreadable: Set[str]) -> bool:

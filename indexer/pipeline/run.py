@@ -20,7 +20,7 @@ from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
-from indexer.errors import EncoderMismatchError
+from indexer.errors import EncoderMismatchError, SearchError
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
@@ -50,24 +50,32 @@ def run(
     index_type: IndexType | None = None,
     recall: float | None = None,
     reencode: bool = False,
+    verify: bool = False,
 ) -> Report:
     """Bring a store up to date with its folders.
 
     `roots`: folders or files; none means every root that the store knows. `index_type`: None chooses by size.
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
-    until the run is complete the store answers with the old one. Needs the store's write lock (`store.writing()`).
+    until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
+    what is recorded, whatever its size and times say. Needs the store's write lock (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode).run(
+    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify).run(
         roots, index_type, recall
     )
 
 
 class _Run:
     def __init__(
-        self, store: Store, encoder: Encoder, settings: IndexSettings, progress: Progress, reencode: bool
+        self,
+        store: Store,
+        encoder: Encoder,
+        settings: IndexSettings,
+        progress: Progress,
+        reencode: bool,
+        verify: bool,
     ) -> None:
         self._store = store
         self._catalog = store.catalog
@@ -75,6 +83,7 @@ class _Run:
         self._settings = settings
         self._progress = progress
         self._reencode = reencode
+        self._verify = verify
         self._report = Report()
         self._idle: set[str] = set()
 
@@ -90,12 +99,18 @@ class _Run:
             everything=self._reencode,
             warn=self._report.warnings.append,
         )
-        planner = Planner(self._store, self._encoder_row, tokens=self._tokens)
+        planner = Planner(self._store, self._encoder_row, tokens=self._tokens, verify=self._verify)
         self._idle = set(self._settings.ignores)
         for each in chosen:
             self._progress.phase(f"Looking through {each.scope.top}")
             self._index_root(planner, planner.plan(each))
         self._tell_idle_patterns(chosen)
+        if self._report.altered:
+            self._report.warnings.append(
+                f"{len(self._report.altered):,} files held other bytes than were indexed, though size and times were "
+                f"the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, check the "
+                "disk."
+            )
         self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
@@ -178,6 +193,7 @@ class _Run:
         self._report.unchanged += plan.unchanged
         self._report.failures += plan.unreadable
         self._mark_returned(plan.returned)
+        self._set_ctimes(plan.untimed, plan.ctimes)
         if plan.to_read:
             self._progress.total(plan.to_read)
             self._progress.phase(f"Indexing {plan.folder}")
@@ -194,6 +210,13 @@ class _Run:
         for start in range(0, len(returned), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
                 Files(batch).mark_present(returned[start : start + MARKS_A_BATCH])
+
+    def _set_ctimes(self, rows: Sequence[int], ctimes: Sequence[int]) -> None:
+        """Rows of a version that did not ask for them."""
+        for start in range(0, len(rows), MARKS_A_BATCH):
+            part = slice(start, start + MARKS_A_BATCH)
+            with self._catalog.batch() as batch:
+                Files(batch).set_ctimes(dict(zip(rows[part], ctimes[part], strict=True)))
 
     def _mark_gone(self, folder: str, gone: Sequence[int], *, found_any: bool) -> None:
         if gone and not found_any:
@@ -262,7 +285,12 @@ class _Run:
 
 
 def _result(candidate: Candidate, future: Future[Prepared]) -> Prepared:
+    """Raises SearchError for what is not the file's fault: a store that does not answer."""
     try:
         return future.result()
     except MemoryError:
         return Failed(candidate, "it needs more memory than there is", passing=True)
+    except SearchError:
+        raise
+    except Exception as error:
+        return Failed.unexpected(candidate, error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from indexer.text import one_line
 from indexer.types import Candidate, Caption, Float32, Int8, Metadata, Pixels
 
 
@@ -78,6 +79,12 @@ class Failed:
     candidate: Candidate
     reason: str
     passing: bool
+
+    @classmethod
+    def unexpected(cls, candidate: Candidate, error: Exception) -> Failed:
+        """A file over which our own program stumbled: nothing in it may end a run. What is indexed of it stays."""
+        said = one_line(f"{type(error).__name__}: {error}", 200)
+        return cls(candidate, f"an unexpected error ({said}); please report it", passing=True)
 
 
 Prepared = NewImage | KnownImage | CaptionFile | Ignored | Failed

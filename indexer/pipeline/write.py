@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
-from indexer.catalog.files import FileFailure, FileRecord, Files
+from indexer.catalog.files import Comparison, FileFailure, FileRecord, Files
 from indexer.catalog.items import Items, Wanted
 from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
@@ -27,7 +27,8 @@ from indexer.pipeline.values import (
     text_digest,
     texts_of,
 )
-from indexer.types import Candidate, Failure, Kind, Metadata, Report
+from indexer.text import one_line
+from indexer.types import Failure, Kind, Metadata, Report
 
 #: Warnings that a report keeps; a captions file can have a problem in each of a million lines.
 MAX_WARNINGS = 100
@@ -45,9 +46,10 @@ class Writer:
         """Write files in one transaction; item ids follow their order. Their texts are written already."""
         with self._catalog.batch() as batch:
             parts = [(piece, self._write(batch, piece)) for piece in _distinct(files)]
-        for piece, current in parts:  # counted when they are kept
+        for piece, compared in parts:  # counted when they are kept
+            self._report.altered += compared.altered
             for one in piece:
-                self._count(one.file, one.file.candidate not in current)
+                self._count(one.file, one.file.candidate.path not in compared.current)
                 self._report.tokens_added += isinstance(one.file, KnownImage) and one.vector is not None
 
     def write_texts(self, texts: Sequence[EncodedText], known: set[bytes]) -> None:
@@ -66,10 +68,9 @@ class Writer:
         tokens = {number: one.tokens for number, one in encoded.items() if one.tokens is not None}
         Tokens(batch).add(self._encoder_row, tokens)
 
-    def _write(self, batch: Transaction, files: Sequence[EncodedFile]) -> set[Candidate]:
-        """Write files of distinct paths.
-
-        Returns those that were read for their tokens only: no search could see a change.
+    def _write(self, batch: Transaction, files: Sequence[EncodedFile]) -> Comparison:
+        """Write files of distinct paths. Returns how they compare with what was recorded; what was `current` was read
+        for its tokens, or because its status had changed: no search could see a difference.
         """
         contents = Contents(batch).add(_contents(files))
         images = [(one.file, one) for one in files if isinstance(one.file, NewImage | KnownImage)]
@@ -82,28 +83,37 @@ class Writer:
         )
         self._keep(batch, {numbers[image.digest]: one for image, one in images if one.vector is not None})
         failed = [one.file for one in files if isinstance(one.file, Failed)]
-        Files(batch).fail([FileFailure(one.candidate, one.reason, one.passing) for one in failed])
-        known = [image for image, _ in images if isinstance(image, KnownImage)]
-        current = Files(batch).current({image.candidate: image.content_id for image in known})
-        records: list[FileRecord] = []
-        wanted: list[list[Wanted]] = []
+        Files(batch).fail([FileFailure(one.candidate, one_line(one.reason), one.passing) for one in failed])
+        records = {
+            one.candidate.path: record for one in (each.file for each in files) if (record := _record(one, numbers))
+        }
+        compared = Files(batch).compare(list(records.values()))
+        new = {one.file.candidate.path for one in files if isinstance(one.file, NewImage)}
+        current = {path: number for path, number in compared.current.items() if path not in new}
+        Files(batch).set_ctimes(
+            {
+                number: ctime_ns
+                for path, number in current.items()
+                if (ctime_ns := records[path].candidate.ctime_ns) is not None
+            }
+        )
+        changed = [record for path, record in records.items() if path not in current]
+        saved = zip(changed, Files(batch).save(changed), strict=True)
+        file_ids = current | {record.candidate.path: number for record, number in saved}
+        wanted: dict[int, list[Wanted]] = {}
         for one in (each.file for each in files):
-            texts = [(contents[text_digest(text)], about, text) for text, about in texts_of(one)]
-            items: list[Wanted] = [("text", *text) for text in texts]
-            if isinstance(one, CaptionFile):
-                records.append(FileRecord(one.candidate, "captions", digest=one.digest))
-            elif isinstance(one, Ignored) and one.remember:
-                records.append(FileRecord(one.candidate, "other"))
-            elif isinstance(one, NewImage | KnownImage) and one.candidate not in current:
-                number = numbers[one.digest]
-                records.append(FileRecord(one.candidate, "image", content_id=number, digest=one.digest))
-                items.insert(0, ("image", number, None, None))
-            else:
+            path = one.candidate.path
+            if path not in records or (path in current and not isinstance(one, CaptionFile)):
                 continue
-            wanted.append(items)
-        Items(batch).set_of_files(dict(zip(Files(batch).save(records), wanted, strict=True)))
+            items: list[Wanted] = []
+            if isinstance(one, NewImage | KnownImage):
+                items.append(("image", numbers[one.digest], None, None))
+            items += [("text", contents[text_digest(text)], about, text) for text, about in texts_of(one)]
+            wanted[file_ids[path]] = items
+        Items(batch).set_of_files(wanted, set(current.values()))
+        known = [image for image, _ in images if isinstance(image, KnownImage)]
         self._reread(batch, {image.content_id: image.metadata for image in known if image.reread and image.metadata})
-        return current
+        return Comparison(current, compared.altered)
 
     def _reread(self, batch: Transaction, said: Mapping[int, Metadata]) -> None:
         """What a newer reader found photographs to say of themselves, to all files that hold them."""
@@ -124,13 +134,19 @@ class Writer:
     def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report
         if isinstance(one, Failed):
-            report.failures.append(Failure(one.candidate.path, one.reason))
+            report.failures.append(Failure(one.candidate.path, one_line(one.reason)))
         elif isinstance(one, Ignored):
-            report.ignored += 1
-            suffix = suffix_of(one.candidate.path)
-            report.left_out[suffix] = report.left_out.get(suffix, 0) + 1
+            if changed:
+                report.ignored += 1
+                suffix = suffix_of(one.candidate.path)
+                report.left_out[suffix] = report.left_out.get(suffix, 0) + 1
+            else:
+                report.unchanged += 1
         elif isinstance(one, CaptionFile):
-            report.caption_files += 1
+            if changed:
+                report.caption_files += 1
+            else:
+                report.unchanged += 1
             for problem in one.problems:
                 if len(report.warnings) < MAX_WARNINGS:
                     report.warnings.append(f"{os.path.basename(one.candidate.path)}: {problem}")
@@ -141,6 +157,18 @@ class Writer:
                 report.unchanged += 1
         else:
             report.encoded += 1
+
+
+def _record(one: Prepared, numbers: Mapping[bytes, int]) -> FileRecord | None:
+    """What is recorded of a file; `numbers`: row ids of contents by their digests."""
+    match one:
+        case NewImage() | KnownImage():
+            return FileRecord(one.candidate, "image", content_id=numbers[one.digest], digest=one.digest)
+        case CaptionFile():
+            return FileRecord(one.candidate, "captions", digest=one.digest)
+        case Ignored(remember=True):
+            return FileRecord(one.candidate, "other")
+    return None
 
 
 def _distinct(files: Sequence[EncodedFile]) -> Iterator[list[EncodedFile]]:

@@ -135,8 +135,7 @@ def _read(path: str) -> bytes:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(f"{path} is not a regular file; name a .jsonl or .csv file.")
-        candidate = Candidate(path, status.st_size, status.st_mtime_ns)
-        return read_file(candidate, DecodeLimits(max_bytes=MAX_TABLE_BYTES))
+        return read_file(Candidate.of(path, status), DecodeLimits(max_bytes=MAX_TABLE_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise PathNotFoundError(f"{path} is not there; check the spelling.") from None
     except (OSError, ValueError) as error:

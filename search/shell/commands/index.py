@@ -49,6 +49,9 @@ class IndexOptions(Options):
         "--tokens/--no-tokens", help="Keep region tokens for reranking (default: on, about 3 kB an image)."
     )
     reencode: bool = option("--reencode", default=False, help="Let --encoder take the place of the store's encoder.")
+    verify: bool = option(
+        "--verify", default=False, help="Read every file and compare its content, whatever its size and times say."
+    )
     as_json: bool = AS_JSON
     quiet: bool = option("--quiet", "-q", default=False, help="Say nothing unless something is wrong.")
 
@@ -80,6 +83,7 @@ def run(options: IndexOptions) -> int:
             index_type=_index_type(options.index_type),
             recall=options.recall,
             reencode=options.reencode,
+            verify=options.verify,
         )
     if options.as_json:
         printing.print_json(run_report.report_json(report))

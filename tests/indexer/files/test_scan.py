@@ -44,7 +44,8 @@ def test_every_file_with_its_size_and_time(tmp_path: Path) -> None:
     _make(tmp_path, "a.jpg", "deep/er/b.png")
     os.utime(tmp_path / "a.jpg", ns=(1, 1_234_567_890_123_456_789))
     found = list(scan(str(tmp_path), (), _never))
-    assert found[0] == Candidate(str(tmp_path / "a.jpg"), 5, 1_234_567_890_123_456_789)
+    changed = (tmp_path / "a.jpg").stat().st_ctime_ns
+    assert found[0] == Candidate(str(tmp_path / "a.jpg"), 5, 1_234_567_890_123_456_789, changed)
     assert found[1].path == str(tmp_path / "deep" / "er" / "b.png")
 
 

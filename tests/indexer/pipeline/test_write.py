@@ -30,7 +30,7 @@ ROWS = {
     "token": "SELECT c.digest, encoder_id, count, data, crc FROM token"
     " JOIN content c ON c.id = content_id ORDER BY 1, 2",
     "photo": "SELECT c.digest, p.* FROM photo p JOIN content c ON c.id = content_id ORDER BY 1",
-    "file": "SELECT path, size, mtime_ns, role, state, reason, f.digest, c.digest, format_reader FROM file f"
+    "file": "SELECT path, size, mtime_ns, ctime_ns, role, state, reason, f.digest, c.digest, format_reader FROM file f"
     " LEFT JOIN content c ON c.id = content_id ORDER BY path",
     "item": "SELECT i.id, f.path, i.kind, c.digest, about, text, generation FROM item i"
     " JOIN file f ON f.id = file_id JOIN content c ON c.id = i.content_id ORDER BY i.id",
@@ -77,7 +77,7 @@ class Writer:
             return list(snapshot.connection.exec_driver_sql(query, values))
 
     def prepared(self, what: str, path: str, seed: int, texts: list[str], pixels: bool) -> Prepared:
-        candidate = Candidate(path, seed, 7)
+        candidate = Candidate(path, seed, 7, len(texts))
         image = np.full((8, 8, 3), 40 * seed % 256, np.uint8)
         digest = bytes([seed]) * 32
         said = Metadata(seed, 8, "JPEG", captions=tuple(texts[:1]), keywords=tuple(texts[1:]))
@@ -135,6 +135,7 @@ def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: b
                 writer.step(step)
             fast, slow = (plain(writer.dump()) for writer in writers)
             assert fast == slow
+        writers[0].report.altered.clear()  # is not worked out file by file
         assert writers[0].report == writers[1].report
         for kind in KINDS:  # the numbers that are kept are those that there are
             with writers[0].catalog.snapshot() as snapshot:
