@@ -19,7 +19,7 @@ from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
 from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
-from indexer.store import Store, write_lock
+from indexer.store import Store, write_lock, writer
 from indexer.types import KINDS, Candidate
 from indexer.vectors.refresh import build_indexes, index_state
 
@@ -43,8 +43,26 @@ class Finding:
 def check(folder: Path) -> list[Finding]:
     """Everything that is wrong with a store; empty when all is well. Changes nothing.
 
+    Of a store that another process writes into, the vector indexes are not judged: they come last.
+
     Raises StoreMissingError when there is no store, StoreTooNewError when this version cannot judge it.
     """
+    before = writer(folder)
+    findings = _check(folder)
+    at_work = before or writer(folder)
+    if at_work is None or any(finding.part == "catalog" for finding in findings):
+        return findings
+    return [finding for finding in findings if finding.part != "index"] + [
+        Finding(
+            "index",
+            f"{at_work} is writing into this store, and what it builds last is not judged",
+            "run `search doctor` again when it has ended",
+            grave=False,
+        )
+    ]
+
+
+def _check(folder: Path) -> list[Finding]:
     path = folder / CATALOG_NAME
     try:
         store = Store.open(folder)
@@ -64,6 +82,7 @@ def check(folder: Path) -> list[Finding]:
             *_check_tokens(store),
             *_check_indexes(store),
             *_check_files(store),
+            *_check_content(store),
         ]
     except StoreDamagedError as error:
         return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
@@ -79,7 +98,7 @@ def repair(folder: Path) -> list[Finding]:
     if not (folder / CATALOG_NAME).exists():
         raise StoreMissingError(f"There is no index at {folder}; make one with `search index FOLDER`.")
     with write_lock(folder):
-        findings = check(folder)
+        findings = _check(folder)
         parts = {finding.part for finding in findings if finding.grave}
         done: list[Finding] = []
         if "catalog" in parts:
@@ -212,6 +231,13 @@ def _check_files(store: Store) -> Iterator[Finding]:
         yield Finding(
             "files", f"{failures} files could not be indexed", "`search status --failed` names them", grave=False
         )
+
+
+def _check_content(store: Store) -> Iterator[Finding]:
+    with store.catalog.snapshot() as snapshot:
+        is_empty = not any(Items(snapshot).count(kind) for kind in KINDS)
+    if is_empty:
+        yield Finding("index", f"{store.folder} holds no image yet", "`search index FOLDER` fills it", grave=False)
 
 
 def _salvage(folder: Path) -> Finding:

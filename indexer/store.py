@@ -69,9 +69,9 @@ def write_lock(folder: Path) -> Iterator[None]:
     import filelock
 
     note = folder / "writer.pid"
-    lock = filelock.FileLock(folder / "writer.lock", timeout=0)
+    lock = filelock.FileLock(folder / "writer.lock", timeout=0.1)  # `writer` holds it for an instant, to look
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=0.01)
     except filelock.Timeout:
         raise StoreBusyError(
             f"Another process{_writer(note)} is writing to {folder}; try again when it ends."
@@ -91,6 +91,24 @@ def write_lock(folder: Path) -> Iterator[None]:
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+def writer(folder: Path) -> str | None:
+    """Who writes into the store in `folder` now, as words of a sentence; None: nobody. Changes nothing."""
+    import filelock
+
+    path = folder / "writer.lock"
+    if not path.exists():
+        return None
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+        lock.release()
+    except filelock.Timeout:
+        return f"another process{_writer(folder / 'writer.pid')}"
+    except OSError:  # a store that may only be read, by us
+        return None
+    return None
 
 
 def _writer(note: Path) -> str:

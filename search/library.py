@@ -363,7 +363,7 @@ class Library:
         store, engine = self._open()
         encoder = self._models.encoder(_encoder_of(store))
         second, notes = self._models.reranker(reranker, encoder) if with_reranker else (None, ())
-        return _Session(store, engine, encoder, second, notes)
+        return _Session(store, engine, encoder, second, (*self._models.notes(encoder), *notes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.encoders.registry import check_encoder, open_encoder, prepare_for_indexing
+from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
 from indexer.errors import EncoderError
 from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress
@@ -66,6 +66,10 @@ class LoadedModels:
             assert self._encoder is not None, "loaded before"
             self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress)
             return self._encoder, notes
+
+    def notes(self, encoder: Encoder) -> tuple[str, ...]:
+        """What a person should know of the way that `encoder` runs."""
+        return device_notes(encoder, self._device)
 
     def calibration(self, encoder: Encoder) -> Calibration:
         """What probabilities are made with; read again when the store's own file has changed."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from indexer.encoders.device_names import wanted_device
 from indexer.errors import EncoderError, UsageError
 
 Task = Literal["image", "text"]
@@ -48,19 +48,16 @@ def choose_devices(wanted: str | None) -> list[torch.device]:
     "cuda" means every GPU; one ("cuda:1") or several ("cuda:0,cuda:2") can be named, and "auto" is no wish. A device
     named twice gets two replicas. Raises UsageError when the name is none or the device is not here.
     """
-    text = (wanted or os.environ.get("SEARCH_DEVICE", "")).strip().lower()
+    text = wanted_device(wanted)
     gpus = [torch.device("cuda", i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     has_mps = torch.backends.mps.is_available()
-    if text in {"", "auto"}:
+    if not text:
         return gpus or [torch.device("mps" if has_mps else "cpu")]
     if text == "cuda" and gpus:
         return gpus
     devices: list[torch.device] = []
     for name in text.split(","):
-        try:
-            device = torch.device(name.strip())
-        except RuntimeError:
-            raise UsageError(f"{name.strip()!r} is no device; use cuda, cuda:0, mps or cpu.") from None
+        device = torch.device(name.strip())
         if device == torch.device("cuda") and gpus:
             device = gpus[0]
         here = [*gpus, *([torch.device("mps")] if has_mps else []), torch.device("cpu")]

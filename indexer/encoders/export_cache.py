@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.device_names import shows_gpu, wanted_device
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.graph_model import EXPORTED_DESCRIPTION, EXPORTED_FORMAT, TOKENIZER, TOWERS, ExportedModel
 from indexer.errors import EncoderUnavailableError
@@ -60,13 +60,13 @@ class Exportable(Encoder, Protocol):
 def runs_on_cpu(device: str | None) -> bool:
     """Whether a torch model would run on the CPU here, told without importing torch.
 
-    `device` as for `devices.choose_devices`; without a wish it is the CPU where the system shows no GPU.
+    `device` as for `devices.choose_devices`; without a wish it is the CPU where the system shows no GPU. Raises
+    UsageError for what is no device.
     """
-    wanted = (device or os.environ.get("SEARCH_DEVICE", "")).strip().lower()
-    if wanted not in ("", "auto"):
+    wanted = wanted_device(device)
+    if wanted:
         return wanted == "cpu"
-    nvidia_or_amd = any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
-    return sys.platform.startswith("linux") and not nvidia_or_amd and not glob.glob("/dev/nvidia[0-9]*")
+    return sys.platform.startswith("linux") and not shows_gpu()
 
 
 def find(name: str, stored: EncoderId | None) -> GraphEncoder | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
@@ -103,9 +104,9 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
 def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | None = None) -> Encoder:
     """The encoder that `name` means: "bundled", or an open_clip spec with or without `open_clip:` before it.
 
-    `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models.
-    On CPUs one that was exported for this machine runs as graphs, without torch; `stored` is the identity that it must
-    have then, that of an index.
+    `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models;
+    the bundled one runs on the CPU. On CPUs one that was exported for this machine runs as graphs, without torch;
+    `stored` is the identity that it must have then, that of an index.
 
     Raises EncoderUnavailableError, and UsageError for a device that is not here.
     """
@@ -113,6 +114,7 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
     if name == BUNDLED:
         from indexer.encoders.graph_encoder import GraphEncoder
 
+        check_device(device)
         return GraphEncoder()
     if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
         return _open_clip(name, device, stored)
@@ -145,9 +147,15 @@ def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progres
     from indexer.encoders import export_cache
 
     if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):
-        return encoder, ()
+        return encoder, device_notes(encoder, device)
     made = export_cache.make(encoder, progress)
     return (encoder, (made,)) if isinstance(made, str) else (made, ())
+
+
+def device_notes(encoder: Encoder, device: str | None) -> tuple[str, ...]:
+    """What a person should know who asked for `device`."""
+    note = unused(device) if encoder.identity.name == BUNDLED else None
+    return () if note is None else (note,)
 
 
 def list_encoders(*, all: bool = False) -> list[EncoderInfo]:

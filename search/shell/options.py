@@ -51,7 +51,9 @@ class Options:
 
 #: What several commands take.
 STORE = option("--store", "-s", metavar="PATH", help="Where the index lives (default: SEARCH_STORE, or one per user).")
-DEVICE = option("--device", metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch.")
+DEVICE = option(
+    "--device", metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch (the bundled one does not)."
+)
 MOVED_ENCODER = option("--encoder", metavar="NAME", help="Where the store's model now is, when its file has moved.")
 AS_JSON = option("--json", default=False, help="Print JSON instead.")
 RERANK = option("--rerank", metavar="N", help="How many of the first candidates are reranked (default: 100).")
