@@ -30,6 +30,8 @@ class Hit:
     the item's embedding, -1 to 1. `path`: the image; for a text the image that it is about, or the file that it came
     from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
     itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
+    `also`: other paths of the same photograph: copies are one hit. `missing`: there is no file at `path` just now.
+    `same`: it is the very image that was asked with.
     """
 
     id: int
@@ -42,6 +44,9 @@ class Hit:
     source: str | None = None
     metadata: Metadata | None = None
     explanation: Explanation | None = None
+    also: tuple[str, ...] = ()
+    missing: bool = False
+    same: bool = False
 
     @property
     def weak(self) -> bool:
@@ -64,6 +69,9 @@ class Hit:
             fields["text"] = self.text
         if self.source is not None and self.source != self.path:
             fields["source"] = self.source
+        if self.also:
+            fields["also"] = list(self.also)
+        fields |= {name: True for name in ("missing", "same") if getattr(self, name)}
         if self.metadata is not None:
             said = ((each.name, getattr(self.metadata, each.name)) for each in dataclass_fields(self.metadata))
             fields |= {name: value for name, value in said if value is not None and not isinstance(value, tuple)}
@@ -106,12 +114,11 @@ class Cut:
 class Results(Sequence[Hit]):
     """Hits, best first: ordered by (-score, id), the same query twice gives the same list.
 
-    When both kinds are asked for, each kind keeps that order, and the two lists are merged by how far a similarity
-    stands out among those of its own kind: a cosine between two texts is not comparable with one between a text and an
-    image. There a second stage decides which hit of its kind takes a place, never which places the kind has. `notes`:
-    sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked. `calibrated`:
-    the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores' spread alone.
-    `cut`: what --min-probability left out.
+    When both kinds are asked for, each kind keeps that order, and the two lists are merged by probability: a cosine
+    between two texts is not comparable with one between a text and an image. Copies of a photograph are one hit.
+    `notes`: sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
+    `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
+    spread alone. `cut`: what --min-probability left out.
     """
 
     query: str

@@ -20,6 +20,10 @@ from indexer.types import Kind, Metadata
 #: An item that a file is to have: (kind, content id, about, text).
 Wanted = tuple[Kind, int, str | None, str | None]
 
+#: What two items share that are one answer: their content, and for a text the photograph that it is about (its content,
+#: or its path where that is not indexed).
+Identity = tuple[int, int | str | None]
+
 #: Keys of the `meta` table: how many items of a kind there are.
 TOTAL = "items:"
 _COLUMNS = ("content_id", "about", "text", "generation")
@@ -56,6 +60,32 @@ class Items(Part):
             for row in self._read(statement):
                 path = row.about or row.source
                 found[row.id] = Item(row.id, row.kind, path, row.text, row.source, metadata_of(row))
+        return found
+
+    def identities(self, ids: Sequence[int]) -> dict[int, Identity]:
+        """What makes each item one answer with its copies; ids that are gone are left out."""
+        found: dict[int, Identity] = {}
+        described = file.alias()
+        columns = (item.c.id, item.c.content_id, item.c.about, described.c.content_id.label("described"))
+        statement = select(*columns).join(described, described.c.path == item.c.about, isouter=True)
+        for chunk in id_chunks(ids):
+            for row in self._read(statement.where(item.c.id.in_(chunk))):
+                found[row.id] = row.content_id, row.about if row.described is None else row.described
+        return found
+
+    def holding(self, content_ids: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+        """(id, path) of the visible photographs that have these contents, by content, in the order of their ids."""
+        found: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        columns = (item.c.content_id, item.c.id, file.c.path)
+        for chunk in id_chunks(content_ids):
+            statement = (
+                select(*columns)
+                .join(file, file.c.id == item.c.file_id)
+                .where(item.c.content_id.in_(chunk), off_index(item.c.kind) == "image", VISIBLE)
+                .order_by(item.c.id)
+            )
+            for content_id, number, path in self._read(statement):
+                found[content_id].append((number, path))
         return found
 
     def total(self, kind: Kind) -> int:

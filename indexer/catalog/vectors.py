@@ -61,7 +61,7 @@ class Vectors(Part):
         """Vectors (d,) float32 of visible items; ids that are gone are left out."""
         found: dict[int, Float32] = {}
         for chunk in id_chunks(ids):
-            for number, data in self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE)):
+            for number, data, _ in self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE)):
                 found[number] = _stack([data], dimension)[0]
         return found
 
@@ -77,8 +77,9 @@ class Vectors(Part):
     def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
         """How many items of a kind there are, and the vectors (n, d) float32 of at most `count` visible ones.
 
-        Up to `count` items: all of them, and their number exactly. Beyond: those at ids drawn over the whole range, the
-        same each time for one state of the catalog. The cost is that of so many rows, whatever the size of the store.
+        Of copies of one content one counts. Up to `count` items: all of them, and their number exactly. Beyond: those
+        at ids drawn over the whole range, the same each time for one state of the catalog. The cost is that of so many
+        rows, whatever the size of the store.
         """
         total = Items(self._transaction).total(kind)
         highest = self._read(select(func.max(item.c.id))).scalar() or 0
@@ -90,10 +91,13 @@ class Vectors(Part):
         else:  # few among many of the other kind: to draw among their own positions costs less
             own = np.fromiter(self._read(of_kind).scalars(), np.int64)
             ids = np.sort(own)[spread(len(own), count) - 1].tolist()
-        found = self._rows(kind, encoder_row, ids)
+        firsts: dict[int, tuple[int, bytes]] = {}  # by content
+        for number, data, content_id in sorted(self._rows(kind, encoder_row, ids)):
+            firsts.setdefault(content_id, (number, data))
+        found = list(firsts.values())
         if len(found) > count:
             found = [found[position - 1] for position in spread(len(found), count).tolist()]
-        vectors = _stack([data for _, data in sorted(found)], dimension)
+        vectors = _stack([data for _, data in found], dimension)
         return (len(vectors) if total <= count else total), vectors
 
     def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
@@ -106,16 +110,16 @@ class Vectors(Part):
         found = self._rows(kind, encoder_row, ids)
         return Changes(
             np.sort(np.array([*ids, *gone], np.int64)),
-            np.array([number for number, _ in found], np.int64),
-            _stack([data for _, data in found], dimension),
+            np.array([number for number, _, _ in found], np.int64),
+            _stack([data for _, data, _ in found], dimension),
         )
 
-    def _rows(self, kind: Kind, encoder_row: int, ids: Sequence[int]) -> list[tuple[int, bytes]]:
-        """(id, data) of the visible items among `ids`, ascending where those do."""
-        found: list[tuple[int, bytes]] = []
+    def _rows(self, kind: Kind, encoder_row: int, ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
+        """(id, data, content id) of the visible items among `ids`, ascending where those do."""
+        found: list[tuple[int, bytes, int]] = []
         for chunk in id_chunks(ids):
             statement = _visible(kind, encoder_row, item.c.id.in_(chunk)).order_by(item.c.id)
-            found += [(number, data) for number, data in self._read(statement)]
+            found += [(number, data, content_id) for number, data, content_id in self._read(statement)]
         return found
 
     def count(self, kind: Kind, encoder_row: int) -> int:
@@ -197,16 +201,16 @@ def spread(highest: int, count: int) -> Int64:
     return starts[:-1] + (within * np.diff(starts)).astype(np.int64) + 1
 
 
-def _with_vectors(encoder_row: int) -> Select[int, bytes]:
-    """(id, data) of items whose content has a vector, joined with their files."""
+def _with_vectors(encoder_row: int) -> Select[int, bytes, int]:
+    """(id, data, content id) of items whose content has a vector, joined with their files."""
     return (
-        select(item.c.id, vector.c.data)
+        select(item.c.id, vector.c.data, item.c.content_id)
         .join(file, file.c.id == item.c.file_id)
         .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
     )
 
 
-def _visible(kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[int, bytes]:
+def _visible(kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[int, bytes, int]:
     """By their ids: the index of changes, where all items of a kind lie, would be sorted again for every page."""
     return _with_vectors(encoder_row).where(off_index(item.c.kind) == kind, VISIBLE, *which)
 

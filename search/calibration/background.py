@@ -11,11 +11,13 @@ from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
-from search.calibration.curve import Background
+from search.calibration.curve import Background, TypicalBackground
 
 #: Items that a background is taken from: its mean is then known to a thirtieth of the spread, the spread to a
 #: fortieth, and a query pays a third of a millisecond.
 SAMPLE_SIZE = 1_000
+#: Spreads above the typical mean: of a thousand that do not match one is so near.
+MATCHES_FROM = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,13 @@ class Sample:
     vectors: Float64
     items: int
 
-    def background(self, embedding: Float32) -> Background:
-        """Of the query with this vector (d,)."""
-        return Background.of(self.vectors @ embedding.astype(np.float64), self.items)
+    def background(self, embedding: Float32, typical: TypicalBackground | None = None) -> Background:
+        """Of the query with this vector (d,). `typical`: what stands out from it is a match, and left out: of ten
+        captions eight may be."""
+        similarities = self.vectors @ embedding.astype(np.float64)  # (n,)
+        if typical is not None:
+            similarities = similarities[similarities <= typical.mean + MATCHES_FROM * typical.spread]
+        return Background.of(similarities, self.items)
 
 
 class BackgroundSamples:

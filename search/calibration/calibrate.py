@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from search.calibration.curve import ProbabilityCurve, describe
 from search.calibration.curve_fitting import FOLDS, cross_fitted, fit_standardised
 from search.calibration.examples import PARTS, SHOWN, collect, list_first
 from search.calibration.reliability import Reliability, reliability
-from search.ground_truth.directions import Direction
+from search.ground_truth.directions import Direction, among_texts
 from search.ground_truth.ground_truth import GroundTruth, read_ground_truth
 from search.rerank.base import Reranker
 from search.rerank.encoded_ground_truth import encode_ground_truth
@@ -76,6 +77,7 @@ class Calibrated:
             "models": [
                 {
                     "asks": fit.entry.asks,
+                    "finds": fit.entry.finds,
                     "reranker": fit.entry.reranker,
                     "hits": fit.hits.to_json(),
                     "first": fit.first.to_json(),
@@ -94,7 +96,7 @@ def calibrate(
     progress: Progress,
     reranker: Reranker | None = None,
 ) -> Calibrated:
-    """Fit both directions, without and (when there is a reranker and tokens) with the second stage. Writes nothing.
+    """Fit every direction, the two between kinds with the second stage too (when there is a reranker and tokens).
 
     Raises UsageError for pairs that are no table or too few, and what reading the store raises.
     """
@@ -109,7 +111,11 @@ def calibrate(
     both = encoded.directions()
     progress.phase("Fitting probabilities")
     deep = SHOWN * max(PARTS)  # so that ten hits are left in the smallest part
-    fits = [_fit(direction, direction.first_stage, None, deep, settings) for direction in both]
+    words = among_texts(both[0])
+    fits = [_fit(one, one.first_stage, None, deep, settings) for one in both]
+    if words is not None:
+        with suppress(UsageError):  # too few photographs have several captions
+            fits.append(_fit(words, words.first_stage, None, deep, settings))
     if reranker is not None and reranker.needs_tokens and not encoded.images_with_tokens:
         notes.append("This index has no region tokens, so only the first stage is fitted; `search index` adds them.")
     elif reranker is not None:
@@ -155,6 +161,7 @@ def _fit(
     }
     entry = Entry(
         direction.asks,
+        direction.finds,
         reranker,
         ProbabilityCurve(intercept, (score, standard, items), typical),
         fitted_on,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,10 +31,12 @@ _LARGEST: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One fitted curve: for queries of a kind that ask for the other. `reranker`: key of the one that ordered the
-    hits, None without. `fitted_on`: how much, for people; `ece`: cross-fitted expected calibration error."""
+    """One fitted curve: for queries of the kind `asks` that find the kind `finds`. `reranker`: key of the one that
+    ordered the hits, None without. `fitted_on`: how much, for people; `ece`: cross-fitted expected calibration error.
+    """
 
     asks: Kind
+    finds: Kind
     reranker: str | None
     curve: ProbabilityCurve
     fitted_on: dict[str, Any] = field(default_factory=dict)
@@ -49,13 +51,15 @@ class Calibration:
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def guessing(self, texts: TypicalBackground) -> Calibration:
+        """With a curve for texts found by a text, from the background alone. `texts`: those that do not match."""
+        return replace(self, entries=(*self.entries, Entry("text", "text", None, replace(FALLBACK, typical=texts))))
+
     def curve(self, asks: Kind, finds: Kind, reranker: str | None) -> ProbabilityCurve:
-        """For such queries; FALLBACK where nothing was fitted. Images found by an image, and texts by a text, have no
-        pairs to be fitted on."""
-        if asks != finds:
-            for entry in self.entries:
-                if (entry.asks, entry.reranker) == (asks, reranker):
-                    return entry.curve
+        """For such queries; FALLBACK where nothing was fitted: for images found by an image there are no pairs."""
+        for entry in self.entries:
+            if (entry.asks, entry.finds, entry.reranker) == (asks, finds, reranker):
+                return entry.curve
         return FALLBACK
 
 
@@ -137,10 +141,11 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     assert curve.typical is not None  # only fitted curves are written
     return {
         "asks": entry.asks,
+        "finds": entry.finds,
         "reranker": entry.reranker,
         "intercept": curve.intercept,
         "coefficients": dict(zip(FEATURES, curve.slopes, strict=True)),
-        "null": {"mean": curve.typical.mean, "spread": curve.typical.spread},
+        "null": _typical_json(curve.typical),
         "fitted_on": entry.fitted_on,
         "ece": entry.ece,
     }
@@ -148,15 +153,32 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 
 def _entry(fields: dict[str, Any]) -> Entry:
     """Raises KeyError, TypeError or ValueError."""
-    asks = next((kind for kind in KINDS if kind == fields["asks"]), None)
-    if asks is None:
-        raise ValueError(f"a model is for {fields['asks']!r}")
+    asks = _kind(fields["asks"])
+    # Files of before texts were found by texts do not say it: what is found was the other kind.
+    finds = _kind(fields.get("finds", "image" if asks == "text" else "text"))
     reranker = fields["reranker"]
     score, standard, items = (_number(fields["coefficients"][name], 0.0) for name in FEATURES)
-    typical = TypicalBackground(_number(fields["null"]["mean"]), _number(fields["null"]["spread"], 0.0))
-    curve = ProbabilityCurve(_number(fields["intercept"]), (score, standard, items), typical)
+    curve = ProbabilityCurve(_number(fields["intercept"]), (score, standard, items), _typical(fields["null"]))
     fitted_on = dict(fields.get("fitted_on", {}))
-    return Entry(asks, None if reranker is None else str(reranker), curve, fitted_on, _number(fields["ece"], 0.0))
+    return Entry(
+        asks, finds, None if reranker is None else str(reranker), curve, fitted_on, _number(fields["ece"], 0.0)
+    )
+
+
+def _kind(value: Any) -> Kind:
+    kind = next((kind for kind in KINDS if kind == value), None)
+    if kind is None:
+        raise ValueError(f"a model is for {value!r}")
+    return kind
+
+
+def _typical_json(typical: TypicalBackground) -> dict[str, float]:
+    return {"mean": typical.mean, "spread": typical.spread}
+
+
+def _typical(fields: dict[str, Any]) -> TypicalBackground:
+    """Raises KeyError, TypeError or ValueError."""
+    return TypicalBackground(_number(fields["mean"]), _number(fields["spread"], 0.0))
 
 
 def _number(value: Any, least: float = -_LARGEST) -> float:

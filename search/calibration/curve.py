@@ -69,7 +69,8 @@ class Backgrounds:
 
 @dataclass(frozen=True, slots=True)
 class TypicalBackground:
-    """Mean and spread of the similarities of the queries that a curve was fitted on."""
+    """Mean and spread of similarities of which nearly all are no match: of the queries that a curve was fitted on, or
+    of texts that say nothing of each other (`typical_texts`)."""
 
     mean: float
     spread: float
@@ -79,17 +80,13 @@ class TypicalBackground:
 class ProbabilityCurve:
     """The logistic curve: `intercept` and one slope (>= 0) for each of FEATURES, on their own scales.
 
-    `typical`: None where nothing was fitted, and the background has to say all.
+    `typical`: None where nothing is known, and the background has to say all. `fitted`: it comes from pairs.
     """
 
     intercept: float
     slopes: tuple[float, float, float]
     typical: TypicalBackground | None = None
-
-    @property
-    def fitted(self) -> bool:
-        """Whether it comes from pairs."""
-        return self.typical is not None
+    fitted: bool = True
 
     def probabilities(self, scores: Float32 | Float64, background: Background) -> Float64:
         """Of one query's hits with `scores` (n,), finite: (n,) float64, 0 to 1, never falling as the score grows."""
@@ -104,7 +101,7 @@ class ProbabilityCurve:
 #: -ln N is what theory says, and fitting found (1.0). The rest is careful: below what was measured for a weak encoder
 #: wherever p is below a third (1,000 photographs, standard scores of 4 and 5: 10 and 38 %; here 8 and 40 %), and strong
 #: encoders, whose matches stand out further, are more often right at the same z.
-FALLBACK = ProbabilityCurve(-3.5, (0.0, 2.0, 1.0))
+FALLBACK = ProbabilityCurve(-3.5, (0.0, 2.0, 1.0), fitted=False)
 
 
 def describe(scores: Float64, background: Background | Backgrounds, typical: TypicalBackground | None) -> Float64:

@@ -40,7 +40,7 @@ def hit_probabilities(
     """
     curve = calibration.curve(asks, finds, reranker)
     used = scores
-    if not familiar:
+    if asks != finds and not familiar:
         curve, used = FALLBACK, similarities
     elif reranker is not None and not curve.fitted:
         curve, used = calibration.curve(asks, finds, None), similarities

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,8 +18,18 @@ from indexer.types import Candidate, Float32, Int8
 from search.rerank.stage import TokenSource
 
 
-def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: bool) -> tuple[Float32, Int8 | None]:
-    """The image's vector (d,) float32, unit norm, and where `tokens` are wanted and to be had, its (r, w) int8.
+@dataclass(frozen=True, slots=True)
+class QueryImage:
+    """A query image: `vector` (d,) float32, unit norm; `tokens` (r, w) int8 where they are wanted and to be had;
+    `content_id` where it is indexed."""
+
+    vector: Float32
+    tokens: Int8 | None
+    content_id: int | None = None
+
+
+def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: bool) -> QueryImage:
+    """What the query image looks like to the encoder.
 
     Raises FileError when the file is no image that can be read.
     """
@@ -28,7 +39,7 @@ def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: boo
         raise type(error)(f"The query image {path} cannot be used: {error}.") from error
 
 
-def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tuple[Float32, Int8 | None]:
+def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> QueryImage:
     limits = DecodeLimits()
     data = read_file(Candidate.at(path), limits)
     identity = encoder.identity
@@ -37,9 +48,9 @@ def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> tu
     content_id = Contents(snapshot).with_vectors([digest], row).get(digest)
     if content_id is not None:  # no image tower has to be loaded for it
         vector = Vectors(snapshot).of_contents([content_id], row, identity.dimension)[content_id]
-        return vector, source.of_content(content_id) if tokens else None
+        return QueryImage(vector, source.of_content(content_id) if tokens else None, content_id)
     preprocessing = identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
     batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
     encoded = encoder.encode_images(batch, tokens=tokens)
-    return encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None
+    return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None)

@@ -7,7 +7,11 @@ from search.evaluation.results import DirectionReliability, Estimate, Evaluation
 from search.ground_truth.directions import DirectionName
 
 #: What people call each direction.
-TITLES: dict[DirectionName, str] = {"text-to-image": "text to image", "image-to-text": "image to text"}
+TITLES: dict[DirectionName, str] = {
+    "text-to-image": "text to image",
+    "image-to-text": "image to text",
+    "text-to-text": "text to text",
+}
 
 
 def protocol(found: Evaluation) -> str:

@@ -1,4 +1,4 @@
-"""The two directions in which a ground truth can be searched: texts for images, and images for texts."""
+"""The directions in which a ground truth can be searched: texts for images, images for texts, texts for texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from indexer.types import Float32, Int64, Kind
 from search.ground_truth.extra_positives import transposed, with_extra_positives
 from search.ground_truth.ground_truth import GroundTruth
 
-DirectionName = Literal["text-to-image", "image-to-text"]
+DirectionName = Literal["text-to-image", "image-to-text", "text-to-text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Direction:
     @property
     def finds(self) -> Kind:
         """What the candidates are."""
-        return "image" if self.asks == "text" else "text"
+        return "image" if self.name == "text-to-image" else "text"
 
     @property
     def first_stage(self) -> InnerProducts:
@@ -57,4 +57,32 @@ def directions(truth: GroundTruth, texts: Float32) -> Directions:
     return (
         Direction("text-to-image", "text", texts, truth.vectors, given, right, about, photographs),
         Direction("image-to-text", "image", truth.vectors, texts, there, back, photographs, about),
+    )
+
+
+def among_texts(there: Direction) -> Direction | None:
+    """Text to text, from the direction text to image: the first text about each photograph asks for the others that are
+    right for the same photographs. None where no photograph has two."""
+    _, firsts = np.unique(there.clusters, return_index=True)  # (q,)
+    others = np.setdiff1d(np.arange(len(there.queries)), firsts)  # (n,)
+    groups = there.clusters[others]
+    given = np.isin(there.clusters[firsts], groups)
+    asking = firsts[given]  # those that have others
+    if not len(asking):
+        return None
+
+    def right(relevance: Relevance) -> Relevance:
+        found = [np.flatnonzero(np.isin(groups, relevance.of(int(text)))) for text in asking]
+        queries = np.repeat(np.arange(len(asking)), [len(one) for one in found])
+        return Relevance.of_pairs(queries, np.concatenate(found), len(asking))
+
+    return Direction(
+        "text-to-text",
+        "text",
+        there.queries[asking],
+        there.queries[others],
+        right(there.given),
+        right(there.relevance),
+        there.clusters[asking],
+        groups,
     )

@@ -111,7 +111,7 @@ def fit_lines(found: Calibrated) -> list[str]:
         "fitted, in points:"
     )
     for fit in found.fits:
-        direction: DirectionName = "text-to-image" if fit.entry.asks == "text" else "image-to-text"
+        direction: DirectionName = f"{fit.entry.asks}-to-{fit.entry.finds}"  # type: ignore[assignment]
         stage = "reranked" if fit.entry.reranker is not None else "first stage"
         said = reliability_sentence(direction, fit.hits, fit.first)
         out.append(f"   {stage}, {said}")

@@ -12,6 +12,9 @@ from search.shell.printing import print_line
 if TYPE_CHECKING:
     from search.rerank.explain import Explanation
 
+#: Other paths of a photograph that the table names.
+SHOWN_COPIES = 3
+
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12
 
@@ -48,11 +51,20 @@ def display_path(path: str) -> str:
 
 
 def _details(hit: Hit) -> str:
+    said = []
     if hit.text is not None:
-        return f"  “{hit.text}”"
-    if hit.metadata is not None and hit.metadata.taken_at is not None:
-        return f"  {hit.metadata.taken_at[:10]}"
-    return ""
+        said.append(f"“{hit.text}”")
+    elif hit.metadata is not None and hit.metadata.taken_at is not None:
+        said.append(hit.metadata.taken_at[:10])
+    if hit.same:
+        said.append("(the query image)")
+    if hit.missing:
+        said.append("(the file is not there)")
+    if hit.also and hit.kind == "image":
+        more = len(hit.also) - SHOWN_COPIES
+        shown = ", ".join(map(display_path, hit.also[:SHOWN_COPIES]))
+        said.append(f"(also {shown}{f' and {more:,} more' if more > 0 else ''})")
+    return "".join(f"  {one}" for one in said)
 
 
 def _words(explanation: Explanation) -> str:

@@ -76,7 +76,11 @@ def test_calibrate(tmp_path: Path) -> None:
     with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as library:
         library.index(tmp_path / "images")
         found = conform("calibrate", library.calibrate(pairs, settings=CalibrationSettings(rerank=0)).to_json())
-    assert [model["asks"] for model in found["models"]] == ["text", "image"]
+    assert [(one["asks"], one["finds"]) for one in found["models"]] == [
+        ("text", "image"),
+        ("image", "text"),
+        ("text", "text"),
+    ]
 
 
 def test_a_schema_notices_what_is_not_documented() -> None:

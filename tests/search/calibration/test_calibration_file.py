@@ -27,12 +27,14 @@ IDENTITY = EncoderId("colours", "w" * 64, 4, Preprocessing(8, 8, "squash", "bili
 
 
 def some(weights: str = IDENTITY.weights, reranker: str | None = None) -> Calibration:
-    return Calibration(weights, (Entry("text", reranker, FITTED, {"queries": 7}, 0.01),))
+    return Calibration(weights, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01),))
 
 
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / calibration_file.NAME
-    calibration = Calibration("w", (*some().entries, Entry("image", "abc", replace(FITTED, intercept=1.5), {}, 0.0)))
+    calibration = Calibration(
+        "w", (*some().entries, Entry("image", "text", "abc", replace(FITTED, intercept=1.5), {}, 0.0))
+    )
     calibration_file.write(path, calibration)
     assert calibration_file.read(path) == calibration
     assert calibration_file.read(tmp_path / "none.json") is None
@@ -102,7 +104,7 @@ def test_the_stores_own_comes_before_what_ships(tmp_path: Path, monkeypatch: pyt
     other = replace(FITTED, intercept=-9.0)
     calibration_file.write(
         shipped / calibration_file.NAME,
-        Calibration(IDENTITY.weights, (Entry("text", None, other), Entry("image", None, other))),
+        Calibration(IDENTITY.weights, (Entry("text", "image", None, other), Entry("image", "text", None, other))),
     )
     calibration_file.write(store / calibration_file.NAME, some())
     found = find_calibration(store, IDENTITY)

@@ -32,7 +32,7 @@ FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
 def some(*, reranker: str | None = None) -> Calibration:
-    return Calibration("w" * 64, (Entry("text", reranker, FITTED, {"queries": 7}, 0.01),))
+    return Calibration("w" * 64, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01),))
 
 
 def test_hits_of_an_unknown_reranker_have_the_probability_of_their_similarities() -> None:
@@ -61,7 +61,7 @@ def library(tmp_path: Path) -> search.Library:
 
 
 def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: search.Library, tmp_path: Path) -> None:
-    entry = Entry("text", None, FITTED)
+    entry = Entry("text", "image", None, FITTED)
     with library:
         before = library.query("red", k=5)
         calibration_file.write(

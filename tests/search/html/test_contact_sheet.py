@@ -68,3 +68,18 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none/out\.html cannot be written"):
         write_sheet(tmp_path / "none" / "out.html", Results("x"), Query(text="x"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_a_file_that_is_gone_and_the_query_image_are_told() -> None:
+    also = (f"/a/{HOSTILE}", "/b/two.png")
+    hits = (
+        Hit(1, "image", "/gone/a.png", 0.3, 0.2, 0.5, also=also, missing=True),
+        Hit(2, "image", "/gone/b.png", 0.3, 0.2, 0.5, also=also[1:], same=True),
+        Hit(3, "image", "/gone/c.png", 0.3, 0.2, 0.5),
+    )
+    page = assert_harmless(sheet(Results("x", hits), Query(text="x")))
+    assert "2 more copies" in page.text
+    assert "1 more copy" in page.text
+    assert also[0] in page.text
+    assert page.text.count("the file is not there") == page.text.count("the query image") == 1
+    assert page.text.count("no picture to show") == 2

@@ -57,13 +57,14 @@ def test_both_stages_and_directions_are_fitted_and_used(cli: Cli, folder: Path) 
     assert not any(one["fitted"] for stage in before for one in stage.values())
     assert not json.loads(cli("query", "red", "-s", folder / "s", "--json").out)["calibrated"]
     answer = cli("calibrate", "--pairs", folder / "pairs.jsonl", "-s", folder / "s")
-    assert (answer.code, answer.out.count("first stage, "), answer.out.count("reranked, ")) == (0, 2, 2), answer.err
+    assert (answer.code, answer.out.count("first stage, "), answer.out.count("reranked, ")) == (0, 3, 2), answer.err
     models = json.loads((folder / "s" / "calibration.json").read_text())["models"]
-    assert [(one["asks"], one["reranker"] is None) for one in models] == [
-        ("text", True),
-        ("image", True),
-        ("text", False),
-        ("image", False),
+    assert [(one["asks"], one["finds"], one["reranker"] is None) for one in models] == [
+        ("text", "image", True),
+        ("image", "text", True),
+        ("text", "text", True),
+        ("text", "image", False),
+        ("image", "text", False),
     ]
     assert all(min(one["coefficients"].values()) >= 0 for one in models)
     after = reliability_of(cli, folder)
@@ -86,7 +87,7 @@ def test_a_split_another_file_and_no_second_stage(cli: Cli, folder: Path) -> Non
         *("--out", folder / "out.json", "--json"),
     )
     found = json.loads(answer.out)
-    assert (found["images"], found["texts"], len(found["models"])) == (60, 120, 2)
+    assert (found["images"], found["texts"], len(found["models"])) == (60, 120, 3)
     assert found["path"] == str(folder / "out.json")
     assert (folder / "out.json").exists()
     assert not (folder / "s" / "calibration.json").exists()
@@ -158,7 +159,7 @@ def test_a_place_that_cannot_be_written_and_a_store_that_is_not_there(cli: Cli, 
 def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
     typical = TypicalBackground(0.8, 0.1)
     curve = ProbabilityCurve(2.0, (0.0, 2.0, 1.0), typical)  # even odds 1.2 standard deviations above the mean of 80
-    calibration = Calibration(ColourTokenEncoder().identity.weights, (Entry("text", None, curve),))
+    calibration = Calibration(ColourTokenEncoder().identity.weights, (Entry("text", "image", None, curve),))
     calibration_file.write(folder / "s" / calibration_file.NAME, calibration)
     asked = ("query", "red", "-s", folder / "s", "--no-rerank")
     hits = json.loads(cli(*asked, "-k", 80, "--json").out)["hits"]

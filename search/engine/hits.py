@@ -1,0 +1,65 @@
+"""What was found, as hits: where it is, what else holds it, and whether it is still there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from indexer.catalog.items import Identity, Item, Items
+from indexer.catalog.transaction import Transaction
+from indexer.types import Kind
+from search.engine.places import Place
+from search.rerank.explain import Explanation
+from search.results import Hit
+
+
+def hits_of(
+    snapshot: Transaction,
+    places: Sequence[Place],
+    rows: Mapping[int, Item],
+    known: Mapping[int, Identity],
+    explained: Mapping[int, Explanation],
+    asked: int | None,
+) -> tuple[Hit, ...]:
+    """The hits at `places`, but for those that are no longer in the catalog.
+
+    `rows`, `known`, `explained`: by item id. `asked`: row id of the query image's content, where it is indexed.
+    """
+    shown = [place for place in places if place.id in rows]
+    photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
+    wanted = {number for number in photographs.values() if number is not None}
+    holders = Items(snapshot).holding(sorted(wanted))
+    hits = []
+    for place in shown:
+        row, photograph = rows[place.id], photographs[place.id]
+        holding = [] if photograph is None else holders.get(photograph, [])
+        number, path, missing = place.id, row.path, not os.path.exists(row.path)
+        if missing and place.kind == "image":  # a copy that is there is the better answer
+            number, path = next((each for each in holding if os.path.exists(each[1])), (number, path))
+            missing = path == row.path
+        hits.append(
+            Hit(
+                number,
+                place.kind,
+                path,
+                place.score,
+                place.similarity,
+                place.probability,
+                row.text,
+                path if place.kind == "image" else row.source,
+                row.metadata if place.kind == "image" else None,
+                explained.get(place.id),
+                also=tuple(each for _, each in holding if each != path),
+                missing=missing,
+                same=place.kind == "image" and asked is not None and photograph == asked,
+            )
+        )
+    return tuple(hits)
+
+
+def _photograph(kind: Kind, identity: Identity) -> int | None:
+    """Row id of the content of the photograph that an item is, or is about."""
+    content_id, about = identity
+    if kind == "image":
+        return content_id
+    return about if isinstance(about, int) else None
