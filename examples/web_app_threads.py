@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import search
-from search.query.query import text_query
 
 
 def handler(library: search.Library) -> type[BaseHTTPRequestHandler]:
@@ -21,8 +20,8 @@ def handler(library: search.Library) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             words = parse_qs(urlsplit(self.path).query).get("q", [""])[0]
-            try:  # `text_query`: the words of a stranger are never taken for a path of this machine
-                answer, status = library.query(text_query(words), k=5).to_json(), 200
+            try:  # a `str` is words: a stranger's are never taken for a path of this machine
+                answer, status = library.query(words, k=5).to_json(), 200
             except search.UsageError as error:
                 answer, status = {"error": str(error)}, 400
             except search.SearchError as error:

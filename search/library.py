@@ -13,6 +13,7 @@ from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.errors import EncoderUnavailableError
+from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
@@ -23,7 +24,7 @@ from search.calibration.calibration_file import write as write_calibration
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
 from search.loaded_models import LoadedModels
-from search.query.query import Query, Target, image_query, parse
+from search.query.query import Query, Target, image_query
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
@@ -228,8 +229,8 @@ class Library:
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
-        A `str` that is the path of an image file is an image query; a `Path` always is; `search.query.query.text_query`
-        makes words of anything. `to`: "image", "text" (captions) or "any".
+        A `str` is words, whatever they look like; a `Path` is an image file; `Query(image_bytes=...)` is an image that
+        is no file. `to`: "image", "text" (captions) or "any".
 
         Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.rerank.base.Reranker`; None
@@ -243,7 +244,7 @@ class Library:
         if isinstance(query, os.PathLike):
             asked = image_query(os.fspath(query))
         else:
-            asked = parse(query) if isinstance(query, str) else query
+            asked = Query(text=query) if isinstance(query, str) else query
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
         session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != asked.kind)
         calibration = self._models.calibration(session.encoder)
@@ -258,6 +259,9 @@ class Library:
             calibration=calibration,
         )
         results = replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
+        if isinstance(query, str) and os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
+            said = "A query that is a str is words; Path(...) asks with the image of that name."
+            results = replace(results, notes=(said, *results.notes))
         return results.likely(min_probability) if min_probability else results
 
     def evaluate(

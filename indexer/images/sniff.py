@@ -72,3 +72,12 @@ def _sniff_brands(head: bytes) -> str | None:
     if brands & _HEVC_BRANDS or major in _COMMON_BRANDS:
         return "HEIF"
     return None
+
+
+def is_image(path: str) -> bool:
+    """Whether the file at `path` begins like an image that we read; False when it cannot be looked at."""
+    try:
+        with open(path, "rb") as stream:
+            return sniff(stream.read(SNIFFED_BYTES)) is not None
+    except (OSError, ValueError):
+        return False

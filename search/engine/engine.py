@@ -130,12 +130,12 @@ def _ask(
 ) -> tuple[EncodedQuery, int | None]:
     """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder; and of an
     image the row id of its content, where it is indexed."""
-    if query.image is not None:
+    if query.text is None:
         from search.engine.query_image import embed_image  # brings what decodes images
 
-        found = embed_image(query.image, encoder, tokens, tokens=with_tokens)
-        return EncodedQuery("image", found.vector, found.tokens, image=query.image), found.content_id
-    assert query.text is not None
+        found = embed_image(query, encoder, tokens, tokens=with_tokens)
+        asked = EncodedQuery("image", found.vector, found.tokens, image=query.image, image_bytes=query.image_bytes)
+        return asked, found.content_id
     count = encoder.count_tokens(query.text)
     if count > encoder.max_text_tokens:
         notes.append(

@@ -53,6 +53,7 @@ class FirstStage:
             return self._scan(request, kind)
         changes = self._changed(request, kind, opened)
         wanted = max(request.depth, opened.state.candidates(request.k))
+        wanted = max(1, min(wanted, len(opened.index)))  # memory is taken for as many as are asked for
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)

@@ -10,11 +10,12 @@ import numpy as np
 from indexer.catalog.contents import Contents
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
-from indexer.errors import FileError
+from indexer.errors import FileError, ImageTooLargeError, PathNotFoundError, UnreadableFileError
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32, Int8
+from search.query.query import Query
 from search.rerank.stage import TokenSource
 
 
@@ -28,20 +29,37 @@ class QueryImage:
     content_id: int | None = None
 
 
-def embed_image(path: str, encoder: Encoder, source: TokenSource, *, tokens: bool) -> QueryImage:
-    """What the query image looks like to the encoder.
+def embed_image(query: Query, encoder: Encoder, source: TokenSource, *, tokens: bool) -> QueryImage:
+    """What a query's image looks like to the encoder.
 
-    Raises FileError when the file is no image that can be read.
+    Raises PathNotFoundError, and FileError when it is no image that can be read.
     """
-    try:
-        return _embed(path, encoder, source, tokens)
-    except FileError as error:
-        raise type(error)(f"The query image {path} cannot be used: {error}.") from error
-
-
-def _embed(path: str, encoder: Encoder, source: TokenSource, tokens: bool) -> QueryImage:
     limits = DecodeLimits()
-    data = read_file(Candidate.at(path), limits)
+    try:
+        return _embed(_content(query, limits), limits, encoder, source, tokens)
+    except FileError as error:
+        raise type(error)(f"The query image {query} cannot be used: {error}.") from error
+
+
+def _content(query: Query, limits: DecodeLimits) -> bytes:
+    """The bytes of its file."""
+    if query.image is None:
+        assert query.image_bytes is not None
+        if len(query.image_bytes) > limits.max_bytes:
+            raise ImageTooLargeError(
+                f"it has {len(query.image_bytes):,} bytes, more than the limit of {limits.max_bytes:,}"
+            )
+        return query.image_bytes
+    try:
+        found = Candidate.at(query.image)
+    except (FileNotFoundError, NotADirectoryError):
+        raise PathNotFoundError(f"The query image {query} is not there; check the spelling.") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return read_file(found, limits)
+
+
+def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, source: TokenSource, tokens: bool) -> QueryImage:
     identity = encoder.identity
     snapshot, row = source.snapshot, source.encoder_row
     digest = hashlib.sha256(data).digest()

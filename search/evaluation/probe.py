@@ -16,7 +16,7 @@ from indexer.types import Float32, Int64
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
 from search.evaluation.results import IndexRecall, Latency
-from search.query.query import text_query
+from search.query.query import Query
 from search.rerank.base import Reranker
 from search.rerank.stage import Reranking
 
@@ -44,7 +44,7 @@ def probe(
     answers that are compared are always those of the first. Raises what `Engine.search` raises.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(texts))[:QUERIES])
-    queries = [text_query(texts[position]) for position in chosen]
+    queries = [Query(text=texts[position]) for position in chosen]
     for query in queries[:WARM_UP]:
         engine.search(query, encoder, k=NEIGHBOURS, reranker=reranker, reranking=reranking)
     answers = timed = [

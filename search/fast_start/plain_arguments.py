@@ -35,7 +35,7 @@ def read(rows: Mapping[str, Row], types: Mapping[str, str], arguments: Sequence[
     place = None
     for name, row in rows.items():
         kind = types[name].removesuffix(" | None")
-        if not row.flags and kind == "str":
+        if not row.flags and kind == "list[str]":
             place = name
         for flag in row.flags:
             if kind == "bool":
@@ -49,7 +49,8 @@ def read(rows: Mapping[str, Row], types: Mapping[str, str], arguments: Sequence[
             name, kind_or_state = known[argument]
             value = kind_or_state if isinstance(kind_or_state, bool) else _value(next(rest, ""), kind_or_state)
         elif place is not None and argument and not argument.startswith("-"):
-            name, value = place, argument
+            given.setdefault(place, []).append(argument)
+            continue
         else:
             return None
         if value is None or name in given:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.html.heat_map import Chip, Layer, chips, frame_size, layers, shown_words
-from search.html.page import picture, pictures, render, write_page
+from search.html.page import encoded, picture, pictures, render, write_page
 from search.query.query import Query
 from search.results import Hit, Results, percent
 
@@ -42,7 +42,7 @@ def sheet(results: Results, query: Query) -> str:
     return render(
         "contact_sheet.html.j2",
         asked=str(query) if query.image is None else os.path.basename(query.image),
-        query_image=None if query.image is None else picture(query.image, SIDE) or "",
+        query_image=_asked_with(query),
         count=f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else results.absence,
         notes=results.notes,
         calibrated=results.calibrated,
@@ -50,6 +50,14 @@ def sheet(results: Results, query: Query) -> str:
         legend=chips(explanations[0], "{0.weight:.0%}") if explanations else (),
         cards=[_card(hit, shown[hit.path]) for hit in results],
     )
+
+
+def _asked_with(query: Query) -> str | None:
+    """A data: address of the query's image, "" when it has none to show; None for words."""
+    if query.text is not None:
+        return None
+    shown = picture(query.image, SIDE) if query.image is not None else encoded(query.image_bytes or b"", SIDE)
+    return shown or ""
 
 
 def _card(hit: Hit, shown: str | None) -> Card:

@@ -56,9 +56,16 @@ def pictures(paths: Iterable[str], side: int) -> dict[str, str | None]:
 
 def picture(path: str, side: int) -> str | None:
     """A data: address of the picture's thumbnail, its longer side at most `side` pixels; None when it has none."""
-    limits = DecodeLimits()
     try:
-        data = thumbnail(read_file(Candidate.at(path), limits), limits, side)
-    except (OSError, FileError):
+        return encoded(read_file(Candidate.at(path), DecodeLimits()), side)
+    except (OSError, ValueError, FileError):
+        return None
+
+
+def encoded(content: bytes, side: int) -> str | None:
+    """See `picture`, for the content of a file."""
+    try:
+        data = thumbnail(content, DecodeLimits(), side)
+    except FileError:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
-from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]
@@ -20,10 +19,33 @@ MAX_CHARACTERS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Exactly one of `text` and `image` (the path of an image file) is set."""
+    """What is asked for. Exactly one of the first three is given.
+
+    `text`: words, whatever they look like; kept without control characters and superfluous spaces. `image`: the path
+    of an image file; kept absolute. `image_bytes`: the content of an image file, as it comes from an upload or a pipe;
+    `name` is what results call it.
+
+    Raises TypeError, EmptyQueryError for a text without words, UsageError for one of more than MAX_CHARACTERS, and
+    PathNotFoundError for a path in a working folder that is gone.
+    """
 
     text: str | None = None
     image: str | None = None
+    image_bytes: bytes | None = field(default=None, repr=False)
+    name: str = "(bytes)"
+
+    def __post_init__(self) -> None:
+        wanted = (("text", self.text, str), ("image", self.image, str), ("image_bytes", self.image_bytes, bytes))
+        given = [(field, value, kind) for field, value, kind in wanted if value is not None]
+        if len(given) != 1:
+            raise TypeError("A query is one of text, image (a path) and image_bytes; give exactly one.")
+        ((what, value, kind),) = given
+        if not isinstance(value, kind):
+            raise TypeError(f"`{what}` of a query is a {kind.__name__}, not a {type(value).__name__}.")
+        if self.text is not None:
+            object.__setattr__(self, "text", _clean(self.text))
+        elif self.image is not None:
+            object.__setattr__(self, "image", _absolute(self.image))
 
     @property
     def kind(self) -> Kind:
@@ -31,53 +53,34 @@ class Query:
         return "text" if self.text is not None else "image"
 
     def __str__(self) -> str:
-        return self.text if self.text is not None else self.image or ""
+        return self.text or self.image or self.name
 
 
-def text_query(text: str) -> Query:
-    """A query by words. Raises EmptyQueryError, or UsageError when it is longer than MAX_CHARACTERS."""
+def image_query(path: str) -> Query:
+    """A query by an image file, which has to be there. Raises PathNotFoundError or UsageError."""
+    query = Query(image=path)
+    assert query.image is not None
+    if not os.path.exists(query.image):
+        raise PathNotFoundError(f"The query image {query.image} is not there; check the spelling.")
+    if not os.path.isfile(query.image):
+        raise UsageError(f"The query image {query.image} is not a file; name one photograph.")
+    return query
+
+
+def _absolute(path: str) -> str:
+    """Raises PathNotFoundError."""
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except FileNotFoundError:
+        raise PathNotFoundError(f"The working folder is gone, and {path} is relative to it; name its path.") from None
+
+
+def _clean(text: str) -> str:
+    """Raises EmptyQueryError and UsageError."""
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"The query has {len(text):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
     clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     clean = " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in clean).split())
     if not clean:
-        raise EmptyQueryError('The query is empty; say what to look for, as in `search query "a red car"`.')
-    return Query(text=clean)
-
-
-def image_query(path: str) -> Query:
-    """A query by an image file. Raises PathNotFoundError or UsageError."""
-    path = os.path.abspath(os.path.expanduser(path))
-    if not os.path.exists(path):
-        raise PathNotFoundError(f"The query image {path} is not there; check the spelling.")
-    if not os.path.isfile(path):
-        raise UsageError(f"The query image {path} is not a file; name one photograph.")
-    return Query(image=path)
-
-
-def parse(argument: str) -> Query:
-    """Words, or an image when the argument is the path of one.
-
-    A name that ends like an image's and is no file is taken for a mistyped path, not for words.
-    Raises EmptyQueryError, PathNotFoundError or UsageError.
-    """
-    if not argument.strip():
-        return text_query(argument)
-    path = os.path.expanduser(argument)
-    is_named_so = os.path.splitext(argument)[1].lower() in IMAGE_SUFFIXES
-    if len(argument) < 4_096 and "\0" not in argument and os.path.isfile(path):
-        if is_named_so or _is_image(path):
-            return image_query(path)
-    elif is_named_so:
-        raise PathNotFoundError(
-            f"The query image {argument} is not there; check the spelling, or use --text to search for these words."
-        )
-    return text_query(argument)
-
-
-def _is_image(path: str) -> bool:
-    try:
-        with open(path, "rb") as stream:
-            return sniff(stream.read(SNIFFED_BYTES)) is not None
-    except OSError:
-        return False
+        raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
+    return clean

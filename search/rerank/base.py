@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,8 +17,8 @@ class EncodedQuery:
     """One query of the second stage.
 
     `kind`: what the query is; the candidates are of the other kind. `vector` (d,) float32, unit norm. `tokens`: its
-    word tokens (t, w) or region tokens (r, w) int8; None when the encoder yields none. `text` or `image` (a path): the
-    query itself, for rerankers that read it anew.
+    word tokens (t, w) or region tokens (r, w) int8; None when the encoder yields none. `text`, `image` (a path) or
+    `image_bytes` (the content of its file): the query itself, for rerankers that read it anew.
     """
 
     kind: Kind
@@ -26,6 +26,7 @@ class EncodedQuery:
     tokens: Int8 | None
     text: str | None = None
     image: str | None = None
+    image_bytes: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

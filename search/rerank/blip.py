@@ -78,9 +78,9 @@ class BlipReranker:
                 raise ValueError("BLIP reads the query itself; EncodedQuery.text is missing.")
             odds = self._of_images(query.text, candidates.paths)
         else:
-            if query.image is None:
+            if query.image is None and query.image_bytes is None:
                 raise ValueError("BLIP looks at the query itself; EncodedQuery.image is missing.")
-            odds = self._of_texts(query.image, candidates.texts)
+            odds = self._of_texts(self._asked(query), candidates.texts)
         return odds + candidates.similarities
 
     def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
@@ -108,12 +108,9 @@ class BlipReranker:
                     odds[there] = _finite(self._replicas.run("image", forward, batch)[0])
         return odds
 
-    def _of_texts(self, path: str, texts: Sequence[str | None]) -> Float32:
-        """The log-odds (n,) float32 that the image at `path` matches each text; the image is encoded once."""
-        try:
-            picture = self._pixels(path)[None]  # (1, h, w, 3)
-        except FileError as error:
-            raise type(error)(f"The query image {path} cannot be used: {error}.") from error
+    def _of_texts(self, pixels: Pixels, texts: Sequence[str | None]) -> Float32:
+        """The log-odds (n,) float32 that an image (h, w, 3) uint8 matches each text; it is encoded once."""
+        picture = pixels[None]  # (1, h, w, 3)
         known = [i for i, text in enumerate(texts) if text is not None]
         odds = np.full(len(texts), np.nan, np.float32)
         if not known:
@@ -150,6 +147,17 @@ class BlipReranker:
             )
         return np.concatenate([made["input_ids"], made["attention_mask"]], axis=1).astype(np.int64)
 
+    def _asked(self, query: EncodedQuery) -> Pixels:
+        """The image that was asked with (h, w, 3) uint8. Raises FileError."""
+        try:
+            if query.image_bytes is not None:
+                return self._decoded(query.image_bytes)
+            assert query.image is not None
+            return self._pixels(query.image)
+        except FileError as error:
+            named = "" if query.image is None else f" {query.image}"
+            raise type(error)(f"The query image{named} cannot be used: {error}.") from error
+
     def _picture(self, path: str) -> Pixels | None:
         try:
             return self._pixels(path)
@@ -162,7 +170,9 @@ class BlipReranker:
             found = Candidate.at(path)
         except (OSError, ValueError) as error:
             raise FileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        data = read_file(found, self._limits)
+        return self._decoded(read_file(found, self._limits))
+
+    def _decoded(self, data: bytes) -> Pixels:
         target = (self._preprocessing.width, self._preprocessing.height)
         return to_pixels(decode(data, self._limits, target), self._preprocessing)
 

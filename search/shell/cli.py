@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from indexer.errors import SearchError
+from indexer.errors import SearchError, UsageError
 from search import __version__
 from search.shell.commands import (
     calibrate,
@@ -57,6 +57,9 @@ def parsed(arguments: list[str], run: Run) -> int:
 
     Raises SearchError, KeyboardInterrupt, OutputLostError, and what nobody foresaw.
     """
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    _check_command(arguments)
     try:
         return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:
@@ -66,11 +69,25 @@ def parsed(arguments: list[str], run: Run) -> int:
     except SearchError:
         raise
     except Exception as error:
-        show = getattr(error, "show", None)  # typer's own complaints; where their class lives depends on its version
-        if show is None:
+        if not hasattr(error, "format_message"):  # as typer's own complaints have; their class depends on its version
             raise
-        show()
-        return WRONG_USE
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            error.show()  # type: ignore[attr-defined]
+            return WRONG_USE
+        from search.shell.slips import complaint
+
+        raise UsageError(
+            complaint(error, arguments, {name: options for name, (options, _) in COMMANDS.items()})
+        ) from None
+
+
+def _check_command(arguments: list[str]) -> None:
+    """Raises UsageError for a command line that begins with no command."""
+    known = {name.split()[0] for name in COMMANDS}
+    if arguments and arguments[0] not in known | {"-h", "--help", "--version"}:
+        from search.shell.slips import no_command
+
+        raise no_command(arguments, known)
 
 
 @functools.cache

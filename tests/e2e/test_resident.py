@@ -153,6 +153,42 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
     assert {code for code, *_ in helped} == {0, 1, 2}
 
 
+def test_what_belongs_to_the_commands_own_process_is_done_there(shell: Shell, indexed: Path, tmp_path: Path) -> None:
+    """Its standard input, pipes, and copies into its own folder."""
+    shell.serve(indexed)
+    cat = indexed.parent / "photos" / "chelsea.png"
+    for name in ("-", "/dev/stdin"):
+        with cat.open("rb") as stream:
+            done = subprocess.run(
+                shell.command("query", name, "-k", "1", "--paths", "-s", indexed),
+                stdin=stream,
+                capture_output=True,
+                env=shell.variables,
+                timeout=300,
+                check=False,
+            )
+        assert (done.returncode, done.stdout, done.stderr) == (0, os.fsencode(cat) + b"\n", b"")
+    reading, writing = os.pipe()
+    with open(writing, "wb") as pipe:
+        pipe.write(cat.read_bytes()[:10])
+    refused = subprocess.run(
+        shell.command("query", f"/dev/fd/{reading}", "-s", indexed),
+        pass_fds=[reading],
+        capture_output=True,
+        env=shell.variables,
+        timeout=300,
+        check=False,
+    )
+    os.close(reading)
+    assert (refused.returncode, b"cannot be used" in refused.stderr) == (2, True)
+    copied = shell.run("query", "a cat", "-k", "1", "-s", indexed, "--copy-to", "picks", here=tmp_path)
+    assert copied.returncode == 0
+    assert (tmp_path / "picks" / "chelsea.png").read_bytes() == cat.read_bytes()
+    assert answered(indexed) == 0
+    assert shell.run("query", "-", "--text", "-s", indexed).returncode == 0
+    assert answered(indexed) == 1
+
+
 def test_what_it_was_not_started_for_is_answered_without_it(shell: Shell, indexed: Path, store: Path) -> None:
     shell.serve(indexed)
     assert shell.run("query", "a cat", "-s", indexed, SEARCH_THREADS="1").returncode == 0

@@ -55,6 +55,7 @@ def run(options: EvaluateOptions) -> int:
     from search.rerank.stage import DEFAULT_COUNT
     from search.shell import printing
     from search.shell.evaluation_table import print_evaluation
+    from search.shell.html_file import check_html_file
     from search.shell.progress_bar import listener
 
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
@@ -67,8 +68,8 @@ def run(options: EvaluateOptions) -> int:
         DEFAULT_COUNT if count is None else count,
     )
     html = options.html
-    if html is not None and not html.parent.is_dir():  # before minutes of work
-        raise UsageError(f"The report {html} cannot be written (no such folder); name another file.")
+    if html is not None:
+        check_html_file("--html", html)
     with (
         library_of(options.store, options.encoder, options.device) as library,
         listener(options.as_json) as progress,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from indexer.errors import ResidentError, UsageError
 from search.resident.library_context import folder_of, is_lent
 from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND, NOTHING_FOUND
 from search.shell.options import (
     AS_JSON,
     DEVICE,
@@ -27,17 +27,25 @@ from search.shell.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.query.query import Query
-    from search.results import Results
+    from search.query.query import Target
+
+#: What people call the kinds that --to takes.
+_OTHER_KINDS = {
+    **dict.fromkeys(("images", "photo", "photos", "picture", "pictures"), "image"),
+    **dict.fromkeys(("texts", "caption", "captions", "word", "words"), "text"),
+    **dict.fromkeys(("all", "both", "everything"), "any"),
+}
 
 
 class QueryOptions(Options):
     """The options of `search query`."""
 
-    what: str = argument("QUERY", help='Words ("a red car") or the path of an image.')
+    what: list[str] = argument(
+        "QUERY", help="Words (a red car), the path of an image, or - for an image from standard input."
+    )
     store: Path | None = STORE
     to: str = option("--to", default="image", metavar="KIND", help="What to find: image, text (captions) or any.")
-    limit: int = option("-k", "--limit", default=10, help="How many hits.")
+    limit: int = option("-k", "--limit", default=10, metavar="N", help="How many hits.")
     as_text: bool = option("--text", default=False, help="Take QUERY for words, even if a file is named so.")
     as_image: bool = option("--image", default=False, help="Take QUERY for the path of an image.")
     paths: bool = option("--paths", default=False, help="Print paths only, one a line.")
@@ -45,6 +53,10 @@ class QueryOptions(Options):
     as_json: bool = AS_JSON
     sheet: Path | None = option(
         "--sheet", metavar="FILE", help="Write a contact sheet: one HTML file with everything in it."
+    )
+    opens: bool = option("--open", default=False, help="Open the hits in your browser, as a contact sheet.")
+    copy_to: Path | None = option(
+        "--copy-to", metavar="FOLDER", help="Copy the photographs into this folder; nothing there is overwritten."
     )
     rerank: int | None = RERANK
     no_rerank: bool = NO_RERANK
@@ -71,19 +83,18 @@ class QueryOptions(Options):
 
 def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image."""
-    from search.query.query import TARGETS, image_query, parse, text_query
+    from search.shell import query_output
+    from search.shell.query_argument import is_stream, read_query
 
-    if options.as_text and options.as_image:
-        raise UsageError("--text and --image exclude each other; give one.")
-    target = next((known for known in TARGETS if known == options.to), None)
-    if target is None:
-        raise UsageError(f"--to takes {', '.join(TARGETS)}, not {options.to!r}.")
+    target = _target(options.to)
+    _check(options)
     count = rerank_count(options.rerank, options.no_rerank, None if options.explain else options.reranker)
     keeps_resident = _keeps_resident(options.resident)
-    if options.as_text:
-        query = text_query(options.what)
-    else:
-        query = image_query(options.what) if options.as_image else parse(options.what)
+    if is_lent() and (options.opens or options.copy_to or (not options.as_text and is_stream(options.what))):
+        from search.resident.library_pool import NotOursError
+
+        raise NotOursError("its own standard input, desktop or files are meant")
+    query, said = read_query(options.what, as_text=options.as_text, as_image=options.as_image)
     prefetch = None
     if query.text is not None and options.encoder is None and not is_lent():
         from search.fast_start.prefetch import prefetch_text
@@ -99,30 +110,51 @@ def run(options: QueryOptions) -> int:
             explain=options.explain,
             min_probability=options.min_probability,
         )
-    _print(options, query, results)
+        results = replace(results, notes=(*said, *results.notes))
+        roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
+    code = query_output.answer(options, query, results, roots)
     if keeps_resident:
         sys.stdout.flush()
         _start_resident(library.folder)
-    return FOUND if results else NOTHING_FOUND
+    return code
 
 
-def _print(options: QueryOptions, query: Query, results: Results) -> None:
-    from search.shell import printing, results_table
+def _target(given: str) -> Target:
+    """Raises UsageError."""
+    from search.query.query import TARGETS
 
+    target = next((known for known in TARGETS if known == given), None)
+    if target is None:
+        from search.shell.slips import choice
+
+        raise choice("--to", given, TARGETS, _OTHER_KINDS)
+    return target
+
+
+def _check(options: QueryOptions) -> None:
+    """What can fail fails before anything is looked for. Raises UsageError."""
+    if options.as_text and options.as_image:
+        raise UsageError("--text and --image exclude each other; give one.")
+    if options.as_json and (options.paths or options.print0):
+        raise UsageError("--json and --paths (or -0) exclude each other; the JSON has the paths, too.")
+    if options.limit < 1:
+        raise UsageError(f"-k takes the number of hits, 1 or more, not {options.limit}.")
+    if not 0.0 <= options.min_probability <= 1.0:
+        given = options.min_probability
+        percent = f"; {given:g} % is {given / 100:g}" if 1 < given <= 100 else ""
+        raise UsageError(f"--min-probability takes a number from 0 to 1, not {given:g}{percent}.")
     if options.sheet is not None:
-        from search.html.contact_sheet import write_sheet
+        from search.shell.html_file import check_html_file
 
-        write_sheet(options.sheet, results, query)
-    if options.as_json:
-        printing.print_json(results.to_json())
-    elif options.paths or options.print0:
-        results_table.print_paths(results, b"\0" if options.print0 else b"\n")
-        if not results and results.cut is not None:
-            printing.complain(results.absence)
-    else:
-        results_table.print_results(results)
-        if options.sheet is not None:
-            printing.print_line(f"Contact sheet: {options.sheet}")
+        check_html_file("--sheet", options.sheet)
+    if options.copy_to is not None:
+        from search.shell.copy_hits import check_folder
+
+        check_folder(os.fspath(options.copy_to))
+    if options.opens and not is_lent():
+        from search.shell.desktop import check_desktop
+
+        check_desktop()
 
 
 def _keeps_resident(asked: bool | None) -> bool:

@@ -15,9 +15,9 @@ import search
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
-from indexer.errors import EmptyQueryError, StoreMissingError, UsageError
+from indexer.errors import EmptyQueryError, FileError, NotAnImageError, PathNotFoundError, StoreMissingError, UsageError
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
-from search.query.query import MAX_CHARACTERS, Query, parse, text_query
+from search.query.query import MAX_CHARACTERS, Query
 from tests.fixtures.colour_encoder import ColourEncoder
 
 
@@ -171,10 +171,41 @@ def test_a_query_image_is_read_or_known(library: search.Library, tmp_path: Path)
     assert library.query(inside, k=1)[0].path == str(inside)
     assert encoder.images == before  # its embedding was in the catalog
     Image.new("RGB", (30, 20), (255, 0, 0)).save(tmp_path / "red.png")
-    assert [hit.path for hit in library.query(str(tmp_path / "red.png"), k=3)] == [
-        hit.path for hit in library.query("red", k=3)
-    ]
+    expected = [hit.path for hit in library.query("red", k=3)]
+    assert [hit.path for hit in library.query(tmp_path / "red.png", k=3)] == expected
     assert encoder.images == before + 1
+    content = (tmp_path / "red.png").read_bytes()
+    found = library.query(Query(image_bytes=content, name="upload.png"), k=3)
+    assert [hit.path for hit in found] == expected
+    assert found.query == "upload.png"
+    assert library.query(Query(image_bytes=inside.read_bytes()), k=1)[0].path == str(inside)
+    assert encoder.images == before + 2
+
+
+def test_words_never_open_a_file(library: search.Library, tmp_path: Path) -> None:
+    """A `str` is words, also where it names an image that is there."""
+    paint(tmp_path / "photos", 3)
+    library.index(tmp_path / "photos")
+    path = str(tmp_path / "photos" / "0-0001.png")
+    found = library.query(path)
+    assert found.query == path
+    assert "Path(...) asks with the image" in found.notes[0]
+    asked = library.query(Path(path), k=1)
+    assert (asked[0].path, asked[0].similarity) == (path, pytest.approx(1.0, abs=1e-3))
+    assert asked.notes == library.query("red", k=1).notes
+
+
+def test_a_query_image_that_cannot_be_used_is_an_error_with_its_name(library: search.Library, tmp_path: Path) -> None:
+    paint(tmp_path / "photos", 2)
+    library.index(tmp_path / "photos")
+    with pytest.raises(PathNotFoundError, match=r"gone\.png is not there"):
+        library.query(Query(image=str(tmp_path / "gone.png")))
+    with pytest.raises(NotAnImageError, match=r"upload.png cannot be used: its content is no image"):
+        library.query(Query(image_bytes=b"words", name="upload.png"))
+    with pytest.raises(FileError, match=r"\(bytes\) cannot be used: it is empty"):
+        library.query(Query(image_bytes=b""))
+    with pytest.raises(UsageError, match="is not a file"):
+        library.query(tmp_path)
 
 
 def test_both_kinds_are_merged_and_each_keeps_its_order(library: search.Library, tmp_path: Path) -> None:
@@ -200,6 +231,13 @@ def test_a_library_that_nothing_was_indexed_into(library: search.Library) -> Non
     assert not library.folder.exists()
 
 
+@pytest.mark.parametrize("k", [10**12, 10**20])
+def test_k_beyond_all_bounds_takes_no_memory(library: search.Library, tmp_path: Path, k: int) -> None:
+    paint(tmp_path / "photos", 5)
+    library.index(tmp_path / "photos")
+    assert library.query("red", k=k).hits == library.query("red", k=5).hits
+
+
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_must_be_positive(library: search.Library, tmp_path: Path, k: int) -> None:
     paint(tmp_path / "photos", 2)
@@ -209,13 +247,16 @@ def test_k_must_be_positive(library: search.Library, tmp_path: Path, k: int) -> 
 
 
 def test_what_a_query_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parse("  a   red\ncar ") == Query(text="a red car")
-    assert parse("cafe\u0301").text == "café"
-    assert parse("bad \udcff byte").text == "bad ? byte"
+    assert Query(text="  a   red\ncar ") == Query(text="a red car")
+    assert Query(text="cafe\u0301").text == "café"
+    assert Query(text="bad \udcff byte").text == "bad ? byte"
     with pytest.raises(EmptyQueryError):
-        parse("\n\t\0")
+        Query(text="\n\t\0")
     with pytest.raises(UsageError):
-        text_query("x" * (MAX_CHARACTERS + 1))
+        Query(text="x" * (MAX_CHARACTERS + 1))
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (3, 3)).save("no_suffix", "PNG")
-    assert parse("no_suffix") == Query(image=str(tmp_path / "no_suffix"))
+    assert Query(image="a.png").image == str(tmp_path / "a.png")
+    assert "secret" not in repr(Query(image_bytes=b"secret"))
+    for wrong in ({}, {"text": "a", "image": "b"}, {"text": b"a"}, {"image": tmp_path}, {"image_bytes": "a"}):
+        with pytest.raises(TypeError, match="query"):
+            Query(**wrong)  # type: ignore[arg-type]

@@ -20,7 +20,19 @@ WORDS = st.sampled_from(["a red car", "x", "photo.jpg", "7", "0.5", "über", "--
 OPTIONS = st.sampled_from(
     [
         *("--text", "--image", "--paths", "--print0", "-0", "--json", "--no-rerank", "--explain", "--resident"),
-        *("--no-resident", "--store", "-s", "--to", "--limit", "-k", "--sheet", "--rerank", "--reranker"),
+        *(
+            "--no-resident",
+            "--store",
+            "-s",
+            "--to",
+            "--limit",
+            "-k",
+            "--sheet",
+            "--rerank",
+            "--reranker",
+            "--copy-to",
+            "--open",
+        ),
         *("--min-probability", "--encoder", "--device", "--help", "--nonsense", "-k5", "--store=x", "--no-text", "-0k"),
     ]
 )
@@ -73,8 +85,10 @@ def test_the_same_as_typer(by_typer: Read, capfd: pytest.CaptureFixture[str], re
     [
         ["a red car"],
         ["a red car", "-k", "3"],
+        ["a", "-k", "3", "red", "--json", "car"],
         ["a red car", "--limit", "3", "--to", "any", "-0"],
         ["-s", "/photos.search", "holiday.jpg", "--image", "--json", "--no-rerank", "--no-resident"],
+        ["x", "--copy-to", "picks", "--open"],
         ["x", "--sheet", "out.html", "--explain", "--reranker", "blip:m", "--encoder", "bundled", "--device", "cpu"],
     ],
 )
@@ -86,7 +100,7 @@ def test_usual_queries_are_plain(arguments: list[str], by_typer: Read) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["a", "b"], ["--help"], ["x", "-k", "many"], ["x", "-k3"], ["x", "-k", "1", "-k", "2"], ["x", "-s"]],
+    [[], ["--help"], ["-"], ["a", ""], ["x", "-k", "many"], ["x", "-k3"], ["x", "-k", "1", "-k", "2"], ["x", "-s"]],
 )
 def test_the_rest_is_left_to_typer(arguments: list[str]) -> None:
     assert plainly(arguments) is None

@@ -14,7 +14,7 @@ import search
 from indexer.encoders.base import Preprocessing, ResizeMode
 from search.html import heat_map
 from search.html.contact_sheet import sheet
-from search.query.query import text_query
+from search.query.query import Query
 from search.rerank.base import Alignment
 from search.rerank.explain import Explanation, explain
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -40,7 +40,7 @@ def library(tmp_path: Path) -> Iterator[search.Library]:
 
 def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
     results = library.query("red green <b>", reranker=ColourReranker(), explain=True)
-    page = sheet(results, text_query("red green <b>"))
+    page = sheet(results, Query(text="red green <b>"))
     assert page.count('class="heat whole"') == 2
     for number in range(3):
         assert page.count(f'class="heat w{number}"') == 2
@@ -49,7 +49,7 @@ def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
     assert "<b>" not in re.sub(r"<b>\d+</b>", "", page)
     assert "<script" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
-    without = sheet(library.query("red green"), text_query("red green"))
+    without = sheet(library.query("red green"), Query(text="red green"))
     assert "heat" not in without
 
 

@@ -14,7 +14,7 @@ import pytest
 import search
 from search.evaluation.results import DirectionResult
 from search.evaluation.settings import EvaluationSettings
-from search.query.query import text_query
+from search.query.query import Query
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker, write_fusion
@@ -64,7 +64,7 @@ def test_the_second_stages_ranks_are_those_of_the_engines_answers(made: Path, co
         expected = []
         for row in rows:
             for caption in row["captions"]:
-                answer = library.query(text_query(caption), k=COUNT, rerank=count, reranker=reranker)
+                answer = library.query(Query(text=caption), k=COUNT, rerank=count, reranker=reranker)
                 expected.append(rank_of(answer, {row["image"]}, [Path(hit.path).name for hit in answer]))
         assert to_images.ranks.tolist() == expected
         expected = []

@@ -1,0 +1,157 @@
+"""Copies the photographs that were found into a folder: `search query --copy-to`.
+
+A file that is there is never overwritten; a photograph whose content is there already is not copied again.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from indexer.errors import UsageError
+from indexer.images.sniff import is_image
+from indexer.types import Failure
+from search.results import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What became of the hits' photographs.
+
+    `targets`: of each path, where its content is in `folder` now. `copied`: how many files are new there. `missing`:
+    paths of which there is no file. `failed`: what could not be copied, and why.
+    """
+
+    folder: str
+    targets: dict[str, str]
+    copied: int
+    missing: tuple[str, ...]
+    failed: tuple[Failure, ...]
+
+    @property
+    def there(self) -> int:
+        """How many were in the folder already, or are copies of another hit."""
+        return len(self.targets) - self.copied
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object."""
+        return {
+            "folder": self.folder,
+            "copied": self.copied,
+            "there": self.there,
+            "missing": list(self.missing),
+            "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+        }
+
+
+def check_folder(folder: str) -> None:
+    """Raises UsageError when no folder can be at this place."""
+    place = os.path.abspath(os.path.expanduser(folder))
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise UsageError(f"--copy-to takes a folder, and {place} is a file; name another place.")
+
+
+def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:
+    """Copy the photographs of `hits`, in their order, each once; the folder is made when there is something to copy.
+
+    Of a text, the photograph that it is about. A file is there whole or not at all, with its times where the file
+    system keeps them. Raises UsageError when the folder cannot be made.
+    """
+    folder = os.path.abspath(os.path.expanduser(folder))
+    sources = {hit.path: _there(hit) for hit in hits if _has_photograph(hit)}
+    by_size: dict[int, list[str]] = {}
+    targets: dict[str, str] = {}
+    copied = 0
+    missing: list[str] = []
+    failed: list[Failure] = []
+    if sources:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
+    for path, source in sources.items():
+        if not os.path.exists(source):
+            missing.append(path)
+            continue
+        try:
+            alike = by_size.setdefault(os.path.getsize(source), [])
+            twin = next((other for other in alike if filecmp.cmp(source, sources[other], shallow=False)), None)
+            if twin is not None:  # a copy of one that is there now
+                targets[path] = targets[twin]
+                continue
+            targets[path], is_new = _copy(source, folder)
+            copied += is_new
+            alike.append(path)
+        except OSError as error:
+            failed.append(Failure(path, error.strerror or str(error)))
+    return Copies(folder, targets, copied, tuple(missing), tuple(failed))
+
+
+def _there(hit: Hit) -> str:
+    """A path of the hit's photograph where it is now, if there is any."""
+    return next((path for path in (hit.path, *hit.also) if os.path.exists(path)), hit.path)
+
+
+def _has_photograph(hit: Hit) -> bool:
+    """False for a text that names no image: its path is the file that it came from."""
+    return hit.kind == "image" or hit.path != hit.source or is_image(hit.path)
+
+
+def _copy(path: str, folder: str) -> tuple[str, bool]:
+    """Where the file's content is in `folder` now, and whether it is new there. Raises OSError."""
+    aside = None
+    try:
+        for target in _names(os.path.basename(path), folder):
+            if not os.path.lexists(target):
+                if aside is None:
+                    aside = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
+                    shutil.copyfile(path, aside)
+                    with suppress(OSError):  # of a file system that keeps no times or no rights
+                        shutil.copystat(path, aside)
+                with suppress(FileExistsError):  # it came there meanwhile
+                    _move(aside, target)
+                    return target, True
+            if _is_same(path, target):
+                return target, False
+    finally:
+        if aside is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(aside)
+    raise AssertionError("there is always another name")
+
+
+def _names(name: str, folder: str) -> Iterator[str]:
+    """Places for a file in a folder: `dog.jpg`, `dog-2.jpg`, `dog-3.jpg`, ..."""
+    stem, suffix = os.path.splitext(name)
+    yield os.path.join(folder, name)
+    for number in count(2):
+        yield os.path.join(folder, f"{stem}-{number}{suffix}")
+
+
+def _move(aside: str, target: str) -> None:
+    """Give a file its name, in one step, and never another's. Raises FileExistsError and OSError."""
+    try:
+        os.link(aside, target)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError, AttributeError):  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        os.rename(aside, target)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two files have the same content."""
+    try:
+        return os.path.getsize(one) == os.path.getsize(other) and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False

@@ -1,0 +1,19 @@
+"""Checks the name of an HTML page before the work for it is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from indexer.errors import UsageError
+
+
+def check_html_file(option: str, path: Path) -> None:
+    """Raises UsageError when no page can be written to `path`, or its name says that it holds something else."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{option} writes an HTML page, and {path} is named otherwise; end the name in .html.")
+    if path.is_dir():
+        raise UsageError(f"{option} {path} cannot be written (it is a folder); name a file.")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{option} {path} cannot be written (there is no folder {folder}); make it, or name another.")

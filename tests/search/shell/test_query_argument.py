@@ -1,0 +1,244 @@
+"""What the arguments of `search query` mean. Only the command line guesses; see test_engine.py for the library."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, SearchError, UsageError
+from indexer.settings import DecodeLimits
+from search.query.query import Query
+from search.shell import query_argument
+from search.shell.query_argument import STANDARD_INPUT, is_stream, read_query
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a bit of everything."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "cats").mkdir(parents=True)
+    Image.new("RGB", (3, 3), "red").save("photos/red.png")
+    Image.new("RGB", (3, 3), "red").save("my holiday.jpg")
+    Image.new("RGB", (3, 3), "red").save("no_suffix", "PNG")
+    for name in ("photos/clip.mp4", "clip.mp4", "notes.pdf", "Makefile", "photos/README", "shot.CR2"):
+        Path(name).write_bytes(b"II*\0 and so on" if name == "shot.CR2" else b"no image")
+    return tmp_path
+
+
+def meaning(*words: str, as_text: bool = False, as_image: bool = False) -> Query:
+    return read_query(words, as_text=as_text, as_image=as_image)[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["a red car"], ["a", "red", "car"], ["black/white"], ["photos"], ["cats"], ["Makefile"], ["St. Bernard"]),
+        *(["9:16"], ["C:"], ["cats and dogs."], ["Smith", "-", "family"], ["a \0 b"], ["x" * 5000]),
+    ],
+    ids=lambda words: " ".join(words)[:20],
+)
+def test_words(here: Path, words: list[str]) -> None:
+    assert meaning(*words) == Query(text=" ".join(words))
+
+
+def test_a_word_that_is_also_a_folder_is_searched_and_said(here: Path) -> None:
+    query, notes = read_query(["photos"], as_text=False, as_image=False)
+    assert query.text == "photos"
+    assert notes == ("photos is also a folder here; `search index photos` indexes it.",)
+    assert read_query(["photos"], as_text=True, as_image=False)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (["photos/red.png"], "photos/red.png"),
+        (["my holiday.jpg"], "my holiday.jpg"),
+        (["my", "holiday.jpg"], "my holiday.jpg"),  # its quotes were forgotten
+        (["no_suffix"], "no_suffix"),
+        (["file://{here}/photos/red.png"], "photos/red.png"),
+        (["FILE://localhost{here}/my%20holiday.jpg"], "my holiday.jpg"),
+    ],
+    ids=lambda given: str(given),
+)
+def test_images(here: Path, words: list[str], path: str) -> None:
+    assert meaning(*(word.format(here=here) for word in words)) == Query(image=str(here / path))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["photos/"], "photos/ is a folder"),
+        (["./photos"], "`search index ./photos`"),
+        (["photos/cats"], "is a folder"),
+        (["."], "is a folder"),
+        (["{here}"], "is a folder"),
+        (["photos/clip.mp4"], "photos/clip.mp4 is no image"),
+        (["clip.mp4"], "clip.mp4 is no image"),
+        (["notes.pdf"], "notes.pdf is no image"),
+        (["photos/README"], "is no image"),
+        (["shot.CR2"], "camera raw"),
+        (["gone.jpg"], "gone.jpg is not there"),
+        (["gone.mp4"], "gone.mp4 is not there"),
+        (["gone.NEF"], "gone.NEF is not there"),
+        (["./gone"], "./gone is not there"),
+        (["{here}/gone"], "gone is not there"),
+        (["https://example.org/a.jpg?w=9"], "nothing is fetched from the network"),
+        (["like", "https://example.org/a.jpg"], "nothing is fetched from the network"),
+        (["data:image/png;base64,AAAA"], "nothing is fetched from the network"),
+        (["file://elsewhere/a.jpg"], "another machine"),
+        (["file://{here}/gone.jpg"], "gone.jpg is not there"),
+        (["photos/red.png", "my holiday.jpg"], "ask with photos/red.png alone"),
+        (["photos/red.png", "at", "night"], "ask with photos/red.png alone"),
+        (["-", "at", "night"], "ask with - alone"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_what_is_plainly_neither_is_refused_and_says_what_to_do(here: Path, words: list[str], said: str) -> None:
+    words = [word.format(here=here) for word in words]
+    with pytest.raises(UsageError) as refused:
+        meaning(*words)
+    message = str(refused.value)
+    assert said in message
+    assert isinstance(refused.value, PathNotFoundError) == ("not there" in message)
+    if "file:" not in words[0] and "raw" not in said:
+        assert "with --text" in message
+    assert meaning(*words, as_text=True).text == " ".join(words)
+
+
+def test_the_home_folder_is_meant_by_a_tilde(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    assert meaning("~/photos/red.png") == Query(image=str(here / "photos" / "red.png"))
+    with pytest.raises(UsageError, match="is a folder"):
+        meaning("~/photos")
+    with pytest.raises(PathNotFoundError):
+        meaning("~/gone")
+    assert meaning("~nobody knows") == Query(text="~nobody knows")
+
+
+def test_an_image_is_asked_for_by_name_only(here: Path) -> None:
+    assert meaning("no_suffix", as_image=True) == Query(image=str(here / "no_suffix"))
+    with pytest.raises(PathNotFoundError):
+        meaning("a red car", as_image=True)
+    with pytest.raises(UsageError, match="not a file"):
+        meaning("photos", as_image=True)
+    with pytest.raises(UsageError, match="ask with no_suffix alone"):
+        meaning("no_suffix", "my holiday.jpg", as_image=True)
+
+
+# -- streams ------------------------------------------------------------------------------------------------
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))  # type: ignore[arg-type]
+
+
+def test_a_dash_is_the_image_from_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (here / "photos" / "red.png").read_bytes()
+    for as_image in (False, True):
+        standard_input(monkeypatch, data)
+        query = meaning("-", as_image=as_image)
+        assert (query.image_bytes, str(query)) == (data, STANDARD_INPUT)
+    assert meaning("-", as_text=True).text == "-"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has named pipes")
+def test_an_image_comes_through_a_pipe(here: Path) -> None:
+    os.mkfifo(here / "pipe.jpg")
+    data = (here / "photos" / "red.png").read_bytes()
+    writer = threading.Thread(target=(here / "pipe.jpg").write_bytes, args=(data,))
+    writer.start()
+    query = meaning("pipe.jpg")
+    writer.join()
+    assert (query.image_bytes, str(query)) == (data, "pipe.jpg")
+    reading, writing = os.pipe()  # as `<(cat photo.jpg)` of a shell
+    with open(writing, "wb") as stream:
+        stream.write(data)
+    assert meaning(f"/dev/fd/{reading}").image_bytes == data
+    os.close(reading)
+
+
+def test_what_comes_is_bounded_and_has_to_be_an_image(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (here / "photos" / "red.png").read_bytes()
+    for sent, error, said in (
+        (b"", NotAnImageError, "nothing came"),
+        (b"a red car\n", NotAnImageError, "no image that can be read"),
+        (data + bytes(1000), ImageTooLargeError, "limit of 1,000"),
+    ):
+        monkeypatch.setattr(query_argument, "DecodeLimits", lambda: DecodeLimits(max_bytes=1_000))
+        standard_input(monkeypatch, sent)
+        with pytest.raises(error, match=said):
+            meaning("-")
+    standard_input(monkeypatch, data + bytes(1_000 - len(data)))
+    assert len(meaning("-").image_bytes or b"") == 1_000
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="closed"):
+        meaning("-")
+    if Path("/dev/zero").exists():
+        with pytest.raises(NotAnImageError):
+            meaning("/dev/zero")  # never ends
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="has terminals")
+def test_nobody_types_an_image(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with open(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with pytest.raises(UsageError, match=r"`search query - < photo.jpg`"):
+            meaning("-")
+    os.close(ours)
+
+
+def test_what_only_its_own_process_can_read(here: Path) -> None:
+    for name in ("-", "/dev/stdin", "/dev/fd/63", "/proc/self/fd/0", "/dev/null"):
+        assert is_stream([name]), name
+    for name in ("photos/red.png", "a red car", "photos", "gone.jpg", "a \0 b"):
+        assert not is_stream([name]), name
+
+
+def test_an_image_from_standard_input_is_found_shown_and_named(
+    cli: Cli, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (indexed.parent / "photos" / "chelsea.png").read_bytes()
+    standard_input(monkeypatch, data)
+    found = json.loads(cli("query", "-", "-k", 1, "-s", indexed, "--json", "--sheet", tmp_path / "out.html").out)
+    assert found["query"] == STANDARD_INPUT
+    assert found["hits"][0]["path"].endswith("chelsea.png")
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 2  # what was asked with, and the hit
+    assert f"<h1>{STANDARD_INPUT}</h1>" in page
+    standard_input(monkeypatch, data)
+    captions = cli("query", "-", "-k", 1, "-s", indexed, "--to", "text")
+    assert "a ginger cat looks at the camera" in captions.out
+    standard_input(monkeypatch, b"words")
+    refused = cli("query", "-", "-s", indexed)
+    assert (refused.code, refused.out) == (2, "")
+    assert "cannot be used: it is no image" in refused.err
+
+
+def test_several_words_are_one_query(cli: Cli, indexed: Path) -> None:
+    one = cli("query", "a cup of coffee", "-k", 3, "--paths", "-s", indexed)
+    several = cli("query", "a", "-k", 3, "cup", "--paths", "of", "-s", indexed, "coffee")
+    assert (several.code, several.out) == (0, one.out)
+    by_typer = cli("query", "a", "-k3", "cup", "--paths", "of", "-s", indexed, "coffee")
+    assert by_typer.out == one.out
+    assert one.out.startswith(str(indexed.parent / "photos" / "coffee.png"))
+
+
+def test_a_folder_gone_from_under_us_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone")
+    with pytest.raises(SearchError, match="not there"):
+        meaning("a.jpg")
+    assert meaning("a red car").text == "a red car"
+    with pytest.raises(PathNotFoundError, match="working folder"):
+        Query(image="a.jpg")

@@ -1,0 +1,96 @@
+"""What people type by mistake: one sentence that says what to type, and exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEARCH_STORE", str(tmp_path / "no store"))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "dog.jpg").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["a red car"], "`search query 'a red car'`"),
+        (["a", "red", "car"], "`search query a red car`"),
+        (["a red car", "-k", "3"], "`search query 'a red car' -k 3`"),
+        (["photos"], "`search index photos`"),
+        (["./photos", "-q"], "`search index ./photos -q`"),
+        (["dog.jpg"], "`search query dog.jpg`"),
+        (["gone/photos"], "`search index FOLDER`"),
+        (["qery", "a cat"], "did you mean `search query 'a cat'`?"),
+        (["Index", "photos"], "did you mean `search index photos`?"),
+        (["find", "a cat"], "did you mean `search query 'a cat'`?"),
+        (["remove", "photos"], "did you mean `search forget photos`?"),
+        (["xyzzy"], "`search --help`"),
+        (["-s", "x", "query", "a cat"], "behind it"),
+        (["train", "rerankr"], "reranker"),
+        (["query"], "QUERY"),
+        (["query", "cat", "--ignore", "x"], "no option --ignore; `search index` has it"),
+        (["index", "--to", "text"], "no option --to; `search query` has it"),
+        (["query", "cat", "--limt", "3"], "did you mean --limit?"),
+        (["query", "cat", "--threshold", "0.2"], "did you mean --min-probability?"),
+        (["query", "cat", "-n", "3"], "did you mean --limit?"),
+        (["query", "cat", "--frobnicate"], "`search query --help`"),
+        (["query", "cat", "-k"], "requires an argument"),
+        (["query", "cat", "-k", "five"], "valid integer"),
+        (["query", "cat", "-k", "0"], "-k takes the number of hits, 1 or more, not 0"),
+        (["query", "cat", "--to", "images"], "did you mean image?"),
+        (["query", "cat", "--to", "photos"], "did you mean image?"),
+        (["query", "cat", "--to", "captions"], "did you mean text?"),
+        (["query", "cat", "--to", "txt"], "did you mean text?"),
+        (["query", "cat", "--min-probability", "50"], "from 0 to 1, not 50; 50 % is 0.5."),
+        (["query", "cat", "--min-probability", "500"], "from 0 to 1, not 500."),
+        (["query", "cat", "--min-probability", "nan"], "from 0 to 1, not nan"),
+        (["query", "cat", "--json", "--paths"], "--json and --paths"),
+        (["query", "cat", "--json", "-0"], "--json and --paths"),
+        (["query", "cat", "--sheet", "cats.png"], "cats.png is named otherwise; end the name in .html"),
+        (["query", "cat", "--sheet", "gone/x.html"], "there is no folder"),
+        (["query", "cat", "--copy-to", "dog.jpg"], "dog.jpg is a file"),
+        (["query", "cat", "--copy-to", "dog.jpg/picks"], "dog.jpg is a file"),
+        (["eval", "captions.jsonl", "--html", "report.pdf"], "end the name in .html"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_one_sentence_says_what_to_type(cli: Cli, here: Path, typed: list[str], said: str) -> None:
+    answer = cli(*typed)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("search: ")
+    assert answer.err.count("\n") == 1
+    assert said in answer.err
+    assert "no store" not in answer.err  # it is said before anything is looked for
+    assert not (here / "no store").exists()
+
+
+@pytest.mark.parametrize("typed", [["help"], ["help", "query"], ["help", "train", "reranker"], ["train"], []])
+def test_help_is_help(cli: Cli, typed: list[str]) -> None:
+    shown = cli(*typed)
+    assert (shown.out + shown.err).startswith("Usage: search")
+    assert shown.code == (0 if "help" in typed else 2)
+
+
+def test_an_empty_index_says_how_to_fill_it(cli: Cli, here: Path) -> None:
+    assert cli("index", "photos", "-s", "empty").code in (0, 3)
+    for more, kind in (((), "images"), (("--to", "text"), "captions"), (("--json",), "images"), (("-0",), "images")):
+        answer = cli("query", "a cat", "-s", "empty", *more)
+        assert answer.code == 1
+        assert answer.err.startswith(f"search: the index holds no {kind}; `search index FOLDER` fills it")
+    least = cli("query", "a cat", "-s", "empty", "--min-probability", "0.5")
+    assert (least.code, least.out) == (1, "Nothing found.\n")
+    assert "the index holds no images" in least.err
+
+
+def test_hits_that_are_left_out_are_no_empty_index(cli: Cli, indexed: Path) -> None:
+    answer = cli("query", "a cat", "-s", indexed, "--min-probability", "0.9999")
+    assert (answer.code, answer.err) == (1, "")
+    assert "Nothing here matches well" in answer.out
