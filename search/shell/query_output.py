@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +13,31 @@ from search.shell import printing, results_table
 from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
 
 if TYPE_CHECKING:
-    from search.query.query import Query
+    from search.query.query import Query, Target
     from search.results import Results
-    from search.shell.commands.query import QueryOptions
     from search.shell.copy_hits import Copies
 
 
-def answer(options: QueryOptions, query: Query, results: Results, roots: Sequence[str]) -> int:
-    """Do with the hits what the options say; the exit code. `roots`: the indexed folders, where hits are copied."""
-    copies = _copied(options, results)
-    sheet = _sheet(options, query, results)
-    if options.as_json:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is wanted of the hits. `to`: what was looked for. `path_end`: print paths alone, each ended by this."""
+
+    to: Target
+    as_json: bool
+    path_end: bytes | None
+    sheet: Path | None
+    opens: bool
+    copy_to: Path | None
+
+
+def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
+    """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
+    copies = _copied(wishes.copy_to, results)
+    sheet = _sheet(wishes, query, results)
+    if wishes.as_json:
         printing.print_json(_json(results, copies))
-    elif options.paths or options.print0:
-        results_table.print_paths(results, b"\0" if options.print0 else b"\n")
+    elif wishes.path_end is not None:
+        results_table.print_paths(results, wishes.path_end)
     else:
         results_table.print_results(results)
         if sheet is not None:
@@ -34,10 +46,10 @@ def answer(options: QueryOptions, query: Query, results: Results, roots: Sequenc
             there = f", {copies.there:,} there already" if copies.there else ""
             printing.print_line(f"Copied to {copies.folder}: {copies.copied:,}{there}")
     if not results:
-        _explain_absence(options, results)
+        _explain_absence(wishes, results)
     if copies is not None:
         _complain(copies, roots)
-    if sheet is not None and results and options.opens:
+    if sheet is not None and results and wishes.opens:
         from search.shell.desktop import open_file
 
         sys.stdout.flush()
@@ -47,18 +59,18 @@ def answer(options: QueryOptions, query: Query, results: Results, roots: Sequenc
     return FOUND if results else NOTHING_FOUND
 
 
-def _copied(options: QueryOptions, results: Results) -> Copies | None:
-    if options.copy_to is None:
+def _copied(folder: Path | None, results: Results) -> Copies | None:
+    if folder is None:
         return None
     from search.shell.copy_hits import copy_hits
 
-    return copy_hits(results, os.fspath(options.copy_to))
+    return copy_hits(results, os.fspath(folder))
 
 
-def _sheet(options: QueryOptions, query: Query, results: Results) -> Path | None:
+def _sheet(wishes: Wishes, query: Query, results: Results) -> Path | None:
     """Where the contact sheet was written, in a new private folder when it is only to be opened."""
-    path = options.sheet
-    if path is None and options.opens and results:
+    path = wishes.sheet
+    if path is None and wishes.opens and results:
         import tempfile
 
         path = Path(tempfile.mkdtemp(prefix="search-")) / "hits.html"
@@ -79,13 +91,13 @@ def _json(results: Results, copies: Copies | None) -> dict[str, Any]:
     return {**fields, "copies": copies.to_json()}
 
 
-def _explain_absence(options: QueryOptions, results: Results) -> None:
+def _explain_absence(wishes: Wishes, results: Results) -> None:
     """Say why nothing was found, unless what was printed says so."""
     if results.cut is not None and results.cut.best is not None:
-        if options.paths or options.print0:
+        if wishes.path_end is not None:
             printing.complain(results.absence)
         return
-    what = {"image": "images", "text": "captions"}.get(options.to, "images or captions")
+    what = {"image": "images", "text": "captions"}.get(wishes.to, "images or captions")
     printing.complain(f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has.")
 
 

@@ -83,8 +83,8 @@ class QueryOptions(Options):
 
 def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image."""
-    from search.shell import query_output
     from search.shell.query_argument import is_stream, read_query
+    from search.shell.query_output import Wishes, answer
 
     target = _target(options.to)
     _check(options)
@@ -112,7 +112,9 @@ def run(options: QueryOptions) -> int:
         )
         results = replace(results, notes=(*said, *results.notes))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
-    code = query_output.answer(options, query, results, roots)
+    path_end = b"\0" if options.print0 else b"\n" if options.paths else None
+    wishes = Wishes(target, options.as_json, path_end, options.sheet, options.opens, options.copy_to)
+    code = answer(wishes, query, results, roots)
     if keeps_resident:
         sys.stdout.flush()
         _start_resident(library.folder)
@@ -138,7 +140,7 @@ def _check(options: QueryOptions) -> None:
     if options.as_json and (options.paths or options.print0):
         raise UsageError("--json and --paths (or -0) exclude each other; the JSON has the paths, too.")
     if options.limit < 1:
-        raise UsageError(f"-k takes the number of hits, 1 or more, not {options.limit}.")
+        raise UsageError(f"-k is the number of hits and has to be at least 1, not {options.limit}.")
     if not 0.0 <= options.min_probability <= 1.0:
         given = options.min_probability
         percent = f"; {given:g} % is {given / 100:g}" if 1 < given <= 100 else ""

@@ -44,7 +44,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["query", "cat", "--frobnicate"], "`search query --help`"),
         (["query", "cat", "-k"], "requires an argument"),
         (["query", "cat", "-k", "five"], "valid integer"),
-        (["query", "cat", "-k", "0"], "-k takes the number of hits, 1 or more, not 0"),
+        (["query", "cat", "-k", "0"], "at least 1, not 0"),
         (["query", "cat", "--to", "images"], "did you mean image?"),
         (["query", "cat", "--to", "photos"], "did you mean image?"),
         (["query", "cat", "--to", "captions"], "did you mean text?"),
