@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is wanted of the hits. `to`: what was looked for. `path_end`: print paths alone, each ended by this."""
+    """What is wanted of the hits. `folder`: of the store; `to`: what was looked for in it. `path_end`: print paths
+    alone, each ended by this."""
 
+    folder: Path
     to: Target
     as_json: bool
     path_end: bytes | None
@@ -97,8 +99,16 @@ def _explain_absence(wishes: Wishes, results: Results) -> None:
         if wishes.path_end is not None:
             printing.complain(results.absence)
         return
+    from indexer.store import writer
+
     what = {"image": "images", "text": "captions"}.get(wishes.to, "images or captions")
-    printing.complain(f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has.")
+    at_work = writer(wishes.folder)
+    if at_work is not None:
+        printing.complain(f"the index holds no {what} yet, and {at_work} is filling it; ask again in a moment.")
+    else:
+        printing.complain(
+            f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."
+        )
 
 
 def _complain(copies: Copies, roots: Sequence[str]) -> None:

@@ -113,7 +113,7 @@ def run(options: QueryOptions) -> int:
         results = replace(results, notes=(*said, *results.notes))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
     path_end = b"\0" if options.print0 else b"\n" if options.paths else None
-    wishes = Wishes(target, options.as_json, path_end, options.sheet, options.opens, options.copy_to)
+    wishes = Wishes(library.folder, target, options.as_json, path_end, options.sheet, options.opens, options.copy_to)
     code = answer(wishes, query, results, roots)
     if keeps_resident:
         sys.stdout.flush()

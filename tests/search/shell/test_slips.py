@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,21 @@ def test_an_empty_index_says_how_to_fill_it(cli: Cli, here: Path) -> None:
     least = cli("query", "a cat", "-s", "empty", "--min-probability", "0.5")
     assert (least.code, least.out) == (1, "Nothing found.\n")
     assert "the index holds no images" in least.err
+
+
+def test_an_index_that_is_being_filled_says_so(cli: Cli, here: Path) -> None:
+    assert cli("index", "photos", "-s", "empty").code in (0, 3)
+    holds = "import sys; from pathlib import Path; from indexer.store import write_lock\n"
+    holds += "with write_lock(Path('empty')): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as indexer:
+        assert indexer.stdout is not None
+        assert indexer.stdout.readline() == "held\n"
+        answer = cli("query", "a cat", "-s", "empty")
+        indexer.communicate("")
+    assert answer.code == 1
+    assert f"({indexer.pid}) is filling it; ask again in a moment." in answer.err
 
 
 def test_hits_that_are_left_out_are_no_empty_index(cli: Cli, indexed: Path) -> None:
