@@ -98,14 +98,15 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """What one run of the indexer did; every file that was looked at is in exactly one of the first six counts."""
+    """What one run of the indexer did; every file that was looked at is in exactly one of the first seven counts."""
 
     encoded: int = 0  # images decoded and encoded
     reused: int = 0  # new paths whose content was encoded before: moved or copied files
     unchanged: int = 0
     ignored: int = 0  # files that are neither images nor captions
     caption_files: int = 0  # captions files read anew
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)  # new ones, or for another reason than before
+    known_failures: int = 0  # files, unchanged, and folders that failed before for the same reason
     texts: int = 0  # text items encoded
     tokens_added: int = 0  # photographs and texts, encoded before, that got the tokens that they lacked
     vanished: int = 0  # files that are no longer there

@@ -39,7 +39,7 @@ PAGE = 5_000
 _COLUMNS = ("size", "mtime_ns", "ctime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
 _OF_ID = file.c.id == bindparam("of_id")
 _UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
-_FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason")})
+_FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason", "size", "mtime_ns")})
 _TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
 
 
@@ -85,12 +85,14 @@ class FileFailure:
     """A file that could not be read.
 
     `keep`: the trouble may pass (permissions, a file in the middle of a change), so what is indexed of an earlier
-    state stays to be found; otherwise its items are hidden. It is tried again on the next run.
+    state stays to be found; otherwise its items are hidden. It is tried again on the next run. `role`: "folder" for one
+    that could not be looked into.
     """
 
     candidate: Candidate
     reason: str
     keep: bool
+    role: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +168,9 @@ class Files(Part):
         return found
 
     def failures(self) -> list[tuple[str, str]]:
-        """(path, reason) of every file whose last reading failed, by path."""
-        statement = select(file.c.path, file.c.reason).where(file.c.reason.is_not(None)).order_by(file.c.path)
+        """(path, reason) of every file, and folder, whose last reading failed, by path."""
+        failed = (file.c.reason.is_not(None), file.c.state.not_in(HIDDEN))
+        statement = select(file.c.path, file.c.reason).where(*failed).order_by(file.c.path)
         return [(path, reason) for path, reason in self._read(statement)]
 
     def others(self) -> Iterator[str]:
@@ -234,19 +237,27 @@ class Files(Part):
             rows = [{"of_id": file_id, "ctime_ns": ctime_ns} for file_id, ctime_ns in ctimes.items()]
             self._write(_TIME, rows)
 
-    def fail(self, failures: Sequence[FileFailure]) -> None:
-        """Record that files could not be read."""
+    def fail(self, failures: Sequence[FileFailure]) -> dict[str, int]:
+        """Record that files could not be read. Returns the row ids, by path, of those that failed before
+        as they are, for the same reason."""
         rows = self._at([failure.candidate.path for failure in failures])
         changed: list[dict[str, object]] = []
         hidden: list[int] = []
         new: list[FileRecord] = []
+        known: dict[str, int] = {}
         for failure in failures:
-            row = rows.get(failure.candidate.path)
+            row, now = rows.get(failure.candidate.path), failure.candidate
             if row is None:
-                new.append(FileRecord(failure.candidate, "image", "failed", failure.reason))
+                new.append(FileRecord(now, failure.role, "failed", failure.reason))
                 continue
+            if (row.reason, row.size, row.mtime_ns) == (failure.reason, now.size, now.mtime_ns):
+                known[now.path] = row.id
             stays = row.state == "failed" or (failure.keep and row.state == "present")
-            changed.append({"of_id": row.id, "state": row.state if stays else "failed", "reason": failure.reason})
+            state = row.state if stays else "failed"
+            # What is kept of an earlier state keeps its size and time: they say whether it is still that state.
+            size, mtime_ns = (now.size, now.mtime_ns) if state == "failed" else (row.size, row.mtime_ns)
+            values = {"state": state, "reason": failure.reason, "size": size, "mtime_ns": mtime_ns}
+            changed.append({"of_id": row.id, **values})
             if not stays:
                 hidden.append(row.id)
         if changed:
@@ -254,23 +265,29 @@ class Files(Part):
         if new:
             self.save(new)
         Items(self._transaction).touch(hidden)
+        return known
 
     def mark_present(self, file_ids: Sequence[int]) -> None:
         """Files that had vanished, failed or been left out are there again, as they were."""
-        self._mark(file_ids, "present")
+        self._mark(file_ids, {"state": "present", "reason": None})
 
     def mark_vanished(self, file_ids: Sequence[int]) -> None:
         """Files are no longer there: their items are hidden, their embeddings are kept."""
-        self._mark(file_ids, VANISHED)
+        self._mark(file_ids, {"state": VANISHED})  # a reason stays: what failed is read when it is back
 
     def mark_ignored(self, file_ids: Sequence[int]) -> None:
         """Patterns leave these files out now: their items are hidden, their embeddings are kept."""
-        self._mark(file_ids, IGNORED)
+        self._mark(file_ids, {"state": IGNORED})
 
-    def _mark(self, file_ids: Sequence[int], state: str) -> None:
+    def _mark(self, file_ids: Sequence[int], values: Mapping[str, str | None]) -> None:
         for chunk in id_chunks(file_ids):
-            self._write(update(file).where(file.c.id.in_(chunk)).values(state=state, reason=None))
+            self._write(update(file).where(file.c.id.in_(chunk)).values(**values))
         Items(self._transaction).touch(file_ids, about=True)
+
+    def delete(self, file_ids: Sequence[int]) -> None:
+        """Delete files, and what was found in them."""
+        for chunk in id_chunks(file_ids):
+            self._delete(file.c.id.in_(chunk))
 
     def forget(self, path: str) -> int:
         """Delete the file at `path`, or everything below it, and roots there. Returns how many files went."""

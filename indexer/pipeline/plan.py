@@ -30,8 +30,9 @@ REMEMBERED = 50_000
 @dataclass(slots=True)
 class RootPlan:
     """What one scan found. `to_read`: how many files there are to read, of which the first are `candidates`;
-    `returned`, `gone`, `ignored`, `untimed` (with their `ctimes`): row ids, eight bytes each, however many. `ignored`:
-    what is no longer found because patterns leave it out now. `idle`: the given patterns that matched nothing."""
+    `returned`, `gone`, `ignored`, `readable`, `untimed` (with their `ctimes`): row ids, eight bytes each, however many.
+    `ignored`: what is no longer found because patterns leave it out now. `readable`: folders that could not be looked
+    into before. `idle`: the given patterns that matched nothing."""
 
     chosen: Chosen
     to_read: int = 0
@@ -41,6 +42,7 @@ class RootPlan:
     ctimes: array[int] = field(default_factory=lambda: array("q"))
     gone: array[int] = field(default_factory=lambda: array("q"))
     ignored: array[int] = field(default_factory=lambda: array("q"))
+    readable: array[int] = field(default_factory=lambda: array("q"))
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
@@ -92,7 +94,10 @@ class Planner:
     def _judge(self, plan: RootPlan, row: KnownFile, ignores: Ignores, hidden: Set[str]) -> None:
         """Why the scan did not find a file that is known."""
         root = plan.chosen.scope.root
-        if is_below(row.path, plan.folder) and ignores.leaves_out(relative(row.path, root), is_folder=False):
+        if row.role == "folder":
+            if row.path not in hidden:
+                plan.readable.append(row.id)
+        elif is_below(row.path, plan.folder) and ignores.leaves_out(relative(row.path, root), is_folder=False):
             if row.state != IGNORED:
                 plan.ignored.append(row.id)
         elif not _is_hidden(row.path, hidden):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import Files
+from indexer.catalog.files import FileFailure, Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
@@ -191,7 +191,7 @@ class _Run:
 
     def _index_root(self, planner: Planner, plan: RootPlan) -> None:
         self._report.unchanged += plan.unchanged
-        self._report.failures += plan.unreadable
+        self._record_unreadable(plan)
         self._mark_returned(plan.returned)
         self._set_ctimes(plan.untimed, plan.ctimes)
         if plan.to_read:
@@ -205,6 +205,20 @@ class _Run:
         if not plan.unreadable and plan.chosen.scope.is_whole:
             with self._catalog.batch() as batch:
                 Roots(batch).finish(plan.folder)
+
+    def _record_unreadable(self, plan: RootPlan) -> None:
+        """Folders that could not be looked into are remembered: only what is new is told."""
+        failures = {each.path: each for each in plan.unreadable}
+        if not failures and not plan.readable:
+            return
+        rows = [
+            FileFailure(Candidate(path, 0, 0), each.reason, keep=True, role="folder") for path, each in failures.items()
+        ]
+        with self._catalog.batch() as batch:
+            Files(batch).delete(plan.readable)
+            known = Files(batch).fail(rows)
+        self._report.known_failures += len(known)
+        self._report.failures += [each for path, each in failures.items() if path not in known]
 
     def _mark_returned(self, returned: Sequence[int]) -> None:
         for start in range(0, len(returned), MARKS_A_BATCH):

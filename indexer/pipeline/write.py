@@ -70,7 +70,7 @@ class Writer:
 
     def _write(self, batch: Transaction, files: Sequence[EncodedFile]) -> Comparison:
         """Write files of distinct paths. Returns how they compare with what was recorded; what was `current` was read
-        for its tokens, or because its status had changed: no search could see a difference.
+        for its tokens, or because its status had changed, or failed as before: no search could see a difference.
         """
         contents = Contents(batch).add(_contents(files))
         images = [(one.file, one) for one in files if isinstance(one.file, NewImage | KnownImage)]
@@ -83,7 +83,8 @@ class Writer:
         )
         self._keep(batch, {numbers[image.digest]: one for image, one in images if one.vector is not None})
         failed = [one.file for one in files if isinstance(one.file, Failed)]
-        Files(batch).fail([FileFailure(one.candidate, one_line(one.reason), one.passing) for one in failed])
+        failures = [FileFailure(one.candidate, one_line(one.reason), one.passing) for one in failed]
+        failed_before = Files(batch).fail(failures)
         records = {
             one.candidate.path: record for one in (each.file for each in files) if (record := _record(one, numbers))
         }
@@ -113,7 +114,7 @@ class Writer:
         Items(batch).set_of_files(wanted, set(current.values()))
         known = [image for image, _ in images if isinstance(image, KnownImage)]
         self._reread(batch, {image.content_id: image.metadata for image in known if image.reread and image.metadata})
-        return Comparison(current, compared.altered)
+        return Comparison(current | failed_before, compared.altered)
 
     def _reread(self, batch: Transaction, said: Mapping[int, Metadata]) -> None:
         """What a newer reader found photographs to say of themselves, to all files that hold them."""
@@ -134,7 +135,10 @@ class Writer:
     def _count(self, one: Prepared, changed: bool) -> None:
         report = self._report
         if isinstance(one, Failed):
-            report.failures.append(Failure(one.candidate.path, one_line(one.reason)))
+            if changed:
+                report.failures.append(Failure(one.candidate.path, one_line(one.reason)))
+            else:
+                report.known_failures += 1
         elif isinstance(one, Ignored):
             if changed:
                 report.ignored += 1

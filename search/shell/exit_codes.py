@@ -9,7 +9,7 @@ MEANINGS = {
     FOUND: "found or done",
     NOTHING_FOUND: "nothing found",
     WRONG_USE: "wrong use",
-    SOME_FAILED: "some files failed",
+    SOME_FAILED: "some files failed (new or changed ones)",
     BROKEN_STORE: "broken store",
     INTERNAL_ERROR: "internal error",
     INTERRUPTED: "interrupted",

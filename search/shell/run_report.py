@@ -36,6 +36,7 @@ def print_report(report: Report, *, quiet: bool) -> None:
         (report.vanished, "vanished"),
         (report.newly_ignored, "left out from now on"),
         (len(report.failures), "failed"),
+        (report.known_failures, "still failing (search status --failed)"),
     ]
     said = ", ".join(f"{count:,} {what}" for count, what in parts if count) or "no images found"
     rate = f" ({report.encoded / report.seconds:,.0f} images/s)" if report.encoded >= 10 and report.seconds else ""

@@ -26,6 +26,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.files.scan import scan
 from indexer.pipeline.ingest import Ingest
+from indexer.settings import DEFAULT_IGNORES
 from indexer.store import Store
 from indexer.types import Report
 from tests.benchmarks.machine import about, save
@@ -47,7 +48,7 @@ def fill(store_folder: Path, folder: Path) -> None:
     """Record everything below `folder` as encoded by the bundled encoder."""
     bundled = GraphEncoder()
     assert bundled.token_shape is not None
-    encoder = GivenTokenEncoder(identity=bundled.identity, shape=bundled.token_shape)
+    encoder = GivenTokenEncoder(batch_size=1, identity=bundled.identity, shape=bundled.token_shape)  # no padding
     images = given_images(scan(str(folder), (), lambda failure: sys.exit(str(failure))))
     store = Store.create(store_folder)
     with store.writing():
@@ -55,7 +56,7 @@ def fill(store_folder: Path, folder: Path) -> None:
             row = Encoders(batch).add(encoder.identity)
             Encoders(batch).activate(row)
             Tokens(batch).set_shape(row, encoder.token_shape)
-            Roots(batch).add(str(folder), None)
+            Roots(batch).add(str(folder), DEFAULT_IGNORES)
         ingest = Ingest(store.catalog, encoder, row, Report(), tokens=True)
         while some := list(islice(images, 512)):
             ingest.commit(some)
