@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -165,6 +166,16 @@ class Files(Part):
         for chunk in id_chunks(content_ids):
             rows = self._read(select(*columns).where(file.c.content_id.in_(chunk)).order_by(file.c.id))
             found += [(number, path, content_id) for number, path, content_id in rows]
+        return found
+
+    def paths_of(self, content_ids: Sequence[int]) -> dict[int, list[str]]:
+        """Where the photographs with these contents are, by content, in the order in which they came."""
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        columns = (file.c.content_id, file.c.path)
+        for chunk in id_chunks(content_ids):
+            there = (file.c.content_id.in_(chunk), file.c.state == "present")
+            for content_id, path in self._read(select(*columns).where(*there).order_by(file.c.id)):
+                found[content_id].append(path)
         return found
 
     def failures(self) -> list[tuple[str, str]]:

@@ -73,20 +73,10 @@ class Items(Part):
                 found[row.id] = row.content_id, row.about if row.described is None else row.described
         return found
 
-    def holding(self, content_ids: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
-        """(id, path) of the visible photographs that have these contents, by content, in the order of their ids."""
-        found: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        columns = (item.c.content_id, item.c.id, file.c.path)
-        for chunk in id_chunks(content_ids):
-            statement = (
-                select(*columns)
-                .join(file, file.c.id == item.c.file_id)
-                .where(item.c.content_id.in_(chunk), off_index(item.c.kind) == "image", VISIBLE)
-                .order_by(item.c.id)
-            )
-            for content_id, number, path in self._read(statement):
-                found[content_id].append((number, path))
-        return found
+    def at(self, path: str) -> int | None:
+        """Id of the photograph at a path."""
+        statement = select(item.c.id).join(file, file.c.id == item.c.file_id)
+        return self._read(statement.where(file.c.path == path, off_index(item.c.kind) == "image")).scalar()
 
     def total(self, kind: Kind) -> int:
         """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, update
@@ -35,6 +36,13 @@ class Changes:
     vectors: Float32
 
 
+class OfItems(NamedTuple):
+    """By item id: `vectors` (d,) float32, unit norm; `contents` row ids of contents."""
+
+    vectors: dict[int, Float32]
+    contents: dict[int, int]
+
+
 class Vectors(Part):
     """Vectors by item or by content, under an encoder."""
 
@@ -57,12 +65,14 @@ class Vectors(Part):
                 return
             position = rows[-1].id
 
-    def of_items(self, ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
-        """Vectors (d,) float32 of visible items; ids that are gone are left out."""
-        found: dict[int, Float32] = {}
+    def of_items(self, ids: Sequence[int], encoder_row: int, dimension: int) -> OfItems:
+        """Vectors and contents of visible items; ids that are gone are left out."""
+        found = OfItems({}, {})
         for chunk in id_chunks(ids):
-            for number, data, _ in self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE)):
-                found[number] = _stack([data], dimension)[0]
+            rows = self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE))
+            for number, data, content_id in rows:
+                found.vectors[number] = _stack([data], dimension)[0]
+                found.contents[number] = content_id
         return found
 
     def of_contents(self, content_ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:

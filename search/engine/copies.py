@@ -24,9 +24,12 @@ def rank_distinct(
     """
     work, wanted = Work(), request.k
     while True:
-        ranked, spent = stage.rank(request, kind, opened)
+        ranked, contents, spent = stage.rank(request, kind, opened)
         work += spent
-        known = Items(request.snapshot).identities(ranked.ids.tolist())
+        if kind == "image" and all(number in contents for number in ranked.ids.tolist()):
+            known: dict[int, Identity] = {number: (content_id, None) for number, content_id in contents.items()}
+        else:
+            known = Items(request.snapshot).identities(ranked.ids.tolist())
         distinct = _firsts(ranked, known)
         if len(distinct) >= wanted or len(ranked) < request.depth:  # the second: these are all that there are
             return distinct, known, work

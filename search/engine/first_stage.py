@@ -46,8 +46,11 @@ class FirstStage:
         self._lock = threading.Lock()
         self._changes: dict[Kind, tuple[tuple[int, int, int], Changes]] = {}
 
-    def rank(self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None) -> tuple[Ranked, Work]:
-        """The best `depth` items of a kind, with exact similarities."""
+    def rank(
+        self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None
+    ) -> tuple[Ranked, dict[int, int], Work]:
+        """The best `depth` items of a kind, with exact similarities; row ids of contents, of those that were looked at
+        one by one; and what it took."""
         snapshot, parameters = request.snapshot, request.parameters
         if opened is None or opened.state.generation > snapshot.generation:
             return self._scan(request, kind)
@@ -63,11 +66,13 @@ class FirstStage:
         tail = _allowed(changes.ids, parameters)
         tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
         ids = np.concatenate([candidates, tail_best.ids])
-        vectors = Vectors(snapshot).of_items([int(number) for number in ids], request.encoder_row, request.dimension)
+        found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
+        vectors = found_again.vectors
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
         stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
-        return _best(kept, stacked, request), Work(len(opened.index), len(changes.ids), len(kept))
+        work = Work(len(opened.index), len(changes.ids), len(kept))
+        return _best(kept, stacked, request), found_again.contents, work
 
     def _changed(self, request: CandidateRequest, kind: Kind, opened: OpenIndex) -> Changes:
         """What the index misses at this snapshot; kept until either changes."""
@@ -82,7 +87,7 @@ class FirstStage:
             self._changes[kind] = (key, changes)
         return changes
 
-    def _scan(self, request: CandidateRequest, kind: Kind) -> tuple[Ranked, Work]:
+    def _scan(self, request: CandidateRequest, kind: Kind) -> tuple[Ranked, dict[int, int], Work]:
         """Compare with every vector of the catalog, a batch at a time: right whatever the state of the indexes."""
         none = np.empty(0, np.float32)
         best = Ranked(np.empty(0, np.int64), none, none)
@@ -93,7 +98,7 @@ class FirstStage:
             found = _best(ids[keep], vectors[keep], request)
             scores = np.concatenate([best.scores, found.scores])
             best = rank(np.concatenate([best.ids, found.ids]), scores, scores, request.depth)
-        return best, Work(scanned=scanned)
+        return best, {}, Work(scanned=scanned)
 
 
 def similarities(vectors: Float32, embedding: Float32) -> Float32:

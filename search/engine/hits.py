@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from indexer.catalog.files import Files
 from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.transaction import Transaction
 from indexer.types import Kind
@@ -28,15 +29,16 @@ def hits_of(
     shown = [place for place in places if place.id in rows]
     photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
     wanted = {number for number in photographs.values() if number is not None}
-    holders = Items(snapshot).holding(sorted(wanted))
+    holders = Files(snapshot).paths_of(sorted(wanted))
     hits = []
     for place in shown:
         row, photograph = rows[place.id], photographs[place.id]
         holding = [] if photograph is None else holders.get(photograph, [])
         number, path, missing = place.id, row.path, not os.path.exists(row.path)
         if missing and place.kind == "image":  # a copy that is there is the better answer
-            number, path = next((each for each in holding if os.path.exists(each[1])), (number, path))
+            path = next((each for each in holding if os.path.exists(each)), path)
             missing = path == row.path
+            number = number if missing else Items(snapshot).at(path) or number
         hits.append(
             Hit(
                 number,
@@ -49,7 +51,7 @@ def hits_of(
                 path if place.kind == "image" else row.source,
                 row.metadata if place.kind == "image" else None,
                 explained.get(place.id),
-                also=tuple(each for _, each in holding if each != path),
+                also=tuple(each for each in holding if each != path),
                 missing=missing,
                 same=place.kind == "image" and asked is not None and photograph == asked,
             )

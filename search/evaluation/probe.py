@@ -89,7 +89,11 @@ def _exact(snapshot: Transaction, row: int, identity: EncoderId, queries: Float3
 
 def _scores_of(snapshot: Transaction, row: int, identity: EncoderId, queries: Float32, ids: Int64) -> Float32:
     """Exact scores (q, k) float32 of what an index proposed; -inf where it proposed nothing."""
-    vectors = Vectors(snapshot).of_items([int(number) for number in np.unique(ids[ids >= 0])], row, identity.dimension)
+    vectors = (
+        Vectors(snapshot)
+        .of_items([int(number) for number in np.unique(ids[ids >= 0])], row, identity.dimension)
+        .vectors
+    )
     return _padded(
         [
             [

@@ -82,7 +82,7 @@ def test_a_query_by_ids_touches_only_those_rows(catalog: Catalog) -> None:
         raw = snapshot.connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         raw.set_trace_callback(statements.append)
-        assert len(Vectors(snapshot).of_items([3, 5], 1, 3)) == len(Items(snapshot).get([3, 5])) == 2
+        assert len(Vectors(snapshot).of_items([3, 5], 1, 3).vectors) == len(Items(snapshot).get([3, 5])) == 2
         Items(snapshot).count("image")
         Files(snapshot).counts()
         raw.set_trace_callback(None)

@@ -160,7 +160,7 @@ def test_an_older_store_that_cannot_be_written_answers_as_it_is(tmp_path: Path, 
         with opened.snapshot() as snapshot:
             row, identity = Encoders(snapshot).required()
             assert Items(snapshot).count("image") == 4
-            assert len(Vectors(snapshot).of_items([2, 6], row, identity.dimension)) == 2
+            assert len(Vectors(snapshot).of_items([2, 6], row, identity.dimension).vectors) == 2
             assert (Tokens(snapshot).of_items([2, 6], row, 4) != {}) == (version >= 2)
             assert Tokens(snapshot).count_without(row) == (8 if version < 2 else 0)
             assert list(Tokens(snapshot).damaged()) == snapshot.integrity() == []
