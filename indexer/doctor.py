@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
+from indexer.files.mounts import presence
 from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, write_lock, writer
@@ -209,13 +209,20 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
 def _check_files(store: Store) -> Iterator[Finding]:
     missing = changed = 0
     with store.catalog.snapshot() as snapshot:
-        roots = [row.path for row in Roots(snapshot).all()]
+        roots = Roots(snapshot).all()
         failures = len(Files(snapshot).failures())
-    for folder in roots:
-        if not os.path.exists(folder):
-            yield Finding("files", f"{folder} is not there (an unmounted drive?)", "nothing is lost", grave=False)
+    for root in roots:
+        found = presence(root.path, root.mount)
+        if found == "unmounted":
+            problem = f"{root.path} cannot be reached (its drive is not mounted?)"
+            yield Finding("files", problem, "nothing is lost", grave=False)
+        if found == "gone":
+            problem = f"{root.path} is no longer there"
+            remedy = f"`search index` of its new place if it was moved, else `search forget {root.path}`"
+            yield Finding("files", problem, remedy, grave=False)
+        if found != "there":
             continue
-        for row in files_below(store.catalog, folder, None):
+        for row in files_below(store.catalog, root.path, None):
             if row.state != "present":
                 continue
             try:

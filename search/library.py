@@ -151,18 +151,16 @@ class Library:
         and is still there, stays out of it until `index` is given its very path. Raises PathNotFoundError for a path of
         which nothing is indexed, StoreMissingError, StoreBusyError.
         """
-        from indexer.catalog.files import Files
-        from indexer.pipeline.forget import Forgotten, forget
+        from indexer.pipeline.forget import Forgotten, forget, forget_vanished
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
         try:
             with store.writing():
                 found = [forget(store.catalog, os.path.abspath(os.path.expanduser(path))) for path in paths]
-                files = sum(each.files for each in found)
                 if vanished:
-                    with store.catalog.batch() as batch:
-                        files += Files(batch).forget_vanished()
+                    found.append(forget_vanished(store.catalog))
+                files = sum(each.files for each in found)
                 build_indexes(store.catalog, store.vectors, None, Silent())
                 roots = tuple(root for each in found for root in each.roots)
                 return Forgotten(files, roots, tuple(path for each in found for path in each.excluded))

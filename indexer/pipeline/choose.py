@@ -17,6 +17,7 @@ from indexer.errors import PathNotFoundError, UsageError
 from indexer.files.captions import is_caption_table, sidecar_image
 from indexer.files.ignores import Ignores, check_patterns, is_anchored
 from indexer.files.kinds import kind_of
+from indexer.files.mounts import presence
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
@@ -74,6 +75,7 @@ class _Choice:
         with catalog.snapshot() as snapshot:
             #: Patterns by root.
             self._roots = {row.path: row.ignores for row in Roots(snapshot).all()}
+            self._mounts = {row.path: row.mount for row in Roots(snapshot).all()}
             self._excluded = set(Exclusions(snapshot).all())
         self._recorded = frozenset(self._roots)
 
@@ -155,8 +157,10 @@ class _Choice:
 
     def _is_there(self, path: str) -> bool:
         """Whether a root that is known can be looked at; says so where not, and drops a file that is no image."""
-        if not os.path.exists(path):
-            self._warn(f"{path} is not there (an unmounted drive?); what is indexed is kept.")
+        found = presence(path, self._mounts.get(path))
+        if found == "unmounted":
+            self._warn(f"{path} cannot be reached (its drive is not mounted?); what is indexed is kept.")
+        if found != "there":  # of what is gone, `moved` has spoken
             return False
         if not os.path.isdir(path) and not _is_indexable(path):
             self._warn(f"{path} is {_what(path)}, neither an image nor captions: it is no longer looked at.")

@@ -11,7 +11,9 @@ from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
+from indexer.files.mounts import presence
 from indexer.files.scope import nearest
+from indexer.pipeline.moved import forget_lost_roots, mark_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ def forget(catalog: Catalog, path: str) -> Forgotten:
             return Forgotten(files, gone)
         Exclusions(batch).add(path)
         return Forgotten(files, gone, (path,))
+
+
+def forget_vanished(catalog: Catalog) -> Forgotten:
+    """Take out every file that is no longer where it was, and the roots that are gone with all of theirs."""
+    with catalog.snapshot() as snapshot:
+        roots = Roots(snapshot).all()
+    for row in roots:
+        if presence(row.path, row.mount) == "gone":
+            mark_gone(catalog, row, [each.path for each in roots])
+    with catalog.batch() as batch:
+        files = Files(batch).forget_vanished()
+    return Forgotten(files, tuple(forget_lost_roots(catalog)))
 
 
 def _nothing(batch: Transaction, path: str) -> PathNotFoundError:

@@ -50,6 +50,11 @@ class Ingest:
         """Keep what was encoded, whatever ended the run."""
         self.flush()
 
+    @property
+    def reused(self) -> Sequence[int]:
+        """Row ids of the photographs, known before, that were written at new paths."""
+        return self._writer.reused
+
     def add(self, files: Sequence[Prepared]) -> None:
         """Encode the new photographs among `files`, and write what has gathered when that is due.
 

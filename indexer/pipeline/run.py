@@ -8,7 +8,9 @@ interruptions. Between the threads and the encoder at most `workers + queued_bat
 
 from __future__ import annotations
 
+import os
 import time
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,10 +23,12 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, SearchError
+from indexer.files.mounts import mount_of
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.look_up import LookUp
+from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
 from indexer.progress import Progress, Silent
@@ -86,15 +90,19 @@ class _Run:
         self._verify = verify
         self._report = Report()
         self._idle: set[str] = set()
+        #: Row ids of the photographs that were found at another place than before.
+        self._reused = array("q")
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
+        named = named_paths(roots)
+        settle_lost_roots(self._catalog, named, self._progress, self._report, everything=self._reencode)
         chosen = choose(
             self._catalog,
             str(self._store.folder),
-            named_paths(roots),
+            named,
             self._settings,
             everything=self._reencode,
             warn=self._report.warnings.append,
@@ -105,6 +113,7 @@ class _Run:
             self._progress.phase(f"Looking through {each.scope.top}")
             self._index_root(planner, planner.plan(each))
         self._tell_idle_patterns(chosen)
+        self._report.vanished += mark_moved_copies(self._catalog, self._reused)
         if self._report.altered:
             self._report.warnings.append(
                 f"{len(self._report.altered):,} files held other bytes than were indexed, though size and times were "
@@ -198,13 +207,13 @@ class _Run:
             self._progress.total(plan.to_read)
             self._progress.phase(f"Indexing {plan.folder}")
             self._read(planner.candidates(plan))
-        self._mark_gone(plan.folder, plan.gone, found_any=bool(plan.to_read or plan.unchanged or plan.unreadable))
+        self._mark_gone(plan)
         self._mark_ignored(plan.ignored)
         if plan.chosen.given:
             self._idle.intersection_update(plan.idle)
         if not plan.unreadable and plan.chosen.scope.is_whole:
             with self._catalog.batch() as batch:
-                Roots(batch).finish(plan.folder)
+                Roots(batch).finish(plan.folder, mount_of(plan.folder))
 
     def _record_unreadable(self, plan: RootPlan) -> None:
         """Folders that could not be looked into are remembered: only what is new is told."""
@@ -232,17 +241,28 @@ class _Run:
             with self._catalog.batch() as batch:
                 Files(batch).set_ctimes(dict(zip(rows[part], ctimes[part], strict=True)))
 
-    def _mark_gone(self, folder: str, gone: Sequence[int], *, found_any: bool) -> None:
-        if gone and not found_any:
+    def _mark_gone(self, plan: RootPlan) -> None:
+        gone = plan.gone
+        if gone and self._is_away(plan):
             self._report.warnings.append(
-                f"{folder} is empty, and {len(gone)} files of it are indexed: taken for a drive that is not mounted, "
-                f"and kept. If they are really gone: `search forget {folder}`."
+                f"Of {plan.folder} {len(gone):,} files are indexed and none is there: taken for a drive that is not "
+                f"mounted, and kept. If they are really gone: `search forget {plan.folder}`."
             )
             return
         for start in range(0, len(gone), MARKS_A_BATCH):
             with self._catalog.batch() as batch:
                 Files(batch).mark_vanished(gone[start : start + MARKS_A_BATCH])
         self._report.vanished += len(gone)
+
+    def _is_away(self, plan: RootPlan) -> bool:
+        """Whether what is gone may lie on a drive in whose place there is a folder now, mostly an empty one."""
+        root = plan.chosen.scope.root
+        with self._catalog.snapshot() as snapshot:
+            mount = next((row.mount for row in Roots(snapshot).all() if row.path == root), None)
+        if mount is not None and not os.path.ismount(mount):
+            return not plan.unchanged
+        is_drive = mount is None or mount == os.path.realpath(root)
+        return is_drive and not (plan.to_read or plan.unchanged or plan.unreadable)
 
     def _mark_ignored(self, ignored: Sequence[int]) -> None:
         for start in range(0, len(ignored), MARKS_A_BATCH):
@@ -273,6 +293,7 @@ class _Run:
                     self._progress.advance(len(batch))
                     batch, images = [], 0
             ingest.add(batch)
+        self._reused.extend(ingest.reused)
         if batch:
             self._progress.advance(len(batch))
 

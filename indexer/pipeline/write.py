@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 
 from indexer.catalog.catalog import Catalog
@@ -41,6 +42,8 @@ class Writer:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._report = report
+        #: Row ids of known photographs that came to new paths.
+        self.reused = array("q")
 
     def write(self, files: Sequence[EncodedFile]) -> None:
         """Write files in one transaction; item ids follow their order. Their texts are written already."""
@@ -157,6 +160,7 @@ class Writer:
         elif isinstance(one, KnownImage):
             if changed:
                 report.reused += 1
+                self.reused.append(one.content_id)
             else:
                 report.unchanged += 1
         else:

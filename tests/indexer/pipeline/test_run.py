@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
+from indexer.catalog.schema import root as root_table
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoded
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreBusyError, UsageError
@@ -70,6 +72,16 @@ class Bench:
                     for number, vector in zip(ids.tolist(), vectors, strict=True):
                         found[rows[number].path] = (number, vector.tobytes())
                 return found
+        finally:
+            store.close()
+
+    def mount(self, folder: Path, mount: Path | None) -> None:
+        """As if `folder` had been scanned under that mount point, which is none now; None: as if nobody had asked."""
+        store = Store.create(self.folder)
+        try:
+            with store.catalog.batch() as batch:
+                which = update(root_table).where(root_table.c.path == str(folder))
+                assert batch.write(which.values(mount=None if mount is None else str(mount))).rowcount == 1
         finally:
             store.close()
 
@@ -180,6 +192,7 @@ def test_vanished_files_are_hidden_and_come_back_without_encoding(bench: Bench, 
 def test_an_unmounted_drive_deletes_nothing(bench: Bench, photos: Path, tmp_path: Path) -> None:
     bench.run(photos)
     before = bench.visible()
+    bench.mount(photos, photos)
     os.rename(photos, tmp_path / "elsewhere")
     with pytest.raises(PathNotFoundError):
         bench.run(photos)
@@ -285,6 +298,7 @@ def test_another_encoder_is_refused_until_asked_for(bench: Bench, photos: Path) 
 
 def test_reencoding_is_not_completed_while_files_are_missing(bench: Bench, photos: Path, tmp_path: Path) -> None:
     bench.run(photos)
+    bench.mount(photos, photos)
     os.rename(photos, tmp_path / "away")
     other = Bench(bench.folder, ColourEncoder("2"))
     report = other.run(reencode=True)

@@ -344,6 +344,7 @@ def test_until_reencoding_is_complete_the_former_tokens_answer(bench: TokenBench
     paint(tmp_path / "drive" / "d.png", RED, size=(30, 30))
     bench.run(photos, tmp_path / "drive")
     before = bench.tokens()
+    bench.mount(tmp_path / "drive", tmp_path / "drive")
     (tmp_path / "drive").rename(tmp_path / "away")
     other = TokenBench(bench.folder, ColourTokenEncoder("2"))
     assert other.run(reencode=True).encoded == 3

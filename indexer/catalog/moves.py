@@ -1,0 +1,119 @@
+"""Files whose paths follow a folder that was moved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, and_, bindparam, delete, func, or_, select, update
+
+from indexer.catalog.items import Items
+from indexer.catalog.schema import HIDDEN, exclusion, file, item, root
+from indexer.catalog.statements import bounds, chunks, id_chunks
+from indexer.catalog.transaction import Part
+
+
+class Named(NamedTuple):
+    """What tells a file without reading it."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Moves(Part):
+    """Everything at and below a folder, wherever the catalog names it."""
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def present(self, folder: str) -> list[int]:
+        """Row ids of the files at and below `folder` that are not marked as gone, by path."""
+        which = (_at_or_below(file.c.path, folder), file.c.state.not_in(HIDDEN), file.c.role != "folder")
+        return list(self._read(select(file.c.id).where(*which).order_by(file.c.path)).scalars())
+
+    def sample(self, folder: str, count: int) -> tuple[list[Named], bool]:
+        """At most `count` of the files below `folder`, evenly spread by path, and whether they are marked as gone:
+        such ones are taken where there are no others.
+        """
+        ids, hidden = self.present(folder), False
+        if not ids:
+            which = (_at_or_below(file.c.path, folder), file.c.state.in_(HIDDEN), file.c.role != "folder")
+            ids, hidden = list(self._read(select(file.c.id).where(*which).order_by(file.c.path)).scalars()), True
+        count = min(count, len(ids))
+        chosen = [ids[at * len(ids) // count] for at in range(count)]
+        rows = self._read(select(file.c.path, file.c.size, file.c.mtime_ns).where(file.c.id.in_(chosen)))
+        return [Named(*row) for row in rows], hidden
+
+    def with_content(self, content_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """(row id, path) of the files that hold these photographs and are not marked as gone."""
+        for chunk in id_chunks(content_ids):
+            which = (file.c.content_id.in_(chunk), file.c.state.not_in(HIDDEN))
+            yield from ((number, path) for number, path in self._read(select(file.c.id, file.c.path).where(*which)))
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def move(self, old: str, new: str) -> int:
+        """Let files, what texts are about, roots and exclusions follow `old` to `new`. Ids stay; nothing that a search
+        ranks by changes. Returns how many files follow.
+
+        Of two rows that come to one path, the one stays that is there already, unless it is marked as gone.
+        """
+        moved = 0
+        # Shorter paths first: where `new` lies above `old`, one may come to lie where another was.
+        for chunk in id_chunks(self._below(file.c.path, file.c.id, old)):
+            rows = self._read(select(file.c.id, file.c.path).where(file.c.id.in_(chunk))).all()
+            rows = sorted(rows, key=lambda row: len(row.path))
+            places = {row.id: _place(row.path, old, new) for row in rows}
+            taken = {row.path: row for row in self._rows_at(list(places.values())) if not _is_in(row.path, old)}
+            dropped = [number for number, path in places.items() if path in taken and taken[path].state not in HIDDEN]
+            self._delete_files([*dropped, *(row.id for row in taken.values() if row.state in HIDDEN)])
+            followed = [{"of_id": number, "place": path} for number, path in places.items() if number not in dropped]
+            self._set(file.c.path, file.c.id, followed)
+            moved += len(followed)
+        for chunk in id_chunks(self._below(item.c.about, item.c.id, old)):
+            rows = self._read(select(item.c.id, item.c.about).where(item.c.id.in_(chunk))).all()
+            self._set(
+                item.c.about, item.c.id, [{"of_id": row.id, "place": _place(row.about, old, new)} for row in rows]
+            )
+        for table in (root, exclusion):
+            rows = self._read(select(table.c.id, table.c.path)).all()
+            there = {row.path for row in rows}
+            for row in rows:
+                if not _is_in(row.path, old):
+                    continue
+                if _place(row.path, old, new) in there:
+                    self._write(delete(table).where(table.c.id == row.id))
+                else:
+                    self._set(table.c.path, table.c.id, [{"of_id": row.id, "place": _place(row.path, old, new)}])
+        return moved
+
+    def _below(self, path: Column[Any], number: Column[Any], folder: str) -> list[int]:
+        return list(self._read(select(number).where(_at_or_below(path, folder)).order_by(func.length(path))).scalars())
+
+    def _rows_at(self, paths: Sequence[str]) -> Iterator[Any]:
+        for chunk in chunks(paths):
+            yield from self._read(select(file.c.id, file.c.path, file.c.state).where(file.c.path.in_(chunk)))
+
+    def _delete_files(self, file_ids: Sequence[int]) -> None:
+        Items(self._transaction).delete_of_files(file_ids)
+        for chunk in id_chunks(file_ids):
+            self._write(delete(file).where(file.c.id.in_(chunk)))
+
+    def _set(self, path: Column[Any], number: Column[Any], rows: Sequence[dict[str, object]]) -> None:
+        if rows:
+            changed = update(path.table).where(number == bindparam("of_id"))
+            self._write(changed.values({path.name: bindparam("place")}), rows)
+
+
+def _at_or_below(path: Column[Any], folder: str) -> ColumnElement[bool]:
+    low, high = bounds(folder)
+    return or_(path == folder, and_(path > low, path < high))
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def _place(path: str, old: str, new: str) -> str:
+    return new if path == old else os.path.join(new, path[len(os.path.join(old, "")) :])

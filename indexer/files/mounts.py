@@ -1,0 +1,46 @@
+"""Where file systems are attached: of what is not there, whether it is gone or its drive is away."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+Presence = Literal["there", "unmounted", "gone"]
+
+#: Where drives are mounted by habit (FHS 3.0; udisks; macOS).
+_DRIVES = ("/media/", "/mnt/", "/run/media/", "/Volumes/")
+
+
+def mount_of(path: str) -> str:
+    """The mount point under which the file or folder at `path` lies, links resolved."""
+    path = os.path.realpath(path)
+    while not os.path.ismount(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
+
+
+def is_mounted(path: str, mount: str | None) -> bool:
+    """Whether the drive of `path` is there, by the mount point that was recorded.
+
+    Where none was, what lies among removable drives counts as one of them, and as away.
+    """
+    drive = os.path.splitdrive(path)[0]  # Windows
+    if drive and not os.path.exists(drive + os.sep):
+        return False
+    if mount is None:
+        return not os.path.realpath(path).startswith(_DRIVES)
+    return os.path.ismount(mount)
+
+
+def presence(path: str, mount: str | None) -> Presence:
+    """Whether a file or folder, which lay under the mount point `mount` (None: nobody knows), is there.
+
+    "unmounted" too where nobody can say: a server that does not answer, a folder above that may not be entered.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "gone" if is_mounted(path, mount) else "unmounted"
+    except (OSError, ValueError):
+        return "unmounted"
+    return "there"
