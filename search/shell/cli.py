@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -59,7 +60,7 @@ def parsed(arguments: list[str], run: Run) -> int:
     """
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
-    _check_command(arguments)
+    _check(arguments)
     try:
         return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:
@@ -81,13 +82,19 @@ def parsed(arguments: list[str], run: Run) -> int:
         ) from None
 
 
-def _check_command(arguments: list[str]) -> None:
-    """Raises UsageError for a command line that begins with no command."""
+def _check(arguments: list[str]) -> None:
+    """Raises UsageError for a command line that begins with no command, or has an empty argument: as a path that
+    would be the working folder, and `index` or `--copy-to` would work on something that nobody has named."""
     known = {name.split()[0] for name in COMMANDS}
     if arguments and arguments[0] not in known | {"-h", "--help", "--version"}:
         from search.shell.slips import no_command
 
         raise no_command(arguments, known)
+    empty = next((at for at, given in enumerate(arguments) if not given or re.fullmatch("--[a-z0-9-]+=", given)), None)
+    if empty is not None:
+        raise UsageError(
+            f"Argument {empty} of `search {arguments[0]}` is empty; is it a variable that is not set? Give it a value."
+        )
 
 
 @functools.cache
@@ -105,8 +112,10 @@ def program(run: Run) -> Any:
     for name, (options, work) in COMMANDS.items():
         group, _, command = name.rpartition(" ")
         call = functools.partial(work, run_command=run) if work is serve.run else work
-        (train if group else app).command(command, help=work.__doc__)(_command(options, call))
-    app.add_typer(train, name="train")
+        said = work.__doc__ or ""
+        short = f"{said.split(';')[0].rstrip('.')}."  # the list of commands would cut it anywhere
+        (train if group else app).command(command, help=said, short_help=short)(_command(options, call))
+    app.add_typer(train, name="train", short_help=train.info.help)
     return typer.main.get_command(app)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 import sys
 from collections.abc import Sequence
@@ -78,8 +77,10 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
             raise PathNotFoundError(f"{argument} is not there; check the spelling, or {_WORDS_THEN}.")
         return Query(text=argument), ()
     is_named = looks_like_a_path or os.sep in argument
-    quoted = shlex.quote(argument)
     if stat.S_ISDIR(mode):
+        import shlex
+
+        quoted = shlex.quote(argument)
         if is_named:
             raise UsageError(
                 f"{argument} is a folder, and a query is words or one image; index it with `search index {quoted}`, or "
