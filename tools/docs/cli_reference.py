@@ -23,6 +23,7 @@ VARIABLES: Final = {
     "SEARCH_THREADS": "threads of the encoder (all cores)",
     "SEARCH_WORKERS": "threads that read and decode (one a core)",
     "SEARCH_GPU_JPEG": "`1` decodes JPEGs on an NVIDIA GPU",
+    "SEARCH_DEBUG": "`1` prints the traceback of an internal error, instead of writing it to a file",
 }
 HEAD: Final = """\
 # Command line
