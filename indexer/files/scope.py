@@ -48,13 +48,13 @@ class Scope:
             return
         outermost = [path for path in self.without if not any(is_below(path, other) for other in self.without)]
         files = {os.fsencode(path) for path in outermost}
-        folders = sorted(path + b"/" for path in files)
-        at = 0
+        folders = iter(sorted(path + b"/" for path in files))
+        folder = next(folders, None)
         for row in rows:
             key = row.key
-            while at < len(folders) and key >= folders[at][:-1] + b"0":  # the byte after a slash
-                at += 1
-            if not (at < len(folders) and key.startswith(folders[at])) and key not in files:
+            while folder is not None and key > folder and not key.startswith(folder):
+                folder = next(folders, None)
+            if (folder is None or key < folder) and key not in files:
                 yield row
 
 

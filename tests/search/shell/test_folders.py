@@ -1,0 +1,93 @@
+"""What people see of folders: patterns, folders inside folders, what is left out, what was forgotten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for number, name in enumerate(("a.png", ".scans/b.png", "private/c.png", "web/d.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30), (60 * number, 90, 40)).save(folder / name)
+    return folder
+
+
+def _status(cli: Cli, store: Path) -> list[list[str]]:
+    return [line.split() for line in cli("status", "-s", store).out.splitlines()]
+
+
+def test_the_life_of_patterns(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    first = cli("index", photos, "-s", store, "--ignore", "private/", "--ignore", "*.pngg")
+    assert (first.code, "2 encoded" in first.out) == (0, True)
+    assert "'*.pngg' matched nothing" in first.err
+    second = cli("index", photos, "-s", store, "--ignore", "web/")
+    assert "1 unchanged, 1 left out from now on;" in second.out
+    assert "vanished" not in second.out
+    assert ["ignores", "private/", "'*.pngg'", "web/"] in _status(cli, store)
+    wrong = cli("index", photos, "-s", store, "--no-ignore", "privat/")
+    assert (wrong.code, "'privat/' is no pattern of" in wrong.err, "private/, *.pngg, web/" in wrong.err) == (
+        2,
+        True,
+        True,
+    )
+    assert json.loads(cli("index", photos, "-s", store, "--no-ignore", "private/", "--json").out)["encoded"] == 1
+    assert cli("index", photos, "-s", store, "--no-default-ignores").code == 0
+    found = json.loads(cli("status", "-s", store, "--json").out)
+    assert (found["images"], found["newly_ignored"], found["roots"][0]["ignores"]) == (3, 1, ["*.pngg", "web/"])
+    assert "without the default patterns" in cli("status", "-s", store).out
+
+
+def test_folders_inside_folders_and_forgetting(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    assert cli("index", photos / ".scans", "-s", store).code == 0
+    outer = cli("index", photos, "-s", store)
+    assert ("3 encoded, 1 unchanged;" in outer.out, "lies inside" in outer.err) == (True, True)
+    assert f"inside {photos})" in cli("status", "-s", store).out
+    gone = cli("forget", photos / "private", "-s", store)
+    assert gone.out.splitlines() == [
+        "Forgot 1 file.",
+        f"{photos / 'private'} stays out from now on; `search index {photos / 'private'}` brings it back.",
+    ]
+    assert "3 unchanged;" in cli("index", "-s", store).out
+    assert ["left", "out", str(photos / "private")] in [row[:3] for row in _status(cli, store)]
+    assert json.loads(cli("status", "-s", store, "--json").out)["exclusions"] == [str(photos / "private")]
+    assert "1 encoded;" in cli("index", photos / "private", "-s", store).out
+    assert json.loads(cli("forget", photos / ".scans", "-s", store, "--json").out) == {
+        "files": 1,
+        "roots": [str(photos / ".scans")],
+        "excluded": [str(photos / ".scans")],
+    }
+
+
+def test_what_is_no_image_is_named_by_kind(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    for name in ("x.CR2", "y.cr2", "clip.mp4", "notes.pdf", "private/strange.qqq"):
+        (photos / name).write_bytes(b"bytes")
+    told = cli("index", photos, "-s", store).out
+    assert "neither images nor captions: 2 camera raw (.cr2), 1 document (.pdf), 1 other (.qqq), 1 video (.mp4)" in told
+    assert "2 camera raw (.cr2)" in cli("status", "-s", store).out
+    listed = cli("status", "-s", store, "--left-out").out.splitlines()
+    assert listed == sorted(str(photos / n) for n in ("clip.mp4", "notes.pdf", "private/strange.qqq", "x.CR2", "y.cr2"))
+    found = json.loads(cli("status", "-s", store, "--left-out", "--json").out)
+    assert (found["left_out"][0], found["left_out_files"]) == (
+        {"kind": "camera raw", "suffix": ".cr2", "count": 2},
+        listed,
+    )
+    again = json.loads(cli("index", photos, "-s", store, "--json").out)
+    assert (again["ignored"], again["left_out"]) == (0, [])
+
+
+def test_a_file_that_is_no_image_makes_no_store(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("words")
+    answer = cli("index", tmp_path / "notes.txt", "-s", tmp_path / "s")
+    assert (answer.code, "neither an image nor captions" in answer.err) == (2, True)
+    assert not (tmp_path / "s").exists()
