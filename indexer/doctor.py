@@ -17,6 +17,7 @@ from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
 from indexer.files.mounts import presence
+from indexer.files.scope import Scope, is_below
 from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, write_lock, writer
@@ -222,7 +223,8 @@ def _check_files(store: Store) -> Iterator[Finding]:
             yield Finding("files", problem, remedy, grave=False)
         if found != "there":
             continue
-        for row in files_below(store.catalog, root.path, None):
+        inside = frozenset(other.path for other in roots if is_below(other.path, root.path))
+        for row in Scope(root.path, root.path, inside).owned(files_below(store.catalog, root.path, None)):
             if row.state != "present":
                 continue
             try:

@@ -10,10 +10,13 @@ from indexer.catalog.transaction import Part
 
 #: Key: row id of the encoder that answers queries.
 ENCODER = "encoder"
+#: Key: by whose rules the roots' patterns are read; none in a store in which they were given as `fnmatch`'s.
+IGNORE_RULES = "ignore_rules"
 
 
 class Meta(Part):
-    """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND."""
+    """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
+    ignore_rules."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none."""

@@ -127,6 +127,12 @@ def is_anchored(pattern: str) -> bool:
     return "/" in pattern.removeprefix("!").removesuffix("/")
 
 
+def means_something_else(pattern: str) -> bool:
+    """Whether a pattern that was given as one of `fnmatch`'s, as stores took them at first, leaves out other files by
+    gitignore's rules."""
+    return pattern.startswith("!") or "\\" in pattern or (is_anchored(pattern) and any(c in pattern for c in "*?["))
+
+
 def _rule(pattern: str) -> _Rule | None:
     """None for what is no pattern."""
     from pathspec.patterns.gitignore.base import GitIgnorePatternError

@@ -7,15 +7,16 @@ root; one that they leave out, when it is named, becomes a root of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.exclusions import Exclusions
+from indexer.catalog.meta import IGNORE_RULES, Meta
 from indexer.catalog.roots import Roots
 from indexer.errors import PathNotFoundError, UsageError
 from indexer.files.captions import is_caption_table, sidecar_image
-from indexer.files.ignores import Ignores, check_patterns, is_anchored
+from indexer.files.ignores import Ignores, check_patterns, is_anchored, means_something_else
 from indexer.files.kinds import kind_of
 from indexer.files.mounts import presence
 from indexer.files.scope import Scope, is_below, nearest, relative
@@ -77,6 +78,7 @@ class _Choice:
             self._roots = {row.path: row.ignores for row in Roots(snapshot).all()}
             self._mounts = {row.path: row.mount for row in Roots(snapshot).all()}
             self._excluded = set(Exclusions(snapshot).all())
+            self._has_old_rules = Meta(snapshot).get(IGNORE_RULES) is None
         self._recorded = frozenset(self._roots)
 
     def choose(self, store_folder: str, named: Sequence[str], *, everything: bool) -> list[Chosen]:
@@ -93,8 +95,11 @@ class _Choice:
         present = [path for path in dict.fromkeys([*whole, *inside]) if self._is_there(path)]
         before = {path: self._roots[path] for path in self._recorded & self._roots.keys()}
         asked = [path for path in asked if path in present]
+        if self._has_old_rules:
+            self._tell_old_patterns(before)
         self._change_patterns(asked)
         with self._catalog.batch() as batch:
+            Meta(batch).set(IGNORE_RULES, "gitignore")
             Exclusions(batch).lift(lifted)
             for path in present:
                 if self._roots[path] != before.get(path):
@@ -173,6 +178,16 @@ class _Choice:
     def _without(self, top: str, store_folder: str) -> frozenset[str]:
         others = (*self._roots, *self._excluded, store_folder)
         return frozenset(path for path in others if is_below(path, top))
+
+    def _tell_old_patterns(self, before: Mapping[str, Sequence[str]]) -> None:
+        """Once, of a store whose patterns were given by the rules of before."""
+        for path, patterns in before.items():
+            changed = ", ".join(p for p in patterns if p not in DEFAULT_IGNORES and means_something_else(p))
+            if changed:
+                self._warn(
+                    f"Patterns of {path} now follow gitignore's rules, and these may mean something else: {changed} "
+                    "(a * no longer crosses slashes, ** does); `--no-ignore` takes one away, `--ignore` gives another."
+                )
 
     def _tell_what_nests(self, present: Sequence[str]) -> None:
         """Of the roots that are new: which others they lie in, or hold."""

@@ -11,7 +11,7 @@ from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
-from indexer.files.mounts import presence
+from indexer.files.mounts import is_mounted, presence
 from indexer.files.scope import nearest
 from indexer.pipeline.moved import forget_lost_roots, mark_gone
 
@@ -34,16 +34,14 @@ def forget(catalog: Catalog, path: str) -> Forgotten:
     Raises PathNotFoundError for a path of which nothing is indexed.
     """
     with catalog.batch() as batch:
-        roots = [row.path for row in Roots(batch).all()]
-        before = set(roots)
+        before = {row.path: row.mount for row in Roots(batch).all()}
         files = Files(batch).forget(path)
-        gone = tuple(sorted(before - {row.path for row in Roots(batch).all()}))
+        gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
         if not files and not gone:
             raise _nothing(batch, path)
         Exclusions(batch).delete_below(path)
-        around = nearest(path, before - set(gone))
-        # What is gone from the disk needs no guard, unless its whole drive is.
-        if around is None or (os.path.exists(around) and not os.path.lexists(path)):
+        around = nearest(path, before.keys() - set(gone))
+        if around is None or _is_deleted(path, around, before[around]):
             return Forgotten(files, gone)
         Exclusions(batch).add(path)
         return Forgotten(files, gone, (path,))
@@ -59,6 +57,11 @@ def forget_vanished(catalog: Catalog) -> Forgotten:
     with catalog.batch() as batch:
         files = Files(batch).forget_vanished()
     return Forgotten(files, tuple(forget_lost_roots(catalog)))
+
+
+def _is_deleted(path: str, root: str, mount: str | None) -> bool:
+    """Whether the root is there and `path` below it is not: it needs no guard against coming back."""
+    return os.path.exists(root) and is_mounted(root, mount) and not os.path.lexists(path)
 
 
 def _nothing(batch: Transaction, path: str) -> PathNotFoundError:

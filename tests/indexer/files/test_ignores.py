@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import UsageError
-from indexer.files.ignores import Ignores, check_patterns, is_anchored, is_pattern
+from indexer.files.ignores import Ignores, check_patterns, is_anchored, is_pattern, means_something_else
 from indexer.files.scan import scan
 from indexer.settings import DEFAULT_IGNORES
 
@@ -101,3 +101,9 @@ def test_what_is_no_pattern_is_refused_and_matches_nothing(text: str) -> None:
 
 def test_places_and_names_are_told_apart() -> None:
     assert [p for p in ("a", "a/", "!a/", "/a", "a/b", "!/a", "**/a") if is_anchored(p)] == ["/a", "a/b", "!/a", "**/a"]
+
+
+def test_patterns_whose_meaning_changed() -> None:
+    same = ["*.png", "drafts/", "private/", "/private/", "a/b", "[ab]*", "#x"]
+    other = ["*/raw/*", "a/*.jpg", "!x", "a/[bc]", "x\\y"]
+    assert [p for p in (*same, *other) if means_something_else(p)] == other

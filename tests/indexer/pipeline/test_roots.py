@@ -211,6 +211,17 @@ def test_a_hidden_folder_can_be_taken_back(bench: Bench, photos: Path) -> None:
     assert _names(bench) == {"a.png", "b.png", "c.png"}
 
 
+def test_a_store_of_before_names_once_the_patterns_that_may_mean_something_else(bench: Bench, photos: Path) -> None:
+    bench.run(photos, settings=_ignores("*/raw/*", "private/"))
+    store = Store.open(bench.folder)
+    with store.writing(), store.catalog.batch() as batch:
+        batch.connection.exec_driver_sql("DELETE FROM meta WHERE key = 'ignore_rules'")
+    store.close()
+    warnings = bench.run(photos).warnings
+    assert (len(warnings), "something else: */raw/* (" in warnings[0]) == (1, True)
+    assert bench.run(photos).warnings == []
+
+
 # -- forgetting ---------------------------------------------------------------------------------------------
 
 
@@ -253,6 +264,21 @@ def test_on_a_drive_that_is_not_there_it_stays_out(bench: Bench, photos: Path, t
     bench.run(photos)
     photos.rename(tmp_path / "away")
     _forget(bench, photos / "private")
+    (tmp_path / "away").rename(photos)
+    bench.run(photos)
+    assert _names(bench) == {"a.png"}
+
+
+def test_on_a_drive_in_whose_place_is_an_empty_folder_it_stays_out(
+    bench: Bench, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(photos)
+    photos.rename(tmp_path / "away")
+    photos.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.ismount", lambda path: False)
+        assert _forget(bench, photos / "private").excluded == (str(photos / "private"),)
+    photos.rmdir()
     (tmp_path / "away").rename(photos)
     bench.run(photos)
     assert _names(bench) == {"a.png"}
