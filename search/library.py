@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from indexer import forking
 from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
@@ -69,7 +69,7 @@ class Library:
         self._once = once
         self.folder = Path(os.path.abspath(folder.expanduser()))
         self._device = device
-        self._lock = threading.RLock()
+        self._lock = forking.rlock()
         self._models = LoadedModels(self.folder, encoder, device, prefetch)
         self._opened: tuple[Store, Engine] | None = None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer import forking
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
 from indexer.errors import EncoderError
@@ -36,7 +36,7 @@ class LoadedModels:
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
-        self._lock = threading.RLock()
+        self._lock = forking.rlock()
 
     def forget_rerankers(self) -> None:
         """Load them again when they are next wanted."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 
+from indexer import forking
 from indexer.catalog import schema
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.sqlite import Sqlite
@@ -30,6 +31,9 @@ class Catalog:
         self.writable = writable
         self._database = database_at(url)
         self._engine = self._database.connect(writable=writable, mapped=mapped)
+        self._at_work: set[object] = set()  # a mark a transaction
+        self._is_idle = True  # no connection was taken since a fork was announced
+        forking.register(self)
 
     @classmethod
     def create(cls, url: URL) -> Catalog:
@@ -75,6 +79,19 @@ class Catalog:
         with self._database.translated():
             self._engine.dispose()
 
+    def before_fork(self) -> None:
+        """Close what is idle: neither SQLite's connections may cross a fork, nor what it knows of the locks they
+        hold."""
+        self._is_idle = True
+        self._engine.dispose()
+
+    def after_fork(self) -> None:
+        """What other threads use belongs to the parent, and so do the locks that SQLite takes for held here."""
+        if self._at_work or not self._is_idle:
+            forking.keep_for_ever(self._engine.pool)
+            self._engine.dispose(close=False)
+            self._database.was_in_use_at_fork()
+
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """One consistent state to read, while others may write."""
@@ -92,7 +109,14 @@ class Catalog:
     @contextmanager
     def _transaction(self, *, writing: bool) -> Iterator[Transaction]:
         """Committed on leaving, rolled back on any exception. The driver's errors become StoreErrors."""
-        with self._database.translated(), self._engine.connect() as connection:
-            connection = connection.execution_options(writing=writing)
-            with connection.begin():
-                yield Transaction(connection, self._database, writing=writing)
+        self._database.check_fork()
+        mark = object()
+        self._at_work.add(mark)
+        self._is_idle = False
+        try:
+            with self._database.translated(), self._engine.connect() as connection:
+                connection = connection.execution_options(writing=writing)
+                with connection.begin():
+                    yield Transaction(connection, self._database, writing=writing)
+        finally:
+            self._at_work.discard(mark)

@@ -62,6 +62,8 @@ HIGHEST: Final = 2**40
 
 #: Options of a table whose ids are never used again.
 IDS_USED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
+#: Files of which SQLite's memory is wrong in this process, for good.
+_in_use_at_fork: set[Path] = set()
 _ROWID: ColumnElement[int] = literal_column("rowid", Integer)
 
 
@@ -221,6 +223,18 @@ class Sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
         return engine
+
+    def was_in_use_at_fork(self) -> None:
+        """This is a forked process, whose parent was reading or writing the file in another thread."""
+        _in_use_at_fork.add(self.path)
+
+    def check_fork(self) -> None:
+        """Raise StoreError in a process in which SQLite would rely on locks that only the parent holds."""
+        if self.path in _in_use_at_fork:
+            raise StoreError(
+                f"{self} was in use by another thread when this process was forked; fork while nothing is searched or "
+                'indexed, or start processes anew (multiprocessing\'s "spawn").'
+            )
 
     def version(self, connection: Connection) -> int:
         """The schema version in the header; 0 for a new file. Raises StoreDamagedError for a file that is not ours."""

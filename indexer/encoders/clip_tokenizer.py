@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import html
 import re
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from indexer import forking
 from indexer.errors import EncoderUnavailableError
 from indexer.types import Int64, Texts
 
@@ -50,7 +50,7 @@ class ClipTokenizer:
             raise EncoderUnavailableError(f"The tokenizer {file} is not one of CLIP.")
         self._start, self._end = (int(each) for each in ids if each is not None)
         self.context_length = context_length
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
 
     def __call__(self, texts: Texts) -> Int64:
         """Returns (n, context_length) int64, padded with 0; longer texts are cut, and end in the mark of the end."""

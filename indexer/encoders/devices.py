@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from indexer import forking
 from indexer.encoders.device_names import wanted_device
 from indexer.errors import EncoderError, UsageError
 
@@ -112,7 +112,7 @@ class Replica:
         self.rows: dict[Task, int] = dict(ROWS[device.type])
         self._autocast = _autocast_type(device, precision)
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
 
     def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
         """`batch`: (n, ...) of any type that torch takes, n >= 1. Returns the outputs of all its rows.
@@ -218,7 +218,18 @@ class Replicas:
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         self.all = tuple(replicas)
-        self._pool = ThreadPoolExecutor(len(self.all), "encoder") if len(self.all) > 1 else None
+        self._pool = self._new_pool()
+        forking.register(self)
+
+    def _new_pool(self) -> ThreadPoolExecutor | None:
+        return ThreadPoolExecutor(len(self.all), "encoder") if len(self.all) > 1 else None
+
+    def before_fork(self) -> None:
+        """Nothing: weights on CPUs are shared with the child; those on a GPU are lost to it, and loaded again."""
+
+    def after_fork(self) -> None:
+        """The pool's threads did not come along."""
+        self._pool = self._new_pool()
 
     @classmethod
     def of(cls, model: torch.nn.Module, devices: Sequence[torch.device], precision: Precision = "auto") -> Replicas:

@@ -6,7 +6,6 @@ image tower.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from indexer import forking
 from indexer.encoders.base import Encoded, EncoderId, TokenShape
 from indexer.encoders.graph_model import TOKENIZER, GraphModel, Tokenizer, Tower, bundled_folder, read_model
 from indexer.errors import EncoderError
@@ -51,7 +51,8 @@ class GraphEncoder:
         self._threads = threads
         self._graphs: dict[tuple[Tower, int, int], Graph] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._loading = threading.Lock()
+        self._loading = forking.lock()
+        forking.register(self)
 
     @property
     def identity(self) -> EncoderId:
@@ -150,6 +151,13 @@ class GraphEncoder:
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
         return self._tokenizer.count(text)
+
+    def before_fork(self) -> None:
+        """Nothing: the graphs are shared with the child."""
+
+    def after_fork(self) -> None:
+        """The graphs stay (`runtime.Graph`), the pool's threads did not come along."""
+        self._pool = None
 
     def _streams(self) -> int:
         """Of many rows each run has one thread, and as many go on at once as there are threads. One row, what a query

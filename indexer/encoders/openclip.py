@@ -5,13 +5,13 @@ open_clip and torch take seconds to import, so both wait until an encoder is mad
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer import forking
 from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.errors import EncoderError, EncoderUnavailableError
@@ -66,7 +66,7 @@ class OpenClipEncoder:
         self.checkpoint = sources.checkpoint
         self._build: Callable[[], Any] = lambda: build_model(open_clip, sources)
         self._troubles: list[str] = []
-        self._falling_back = threading.Lock()
+        self._falling_back = forking.lock()
         self._tokenizer = Tokenizer(open_clip, sources)
         model: Any = self._build()
         self._identity = EncoderId(
@@ -78,7 +78,7 @@ class OpenClipEncoder:
         wanted = self._identity.preprocessing
         self._recipe = find_recipe(open_clip, model, wanted.height, wanted.width, self._identity.dimension)
         self._replicas = Replicas.of(model, devices, precision)
-        self._measuring = threading.Lock()
+        self._measuring = forking.lock()
         self._measured = batch_size is not None
         if batch_size is not None:
             for replica in self._replicas.all:

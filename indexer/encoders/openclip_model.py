@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import tempfile
-import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from indexer import forking
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
 from indexer.errors import EncoderUnavailableError
@@ -49,7 +49,7 @@ _TOKENIZER_NEEDED = (
 _TOKENIZER_FILES = (*_TOKENIZER_NEEDED, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "config.json")
 
 #: open_clip's loading is guarded as a whole: while it runs, the root logger is shielded (`_quietly`).
-_LOADING = threading.Lock()
+_LOADING = forking.lock()
 
 
 @dataclass(frozen=True, slots=True)

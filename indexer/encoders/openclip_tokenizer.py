@@ -6,11 +6,11 @@ open_clip itself is handed in by `openclip.py`, which alone imports it.
 from __future__ import annotations
 
 import re
-import threading
 from typing import Any
 
 import numpy as np
 
+from indexer import forking
 from indexer.encoders.openclip_model import Sources, first_line, missing_package
 from indexer.errors import EncoderUnavailableError
 from indexer.types import Int64, Texts
@@ -22,7 +22,7 @@ class Tokenizer:
     def __init__(self, open_clip: Any, sources: Sources) -> None:
         text = dict(sources.config.get("text_cfg", {}))
         self.context_length: int = int(text.get("context_length") or 77)
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
         self._simple = not text.get("hf_tokenizer_name")
         options = self._options = dict(text.get("tokenizer_kwargs") or {})
         try:

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from indexer import forking
 from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import environment_int
@@ -97,9 +98,23 @@ class Graph:
         self.path = path
         self._outputs: list[str] = [output.any_name for output in graphs[0].outputs]
         self._alive = (graphs, blobs)  # their requests need both, and keep neither
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for graph in graphs:
-            self._idle.put(graph.create_infer_request())
+        self._requests = [graph.create_infer_request() for graph in graphs]
+        self._idle = _queue_of(self._requests)
+        forking.register(self)
+
+    def before_fork(self) -> None:
+        """Nothing: what was compiled is shared with the child."""
+
+    def after_fork(self) -> None:
+        """The runtime computes in the thread that asks, so it goes on without its own. What another thread of the
+        parent was computing is left alone. Nothing that came along may be destroyed."""
+        idle = self._idle.qsize()
+        graphs = self._alive[0]
+        for each in (*graphs, *self._requests, self._alive[1]):
+            forking.keep_for_ever(each)
+        if idle < len(graphs):
+            self._requests = [graph.create_infer_request() for graph in graphs]
+        self._idle = _queue_of(self._requests)
 
     def run(
         self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str] | None = None
@@ -119,6 +134,13 @@ class Graph:
             raise EncoderError(f"The model {self.path.name} failed: {reason}") from error
         finally:
             self._idle.put(request)
+
+
+def _queue_of(requests: Sequence[Any]) -> queue.SimpleQueue[Any]:
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for request in requests:
+        idle.put(request)
+    return idle
 
 
 def _arithmetic(wanted: Arithmetic) -> dict[str, Any]:

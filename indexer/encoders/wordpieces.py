@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer import forking
 from indexer.errors import EncoderUnavailableError
 from indexer.types import Int64
 
@@ -26,7 +26,7 @@ class WordPieces:
         self._file = file
         self._limit = limit
         self._tokenizer: Tokenizer | None = None
-        self._loading = threading.Lock()
+        self._loading = forking.lock()
 
     def count(self, text: str) -> int:
         """How many pieces `text` has before it is cut, the marks included."""

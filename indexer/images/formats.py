@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from indexer import forking
 from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 
@@ -92,7 +92,7 @@ def pillow_errors(what: str) -> Iterator[None]:
 
 
 _PLUGINS = re.compile(r"PIL\.\w+ImagePlugin$")
-_silence = threading.Lock()
+_silence = forking.lock()
 
 
 def _silence_plugins() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 
+from indexer import forking
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
@@ -40,7 +40,7 @@ class BackgroundSamples:
     """The sample of each kind, read again when the catalog has changed. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
         self._held: dict[Kind, tuple[tuple[int, int], Sample]] = {}
 
     def of(self, snapshot: Transaction, kind: Kind, encoder_row: int, dimension: int) -> Sample:

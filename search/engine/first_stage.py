@@ -6,11 +6,11 @@ one, so that an answer never depends on the state of a cache.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 
+from indexer import forking
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Changes, Vectors
 from indexer.types import Float32, Int64, Kind
@@ -43,7 +43,7 @@ class FirstStage:
     """Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
         self._changes: dict[Kind, tuple[tuple[int, int, int], Changes]] = {}
 
     def rank(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
+from indexer import forking
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.encoders.base import EncoderId
@@ -25,7 +24,7 @@ class IndexCache:
     def __init__(self, store: Store, *, once: bool = False) -> None:
         self.store = store
         self._once = once
-        self._lock = threading.Lock()
+        self._lock = forking.lock()
         self._held: dict[Kind, tuple[object, OpenIndex | None]] = {}
 
     def open(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:

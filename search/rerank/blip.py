@@ -8,13 +8,13 @@ of a reranker on tokens, which is at home on a GPU.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer import forking
 from indexer.errors import EncoderError, FileError
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
@@ -51,7 +51,7 @@ class BlipReranker:
         self._preprocessing = parts.preprocessing
         self._tokenizer = parts.tokenizer
         self._max_words = parts.max_words
-        self._tokenizing = threading.Lock()  # its settings of padding belong to the object
+        self._tokenizing = forking.lock()  # its settings of padding belong to the object
         self._replicas = Replicas.of(parts.model, choose_devices(device))
         for replica in self._replicas.all:
             replica.rows["image"] = _ROWS[replica.device.type]

@@ -13,6 +13,7 @@ from typing import Any
 
 import faiss as _faiss
 
+from indexer import forking
 from indexer.types import Float32, Int64
 
 faiss: Any = _faiss
@@ -67,7 +68,9 @@ class Assigner:
 
 
 def available() -> bool:
-    """Whether this FAISS can use a GPU, and there is one."""
+    """Whether this FAISS can use a GPU, and there is one. A forked process has none: CUDA does not survive that."""
+    if forking.has_left_threads():
+        return False
     try:
         return hasattr(faiss, "StandardGpuResources") and int(faiss.get_num_gpus()) > 0
     except RuntimeError:  # a driver that does not answer

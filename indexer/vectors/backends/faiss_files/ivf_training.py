@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import faiss as _faiss
 
+from indexer import forking
 from indexer.settings import environment_int
 from indexer.types import Float32
 from indexer.vectors.backends.faiss_files import gpu, tuning
@@ -66,7 +67,11 @@ def threads_wanted() -> int:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """FAISS works with `count` threads inside. OpenMP keeps this number for each calling thread by itself."""
+    """FAISS works with `count` threads inside. OpenMP keeps this number for each calling thread by itself.
+
+    In a forked process it works with one.
+    """
+    count = 1 if forking.has_left_threads() else count
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
     try:

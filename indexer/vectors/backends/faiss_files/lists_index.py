@@ -6,11 +6,11 @@ which answers in a fraction of the time but takes 0.2 s to import, is left for w
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from indexer import forking
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.id_table import IdTable
@@ -39,7 +39,7 @@ class ListsIndex:
         self._lists: Lists | None = lists  # until it was asked
         self._table = IdTable(lists.ids)
         self._whole: FaissIndex | None = None
-        self._loading = threading.Lock()
+        self._loading = forking.lock()
 
     @property
     def ids(self) -> Int64:
