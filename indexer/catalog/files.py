@@ -71,7 +71,10 @@ class KnownFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file as it now is. `content_id` of a photograph; `digest` the SHA-256 of the bytes."""
+    """A file as it now is. `content_id` of a photograph; `digest` the SHA-256 of the bytes.
+
+    `settled` False: it is to be looked at again on every run.
+    """
 
     candidate: Candidate
     role: str
@@ -79,6 +82,7 @@ class FileRecord:
     reason: str | None = None
     content_id: int | None = None
     digest: bytes | None = None
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class Files(Part):
                 if None not in (row.digest, record.digest) and row.ctime_ns in (candidate.ctime_ns, None):
                     altered.append(candidate.path)
                 continue
-            read = row.role == "image" or row.format_reader >= sniff.FORMAT_READER
+            read = row.role == "image" or row.format_reader >= _reader(record)
             if read and row.state == "present" and row.reason is None:
                 current[candidate.path] = row.id
         return Comparison(current, altered)
@@ -225,7 +229,7 @@ class Files(Part):
                 "reason": record.reason,
                 "content_id": record.content_id,
                 "digest": record.digest,
-                "format_reader": sniff.FORMAT_READER,
+                "format_reader": _reader(record),
             }
             if row is None:
                 new.append({"path": record.candidate.path, **values})
@@ -317,6 +321,11 @@ class Files(Part):
             self._write(delete(file).where(file.c.id.in_(chunk)))
         Contents(self._transaction).delete_orphans()
         return len(file_ids)
+
+
+def _reader(record: FileRecord) -> int:
+    """Version of what read a file; one before the first is looked at again."""
+    return sniff.FORMAT_READER if record.settled else 0
 
 
 def files_below(catalog: Catalog, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[KnownFile]:

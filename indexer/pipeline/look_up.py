@@ -53,16 +53,16 @@ class LookUp:
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
             if image is None:
-                return Ignored(candidate, remember=False)  # an image may come to stand beside it
+                return Ignored(candidate, settled=False)  # an image may come to stand beside it
             data = read_file(candidate, self._limits)
             about = os.path.join(folder, image)
             return CaptionFile(
                 candidate, _digest(data), tuple(Caption(text, about) for text in parse_sidecar(data)), ()
             )
         if suffix in RAW_SUFFIXES:
-            return Ignored(candidate, remember=True)
+            return Ignored(candidate, settled=True)
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
-            return Ignored(candidate, remember=True)
+            return Ignored(candidate, settled=True)
         return self._image(candidate)
 
     def _image(self, candidate: Candidate) -> ImageBytes | KnownImage:

@@ -66,10 +66,10 @@ class CaptionFile:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Neither an image nor captions. `remember` False: look at it again on every run."""
+    """Neither an image nor captions. `settled` False: look at it again on every run."""
 
     candidate: Candidate
-    remember: bool
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,8 @@ def _record(one: Prepared, numbers: Mapping[bytes, int]) -> FileRecord | None:
             return FileRecord(one.candidate, "image", content_id=numbers[one.digest], digest=one.digest)
         case CaptionFile():
             return FileRecord(one.candidate, "captions", digest=one.digest)
-        case Ignored(remember=True):
-            return FileRecord(one.candidate, "other")
+        case Ignored():
+            return FileRecord(one.candidate, "other", settled=one.settled)
     return None
 
 

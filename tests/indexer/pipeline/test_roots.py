@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer import doctor
 from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
@@ -78,6 +79,14 @@ def test_a_hidden_folder_that_was_indexed_stays_when_the_one_around_it_is(bench:
     assert _names(bench) == {"a.png", "b.png", "c.png"}
     again = bench.run(photos)
     assert (again.unchanged, again.vanished, again.warnings) == (3, 0, [])  # said once
+
+
+def test_doctor_counts_a_file_below_two_roots_once(bench: Bench, photos: Path) -> None:
+    bench.run(photos / "private")
+    bench.run(photos)
+    (photos / "private" / "c.png").unlink()
+    problems = [finding.problem for finding in doctor.check(bench.folder) if finding.part == "files"]
+    assert problems == ["1 indexed files are no longer there"]
 
 
 def test_the_other_order(bench: Bench, photos: Path) -> None:
@@ -335,3 +344,17 @@ def test_captions_and_damaged_images_may_be_named(bench: Bench, photos: Path) ->
     (photos / "unnamed").write_bytes((photos / "a.png").read_bytes())
     report = bench.run(photos / "a.txt", photos / "bad.jpg", photos / "unnamed")
     assert (report.caption_files, len(report.failures), report.encoded) == (1, 1, 1)
+
+
+def test_a_text_without_its_image_is_listed_and_becomes_captions_when_that_comes(bench: Bench, photos: Path) -> None:
+    (photos / "later.txt").write_text("a red field")
+    report = bench.run(photos)
+    assert (report.ignored, report.left_out) == (1, {".txt": 1})
+    assert bench.run(photos).ignored == 0  # looked at, and as it was
+    store = Store.open(bench.folder)
+    with store.catalog.snapshot() as snapshot:
+        assert list(Files(snapshot).others()) == [str(photos / "later.txt")]
+    store.close()
+    paint(photos / "later.png", RED)
+    assert bench.run(photos).caption_files == 1
+    assert bench.texts() == {(str(photos / "later.png"), "a red field")}

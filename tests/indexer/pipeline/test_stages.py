@@ -101,6 +101,6 @@ def test_of_a_known_photograph_is_read_what_is_asked_for(images: list[ImageBytes
 def test_what_has_no_pixels_goes_through(images: list[ImageBytes]) -> None:
     encoder = ColourTokenEncoder()
     candidate = Candidate("/p/a.jpg", 1, 1)
-    files = [Ignored(candidate, remember=True), KnownImage(candidate, hashlib.sha256(b"").digest(), 7, None)]
+    files = [Ignored(candidate, settled=True), KnownImage(candidate, hashlib.sha256(b"").digest(), 7, None)]
     assert encode_files(encoder, files, tokens=True) == [EncodedFile(file) for file in files]
     assert encoder.images == 0

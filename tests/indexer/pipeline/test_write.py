@@ -93,7 +93,7 @@ class Writer:
                 captions = tuple(Caption(text, path if pixels else "/p/a.jpg") for text in texts)
                 return CaptionFile(candidate, digest, captions, ("row 3 is empty",))
             case "other" | "passed":
-                return Ignored(candidate, remember=what == "other")
+                return Ignored(candidate, settled=what == "other")
             case _:
                 return Failed(candidate, f"reason {seed}", passing=what == "unreadable")
 
