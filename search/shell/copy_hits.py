@@ -52,12 +52,14 @@ class Copies:
 
 
 def check_folder(folder: str) -> None:
-    """Raises UsageError when no folder can be at this place."""
+    """Raises UsageError when there can be no folder to write into at this place."""
     place = os.path.abspath(os.path.expanduser(folder))
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise UsageError(f"--copy-to takes a folder, and {place} is a file; name another place.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"--copy-to cannot write into {place} (permission denied); name another place.")
 
 
 def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:

@@ -17,3 +17,5 @@ def check_html_file(option: str, path: Path) -> None:
         raise UsageError(f"{option} {path} cannot be written (it is a folder); name a file.")
     if not os.path.isdir(folder):
         raise UsageError(f"{option} {path} cannot be written (there is no folder {folder}); make it, or name another.")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{option} {path} cannot be written (permission denied); name another file.")

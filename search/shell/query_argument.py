@@ -69,12 +69,13 @@ def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[
 def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
     """`mode`: of the file that is named so; None when there is none."""
     suffix = os.path.splitext(argument)[1].lower()
+    shown = _short(argument)
     looks_like_a_path = _looks_like_a_path(argument)
     if mode is None:
         if suffix in IMAGE_SUFFIXES:
-            raise PathNotFoundError(f"The query image {argument} is not there; check the spelling, or {_WORDS_THEN}.")
+            raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
         if looks_like_a_path or _is_media(suffix, argument):
-            raise PathNotFoundError(f"{argument} is not there; check the spelling, or {_WORDS_THEN}.")
+            raise PathNotFoundError(f"{shown} is not there; check the spelling, or {_WORDS_THEN}.")
         return Query(text=argument), ()
     is_named = looks_like_a_path or os.sep in argument
     if stat.S_ISDIR(mode):
@@ -83,16 +84,16 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
         quoted = shlex.quote(argument)
         if is_named:
             raise UsageError(
-                f"{argument} is a folder, and a query is words or one image; index it with `search index {quoted}`, or "
+                f"{shown} is a folder, and a query is words or one image; index it with `search index {quoted}`, or "
                 f"{_WORDS_THEN}."
             )
-        return Query(text=argument), (f"{argument} is also a folder here; `search index {quoted}` indexes it.",)
+        return Query(text=argument), (f"{shown} is also a folder here; `search index {quoted}` indexes it.",)
     if suffix in RAW_SUFFIXES:
-        raise UsageError(f"{argument} is a camera raw file, which is not read yet; ask with its JPEG.")
+        raise UsageError(f"{shown} is a camera raw file, which is not read yet; ask with its JPEG.")
     if suffix in IMAGE_SUFFIXES or is_image(os.path.expanduser(argument)):
         return image_query(argument), ()
     if is_named or _SUFFIX.match(suffix):
-        raise UsageError(f"{argument} is no image that can be read; name a photograph to ask with, or {_WORDS_THEN}.")
+        raise UsageError(f"{shown} is no image that can be read; name a photograph to ask with, or {_WORDS_THEN}.")
     return Query(text=argument), ()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexer.errors import UsageError
 from search.resident.library_context import folder_of, is_lent
 from search.resident.library_context import library as library_of
 from search.shell.exit_codes import FOUND, SOME_FAILED
@@ -100,4 +99,6 @@ def _index_type(name: str | None) -> IndexType | None:
     for known in INDEX_TYPES:
         if known == name:
             return known
-    raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {name!r}.")
+    from search.shell.slips import choice
+
+    raise choice("--index", name, INDEX_TYPES)

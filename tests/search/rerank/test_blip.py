@@ -91,6 +91,10 @@ def test_texts_for_an_image_are_scored_as_transformers_does(
     candidates = candidates_of(pictures[:6], texts)
     query = EncodedQuery("image", np.ones(1, np.float32), None, image=pictures[7])
     scores = reranker.score(query, candidates)
+    uploaded = EncodedQuery("image", np.ones(1, np.float32), None, image_bytes=Path(pictures[7]).read_bytes())
+    np.testing.assert_array_equal(reranker.score(uploaded, candidates), scores)
+    with pytest.raises(FileError, match=r"The query image cannot be used: "):
+        reranker.score(EncodedQuery("image", np.ones(1, np.float32), None, image_bytes=b"no image"), candidates)
     cut = [*texts[:5], "a cat " * 5]  # 12 positions, two of them for start and end
     odds = np.array([plain_odds(folder, text, pictures[7]) for text in cut])
     np.testing.assert_allclose(scores, odds + candidates.similarities, atol=1e-3)
