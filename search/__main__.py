@@ -15,9 +15,14 @@ from search.shell.streams import OutputLostError, protect
 def run(arguments: list[str]) -> int:
     """Run a command as a person does, in this process; its exit code. A query leaves the garbage collector off."""
     try:
-        code = client.answer(arguments, store_in(arguments))
-        if code is not None:
-            return code
+        answered = client.answer(arguments, store_in(arguments))
+        if answered is not None:
+            code, left = answered
+            if not left:
+                return code
+            from search.shell.run import finish
+
+            return finish(left[0])
         if arguments[:1] == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
             gc.disable()
         from search.shell import run as shell

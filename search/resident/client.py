@@ -9,9 +9,9 @@ from search.resident.identity import environment, identity, node
 from search.resident.protocol import COMMANDS
 
 
-def answer(arguments: list[str], named: str | None) -> int | None:
-    """The exit code of a command that a resident process has answered, its output printed. `named`: its store, where
-    it names one.
+def answer(arguments: list[str], named: str | None) -> tuple[int, list[bytes]] | None:
+    """The exit code of a command that a resident process has answered, its output printed; and the work that is left
+    to this process (see `handover`). `named`: its store, where it names one.
 
     None: nothing was printed, and the command is to be run in this process.
     """
@@ -33,7 +33,8 @@ def answer(arguments: list[str], named: str | None) -> int | None:
         code, output = protocol.parse_answer(fields)
     except (OSError, protocol.ProtocolError):
         return None
-    return _print(code, output)
+    _print(output)
+    return code, [data for descriptor, data in output if descriptor == 0]
 
 
 def _replace(store: str, fields: list[bytes]) -> None:
@@ -124,9 +125,9 @@ def _request(arguments: list[str]) -> protocol.Request:
     )
 
 
-def _print(code: int, output: list[tuple[int, bytes]]) -> int:
+def _print(output: list[tuple[int, bytes]]) -> None:
     for descriptor, data in output:
-        stream = sys.stdout if descriptor == 1 else sys.stderr
-        stream.buffer.write(data)
-        stream.buffer.flush()
-    return code
+        if descriptor:
+            stream = sys.stdout if descriptor == 1 else sys.stderr
+            stream.buffer.write(data)
+            stream.buffer.flush()

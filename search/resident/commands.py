@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from search.library import Library
+from search.resident.handover import collected
 from search.resident.identity import node
 from search.resident.library_context import lent_by
 from search.resident.library_pool import NotOursError, WarmLibraries
@@ -19,7 +20,7 @@ from search.resident.protocol import COMMANDS, Request
 
 #: Runs arguments in this process, printing to `sys.stdout` and `sys.stderr`, and returns the exit code.
 Run = Callable[[list[str]], int]
-#: The exit code and the output in its order, each piece with the descriptor (1 or 2) it is for.
+#: The exit code and the output in its order, each piece with the descriptor (1 or 2) it is for; 0: work that is left.
 Ran = tuple[int, list[tuple[int, bytes]]]
 
 
@@ -48,13 +49,14 @@ class Commands:
             return self._libraries.open(store, encoder, device)
 
         try:
-            with _standing_at(request), _printing(request, output), lent_by(lend):
+            with _standing_at(request), _printing(request, output), lent_by(lend), collected() as left:
                 code = self._run(arguments)
         except (NotOursError, SystemExit):
             return None
         except Exception:
             traceback.print_exc()
             return None
+        output += [(0, work) for work in left]
         return (code, output) if opened else None
 
 

@@ -134,7 +134,7 @@ class Request:
 
 def answer_fields(code: int, output: list[tuple[int, bytes]]) -> list[bytes]:
     """An answer as a frame carries it: the exit code, then pieces of output in their order, with the descriptor
-    (1 or 2) that each is for."""
+    (1 or 2) that each is for; 0: work that the command's own process does at the end (see `handover`)."""
     fields = [b"%d" % code]
     for descriptor, data in output:
         fields += [b"%d" % descriptor, data]
@@ -143,7 +143,11 @@ def answer_fields(code: int, output: list[tuple[int, bytes]]) -> list[bytes]:
 
 def parse_answer(fields: list[bytes]) -> tuple[int, list[tuple[int, bytes]]]:
     """The inverse. Raises ProtocolError."""
-    if len(fields) % 2 != 1 or not fields[0].isdigit() or any(field not in (b"1", b"2") for field in fields[1::2]):
+    if (
+        len(fields) % 2 != 1
+        or not fields[0].isdigit()
+        or any(field not in (b"0", b"1", b"2") for field in fields[1::2])
+    ):
         raise ProtocolError("no answer")
     code = int(fields[0])
     if code > 255:

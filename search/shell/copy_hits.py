@@ -9,7 +9,7 @@ import filecmp
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -62,14 +62,21 @@ def check_folder(folder: str) -> None:
         raise UsageError(f"--copy-to cannot write into {place} (permission denied); name another place.")
 
 
-def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:
-    """Copy the photographs of `hits`, in their order, each once; the folder is made when there is something to copy.
+def photographs(hits: Iterable[Hit]) -> dict[str, list[str]]:
+    """Of the path of each hit, where its photograph may be now, best first; of a text, the photograph that it is
+    about."""
+    return {hit.path: [hit.path, *hit.also] for hit in hits if _has_photograph(hit)}
 
-    Of a text, the photograph that it is about. A file is there whole or not at all, with its times where the file
-    system keeps them. Raises UsageError when the folder cannot be made.
+
+def copy_photographs(places: Mapping[str, Sequence[str]], folder: str) -> Copies:
+    """Copy each photograph once, from the first of its `places` where it is; see `photographs`. The folder is made
+    when there is something to copy.
+
+    A file is there whole or not at all, with its times where the file system keeps them. Raises UsageError when the
+    folder cannot be made.
     """
     folder = os.path.abspath(os.path.expanduser(folder))
-    sources = {hit.path: _there(hit) for hit in hits if _has_photograph(hit)}
+    sources = {path: next(filter(os.path.exists, known), path) for path, known in places.items()}
     by_size: dict[int, list[str]] = {}
     targets: dict[str, str] = {}
     copied = 0
@@ -96,11 +103,6 @@ def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:
         except OSError as error:
             failed.append(Failure(path, error.strerror or str(error)))
     return Copies(folder, targets, copied, tuple(missing), tuple(failed))
-
-
-def _there(hit: Hit) -> str:
-    """A path of the hit's photograph where it is now, if there is any."""
-    return next((path for path in (hit.path, *hit.also) if os.path.exists(path)), hit.path)
 
 
 def _has_photograph(hit: Hit) -> bool:

@@ -1,21 +1,19 @@
-"""What becomes of the hits of `search query`: printed, written to a contact sheet, copied, opened."""
+"""What becomes of the hits of `search query`: printed, written to a contact sheet; for the rest see `query_effects`."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.shell import printing, results_table
-from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
+from search.shell.exit_codes import FOUND, NOTHING_FOUND
 
 if TYPE_CHECKING:
     from search.query.query import Query, Target
     from search.results import Results
-    from search.shell.copy_hits import Copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +32,44 @@ class Wishes:
 
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
     """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
-    copies = _copied(wishes.copy_to, results)
     sheet = _sheet(wishes, query, results)
-    if wishes.as_json:
-        printing.print_json(_json(results, copies))
+    fields = results.to_json() if wishes.as_json else None
+    if fields is not None:
+        if wishes.copy_to is None:
+            printing.print_json(fields)
     elif wishes.path_end is not None:
         results_table.print_paths(results, wishes.path_end)
     else:
         results_table.print_results(results)
         if sheet is not None:
             printing.print_line(f"Contact sheet: {sheet}")
-        if copies is not None and copies.targets:
-            there = f", {copies.there:,} there already" if copies.there else ""
-            printing.print_line(f"Copied to {copies.folder}: {copies.copied:,}{there}")
     if not results:
         _explain_absence(wishes, results)
-    if copies is not None:
-        _complain(copies, roots)
-    if sheet is not None and results and wishes.opens:
-        from search.shell.desktop import open_file
-
-        sys.stdout.flush()
-        open_file(os.path.abspath(sheet))
-    if copies is not None and (copies.missing or copies.failed):
-        return SOME_FAILED
-    return FOUND if results else NOTHING_FOUND
+    code = FOUND if results else NOTHING_FOUND
+    page = sheet if wishes.opens and results else None
+    if wishes.copy_to is None and page is None:
+        return code
+    return _effects(wishes, results, roots, fields, page, code)
 
 
-def _copied(folder: Path | None, results: Results) -> Copies | None:
-    if folder is None:
-        return None
-    from search.shell.copy_hits import copy_hits
+def _effects(
+    wishes: Wishes, results: Results, roots: Sequence[str], fields: dict[str, Any] | None, page: Path | None, code: int
+) -> int:
+    """Copy and open, or leave that to the process of the command; the exit code."""
+    from search.resident.handover import leave
+    from search.shell.copy_hits import photographs
+    from search.shell.query_effects import Effects, carry_out
 
-    return copy_hits(results, os.fspath(folder))
+    effects = Effects(
+        code,
+        photographs(results),
+        None if wishes.copy_to is None else os.fspath(wishes.copy_to),
+        roots,
+        None if wishes.copy_to is None else fields,
+        is_table=wishes.path_end is None and fields is None,
+        page=None if page is None else os.path.abspath(page),
+    )
+    return code if leave(effects.to_bytes()) else carry_out(effects)
 
 
 def _sheet(wishes: Wishes, query: Query, results: Results) -> Path | None:
@@ -81,16 +84,6 @@ def _sheet(wishes: Wishes, query: Query, results: Results) -> Path | None:
 
         write_sheet(path, results, query)
     return path
-
-
-def _json(results: Results, copies: Copies | None) -> dict[str, Any]:
-    fields = results.to_json()
-    if copies is None:
-        return fields
-    for hit in fields["hits"]:
-        if hit["path"] in copies.targets:
-            hit["copied_to"] = copies.targets[hit["path"]]
-    return {**fields, "copies": copies.to_json()}
 
 
 def _explain_absence(wishes: Wishes, results: Results) -> None:
@@ -109,14 +102,3 @@ def _explain_absence(wishes: Wishes, results: Results) -> None:
         printing.complain(
             f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."
         )
-
-
-def _complain(copies: Copies, roots: Sequence[str]) -> None:
-    """What did not go as a person expects, each with its reason."""
-    for path in copies.missing:
-        printing.complain(f"{path} is not there any more, and was not copied.")
-    for failure in copies.failed:
-        printing.complain(f"{failure.path} could not be copied: {failure.reason}.")
-    root = next((root for root in roots if os.path.join(copies.folder, "").startswith(os.path.join(root, ""))), None)
-    if copies.copied and root is not None:
-        printing.complain(f"{copies.folder} is inside the indexed folder {root}; the next run indexes the copies, too.")

@@ -154,7 +154,7 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
 
 
 def test_what_belongs_to_the_commands_own_process_is_done_there(shell: Shell, indexed: Path, tmp_path: Path) -> None:
-    """Its standard input, pipes, and copies into its own folder."""
+    """Its standard input and pipes."""
     shell.serve(indexed)
     cat = indexed.parent / "photos" / "chelsea.png"
     for name in ("-", "/dev/stdin"):
@@ -181,12 +181,53 @@ def test_what_belongs_to_the_commands_own_process_is_done_there(shell: Shell, in
     )
     os.close(reading)
     assert (refused.returncode, b"cannot be used" in refused.stderr) == (2, True)
-    copied = shell.run("query", "a cat", "-k", "1", "-s", indexed, "--copy-to", "picks", here=tmp_path)
-    assert copied.returncode == 0
-    assert (tmp_path / "picks" / "chelsea.png").read_bytes() == cat.read_bytes()
     assert answered(indexed) == 0
     assert shell.run("query", "-", "--text", "-s", indexed).returncode == 0
     assert answered(indexed) == 1
+
+
+def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
+    shell: Shell, indexed: Path, tmp_path: Path
+) -> None:
+    """The resident one finds; what it leaves is done with the folder, the rights and the screen of the command."""
+    shell.serve(indexed)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "xdg-open"
+    program.write_text('#!/bin/sh\nprintf %s "$1" > "$NOTE"\n')
+    program.chmod(0o755)
+    screen = {"DISPLAY": ":9", "NOTE": str(tmp_path / "opened"), "PATH": f"{tmp_path / 'bin'}{os.pathsep}/usr/bin:/bin"}
+    (tmp_path / "here").mkdir()
+
+    def both(*arguments: object, copied: str, **variables: str) -> tuple[int, bytes, bytes]:
+        """The answer, the same with the resident process and without it."""
+        found = []
+        for more in ({}, {"SEARCH_RESIDENT": "off"}):
+            shutil.rmtree(tmp_path / "here" / "picks", ignore_errors=True)
+            done = shell.run(*arguments, "-s", indexed, here=tmp_path / "here", **{**variables, **more})
+            assert sorted(os.listdir(tmp_path / "here")) == ([copied] if copied else [])
+            found.append((done.returncode, without_times(done.stdout), done.stderr))
+        assert found[0] == found[1]
+        return found[0]
+
+    cat = ("query", "a cat", "-k", "1", "--copy-to", "picks")
+    code, out, err = both(*cat, copied="picks")
+    assert (code, err) == (0, b"")
+    assert out.endswith(b"picks: 1\n")
+    assert (tmp_path / "here" / "picks" / "chelsea.png").exists()
+    assert b'"copied": 1' in both(*cat, "--json", copied="picks")[1]
+    assert both(*cat, "--min-probability", "0.9999", copied="")[0] == 1
+    assert answered(indexed) == 3
+    opened = shell.run("query", "a cat", "-k", "1", "-s", indexed, "--open", **screen)
+    assert (opened.returncode, opened.stderr) == (0, b"")
+    page = Path((tmp_path / "opened").read_text())
+    assert opened.stdout.splitlines()[-1] == f"Contact sheet: {page}".encode()
+    assert page.read_text().count("data:image/jpeg;base64,") == 1
+    shutil.rmtree(page.parent)
+    assert answered(indexed) == 4
+    nowhere = shell.run(
+        "query", "a cat", "-k", "1", "-s", indexed, "--open", DISPLAY="", WAYLAND_DISPLAY="", BROWSER=""
+    )
+    assert (nowhere.returncode, b"There is no desktop here" in nowhere.stderr) == (2, True)
 
 
 def test_what_it_was_not_started_for_is_answered_without_it(shell: Shell, indexed: Path, store: Path) -> None:

@@ -90,10 +90,10 @@ def run(options: QueryOptions) -> int:
     _check(options)
     count = rerank_count(options.rerank, options.no_rerank, None if options.explain else options.reranker)
     keeps_resident = _keeps_resident(options.resident)
-    if is_lent() and (options.opens or options.copy_to or (not options.as_text and is_stream(options.what))):
+    if is_lent() and not options.as_text and is_stream(options.what):
         from search.resident.library_pool import NotOursError
 
-        raise NotOursError("its own standard input, desktop or files are meant")
+        raise NotOursError("its own standard input or pipe is meant")
     query, said = read_query(options.what, as_text=options.as_text, as_image=options.as_image)
     prefetch = None
     if query.text is not None and options.encoder is None and not is_lent():

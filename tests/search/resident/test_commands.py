@@ -15,6 +15,7 @@ from search.resident.commands import Commands, Ran
 from search.resident.identity import environment, identity
 from search.resident.library_pool import WarmLibraries
 from search.resident.protocol import Request
+from search.shell.query_effects import Effects
 from search.shell.run import run
 from tests.conftest import Cli
 
@@ -75,9 +76,8 @@ def without_times(text: bytes) -> bytes:
         ["photos/coffee.png", "--to", "text", "--json"],
         ["photos/captions.jsonl", "--image"],
         ["a cat", "--encoder", "nothing like it"],
-        ["a cat", "-k", "0"],
+        ["a cat", "-k", "30", "a", "dog"],
         ["a cat", "--reranker", "/no/such/folder"],
-        ["a cat", "--sheet", "/no/such/folder/x.html"],
         ["a cat", "--resident"],
     ],
 )
@@ -135,6 +135,10 @@ def test_what_this_process_cannot_know_is_left_to_the_commands_own(
         ["query", "--help"],
         ["query", "a cat", "--frobnicate"],
         ["query", "", "-s", indexed],
+        ["query", "a cat", "-k", "0", "-s", indexed],
+        ["query", "a cat", "--sheet", "/no/such/folder/x.html", "-s", indexed],
+        ["query", "-", "-s", indexed],
+        ["query", "/dev/stdin", "-s", indexed],
         ["frobnicate"],
         ["forget", "photos", "-s", indexed],  # it only reads
         [],
@@ -148,6 +152,17 @@ def test_what_this_process_cannot_know_is_left_to_the_commands_own(
     (tmp_path / "gone").rmdir()
     assert commands.answer(gone) is None
     assert capsys.readouterr() == ("", "")
+
+
+def test_copying_is_left_to_the_commands_own_process(commands: Commands, indexed: Path, tmp_path: Path) -> None:
+    arguments = ["query", "a cat", "-k", "1", "--copy-to", "picks", "--json", "-s", indexed]
+    ran = commands.answer(request(*arguments, here=tmp_path))
+    assert ran is not None
+    ((descriptor, work),) = ran[1]  # the JSON says what was copied, and is printed with it
+    assert (ran[0], descriptor) == (0, 0)
+    effects = Effects.from_bytes(work)
+    assert list(effects.photographs) == [str(indexed.parent / "photos" / "chelsea.png")]
+    assert not (tmp_path / "picks").exists()
 
 
 def test_an_unforeseen_failure_is_logged_and_left_to_the_commands_own(

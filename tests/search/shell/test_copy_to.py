@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from indexer.errors import UsageError
 from search.results import Hit
 from search.shell import copy_hits as copying
-from search.shell.copy_hits import copy_hits
+from search.shell.copy_hits import Copies, copy_photographs, photographs
 from tests.conftest import Cli
 
 EARLY = 1_000_000_000_123_456_789
@@ -22,6 +23,10 @@ EARLY = 1_000_000_000_123_456_789
 
 def hits(*paths: Path) -> list[Hit]:
     return [Hit(number, "image", str(path), 0.5, 0.5, 0.5) for number, path in enumerate(paths, 1)]
+
+
+def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:
+    return copy_photographs(photographs(hits), folder)
 
 
 def written(path: Path, content: bytes) -> Path:
