@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StoreUnwritableError,
         UsageError,
     )
+    from indexer.pipeline.forget import Forgotten
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
@@ -58,6 +59,7 @@ _HOME = {
         "StoreUnwritableError",
         "UsageError",
     ),
+    "indexer.pipeline.forget": ("Forgotten",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
@@ -84,6 +86,7 @@ __all__ = [
     "Failure",
     "FileError",
     "Finding",
+    "Forgotten",
     "Hit",
     "IndexSettings",
     "Library",
