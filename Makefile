@@ -1,4 +1,4 @@
-# make demo    index real photographs, run queries, write a contact sheet
+# make demo    index real photographs, run queries, write a contact sheet (in an environment of the light form)
 # make test    format, lint, types, the whole test suite with its coverage, its light part on newer Pythons
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
@@ -7,12 +7,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DEMO := .venv-demo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test docs bench train clean
 
-demo: $(VENV)/.installed
-	$(BIN)/python -m tools.demo demo-out
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/python -m tools.demo demo-out $(DEMO)/photographs
 
 test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -32,11 +33,22 @@ train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[training]'
 	$(BIN)/python -m tools.bundled.train --data $(DATA)
 
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+
+# The packages of photographs are unpacked beside the environment, and nothing that they need: only their pictures count.
+$(DEMO)/.installed: pyproject.toml packaging/light/pyproject.toml constraints.txt
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/pip install --quiet --no-compile -c constraints.txt -e ./packaging/light
+	$(DEMO)/bin/pip install --quiet -c constraints.txt --no-deps --no-compile --upgrade --target $(DEMO)/photographs \
+		matplotlib scikit-image scikit-learn
+	touch $@
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[demo,docs,test]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-light-* .bench bench.json demo-out build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) .venv-light-* .bench bench.json demo-out build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

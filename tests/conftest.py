@@ -27,7 +27,7 @@ FULL_ONLY = re.compile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--light", action="store_true", help="leave out what needs more than requirements-slim.txt")
+    parser.addoption("--light", action="store_true", help="leave out what needs more than the light form")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,7 +1,7 @@
 """Runs the light part of the tests on the newest Pythons that pyproject.toml claims: `python -m tools.light_tests`.
 
 One Python runs the whole suite, because torch for each would be several GB. The others get an environment of
-requirements-slim.txt and the test tools, and of `WHERE` run what needs no more (`pytest --light`). A Python that is
+the light form and the test tools, and of `WHERE` run what needs no more (`pytest --light`). A Python that is
 not installed is named and left out.
 """
 
@@ -32,7 +32,13 @@ WHERE: Final = (
     "tests/search/test_public_names.py",
     "tests/test_architecture.py",
 )
-REQUIREMENTS: Final = ("requirements-slim.txt", "constraints.txt")
+#: What the light form is made from.
+MADE_FROM: Final = (
+    "constraints.txt",
+    "packaging/light/hatch_build.py",
+    "packaging/light/pyproject.toml",
+    "pyproject.toml",
+)
 
 
 def claimed() -> list[str]:
@@ -62,13 +68,13 @@ def environment(version: str, path: str) -> Path:
     """The Python of `.venv-light-VERSION`, made anew when what it is made of has changed."""
     folder = ROOT / f".venv-light-{version}"
     python = folder / "bin" / "python"
-    made_of = "\n".join([*((ROOT / name).read_text(encoding="utf-8") for name in REQUIREMENTS), *TOOLS])
+    made_of = "\n".join([*((ROOT / name).read_text(encoding="utf-8") for name in MADE_FROM), *TOOLS])
     stamp = folder / "made-of"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_of:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([path, "-m", "venv", str(folder)], check=True)  # noqa: S603
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-c", REQUIREMENTS[1], "-r", REQUIREMENTS[0], *TOOLS], cwd=ROOT, check=True)  # noqa: S603
+        subprocess.run([*pip, "-c", MADE_FROM[0], "-e", "./packaging/light", *TOOLS], cwd=ROOT, check=True)  # noqa: S603
         stamp.write_text(made_of, encoding="utf-8")
     return python
 
