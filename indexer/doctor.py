@@ -57,7 +57,7 @@ def check(folder: Path) -> list[Finding]:
         Finding(
             "index",
             f"{at_work} is writing into this store, and what it builds last is not judged",
-            "run `search doctor` again when it has ended",
+            "run `check()` again when it has ended",
             grave=False,
         )
     ]
@@ -68,15 +68,13 @@ def _check(folder: Path) -> list[Finding]:
     try:
         store = Store.open(folder)
     except StoreDamagedError as error:
-        return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
+        return [Finding("catalog", str(error), "`repair()` saves what can be read")]
     try:
         with store.catalog.snapshot() as snapshot:
             broken = snapshot.integrity()
             if broken:
                 shown = "; ".join(broken[:3])
-                return [
-                    Finding("catalog", f"{path} is damaged: {shown}", "`search doctor --repair` saves what can be read")
-                ]
+                return [Finding("catalog", f"{path} is damaged: {shown}", "`repair()` saves what can be read")]
         return [
             *_check_encoder(store),
             *_check_vectors(store),
@@ -86,7 +84,7 @@ def _check(folder: Path) -> list[Finding]:
             *_check_content(store),
         ]
     except StoreDamagedError as error:
-        return [Finding("catalog", str(error), "`search doctor --repair` saves what can be read")]
+        return [Finding("catalog", str(error), "`repair()` saves what can be read")]
     finally:
         store.close()
 
@@ -97,7 +95,7 @@ def repair(folder: Path) -> list[Finding]:
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
     if not (folder / CATALOG_NAME).exists():
-        raise StoreMissingError(f"There is no index at {folder}; make one with `search index FOLDER`.")
+        raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
     with write_lock(folder):
         findings = _check(folder)
         parts = {finding.part for finding in findings if finding.grave}
@@ -130,7 +128,7 @@ def _check_vectors(store: Store) -> Iterator[Finding]:
             yield Finding(
                 "vectors",
                 f"{len(damaged)} embeddings do not have their checksum",
-                "`search doctor --repair` removes them, `search index` makes them again",
+                "`repair()` removes them, `index()` makes them again",
             )
         active = Encoders(snapshot).active()
         missing = 0 if active is None else Vectors(snapshot).count_missing(active[0])
@@ -138,7 +136,7 @@ def _check_vectors(store: Store) -> Iterator[Finding]:
             yield Finding(
                 "vectors",
                 f"{missing} items have no embedding and are not found",
-                "`search index` makes them",
+                "`index()` makes them",
                 grave=False,
             )
 
@@ -151,7 +149,7 @@ def _check_tokens(store: Store) -> Iterator[Finding]:
                 "tokens",
                 f"the tokens of {damaged} photographs or texts do not have their checksum, so that reranking passes "
                 "over them",
-                "`search doctor --repair` removes them, `search index` makes them again",
+                "`repair()` removes them, `index()` makes them again",
             )
         active = Encoders(snapshot).active()
         if active is None or not Tokens(snapshot).wanted:
@@ -169,7 +167,7 @@ def _check_tokens(store: Store) -> Iterator[Finding]:
             yield Finding(
                 "tokens",
                 f"{missing} items have no tokens and are not reranked",
-                "`search index` adds them",
+                "`index()` adds them",
                 grave=False,
             )
 
@@ -195,7 +193,7 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
         for kind in KINDS:
             count = Vectors(snapshot).count(kind, active[0])
             problems = store.vectors.verify(kind)
-            remedy = "`search doctor --repair` builds it again"
+            remedy = "`repair()` builds it again"
             if problems:
                 yield Finding("index", f"the index of {kind}s is damaged: {problems[0]}", remedy)
                 continue
@@ -219,7 +217,7 @@ def _check_files(store: Store) -> Iterator[Finding]:
             yield Finding("files", problem, "nothing is lost", grave=False)
         if found == "gone":
             problem = f"{root.path} is no longer there"
-            remedy = f"`search index` of its new place if it was moved, else `search forget {root.path}`"
+            remedy = f"`index(FOLDER)` with its new place if it was moved, else `forget({root.path!r})`"
             yield Finding("files", problem, remedy, grave=False)
         if found != "there":
             continue
@@ -235,18 +233,16 @@ def _check_files(store: Store) -> Iterator[Finding]:
             changed += (now.size, now.mtime_ns) != (row.size, row.mtime_ns) or row.ctime_ns not in (None, now.ctime_ns)
     for count, what in ((missing, "are no longer there"), (changed, "have changed since they were indexed")):
         if count:
-            yield Finding("files", f"{count} indexed files {what}", "`search index` brings it up to date", grave=False)
+            yield Finding("files", f"{count} indexed files {what}", "`index()` brings it up to date", grave=False)
     if failures:
-        yield Finding(
-            "files", f"{failures} files could not be indexed", "`search status --failed` names them", grave=False
-        )
+        yield Finding("files", f"{failures} files could not be indexed", "`status().failures` names them", grave=False)
 
 
 def _check_content(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
         is_empty = not any(Items(snapshot).count(kind) for kind in KINDS)
     if is_empty:
-        yield Finding("index", f"{store.folder} holds no image yet", "`search index FOLDER` fills it", grave=False)
+        yield Finding("index", f"{store.folder} holds no image yet", "`index(FOLDER)` fills it", grave=False)
 
 
 def _salvage(folder: Path) -> Finding:
@@ -256,8 +252,7 @@ def _salvage(folder: Path) -> Finding:
     return Finding(
         "catalog",
         "the catalog was damaged",
-        f"saved {kept} rows, lost at least {lost}{left}; run `search index` with your folders to read again what is "
-        "missing",
+        f"saved {kept} rows, lost at least {lost}{left}; run `index()` with your folders to read again what is missing",
     )
 
 
@@ -273,13 +268,13 @@ def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
         yield Finding(
             "tokens",
             f"the tokens of {len(tokens)} photographs or texts did not have their checksum",
-            "removed; `search index` makes them again",
+            "removed; `index()` makes them again",
         )
     if damaged:
         yield Finding(
             "vectors",
             f"{len(damaged)} embeddings did not have their checksum",
-            "removed; `search index` makes them again",
+            "removed; `index()` makes them again",
         )
     if parts & {"index", "vectors", "catalog"}:
         build_indexes(store.catalog, store.vectors, None, Silent(), force=True)

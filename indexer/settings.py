@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.arguments import check_fields, flag, instance, optional, several, text, whole
 from indexer.errors import UsageError
 
 #: The catalog in the folder of a store: the file that makes it one.
@@ -37,6 +38,9 @@ class DecodeLimits:
     max_pixels: int = 256_000_000
     max_bytes: int = 1_000_000_000
 
+    def __post_init__(self) -> None:
+        check_fields(self, max_pixels=whole(1), max_bytes=whole(1))
+
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
@@ -57,6 +61,16 @@ class IndexSettings:
     #: first yes, because they cost a few kB an image and a run that adds them later decodes everything again.
     tokens: bool | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            ignores=several(text),
+            limits=instance(__name__, "DecodeLimits"),
+            workers=whole(1),
+            queued_batches=whole(0),
+            tokens=optional(flag),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ResidentSettings:
@@ -75,12 +89,12 @@ class ResidentSettings:
 
 def environment_int(name: str, default: int) -> int:
     """A positive whole number from the environment. Raises UsageError when it is anything else."""
-    text = os.environ.get(name, "").strip()
-    if not text:
+    given = os.environ.get(name, "").strip()
+    if not given:
         return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise UsageError(f"{name}={text!r} is not a positive whole number; correct it or unset it.")
-    return int(text)
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise UsageError(f"{name}={given!r} is not a positive whole number; correct it or unset it.")
+    return int(given)
 
 
 def default_store() -> Path:

@@ -48,7 +48,7 @@ class Store:
             leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME}
             if {entry.name for entry in folder.iterdir()} - leftovers:
                 raise UsageError(
-                    f"{folder} holds other files and no index; name an empty or a new folder with --store."
+                    f"{folder} holds other files and no index; name an empty or a new folder with `store`."
                 )
         return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
 
@@ -78,14 +78,14 @@ def write_lock(folder: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise StoreUnwritableError(
-            f"{folder} cannot be written ({error.strerror}); make it writable or name another --store."
+            f"{folder} cannot be written ({error.strerror}); make it writable or name another `store`."
         ) from error
     try:
         try:
             note.write_text(str(os.getpid()), encoding="ascii")
         except OSError as error:
             raise StoreUnwritableError(
-                f"{folder} cannot be written ({error.strerror}); free some space or name another --store."
+                f"{folder} cannot be written ({error.strerror}); free some space or name another `store`."
             ) from error
         yield
     finally:
@@ -121,5 +121,5 @@ def _writer(note: Path) -> str:
 def _checked(folder: Path) -> Path:
     folder = Path(os.path.abspath(folder.expanduser()))
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file, and an index is a folder; name another place with --store.")
+        raise UsageError(f"{folder} is a file, and an index is a folder; name another place with `store`.")
     return folder

@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from indexer.doctor import Finding
+    from indexer.encoders.base import Encoded, Encoder, EncoderId, Preprocessing, TokenShape
+    from indexer.encoders.registry import EncoderInfo, list_encoders
     from indexer.errors import (
+        CaptionFileError,
+        DamagedImageError,
+        EmptyQueryError,
         EncoderError,
         EncoderMismatchError,
         EncoderUnavailableError,
         FileError,
+        ImageTooLargeError,
+        NotAnImageError,
+        PathNotFoundError,
+        ResidentError,
         SearchError,
         StoreBusyError,
         StoreDamagedError,
@@ -27,16 +36,21 @@ if TYPE_CHECKING:
         StoreMissingError,
         StoreTooNewError,
         StoreUnwritableError,
+        UnfitValueError,
+        UnreadableFileError,
         UsageError,
     )
     from indexer.pipeline.forget import Forgotten
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
+    from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
+    from search.query.query import Query
+    from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
     from search.results import Hit, Results
     from search.status import Status
@@ -45,11 +59,20 @@ __version__ = "0.1.0"
 
 _HOME = {
     "indexer.doctor": ("Finding",),
+    "indexer.encoders.base": ("Encoded", "Encoder", "EncoderId", "Preprocessing", "TokenShape"),
+    "indexer.encoders.registry": ("EncoderInfo", "list_encoders"),
     "indexer.errors": (
+        "CaptionFileError",
+        "DamagedImageError",
+        "EmptyQueryError",
         "EncoderError",
         "EncoderMismatchError",
         "EncoderUnavailableError",
         "FileError",
+        "ImageTooLargeError",
+        "NotAnImageError",
+        "PathNotFoundError",
+        "ResidentError",
         "SearchError",
         "StoreBusyError",
         "StoreDamagedError",
@@ -57,16 +80,21 @@ _HOME = {
         "StoreMissingError",
         "StoreTooNewError",
         "StoreUnwritableError",
+        "UnfitValueError",
+        "UnreadableFileError",
         "UsageError",
     ),
     "indexer.pipeline.forget": ("Forgotten",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
+    "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
+    "search.query.query": ("Query",),
+    "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
     "search.results": ("Hit", "Results"),
     "search.status": ("Status",),
@@ -74,10 +102,20 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Alignment",
     "Calibrated",
     "CalibrationSettings",
+    "Candidates",
+    "CaptionFileError",
+    "DamagedImageError",
     "DecodeLimits",
+    "EmptyQueryError",
+    "Encoded",
+    "EncodedQuery",
+    "Encoder",
     "EncoderError",
+    "EncoderId",
+    "EncoderInfo",
     "EncoderMismatchError",
     "EncoderUnavailableError",
     "Evaluation",
@@ -88,13 +126,21 @@ __all__ = [
     "Finding",
     "Forgotten",
     "Hit",
+    "ImageTooLargeError",
     "IndexSettings",
     "Library",
     "Metadata",
+    "NotAnImageError",
+    "PathNotFoundError",
+    "Preprocessing",
     "Progress",
+    "Query",
     "Report",
+    "Reranker",
+    "ResidentError",
     "Results",
     "SearchError",
+    "SearchParameters",
     "Status",
     "StoreBusyError",
     "StoreDamagedError",
@@ -102,8 +148,12 @@ __all__ = [
     "StoreMissingError",
     "StoreTooNewError",
     "StoreUnwritableError",
+    "TokenShape",
+    "UnfitValueError",
+    "UnreadableFileError",
     "UsageError",
     "__version__",
+    "list_encoders",
     "open",
 ]
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from indexer import forking
+from indexer import arguments, forking
+from indexer.arguments import checked, each, flag, instance, optional, whole
 from indexer.catalog.encoders import Encoders
+from indexer.distribution import how_to_get
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.errors import EncoderUnavailableError
@@ -18,15 +20,16 @@ from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
 from indexer.types import Report
-from indexer.vectors.base import IndexType, SearchParameters
+from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
+from search.arguments import asked, encoder_or_name, kind_of_answer, progress_given, reranker_or_name
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
 from search.calibration.calibration_file import write as write_calibration
-from search.engine.engine import Engine
+from search.engine.engine import MAX_HITS, Engine
 from search.engine.index_cache import IndexCache
 from search.loaded_models import LoadedModels
 from search.query.query import Query, Target, image_query
 from search.rerank.base import Reranker
-from search.rerank.stage import DEFAULT_COUNT, Reranking
+from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results
 from search.status import Status, read_status
 
@@ -40,13 +43,14 @@ if TYPE_CHECKING:
     from search.rerank.train import TrainReport
 
 
+@checked(store=optional(arguments.path), encoder=optional(encoder_or_name), device=optional(arguments.text))
 def open(
     store: str | os.PathLike[str] | None = None, *, encoder: str | Encoder | None = None, device: str | None = None
 ) -> Library:
     """Open the store at a folder, which need not exist yet; None is the default place (SEARCH_STORE).
 
     `encoder`: the name of an encoder (`search models` lists them) or an object that follows
-    `indexer.encoders.base.Encoder`; None takes the store's own, or the bundled one for a new store. `device`: "cpu",
+    `search.Encoder`; None takes the store's own, or the bundled one for a new store. `device`: "cpu",
     "cuda", "mps", for encoders that run on torch. Nothing is read or loaded before it is needed.
     """
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
@@ -91,6 +95,15 @@ class Library:
 
     # -- writing --------------------------------------------------------------------------------------------
 
+    @checked(
+        roots=each(arguments.path),
+        settings=optional(instance("indexer.settings", "IndexSettings")),
+        progress=optional(progress_given),
+        index_type=optional(arguments.one_of(INDEX_TYPES)),
+        recall=optional(arguments.number(0, 1, open_below=True)),
+        reencode=flag,
+        verify=flag,
+    )
     def index(
         self,
         *roots: str | os.PathLike[str],
@@ -114,9 +127,7 @@ class Library:
         """
         from indexer.pipeline import run as pipeline  # queries do without all that indexes
         from indexer.pipeline.choose import named_paths
-        from indexer.vectors.refresh import check_recall
 
-        check_recall(recall)
         named = named_paths(roots)  # what can fail fails before a store is made for nothing
         if not (self.folder / CATALOG_NAME).exists():
             self._models.encoder(None)
@@ -144,6 +155,7 @@ class Library:
         finally:
             store.close()
 
+    @checked(paths=each(arguments.path), vanished=flag)
     def forget(self, *paths: str | os.PathLike[str], vanished: bool = False) -> Forgotten:
         """Take files, or everything below folders, out of the store; the files themselves are not touched.
 
@@ -151,14 +163,13 @@ class Library:
         and is still there, stays out of it until `index` is given its very path. Raises PathNotFoundError for a path of
         which nothing is indexed, StoreMissingError, StoreBusyError.
         """
-        from indexer.files.names import as_named
         from indexer.pipeline.forget import Forgotten, forget, forget_vanished
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
         try:
             with store.writing():
-                found = [forget(store.catalog, as_named(path)) for path in paths]
+                found = [forget(store.catalog, os.path.abspath(os.path.expanduser(path))) for path in paths]
                 if vanished:
                     found.append(forget_vanished(store.catalog))
                 files = sum(each.files for each in found)
@@ -168,6 +179,15 @@ class Library:
         finally:
             store.close()
 
+    @checked(
+        table=arguments.path,
+        images=optional(arguments.path),
+        out=optional(arguments.path),
+        epochs=whole(1),
+        seed=whole(0),
+        restart=flag,
+        progress=optional(progress_given),
+    )
     def train_reranker(
         self,
         table: str | os.PathLike[str],
@@ -194,7 +214,7 @@ class Library:
             from search.rerank.training_settings import TrainingSettings
         except ImportError as error:
             raise EncoderUnavailableError(
-                f"Training needs torch, which cannot be imported ({error}); install it: pip install torch"
+                f"Training needs torch, which cannot be imported ({error}); {how_to_get('torch')}."
             ) from error
 
         session = self._session(with_reranker=False)
@@ -214,6 +234,16 @@ class Library:
 
     # -- reading --------------------------------------------------------------------------------------------
 
+    @checked(
+        query=asked,
+        k=whole(1, MAX_HITS),
+        to=kind_of_answer,
+        parameters=optional(instance("indexer.vectors.base", "SearchParameters")),
+        rerank=optional(whole(0, MAX_COUNT)),
+        reranker=optional(reranker_or_name),
+        explain=flag,
+        min_probability=arguments.number(0, 1),
+    )
     def query(
         self,
         query: str | os.PathLike[str] | Query,
@@ -222,7 +252,7 @@ class Library:
         to: Target = "image",
         parameters: SearchParameters | None = None,
         rerank: int | None = None,
-        reranker: str | Reranker | None = None,
+        reranker: str | os.PathLike[str] | Reranker | None = None,
         explain: bool = False,
         min_probability: float = 0.0,
     ) -> Results:
@@ -232,7 +262,7 @@ class Library:
         is no file. `to`: "image", "text" (captions) or "any".
 
         Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
-        `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.rerank.base.Reranker`; None
+        `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
         takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
         image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
         hits of the `k` that are less probable; the result may be empty.
@@ -241,14 +271,14 @@ class Library:
         StoreMissingError, EncoderError, StoreError.
         """
         if isinstance(query, os.PathLike):
-            asked = image_query(os.fspath(query))
+            wanted = image_query(os.fspath(query))
         else:
-            asked = Query(text=query) if isinstance(query, str) else query
+            wanted = Query(text=query) if isinstance(query, str) else query
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
-        session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != asked.kind)
+        session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != wanted.kind)
         calibration = self._models.calibration(session.encoder)
         results = session.engine.search(
-            asked,
+            wanted,
             session.encoder,
             k=k,
             to=to,
@@ -263,13 +293,19 @@ class Library:
             results = replace(results, notes=(said, *results.notes))
         return results.likely(min_probability) if min_probability else results
 
+    @checked(
+        source=arguments.path,
+        settings=optional(instance("search.evaluation.settings", "EvaluationSettings")),
+        progress=optional(progress_given),
+        reranker=optional(reranker_or_name),
+    )
     def evaluate(
         self,
         source: str | os.PathLike[str],
         *,
         settings: EvaluationSettings | None = None,
         progress: Progress | None = None,
-        reranker: str | Reranker | None = None,
+        reranker: str | os.PathLike[str] | Reranker | None = None,
     ) -> Evaluation:
         """Measure this store on pairs of images and texts that are right for each other.
 
@@ -297,6 +333,13 @@ class Library:
         )
         return replace(found, notes=(*session.notes, *calibration.notes, *found.notes))
 
+    @checked(
+        source=arguments.path,
+        out=optional(arguments.path),
+        settings=optional(instance("search.calibration.calibrate", "CalibrationSettings")),
+        progress=optional(progress_given),
+        reranker=optional(reranker_or_name),
+    )
     def calibrate(
         self,
         source: str | os.PathLike[str],
@@ -304,7 +347,7 @@ class Library:
         out: str | os.PathLike[str] | None = None,
         settings: CalibrationSettings | None = None,
         progress: Progress | None = None,
-        reranker: str | Reranker | None = None,
+        reranker: str | os.PathLike[str] | Reranker | None = None,
     ) -> Calibrated:
         """Fit the hits' probabilities to pairs of indexed photographs and captions, and keep them in the store.
 
@@ -361,7 +404,7 @@ class Library:
                 self._opened = store, Engine(IndexCache(store, once=self._once))
             return self._opened
 
-    def _session(self, reranker: str | Reranker | None = None, *, with_reranker: bool) -> _Session:
+    def _session(self, reranker: str | os.PathLike[str] | Reranker | None = None, *, with_reranker: bool) -> _Session:
         """What one call works with. Raises StoreMissingError, StoreError, EncoderError."""
         store, engine = self._open()
         encoder = self._models.encoder(_encoder_of(store))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer import forking
+from indexer.encoders.answers import check_promises
 from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.batches import try_out
 from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
 from indexer.errors import EncoderError
 from indexer.files.fingerprint import fingerprint
@@ -34,6 +37,7 @@ class LoadedModels:
         self._prefetch = prefetch
         self._name = encoder if isinstance(encoder, str) else None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
+        self._trusted = self._encoder is None  # one that a program brought is looked at first
         self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
         self._lock = forking.rlock()
@@ -46,7 +50,8 @@ class LoadedModels:
     def encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
         """The encoder to work with; `stored`: that of the store, if it has one.
 
-        Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`).
+        Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`), and EncoderError
+        for one that a program brought and that does not keep to the protocol: no store takes it for its own.
         """
         with self._lock:
             if self._encoder is None and self._prefetch is not None:
@@ -56,6 +61,11 @@ class LoadedModels:
             if self._encoder is None:
                 self._encoder = open_encoder(self._folder, stored, self._name, self._device, reencode=reencode)
             encoder = self._encoder
+            if not self._trusted:
+                check_promises(encoder)
+                if stored is None or not encoder.identity.matches(stored):
+                    try_out(encoder)
+                self._trusted = True
         if not reencode:
             check_encoder(self._folder, stored, encoder.identity)
         return encoder
@@ -80,10 +90,14 @@ class LoadedModels:
                 self._calibration = key, find_calibration(self._folder, encoder.identity)
             return self._calibration[1]
 
-    def reranker(self, asked: str | Reranker | None, encoder: Encoder) -> tuple[Reranker | None, tuple[str, ...]]:
+    def reranker(
+        self, asked: str | os.PathLike[str] | Reranker | None, encoder: Encoder
+    ) -> tuple[Reranker | None, tuple[str, ...]]:
         """The reranker to work with, and what a person should know: a default one that is damaged must not keep a
         search from its answers. Loaded once, and again when its files have changed. Raises EncoderError for one that
         was asked for and cannot be used."""
+        if isinstance(asked, os.PathLike):
+            asked = os.fspath(asked)
         if asked is not None and not isinstance(asked, str):
             return asked, ()
         from search.rerank.registry import load_reranker, version

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, overload
 
-from indexer.errors import UsageError
+from indexer.arguments import number
 from indexer.types import Kind, Metadata
 
 if TYPE_CHECKING:
@@ -150,13 +150,12 @@ class Results(Sequence[Hit]):
         best, least = self.cut.best, self.cut.least
         digits = next((n for n in range(2, 6) if round(best, n) > 0 and round(best, n) < least), 6)
         return (
-            f"Nothing here matches well: the best hit has probability {best:.{digits}f} (--min-probability {least:g})."
+            f"Nothing here matches well: the best hit has probability {best:.{digits}f} (`min_probability={least:g}`)."
         )
 
     def likely(self, least: float) -> Results:
         """Those hits alone whose probability is at least `least`. Raises UsageError unless 0 <= least <= 1."""
-        if not 0.0 <= least <= 1.0:
-            raise UsageError(f"--min-probability takes a number from 0 to 1, not {least:g}.")
+        least = number(0, 1)("min_probability", least)
         kept = tuple(hit for hit in self.hits if hit.probability >= least)
         best = max((hit.probability for hit in self.hits), default=None)
         return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best))

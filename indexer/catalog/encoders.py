@@ -21,7 +21,7 @@ class Encoders(Part):
         """As `active`. Raises StoreMissingError before anything was encoded."""
         active = self.active()
         if active is None:
-            raise StoreMissingError("This index is empty; fill it with `search index FOLDER`.")
+            raise StoreMissingError("This index is empty; fill it with `index(FOLDER)`.")
         return active
 
     def active(self) -> tuple[int, EncoderId] | None:
@@ -34,12 +34,12 @@ class Encoders(Part):
             return None
         text = self._read(select(encoder.c.identity).where(encoder.c.id == int(key))).scalar()
         if text is None:
-            raise StoreDamagedError("The catalog names an encoder that it does not hold; run `search doctor --repair`.")
+            raise StoreDamagedError("The catalog names an encoder that it does not hold; run `repair()`.")
         try:
             return int(key), EncoderId.from_json(text)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreDamagedError(
-                f"The catalog's record of its encoder cannot be read ({error}); run `search index --reencode`."
+                f"The catalog's record of its encoder cannot be read ({error}); run `index(reencode=True)`."
             ) from error
 
     def add(self, identity: EncoderId) -> int:

@@ -37,7 +37,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from indexer.errors import (
     SearchError,
@@ -66,25 +65,6 @@ IDS_USED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 #: Files of which SQLite's memory is wrong in this process, for good.
 _in_use_at_fork: set[Path] = set()
 _ROWID: ColumnElement[int] = literal_column("rowid", Integer)
-
-
-#: Results that say that SQLite cannot write, of a file that it could open for that.
-_NO_ROOM: Final = frozenset(
-    {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_SHMOPEN,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-        sqlite3.SQLITE_IOERR_SHMMAP,
-    }
-)
-
-
-def _code(error: BaseException | None) -> int:
-    """SQLite's extended result code; 0 for what is none of its errors."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlite_errorcode", None) or 0
 
 
 class PathType(TypeDecorator[str]):
@@ -181,7 +161,7 @@ class Sqlite:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnwritableError(
-                f"The store {self.path.parent} cannot be made ({error.strerror}); name another place with --store."
+                f"The store {self.path.parent} cannot be made ({error.strerror}); name another place with `store`."
             ) from error
         if self.path.exists() and self.path.stat().st_size and not os.access(self.path, os.W_OK):
             raise self.unwritable()
@@ -195,53 +175,38 @@ class Sqlite:
             size = self.path.stat().st_size
         except FileNotFoundError:
             raise StoreMissingError(
-                f"There is no index at {self.path.parent}; make one with `search index FOLDER`"
-                " (--store or SEARCH_STORE names another place)."
+                f"There is no index at {self.path.parent}; make one with `index(FOLDER)`"
+                " (`store` or SEARCH_STORE names another place)."
             ) from None
         except OSError as error:
             raise StoreUnwritableError(f"{self} cannot be opened ({error.strerror}); check its permissions.") from error
         if size == 0:
-            raise StoreDamagedError(
-                f"{self} is empty; `search doctor --repair` starts it anew, then `search index` fills it."
-            )
+            raise StoreDamagedError(f"{self} is empty; `repair()` starts it anew, then `index()` fills it.")
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
-    def connect(
-        self, *, writable: bool, mapped: bool = False, alone: bool = False, prepare: Sequence[str] = ()
-    ) -> Engine:
+    def connect(self, *, writable: bool, mapped: bool = False, prepare: Sequence[str] = ()) -> Engine:
         """An engine for the file; `mapped`: it is there to read, through a map of the file in memory.
 
         `prepare`: statements to run on every new connection; what they make lies in memory.
         A store on read-only media is opened without locks when it has no write-ahead log to read (immutable=1).
-
-        `alone`: on a full disk, where the index of the log (-shm) has no room, it is kept in memory. That takes the
-        whole file for this process while it reads; others wait. What reads at the same time here shares a connection
-        below (cache=shared), or it would wait for itself, and nothing stays open in between.
         """
-        query = {"uri": "true", "mode": "rwc" if writable else "rw" if alone else "ro"}
-        if alone:
-            query["cache"] = "shared"
-        elif not writable and not os.access(self.path.parent, os.W_OK):
+        query = {"uri": "true", "mode": "rwc" if writable else "ro"}
+        if not writable and not os.access(self.path.parent, os.W_OK):
             log = self.files[1]
             if not log.exists() or log.stat().st_size == 0:
                 query["immutable"] = "1"
         url = URL.create("sqlite", database="file:" + quote(str(self.path)), query=query)
-        given = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
-        engine = create_engine(url, connect_args=given, poolclass=NullPool if alone else None)
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
 
         @event.listens_for(engine, "connect")
         def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # transactions are begun by us, so that a read is a snapshot too
             cursor = connection.cursor()
-            if alone:
-                cursor.execute("PRAGMA locking_mode = EXCLUSIVE")  # first of all
             cursor.execute("PRAGMA foreign_keys = ON")
-            if mapped or prepare:
-                cursor.execute("PRAGMA temp_store = MEMORY")  # what is sorted to be read needs no room on a disk
+            if prepare:
+                cursor.execute("PRAGMA temp_store = MEMORY")
             for statement in prepare:
                 cursor.execute(statement)
-            if alone:
-                cursor.execute("PRAGMA query_only = ON")
             if mapped:
                 cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             if writable:
@@ -275,7 +240,7 @@ class Sqlite:
         owner = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
         tables = "SELECT count(*) FROM sqlite_schema"
         if owner != APPLICATION_ID and (found or owner or connection.exec_driver_sql(tables).scalar_one()):
-            raise StoreDamagedError(f"{self} is a database of another program; name another place with --store.")
+            raise StoreDamagedError(f"{self} is a database of another program; name another place with `store`.")
         return found
 
     def set_version(self, connection: Connection, number: int) -> None:
@@ -319,14 +284,7 @@ class Sqlite:
         """The error for a store that may only be read."""
         return StoreUnwritableError(
             f"{self.path.parent} cannot be written (read-only or not permitted); make it writable or name another "
-            "--store."
-        )
-
-    def full(self) -> StoreUnwritableError:
-        """The error for a store whose disk has no room."""
-        return StoreUnwritableError(
-            f"The disk of {self.path.parent} is full; free some space and run the same command again, it goes on from "
-            "the last committed batch."
+            "`store`."
         )
 
     @contextmanager
@@ -339,22 +297,20 @@ class Sqlite:
         except (DBAPIError, sqlite3.Error) as error:
             raise self._translated(error) from error
 
-    def lacks_room(self, error: StoreError) -> bool:
-        """Whether `error`, of `translated`, says that nothing can be written beside the file, or to it."""
-        return _code(error.__cause__) in _NO_ROOM
-
     def _translated(self, error: Exception) -> StoreError:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        extended = _code(error)
-        code = extended & 0xFF  # primary result code
-        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-            return self.full()
+        code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF  # primary result code
+        if code == sqlite3.SQLITE_FULL:
+            return StoreUnwritableError(
+                f"The disk of {self.path.parent} is full; free some space and run the same command again, it goes on "
+                "from the last committed batch."
+            )
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return self.unwritable()
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return StoreDamagedError(f"{self} is damaged ({cause}); `search doctor --repair` saves what can be read.")
+            return StoreDamagedError(f"{self} is damaged ({cause}); `repair()` saves what can be read.")
         if code == sqlite3.SQLITE_CANTOPEN:
-            return StoreUnwritableError(f"{self} cannot be opened; check its permissions, or name another --store.")
+            return StoreUnwritableError(f"{self} cannot be opened; check its permissions, or name another `store`.")
         if code == sqlite3.SQLITE_IOERR:
             return StoreUnwritableError(
                 f"Reading or writing {self} failed ({cause}); check the disk and its free space, then run the same "
@@ -364,7 +320,7 @@ class Sqlite:
             return StoreUnwritableError(f"{self} stayed locked by another process; try again when it has finished.")
         if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH) or not code:
             return UnfitValueError(f"{self} cannot hold a value ({cause}); please report this.")
-        return StoreDamagedError(f"{self} could not be used ({cause}); `search doctor` says more.")
+        return StoreDamagedError(f"{self} could not be used ({cause}); `check()` says more.")
 
     @property
     def files(self) -> list[Path]:

@@ -232,5 +232,5 @@ def _whole(data: bytes, crc: int) -> bool:
 def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:
     joined = b"".join(blobs)
     if any(len(blob) != 4 * dimension for blob in blobs):
-        raise StoreDamagedError("The catalog holds a vector of the wrong length; run `search doctor --repair`.")
+        raise StoreDamagedError("The catalog holds a vector of the wrong length; run `repair()`.")
     return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension).astype(np.float32)  # (n, d)

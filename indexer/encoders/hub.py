@@ -20,7 +20,7 @@ PROBE_SECONDS = 3.5
 
 #: What a person can do without the hub; ends every message about it.
 NEXT_STEP = (
-    "use --encoder bundled, or name weights on this machine: "
+    "use `encoder='bundled'`, or name weights on this machine: "
     "open_clip:MODEL@/path/to/weights.safetensors or open_clip:local-dir:/path/to/folder"
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import forking
+from indexer.distribution import how_to_get
 from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.errors import EncoderError, EncoderUnavailableError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import torch
 
     from indexer.encoders.devices import Forward, Outputs, Precision, Replicas, Task
-
-_INSTALL = "`pip install open_clip_torch torch torchvision`, or use --encoder bundled"
 
 
 class OpenClipEncoder:
@@ -318,11 +317,12 @@ def _import_open_clip() -> Any:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
         missing = (error.name or "open_clip").partition(".")[0]
-        raise EncoderUnavailableError(f"{missing} is not installed; {_INSTALL}.") from error
+        advice = how_to_get("open_clip_torch", "torch", "torchvision")
+        raise EncoderUnavailableError(f"{missing} is not installed; {advice}, or use `encoder='bundled'`.") from error
     except Exception as error:  # builds of torch and torchvision that do not fit together raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise EncoderUnavailableError(
             f"open_clip is installed but does not import ({reason}); install torch and torchvision of one release "
-            "together, or use --encoder bundled."
+            "together, or use `encoder='bundled'`."
         ) from error
     return open_clip

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from indexer import forking
+from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
 from indexer.errors import EncoderUnavailableError
@@ -135,7 +136,7 @@ def _architecture(open_clip: Any, model: str) -> dict[str, Any]:
     if config is None:
         by_lower = {name.lower(): name for name in open_clip.list_models()}
         close = [by_lower[name] for name in difflib.get_close_matches(model.lower(), by_lower, n=3)]
-        hint = f"did you mean {' or '.join(close)}?" if close else "`search models --all` lists all."
+        hint = f"did you mean {' or '.join(close)}?" if close else "`list_encoders(all=True)` lists all."
         raise EncoderUnavailableError(f"open_clip knows no architecture {model!r}; {hint}")
     return config
 
@@ -229,7 +230,7 @@ def _quietly() -> Iterator[None]:
 def missing_package(error: ImportError) -> EncoderUnavailableError:
     """What to say when a part of open_clip wants a package that is not installed."""
     package = (error.name or "transformers").partition(".")[0]
-    return EncoderUnavailableError(f"This model needs the package {package}; `pip install {package}`.")
+    return EncoderUnavailableError(f"This model needs the package {package}; {how_to_get(package)}.")
 
 
 def first_line(error: BaseException) -> str:

@@ -78,11 +78,19 @@ def open_encoder(
 
     `asked`: its name; None takes the store's own, or the bundled one for a new store. `device`: see `load_encoder`.
     Raises what `load_encoder` raises, and EncoderMismatchError for another encoder than the store's, unless it is to
-    take its place (`reencode`).
+    take its place (`reencode`); EncoderUnavailableError for a store that was made with an encoder of a program.
     """
     name = asked if asked is not None else BUNDLED if stored is None else stored.name
     own = stored is not None and name == stored.name
-    encoder = load_encoder(name, device, stored=stored if own else None)
+    try:
+        encoder = load_encoder(name, device, stored=stored if own else None)
+    except EncoderUnavailableError as error:
+        if not own or name == BUNDLED or name.startswith(PREFIX):
+            raise
+        raise EncoderUnavailableError(
+            f"{store} was made with the encoder {name!r} of a program; open it there, "
+            "with search.open(..., encoder=...)."
+        ) from error
     if not reencode:
         check_encoder(store, stored, encoder.identity)
     return encoder
@@ -97,7 +105,7 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
     else:
         reason = f"with the encoder {stored.name}, not {identity.name}"
     raise EncoderMismatchError(
-        f"{store} was made {reason}; `search index --reencode --encoder {identity.name}` encodes it anew."
+        f"{store} was made {reason}; `open(..., encoder={identity.name!r}).index(reencode=True)` encodes it anew."
     )
 
 
@@ -123,7 +131,7 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     hint = f" (did you mean {by_lower[close[0]]}?)" if close else ""
     raise EncoderUnavailableError(
-        f"There is no encoder {name!r}{hint}; use {BUNDLED}, or an open_clip model as {FORMS} (see `search models`)."
+        f"There is no encoder {name!r}{hint}; use {BUNDLED}, or an open_clip model as {FORMS} (see `list_encoders()`)."
     )
 
 

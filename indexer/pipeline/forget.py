@@ -13,7 +13,6 @@ from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
 from indexer.files.mounts import is_mounted, presence
 from indexer.files.scope import nearest
-from indexer.path_forms import spellings
 from indexer.pipeline.moved import forget_lost_roots, mark_gone
 
 
@@ -36,13 +35,9 @@ def forget(catalog: Catalog, path: str) -> Forgotten:
     """
     with catalog.batch() as batch:
         before = {row.path: row.mount for row in Roots(batch).all()}
-        for spelling in spellings(path):
-            files = Files(batch).forget(spelling)
-            gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
-            if files or gone:
-                path = spelling
-                break
-        else:
+        files = Files(batch).forget(path)
+        gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
+        if not files and not gone:
             raise _nothing(batch, path)
         Exclusions(batch).delete_below(path)
         around = nearest(path, before.keys() - set(gone))
@@ -72,5 +67,5 @@ def _is_deleted(path: str, root: str, mount: str | None) -> bool:
 def _nothing(batch: Transaction, path: str) -> PathNotFoundError:
     excluded = Exclusions(batch).all()
     if path in excluded or nearest(path, excluded) is not None:
-        return PathNotFoundError(f"{path} is forgotten already, and stays out; `search index {path}` brings it back.")
-    return PathNotFoundError(f"Nothing of {path} is indexed; `search status` lists the folders.")
+        return PathNotFoundError(f"{path} is forgotten already, and stays out; `index({path!r})` brings it back.")
+    return PathNotFoundError(f"Nothing of {path} is indexed; `status()` lists the folders.")

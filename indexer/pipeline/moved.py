@@ -73,8 +73,8 @@ def settle_lost_roots(
         report.vanished += count
         if count or everything or not named:
             report.warnings.append(
-                f"{row.path} is no longer there, and its files are no longer found. If it was moved, `search index "
-                f"FOLDER` with its new place knows them again; if not, `search forget {row.path}` takes it out."
+                f"{row.path} is no longer there, and its files are no longer found. If it was moved, "
+                f"`index(FOLDER)` with its new place knows them again; if not, `forget({row.path!r})` takes it out."
             )
 
 

@@ -139,8 +139,8 @@ class _Run:
         if active is not None and not self._reencode:
             raise EncoderMismatchError(
                 f"{self._store.folder} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
-                f"{identity.name} ({identity.weights[:12]}); run `search index --reencode --encoder {identity.name}` "
-                "to encode it anew."
+                f"{identity.name} ({identity.weights[:12]}); run "
+                f"`open(..., encoder={identity.name!r}).index(reencode=True)` to encode it anew."
             )
         with self._catalog.batch() as batch:
             row = Encoders(batch).add(identity)
@@ -190,7 +190,8 @@ class _Run:
         if left:
             self._report.warnings.append(
                 f"{left} items could not be encoded anew (their files are not there or do not read), so the store "
-                "still answers with its former encoder; bring them back or `search forget` them, then run it again."
+                "still answers with its former encoder; bring them back or take them out (`forget(PATH)`), then run it "
+                "again."
             )
             return
         with self._catalog.batch() as batch:
@@ -246,7 +247,7 @@ class _Run:
         if gone and self._is_away(plan):
             self._report.warnings.append(
                 f"Of {plan.folder} {len(gone):,} files are indexed and none is there: taken for a drive that is not "
-                f"mounted, and kept. If they are really gone: `search forget {plan.folder}`."
+                f"mounted, and kept. If they are really gone: `forget({plan.folder!r})`."
             )
             return
         for start in range(0, len(gone), MARKS_A_BATCH):
@@ -275,7 +276,7 @@ class _Run:
         folders = ", ".join(each.scope.top for each in chosen if each.given)
         self._report.warnings += [
             f"The pattern {pattern!r} matched nothing in {folders}; it is kept (patterns follow gitignore's rules; "
-            f"`--no-ignore {pattern!r}` takes it away)."
+            f"`unignores=({pattern!r},)` takes it away)."
             for pattern in self._settings.ignores
             if pattern in self._idle
         ]

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
+from indexer.arguments import check_fields, number, optional, shown
 from indexer.types import Float32, Int64
 
 IndexType = Literal["flat", "hnsw", "ivf-flat", "ivf-sq8", "ivf-pq"]
@@ -16,6 +19,8 @@ Batches = Callable[[], Iterator[tuple[Int64, Float32]]]
 
 #: Candidates for each hit that is wanted, from an index of which nothing was measured.
 OVERSAMPLE = 10
+#: An index of any size is looked through as a whole long before.
+MAX_EFFORT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,23 @@ class SearchParameters:
 
     `effort` scales the index's own default (HNSW efSearch, IVF nprobe): 1.0 is the default, larger is slower and
     finds more; exact indexes ignore it. `exclude` (m,) int64: ids not to return. `only` (m,) int64: the only ids
-    that may be returned (None: all). Ids that are not in the index are ignored in both.
+    that may be returned (None: all). Ids that are not in the index are ignored in both. Raises UsageError for an effort
+    out of range.
     """
 
     effort: float = 1.0
     exclude: Int64 | None = None
     only: Int64 | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, effort=number(0, MAX_EFFORT, open_below=True), exclude=optional(_ids), only=optional(_ids))
+
+
+def _ids(name: str, given: object) -> Int64:
+    found = np.array([*given] if isinstance(given, set | frozenset) else given)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise TypeError(f"`{name}` takes ids of items, an array (m,) of int64, not {shown(given)}.")
+    return found.astype(np.int64)
 
 
 class VectorIndex(Protocol):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from indexer.arguments import number, one_of
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
@@ -13,7 +14,7 @@ from indexer.catalog.meta import Meta
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId
-from indexer.errors import StoreDamagedError, UsageError
+from indexer.errors import StoreDamagedError
 from indexer.progress import Progress
 from indexer.types import KINDS, Float32, Int64, Kind
 from indexer.vectors.backend import BuildPlan, VectorBackend
@@ -52,8 +53,8 @@ def index_key(snapshot: Transaction, identity: EncoderId) -> str:
 
 def check_recall(recall: float | None) -> None:
     """Raises UsageError when it is no recall that can be asked for."""
-    if recall is not None and not 0 < recall <= 1:
-        raise UsageError(f"--recall takes a share above 0 and up to 1 ({DEFAULT_RECALL} is the default), not {recall}.")
+    if recall is not None:
+        number(0, 1, open_below=True)("recall", recall)
 
 
 def build_indexes(
@@ -77,8 +78,7 @@ def build_indexes(
         with catalog.batch() as batch:
             Meta(batch).set("recall", repr(float(recall)))
     if index_type is not None:
-        if index_type not in INDEX_TYPES:
-            raise UsageError(f"--index takes {', '.join(INDEX_TYPES)}, not {index_type!r}.")
+        one_of(INDEX_TYPES)("index_type", index_type)
         with catalog.batch() as batch:
             Meta(batch).set("index_type", index_type)
     for kind in kinds:

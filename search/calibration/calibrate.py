@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from indexer.arguments import check_fields, optional, text, whole
 from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
@@ -22,7 +23,7 @@ from search.ground_truth.directions import Direction, among_texts
 from search.ground_truth.ground_truth import GroundTruth, read_ground_truth
 from search.rerank.base import Reranker
 from search.rerank.encoded_ground_truth import encode_ground_truth
-from search.rerank.stage import DEFAULT_COUNT, Reranking
+from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT
 
 #: Fewer would not carry four coefficients and say how good they are: each of the five parts of cross-fitting should
 #: hold ten photographs, and about twenty right hits are wanted for each coefficient (Peduzzi et al. 1996 ask for ten).
@@ -33,19 +34,15 @@ MIN_RIGHT: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSettings:
-    """`split`: only rows with this split. `images`: the folder that names of images in the table are relative to, by
-    default its own. `rerank`: candidates of the second stage, 0 for none; `seed`: of the parts of
+    """`split`: only rows with this split. `rerank`: candidates of the second stage, 0 for none; `seed`: of the parts of
     cross-fitting and of the collections' cuts. Raises UsageError on values out of range."""
 
     split: str | None = None
     rerank: int = DEFAULT_COUNT
     seed: int = 0
-    images: str | None = None
 
     def __post_init__(self) -> None:
-        Reranking(self.rerank)
-        if self.seed < 0:
-            raise UsageError(f"--seed takes a whole number from 0 on, not {self.seed}.")
+        check_fields(self, split=optional(text), rerank=whole(0, MAX_COUNT), seed=whole(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +103,7 @@ def calibrate(
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
         row, identity = Encoders(snapshot).required()
-        truth = read_ground_truth(
-            source, snapshot, row, identity.dimension, split=settings.split, images=settings.images
-        )
+        truth = read_ground_truth(source, snapshot, row, identity.dimension, split=settings.split)
         _check(truth, source)
         encoded = encode_ground_truth(truth, encoder, snapshot, row, reranker, progress)
     notes = list(truth.notes)
@@ -121,7 +116,7 @@ def calibrate(
         with suppress(UsageError):  # too few photographs have several captions
             fits.append(_fit(words, words.first_stage, None, deep, settings))
     if reranker is not None and reranker.needs_tokens and not encoded.images_with_tokens:
-        notes.append("This index has no region tokens, so only the first stage is fitted; `search index` adds them.")
+        notes.append("This index has no region tokens, so only the first stage is fitted; `index()` adds them.")
     elif reranker is not None:
         scorers = encoded.rerank(both, reranker, settings.rerank, progress)
         key = reranker_key(reranker)
@@ -145,7 +140,7 @@ def _fit(
     if right < MIN_RIGHT:
         raise UsageError(
             f"Of the hits of these captions only {right:,} are right, and probabilities need {MIN_RIGHT} to be fitted "
-            f"({direction.name}); give more pairs, or check with `search eval` that images and captions belong "
+            f"({direction.name}); give more pairs, or check with `evaluate()` that images and captions belong "
             "together."
         )
     typical = examples.typical

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from indexer.arguments import one_of, whole
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Identity, Items
+from indexer.encoders.answers import ask_texts
 from indexer.encoders.base import Encoder
-from indexer.errors import UsageError
 from indexer.types import KINDS, Kind
 from indexer.vectors.base import SearchParameters
 from search.calibration.background import BackgroundSamples
@@ -26,6 +27,9 @@ from search.rerank.base import EncodedQuery, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Reranking, TokenSource, crosses, rerank
 from search.results import Results, Work
+
+#: More than any store of one machine holds.
+MAX_HITS = 1_000_000_000
 
 
 class Engine:
@@ -55,10 +59,7 @@ class Engine:
 
         Raises UsageError when k < 1, FileError for a broken query image, and what the reranker raises.
         """
-        if k < 1:
-            raise UsageError(f"The number of hits must be at least 1, not {k}.")
-        if to not in TARGETS:
-            raise UsageError(f"--to takes {', '.join(TARGETS)}, not {to!r}.")
+        k, to = whole(1, MAX_HITS)("k", k), one_of(TARGETS)("to", to)
         parameters, reranking = parameters or SearchParameters(), reranking or Reranking()
         kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
         crossing = [kind for kind in kinds if crosses(query.kind, kind)]
@@ -142,6 +143,6 @@ def _ask(
             f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
             "word pieces count."
         )
-    encoded = encoder.encode_texts([query.text], tokens=with_tokens)
+    encoded = ask_texts(encoder, [query.text], tokens=with_tokens)
     words = encoded.tokens[0] if encoded.tokens else None
     return EncodedQuery("text", encoded.vectors[0], words, text=query.text), None

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer.catalog.contents import Contents
 from indexer.catalog.vectors import Vectors
+from indexer.encoders.answers import ask_images
 from indexer.encoders.base import Encoder
 from indexer.errors import FileError, ImageTooLargeError, PathNotFoundError, UnreadableFileError
 from indexer.images.decoder import decode, read_file
@@ -70,5 +71,5 @@ def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, source: TokenSou
     preprocessing = identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
     batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
-    encoded = encoder.encode_images(batch, tokens=tokens)
+    encoded = ask_images(encoder, batch, tokens=tokens)
     return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None)

@@ -46,13 +46,7 @@ def evaluate(
     with store.catalog.snapshot() as snapshot:
         row, identity = Encoders(snapshot).required()
         truth = read_ground_truth(
-            source,
-            snapshot,
-            row,
-            identity.dimension,
-            labels=settings.labels,
-            split=settings.split,
-            images=settings.images,
+            source, snapshot, row, identity.dimension, labels=settings.labels, split=settings.split
         )
         clock.lap("read")
         found = Evaluation(
@@ -107,12 +101,11 @@ def _usable(reranker: Reranker | None, encoded: EncodedGroundTruth) -> tuple[Rer
     count = len(encoded.truth.images)
     missing = count - encoded.images_with_tokens
     if missing == count:
-        return None, ["This index has no region tokens, so there is no second stage; `search index` adds them."]
+        return None, ["This index has no region tokens, so there is no second stage; `index()` adds them."]
     if not missing:
         return reranker, []
     return reranker, [
-        f"{missing:,} of {count:,} images have no region tokens and keep their first-stage order; "
-        "`search index` adds them."
+        f"{missing:,} of {count:,} images have no region tokens and keep their first-stage order; `index()` adds them."
     ]
 
 

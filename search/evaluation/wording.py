@@ -34,7 +34,7 @@ def index_sentence(found: Evaluation) -> str:
     assert index is not None
     if index.index_type is None:
         return f"none: {index.images:,} images are compared one by one, so nothing is missed"
-    raw = "behind the catalog, see `search index`" if index.raw is None else f"{index.raw:.3f}"
+    raw = "behind the catalog, index again" if index.raw is None else f"{index.raw:.3f}"
     return (
         f"{index.index_type} over all {index.images:,} images: recall@{index.k} against exact search {raw}, "
         f"of the answers {index.answers:.3f} ({index.queries:,} queries)"
@@ -83,7 +83,7 @@ def comparison_title(found: Evaluation) -> str:
 
 def trust_sentence(one: DirectionReliability) -> str:
     """How far the probabilities of one direction can be trusted."""
-    estimated = "" if one.fitted else " (estimated from the scores' spread; `search calibrate` fits it)"
+    estimated = "" if one.fitted else " (estimated from the scores' spread, as nothing is fitted yet)"
     return reliability_sentence(one.direction, one.hits, one.first) + estimated
 
 

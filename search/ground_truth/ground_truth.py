@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.errors import FileError
-from indexer.files.names import as_named
 from indexer.images.decoder import read_file
 from indexer.metrics import Relevance
 from indexer.settings import DecodeLimits
@@ -62,18 +60,15 @@ def read_ground_truth(
     *,
     labels: bool = False,
     split: str | None = None,
-    images: str | None = None,
 ) -> GroundTruth:
     """The pairs of a table of captions, or of a folder whose subfolders' names are `labels`, joined with the store.
 
-    `split`: only rows of this split. `images`: the folder that names in the table are relative to, by default its own.
-    Raises what `read_captions` and `read_labels` raise.
+    `split`: only rows of this split. Raises what `read_captions` and `read_labels` raise.
     """
-    folder = as_named(source)
+    folder = os.path.abspath(os.path.expanduser(source))
     if labels:
         return resolve(read_labels(source), snapshot, encoder_row, dimension, folder)
-    hint = os.path.dirname(folder) if images is None else as_named(images)
-    return resolve(read_captions(source, split, images), snapshot, encoder_row, dimension, hint)
+    return resolve(read_captions(source, split), snapshot, encoder_row, dimension, os.path.dirname(folder))
 
 
 def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: int, hint: str) -> GroundTruth:
@@ -117,7 +112,7 @@ def _notes(contents: dict[str, int | None], distinct: int, hint: str) -> list[st
     if absent:
         notes.append(
             f"{len(absent):,} of {len(contents):,} images are not in the index and are left out (first: {absent[0]}); "
-            f"`search index {shlex.quote(hint)}` adds them, `search status --failed` names the unreadable."
+            f"`index({hint!r})` adds them, `status().failures` names the unreadable."
         )
     copies = len(contents) - len(absent) - distinct
     if copies:

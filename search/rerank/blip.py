@@ -200,5 +200,5 @@ def _log_odds(model: Any, words: torch.Tensor, seen: torch.Tensor) -> torch.Tens
 
 def _finite(odds: Float32) -> Float32:
     if not np.isfinite(odds).all():
-        raise EncoderError("BLIP's output is not a number; its weights are damaged, use --no-rerank.")
+        raise EncoderError("BLIP's output is not a number; its weights are damaged, use `rerank=0`.")
     return odds

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.base import Interpolation, Preprocessing
 from indexer.errors import EncoderUnavailableError
@@ -23,7 +24,7 @@ _CONFIG = "config.json"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _WORDS = ("tokenizer.json", "vocab.txt")
 _OPTIONAL = (["tokenizer_config.json"], ["preprocessor_config.json", "processor_config.json"])
-_NEXT_STEP = "name a folder with the model on this machine: --reranker blip:/path/to/folder, or use --no-rerank"
+_NEXT_STEP = "name a folder with the model on this machine: `reranker='blip:/path/to/folder'`, or use `rerank=0`"
 _EXAMPLE = "Salesforce/blip-itm-base-coco"
 
 #: What BLIP was trained with, for folders that do not say.
@@ -93,13 +94,12 @@ def _import_transformers() -> Any:
     except ModuleNotFoundError as error:
         missing = (error.name or "transformers").partition(".")[0]
         raise EncoderUnavailableError(
-            f"{missing} is not installed, which BLIP needs; `pip install 'image-collection-search[blip]'`, "
-            "or use --no-rerank."
+            f"{missing} is not installed, which BLIP needs; {how_to_get('transformers')}, or use `rerank=0`."
         ) from error
     except Exception as error:  # builds that do not fit together raise anything
         raise EncoderUnavailableError(
             f"transformers is installed but does not import ({_reason(error)}); "
-            "`pip install -U 'image-collection-search[blip]'`, or use --no-rerank."
+            "`pip install -U transformers`, or use `rerank=0`."
         ) from error
     return transformers
 

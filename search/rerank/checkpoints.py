@@ -59,7 +59,7 @@ class Checkpoints:
             if held["fingerprint"] != self._fingerprint:
                 raise UsageError(
                     f"{self._work} holds an unfinished training with other pairs, another encoder or other settings; "
-                    "give --restart to begin anew, or the former options to go on."
+                    "give `restart=True` to begin anew, or the former options to go on."
                 )
             state: dict[str, Any] = held["state"]
             return state, tuple(notes)

@@ -11,6 +11,7 @@ import numpy as np
 from indexer.catalog.items import Item
 from indexer.encoders.base import Encoder, Preprocessing
 from indexer.types import Float32
+from search.rerank.answers import ask_alignment
 from search.rerank.base import Alignment, EncodedQuery, Reranker
 from search.rerank.stage import TokenSource
 
@@ -87,17 +88,17 @@ def explain_images(
     """
     images = [row for row in rows if row.metadata is not None and row.kind == "image"]
     if query.text is None or (rows and not images):
-        return {}, ["Only images that words have found can be explained; ask in words, and leave out --to text."]
+        return {}, ["Only images that words have found can be explained; ask in words, and leave out `to='text'`."]
     if reranker is None:
         return {}, [
             f"Nothing here can say why these were found: there is no reranker for the encoder {encoder.identity.name}; "
-            "see `search query --help` for --reranker."
+            "name one with `reranker`."
         ]
     tokens = source.of([row.id for row in images])
     pieces = encoder.words(query.text)
     found: dict[int, Explanation] = {}
     for row in images:
-        alignment = reranker.explain(query, tokens[row.id]) if row.id in tokens else None
+        alignment = ask_alignment(reranker, query, tokens[row.id], len(pieces)) if row.id in tokens else None
         if alignment is not None and row.metadata is not None:
             size = (row.metadata.width, row.metadata.height)
             found[row.id] = explain(alignment, pieces, query.text, encoder.identity.preprocessing, size)

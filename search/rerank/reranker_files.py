@@ -106,12 +106,12 @@ def check_fits(folder: Path, description: RerankerDescription, encoder: Encoder)
     if shape is None:
         raise EncoderMismatchError(
             f"The reranker in {folder} reads tokens of {description.encoder}, and this index is of {name}, "
-            "which yields none; leave --reranker away, or use blip:."
+            "which yields none; leave `reranker` away, or use blip:."
         )
     theirs = f"{description.encoder} ({description.weights[:12]})"
     raise EncoderMismatchError(
         f"The reranker in {folder} was trained for the encoder {theirs}, and this index is of {name} "
-        f"({encoder.identity.weights[:12]}); train one with `search train reranker`, or leave --reranker away."
+        f"({encoder.identity.weights[:12]}); train one with `train_reranker(TABLE)`, or leave `reranker` away."
     )
 
 
@@ -146,7 +146,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
     except (FileNotFoundError, NotADirectoryError):
         raise EncoderUnavailableError(
             f"There is no reranker in {folder} (no {DESCRIPTION}); check the spelling, or train one with "
-            "`search train reranker`."
+            "`train_reranker(TABLE)`."
         ) from None
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
@@ -157,7 +157,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
     if fields["format"] != FORMAT:
         raise EncoderUnavailableError(
             f"The reranker in {folder} has format {fields['format']} and this version reads {FORMAT}; "
-            "update this program, or train one with `search train reranker`."
+            "update this program, or train one with `train_reranker(TABLE)`."
         )
     try:
         return RerankerDescription.from_json(fields), _plain_name(fields["file"]), str(fields["digest"])
@@ -194,5 +194,5 @@ def _check(path: Path, description: RerankerDescription, arrays: dict[str, Float
 
 def _damaged(path: Path, reason: str) -> EncoderUnavailableError:
     return EncoderUnavailableError(
-        f"The reranker's file {path} is damaged ({reason}); train it again, or leave it out with --no-rerank."
+        f"The reranker's file {path} is damaged ({reason}); train it again, or leave it out with `rerank=0`."
     )

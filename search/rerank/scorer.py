@@ -10,6 +10,7 @@ import numpy as np
 from indexer.metrics import Scorer
 from indexer.progress import Progress
 from indexer.types import Float32, Int8
+from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import join
 
@@ -77,7 +78,7 @@ class RerankedScorer:
             )
             there = encoded.tokens is not None and any(tokens is not None for tokens in candidates.tokens)
             if there or not self._reranker.needs_tokens:
-                held = self._reranker.score(encoded, candidates)
+                held = ask_scores(self._reranker, encoded, candidates)
             else:
                 held = np.full(len(candidates), np.nan, np.float32)  # the engine leaves such answers as they are
             self._joined[query] = held

@@ -8,13 +8,14 @@ from typing import TypeVar, overload
 
 import numpy as np
 
+from indexer.arguments import whole
 from indexer.catalog.items import Item, Items
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
-from indexer.errors import UsageError
 from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
+from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscored
 
 T = TypeVar("T")
@@ -41,8 +42,7 @@ class Reranking:
     insist: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.count <= MAX_COUNT:
-            raise UsageError(f"--rerank takes a number of candidates from 0 to {MAX_COUNT:,}, not {self.count}.")
+        whole(0, MAX_COUNT)("rerank", self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class TokenSource:
     @property
     def remedy(self) -> str:
         """How to add what is missing."""
-        return "`search index --tokens` adds them" if self.declined else "`search index` adds them"
+        return "`index(settings=IndexSettings(tokens=True))` adds them" if self.declined else "`index()` adds them"
 
     def of_content(self, content_id: int) -> Int8 | None:
         """Tokens (t, width) int8 of one content."""
@@ -119,7 +119,7 @@ def rerank(
         _Column(rows, lambda row: row.path),
         _Column(rows, lambda row: row.text),
     )
-    scores = reranker.score(query, candidates)  # (n,) float32, NaN where unknown
+    scores = ask_scores(reranker, query, candidates)  # (n,) float32, NaN where unknown
     missing = int(np.isnan(scores).sum())
     joined = join(scores, first.similarities)
     return Reranked(
@@ -198,5 +198,5 @@ def _missing(missing: int, count: int, kind: Kind, reranker: Reranker, source: T
         )
     return (
         f"{missing:,} of {count:,} candidates could not be scored by {reranker.name} (an image is gone or cannot be "
-        "read) and keep their first-stage order; `search index` brings the index up to date."
+        "read) and keep their first-stage order; `index()` brings the index up to date."
     )

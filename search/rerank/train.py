@@ -79,7 +79,7 @@ def train_reranker(
     where = choose_devices(device)[0]
     out = store.folder / reranker_files.FOLDER if out is None else Path(os.path.abspath(out.expanduser()))
     if out.exists() and not (out / reranker_files.DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with --out.")
+        raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with `out`.")
     work = out.with_name(out.name + ".work")
     with _working(work):
         if restart:
@@ -100,7 +100,7 @@ def _working(work: Path) -> Iterator[None]:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnwritableError(
-            f"{work} cannot be made ({error.strerror}); make its place writable or name another one with --out."
+            f"{work} cannot be made ({error.strerror}); make its place writable or name another one with `out`."
         ) from error
     try:
         with write_lock(work):

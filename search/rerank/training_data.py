@@ -15,7 +15,6 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderError, StoreMissingError, UsageError
-from indexer.files.names import as_named
 from indexer.progress import Progress
 from indexer.store import Store
 from indexer.types import Float32, Int8
@@ -46,7 +45,7 @@ def required_shape(encoder: Encoder) -> TokenShape:
     if encoder.token_shape is None:
         raise EncoderError(
             f"The encoder {encoder.identity.name} yields no tokens, so no reranker can be trained for it; "
-            "index with another one (see `search models`)."
+            "index with another one (see `list_encoders()`)."
         )
     return encoder.token_shape
 
@@ -62,14 +61,14 @@ def prepare(
     """
     shape = required_shape(encoder)
     if os.path.isdir(table) or os.path.splitext(table)[1].lower() not in {".jsonl", ".csv"}:
-        raise UsageError(f"--pairs takes a table of images and captions (.jsonl or .csv), and {table} is none.")
+        raise UsageError(f"`table` takes a table of images and captions (.jsonl or .csv), and {table} is none.")
     progress.phase(f"Reading {table}")
     pairs = read_captions(table, images=images)
-    hint = os.path.dirname(as_named(table)) if images is None else as_named(images)
+    hint = os.path.dirname(os.path.abspath(os.path.expanduser(table))) if images is None else images
     with store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         if active is None:
-            raise StoreMissingError(f"This index is empty; fill it with `search index {hint}`, then train.")
+            raise StoreMissingError(f"This index is empty; fill it with `index({hint!r})`, then train.")
         row, identity = active
         truth = resolve(pairs, snapshot, row, identity.dimension, hint)
         named = len({path for path, _ in pairs.rows})
@@ -83,7 +82,7 @@ def prepare(
     if not there.all() and there.any():
         notes.append(
             f"{int((~there).sum()):,} of {len(there):,} indexed images have no tokens and are left out; "
-            "`search index` adds them."
+            "`index()` adds them."
         )
     tested = np.isin(truth.contents, sorted(set().union(*(held[split] for split in TEST_SPLITS))))  # (n,)
     if tested.any():
@@ -150,12 +149,12 @@ def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, hint: s
     if indexed < min(named, needed):
         raise UsageError(
             f"{indexed:,} of the {named:,} images of the table are in the index, and {needed:,} or more are needed; "
-            f"run `search index {hint}` first."
+            f"run `index({hint!r})` first."
         )
     if with_tokens < min(indexed, needed):
         raise UsageError(
             f"{with_tokens:,} of the {indexed:,} indexed images of the table have tokens, and {needed:,} or more are "
-            "needed; run `search index` first, which adds them."
+            "needed; run `index()` first, which adds them."
         )
     raise UsageError(
         f"The table has captions of {kept:,} different images to learn from, and {needed:,} or more are needed; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from indexer.errors import UsageError
+from indexer.arguments import check_fields, whole
 from search.rerank.fusion_model import FusionSettings
 
 
@@ -33,7 +33,4 @@ class TrainingSettings:
     network: FusionSettings = field(default_factory=FusionSettings)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.epochs <= 10_000:
-            raise UsageError(f"--epochs takes a whole number from 1 to 10,000, not {self.epochs}.")
-        if not 0 <= self.seed < 2**31:
-            raise UsageError(f"--seed takes a whole number from 0 to 2,147,483,647, not {self.seed}.")
+        check_fields(self, epochs=whole(1, 10_000), seed=whole(0, 2**31 - 1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from search.shell.wording import in_shell_words
+
 
 def print_line(text: str = "") -> None:
     """One line to stdout; characters that a terminal would act on, or cannot show, are escaped."""
@@ -36,5 +38,5 @@ def complain(text: str) -> None:
 
 
 def sentence(text: str) -> None:
-    """One line to stderr, from the program itself."""
-    sys.stderr.write(f"search: {escaped(text)}\n")
+    """One line to stderr, from the program itself; what the library says is said in words of the shell."""
+    sys.stderr.write(f"search: {escaped(in_shell_words(text))}\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.results import Hit, Results, percent
 from search.shell.printing import print_line
+from search.shell.wording import in_shell_words
 
 if TYPE_CHECKING:
     from search.rerank.explain import Explanation
@@ -31,7 +32,7 @@ def print_results(results: Results) -> None:
     for note in results.notes:
         print_line(f"Note: {note}")
     if not results:
-        print_line(results.absence)
+        print_line(in_shell_words(results.absence))
         return
     width = len(str(len(results)))
     mark = len(" weak") if any(hit.weak for hit in results) else 0

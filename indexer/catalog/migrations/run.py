@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert
 from indexer.catalog import migrations
 from indexer.catalog.schema import migration
 from indexer.catalog.sqlite import Sqlite
+from indexer.distribution import how_to_upgrade
 from indexer.errors import StoreTooNewError
 
 
@@ -43,7 +44,7 @@ def version(connection: Connection, database: Sqlite) -> int:
     if found > SCHEMA_VERSION:
         raise StoreTooNewError(
             f"{database} was written by a newer version (schema {found}, this version knows {SCHEMA_VERSION}); "
-            "upgrade with `pip install -U image-collection-search`."
+            f"upgrade with {how_to_upgrade()}."
         )
     return found
 

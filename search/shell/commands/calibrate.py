@@ -9,7 +9,6 @@ from search.shell.exit_codes import FOUND
 from search.shell.options import (
     AS_JSON,
     DEVICE,
-    IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
     RERANK,
@@ -30,7 +29,6 @@ class CalibrateOptions(Options):
     pairs: str = option(
         "--pairs", default=..., metavar="FILE", help="Indexed images and their captions: .jsonl or .csv."
     )
-    images: str | None = IMAGES
     store: Path | None = STORE
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split"; keep others to check on.')
     out: Path | None = option("--out", metavar="FILE", help="Write this file (default: calibration.json in the store).")
@@ -50,16 +48,18 @@ def run(options: CalibrateOptions) -> int:
     from search.shell import printing
     from search.shell.evaluation_table import fit_lines
     from search.shell.progress_bar import listener
+    from search.shell.wording import worded
 
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
-    rerank = DEFAULT_COUNT if count is None else count
-    settings = CalibrationSettings(options.split, rerank, options.seed, options.images)
+    settings = CalibrationSettings(options.split, DEFAULT_COUNT if count is None else count, options.seed)
     with (
         library_of(options.store, options.encoder, options.device) as library,
         listener(options.as_json) as progress,
     ):
-        found = library.calibrate(
-            options.pairs, out=options.out, settings=settings, progress=progress, reranker=options.reranker
+        found = worded(
+            library.calibrate(
+                options.pairs, out=options.out, settings=settings, progress=progress, reranker=options.reranker
+            )
         )
     if options.as_json:
         printing.print_json(found.to_json())

@@ -27,9 +27,11 @@ class DoctorOptions(Options):
 def run(options: DoctorOptions) -> int:
     """Check the catalog, the indexes and the files against each other."""
     from search.shell.printing import print_json
+    from search.shell.wording import worded
 
     with library_of(options.store) as library:
         findings = library.repair() if options.repair else library.check()
+        findings = [worded(finding) for finding in findings]
         left = [finding for finding in (library.check() if options.repair else findings) if finding.grave]
     if options.as_json:
         print_json([dataclasses.asdict(finding) for finding in findings])

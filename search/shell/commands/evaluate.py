@@ -10,7 +10,6 @@ from search.shell.exit_codes import FOUND, NOTHING_FOUND
 from search.shell.options import (
     AS_JSON,
     DEVICE,
-    IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
     RERANK,
@@ -30,7 +29,6 @@ class EvaluateOptions(Options):
     """The options of `search eval`."""
 
     source: str = argument("PAIRS", help="captions.jsonl or .csv; with --labels, a folder.")
-    images: str | None = IMAGES
     store: Path | None = STORE
     labels: bool = option("--labels", default=False, help="PAIRS is a folder; its subfolders' names are texts.")
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split" (train, test).')
@@ -59,6 +57,7 @@ def run(options: EvaluateOptions) -> int:
     from search.shell.evaluation_table import print_evaluation
     from search.shell.html_file import check_html_file
     from search.shell.progress_bar import listener
+    from search.shell.wording import worded
 
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
     settings = EvaluationSettings(
@@ -68,7 +67,6 @@ def run(options: EvaluateOptions) -> int:
         options.bootstrap,
         options.seed,
         DEFAULT_COUNT if count is None else count,
-        options.images,
     )
     html = options.html
     if html is not None:
@@ -77,7 +75,9 @@ def run(options: EvaluateOptions) -> int:
         library_of(options.store, options.encoder, options.device) as library,
         listener(options.as_json) as progress,
     ):
-        found = library.evaluate(options.source, settings=settings, progress=progress, reranker=options.reranker)
+        found = worded(
+            library.evaluate(options.source, settings=settings, progress=progress, reranker=options.reranker)
+        )
     if html is not None and found:
         write_report(html, found)
     if options.as_json:

@@ -64,6 +64,7 @@ def run(options: IndexOptions) -> int:
     from indexer.settings import IndexSettings
     from search.shell import printing, run_report
     from search.shell.progress_bar import listener
+    from search.shell.wording import worded
 
     settings = IndexSettings(
         ignores=tuple(options.ignore or ()),
@@ -84,6 +85,7 @@ def run(options: IndexOptions) -> int:
             reencode=options.reencode,
             verify=options.verify,
         )
+    report = worded(report)
     if options.as_json:
         printing.print_json(run_report.report_json(report))
     else:

@@ -85,6 +85,7 @@ def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image."""
     from search.shell.query_argument import is_stream, read_query
     from search.shell.query_output import Wishes, answer
+    from search.shell.wording import worded
 
     target = _target(options.to)
     _check(options)
@@ -110,7 +111,7 @@ def run(options: QueryOptions) -> int:
             explain=options.explain,
             min_probability=options.min_probability,
         )
-        results = replace(results, notes=(*said, *results.notes))
+        results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
     path_end = b"\0" if options.print0 else b"\n" if options.paths else None
     wishes = Wishes(library.folder, target, options.as_json, path_end, options.sheet, options.opens, options.copy_to)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from search.resident.library_context import library as library_of
 from search.shell.exit_codes import FOUND
-from search.shell.options import AS_JSON, IMAGES, MOVED_ENCODER, STORE, Options, option
+from search.shell.options import AS_JSON, MOVED_ENCODER, STORE, Options, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,9 @@ class TrainRerankerOptions(Options):
     """The options of `search train reranker`."""
 
     pairs: Path = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
-    images: str | None = IMAGES
+    images: Path | None = option(
+        "--images", metavar="FOLDER", help="Names of images are relative to this (default: where --pairs lies)."
+    )
     store: Path | None = STORE
     out: Path | None = option(
         "--out", metavar="FOLDER", help="Where to put it (default: into the store, for its searches)."
@@ -33,6 +35,7 @@ class TrainRerankerOptions(Options):
 def run(options: TrainRerankerOptions) -> int:
     """Train a reranker of the first candidates, on images that are indexed and captions of them."""
     from search.shell.progress_bar import listener
+    from search.shell.wording import worded
 
     with (
         library_of(options.store, options.encoder, options.device) as library,
@@ -47,6 +50,7 @@ def run(options: TrainRerankerOptions) -> int:
             restart=options.restart,
             progress=progress,
         )
+    report = worded(report)
     if options.as_json:
         from search.shell.printing import print_json
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer import distribution
 from indexer.encoders import registry
 from indexer.encoders.base import EncoderId
 from indexer.encoders.graph_model import BUNDLED
@@ -70,13 +71,17 @@ def test_bad_names(spec: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["open_clip", "torch"])
-def test_a_slim_installation_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "torch":
         monkeypatch.delitem(sys.modules, "open_clip", raising=False)
     message = refusal("ViT-B-32/openai")
     assert "pip install open_clip_torch torch torchvision" in message
-    assert "--encoder bundled" in message
+    assert "`encoder='bundled'`" in message
+    monkeypatch.setattr(distribution, "installed", lambda: distribution.LIGHT)
+    message = refusal("ViT-B-32/openai")
+    assert "`pip uninstall image-collection-search-light faiss-cpu`, then install image-collection-search (" in message
+    assert "pip install" not in message  # which would bring gigabytes into an environment of the light form
 
 
 def test_the_modules_import_neither_torch_nor_open_clip() -> None:
@@ -137,7 +142,7 @@ def test_a_stores_encoder_is_opened_by_its_name(
 def test_an_encoder_of_other_weights_is_refused_unless_it_takes_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "load_encoder", lambda name, device, stored: ColourEncoder("2"))
     stored = ColourEncoder("1").identity
-    with pytest.raises(EncoderMismatchError, match=r"with an earlier colours .1, now 2.; .search index --reencode"):
+    with pytest.raises(EncoderMismatchError, match=r"with an earlier colours .1, now 2.; .open.*index.reencode=True"):
         registry.open_encoder(Path("s"), stored)
     with pytest.raises(EncoderMismatchError, match="s was made with the encoder palette, not colours"):
         registry.open_encoder(Path("s"), replace(stored, name="palette"), "colours")

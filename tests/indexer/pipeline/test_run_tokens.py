@@ -305,7 +305,7 @@ def test_damaged_tokens_are_found_removed_and_made_again(bench: TokenBench, phot
     assert (finding.part, finding.grave) == ("tokens", True)
     assert "2 photographs or texts" in finding.problem
     [done] = doctor.repair(bench.folder)
-    assert (done.part, done.remedy) == ("tokens", "removed; `search index` makes them again")
+    assert (done.part, done.remedy) == ("tokens", "removed; `index()` makes them again")
     [missing] = doctor.check(bench.folder)
     assert (missing.part, missing.grave) == ("tokens", False)
     assert "2 items have no tokens" in missing.problem

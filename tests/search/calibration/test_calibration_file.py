@@ -40,7 +40,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert calibration_file.read(tmp_path / "none.json") is None
     fields = json.loads(path.read_text())
     assert fields["models"][0]["coefficients"] == {"score": 3.0, "standard": 1.2, "items": 0.9}
-    with pytest.raises(StoreUnwritableError, match="--out"):
+    with pytest.raises(StoreUnwritableError, match="`out`"):
         calibration_file.write(tmp_path / "none" / calibration_file.NAME, calibration)
 
 

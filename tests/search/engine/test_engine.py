@@ -93,7 +93,7 @@ def test_the_recall_is_measured_remembered_and_shown(library: search.Library, tm
     assert second.tuned is not None
     assert (second.tuned.target, second.tuned.recall >= 0.99) == (0.99, True)
     for wrong in (0, -1, 1.1, float("nan")):
-        with pytest.raises(UsageError, match="--recall takes a share"):
+        with pytest.raises(UsageError, match="`recall` takes a number above 0 and up to 1"):
             library.index(recall=wrong)
 
 
@@ -242,7 +242,7 @@ def test_k_beyond_all_bounds_takes_no_memory(library: search.Library, tmp_path: 
 def test_k_must_be_positive(library: search.Library, tmp_path: Path, k: int) -> None:
     paint(tmp_path / "photos", 2)
     library.index(tmp_path / "photos")
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="`k` takes a whole number from 1"):
         library.query("red", k=k)
 
 

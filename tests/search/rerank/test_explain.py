@@ -196,6 +196,6 @@ def test_hits_without_tokens_are_not_explained(tmp_path: Path) -> None:
 
         library.index(settings=IndexSettings(tokens=False))
         results = library.query("blue", explain=True, reranker=ColourReranker())
-        assert any(note.endswith("`search index --tokens` adds them.") for note in results.notes)
+        assert any(note.endswith("`index(settings=IndexSettings(tokens=True))` adds them.") for note in results.notes)
         library.index(settings=IndexSettings(tokens=True))
         assert library.query("blue", explain=True, reranker=ColourReranker())[0].explanation is not None

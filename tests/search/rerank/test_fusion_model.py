@@ -316,7 +316,7 @@ def edit(folder: Path, **changes: object) -> None:
 )
 def test_a_damaged_description_is_said(folder: Path, changes: dict[str, object]) -> None:
     edit(folder, **changes)
-    with pytest.raises(EncoderUnavailableError, match=r"is damaged .*--no-rerank"):
+    with pytest.raises(EncoderUnavailableError, match=r"is damaged .*`rerank=0`"):
         load(folder)
 
 

@@ -269,7 +269,7 @@ def test_candidates_without_tokens_keep_their_place(library: search.Library, pho
     found = library.query("red", k=20, reranker=ColourReranker(2.0))
     (note,) = (note for note in found.notes if "tokens" in note)
     assert note.startswith("3 of 20 candidates have no region tokens")
-    assert "`search index` adds them" in note
+    assert "`index()` adds them" in note
     assert found.work.reranked == 17
     scores = [hit.score for hit in found]
     assert scores == sorted(scores, reverse=True)
@@ -291,7 +291,7 @@ def test_an_index_without_tokens_answers_and_says_how_to_add_them(tmp_path: Path
     with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as library:
         found = library.query("red", reranker=ColourReranker())
         assert [(hit.id, hit.score) for hit in found] == before
-        assert any("no region tokens" in note and "`search index` adds them" in note for note in found.notes)
+        assert any("no region tokens" in note and "`index()` adds them" in note for note in found.notes)
         assert found.work.reranked == 0
         library.index()
         assert library.query("red", reranker=ColourReranker()).work.reranked == 20
@@ -303,7 +303,7 @@ def test_an_index_that_was_told_to_do_without_is_not_nagged_about(library: searc
     write_fusion(library.folder / "reranker", ColourTokenEncoder())
     assert library.query("red").notes == ()
     insisted = library.query("red", reranker=str(library.folder / "reranker"))
-    assert any("`search index --tokens` adds them" in note for note in insisted.notes)
+    assert any("`index(settings=IndexSettings(tokens=True))` adds them" in note for note in insisted.notes)
 
 
 def test_what_is_deleted_between_the_stages_is_still_answered(library: search.Library, photos: Path) -> None:

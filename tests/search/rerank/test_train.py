@@ -152,7 +152,7 @@ def test_all_checkpoints_damaged_begins_anew(tmp_path: Path, whole: Trained) -> 
 
 def test_a_checkpoint_of_other_pairs_is_never_taken(tmp_path: Path) -> None:
     Checkpoints(tmp_path, "one").save(1, {"step": 0})
-    with pytest.raises(UsageError, match="--restart"):
+    with pytest.raises(UsageError, match="`restart=True`"):
         Checkpoints(tmp_path, "other").load()
     assert Checkpoints(tmp_path, "one").load() == ({"step": 0}, ())
 

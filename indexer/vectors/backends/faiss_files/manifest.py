@@ -67,7 +67,7 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
 def damaged(path: Path, reason: str) -> StoreDamagedError:
     """The error of a file of an index that is not what was written."""
     return StoreDamagedError(
-        f"The index file {path} is damaged ({reason}); the next `search index` builds it again from the catalog."
+        f"The index file {path} is damaged ({reason}); the next `index()` builds it again from the catalog."
     )
 
 

@@ -127,7 +127,7 @@ def saying_why(folder: Path, kind: str) -> Iterator[None]:
     except OSError as error:
         raise StoreUnwritableError(
             f"The {kind} index cannot be written in {folder} ({error.strerror or error}); "
-            "free some space or mend the permissions, then run `search index` again."
+            "free some space or mend the permissions, then run `index()` again."
         ) from error
 
 

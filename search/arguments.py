@@ -1,0 +1,45 @@
+"""What the library's calls take, beyond what any call takes (`indexer/arguments.py`)."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from indexer.arguments import Rule, follows, one_of, path, shown
+from indexer.encoders.base import Encoder
+from indexer.progress import Progress
+from search.query.query import TARGETS, Query
+from search.rerank.base import Reranker
+
+#: What is shown how far a call has come.
+progress_given: Final[Rule] = follows(Progress)
+#: The kind of things that are to be found.
+kind_of_answer: Final[Rule] = one_of(TARGETS)
+
+
+def asked(name: str, given: object) -> object:
+    """What is searched for."""
+    if isinstance(given, Query | str):
+        return given
+    if isinstance(given, os.PathLike):
+        return path(name, given)
+    raise TypeError(
+        f"`{name}` takes words (a str), the file of an image (a pathlib.Path) or a search.Query, not "
+        f"{shown(given)}; the content of an image file goes into search.Query(image_bytes=...)."
+    )
+
+
+def encoder_or_name(name: str, given: object) -> object:
+    """An encoder by name, or an object of one's own."""
+    return given if isinstance(given, str) else _own_encoder(name, given)
+
+
+def reranker_or_name(name: str, given: object) -> object:
+    """A reranker by name or by its folder, or an object of one's own."""
+    if isinstance(given, os.PathLike):
+        return path(name, given)
+    return given if isinstance(given, str) else _own_reranker(name, given)
+
+
+_own_encoder: Final[Rule] = follows(Encoder)
+_own_reranker: Final[Rule] = follows(Reranker)

@@ -1,0 +1,167 @@
+"""The library's sentences in the words of the shell.
+
+A message of the library names its next step as a program would write it, between backticks: a call, or an argument.
+Here they become the command and the option that a person types:
+
+    `repair()` saves what can be read            `search doctor --repair` saves what can be read
+    `index('/my photos', reencode=True)`         `search index '/my photos' --reencode`
+    name another `store`, or use `rerank=0`      name another --store, or use --no-rerank
+
+What is between backticks and none of these stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+#: Calls of the library, and the commands that do the same.
+COMMANDS: Final = {
+    "calibrate": "search calibrate",
+    "check": "search doctor",
+    "evaluate": "search eval",
+    "forget": "search forget",
+    "index": "search index",
+    "list_encoders": "search models",
+    "query": "search query",
+    "repair": "search doctor --repair",
+    "status": "search status",
+    "status().failures": "search status --failed",
+    "train_reranker": "search train reranker",
+}
+#: Arguments, and the options that give them.
+OPTIONS: Final = {
+    "all": "--all",
+    "bootstrap": "--bootstrap",
+    "cutoffs": "-k",
+    "encoder": "--encoder",
+    "epochs": "--epochs",
+    "explain": "--explain",
+    "ignores": "--ignore",
+    "index_type": "--index",
+    "k": "-k",
+    "labels": "--labels",
+    "min_probability": "--min-probability",
+    "out": "--out",
+    "recall": "--recall",
+    "reencode": "--reencode",
+    "rerank": "--rerank",
+    "reranker": "--reranker",
+    "restart": "--restart",
+    "seed": "--seed",
+    "split": "--split",
+    "store": "--store",
+    "table": "--pairs",
+    "to": "--to",
+    "tokens": "--tokens",
+    "unignores": "--no-ignore",
+    "vanished": "--vanished",
+}
+#: What carries sentences, in the values that the library returns.
+_SENTENCES: Final = ("notes", "warnings", "problem", "remedy")
+_QUOTED: Final = re.compile(r"`([^`]+)`")
+
+
+def in_shell_words(text: str) -> str:
+    """The same sentence, with commands and options."""
+    return _QUOTED.sub(_replaced, text) if "`" in text else text
+
+
+def _replaced(found: re.Match[str]) -> str:
+    translated = _translated(found[1])
+    return translated if translated.startswith("-") else f"`{translated}`"
+
+
+def worded(found: T) -> T:
+    """A value of the library with its sentences so."""
+    changed: dict[str, object] = {}
+    for name in _SENTENCES:
+        said = getattr(found, name, None)
+        if said:
+            changed[name] = in_shell_words(said) if isinstance(said, str) else type(said)(map(in_shell_words, said))
+    return replace(found, **changed) if changed else found  # type: ignore[type-var]
+
+
+def _translated(code: str) -> str:
+    import ast
+
+    if code in OPTIONS:
+        return OPTIONS[code]
+    if code in COMMANDS:
+        return COMMANDS[code]
+    for form in (code, f"_({code})"):  # a call, or arguments alone
+        try:
+            call = ast.parse(form, mode="eval").body
+        except (SyntaxError, ValueError):
+            continue
+        if isinstance(call, ast.Call):
+            return " ".join(_words(call)) or code
+    return code
+
+
+def _words(call: ast.Call) -> Iterator[str]:
+    """The command and its arguments; nothing when it is no call that the shell knows."""
+    import ast
+
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    values = list(_values(call))
+    options = [keyword for each in _calls(call) for keyword in each.keywords]
+    if name != "_" and name not in COMMANDS:
+        return
+    if not all(keyword.arg in OPTIONS or isinstance(keyword.value, ast.Call) for keyword in options):
+        return
+    if name != "_":
+        yield COMMANDS[name]
+    elif values:
+        return
+    yield from values
+    for keyword in options:
+        if keyword.arg in OPTIONS:
+            yield from _option(keyword.arg, keyword.value)
+
+
+def _calls(call: ast.Call) -> Iterator[ast.Call]:
+    """A call, the settings that it is given, and the `open(...)` before it."""
+    import ast
+
+    yield call
+    for keyword in call.keywords:
+        if isinstance(keyword.value, ast.Call):
+            yield keyword.value
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+        yield call.func.value
+
+
+def _values(call: ast.Call) -> Iterator[str]:
+    import ast
+    import shlex
+
+    for value in call.args:
+        if isinstance(value, ast.Constant):
+            yield shlex.quote(str(value.value))
+        else:
+            yield ast.unparse(value)  # a stand-in such as FOLDER
+
+
+def _option(name: str, value: ast.expr) -> Iterator[str]:
+    import ast
+    import shlex
+
+    if isinstance(value, ast.Tuple | ast.List):
+        for each in value.elts:
+            yield from _option(name, each)
+        return
+    given = value.value if isinstance(value, ast.Constant) else ast.unparse(value)
+    if (name, given) == ("rerank", 0) or (name == "tokens" and given is False):
+        yield f"--no-{name}"
+        return
+    yield OPTIONS[name]
+    if given is not True:
+        yield shlex.quote(str(given)) if isinstance(value, ast.Constant) else str(given)

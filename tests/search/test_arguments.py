@@ -1,0 +1,119 @@
+"""The library's calls refuse wrong arguments in a sentence, before anything is done."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from indexer.arguments import RULES
+from search.library import Library
+from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Three plain pictures."""
+    folder = tmp_path_factory.mktemp("arguments")
+    for name in ("red", "green", "blue"):
+        Image.new("RGB", (16, 16), name).save(folder / f"{name}.png")
+    with search.open(folder / "s.search", encoder=ColourTokenEncoder()) as opened:
+        assert opened.index(folder).encoded == 3
+        yield opened
+
+
+def test_every_argument_of_every_call_has_a_rule() -> None:
+    calls = [search.open, *(call for name, call in vars(Library).items() if name[0] != "_" and callable(call))]
+    assert len(calls) > 8
+    for call in calls:
+        wanted = {name for name in inspect.signature(call).parameters if name != "self"}
+        assert set(getattr(call, RULES, {})) == wanted, call.__name__
+
+
+@pytest.mark.parametrize("query", [b"red", Image.new("RGB", (4, 4)), np.zeros((4, 4, 3)), ["red"], None, 5])
+def test_what_is_no_query(library: Library, query: Any) -> None:
+    with pytest.raises(TypeError, match=r"`query` takes words \(a str\), the file of an image \(a pathlib.Path\) or"):
+        library.query(query)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("k", "3"),
+        ("k", 2.5),
+        ("k", True),
+        ("to", None),
+        ("parameters", {}),
+        ("parameters", search.SearchParameters),
+        ("rerank", 2.0),
+        ("reranker", object()),
+        ("reranker", ColourReranker),
+        ("explain", "yes"),
+        ("min_probability", "x"),
+        ("min_probability", None),
+    ],
+)
+def test_a_wrong_type_in_a_query(library: Library, name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` takes "):
+        library.query("red", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("k", 0), ("k", 10**30), ("to", "images"), ("rerank", -1), ("min_probability", float("nan"))],
+)
+def test_a_value_out_of_range_in_a_query(library: Library, name: str, value: Any) -> None:
+    with pytest.raises(search.UsageError, match=f"`{name}` takes "):
+        library.query("red", **{name: value})
+
+
+def test_numbers_of_numpy_and_more_hits_than_there_are(library: Library) -> None:
+    assert len(library.query("red", k=np.int64(2), rerank=np.int32(2))) == 2  # type: ignore[arg-type]
+    assert len(library.query("red", k=10**9)) == 3
+    assert len(library.query("red", min_probability=np.float32(0))) == 3  # type: ignore[arg-type]
+
+
+def test_only_and_exclude_in_lists(library: Library) -> None:
+    ids = [hit.id for hit in library.query("red")]
+    assert [hit.id for hit in library.query("red", parameters=search.SearchParameters(only=ids[1:]))] == ids[1:]  # type: ignore[arg-type]
+    assert [hit.id for hit in library.query("red", parameters=search.SearchParameters(exclude=ids[1:]))] == ids[:1]  # type: ignore[arg-type]
+
+
+def test_wrong_types_elsewhere(library: Library, tmp_path: Path) -> None:
+    calls: list[tuple[str, Any]] = [
+        ("roots", lambda: library.index([tmp_path])),  # type: ignore[arg-type]
+        ("roots", lambda: library.index(5)),  # type: ignore[arg-type]
+        ("settings", lambda: library.index(tmp_path, settings={})),  # type: ignore[arg-type]
+        ("progress", lambda: library.index(tmp_path, progress=print)),  # type: ignore[arg-type]
+        ("recall", lambda: library.index(tmp_path, recall="high")),  # type: ignore[arg-type]
+        ("paths", lambda: library.forget([tmp_path])),  # type: ignore[arg-type]
+        ("vanished", lambda: library.forget(vanished=1)),  # type: ignore[arg-type]
+        ("source", lambda: library.evaluate(5)),  # type: ignore[arg-type]
+        ("settings", lambda: library.evaluate(tmp_path, settings={})),  # type: ignore[arg-type]
+        ("source", lambda: library.calibrate(None)),  # type: ignore[arg-type]
+        ("table", lambda: library.train_reranker(5)),  # type: ignore[arg-type]
+        ("epochs", lambda: library.train_reranker(tmp_path, epochs="x")),  # type: ignore[arg-type]
+        ("store", lambda: search.open(5)),  # type: ignore[arg-type]
+        ("encoder", lambda: search.open(tmp_path, encoder=object())),  # type: ignore[arg-type]
+        ("encoder", lambda: search.open(tmp_path, encoder=ColourTokenEncoder)),  # type: ignore[arg-type]
+        ("device", lambda: search.open(tmp_path, device=0)),  # type: ignore[arg-type]
+        ("cutoffs", lambda: search.EvaluationSettings(cutoffs=5)),  # type: ignore[arg-type]
+        ("seed", lambda: search.CalibrationSettings(seed="x")),  # type: ignore[arg-type]
+    ]
+    for name, call in calls:
+        with pytest.raises(TypeError) as refused:
+            call()
+        assert str(refused.value).startswith((f"`{name}` takes ", f"`{name}` are given one by one")), refused.value
+
+
+def test_a_path_of_nothing_is_not_the_working_folder(library: Library) -> None:
+    for call in (lambda: search.open(""), lambda: library.index(""), lambda: library.evaluate(" ")):
+        with pytest.raises(search.UsageError, match="empty"):
+            call()
