@@ -27,19 +27,21 @@ class Moves(Part):
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def present(self, folder: str) -> list[int]:
-        """Row ids of the files at and below `folder` that are not marked as gone, by path."""
-        which = (_at_or_below(file.c.path, folder), file.c.state.not_in(HIDDEN), file.c.role != "folder")
+    def present(self, folder: str, inner: Sequence[str] = (), *, hidden: bool = False) -> list[int]:
+        """Row ids of the files at and below `folder` that are not marked as gone, by path; or of those that are
+        (`hidden`). Not of those at and below `inner` folders, which are roots of their own."""
+        state = file.c.state.in_(HIDDEN) if hidden else file.c.state.not_in(HIDDEN)
+        others = [~_at_or_below(file.c.path, path) for path in inner]
+        which = (_at_or_below(file.c.path, folder), *others, state, file.c.role != "folder")
         return list(self._read(select(file.c.id).where(*which).order_by(file.c.path)).scalars())
 
-    def sample(self, folder: str, count: int) -> tuple[list[Named], bool]:
-        """At most `count` of the files below `folder`, evenly spread by path, and whether they are marked as gone:
-        such ones are taken where there are no others.
+    def sample(self, folder: str, count: int, inner: Sequence[str] = ()) -> tuple[list[Named], bool]:
+        """At most `count` of the files of a root, evenly spread by path, and whether they are marked as gone: such ones
+        are taken where there are no others. `inner`: the roots below it.
         """
-        ids, hidden = self.present(folder), False
+        ids, hidden = self.present(folder, inner), False
         if not ids:
-            which = (_at_or_below(file.c.path, folder), file.c.state.in_(HIDDEN), file.c.role != "folder")
-            ids, hidden = list(self._read(select(file.c.id).where(*which).order_by(file.c.path)).scalars()), True
+            ids, hidden = self.present(folder, inner, hidden=True), True
         count = min(count, len(ids))
         chosen = [ids[at * len(ids) // count] for at in range(count)]
         rows = self._read(select(file.c.path, file.c.size, file.c.mtime_ns).where(file.c.id.in_(chosen)))

@@ -59,7 +59,7 @@ def settle_lost_roots(
     if not gone:
         return
     there = [row.path for row in roots if row not in gone and os.path.isdir(row.path)]
-    lost = _sampled(catalog, gone)
+    lost = _sampled(catalog, gone, [row.path for row in roots])
     folders = [*named, *(there if everything or not named else ())]
     places = _look_for(lost, folders, set(there), _patterns(gone), progress)
     for each in sorted(lost, key=lambda one: one.path):
@@ -80,10 +80,8 @@ def settle_lost_roots(
 
 def mark_gone(catalog: Catalog, lost: Root, roots: Iterable[str]) -> int:
     """Mark the files of a root that is gone, but for those of other roots in it. Returns how many were not yet."""
-    inner = [path for path in roots if is_below(path, lost.path)]
     with catalog.snapshot() as snapshot:
-        others = {number for path in inner for number in Moves(snapshot).present(path)}
-        ids = [number for number in Moves(snapshot).present(lost.path) if number not in others]
+        ids = Moves(snapshot).present(lost.path, _inner(lost, roots))
     for start in range(0, len(ids), _ROWS):
         with catalog.batch() as batch:
             Files(batch).mark_vanished(ids[start : start + _ROWS])
@@ -124,11 +122,16 @@ def mark_moved_copies(catalog: Catalog, content_ids: Sequence[int]) -> int:
     return len(gone)
 
 
-def _sampled(catalog: Catalog, gone: Sequence[Root]) -> list[_Lost]:
+def _inner(lost: Root, roots: Iterable[str]) -> list[str]:
+    """The other roots inside it."""
+    return [path for path in roots if path != lost.path and is_below(path, lost.path)]
+
+
+def _sampled(catalog: Catalog, gone: Sequence[Root], roots: Sequence[str]) -> list[_Lost]:
     lost = []
     with catalog.snapshot() as snapshot:
         for row in gone:
-            files, hidden = Moves(snapshot).sample(row.path, SAMPLE)
+            files, hidden = Moves(snapshot).sample(row.path, SAMPLE, _inner(row, roots))
             sample: defaultdict[bytes, list[tuple[int, int, bytes]]] = defaultdict(list)
             for file in files:
                 if is_below(file.path, row.path):

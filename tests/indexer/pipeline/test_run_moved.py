@@ -160,6 +160,22 @@ def test_roots_inside_roots_move_along(bench: MovingBench, photos: Path, tmp_pat
     assert (report.unchanged, report.vanished) == (14, 0)
 
 
+def test_a_hidden_root_inside_does_not_hide_where_its_folder_went(
+    bench: MovingBench, photos: Path, tmp_path: Path
+) -> None:
+    for number in range(20):
+        paint(photos / ".scans" / f"{number}.bmp", RED, (8, 8 + number))
+    bench.run(photos)
+    bench.run(photos / ".scans")
+    before = bench.names(photos)
+    shutil.move(photos, tmp_path / "b")
+    bench.encoder.images = 0
+    report = bench.run(tmp_path / "b")
+    assert bench.names(tmp_path / "b") == before
+    assert (report.encoded, report.reused, report.vanished) == (0, 0, 0)
+    assert bench.roots() == [str(tmp_path / "b"), str(tmp_path / "b" / ".scans")]
+
+
 def test_a_part_that_was_moved_out_is_not_found_twice(bench: MovingBench, photos: Path, tmp_path: Path) -> None:
     bench.run(photos)
     encoded = bench.encoder.images
