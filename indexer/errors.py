@@ -18,6 +18,7 @@
     └── FileError                  one file cannot be indexed; a run records it and goes on
         ├── UnreadableFileError    permissions, I/O errors, vanished or changed during the run
         ├── NotAnImageError        its content is no image format that can be read
+        ├── UnsupportedImageError  an image, of a format or a kind that is not read
         ├── DamagedImageError      zero bytes, truncated, or its data do not decode
         ├── ImageTooLargeError     more pixels or bytes than the limits allow
         └── CaptionFileError       a captions file that does not parse
@@ -99,6 +100,10 @@ class UnreadableFileError(FileError):
 
 class NotAnImageError(FileError):
     """The content is no image format that can be read."""
+
+
+class UnsupportedImageError(FileError):
+    """An image of a format, or of a kind within a format, that is not read; nothing is wrong with it."""
 
 
 class DamagedImageError(FileError):

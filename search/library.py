@@ -163,13 +163,14 @@ class Library:
         and is still there, stays out of it until `index` is given its very path. Raises PathNotFoundError for a path of
         which nothing is indexed, StoreMissingError, StoreBusyError.
         """
+        from indexer.files.names import as_named
         from indexer.pipeline.forget import Forgotten, forget, forget_vanished
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
         try:
             with store.writing():
-                found = [forget(store.catalog, os.path.abspath(os.path.expanduser(path))) for path in paths]
+                found = [forget(store.catalog, as_named(path)) for path in paths]
                 if vanished:
                     found.append(forget_vanished(store.catalog))
                 files = sum(each.files for each in found)

@@ -12,7 +12,7 @@ from indexer.catalog import schema
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.sqlite import Sqlite
 from indexer.catalog.transaction import Transaction
-from indexer.errors import StoreDamagedError, UsageError
+from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
 
 
 def database_at(url: URL) -> Sqlite:
@@ -25,12 +25,13 @@ def database_at(url: URL) -> Sqlite:
 class Catalog:
     """One store's catalog. Safe to use from several threads; any number of processes may read while one writes."""
 
-    def __init__(self, url: URL, *, writable: bool, mapped: bool = False) -> None:
+    def __init__(self, url: URL, *, writable: bool, mapped: bool = False, alone: bool = False) -> None:
         """Open the database at `url`; use `Catalog.open` or `Catalog.create`."""
         self.url = url
         self.writable = writable
         self._database = database_at(url)
-        self._engine = self._database.connect(writable=writable, mapped=mapped)
+        self._engine = self._database.connect(writable=writable, mapped=mapped, alone=alone)
+        self._alone = alone
         self._at_work: set[object] = set()  # a mark a transaction
         self._is_idle = True  # no connection was taken since a fork was announced
         forking.register(self)
@@ -50,25 +51,44 @@ class Catalog:
     def open(cls, url: URL) -> Catalog:
         """Open an existing catalog to read it; an older schema is brought up to date when the store is writable.
 
-        One that cannot be written is read as it is: what a later schema added is missing in it.
+        One that cannot be written, its disk being full or read-only, is read as it is: what a later schema added is
+        missing in it.
 
         Raises StoreMissingError, StoreTooNewError, StoreDamagedError or StoreUnwritableError.
         """
         database = database_at(url)
-        catalog = cls(url, writable=database.find(), mapped=True)
-        stand_ins: list[str] = []
-        with catalog.snapshot() as snapshot:
-            found = version(snapshot.connection, database)
-            if found < SCHEMA_VERSION and not catalog.writable:
-                if not found:
-                    raise StoreDamagedError(f"{database} holds nothing; `index(FOLDER)` fills it.")
-                stand_ins = database.stand_ins(snapshot.connection, schema.metadata.sorted_tables)
-        if stand_ins:
+        writable = database.find()
+        try:
+            return cls._open(database, url, writable=writable)
+        except StoreUnwritableError as error:
+            if not writable or not database.lacks_room(error):
+                raise
+            return cls._open(database, url, writable=False, alone=True)
+
+    @classmethod
+    def _open(cls, database: Sqlite, url: URL, *, writable: bool, alone: bool = False) -> Catalog:
+        catalog = cls(url, writable=writable, mapped=True, alone=alone)
+        try:
+            catalog._suit_schema()
+        except BaseException:
             catalog.close()
-            catalog._engine = database.connect(writable=False, mapped=True, prepare=stand_ins)
-        elif found < SCHEMA_VERSION and catalog.writable:
-            catalog._migrate()
+            raise
         return catalog
+
+    def _suit_schema(self) -> None:
+        """Bring an older schema up to date, or let it be read as it is."""
+        stand_ins: list[str] = []
+        with self.snapshot() as snapshot:
+            found = version(snapshot.connection, self._database)
+            if found < SCHEMA_VERSION and not self.writable:
+                if not found:
+                    raise StoreDamagedError(f"{self._database} holds nothing; `index(FOLDER)` fills it.")
+                stand_ins = self._database.stand_ins(snapshot.connection, schema.metadata.sorted_tables)
+        if stand_ins:
+            self.close()
+            self._engine = self._database.connect(writable=False, mapped=True, alone=self._alone, prepare=stand_ins)
+        elif found < SCHEMA_VERSION and self.writable:
+            self._migrate()
 
     def _migrate(self) -> None:
         with self._transaction(writing=True) as transaction:
@@ -102,7 +122,7 @@ class Catalog:
     def batch(self) -> Iterator[Transaction]:
         """One transaction to write: all of it is kept, or nothing."""
         if not self.writable:
-            raise self._database.unwritable()
+            raise self._database.full() if self._alone else self._database.unwritable()
         with self._transaction(writing=True) as transaction:
             yield transaction
 

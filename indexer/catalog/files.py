@@ -32,6 +32,7 @@ from indexer.catalog.schema import ABSENT, HIDDEN, IGNORED, VANISHED, file, phot
 from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.images import sniff
+from indexer.path_forms import spellings
 from indexer.types import Candidate
 
 #: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
@@ -140,9 +141,16 @@ class Files(Part):
         return rows + list(map(KnownFile._make, self._read(page)))
 
     def content_at(self, path: str, encoder_row: int) -> int | None:
-        """Row id of the content of the photograph at a path, if it has a vector under the encoder."""
-        found = (file.c.path == path, file.c.state == "present", has_vector(file.c.content_id, encoder_row))
-        return self._read(select(file.c.content_id).where(*found)).scalar()
+        """Row id of the content of the photograph at a path, if it has a vector under the encoder.
+
+        Of paths that look alike (Unicode's forms C and D) the one that is written just so comes first.
+        """
+        found = (file.c.state == "present", has_vector(file.c.content_id, encoder_row))
+        for spelling in spellings(path):
+            content_id = self._read(select(file.c.content_id).where(file.c.path == spelling, *found)).scalar()
+            if content_id is not None:
+                return int(content_id)
+        return None
 
     def compare(self, records: Sequence[FileRecord]) -> Comparison:
         """What is recorded of files, against what they now are."""

@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from indexer.errors import (
     SearchError,
@@ -65,6 +66,25 @@ IDS_USED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 #: Files of which SQLite's memory is wrong in this process, for good.
 _in_use_at_fork: set[Path] = set()
 _ROWID: ColumnElement[int] = literal_column("rowid", Integer)
+
+
+#: Results that say that SQLite cannot write, of a file that it could open for that.
+_NO_ROOM: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+    }
+)
+
+
+def _code(error: BaseException | None) -> int:
+    """SQLite's extended result code; 0 for what is none of its errors."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlite_errorcode", None) or 0
 
 
 class PathType(TypeDecorator[str]):
@@ -184,29 +204,42 @@ class Sqlite:
             raise StoreDamagedError(f"{self} is empty; `repair()` starts it anew, then `index()` fills it.")
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
-    def connect(self, *, writable: bool, mapped: bool = False, prepare: Sequence[str] = ()) -> Engine:
+    def connect(
+        self, *, writable: bool, mapped: bool = False, alone: bool = False, prepare: Sequence[str] = ()
+    ) -> Engine:
         """An engine for the file; `mapped`: it is there to read, through a map of the file in memory.
 
         `prepare`: statements to run on every new connection; what they make lies in memory.
         A store on read-only media is opened without locks when it has no write-ahead log to read (immutable=1).
+
+        `alone`: on a full disk, where the index of the log (-shm) has no room, it is kept in memory. That takes the
+        whole file for this process while it reads; others wait. What reads at the same time here shares a connection
+        below (cache=shared), or it would wait for itself, and nothing stays open in between.
         """
-        query = {"uri": "true", "mode": "rwc" if writable else "ro"}
-        if not writable and not os.access(self.path.parent, os.W_OK):
+        query = {"uri": "true", "mode": "rwc" if writable else "rw" if alone else "ro"}
+        if alone:
+            query["cache"] = "shared"
+        elif not writable and not os.access(self.path.parent, os.W_OK):
             log = self.files[1]
             if not log.exists() or log.stat().st_size == 0:
                 query["immutable"] = "1"
         url = URL.create("sqlite", database="file:" + quote(str(self.path)), query=query)
-        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+        given = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+        engine = create_engine(url, connect_args=given, poolclass=NullPool if alone else None)
 
         @event.listens_for(engine, "connect")
         def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # transactions are begun by us, so that a read is a snapshot too
             cursor = connection.cursor()
+            if alone:
+                cursor.execute("PRAGMA locking_mode = EXCLUSIVE")  # first of all
             cursor.execute("PRAGMA foreign_keys = ON")
-            if prepare:
-                cursor.execute("PRAGMA temp_store = MEMORY")
+            if mapped or prepare:
+                cursor.execute("PRAGMA temp_store = MEMORY")  # what is sorted to be read needs no room on a disk
             for statement in prepare:
                 cursor.execute(statement)
+            if alone:
+                cursor.execute("PRAGMA query_only = ON")
             if mapped:
                 cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             if writable:
@@ -287,6 +320,13 @@ class Sqlite:
             "`store`."
         )
 
+    def full(self) -> StoreUnwritableError:
+        """The error for a store whose disk has no room."""
+        return StoreUnwritableError(
+            f"The disk of {self.path.parent} is full; free some space and run the same command again, it goes on from "
+            "the last committed batch."
+        )
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn what SQLite raises into the error tree."""
@@ -297,14 +337,16 @@ class Sqlite:
         except (DBAPIError, sqlite3.Error) as error:
             raise self._translated(error) from error
 
+    def lacks_room(self, error: StoreError) -> bool:
+        """Whether `error`, of `translated`, says that nothing can be written beside the file, or to it."""
+        return _code(error.__cause__) in _NO_ROOM
+
     def _translated(self, error: Exception) -> StoreError:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF  # primary result code
-        if code == sqlite3.SQLITE_FULL:
-            return StoreUnwritableError(
-                f"The disk of {self.path.parent} is full; free some space and run the same command again, it goes on "
-                "from the last committed batch."
-            )
+        extended = _code(error)
+        code = extended & 0xFF  # primary result code
+        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+            return self.full()
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return self.unwritable()
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

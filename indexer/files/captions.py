@@ -9,11 +9,11 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Callable, Collection, Iterator
-from functools import lru_cache
+from collections.abc import Collection, Iterator
 
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
+from indexer.files.table_images import TableImages
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.text import clean_text
 from indexer.types import Caption
@@ -42,25 +42,29 @@ def is_caption_table(name: str) -> bool:
     return name.lower() in (_JSONL, _CSV)
 
 
-def parse_captions_file(name: str, data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+def parse_captions_file(
+    name: str, data: bytes, folder: str, *, anywhere: bool = False
+) -> tuple[list[Caption], list[str]]:
     """`parse_jsonl` or `parse_csv`, as the file's name asks for."""
-    return parse_csv(data, folder) if name.lower().endswith(".csv") else parse_jsonl(data, folder)
+    parse = parse_csv if name.lower().endswith(".csv") else parse_jsonl
+    return parse(data, folder, anywhere=anywhere)
 
 
-def parse_jsonl(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+def parse_jsonl(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[list[Caption], list[str]]:
     """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
 
     `folder` is where the table lies. `about` is the path of the image in it, or in `images` beside the table, and
-    None when the row names none, names one that is not there, or one outside the folder. Texts are clean
-    (`text.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences, then one with the count of the
-    rest.
+    None when the row names none or names one that is not there (`table_images.TableImages`: of those, a sentence with
+    their count and the first of them). `anywhere`: images outside the folder are taken too; not for a table that lies
+    among photographs, which must not show other files of its reader. Texts are clean (`text.clean_text`); empty ones
+    are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the count of the rest.
 
     Raises CaptionFileError when not one row is good.
     """
-    return _parse(_jsonl_rows(_as_utf8(data)), folder)
+    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere))
 
 
-def parse_csv(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
+def parse_csv(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[list[Caption], list[str]]:
     """The captions in a table with columns, and a sentence for each row that was left out; see `parse_jsonl`.
 
     The delimiter (comma, semicolon, tab or bar) is the one that makes sense of the first line: a header that names
@@ -75,7 +79,7 @@ def parse_csv(data: bytes, folder: str) -> tuple[list[Caption], list[str]]:
         line = data.count(b"\n", 0, error.start) + 1
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), folder)
+    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere))
 
 
 def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
@@ -111,11 +115,10 @@ def parse_sidecar(data: bytes) -> list[str]:
 Row = tuple[int, str, list[str], str]
 
 
-def _parse(rows: Iterator[Row], folder: str) -> tuple[list[Caption], list[str]]:
+def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], list[str]]:
     captions: list[Caption] = []
     problems: list[str] = []
     more = 0
-    find = _finder(folder)
     for count, (line, name, texts, problem) in enumerate(rows):
         if count >= MAX_ROWS:
             problem = f"rows after the first {MAX_ROWS:,} are not read"
@@ -125,15 +128,14 @@ def _parse(rows: Iterator[Row], folder: str) -> tuple[list[Caption], list[str]]:
             more += 1
         if count >= MAX_ROWS:
             break
-        for text in texts:
-            cleaned = clean_text(text)
-            if cleaned:
-                captions.append(Caption(cleaned, find(name) if name else None))
+        cleaned = [good for text in texts if (good := clean_text(text))]
+        about = images.find(name, line) if name and cleaned else None
+        captions += [Caption(good, about) for good in cleaned]
     if not captions:
         raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
     if more:
         problems.append(f"{more:,} more rows were left out")
-    return captions, problems
+    return captions, [*problems, *images.problems]
 
 
 def _jsonl_rows(data: bytes) -> Iterator[Row]:
@@ -175,24 +177,6 @@ def _jsonl_row(number: int, line: bytes) -> Row:
     if not known:
         return number, "", [], f"it has no text under {', '.join(TEXT_KEYS[:-1])} or {TEXT_KEYS[-1]}"
     return number, name, texts, ""
-
-
-def _finder(folder: str) -> Callable[[str], str | None]:
-    """Looks for the images that rows name; a data set names each one about five times in a row."""
-    inside = os.path.join(os.path.normpath(folder), "")
-
-    @lru_cache(maxsize=1024)
-    def find(name: str) -> str | None:
-        spellings = [name] if "\\" not in name else [name, name.replace("\\", "/")]
-        for spelling in spellings:
-            for parts in ((spelling,), ("images", spelling)):
-                path = os.path.normpath(os.path.join(folder, *parts))
-                # isfile is False for names that no file can have (NUL, lone surrogates).
-                if path.startswith(inside) and os.path.isfile(path):
-                    return path
-        return None
-
-    return find
 
 
 def _as_utf8(data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Files become correct pixels: read whole, decoded within limits, turned upright, in 8-bit sRGB.
 
-The steps have their own files: `sniff` tells the type, `formats` opens the header, `colours` makes 8-bit sRGB of any
-mode, `preprocess` resizes for an encoder.
+The steps have their own files: `sniff` tells the type, `formats` opens the header, `loading` decodes the pixels,
+`colours` makes 8-bit sRGB of any mode, `preprocess` resizes for an encoder. Pillow decodes; what it stumbles over has
+a file a format (`jpeg`, `png`, `containers`, `tiff`), and `endings` measures what a file without its end has lost.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ import stat
 
 from PIL import Image, ImageFile
 
-from indexer.errors import DamagedImageError, ImageTooLargeError, UnreadableFileError
+from indexer.errors import ImageTooLargeError, UnreadableFileError
 from indexer.images.colours import to_rgb
 from indexer.images.embedded import orientation
 from indexer.images.formats import open_image, pillow_errors
+from indexer.images.loading import load
 from indexer.images.preprocess import SHRUNK, Shrunk, to_pixels
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
 __all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "thumbnail", "to_pixels"]
+
+#: The key in `Image.info` of the sentence about what of a picture is missing, where its file has lost its end.
+MISSING = "missing"
 
 _CHANGED = "it changed while it was read; it will be read again next time"
 
@@ -93,9 +98,12 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
     With `target`, the (width, height) in pixels that an encoder wants of the upright picture, a JPEG may come
     shrunk, each side still at least `_SPARE` times the target's; without it, and for other formats, every pixel comes.
 
-    Raises NotAnImageError, DamagedImageError (zero bytes, truncated, or it does not decode) and ImageTooLargeError
-    (over `limits.max_pixels`, told from the header before any memory is taken), each with a one-sentence reason.
-    Nothing else, whatever the bytes, and no warnings. Safe to call from several threads.
+    A file that has lost only its last few bytes gives its picture, with a sentence about that in `info[MISSING]`.
+
+    Raises NotAnImageError, UnsupportedImageError (nothing is wrong with it, but its kind is not read),
+    DamagedImageError (zero bytes, its end is missing, or it does not decode) and ImageTooLargeError (over
+    `limits.max_pixels`, told from the header before any memory is taken), each with a one-sentence reason.
+    Nothing else, whatever the bytes; no warnings, and nothing is printed. Safe to call from several threads.
     TIFF, WebP and GIF have Pillow's own limit too, some 179 million pixels.
     """
     image = open_image(data)
@@ -105,20 +113,23 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
     with pillow_errors("its data do not decode"):
         turned = orientation(image, data)
         covered = None
-        if image.format == "JPEG":
-            _refuse_missing_end(data)
-            if target is not None:
-                covered = _shrink(image, target, sideways=turned >= 5)
-        image.load()
-        picture = to_rgb(image)
-        if picture is image:  # let go of the file's bytes, which some of Pillow's loaders keep
-            picture = image._new(image.im)
+
+        def prepare(jpeg: ImageFile.ImageFile) -> None:
+            nonlocal covered
+            covered = None if target is None else _shrink(jpeg, target, sideways=turned >= 5)
+
+        loaded, missing = load(image, data, prepare)
+        picture = to_rgb(loaded)
+        if picture is loaded:  # let go of the file's bytes, which some of Pillow's loaders keep
+            picture = loaded._new(loaded.im)
         if turned in _TURNS:
             picture = picture.transpose(_TURNS[turned])
         # What the file said of itself (profile, orientation, resolution) no longer holds.
-        picture.info = (
-            {} if covered is None else {SHRUNK: _turned_extent(picture.size, (width, height), covered, turned)}
-        )
+        picture.info = {}
+        if covered is not None:
+            picture.info[SHRUNK] = _turned_extent(picture.size, (width, height), covered, turned)
+        if missing is not None:
+            picture.info[MISSING] = missing
         return picture
 
 
@@ -154,12 +165,3 @@ def _turned_extent(size: tuple[int, int], stored: tuple[int, int], covered: tupl
     left = width - across if turned in (2, 3, 6, 7) else 0.0
     upper = height - down if turned in (3, 4, 7, 8) else 0.0
     return Shrunk(size, stored, (left, upper, left + across, upper + down))
-
-
-def _refuse_missing_end(data: bytes) -> None:
-    """Refuse a JPEG whose end was never written: an interrupted copy into space that was set aside, all zeros.
-
-    The decoder takes the zeros for pixels and shows a grey lower half; a file that is merely too short it refuses.
-    """
-    if data.endswith(bytes(512)) and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
-        raise DamagedImageError("its end is missing (filled with zeros)")

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from indexer.images.formats import inflate, png_chunks
+from indexer.images.png import inflate, png_chunks
 
 #: A packet larger than this is an edit history or an embedded preview, not a caption.
 MAX_BLOCK_BYTES = 1_000_000

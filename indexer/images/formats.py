@@ -7,10 +7,9 @@ The type is told by content (`sniffing`), never by suffix. Each format goes stra
 from __future__ import annotations
 
 import io
+import logging
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,54 +17,62 @@ from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from indexer import forking
-from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError
+from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError, UnsupportedImageError
+from indexer.images.containers import open_boxes, open_webp
+from indexer.images.endings import empty_bytes, interrupted
+from indexer.images.jpeg import open_jpeg
+from indexer.images.png import open_png
 from indexer.images.sniff import SNIFFED_BYTES, sniff
+from indexer.images.tiff import open_tiff
+from indexer.images.unsupported import unsupported_format
+
+# Without any handler, Python writes what Pillow logs to standard error; an application's own handlers still get it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-class _Tiff(TiffImageFile):
-    """Pillow's TIFF, less its process-wide pixel limit: `images` checks ours before anything is decoded."""
+def open_heif(stream: io.BytesIO) -> ImageFile.ImageFile:
+    """Not registered with Pillow: a process that embeds this library keeps its own choice of plugins."""
+    from pillow_heif import HeifImageFile
 
-    def load_prepare(self) -> None:
-        if self._im is None:
-            self.im = Image.new(self.mode, self._tile_size).im
-        super().load_prepare()
+    image: ImageFile.ImageFile = HeifImageFile(stream)
+    return image
 
 
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImageFile,  # a multi-picture JPEG as well: its first picture is a plain one
-    "PNG": PngImageFile,
-    "WEBP": WebPImageFile,
+    "JPEG": open_jpeg,
+    "PNG": open_png,
+    "WEBP": open_webp,
     "GIF": GifImageFile,
     "BMP": BmpImageFile,
-    "TIFF": _Tiff,
-    "AVIF": AvifImageFile,
+    "TIFF": open_tiff,
+    "AVIF": lambda stream: open_boxes(stream, AvifImageFile),
+    "HEIF": lambda stream: open_boxes(stream, open_heif),
 }
 
 
 def open_image(data: bytes) -> ImageFile.ImageFile:
     """The image in `data`, its header read and its pixels not yet. `image.format` is what `sniff` says.
 
-    Raises NotAnImageError, DamagedImageError or ImageTooLargeError.
+    Raises NotAnImageError, UnsupportedImageError, DamagedImageError or ImageTooLargeError.
     """
     if not data:
         raise DamagedImageError("it is empty (zero bytes)")
-    found = sniff(data[:SNIFFED_BYTES])
+    head = data[:SNIFFED_BYTES]
+    found = sniff(head)
     if found is None:
+        name = unsupported_format(head)
+        if name is not None:
+            raise UnsupportedImageError(f"it is in the format {name}, which is not read; save it as JPEG, PNG or TIFF")
         raise NotAnImageError("its content is no image format that can be read")
-    with pillow_errors("its header is damaged"):
-        if found == "HEIF":
-            # Not registered with Pillow: a process that embeds this library keeps its own choice of plugins.
-            from pillow_heif import HeifImageFile
-
-            heif: ImageFile.ImageFile = HeifImageFile(io.BytesIO(data))
-            return heif
-        return _OPENERS[found](io.BytesIO(data))
+    try:
+        with pillow_errors("its header is damaged"):
+            return _OPENERS[found](io.BytesIO(data))
+    except DamagedImageError:
+        if empty_bytes(data):
+            raise interrupted(data) from None
+        raise
 
 
 @contextmanager
@@ -84,11 +91,26 @@ def pillow_errors(what: str) -> Iterator[None]:
         raise ImageTooLargeError("decoding it needs more memory than there is") from None
     except Image.DecompressionBombError:
         raise ImageTooLargeError("it claims to have more pixels than Pillow decodes for its format") from None
+    except NotImplementedError as error:
+        raise UnsupportedImageError(f"it is of a kind that is not read: {_detail(error)}") from error
     except ImportError as error:
         raise NotAnImageError(f"a package for its format is missing: {error}") from None
     except Exception as error:
-        detail = " ".join(str(error).split())[:120]
+        detail = _detail(error)
+        if _UNSUPPORTED.search(detail):
+            raise UnsupportedImageError(f"it is of a kind that is not read: {detail}") from error
         raise DamagedImageError(f"{what}: {detail}" if detail else what) from error
+
+
+def _detail(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+#: How Pillow and its codecs say that they know what a file is, and cannot decode it.
+_UNSUPPORTED = re.compile(
+    r"unsupported (?!marker)|not supported|not yet supported|unknown pixel mode|decoder \S+ not available|no codec",
+    re.IGNORECASE,
+)
 
 
 _PLUGINS = re.compile(r"PIL\.\w+ImagePlugin$")
@@ -105,27 +127,3 @@ def _silence_plugins() -> None:
     if not warnings.filters or warnings.filters[0] != mine:
         with _silence:
             warnings.filterwarnings("ignore", category=UserWarning, module=_PLUGINS.pattern)
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, content) of a PNG's chunks other than pixels, in order; ends at the first that is cut short.
-
-    Pillow knows the chunks behind the pixels only once it has decoded them, and that is where exiftool writes XMP.
-    """
-    position = 8
-    while position + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, position)
-        kind = data[position + 4 : position + 8]
-        start, position = position + 8, position + 12 + length
-        if position > len(data):
-            return
-        if kind not in (b"IDAT", b"fdAT"):
-            yield kind, data[start : start + length]
-
-
-def inflate(data: bytes, limit: int) -> bytes:
-    """zlib data unpacked, at most `limit` bytes of it; b"" when it is damaged."""
-    try:
-        return zlib.decompressobj().decompress(data, limit)
-    except zlib.error:
-        return b""

@@ -19,8 +19,10 @@ from indexer.files.captions import is_caption_table, sidecar_image
 from indexer.files.ignores import Ignores, check_patterns, is_anchored, means_something_else
 from indexer.files.kinds import kind_of
 from indexer.files.mounts import presence
+from indexer.files.names import as_named
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.path_forms import composed
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 
 
@@ -38,7 +40,7 @@ def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
 
     Raises PathNotFoundError for what is not there, UsageError for a file that is neither an image nor captions.
     """
-    paths = list(dict.fromkeys(os.path.abspath(os.path.expanduser(os.fspath(root))) for root in roots))
+    paths = list(dict.fromkeys(map(as_named, roots)))
     for path in paths:
         if not os.path.exists(path):
             raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
@@ -84,6 +86,7 @@ class _Choice:
     def choose(self, store_folder: str, named: Sequence[str], *, everything: bool) -> list[Chosen]:
         if not named and not self._roots:
             raise UsageError("Name a folder to index; this store has none yet.")
+        named = list(dict.fromkeys(map(self._as_known, named)))
         lifted = [path for path in named if path in self._excluded]
         self._excluded.difference_update(lifted)
         whole, parts = self._sorted_out(named)
@@ -113,6 +116,13 @@ class _Choice:
             Chosen(Scope(root, top, self._without(top, store_folder)), self._roots[root], given.get((top, root), ()))
             for top, root in found
         ]
+
+    def _as_known(self, path: str) -> str:
+        """The root that is meant, where the disk does not tell its name from this one (Unicode form, letter case)."""
+        if path in self._roots:
+            return path
+        alike = (root for root in self._roots if composed(root).casefold() == composed(path).casefold())
+        return next((root for root in alike if os.path.exists(root) and os.path.samefile(root, path)), path)
 
     def _sorted_out(self, named: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """The named paths that are roots, new ones too, in the order of their names; and the parts of roots, with

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError
-from indexer.images.decoder import decode
+from indexer.images.decoder import MISSING, decode
 from indexer.images.gpu_jpeg import gpu_jpegs
 from indexer.images.metadata import read_metadata
 from indexer.images.pixel_budget import PixelBudget
@@ -36,23 +36,25 @@ class Decoder:
         try:
             if known is None:
                 metadata = read_metadata(image.data)
-                return NewImage(image.candidate, image.digest, metadata, self._pixels(image.data, metadata))
+                pixels, problem = self._pixels(image.data, metadata)
+                return NewImage(image.candidate, image.digest, metadata, pixels, problem)
             if image.metadata:
                 known = _reread(known, image.data)
-            return replace(known, pixels=self._pixels(image.data, known.metadata)) if image.pixels else known
+            return replace(known, pixels=self._pixels(image.data, known.metadata)[0]) if image.pixels else known
         except FileError as error:  # bytes that did decode before: under other limits, or with another library
             return Failed(image.candidate, str(error), passing=known is not None)
 
-    def _pixels(self, data: bytes, metadata: Metadata | None) -> Pixels:
-        """(h, w, 3) uint8. Raises FileError."""
+    def _pixels(self, data: bytes, metadata: Metadata | None) -> tuple[Pixels, str | None]:
+        """(h, w, 3) uint8, and the sentence about what of the picture is missing, if any. Raises FileError."""
         target = (self._preprocessing.width, self._preprocessing.height)
         size = self._limits.max_pixels if metadata is None else metadata.width * metadata.height
         with self._budget.held(size):
             if self._gpu_jpegs is not None:
                 found = self._gpu_jpegs.pixels(data, self._limits, self._preprocessing)
                 if found is not None:
-                    return found
-            return to_pixels(decode(data, self._limits, target), self._preprocessing)
+                    return found, None
+            picture = decode(data, self._limits, target)
+            return to_pixels(picture, self._preprocessing), picture.info.get(MISSING)
 
 
 def _reread(known: KnownImage, data: bytes) -> KnownImage:

@@ -13,6 +13,7 @@ from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
 from indexer.files.mounts import is_mounted, presence
 from indexer.files.scope import nearest
+from indexer.path_forms import spellings
 from indexer.pipeline.moved import forget_lost_roots, mark_gone
 
 
@@ -35,9 +36,13 @@ def forget(catalog: Catalog, path: str) -> Forgotten:
     """
     with catalog.batch() as batch:
         before = {row.path: row.mount for row in Roots(batch).all()}
-        files = Files(batch).forget(path)
-        gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
-        if not files and not gone:
+        for spelling in spellings(path):
+            files = Files(batch).forget(spelling)
+            gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
+            if files or gone:
+                path = spelling
+                break
+        else:
             raise _nothing(batch, path)
         Exclusions(batch).delete_below(path)
         around = nearest(path, before.keys() - set(gone))

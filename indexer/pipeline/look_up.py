@@ -14,8 +14,10 @@ from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.errors import FileError, UnreadableFileError
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
+from indexer.files.names import by_form
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.path_forms import composed
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Caption
@@ -33,6 +35,7 @@ class LookUp:
         self._limits = limits
         self._tokens = tokens
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+        self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
 
     def __call__(self, candidate: Candidate) -> ImageBytes | KnownImage | CaptionFile | Ignored | Failed:
         """Never raises for a bad file: what is wrong with it is in the answer."""
@@ -52,6 +55,9 @@ class LookUp:
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
+            if image is None and not name.isascii():
+                forms = self._forms(folder)
+                image = forms.get(sidecar_image(forms.keys(), composed(name)) or "")
             if image is None:
                 return Ignored(candidate, settled=False)  # an image may come to stand beside it
             data = read_file(candidate, self._limits)

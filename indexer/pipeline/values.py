@@ -14,12 +14,16 @@ from indexer.types import Candidate, Caption, Float32, Int8, Metadata, Pixels
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """A photograph to encode. `pixels` (h, w, 3) uint8, as the encoder wants them; None when they are encoded."""
+    """A photograph to encode. `pixels` (h, w, 3) uint8, as the encoder wants them; None when they are encoded.
+
+    `problem`: a sentence about what of it is missing, where its file has lost its last few bytes.
+    """
 
     candidate: Candidate
     digest: bytes
     metadata: Metadata
     pixels: Pixels | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

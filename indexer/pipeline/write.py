@@ -29,7 +29,7 @@ from indexer.pipeline.values import (
     texts_of,
 )
 from indexer.text import one_line
-from indexer.types import Failure, Kind, Metadata, Report
+from indexer.types import Candidate, Failure, Kind, Metadata, Report
 
 #: Warnings that a report keeps; a captions file can have a problem in each of a million lines.
 MAX_WARNINGS = 100
@@ -154,9 +154,7 @@ class Writer:
                 report.caption_files += 1
             else:
                 report.unchanged += 1
-            for problem in one.problems:
-                if len(report.warnings) < MAX_WARNINGS:
-                    report.warnings.append(f"{os.path.basename(one.candidate.path)}: {problem}")
+            self._warn(one.candidate, one.problems)
         elif isinstance(one, KnownImage):
             if changed:
                 report.reused += 1
@@ -165,6 +163,12 @@ class Writer:
                 report.unchanged += 1
         else:
             report.encoded += 1
+            self._warn(one.candidate, [] if one.problem is None else [one.problem])
+
+    def _warn(self, candidate: Candidate, problems: Sequence[str]) -> None:
+        for problem in problems:
+            if len(self._report.warnings) < MAX_WARNINGS:
+                self._report.warnings.append(f"{os.path.basename(candidate.path)}: {problem}")
 
 
 def _record(one: Prepared, numbers: Mapping[bytes, int]) -> FileRecord | None:

@@ -34,12 +34,14 @@ MIN_RIGHT: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSettings:
-    """`split`: only rows with this split. `rerank`: candidates of the second stage, 0 for none; `seed`: of the parts of
+    """`split`: only rows with this split. `images`: the folder that names of images in the table are relative to, by
+    default its own. `rerank`: candidates of the second stage, 0 for none; `seed`: of the parts of
     cross-fitting and of the collections' cuts. Raises UsageError on values out of range."""
 
     split: str | None = None
     rerank: int = DEFAULT_COUNT
     seed: int = 0
+    images: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, split=optional(text), rerank=whole(0, MAX_COUNT), seed=whole(0))
@@ -103,7 +105,9 @@ def calibrate(
     reranker = reranker if settings.rerank else None
     with store.catalog.snapshot() as snapshot:
         row, identity = Encoders(snapshot).required()
-        truth = read_ground_truth(source, snapshot, row, identity.dimension, split=settings.split)
+        truth = read_ground_truth(
+            source, snapshot, row, identity.dimension, split=settings.split, images=settings.images
+        )
         _check(truth, source)
         encoded = encode_ground_truth(truth, encoder, snapshot, row, reranker, progress)
     notes = list(truth.notes)

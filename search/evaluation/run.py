@@ -46,7 +46,13 @@ def evaluate(
     with store.catalog.snapshot() as snapshot:
         row, identity = Encoders(snapshot).required()
         truth = read_ground_truth(
-            source, snapshot, row, identity.dimension, labels=settings.labels, split=settings.split
+            source,
+            snapshot,
+            row,
+            identity.dimension,
+            labels=settings.labels,
+            split=settings.split,
+            images=settings.images,
         )
         clock.lap("read")
         found = Evaluation(

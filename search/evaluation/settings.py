@@ -17,7 +17,8 @@ MAX_SAMPLES = 100_000
 class EvaluationSettings:
     """What to evaluate, and how. Raises UsageError on values out of range.
 
-    `labels`: the source is a folder, its subfolders' names are the texts. `split`: only rows of this split.
+    `labels`: the source is a folder, its subfolders' names are the texts. `split`: only rows of this split. `images`:
+    the folder that names of images in the table are relative to, by default its own.
     `cutoffs`: the k of R@k. `bootstrap`: resamples behind an interval, 0 for none; 1,000 settle its ends to about a
     tenth of its width. `seed`: of resamples and of the sample of queries that are timed. `rerank`: candidates of each
     query that a second stage scores anew, 0 for no second stage.
@@ -29,6 +30,7 @@ class EvaluationSettings:
     bootstrap: int = 1_000
     seed: int = 0
     rerank: int = DEFAULT_COUNT
+    images: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(
@@ -42,3 +44,7 @@ class EvaluationSettings:
         )
         if self.labels and self.split is not None:
             raise UsageError("`labels` and `split` exclude each other: folders have no splits.")
+        if self.labels and self.images is not None:
+            raise UsageError(
+                "`labels` and `images` exclude each other: labels come from the folders that images lie in."
+            )

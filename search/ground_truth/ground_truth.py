@@ -15,6 +15,7 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.errors import FileError
+from indexer.files.names import as_named
 from indexer.images.decoder import read_file
 from indexer.metrics import Relevance
 from indexer.settings import DecodeLimits
@@ -60,15 +61,18 @@ def read_ground_truth(
     *,
     labels: bool = False,
     split: str | None = None,
+    images: str | None = None,
 ) -> GroundTruth:
     """The pairs of a table of captions, or of a folder whose subfolders' names are `labels`, joined with the store.
 
-    `split`: only rows of this split. Raises what `read_captions` and `read_labels` raise.
+    `split`: only rows of this split. `images`: the folder that names in the table are relative to, by default its own.
+    Raises what `read_captions` and `read_labels` raise.
     """
-    folder = os.path.abspath(os.path.expanduser(source))
+    folder = as_named(source)
     if labels:
         return resolve(read_labels(source), snapshot, encoder_row, dimension, folder)
-    return resolve(read_captions(source, split), snapshot, encoder_row, dimension, os.path.dirname(folder))
+    hint = os.path.dirname(folder) if images is None else as_named(images)
+    return resolve(read_captions(source, split, images), snapshot, encoder_row, dimension, hint)
 
 
 def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: int, hint: str) -> GroundTruth:

@@ -6,12 +6,12 @@ import codecs
 import json
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from indexer.errors import FileError, PathNotFoundError, UsageError
-from indexer.files.captions import IMAGE_KEYS, MAX_LINE_BYTES, parse_captions_file, parse_jsonl
+from indexer.files.captions import MAX_LINE_BYTES, parse_captions_file
+from indexer.files.names import as_named
 from indexer.files.scan import scan
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
@@ -41,11 +41,12 @@ def read_captions(path: str, split: str | None = None, images: str | None = None
     """The pairs of a table as `indexer.files.captions` reads it (JSON lines, or columns in a `.csv`).
 
     `split`: only rows whose field "split" is this (JSON lines only). Images are looked for in the folder `images`, by
-    default the table's own, and in `images` below it. No rows when the table is empty or has nothing of this split.
+    default the table's own, and in `images` below it; absolute paths are taken. No rows when the table is empty or has
+    nothing of this split.
 
-    Raises PathNotFoundError; UsageError when it is no table, or not one of its rows is good.
+    Raises PathNotFoundError; UsageError when it is no table, not one of its rows is good, or `images` is no folder.
     """
-    path = os.path.abspath(os.path.expanduser(path))
+    path = as_named(path)
     name = os.path.basename(path)
     suffix = os.path.splitext(name)[1].lower()
     if os.path.isdir(path):
@@ -59,26 +60,35 @@ def read_captions(path: str, split: str | None = None, images: str | None = None
     data = _read(path)
     if not data.strip():
         return Pairs("captions", (), (f"{name} is empty.",))
-    folder = os.path.dirname(path) if images is None else os.path.abspath(os.path.expanduser(images))
+    folder = os.path.dirname(path) if images is None else images_folder(images)
     if split is not None:
         data = only_split(data, split)
         if not data.strip():
             return Pairs("captions", (), (f'{name} has no rows with "split": {json.dumps(split)}.',))
     try:
-        captions, problems = parse_captions_file(name, data, folder)
+        captions, problems = parse_captions_file(name, data, folder, anywhere=True)
     except FileError as error:
         raise UsageError(f"{name} cannot be used: {error}.") from error
     notes = [f"{name}: {problem}." for problem in problems]
     rows = tuple((caption.about, caption.text) for caption in captions if caption.about is not None)
     left_out = len(captions) - len(rows)
     if left_out:
-        missing = [] if suffix == ".csv" else _missing(data, folder)
-        named = f" (first: {', '.join(missing)})" if missing else ""
+        looked = "beside the table (--images names another folder)" if images is None else f"in {folder}"
         notes.append(
-            f"{left_out:,} of {len(captions):,} captions name no image that is there and are left out{named}; "
-            f"images are looked for {'beside the table' if images is None else f'in {folder}'} and in images/ there."
+            f"{left_out:,} of {len(captions):,} captions name no image that is there and are left out; images are "
+            f"looked for {looked} and in images/ there."
         )
     return Pairs("captions", rows, tuple(notes))
+
+
+def images_folder(path: str) -> str:
+    """The folder that names of images are relative to, absolute. Raises PathNotFoundError or UsageError."""
+    folder = as_named(path)
+    if not os.path.exists(folder):
+        raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder} is not a folder; name the one that the table's images lie in.")
+    return folder
 
 
 def only_split(data: bytes, split: str) -> bytes:
@@ -102,7 +112,7 @@ def read_labels(folder: str) -> Pairs:
 
     What indexing ignores by default is ignored here. Raises PathNotFoundError or UsageError.
     """
-    folder = os.path.abspath(os.path.expanduser(folder))
+    folder = as_named(folder)
     if not os.path.exists(folder):
         raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
     if not os.path.isdir(folder):
@@ -156,26 +166,6 @@ def _object(line: bytes) -> dict[str, object] | None:
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
     return value if isinstance(value, dict) else None
-
-
-def _missing(data: bytes, folder: str) -> list[str]:
-    """Up to `_NAMED` names of images in the table that are not there, as "line 2: a.jpg"."""
-    found: list[str] = []
-    for line, name in _names(data):
-        probe = json.dumps({"image": name, "caption": "x"}).encode()
-        if name and parse_jsonl(probe, folder)[0][0].about is None:
-            found.append(f"line {line}: {name}")
-        if len(found) >= _NAMED:
-            break
-    return found
-
-
-def _names(data: bytes) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(data.split(b"\n"), 1):
-        value = _object(line)
-        if value is not None:
-            fields = {key.casefold(): field for key, field in value.items()}
-            yield number, next((str(fields[key]) for key in IMAGE_KEYS if isinstance(fields.get(key), str)), "")
 
 
 def _is_image(path: str) -> bool:

@@ -15,6 +15,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderError, StoreMissingError, UsageError
+from indexer.files.names import as_named
 from indexer.progress import Progress
 from indexer.store import Store
 from indexer.types import Float32, Int8
@@ -64,7 +65,7 @@ def prepare(
         raise UsageError(f"`table` takes a table of images and captions (.jsonl or .csv), and {table} is none.")
     progress.phase(f"Reading {table}")
     pairs = read_captions(table, images=images)
-    hint = os.path.dirname(os.path.abspath(os.path.expanduser(table))) if images is None else images
+    hint = os.path.dirname(as_named(table)) if images is None else as_named(images)
     with store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         if active is None:

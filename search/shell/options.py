@@ -65,6 +65,10 @@ RERANKER = option(
     "(default: the store's own, or the one that ships).",
 )
 
+IMAGES = option(
+    "--images", metavar="FOLDER", help="Names of images in the table are relative to this (default: where it lies)."
+)
+
 
 def rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> int | None:
     """How many candidates RERANK and NO_RERANK together ask for, None: as usual. `reranker`: one that must not go

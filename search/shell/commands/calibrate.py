@@ -9,6 +9,7 @@ from search.shell.exit_codes import FOUND
 from search.shell.options import (
     AS_JSON,
     DEVICE,
+    IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
     RERANK,
@@ -29,6 +30,7 @@ class CalibrateOptions(Options):
     pairs: str = option(
         "--pairs", default=..., metavar="FILE", help="Indexed images and their captions: .jsonl or .csv."
     )
+    images: str | None = IMAGES
     store: Path | None = STORE
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split"; keep others to check on.')
     out: Path | None = option("--out", metavar="FILE", help="Write this file (default: calibration.json in the store).")
@@ -51,7 +53,8 @@ def run(options: CalibrateOptions) -> int:
     from search.shell.wording import worded
 
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
-    settings = CalibrationSettings(options.split, DEFAULT_COUNT if count is None else count, options.seed)
+    rerank = DEFAULT_COUNT if count is None else count
+    settings = CalibrationSettings(options.split, rerank, options.seed, options.images)
     with (
         library_of(options.store, options.encoder, options.device) as library,
         listener(options.as_json) as progress,

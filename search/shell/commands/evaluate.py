@@ -10,6 +10,7 @@ from search.shell.exit_codes import FOUND, NOTHING_FOUND
 from search.shell.options import (
     AS_JSON,
     DEVICE,
+    IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
     RERANK,
@@ -29,6 +30,7 @@ class EvaluateOptions(Options):
     """The options of `search eval`."""
 
     source: str = argument("PAIRS", help="captions.jsonl or .csv; with --labels, a folder.")
+    images: str | None = IMAGES
     store: Path | None = STORE
     labels: bool = option("--labels", default=False, help="PAIRS is a folder; its subfolders' names are texts.")
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split" (train, test).')
@@ -67,6 +69,7 @@ def run(options: EvaluateOptions) -> int:
         options.bootstrap,
         options.seed,
         DEFAULT_COUNT if count is None else count,
+        options.images,
     )
     html = options.html
     if html is not None:

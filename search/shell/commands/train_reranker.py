@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from search.resident.library_context import library as library_of
 from search.shell.exit_codes import FOUND
-from search.shell.options import AS_JSON, MOVED_ENCODER, STORE, Options, option
+from search.shell.options import AS_JSON, IMAGES, MOVED_ENCODER, STORE, Options, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,7 @@ class TrainRerankerOptions(Options):
     """The options of `search train reranker`."""
 
     pairs: Path = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
-    images: Path | None = option(
-        "--images", metavar="FOLDER", help="Names of images are relative to this (default: where --pairs lies)."
-    )
+    images: str | None = IMAGES
     store: Path | None = STORE
     out: Path | None = option(
         "--out", metavar="FOLDER", help="Where to put it (default: into the store, for its searches)."

@@ -86,6 +86,10 @@ def test_the_form_of_flickr8k(folder: str) -> None:
         ("sub\\e.jpg", "sub/e.jpg"),
         ("d.jpg", "images/d.jpg"),
         ("images/d.jpg", "images/d.jpg"),
+        (" a.jpg ", "a.jpg"),
+        ("A.JPG", "a.jpg"),
+        ("SUB\\E.jpg", "sub/e.jpg"),
+        ("D.jpg", "images/d.jpg"),
         ("gone.jpg", None),
         ("../outside.jpg", None),
         ("sub", None),
@@ -99,7 +103,54 @@ def test_the_form_of_flickr8k(folder: str) -> None:
 def test_which_image_a_row_is_about(folder: str, name: str, found: str | None) -> None:
     captions, problems = parse_jsonl(_lines({"image": name, "caption": "x"}), folder)
     assert captions == [Caption("x", os.path.join(folder, found) if found else None)]
-    assert problems == []
+    if found or not name:
+        assert problems == []
+    else:
+        assert problems == [f"1 row names an image that is not there, or not below {folder} (line 1: {name})"]
+
+
+def test_rows_whose_image_is_not_there_are_counted_and_the_first_named(folder: str) -> None:
+    rows = [{"image": f"{number}.jpg", "captions": ["x", "y"]} for number in range(5)]
+    captions, problems = parse_jsonl(_lines({"image": "a.jpg", "caption": "x"}, *rows), folder)
+    assert [caption.about for caption in captions[1:]] == [None] * 10
+    assert problems == [
+        f"5 rows name images that are not there, or not below {folder} "
+        "(line 2: 0.jpg; line 3: 1.jpg; line 4: 2.jpg; ...)"
+    ]
+    assert parse_csv(b"image,caption\ngone.jpg,x\na.jpg,y\n", folder)[1] == [
+        f"1 row names an image that is not there, or not below {folder} (line 2: gone.jpg)"
+    ]
+
+
+def test_of_names_that_differ_in_case_none_is_meant(folder: str) -> None:
+    for name in ("b.jpg", "B.jpg"):
+        with open(os.path.join(folder, name), "wb"):
+            pass
+    captions, _ = parse_jsonl(_lines(*({"image": name, "caption": name} for name in ("b.jpg", "b.JPG"))), folder)
+    assert [caption.about for caption in captions] == [os.path.join(folder, "b.jpg"), None]
+
+
+def test_a_url_of_a_file(folder: str) -> None:
+    url = Path(folder, "b c.png").as_uri()
+    assert "%20" in url
+    assert parse_jsonl(_lines({"image": url, "caption": "x"}), folder)[0][0].about == os.path.join(folder, "b c.png")
+    assert parse_jsonl(_lines({"image": "file://[", "caption": "x"}), folder)[0][0].about is None
+
+
+def test_images_outside_are_taken_where_that_is_asked_for(folder: str) -> None:
+    outside = os.path.join(os.path.dirname(folder), "outside.jpg")
+    for name in (outside, "../outside.jpg", Path(outside).as_uri()):
+        rows = _lines({"image": name, "caption": "x"})
+        assert parse_jsonl(rows, folder, anywhere=True) == ([Caption("x", outside)], [])
+        assert parse_jsonl(rows, folder)[0] == [Caption("x", None)]
+
+
+def test_an_absolute_path_by_the_way_that_a_link_leads(folder: str, tmp_path: Path) -> None:
+    link = tmp_path.parent / "link"
+    link.symlink_to(folder)
+    rows = _lines({"image": os.path.join(folder, "sub", "e.jpg"), "caption": "x"})
+    assert parse_jsonl(rows, str(link))[0] == [Caption("x", str(link / "sub" / "e.jpg"))]
+    link.unlink()
 
 
 def test_an_absolute_path_inside_the_folder_is_fine(folder: str) -> None:
@@ -243,7 +294,8 @@ def test_what_is_written_is_read(rows: list[tuple[str, str]]) -> None:
             assert expected == []
         else:
             assert _texts(captions) == expected
-            assert problems == []
+            assert len(problems) == 1  # nothing is there
+            assert "not below /nowhere" in problems[0]
 
 
 _PIECES = [b"\n", b"\r", b",", b"\t", b'"', b"image,caption\n", b'{"caption": "x"}\n', b'{"image":', b"a.jpg,b\n"]

@@ -32,25 +32,6 @@ def _plain(mode: str, colour: object) -> Image.Image:
     return Image.new(mode, (16, 16), colour)  # type: ignore[arg-type]
 
 
-def test_transparency_is_laid_on_white() -> None:
-    assert _only(encoded(_plain("RGBA", (200, 100, 0, 0)), "PNG")) == (255, 255, 255)
-    assert _only(encoded(_plain("RGBA", (0, 0, 0, 128)), "PNG")) == (127, 127, 127)
-    assert _only(encoded(_plain("RGBA", (200, 100, 0, 255)), "WEBP", lossless=True)) == (200, 100, 0)
-    assert _only(encoded(_plain("LA", (0, 64)), "PNG")) == (191, 191, 191)
-    assert _only(encoded(_plain("RGBA", (0, 0, 0, 0)), "TIFF")) == (255, 255, 255)
-
-
-def test_transparent_palettes_and_key_colours_are_laid_on_white() -> None:
-    palette = Image.new("P", (16, 16), 1)
-    palette.putpalette([0, 0, 0, 10, 200, 30])
-    assert _only(encoded(palette, "PNG")) == (10, 200, 30)
-    assert _only(encoded(palette, "PNG", transparency=1)) == (255, 255, 255)
-    assert _only(encoded(palette, "PNG", transparency=b"\xff\x80")) == (132, 227, 142)
-    assert _only(encoded(palette, "GIF", transparency=1)) == (255, 255, 255)
-    assert _only(encoded(_plain("RGB", (1, 2, 3)), "PNG", transparency=(1, 2, 3))) == (255, 255, 255)
-    assert _only(encoded(_plain("L", 9), "PNG", transparency=9)) == (255, 255, 255)
-
-
 def test_grey_and_bitmaps() -> None:
     assert _only(encoded(_plain("L", 77), "JPEG")) == (77, 77, 77)
     assert _only(encoded(_plain("1", 1), "PNG")) == (255, 255, 255)

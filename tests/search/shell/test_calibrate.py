@@ -46,6 +46,21 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_table_may_lie_elsewhere(cli: Cli, folder: Path, made: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
+    table = folder / "tables" / "pairs.jsonl"
+    table.parent.mkdir()
+    named = folder / "tables" / "named.jsonl"
+    named.write_text("".join(json.dumps({**row, "image": str(made / "photos" / row["image"])}) + "\n" for row in rows))
+    shutil.move(folder / "pairs.jsonl", table)
+    for given in (["--pairs", named], ["--pairs", table, "--images", made / "photos"]):
+        answer = cli("calibrate", *given, "-s", folder / "s", "--no-rerank", "--json")
+        assert (answer.code, json.loads(answer.out)["images"]) == (0, 80)
+    answer = cli("calibrate", "--pairs", table, "-s", folder / "s", "--no-rerank")
+    assert answer.code == 2
+    assert "names another folder" in answer.err or "80 rows name images" in answer.err
+
+
 def reliability_of(cli: Cli, folder: Path) -> list[dict[str, Any]]:
     found = json.loads(cli("eval", folder / "pairs.jsonl", "-s", folder / "s", "--json").out)
     return [stage["probability"] for stage in found["stages"]]

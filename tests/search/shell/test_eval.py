@@ -118,7 +118,45 @@ def test_a_table_with_columns(cli: Cli, colours: Path) -> None:
     answer = cli("eval", table, "-s", colours, "--json")
     assert json.loads(answer.out)["pairs"] == 2
     assert figures(answer)["R@1"] == 1
-    assert "1 of 3 captions" in json.loads(answer.out)["notes"][0]
+    notes = json.loads(answer.out)["notes"]
+    assert "1 row names an image that is not there (line 4: none.png)" in notes[0]
+    assert "1 of 3 captions" in notes[1]
+
+
+@pytest.mark.parametrize("kind", ["absolute", "url", "composed"])
+def test_a_table_that_lies_elsewhere_may_name_whole_paths(cli: Cli, colours: Path, tmp_path: Path, kind: str) -> None:
+    photos = colours.parent / "photos"
+    (photos / "Cafe\u0301").mkdir()  # as macOS writes it
+    paint(photos / "Cafe\u0301" / "grey.png", "white", 20)
+    with search.open(colours, encoder=ColourEncoder()) as library:
+        library.index(photos)
+    paths = [photos / f"{name}.png" for name in ("red", "green")]
+    if kind == "composed":
+        paths.append(photos / "Caf\u00e9" / "grey.png")
+    names = [path.as_uri() if kind == "url" else str(path) for path in paths]
+    table = tmp_path / "elsewhere" / "pairs.jsonl"
+    table.parent.mkdir()
+    rows = [{"image": name, "caption": text} for name, text in zip(names, ("red", "green", "white"), strict=False)]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = json.loads(cli("eval", table, "-s", colours, "--json").out)
+    assert (found["pairs"], found["notes"]) == (len(paths), [])
+    assert found["stages"][0]["text-to-image"]["metrics"]["R@1"]["value"] == 1
+
+
+def test_the_folder_of_the_images_can_be_named(cli: Cli, colours: Path, tmp_path: Path) -> None:
+    table = tmp_path / "elsewhere.csv"
+    table.write_text("image,caption\nphotos/red.png,red\nphotos/green.png,green\nred.png,blue\n")
+    found = json.loads(cli("eval", table, "--images", tmp_path, "-s", colours, "--json").out)
+    assert found["pairs"] == 2
+    assert "(line 4: red.png)" in found["notes"][0]
+    assert f"looked for in {tmp_path}" in found["notes"][1]
+    found = json.loads(cli("eval", table, "--images", tmp_path / "photos", "-s", colours, "--json").out)
+    assert found["pairs"] == 1
+    for folder, said in ((tmp_path / "none", "is not there"), (table, "is not a folder")):
+        answer = cli("eval", table, "--images", folder, "-s", colours)
+        assert (answer.code, said in answer.err) == (2, True)
+    answer = cli("eval", tmp_path, "--labels", "--images", tmp_path, "-s", colours)
+    assert (answer.code, "exclude" in answer.err) == (2, True)
 
 
 def test_an_approximate_index_is_measured_and_one_that_is_behind_is_not(
@@ -273,7 +311,7 @@ def test_lines_that_do_not_parse_are_named(cli: Cli, colours: Path) -> None:
         (b'{"image": "red.png", "caption": "  "}', 2, "no captions"),
         (b'{"image": "gone.png", "caption": "red"}', 1, "name no image that is there"),
         (b'{"caption": "red"}', 1, "name no image that is there"),
-        (b'{"image": "../s/catalog.sqlite", "caption": "red"}', 1, "name no image that is there"),
+        (b'{"image": "../s/catalog.sqlite", "caption": "red"}', 1, "not in the index"),
         (b'{"image": "pairs.jsonl", "caption": "red"}', 1, "not in the index"),
         (b"[" * 100_000, 2, "not JSON"),
     ],

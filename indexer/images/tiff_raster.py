@@ -1,0 +1,265 @@
+"""Pixels of a TIFF that Pillow has no mode for: of 16 bits in planes, floating point, with sign, packed, inverted.
+
+libtiff, through Pillow, unpacks the strips or tiles as if they were bytes of a grey picture: that works for every
+compression. What the bytes mean (TIFF 6.0; Adobe's Technical Note 3 for floating point predictors) is told here.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    COMPRESSION,
+    EXTRASAMPLES,
+    FILLORDER,
+    IMAGELENGTH,
+    IMAGEWIDTH,
+    PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
+    PREDICTOR,
+    ROWSPERSTRIP,
+    SAMPLEFORMAT,
+    SAMPLESPERPIXEL,
+    STRIPBYTECOUNTS,
+    STRIPOFFSETS,
+    TILELENGTH,
+    TILEOFFSETS,
+    TILEWIDTH,
+    ImageFileDirectory_v2,
+    TiffImageFile,
+)
+
+from indexer.errors import DamagedImageError, ImageTooLargeError, UnsupportedImageError
+from indexer.images.levels import eight_bits
+
+Array = npt.NDArray[Any]
+
+#: Names of compressions that some libtiff cannot unpack (tag 259).
+COMPRESSIONS = {
+    34712: "JPEG 2000 compression",
+    34887: "LERC compression",
+    34892: "lossy JPEG compression of raw data",
+    34925: "LZMA compression",
+    34926: "Zstandard compression",
+    34933: "PNG compression",
+    34934: "JPEG XR compression",
+    22610: "JPEG XR compression",
+    50000: "Zstandard compression",
+    50001: "WebP compression",
+    50002: "JPEG XL compression",
+    52546: "JPEG XL compression",
+}
+_PHOTOMETRIC = {
+    4: "a transparency mask",
+    9: "ICC L*a*b* colours",
+    10: "ITU L*a*b* colours",
+    32803: "raw data of a camera's sensor",
+    32844: "CIE log luminance",
+    32845: "CIE log luminance and colours",
+    34892: "raw data of a camera's sensor",
+}
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _CMYK, _LAB = 0, 1, 2, 5, 8
+_COLOURS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _CMYK: 4, _LAB: 3}
+_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
+_TYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
+TILEBYTECOUNTS = 325
+_MAX_SAMPLE_VALUE = 281
+
+#: More bytes are not unpacked at once: as many as a file may have.
+_MAX_RASTER_BYTES = 1_000_000_000
+
+
+def refuse_unsupported(tags: ImageFileDirectory_v2) -> None:
+    """Raise UnsupportedImageError, with the reason, for pixels that `read_raster` cannot read either.
+
+    Raises DamagedImageError when it does not even say what they are.
+    """
+    missing = {IMAGEWIDTH, IMAGELENGTH, TILEOFFSETS if TILEWIDTH in tags else STRIPOFFSETS} - set(tags)
+    if missing or (tags.get(PHOTOMETRIC_INTERPRETATION) == _RGB and SAMPLESPERPIXEL not in tags):
+        raise DamagedImageError("its directory of tags is incomplete")
+    reason = _unsupported(tags)
+    if reason is not None:
+        raise UnsupportedImageError(f"it is a TIFF of {reason}, which is not read; save it as 8-bit or 16-bit RGB")
+
+
+def _unsupported(tags: ImageFileDirectory_v2) -> str | None:
+    bits, formats = set(tags.get(BITSPERSAMPLE, (1,))), set(tags.get(SAMPLEFORMAT, (1,)))
+    photometric, samples = tags.get(PHOTOMETRIC_INTERPRETATION, 0), tags.get(SAMPLESPERPIXEL, 1)
+    if photometric not in _COLOURS:
+        return _PHOTOMETRIC.get(photometric, f"colours of kind {photometric} in {max(bits)} bits")
+    if len(bits) > 1 or len(formats) > 1:
+        return f"channels of different depths ({', '.join(map(str, sorted(bits)))} bits)"
+    if tags.get(COMPRESSION, 1) in (6, 7):
+        return f"{max(bits)}-bit JPEG data"
+    if not formats <= set(_KINDS):
+        return "complex numbers"
+    extra = samples - _COLOURS[photometric]
+    if photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK) and extra > 1:
+        return f"{samples} bands, none of which is said to be a colour"
+    if extra < 0 or samples > 64:
+        return f"{samples} channels"
+    if photometric == _LAB and (bits != {16} or formats != {1}):
+        return f"{max(bits)}-bit L*a*b* colours"
+    if _type(tags) is None:
+        number = "floating point" if formats == {3} else "integer"
+        return f"{max(bits)}-bit {number} levels"
+    return None
+
+
+def _type(tags: ImageFileDirectory_v2) -> str | None:
+    """numpy's name of the levels, without their byte order; "packed" for whole numbers of other widths up to 16."""
+    (bits, *_), (kind, *_) = tags.get(BITSPERSAMPLE, (1,)), tags.get(SAMPLEFORMAT, (1,))
+    name = f"{_KINDS[kind]}{bits // 8}"
+    if bits % 8 == 0 and name in _TYPES:
+        return name
+    return "packed" if _KINDS[kind] == "u" and bits < 16 else None
+
+
+def read_raster(data: bytes, tags: ImageFileDirectory_v2) -> Image.Image:
+    """The picture of one page, as it is stored (not turned), in mode "L", "RGB", "RGBA", "CMYK" or "LAB".
+
+    Raises UnsupportedImageError, ImageTooLargeError, or what Pillow raises.
+    """
+    refuse_unsupported(tags)
+    samples = tags.get(SAMPLESPERPIXEL, 1)
+    width, height, bits = tags[IMAGEWIDTH], tags[IMAGELENGTH], tags.get(BITSPERSAMPLE, (1,))[0]
+    size = width * height * samples * (max(8, bits) if bits % 8 == 0 else 16) // 8
+    if size > _MAX_RASTER_BYTES:
+        raise ImageTooLargeError(f"its pixels take {size:,} bytes, more than the limit of {_MAX_RASTER_BYTES:,}")
+    photometric = tags.get(PHOTOMETRIC_INTERPRETATION, 0)
+    wanted = _COLOURS[photometric]
+    extra = tags.get(EXTRASAMPLES, ())
+    alpha = samples > wanted and bool(extra) and extra[0] in (1, 2)
+    kept = wanted + alpha
+    if tags.get(PLANAR_CONFIGURATION, 1) == 2 and samples > 1:
+        planes = [_levels(data, tags, plane, 1)[:, :, 0] for plane in range(kept)]
+        levels = np.stack(planes, axis=2)  # (h, w, kept)
+    else:
+        levels = _levels(data, tags, 0, samples)[:, :, :kept]  # (h, w, kept)
+    if photometric == _LAB:
+        return _lab(levels)
+    found = _shown(levels[:, :, :wanted], tags)  # (h, w, wanted) uint8
+    if photometric == _MIN_IS_WHITE:
+        found = 255 - found
+    if not alpha or wanted == 4:
+        return Image.frombytes({1: "L", 3: "RGB", 4: "CMYK"}[wanted], (width, height), found.tobytes())
+    colours = np.repeat(found, 3, axis=2) if wanted == 1 else found
+    opacity = eight_bits(levels[:, :, wanted:])
+    mode = "RGBa" if extra[0] == 1 else "RGBA"
+    return Image.frombytes(mode, (width, height), np.concatenate([colours, opacity], axis=2).tobytes()).convert("RGBA")
+
+
+def _shown(levels: Array, tags: ImageFileDirectory_v2) -> npt.NDArray[np.uint8]:
+    """Levels as 8 bits: white is what the file says it is, or what `eight_bits` makes of them."""
+    bits = tags.get(BITSPERSAMPLE, (1,))[0]
+    said = tags.get(_MAX_SAMPLE_VALUE, 0)
+    white = max(said) if isinstance(said, tuple) else said
+    if bits % 8:
+        white = 2**bits - 1
+    if levels.dtype.kind == "u" and 0 < white < 65536 and int(levels.max(initial=0)) <= white:
+        shown: npt.NDArray[np.uint8] = (levels.astype(np.uint32) * 255 // white).astype(np.uint8)
+        return shown
+    return eight_bits(levels)
+
+
+def _lab(levels: Array) -> Image.Image:
+    """CIE L*a*b* of 16 bits (h, w, 3): L* from 0, a* and b* with a sign, as Pillow takes the bytes of its mode, too."""
+    high = (levels >> 8).astype(np.uint8)
+    return Image.frombytes("LAB", (high.shape[1], high.shape[0]), high.tobytes())
+
+
+def _levels(data: bytes, tags: ImageFileDirectory_v2, plane: int, samples: int) -> Array:
+    """The levels (h, w, samples) of one plane, in the machine's byte order, the predictor undone."""
+    width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
+    bits, kind = tags.get(BITSPERSAMPLE, (1,))[0], _type(tags)
+    across, row = (-(-width // tags[TILEWIDTH]), tags[TILEWIDTH]) if TILEWIDTH in tags else (1, width)
+    raw = _unpacked(data, tags, plane, across, -(-row * samples * bits // 8))
+    raw = raw.reshape(height, across, -1)  # (h, tiles across, bytes of a tile's row)
+    order = "<" if tags.prefix == b"II" else ">"
+    if kind == "packed":
+        levels = _bits(raw, bits, row * samples)
+    elif tags.get(PREDICTOR, 1) == 3:
+        summed = np.cumsum(raw.reshape(height, across, -1, samples), axis=2, dtype=np.uint8)
+        planes = summed.reshape(height, across, bits // 8, row * samples)  # most significant bytes first
+        levels = np.ascontiguousarray(planes.swapaxes(2, 3)).view(f">{kind}")[..., 0]
+    else:
+        levels = raw.view(f"{order}{kind}")
+    levels = levels.astype(levels.dtype.newbyteorder("="), copy=False).reshape(height, across, row, samples)
+    if tags.get(PREDICTOR, 1) == 2:
+        whole = levels.view(f"u{levels.dtype.itemsize}")
+        levels = np.cumsum(whole, axis=2, dtype=whole.dtype).view(levels.dtype)
+    return levels.reshape(height, across * row, samples)[:, :width]
+
+
+def _bits(raw: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[np.uint16]:
+    """`count` whole numbers of `bits` bits from each row of bytes (h, tiles, n) -> (h, tiles, count)."""
+    found = np.empty((*raw.shape[:2], count), dtype=np.uint16)
+    weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint16)
+    for row, packed in enumerate(raw):
+        single = np.unpackbits(packed, axis=1)[:, : count * bits]
+        found[row] = single.reshape(len(packed), count, bits) @ weights
+    return found
+
+
+def _unpacked(
+    data: bytes, tags: ImageFileDirectory_v2, plane: int, across: int, row_bytes: int
+) -> npt.NDArray[np.uint8]:
+    """The bytes (h, `across` x `row_bytes`) of one plane, unpacked by libtiff."""
+    tiled = TILEWIDTH in tags
+    offsets = tags[TILEOFFSETS if tiled else STRIPOFFSETS]
+    counts = tags[TILEBYTECOUNTS if tiled else STRIPBYTECOUNTS]
+    height = tags[IMAGELENGTH]
+    rows = tags[TILELENGTH] if tiled else min(tags.get(ROWSPERSTRIP, height), height)
+    number = -(-height // rows) * across
+    places = slice(plane * number, (plane + 1) * number)
+    fields = {
+        IMAGEWIDTH: (across * row_bytes,),
+        IMAGELENGTH: (height,),
+        BITSPERSAMPLE: (8,),
+        COMPRESSION: (tags.get(COMPRESSION, 1),),
+        PHOTOMETRIC_INTERPRETATION: (_MIN_IS_BLACK,),
+        FILLORDER: (tags.get(FILLORDER, 1),),
+        SAMPLESPERPIXEL: (1,),
+    }
+    if tiled:
+        fields |= {TILEWIDTH: (row_bytes,), TILELENGTH: (rows,)}
+        fields |= {TILEOFFSETS: offsets[places], TILEBYTECOUNTS: counts[places]}
+    else:
+        fields |= {STRIPOFFSETS: offsets[places], ROWSPERSTRIP: (rows,), STRIPBYTECOUNTS: counts[places]}
+    grey = _Grey(io.BytesIO(_with_directory(data, tags.prefix, fields)))
+    grey.load()
+    return np.asarray(grey)
+
+
+def _with_directory(data: bytes, prefix: bytes, fields: Mapping[int, Sequence[int]]) -> bytes:
+    """A TIFF whose only directory has these fields, all of them LONG, and which holds `data` behind its header."""
+    order = "<" if prefix == b"II" else ">"
+    start = len(data) + len(data) % 2
+    entries, values = b"", b""
+    behind = start + 2 + 12 * len(fields) + 4
+    for tag, numbers in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(numbers)}L", *numbers)
+        place = packed
+        if len(numbers) != 1:
+            place = struct.pack(f"{order}L", behind + len(values))
+            values += packed
+        entries += struct.pack(f"{order}HHL", tag, 4, len(numbers)) + place
+    header = prefix + struct.pack(f"{order}HL", 42, start)
+    directory = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + values
+    return b"".join((header, data[8:], bytes(len(data) % 2), directory))
+
+
+class _Grey(TiffImageFile):
+    """Pillow's TIFF, less its process-wide pixel limit: what is unpacked is within ours."""
+
+    def load_prepare(self) -> None:
+        if self._im is None:
+            self.im = Image.new(self.mode, self._tile_size).im
+        super().load_prepare()
