@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
+from indexer.paths import absolute
 from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]
@@ -45,7 +46,7 @@ class Query:
         if self.text is not None:
             object.__setattr__(self, "text", _clean(self.text))
         elif self.image is not None:
-            object.__setattr__(self, "image", _absolute(self.image))
+            object.__setattr__(self, "image", absolute(self.image))
 
     @property
     def kind(self) -> Kind:
@@ -70,14 +71,6 @@ def image_query(path: str) -> Query:
     if not os.path.isfile(query.image):
         raise UsageError(f"The query image {query.image} is not a file; name one photograph.")
     return query
-
-
-def _absolute(path: str) -> str:
-    """Raises PathNotFoundError."""
-    try:
-        return os.path.abspath(os.path.expanduser(path))
-    except FileNotFoundError:
-        raise PathNotFoundError(f"The working folder is gone, and {path} is relative to it; name its path.") from None
 
 
 def _clean(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from indexer.errors import UsageError
 from indexer.images.sniff import is_image
+from indexer.paths import absolute
 from indexer.types import Failure
 from search.results import Hit
 
@@ -53,7 +54,7 @@ class Copies:
 
 def check_folder(folder: str) -> None:
     """Raises UsageError when there can be no folder to write into at this place."""
-    place = os.path.abspath(os.path.expanduser(folder))
+    place = absolute(folder)
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
@@ -75,7 +76,7 @@ def copy_photographs(places: Mapping[str, Sequence[str]], folder: str) -> Copies
     A file is there whole or not at all, with its times where the file system keeps them. Raises UsageError when the
     folder cannot be made.
     """
-    folder = os.path.abspath(os.path.expanduser(folder))
+    folder = absolute(folder)
     sources = {path: next(filter(os.path.exists, known), path) for path, known in places.items()}
     by_size: dict[int, list[str]] = {}
     targets: dict[str, str] = {}

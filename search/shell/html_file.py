@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 from indexer.errors import UsageError
+from indexer.paths import absolute
 
 
-def check_html_file(option: str, path: Path) -> None:
-    """Raises UsageError when no page can be written to `path`, or its name says that it holds something else."""
-    folder = os.path.dirname(os.path.abspath(path))
+def html_file(option: str, given: Path) -> Path:
+    """The file that is meant, `~` expanded. Raises UsageError when no page can be written there, or its name says that
+    it holds something else."""
+    path = Path(os.path.expanduser(given))
+    folder = os.path.dirname(absolute(path))
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{option} writes an HTML page, and {path} is named otherwise; end the name in .html.")
     if path.is_dir():
@@ -19,3 +22,4 @@ def check_html_file(option: str, path: Path) -> None:
         raise UsageError(f"{option} {path} cannot be written (there is no folder {folder}); make it, or name another.")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(f"{option} {path} cannot be written (permission denied); name another file.")
+    return path

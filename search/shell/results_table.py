@@ -47,7 +47,10 @@ def print_results(results: Results) -> None:
 
 def display_path(path: str) -> str:
     """Relative to the working folder when it lies below it."""
-    here = os.getcwd() + os.sep
+    try:
+        here = os.getcwd() + os.sep
+    except OSError:  # the working folder is gone
+        return path
     return path[len(here) :] if path.startswith(here) else path
 
 

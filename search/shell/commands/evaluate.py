@@ -57,7 +57,7 @@ def run(options: EvaluateOptions) -> int:
     from search.rerank.stage import DEFAULT_COUNT
     from search.shell import printing
     from search.shell.evaluation_table import print_evaluation
-    from search.shell.html_file import check_html_file
+    from search.shell.html_file import html_file
     from search.shell.progress_bar import listener
     from search.shell.wording import worded
 
@@ -71,9 +71,7 @@ def run(options: EvaluateOptions) -> int:
         DEFAULT_COUNT if count is None else count,
         options.images,
     )
-    html = options.html
-    if html is not None:
-        check_html_file("--html", html)
+    html = None if options.html is None else html_file("--html", options.html)
     with (
         library_of(options.store, options.encoder, options.device) as library,
         listener(options.as_json) as progress,

@@ -89,6 +89,7 @@ def run(options: QueryOptions) -> int:
 
     target = _target(options.to)
     _check(options)
+    sheet = _sheet(options.sheet)
     count = rerank_count(options.rerank, options.no_rerank, None if options.explain else options.reranker)
     keeps_resident = _keeps_resident(options.resident)
     if is_lent() and not options.as_text and is_stream(options.what):
@@ -114,7 +115,7 @@ def run(options: QueryOptions) -> int:
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
     path_end = b"\0" if options.print0 else b"\n" if options.paths else None
-    wishes = Wishes(library.folder, target, options.as_json, path_end, options.sheet, options.opens, options.copy_to)
+    wishes = Wishes(library.folder, target, options.as_json, path_end, sheet, options.opens, options.copy_to)
     code = answer(wishes, query, results, roots)
     if keeps_resident:
         sys.stdout.flush()
@@ -134,6 +135,15 @@ def _target(given: str) -> Target:
     return target
 
 
+def _sheet(given: Path | None) -> Path | None:
+    """Raises UsageError."""
+    if given is None:
+        return None
+    from search.shell.html_file import html_file
+
+    return html_file("--sheet", given)
+
+
 def _check(options: QueryOptions) -> None:
     """What can fail fails before anything is looked for. Raises UsageError."""
     if options.as_text and options.as_image:
@@ -146,10 +156,6 @@ def _check(options: QueryOptions) -> None:
         given = options.min_probability
         percent = f"; {given:g} % is {given / 100:g}" if 1 < given <= 100 else ""
         raise UsageError(f"--min-probability takes a number from 0 to 1, not {given:g}{percent}.")
-    if options.sheet is not None:
-        from search.shell.html_file import check_html_file
-
-        check_html_file("--sheet", options.sheet)
     if options.copy_to is not None:
         from search.shell.copy_hits import check_folder
 

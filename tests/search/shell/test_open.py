@@ -54,6 +54,15 @@ def test_a_sheet_of_ones_own_is_what_is_opened(
     assert not opened.exists()
 
 
+def test_a_sheet_may_be_named_by_a_tilde(
+    cli: Cli, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell leaves it as it is in `--sheet=~/cats.html`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli("query", "a cat", "-k", 1, "-s", indexed, "--sheet=~/cats.html").code == 0
+    assert (tmp_path / "cats.html").exists()
+
+
 def test_without_a_desktop_it_is_said_before_anything_is_looked_for(
     cli: Cli, opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -233,10 +233,21 @@ def test_several_words_are_one_query(cli: Cli, indexed: Path) -> None:
     assert one.out.startswith(str(indexed.parent / "photos" / "coffee.png"))
 
 
-def test_a_folder_gone_from_under_us_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_gone_from_under_us_is_one_sentence(
+    cli: Cli, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     shutil.rmtree(tmp_path / "gone")
+    cat = indexed.parent / "photos" / "chelsea.png"
+    found = cli("query", "a cat", "-k", 1, "-s", indexed, "--copy-to", tmp_path / "picks", "--no-resident")
+    assert (found.code, found.err) == (0, "")
+    assert str(cat) in found.out
+    assert (tmp_path / "picks" / "chelsea.png").exists()
+    assert cli("query", cat, "-k", 1, "-s", indexed, "--paths").out == f"{cat}\n"
+    for wish in (("--copy-to", "picks"), ("--sheet", "x.html")):
+        refused = cli("query", "a cat", "-s", indexed, *wish)
+        assert (refused.code, "working folder is gone" in refused.err) == (2, True)
     with pytest.raises(SearchError, match="not there"):
         meaning("a.jpg")
     assert meaning("a red car").text == "a red car"
