@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 
 from indexer.path_forms import composed
+from indexer.paths import absolute
 
 #: Folders whose entries are remembered.
 _REMEMBERED = 64
@@ -56,8 +57,8 @@ class Names:
 
 def as_named(path: str | os.PathLike[str]) -> str:
     """The absolute path of what a person named: of what is there, however its name is written, else as it was given."""
-    absolute = os.path.abspath(os.path.expanduser(os.fspath(path)))
-    return Names().find(absolute) or absolute
+    meant = absolute(path)
+    return Names().find(meant) or meant
 
 
 def _bare(name: str) -> str:

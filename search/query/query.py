@@ -59,7 +59,7 @@ class Query:
 
 def image_query(path: str) -> Query:
     """A query by an image file, which has to be there. Raises PathNotFoundError or UsageError."""
-    path = _absolute(path)
+    path = absolute(path)
     if not os.path.exists(path):
         from indexer.files.names import as_named  # its name may be written otherwise
 

@@ -71,6 +71,16 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
     suffix = os.path.splitext(argument)[1].lower()
     shown = _short(argument)
     looks_like_a_path = _looks_like_a_path(argument)
+    if (
+        mode is None
+        and not argument.isascii()
+        and (suffix in IMAGE_SUFFIXES or looks_like_a_path or os.sep in argument)
+    ):
+        from indexer.files.names import as_named  # its name may be written otherwise
+
+        named = as_named(argument)
+        if os.path.exists(named):
+            return _guess(named, _mode(named))
     if mode is None:
         if suffix in IMAGE_SUFFIXES:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import threading
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,15 @@ def test_what_is_plainly_neither_is_refused_and_says_what_to_do(here: Path, word
     if "file:" not in words[0] and "raw" not in said:
         assert "with --text" in message
     assert meaning(*words, as_text=True).text == " ".join(words)
+
+
+def test_a_name_in_the_other_form_of_unicode_is_found(here: Path) -> None:
+    shutil.copy(here / "photos" / "red.png", here / unicodedata.normalize("NFD", "Köln.png"))
+    given = unicodedata.normalize("NFC", "Köln.png")
+    assert Path(meaning(given).image or "").read_bytes() == (here / "photos" / "red.png").read_bytes()
+    with pytest.raises(PathNotFoundError, match="with --text"):
+        meaning("Bonn ü.png")
+    assert meaning("Köln").text == "Köln"
 
 
 def test_the_home_folder_is_meant_by_a_tilde(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
