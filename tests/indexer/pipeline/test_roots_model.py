@@ -82,6 +82,7 @@ def test_any_order_of_indexing_and_forgetting(tmp_path: Path, seed: int) -> None
             store.close()
         if model.roots:
             report = bench.run()
-            assert (report.encoded, report.reused, report.vanished) == (0, 0, 0), path
+            assert (report.encoded, report.reused, report.vanished, report.newly_ignored) == (0, 0, 0, 0), path
+            assert report.unchanged == len(model.found())  # each is looked at once
         found = {os.path.relpath(os.path.dirname(each), top) for each in bench.visible()}
         assert {"" if each == "." else each for each in found} == model.found()
