@@ -65,6 +65,8 @@ class IndexSettings:
         check_fields(
             self,
             ignores=several(text),
+            unignores=several(text),
+            default_ignores=optional(flag),
             limits=instance(__name__, "DecodeLimits"),
             workers=whole(1),
             queued_batches=whole(0),

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -28,7 +29,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.roots import Roots
-from indexer.catalog.schema import ABSENT, HIDDEN, IGNORED, VANISHED, file, photo
+from indexer.catalog.schema import ABSENT, FORGOTTEN, HIDDEN, IGNORED, VANISHED, file, item, photo
 from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.images import sniff
@@ -42,6 +43,17 @@ _COLUMNS = ("size", "mtime_ns", "ctime_ns", "role", "state", "reason", "content_
 _OF_ID = file.c.id == bindparam("of_id")
 _UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
 _FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason", "size", "mtime_ns")})
+#: What is kept of a forgotten file that texts name: its path, and a size that no file has.
+_FORGOTTEN = {
+    "size": -1,
+    "mtime_ns": 0,
+    "ctime_ns": None,
+    "role": "other",
+    "state": FORGOTTEN,
+    "reason": None,
+    "content_id": None,
+    "digest": None,
+}
 _TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
 
 
@@ -323,12 +335,18 @@ class Files(Part):
         return self._delete(and_(ABSENT, file.c.state == VANISHED))
 
     def _delete(self, which: ColumnElement[bool]) -> int:
-        file_ids = self._read(select(file.c.id).where(which)).scalars().all()
-        Items(self._transaction).delete_of_files(file_ids)
-        for chunk in id_chunks(file_ids):
-            self._write(delete(file).where(file.c.id.in_(chunk)))
+        """Texts of other files about what is deleted are hidden: of such a file the path is kept, and nothing else."""
+        rows = self._read(select(file.c.id, file.c.state).where(which)).all()
+        Items(self._transaction).delete_of_files([row.id for row in rows])
+        for chunk in id_chunks([row.id for row in rows]):
+            named = select(file.c.id).where(file.c.id.in_(chunk), exists().where(item.c.about == file.c.path))
+            kept = self._read(named).scalars().all()
+            if kept:
+                self._write(update(file).where(file.c.id.in_(kept)).values(_FORGOTTEN))
+                Items(self._transaction).touch(kept, about=True)
+            self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
         Contents(self._transaction).delete_orphans()
-        return len(file_ids)
+        return sum(row.state != FORGOTTEN for row in rows)
 
 
 def _reader(record: FileRecord) -> int:

@@ -110,17 +110,18 @@ file = Table(
     Column("size", FitInteger),
     Column("mtime_ns", FitInteger),
     Column("role", Text),  # image, captions, other
-    Column("state", Text),  # present, failed, VANISHED, IGNORED
+    Column("state", Text),  # present, failed, or one of HIDDEN
     Column("reason", FitText),  # why the last attempt to read it failed
     Column("content_id", Integer),  # of a photograph
     Column("digest", LargeBinary),  # SHA-256 of the content
     Column("format_reader", Integer, server_default="1"),  # version of what read it last
     Column("ctime_ns", FitInteger),  # when its status changed last
 )
-#: State of a file that a scan did not find, and of one that it did not look for: patterns of its root leave it out.
-VANISHED, IGNORED = "vanished", "ignored"
+#: State of a file that a scan did not find; of one that it did not look for, because patterns of its root leave it out;
+#: of one that was forgotten and is kept, as a path alone, because captions elsewhere name it.
+VANISHED, IGNORED, FORGOTTEN = "vanished", "ignored", "forgotten"
 #: Of files that are not to be found, nor texts about them.
-HIDDEN = (VANISHED, IGNORED)
+HIDDEN = (VANISHED, IGNORED, FORGOTTEN)
 
 #: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
 #: be tempted to walk an index of all of them.

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from indexer import types
 from indexer.catalog.files import KnownFile
-from indexer.catalog.schema import HIDDEN, VANISHED
+from indexer.catalog.schema import FORGOTTEN, HIDDEN, VANISHED
 from indexer.files.scan import Found, candidate
 from indexer.images import sniff
 from indexer.types import Candidate
+
+#: Of files that a scan need not find.
+_AWAY = (VANISHED, FORGOTTEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Comparison:
         for found in self._found:
             key = found[0]
             while row is not None and row_key < key:
-                if row.state != VANISHED:
+                if row.state not in _AWAY:
                     yield Gone(row)
                 row = next(rows, None)
                 row_key = b"" if row is None else row.key
@@ -104,6 +107,6 @@ class Comparison:
             row = next(rows, None)
             row_key = b"" if row is None else row.key
         while row is not None:
-            if row.state != VANISHED:
+            if row.state not in _AWAY:
                 yield Gone(row)
             row = next(rows, None)

@@ -12,7 +12,7 @@ from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
 from indexer.errors import PathNotFoundError, UsageError
-from indexer.pipeline.forget import Forgotten, forget
+from indexer.pipeline.forget import Forgotten, forget, forget_vanished
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 from indexer.store import Store
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench, bench, paint
@@ -197,6 +197,13 @@ def test_a_pattern_that_is_not_there_names_those_that_are(bench: Bench, photos: 
     assert _roots(bench) == {"photos": ("private/",)}
 
 
+@pytest.mark.parametrize("wrong", ["*", [1], (b"*.png",)])
+def test_patterns_are_a_sequence_of_words(wrong: object) -> None:
+    for name in ("ignores", "unignores"):  # the letters of a word would be patterns, each
+        with pytest.raises(TypeError, match=f"`{name}` takes"):
+            IndexSettings(**{name: wrong})  # type: ignore[arg-type]
+
+
 def test_a_pattern_that_matched_nothing_is_named(bench: Bench, photos: Path, tmp_path: Path) -> None:
     report = bench.run(photos, settings=_ignores("*.pngg", "private/"))
     assert len(report.warnings) == 1
@@ -247,6 +254,30 @@ def test_what_was_forgotten_stays_out_until_it_is_named(bench: Bench, photos: Pa
     assert _excluded(bench) == []
     assert list(_roots(bench)) == ["photos"]
     assert bench.run(photos).unchanged == 3
+
+
+def test_captions_of_what_was_forgotten_are_hidden_with_it(bench: Bench, photos: Path) -> None:
+    """They stand in a table that stays."""
+    (photos / "captions.csv").write_text("image,caption\nprivate/c.png,blue\na.png,green\n")
+    bench.run(photos)
+    _forget(bench, photos / "private")
+    bench.run(photos)
+    assert {text for _, text in bench.texts()} == {"green"}
+    with pytest.raises(PathNotFoundError):  # nothing but its name is kept
+        _forget(bench, photos / "private")
+    bench.run(photos / "private")
+    assert {text for _, text in bench.texts()} == {"green", "blue"}
+    (photos / "private" / "c.png").unlink()
+    assert bench.run(photos).vanished == 1
+    store = Store.open(bench.folder)
+    with store.writing():
+        assert forget_vanished(store.catalog).files == 1
+    store.close()
+    assert {text for _, text in bench.texts()} == {"green"}
+    assert bench.run(photos).vanished == 0
+    paint(photos / "private" / "c.png", BLUE)
+    bench.run(photos)
+    assert {text for _, text in bench.texts()} == {"green", "blue"}
 
 
 def test_a_part_of_what_was_forgotten_comes_back_alone(bench: Bench, photos: Path) -> None:

@@ -40,7 +40,7 @@ ROWS = {
 #: Items that can be found, one by one.
 VISIBLE = (
     "SELECT count(*) FROM item i JOIN file f ON f.id = file_id WHERE i.kind = ? AND f.state = 'present'"
-    " AND NOT EXISTS (SELECT 1 FROM file d WHERE d.path = i.about AND d.state = 'vanished')"
+    " AND NOT EXISTS (SELECT 1 FROM file d WHERE d.path = i.about AND d.state IN ('vanished', 'forgotten'))"
 )
 ENCODED = "EXISTS (SELECT 1 FROM vector v WHERE v.content_id = i.content_id AND v.encoder_id = 1)"
 
