@@ -37,6 +37,7 @@ class EvaluationSettings:
             self,
             labels=flag,
             split=optional(text),
+            images=optional(text),
             cutoffs=several(whole(1, MAX_CUTOFF), MAX_CUTOFFS),
             bootstrap=whole(0, MAX_SAMPLES),
             seed=whole(0),

@@ -73,7 +73,7 @@ def read_captions(path: str, split: str | None = None, images: str | None = None
     rows = tuple((caption.about, caption.text) for caption in captions if caption.about is not None)
     left_out = len(captions) - len(rows)
     if left_out:
-        looked = "beside the table (--images names another folder)" if images is None else f"in {folder}"
+        looked = "beside the table (`images` names another folder)" if images is None else f"in {folder}"
         notes.append(
             f"{left_out:,} of {len(captions):,} captions name no image that is there and are left out; images are "
             f"looked for {looked} and in images/ there."

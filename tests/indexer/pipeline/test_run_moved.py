@@ -198,8 +198,8 @@ def test_a_deleted_folder_is_no_longer_found_and_can_be_forgotten(
     report = bench.run(kept)
     assert report.vanished == 14
     assert report.warnings == [
-        f"{photos} is no longer there, and its files are no longer found. If it was moved, `search index FOLDER` with "
-        f"its new place knows them again; if not, `search forget {photos}` takes it out."
+        f"{photos} is no longer there, and its files are no longer found. If it was moved, `index(FOLDER)` with "
+        f"its new place knows them again; if not, `forget({str(photos)!r})` takes it out."
     ]
     assert list(bench.names(kept)) == ["own.bmp"]
     assert bench.run(kept).warnings == []
