@@ -92,17 +92,18 @@ def _webp_pixels(data: bytes) -> tuple[int, int]:
 
 def _webp_of_pixels(data: bytes) -> bytes:
     """A WebP of the first picture of `data` alone: no metadata, nothing behind it."""
-    parts: list[bytes] = []
+    found: dict[bytes, bytes] = {}
     for kind, start, end in _riff(data):
-        content = data[start:end]
-        if kind == b"VP8X" and content:
-            profile = any(other == b"ICCP" and stop <= len(data) for other, _, stop in _riff(data))
-            flags = content[0] & ~_METADATA_FLAGS & (0xFF if profile else ~_PROFILE_FLAG)
-            content = bytes((flags,)) + content[1:]
         if kind in _WEBP_KEPT and end <= len(data):
-            parts.append(kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2))
+            found.setdefault(kind, data[start:end])
         if kind in _WEBP_PIXELS:
             break
+    if found.get(b"VP8X"):
+        flags = found[b"VP8X"][0] & ~_METADATA_FLAGS & (0xFF if b"ICCP" in found else ~_PROFILE_FLAG)
+        found[b"VP8X"] = bytes((flags,)) + found[b"VP8X"][1:]
+    parts = (
+        kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for kind, content in found.items()
+    )
     body = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

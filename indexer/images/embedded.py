@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from indexer.images.png import inflate, png_chunks
+from indexer.images.tiff import FIRST_PAGE
 
 #: A packet larger than this is an edit history or an embedded preview, not a caption.
 MAX_BLOCK_BYTES = 1_000_000
@@ -19,7 +21,7 @@ _TURNED_BY_LOADER = frozenset({"TIFF", "HEIF"})
 
 _ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-_TIFF_IPTC = 33723
+_TIFF_IPTC, _XMP = 33723, 700
 _PHOTOSHOP_IPTC = 0x0404  # the image resource that holds IPTC (Adobe Photoshop File Formats Specification)
 
 
@@ -38,13 +40,15 @@ class Blocks:
 def find_blocks(image: ImageFile.ImageFile, data: bytes) -> Blocks:
     """All blocks of `image`, which was opened from `data` and whose pixels need not be decoded. Never raises."""
     png = _PngBlocks(data) if image.format == "PNG" else None
-    exif = _load_exif(image, png)
+    exif, document = _load_exif(image, png), _document_exif(image)
+    of_document = _directory(document, None)
+    of_document.pop(_ORIENTATION, None)  # each page has its own
     return Blocks(
-        main=_directory(exif, None),
-        exif=_directory(exif, _EXIF_IFD),
-        gps=_directory(exif, _GPS_IFD),
+        main=of_document | _directory(exif, None),
+        exif=_directory(exif, _EXIF_IFD) or _directory(document, _EXIF_IFD),
+        gps=_directory(exif, _GPS_IFD) or _directory(document, _GPS_IFD),
         iptc=_find_iptc(image),
-        xmp=_bounded(png.texts.get("XML:com.adobe.xmp", "") if png else image.info.get("xmp")),
+        xmp=_bounded(png.texts.get("XML:com.adobe.xmp", "") if png else image.info.get("xmp") or of_document.get(_XMP)),
         texts=png.texts if png else {},
     )
 
@@ -103,6 +107,19 @@ def _load_exif(image: ImageFile.ImageFile, png: _PngBlocks | None) -> Image.Exif
             exif.load(raw)
     except Exception:  # damaged EXIF comes in every kind of exception
         return Image.Exif()
+    return exif
+
+
+def _document_exif(image: ImageFile.ImageFile) -> Image.Exif:
+    """Of a TIFF's first page, where the photograph is another one; else empty."""
+    exif = Image.Exif()
+    place = image.info.get(FIRST_PAGE)
+    if isinstance(image, TiffImageFile) and isinstance(place, int) and image.fp is not None:
+        try:
+            exif.endian = "<" if image.tag_v2.prefix == b"II" else ">"
+            exif.load_from_fp(image.fp, place)
+        except Exception:  # as above
+            return Image.Exif()
     return exif
 
 

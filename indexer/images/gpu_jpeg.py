@@ -17,6 +17,7 @@ import numpy as np
 from indexer.encoders.base import Preprocessing
 from indexer.errors import FileError
 from indexer.images.embedded import orientation
+from indexer.images.endings import EMPTY_BYTES
 from indexer.images.formats import open_image
 from indexer.images.preprocess import Placement, place
 from indexer.settings import DecodeLimits
@@ -96,10 +97,12 @@ def _suitable(data: bytes, limits: DecodeLimits) -> int | None:
         plain = image.format == "JPEG" and image.mode == "RGB" and image.info.get("adobe_transform", 1) == 1
         if not plain or "icc_profile" in image.info or width * height > limits.max_pixels:
             return None
+        start = 0 if image.fp is None else image.fp.tell()  # behind the header
         turned = orientation(image, data)
     except FileError:
         return None
-    return turned if turned in _TURNS and data.rstrip(b"\0").endswith(_END) else None
+    whole = data.rstrip(b"\0").endswith(_END) and data.find(bytes(EMPTY_BYTES), start, len(data.rstrip(b"\0"))) < 0
+    return turned if turned in _TURNS and whole else None
 
 
 def _resized(picture: torch.Tensor, placed: Placement) -> Pixels:

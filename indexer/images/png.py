@@ -65,7 +65,8 @@ def open_png(stream: io.BytesIO) -> ImageFile.ImageFile:
     original = stream.getvalue()
     unended = _unended(original)
     data = original if unended is None else unended
-    parts, kept, profile, position, seen_pixels = [], 0, b"", _SIGNATURE, False
+    parts: list[bytes] = []
+    kept, profile, position, seen_pixels = 0, b"", _SIGNATURE, False
     for chunk in chunks(data):
         position = chunk.end + 4
         seen_pixels |= chunk.kind == b"IDAT"
@@ -73,7 +74,8 @@ def open_png(stream: io.BytesIO) -> ImageFile.ImageFile:
             continue
         if chunk.kind == b"iCCP" and _sound(data, chunk):
             profile = profile or _profile(data[chunk.content : chunk.end])
-        parts.append(data[kept : chunk.start])
+        if kept < chunk.start or not parts:
+            parts.append(data[kept : chunk.start])
         kept = position
     if data[position + 4 : position + 8] == b"IDAT":  # cut
         position = len(data)

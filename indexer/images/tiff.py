@@ -37,6 +37,10 @@ _MAX_PAGES = 16
 #: pages of a document differ less, and thumbnails more.
 _MUCH_LARGER = 4
 
+#: The key in `Image.info` of the place of the first page's directory, where the photograph is another page: what is
+#: said there is said of the document.
+FIRST_PAGE = "first page"
+
 # TIFF 6.0 and its supplements.
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _MAX_SAMPLE_VALUE, _ORIENTATION = 254, 255, 281, 274
 _REDUCED, _MASK = 1, 4
@@ -143,7 +147,9 @@ def open_tiff(stream: io.BytesIO) -> ImageFile.ImageFile:
     width = len(header) // 2
     order = "little" if header[:2] == b"II" else "big"
     moved = data[: len(header) - width] + chosen.to_bytes(width, order) + data[len(header) :]  # type: ignore[arg-type]
-    return _Tiff(io.BytesIO(moved))
+    image = _Tiff(io.BytesIO(moved))
+    image.info[FIRST_PAGE] = first
+    return image
 
 
 def load_tiff(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str | None]:

