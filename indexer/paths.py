@@ -1,4 +1,8 @@
-"""Paths as people type them."""
+"""Paths as people type them. Light.
+
+A home and a working folder need not be there (a user without an entry, a service, a folder that was deleted): they are
+asked for only where a path is relative to them.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,37 @@ import os
 from indexer.errors import PathNotFoundError
 
 
-def absolute(path: str | os.PathLike[str]) -> str:
-    """The absolute path that is meant, `~` expanded. Raises PathNotFoundError for a relative one where the working
-    folder is gone."""
+def absolute(named: str | os.PathLike[str]) -> str:
+    """The absolute path that is meant, `~` and `~user` expanded; a name that begins so and is there is taken as it
+    stands.
+
+    Raises PathNotFoundError where what it is relative to is not there: a home, a user, the working folder.
+    """
+    path = os.path.expanduser(os.fspath(named))
+    first = path.partition(os.sep)[0]
+    if first == "~" and not os.path.lexists(first):
+        raise PathNotFoundError(
+            f"There is no home folder that {path} could lie in (HOME is not set); give an absolute path."
+        )
+    if first.startswith("~") and not os.path.lexists(first):
+        raise PathNotFoundError(
+            f"There is no user {first[1:]} in whose home {path} could lie; give another path, or .{os.sep}{path} for a "
+            "folder of that name."
+        )
     try:
-        return os.path.abspath(os.path.expanduser(os.fspath(path)))
+        return os.path.abspath(path)
     except FileNotFoundError:
         raise PathNotFoundError(
-            f"The working folder is gone, and {os.fspath(path)} is relative to it; go to another folder, or name its "
-            "whole path."
+            f"The working folder is gone, and {path} is relative to it; go to another folder, or name its whole path."
+        ) from None
+
+
+def require_working_folder(what: str) -> None:
+    """Raise PathNotFoundError where there is none, for a library that ends the process without: Intel's MKL, which
+    `what` brings along."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise PathNotFoundError(
+            f"The working folder is gone, and {what} does not load without one; go to another folder."
         ) from None

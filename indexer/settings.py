@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from indexer.arguments import check_fields, flag, instance, optional, several, text, whole
 from indexer.errors import UsageError
+from indexer.paths import absolute
 
 #: The catalog in the folder of a store: the file that makes it one.
 CATALOG_NAME = "catalog.sqlite"
@@ -100,24 +102,41 @@ def environment_int(name: str, default: int) -> int:
 
 
 def default_store() -> Path:
-    """Where an index lives when nobody says: SEARCH_STORE, else one place per user."""
+    """Where an index lives when nobody says: SEARCH_STORE, else one place per user. Raises UsageError where there is
+    no home for that."""
     named = os.environ.get("SEARCH_STORE", "").strip()
     if named:
-        return Path(named).expanduser()
-    import platformdirs
+        return Path(absolute(named))
+    place = _of_user("data")
+    if place is None:
+        raise UsageError(
+            "There is no home folder to keep an index in (HOME is not set); name a place with --store or SEARCH_STORE."
+        )
+    return place / "default.search"
 
-    return Path(platformdirs.user_data_path("image-collection-search", appauthor=False)) / "default.search"
 
-
-def cache_folder() -> Path:
+def cache_folder() -> Path | None:
     """Where exported and compiled models are kept, which can be deleted at any time: SEARCH_CACHE, else one place per
-    user."""
+    user. None where there is no such place: a cache is done without."""
     named = os.environ.get("SEARCH_CACHE", "").strip()
     if named:
-        return Path(named).expanduser()
+        try:
+            return Path(absolute(named))
+        except UsageError:
+            return None
+    return _of_user("cache")
+
+
+def _of_user(kind: Literal["data", "cache"]) -> Path | None:
+    """This product's folder among those of a user; None for a user without a home."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_path("image-collection-search", appauthor=False))
+    find = platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path
+    try:
+        place = Path(find("image-collection-search", appauthor=False))
+    except RuntimeError:
+        return None
+    return place if place.is_absolute() else None  # what earlier versions of the package do
 
 
 def models_folder() -> Path:

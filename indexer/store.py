@@ -18,6 +18,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
+from indexer.paths import absolute
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.local import local_backend
@@ -119,7 +120,7 @@ def _writer(note: Path) -> str:
 
 
 def _checked(folder: Path) -> Path:
-    folder = Path(os.path.abspath(folder.expanduser()))
+    folder = Path(absolute(folder))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file, and an index is a folder; name another place with `store`.")
     return folder

@@ -16,6 +16,7 @@ from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.errors import EncoderUnavailableError
 from indexer.images.sniff import IMAGE_SUFFIXES
+from indexer.paths import absolute, require_working_folder
 from indexer.progress import Progress, Silent
 from indexer.settings import CATALOG_NAME, IndexSettings, default_store
 from indexer.store import Store
@@ -71,7 +72,7 @@ class Library:
         """See `open`. `prefetch`: what may turn out to be the store's encoder, on its way already. `once`: it is made
         for one query, and need not load what pays only for more."""
         self._once = once
-        self.folder = Path(os.path.abspath(folder.expanduser()))
+        self.folder = Path(absolute(folder))
         self._device = device
         self._lock = forking.rlock()
         self._models = LoadedModels(self.folder, encoder, device, prefetch)
@@ -210,6 +211,7 @@ class Library:
         Raises PathNotFoundError, UsageError (too few pairs, too few of them indexed), StoreMissingError,
         StoreBusyError, EncoderError, StoreError.
         """
+        require_working_folder("torch")
         try:
             from search.rerank.train import train_reranker
             from search.rerank.training_settings import TrainingSettings

@@ -93,7 +93,11 @@ def make(encoder: Exportable, progress: Progress) -> GraphEncoder | str:
     """
     from indexer.encoders.openvino_export import NotExportableError
 
-    folder = cache_folder() / "exported" / _key(encoder)
+    caches = cache_folder()
+    if caches is None:
+        name = encoder.identity.name
+        return f"The encoder {name} runs in torch: there is no folder to keep its export in; set SEARCH_CACHE."
+    folder = caches / "exported" / _key(encoder)
     refused = folder.with_suffix(".json")
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(refused.read_text(encoding="utf-8"))["reason"])
@@ -164,5 +168,7 @@ def _key(encoder: Exportable) -> str:
 
 
 def _folders() -> Iterator[Path]:
+    caches = cache_folder()
     with suppress(OSError):
-        yield from sorted(path for path in (cache_folder() / "exported").iterdir() if not path.name.startswith("."))
+        if caches is not None:
+            yield from sorted(path for path in (caches / "exported").iterdir() if not path.name.startswith("."))

@@ -191,13 +191,14 @@ class GraphEncoder:
                 from indexer.encoders.compile_cache import CompileCache
                 from indexer.encoders.runtime import Graph
 
+                caches = cache_folder()
                 self._graphs[key] = Graph(
                     self.folder / f"{tower}.xml",
                     self._threads,
                     streams=streams,
                     arithmetic=self._model.arithmetic[tower],
                     shapes={} if shape is None else {self._model.inputs[tower]: shape},
-                    cache=CompileCache(cache_folder() / "compiled"),
+                    cache=None if caches is None else CompileCache(caches / "compiled"),
                 )
             return self._graphs[key]
 

@@ -33,6 +33,7 @@ def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP) -> str:
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    require_cache(repo, next_step)
     for name in names:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
@@ -57,6 +58,7 @@ def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str]) -> s
     """
     from huggingface_hub import snapshot_download, try_to_load_from_cache
 
+    require_cache(repo)
     for name in needed:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
@@ -76,6 +78,16 @@ def endpoint() -> str:
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def require_cache(repo: str, next_step: str = NEXT_STEP) -> None:
+    """Raise EncoderUnavailableError where the hub's client would make its cache in a folder that is called "~"."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_CACHE.startswith("~"):
+        raise EncoderUnavailableError(
+            f"There is no home folder to keep {repo} in (HOME is not set); set HF_HOME to a folder, or {next_step}."
+        )
 
 
 def require_reachable(repo: str, next_step: str = NEXT_STEP) -> None:

@@ -16,6 +16,7 @@ from indexer.distribution import how_to_get
 from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.errors import EncoderError, EncoderUnavailableError
+from indexer.paths import require_working_folder
 from indexer.types import Float32, Int64, Pixels, Texts
 
 if TYPE_CHECKING:
@@ -312,6 +313,7 @@ def _unit(features: Float32) -> Float32:
 
 
 def _import_open_clip() -> Any:
+    require_working_folder("torch")
     try:
         import open_clip
         import torch  # noqa: F401

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexer.errors import EncoderUnavailableError
+from indexer.paths import absolute
 
 PREFIX = "open_clip:"
 HUB_PREFIX = "hf-hub:"
@@ -65,7 +66,7 @@ def parse_spec(text: str) -> OpenClipSpec:
             raise EncoderUnavailableError(f"{text!r} names no repository; write hf-hub:ORGANISATION/REPOSITORY.")
         return OpenClipSpec("hub", "", repo)
     if text.startswith(FOLDER_PREFIX):
-        path = _absolute(text.removeprefix(FOLDER_PREFIX))
+        path = absolute(text.removeprefix(FOLDER_PREFIX))
         if not os.path.isdir(path):
             raise EncoderUnavailableError(f"There is no folder {path}, which {text!r} names.")
         return OpenClipSpec("folder", "", path)
@@ -78,7 +79,7 @@ def parse_spec(text: str) -> OpenClipSpec:
         model, _, path = text.partition("@")
         if not model or not path:
             raise EncoderUnavailableError(f"{text!r} is incomplete; write MODEL@CHECKPOINT.")
-        path = _absolute(path)
+        path = absolute(path)
         if not os.path.isfile(path):
             raise EncoderUnavailableError(f"There is no checkpoint file {path}, which {text!r} names.")
         return OpenClipSpec("file", _model(model), path)
@@ -90,7 +91,3 @@ def parse_spec(text: str) -> OpenClipSpec:
 
 def _model(name: str) -> str:
     return name.replace("/", "-")  # OpenAI wrote ViT-B/32
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))

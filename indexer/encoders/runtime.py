@@ -212,7 +212,7 @@ def import_openvino() -> Any:
         sys.modules[name] = None  # type: ignore[assignment]  # importing it is an ImportError, which openvino expects
     try:
         import openvino
-    except ImportError as error:
+    except (ImportError, FileNotFoundError) as error:  # it walks through sys.path, the working folder included
         raise EncoderUnavailableError(
             f"The package openvino cannot be imported ({error}); install it: pip install openvino"
         ) from error

@@ -19,6 +19,7 @@ from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.base import Interpolation, Preprocessing
 from indexer.errors import EncoderUnavailableError
+from indexer.paths import absolute
 
 _CONFIG = "config.json"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -47,7 +48,7 @@ class BlipParts:
 def full_spec(spec: str) -> str:
     """The one spelling of a folder (its absolute path) or of a repository. Raises EncoderUnavailableError."""
     spec = spec.strip()
-    path = os.path.abspath(os.path.expanduser(spec))
+    path = absolute(spec)
     if spec and os.path.isdir(path):
         return path
     organisation, _, repository = spec.partition("/")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.encoders.base import Encoder
 from indexer.files.fingerprint import fingerprint
+from indexer.paths import absolute
 from search.rerank import reranker_files
 from search.rerank.base import Reranker
 
@@ -24,7 +25,7 @@ def load_reranker(spec: str | None, store_folder: Path, encoder: Encoder, device
         from search.rerank.blip import BlipReranker
 
         return BlipReranker(spec.removeprefix(BLIP), device)
-    folder = reranker_files.find_reranker(store_folder, encoder) if spec is None else Path(spec).expanduser()
+    folder = reranker_files.find_reranker(store_folder, encoder) if spec is None else Path(absolute(spec))
     if folder is None:
         return None
     from search.rerank.fusion_reranker import FusionReranker
@@ -38,5 +39,5 @@ def version(spec: str | None, store_folder: Path) -> object:
     """Changes when the files of a reranker do: one may be trained while a library is open."""
     if spec is not None and spec.startswith(BLIP):
         return None
-    folder = store_folder / reranker_files.FOLDER if spec is None else Path(spec).expanduser()
+    folder = store_folder / reranker_files.FOLDER if spec is None else Path(absolute(spec))
     return fingerprint(folder / reranker_files.DESCRIPTION)

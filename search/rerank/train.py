@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
+from indexer.paths import absolute
 from indexer.progress import Progress, Silent
 from indexer.store import Store, write_lock
 from search.rerank import reranker_files
@@ -77,7 +77,7 @@ def train_reranker(
     shape = required_shape(encoder)
     settings = replace(settings, network=replace(settings.network, width=shape.width))
     where = choose_devices(device)[0]
-    out = store.folder / reranker_files.FOLDER if out is None else Path(os.path.abspath(out.expanduser()))
+    out = store.folder / reranker_files.FOLDER if out is None else Path(absolute(out))
     if out.exists() and not (out / reranker_files.DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with `out`.")
     work = out.with_name(out.name + ".work")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 from indexer.errors import ResidentError
 from search.resident import socket_paths
@@ -22,7 +23,7 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
     Raises ResidentError.
     """
     base = checked_base(store)
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    path = os.pathsep.join(module_folders())
     arguments = ["serve", f"--store={store}", *([] if idle is None else [f"--idle={idle}"])]
     try:
         log = os.open(log_of(base), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
@@ -43,6 +44,15 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
         ) from error
     _started.append(process)
     return process
+
+
+def module_folders() -> list[str]:
+    """Where modules are looked for, whatever the working folder will be."""
+    found = []
+    for entry in sys.path:
+        with suppress(OSError):  # of a working folder that was deleted
+            found.append(os.path.abspath(entry))
+    return found
 
 
 def checked_base(store: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.paths import absolute
 from indexer.settings import default_store
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _lender: ContextVar[Opener | None] = ContextVar("lender", default=None)
 
 def folder_of(store: Path | None) -> Path:
     """The folder of the store that a command was told of, as a library names it."""
-    return Path(os.path.abspath((default_store() if store is None else store).expanduser()))
+    return Path(absolute(default_store() if store is None else store))
 
 
 def library(

@@ -85,7 +85,7 @@ class WarmLibraries:
 
 def _model_files(name: str) -> object:
     """The state of a model of one's own that an encoder's name ends with (`…@PATH`, `local-dir:PATH`), if it does."""
-    path = Path(name.partition("@")[2] or name.partition("local-dir:")[2] or os.devnull).expanduser()
+    path = Path(os.path.expanduser(name.partition("@")[2] or name.partition("local-dir:")[2] or os.devnull))
     if path.is_dir():
         return tuple((entry.name, fingerprint(entry)) for entry in sorted(path.iterdir()))
     return fingerprint(path) if path.is_file() else None

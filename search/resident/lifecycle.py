@@ -18,7 +18,7 @@ from indexer.settings import ResidentSettings
 from indexer.store import Store
 from search import __version__
 from search.resident import client, protocol
-from search.resident.background import checked_base, log_of, start
+from search.resident.background import checked_base, log_of, module_folders, start
 from search.resident.commands import Commands, Run
 from search.resident.identity import environment, identity
 from search.resident.library_pool import WarmLibraries
@@ -40,7 +40,7 @@ def serve(folder: Path, run: Run, say: Callable[[str], None], settings: Resident
     """
     Store.open(folder).close()
     base = checked_base(os.fspath(folder))
-    sys.path[:] = map(os.path.abspath, sys.path)  # the working folder will be others'
+    sys.path[:] = module_folders()  # the working folder will be others'
     lock = filelock.FileLock(base + ".lock", mode=0o600)
     other = _claim(lock, folder, settings)
     if other is not None:

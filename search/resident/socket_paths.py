@@ -55,7 +55,10 @@ def base(store: str) -> str:
 def store_of(named: str | None) -> str | None:
     """The folder of the store that a command names, or of the default one; None: it takes the ordinary way to find
     out."""
-    return default_store() if named is None else os.path.abspath(os.path.expanduser(named))
+    try:
+        return default_store() if named is None else os.path.abspath(os.path.expanduser(named))
+    except OSError:  # the working folder was deleted
+        return None
 
 
 def default_store() -> str | None:
