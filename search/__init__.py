@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StoreUnwritableError,
         UnfitValueError,
         UnreadableFileError,
+        UnsupportedImageError,
         UsageError,
     )
     from indexer.pipeline.forget import Forgotten
@@ -82,6 +83,7 @@ _HOME = {
         "StoreUnwritableError",
         "UnfitValueError",
         "UnreadableFileError",
+        "UnsupportedImageError",
         "UsageError",
     ),
     "indexer.pipeline.forget": ("Forgotten",),
@@ -151,6 +153,7 @@ __all__ = [
     "TokenShape",
     "UnfitValueError",
     "UnreadableFileError",
+    "UnsupportedImageError",
     "UsageError",
     "__version__",
     "list_encoders",

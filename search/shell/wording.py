@@ -45,6 +45,7 @@ OPTIONS: Final = {
     "epochs": "--epochs",
     "explain": "--explain",
     "ignores": "--ignore",
+    "images": "--images",
     "index_type": "--index",
     "k": "-k",
     "labels": "--labels",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from indexer.catalog.files import KnownFile
 from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
+from indexer.images.sniff import FORMAT_READER
 from indexer.types import Candidate
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6).map("/r/".__add__)
@@ -73,7 +74,8 @@ def test_a_file_without_an_embedding_is_read_again() -> None:
 
 def test_another_file_needs_no_embedding() -> None:
     comparison = Comparison(
-        [(b"/r/a.txt", 5, 7, 8)], [KnownFile(b"/r/a.txt", 5, 7, 1, "captions", "present", None, 0, 1, None, 8)]
+        [(b"/r/a.txt", 5, 7, 8)],
+        [KnownFile(b"/r/a.txt", 5, 7, 1, "captions", "present", None, 0, FORMAT_READER, None, 8)],
     )
     assert (list(comparison), comparison.unchanged) == ([], 1)
 
