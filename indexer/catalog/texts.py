@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 
-from indexer.catalog.schema import item
+from indexer.catalog.schema import file, item
 from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
@@ -27,6 +27,12 @@ class Texts(Part):
             complete &= has_tokens(item.c.content_id, encoder_row)
         statement = select(item.c.content_id).distinct().where(item.c.kind == "text", ~complete)
         return array("q", sorted(self._read(statement).scalars()))
+
+    def tables_without_images(self) -> list[str]:
+        """Paths of the captions files of which a text is about no image, in order."""
+        lacking = exists().where(item.c.file_id == file.c.id, item.c.about.is_(None))
+        which = (file.c.role == "captions", file.c.state == "present", lacking)
+        return list(self._read(select(file.c.path).where(*which).order_by(file.c.path)).scalars())
 
     def of_contents(self, content_ids: Sequence[int]) -> list[str]:
         """The texts with these contents, in their order; one that is gone is left out."""

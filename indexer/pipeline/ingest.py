@@ -14,7 +14,7 @@ from indexer.errors import SearchError, UnfitValueError
 from indexer.pipeline.encode import encode_files, encode_texts, without_pixels
 from indexer.pipeline.look_up import look_up_texts
 from indexer.pipeline.values import EncodedFile, Failed, KnownImage, NewImage, Prepared, texts_of
-from indexer.pipeline.write import Writer
+from indexer.pipeline.write import Found, Writer
 from indexer.types import Report
 
 #: Texts of one transaction, where a file brings many.
@@ -51,9 +51,9 @@ class Ingest:
         self.flush()
 
     @property
-    def reused(self) -> Sequence[int]:
-        """Row ids of the photographs, known before, that were written at new paths."""
-        return self._writer.reused
+    def found(self) -> Found:
+        """What was written at new paths."""
+        return self._writer.found
 
     def add(self, files: Sequence[Prepared]) -> None:
         """Encode the new photographs among `files`, and write what has gathered when that is due.

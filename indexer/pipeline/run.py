@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import time
-from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.files import FileFailure, Files
@@ -27,16 +27,20 @@ from indexer.files.mounts import mount_of
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
+from indexer.pipeline.late_images import read_tables_again
 from indexer.pipeline.look_up import LookUp
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
+from indexer.pipeline.write import Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
 from indexer.store import Store
 from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
 from indexer.vectors.refresh import build_indexes
+
+T = TypeVar("T")
 
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
@@ -90,8 +94,7 @@ class _Run:
         self._verify = verify
         self._report = Report()
         self._idle: set[str] = set()
-        #: Row ids of the photographs that were found at another place than before.
-        self._reused = array("q")
+        self._found = Found()
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
@@ -113,7 +116,8 @@ class _Run:
             self._progress.phase(f"Looking through {each.scope.top}")
             self._index_root(planner, planner.plan(each))
         self._tell_idle_patterns(chosen)
-        self._report.vanished += mark_moved_copies(self._catalog, self._reused)
+        self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
+        self._read_tables_again()
         if self._report.altered:
             self._report.warnings.append(
                 f"{len(self._report.altered):,} files held other bytes than were indexed, though size and times were "
@@ -294,9 +298,21 @@ class _Run:
                     self._progress.advance(len(batch))
                     batch, images = [], 0
             ingest.add(batch)
-        self._reused.extend(ingest.reused)
+        self._found.add(ingest.found)
         if batch:
             self._progress.advance(len(batch))
+
+    def _read_tables_again(self) -> None:
+        look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
+
+        def read(candidate: Candidate) -> object:
+            return _result(candidate, lambda: look_up(candidate))
+
+        own = Report()
+        with Ingest(self._catalog, self._encoder, self._encoder_row, own, tokens=self._tokens) as ingest:
+            read_tables_again(self._catalog, read, ingest, self._found)
+        self._report.texts += own.texts
+        self._report.tokens_added += own.tokens_added
 
     def _decoded(self, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
@@ -313,17 +329,17 @@ class _Run:
             for candidate in candidates:
                 waiting.append((candidate, pool.submit(read, candidate)))
                 if len(waiting) >= ahead:
-                    yield _result(*waiting.popleft())
+                    yield _result(waiting[0][0], waiting.popleft()[1].result)
             while waiting:
-                yield _result(*waiting.popleft())
+                yield _result(waiting[0][0], waiting.popleft()[1].result)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(candidate: Candidate, future: Future[Prepared]) -> Prepared:
+def _result(candidate: Candidate, read: Callable[[], T]) -> T | Failed:
     """Raises SearchError for what is not the file's fault: a store that does not answer."""
     try:
-        return future.result()
+        return read()
     except MemoryError:
         return Failed(candidate, "it needs more memory than there is", passing=True)
     except SearchError:

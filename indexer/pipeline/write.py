@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
@@ -35,6 +36,22 @@ from indexer.types import Candidate, Failure, Kind, Metadata, Report
 MAX_WARNINGS = 100
 
 
+@dataclass(slots=True)
+class Found:
+    """What came to new paths: `reused`, row ids of the photographs that were known from others; `places`, the folders
+    of all photographs; `tables`, the captions files that were read."""
+
+    reused: array[int] = field(default_factory=lambda: array("q"))
+    places: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+
+    def add(self, other: Found) -> None:
+        """Also what another has found."""
+        self.reused.extend(other.reused)
+        self.places |= other.places
+        self.tables |= other.tables
+
+
 class Writer:
     """Writes what one encoder has encoded, and counts it in a report."""
 
@@ -42,8 +59,7 @@ class Writer:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._report = report
-        #: Row ids of known photographs that came to new paths.
-        self.reused = array("q")
+        self.found = Found()
 
     def write(self, files: Sequence[EncodedFile]) -> None:
         """Write files in one transaction; item ids follow their order. Their texts are written already."""
@@ -150,6 +166,7 @@ class Writer:
             else:
                 report.unchanged += 1
         elif isinstance(one, CaptionFile):
+            self.found.tables.add(one.candidate.path)
             if changed:
                 report.caption_files += 1
             else:
@@ -158,11 +175,13 @@ class Writer:
         elif isinstance(one, KnownImage):
             if changed:
                 report.reused += 1
-                self.reused.append(one.content_id)
+                self.found.reused.append(one.content_id)
+                self.found.places.add(os.path.dirname(one.candidate.path))
             else:
                 report.unchanged += 1
         else:
             report.encoded += 1
+            self.found.places.add(os.path.dirname(one.candidate.path))
             self._warn(one.candidate, [] if one.problem is None else [one.problem])
 
     def _warn(self, candidate: Candidate, problems: Sequence[str]) -> None:

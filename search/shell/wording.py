@@ -64,6 +64,7 @@ OPTIONS: Final = {
     "tokens": "--tokens",
     "unignores": "--no-ignore",
     "vanished": "--vanished",
+    "verify": "--verify",
 }
 #: What carries sentences, in the values that the library returns.
 _SENTENCES: Final = ("notes", "warnings", "problem", "remedy")

@@ -49,6 +49,24 @@ def test_captions_written_in_the_other_form_find_their_photographs(bench: Bench,
     ]
 
 
+def test_a_table_that_was_there_first_finds_its_photographs_when_they_come(bench: Bench, photos: Path) -> None:
+    table = photos / "captions.jsonl"
+    rows = [{"image": f"late/{name}.jpg", "caption": name} for name in ("one", "two")]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(bench.run(photos).warnings) == 1
+    assert bench.texts() == {(str(table), "one"), (str(table), "two")}
+    paint(photos / "late" / "one.jpg", GREEN, (40, 40))
+    report = bench.run(photos)
+    assert (report.encoded, report.unchanged, report.caption_files, report.texts, report.warnings) == (1, 3, 0, 0, [])
+    assert bench.texts() == {(str(photos / "late" / "one.jpg"), "one"), (str(table), "two")}
+    generation = bench.generation()
+    assert bench.run(photos).unchanged == 4
+    assert bench.generation() == generation
+    paint(photos / "late" / "two.jpg", RED, (50, 50))
+    bench.run(photos / "late")  # a part of the folder
+    assert bench.texts() == {(str(photos / "late" / f"{name}.jpg"), name) for name in ("one", "two")}
+
+
 def test_paths_that_people_name_in_the_other_form(bench: Bench, photos: Path) -> None:
     other = photos.parent / f"{NFC} 2023"
     assert named_paths([other, photos]) == [str(photos)]
