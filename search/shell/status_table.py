@@ -47,11 +47,11 @@ def print_status(status: Status) -> None:
         ("texts", f"{status.texts:,}"),
     ]
     if status.failed:
-        rows.append(("failed", f"{status.failed:,} files  (search status --failed)"))
+        rows.append(("failed", f"{_files(status.failed)}  (search status --failed)"))
     if status.vanished:
-        rows.append(("vanished", f"{status.vanished:,} files"))
+        rows.append(("vanished", _files(status.vanished)))
     if status.newly_ignored:
-        rows.append(("ignored", f"{status.newly_ignored:,} files that were indexed before their folder's patterns"))
+        rows.append(("ignored", f"{_files(status.newly_ignored)} that patterns leave out since they were indexed"))
     if status.other:
         rows.append(("no images", f"{left_out_text(status.left_out)}  (search status --left-out)"))
     for kind, state in status.indexes.items():
@@ -107,6 +107,10 @@ def status_json(status: Status, left_out: Sequence[str] | None) -> dict[str, Any
     for state in filter(None, found["indexes"].values()):
         del state["generation"]  # of the catalog: nothing to a person
     return found
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:
