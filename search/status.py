@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.exclusions import Exclusions
@@ -74,9 +77,19 @@ def read_status(store: Store) -> Status:
             tuple(Exclusions(snapshot).all()),
             {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
-            sum(entry.stat().st_size for entry in store.folder.rglob("*") if entry.is_file()),
+            _size(store.folder),
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
         )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder; those that go meanwhile, a writer's, do not count."""
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(above, name)).st_size
+    return total
 
 
 def _token_state(snapshot: Transaction, encoder_row: int) -> TokenState | None:

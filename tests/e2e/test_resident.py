@@ -20,6 +20,7 @@ import pytest
 
 from search.resident import lifecycle, socket_paths
 from search.resident.server import State
+from search.shell import exit_codes
 from tests.fixtures.paths import ROOT
 
 pytestmark = [
@@ -451,6 +452,24 @@ def test_a_process_of_another_version_is_replaced(shell: Shell, store: Path, tmp
     assert (state.version[:2], state.idle, answered(store)) == ("9.", 500, 0)
     assert installed.run("query", "a cat", "-s", store).returncode == 0
     assert answered(store) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_output_that_nobody_reads_or_that_is_lost(shell: Shell, store: Path) -> None:
+    """The command itself prints what the resident process has answered, and says what went wrong with that."""
+    shell.serve(store)
+    before = answered(store)
+    query = shell.command("query", "a cat", "-s", store)
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run(query, stdout=full, stderr=subprocess.PIPE, check=False, env=shell.variables)
+    reading, writing = os.pipe()
+    os.close(reading)
+    left = subprocess.run(query, stdout=writing, stderr=subprocess.PIPE, check=False, env=shell.variables)
+    os.close(writing)
+    assert lost.returncode == exit_codes.WRONG_USE
+    assert lost.stderr.startswith(b"search: the output cannot be written (No space left on device)")
+    assert (left.returncode, left.stderr) == (exit_codes.FOUND, b"")
+    assert answered(store) == before + 2
 
 
 def test_what_is_no_resident_process_is_not_believed(shell: Shell, store: Path) -> None:
