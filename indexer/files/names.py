@@ -28,6 +28,7 @@ class Names:
     def __init__(self, *, loose: bool = False) -> None:
         self._loose = loose
         self._forms: Callable[[str], dict[str, str]] = lru_cache(maxsize=_REMEMBERED)(_listed_by_form)
+        self._folder: Callable[[str], str | None] = lru_cache(maxsize=_REMEMBERED)(self.find)
         self._cases: Callable[[str], dict[str, str]] = lru_cache(maxsize=_REMEMBERED)(self._listed_by_case)
 
     def find(self, path: str) -> str | None:
@@ -37,7 +38,7 @@ class Names:
         above, name = os.path.split(path)
         if not name or "\0" in path or (path.isascii() and not self._loose):
             return None
-        folder = self.find(above) if above else ""
+        folder = self._folder(above) if above else ""
         if folder is None:
             return None
         exact = os.path.join(folder, name)
@@ -56,9 +57,28 @@ class Names:
 
 
 def as_named(path: str | os.PathLike[str]) -> str:
-    """The absolute path of what a person named: of what is there, however its name is written, else as it was given."""
+    """The absolute path of what a person named: of what is there, however its name is written (file managers drop
+    `file:` URLs into a terminal), else as it was given. Raises PathNotFoundError as `absolute` does.
+    """
     meant = absolute(path)
-    return Names().find(meant) or meant
+    found, url = Names().find(meant), path_of_url(os.fspath(path))
+    if found is None and url is not None:
+        return Names().find(url) or url
+    return found or meant
+
+
+def path_of_url(text: str) -> str | None:
+    """The absolute path that a `file:` URL names; None where `text` is none."""
+    if text[:5].lower() != "file:":
+        return None
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        path = url2pathname(urlsplit(text).path)
+    except (ValueError, OSError):  # a host that is none
+        return None
+    return path if os.path.isabs(path) else None
 
 
 def _bare(name: str) -> str:

@@ -29,6 +29,9 @@ _SLASH = ord("/")
 #: status changed last, as the file system tells them.
 Found = tuple[bytes, int, int, int]
 
+#: What tells a folder from others, by whatever way it is come to.
+_Identity = tuple[int, int] | str
+
 #: A folder being walked: its path, the start of its entries' paths and of their relative paths, and its entries,
 #: last one first.
 _Level = tuple[str, bytes, str, list[tuple[bytes, os.DirEntry[str]]]]
@@ -72,11 +75,11 @@ def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]
         regular = stat.S_ISREG(status.st_mode)
         found = (os.fsencode(top), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return iter([found] if regular else [])
-    return _walk(scope, ignores, report_error, (status.st_dev, status.st_ino))
+    return _walk(scope, ignores, report_error, _identity(top, status))
 
 
 def _walk(
-    scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None], top_identity: tuple[int, int]
+    scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None], top_identity: _Identity
 ) -> Iterator[Found]:
     """`walk` of a folder. An explicit stack, because a nested generator pays for its depth on every file."""
     entered = {top_identity}
@@ -103,14 +106,19 @@ def _walk(
             if not is_folder:
                 if stat.S_ISREG(status.st_mode):
                     yield start + key, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-            elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
-                entered.add((status.st_dev, status.st_ino))
+            elif stat.S_ISDIR(status.st_mode) and (identity := _identity(entry.path, status)) not in entered:
+                entered.add(identity)
                 below = f"{prefix}{entry.name}/"
                 listed = _listed(scope, entry.path, below, ignores, report_error)
                 stack.append((entry.path, start + key, below, listed))
                 break
         else:
             stack.pop()
+
+
+def _identity(folder: str, status: os.stat_result) -> _Identity:
+    """Device and inode; some file systems give every file the number 0, and there the path without links."""
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def _listed(

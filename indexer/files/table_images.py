@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
 
-from indexer.files.names import Names
+from indexer.files.names import Names, path_of_url
 
 #: Rows whose image is not there that are named; of the rest, the count.
 NAMED = 3
@@ -23,7 +22,8 @@ class TableImages:
 
     def __init__(self, folder: str, *, anywhere: bool = False) -> None:
         self._folder = os.path.normpath(folder)
-        self._real = os.path.realpath(folder)
+        self._inside = os.path.join(self._folder, "")
+        self._inside_real = os.path.join(os.path.realpath(folder), "")
         self._anywhere = anywhere
         self._names = Names(loose=True)
         self._cached = lru_cache(maxsize=1024)(self._find)  # a data set names each image about five times in a row
@@ -49,34 +49,31 @@ class TableImages:
         return [f"{rows} not there{where} ({'; '.join(self._lacking)}{'; ...' if self._count > NAMED else ''})"]
 
     def _find(self, name: str) -> str | None:
-        paths = [path for spelling in _spellings(name) for path in self._places(spelling)]
-        found = next((path for path in paths if os.path.isfile(path)), None)  # False for what no file can be called
-        if found is None:
-            others = (other for path in paths if (other := self._names.find(path)) is not None)
-            found = next((other for other in others if os.path.isfile(other)), None)
-        return found
+        paths: list[str] = []
+        for path in self._places(name):  # nearly always the first
+            if os.path.isfile(path):  # False for what no file can be called
+                return path
+            paths.append(path)
+        others = (other for path in dict.fromkeys(paths) if (other := self._names.find(path)) is not None)
+        return next((other for other in others if os.path.isfile(other)), None)
 
-    def _places(self, name: str) -> list[str]:
+    def _places(self, name: str) -> Iterator[str]:
         """Where the image may lie, inside the folder unless it may lie anywhere."""
-        places = []
-        for inner in (name, os.path.join("images", name)):
-            path = os.path.normpath(os.path.join(self._folder, inner))
-            if not _is_in(path, self._folder) and _is_in(path, self._real):
-                path = os.path.join(self._folder, path[len(os.path.join(self._real, "")) :])
-            if path not in places and (self._anywhere or _is_in(path, self._folder)):
-                places.append(path)
-        return places
+        for spelling in _spellings(name):
+            for inner in (spelling, os.path.join("images", spelling)):
+                path = os.path.normpath(os.path.join(self._folder, inner))
+                if not path.startswith(self._inside) and path.startswith(self._inside_real):
+                    path = self._inside + path[len(self._inside_real) :]
+                if self._anywhere or path.startswith(self._inside):
+                    yield path
 
 
-def _spellings(name: str) -> list[str]:
-    found = [name, name.strip()]
+def _spellings(name: str) -> Iterator[str]:
+    yield name
+    if name != name.strip():
+        yield name.strip()
     if "\\" in name:
-        found.append(name.replace("\\", "/"))
-    if name[:5].lower() == "file:":
-        with suppress(ValueError):  # a host that is none
-            found.append(unquote(urlsplit(name).path))
-    return [each for each in dict.fromkeys(found) if each]
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path.startswith(os.path.join(folder, ""))
+        yield name.replace("\\", "/")
+    url = path_of_url(name)
+    if url is not None:
+        yield url

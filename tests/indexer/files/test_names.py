@@ -90,3 +90,7 @@ def test_what_a_person_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert as_named(NFC) == str(folder / NFD)
     assert as_named(f"~/{NFC}/sub/.") == str(folder / NFD / "sub")
     assert as_named(Path("none\u00e9")) == str(folder / "none\u00e9")
+    assert as_named((folder / NFC).as_uri()) == str(folder / NFD)
+    assert as_named("file:///none%20there") == "/none there"
+    for text in ("file://[", "file:", "file:relative"):
+        assert as_named(text) == os.path.abspath(text)

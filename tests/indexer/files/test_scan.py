@@ -119,6 +119,19 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     assert _below(root) == ["a/photo.jpg", "b/far.jpg", "c.jpg"]
 
 
+def test_a_file_system_that_numbers_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _make(tmp_path, "root/a/photo.jpg", "root/b/c/photo.jpg")
+    (tmp_path / "root" / "b" / "loop").symlink_to(tmp_path / "root")
+    look = os.stat
+
+    def without_numbers(path: str) -> os.stat_result:
+        found = look(path)
+        return os.stat_result([found[0], 0, *found[2:]])
+
+    monkeypatch.setattr("indexer.files.scan.os.stat", without_numbers)
+    assert _below(tmp_path / "root") == ["a/photo.jpg", "b/c/photo.jpg"]
+
+
 def test_a_folder_with_two_names_is_entered_once(tmp_path: Path) -> None:
     _make(tmp_path, "real/photo.jpg")
     (tmp_path / "also").symlink_to(tmp_path / "real")

@@ -67,6 +67,18 @@ def test_a_table_that_was_there_first_finds_its_photographs_when_they_come(bench
     assert bench.texts() == {(str(photos / "late" / f"{name}.jpg"), name) for name in ("one", "two")}
 
 
+def test_a_root_whose_name_the_disk_does_not_tell_from_another_is_known(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "Photos"
+    paint(folder / "red.png", RED)
+    (tmp_path / "photos").symlink_to(folder)  # as on a disk that passes over letter case
+    bench.run(folder)
+    before = bench.visible()
+    assert bench.run(tmp_path / "photos").unchanged == 1
+    assert bench.visible() == before
+    (tmp_path / "pictures").symlink_to(folder)  # another name is another folder
+    assert bench.run(tmp_path / "pictures").reused == 1
+
+
 def test_paths_that_people_name_in_the_other_form(bench: Bench, photos: Path) -> None:
     other = photos.parent / f"{NFC} 2023"
     assert named_paths([other, photos]) == [str(photos)]
