@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -72,7 +71,7 @@ class Judge:
             fitted &= found.fitted
             lists.append(list(_places(kind, one, found.probabilities)))
         merged = heapq.merge(*lists, key=lambda place: -place.probability)  # keeps the order within a kind
-        return Places(list(islice(merged, min(k, sys.maxsize))), fitted)
+        return Places(list(islice(merged, k)), fitted)
 
 
 def _places(kind: Kind, one: Ranked, probabilities: tuple[float, ...]) -> Iterator[Place]:
