@@ -24,7 +24,8 @@ def eight_bits(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         return values.astype(np.uint8)
     if kind == "u" and size == 2:
         return _sixteen_bits(values.astype(np.uint16, copy=False))
-    levels: npt.NDArray[np.floating] = values.astype(np.float32 if size <= 2 else np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        levels: npt.NDArray[np.floating] = values.astype(np.float32 if size <= 2 else np.float64)
     if kind == "f":
         levels = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(levels.min()), float(levels.max())
