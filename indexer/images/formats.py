@@ -92,18 +92,25 @@ def pillow_errors(what: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise ImageTooLargeError("it claims to have more pixels than Pillow decodes for its format") from None
     except NotImplementedError as error:
-        raise UnsupportedImageError(f"it is of a kind that is not read: {_detail(error)}") from error
+        raise _unsupported(error) from error
     except ImportError as error:
         raise NotAnImageError(f"a package for its format is missing: {error}") from None
     except Exception as error:
         detail = _detail(error)
         if _UNSUPPORTED.search(detail):
-            raise UnsupportedImageError(f"it is of a kind that is not read: {detail}") from error
+            raise _unsupported(error) from error
         raise DamagedImageError(f"{what}: {detail}" if detail else what) from error
 
 
+def _unsupported(error: Exception) -> UnsupportedImageError:
+    detail = _detail(error).rstrip(".")
+    return UnsupportedImageError(f"it is of a kind that is not read ({detail}); save it as JPEG, PNG or TIFF")
+
+
 def _detail(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
+    """What a codec says; of libtiff, Pillow knows only a number."""
+    said = " ".join(str(error).split())[:120]
+    return re.sub(r"^decoder error -\d+$", "a strip of it cannot be unpacked", said)
 
 
 #: How Pillow and its codecs say that they know what a file is, and cannot decode it.

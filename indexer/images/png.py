@@ -62,29 +62,37 @@ def inflate(data: bytes, limit: int) -> bytes:
 
 def open_png(stream: io.BytesIO) -> ImageFile.ImageFile:
     """A PNG of its pixels, its transparency and its colour profile: Pillow sees no other chunk, so none can harm."""
-    original = stream.getvalue()
-    unended = _unended(original)
-    data = original if unended is None else unended
+    data = stream.getvalue()
+    pixels, profile, ended = _pixels_only(data)
+    if not ended and empty_bytes(data):
+        pixels, profile, _ = _pixels_only(data.rstrip(b"\0"))
+    image = PngImageFile(stream if pixels is data else io.BytesIO(pixels))
+    if profile:
+        image.info["icc_profile"] = profile
+    return image
+
+
+def _pixels_only(data: bytes) -> tuple[bytes, bytes, bool]:
+    """`data` without the chunks that Pillow need not see, the colour profile, and whether the last chunk is there."""
     parts: list[bytes] = []
-    kept, profile, position, seen_pixels = 0, b"", _SIGNATURE, False
+    kept, profile, position, seen_pixels, ended = 0, b"", _SIGNATURE, False, False
     for chunk in chunks(data):
         position = chunk.end + 4
-        seen_pixels |= chunk.kind == b"IDAT"
-        if chunk.kind in _PIXELS or (chunk.kind == b"tRNS" and not seen_pixels and _is_transparency(data, chunk)):
+        kind = chunk.kind
+        if kind in _PIXELS or (kind == b"tRNS" and not seen_pixels and _is_transparency(data, chunk)):
+            seen_pixels |= kind == b"IDAT"
+            ended |= kind == b"IEND"
             continue
-        if chunk.kind == b"iCCP" and _sound(data, chunk):
+        if kind == b"iCCP" and _sound(data, chunk):
             profile = profile or _profile(data[chunk.content : chunk.end])
-        if kept < chunk.start or not parts:
+        if kept < chunk.start:
             parts.append(data[kept : chunk.start])
         kept = position
     if data[position + 4 : position + 8] == b"IDAT":  # cut
         position = len(data)
-    if parts or position < len(original):
-        stream = io.BytesIO(b"".join((*parts, data[kept:position])))
-    image = PngImageFile(stream)
-    if profile:
-        image.info["icc_profile"] = profile
-    return image
+    if kept == 0 and position == len(data):
+        return data, profile, ended
+    return b"".join((*parts, data[kept:position])), profile, ended
 
 
 def load_png(image: ImageFile.ImageFile, data: bytes) -> str | None:
@@ -97,19 +105,12 @@ def load_png(image: ImageFile.ImageFile, data: bytes) -> str | None:
     except MemoryError:
         raise
     except Exception:
-        if _unended(data) is None:
+        if any(chunk.kind == b"IEND" for chunk in chunks(data)):
             raise
         if image.info.get("interlace"):  # its rows do not come in order
             raise interrupted(data) from None
         return partial(image, data)
     return None
-
-
-def _unended(data: bytes) -> bytes | None:
-    """What of a PNG is there when it has no end, less the zeros that stand for its rest; None for one that has."""
-    if any(chunk.kind == b"IEND" for chunk in chunks(data)):
-        return None
-    return data.rstrip(b"\0") if empty_bytes(data) else data
 
 
 def _sound(data: bytes, chunk: Chunk) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile, ImagePalette
@@ -140,7 +141,7 @@ def open_tiff(stream: io.BytesIO) -> ImageFile.ImageFile:
     first = directory.next
     if not _holds_directory(data, first):
         raise interrupted(data)
-    chosen = _photograph(stream, directory)
+    chosen = _photograph(stream, directory) if _has_more_pages(data, first) else first
     stream.seek(0)
     if chosen in (0, first):
         return _Tiff(stream)
@@ -176,6 +177,17 @@ def _holds_directory(data: bytes, offset: int) -> bool:
         return offset < len(data)
     count = int.from_bytes(data[offset : offset + 2], "little" if data[:1] == b"I" else "big")
     return count > 0 and offset + 2 + 12 * count <= len(data)
+
+
+def _has_more_pages(data: bytes, offset: int) -> bool:
+    """Whether another directory follows the one at `offset`, or is within it. Of most files that is all to be known."""
+    if b"+" in data[2:4]:
+        return True
+    order = "<" if data[:1] == b"I" else ">"
+    (count,) = struct.unpack_from(f"{order}H", data, offset)
+    end = offset + 2 + 12 * count
+    entries = struct.iter_unpack(f"{order}H10x", data[offset + 2 : end])
+    return data[end : end + 4].strip(b"\0") != b"" or any(tag == SUBIFD for (tag,) in entries)
 
 
 def _photograph(stream: io.BytesIO, directory: ImageFileDirectory_v2) -> int:
