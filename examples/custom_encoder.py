@@ -6,13 +6,14 @@ python examples/custom_encoder.py FOLDER
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 import search
-from indexer.encoders.base import Encoded, EncoderId, Preprocessing
-from indexer.types import Float32, Pixels, Texts
+from search import Encoded, EncoderId, Preprocessing
 
 NAMES = ("red", "green", "blue", "orange", "brown", "white", "black", "grey")
 PALETTE = np.array(
@@ -22,7 +23,7 @@ PALETTE = np.array(
 
 
 class ColourEncoder:
-    """Follows `indexer.encoders.base.Encoder`: one number for each colour of the palette, unit norm."""
+    """Follows `search.Encoder`: one number for each colour of the palette, unit norm."""
 
     preprocessing = Preprocessing(32, 32, "squash", "bilinear", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     # "palette-1" stands for weights: what changes the vectors changes it, and stores made with another are refused.
@@ -31,14 +32,16 @@ class ColourEncoder:
     independent_rows = True  # a row's vector is the same in a batch of any size
     token_shape, max_text_tokens = None, 32  # no tokens for a reranker; texts are not cut
 
-    def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
+    def encode_images(self, pixels: npt.NDArray[np.uint8], *, tokens: bool = False) -> Encoded:
         """`pixels` (n, 32, 32, 3) uint8. Gives (n, 8) float32: the square root of each colour's share."""
         away = np.linalg.norm(pixels[:, :, :, None] - PALETTE, axis=-1)  # (n, 32, 32, 8)
         nearest = away.argmin(axis=-1).reshape(len(pixels), -1, 1)  # (n, 1024, 1)
-        shares: Float32 = (nearest == np.arange(len(NAMES))).mean(axis=1, dtype=np.float32)  # (n, 8), sum 1
+        shares: npt.NDArray[np.float32] = (nearest == np.arange(len(NAMES))).mean(
+            axis=1, dtype=np.float32
+        )  # (n, 8), sum 1
         return Encoded(np.sqrt(shares))
 
-    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+    def encode_texts(self, texts: Sequence[str], *, tokens: bool = False) -> Encoded:
         """Gives (n, 8) float32: the colours that a text names, or all of them."""
         named = np.array([[name in text.lower().split() for name in NAMES] for text in texts], np.float32)
         named[named.sum(axis=1) == 0] = 1
