@@ -92,7 +92,7 @@ def find_calibration(store_folder: Path, identity: EncoderId) -> Calibration:
             entries += found.entries
         elif path == own:
             notes.append(
-                "This store's probabilities were fitted for another encoder; `calibrate(TABLE)` fits them anew."
+                "This store's probabilities were fitted for another encoder; `calibrate()` fits them anew."
             )
     return Calibration(identity.weights, tuple(entries), tuple(notes))
 
@@ -191,5 +191,5 @@ def _number(value: Any, least: float = -_LARGEST) -> float:
 def _damaged(path: Path, reason: str) -> UsageError:
     return UsageError(
         f"The calibration {path} cannot be read ({reason}), so probabilities come from the scores' spread alone; "
-        "`calibrate(TABLE)` writes it anew."
+        "`calibrate()` writes it anew."
     )

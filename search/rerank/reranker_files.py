@@ -111,7 +111,7 @@ def check_fits(folder: Path, description: RerankerDescription, encoder: Encoder)
     theirs = f"{description.encoder} ({description.weights[:12]})"
     raise EncoderMismatchError(
         f"The reranker in {folder} was trained for the encoder {theirs}, and this index is of {name} "
-        f"({encoder.identity.weights[:12]}); train one with `train_reranker(TABLE)`, or leave `reranker` away."
+        f"({encoder.identity.weights[:12]}); train one with `train_reranker()`, or leave `reranker` away."
     )
 
 
@@ -146,7 +146,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
     except (FileNotFoundError, NotADirectoryError):
         raise EncoderUnavailableError(
             f"There is no reranker in {folder} (no {DESCRIPTION}); check the spelling, or train one with "
-            "`train_reranker(TABLE)`."
+            "`train_reranker()`."
         ) from None
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
@@ -157,7 +157,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
     if fields["format"] != FORMAT:
         raise EncoderUnavailableError(
             f"The reranker in {folder} has format {fields['format']} and this version reads {FORMAT}; "
-            "update this program, or train one with `train_reranker(TABLE)`."
+            "update this program, or train one with `train_reranker()`."
         )
     try:
         return RerankerDescription.from_json(fields), _plain_name(fields["file"]), str(fields["digest"])

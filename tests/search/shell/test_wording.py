@@ -36,7 +36,7 @@ SHELL_WORDS = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-k\b|`search [a-z]")
         ("`open(..., encoder='a b').index(reencode=True)`", "`search index --reencode --encoder 'a b'`"),
         ("`status().failures` names them", "`search status --failed` names them"),
         ("`list_encoders(all=True)`", "`search models --all`"),
-        ("`train_reranker(TABLE)`", "`search train reranker TABLE`"),
+        ("`train_reranker()`", "`search train reranker`"),
         ("another `store`, or `rerank=0`, or `k=3`", "another --store, or --no-rerank, or -k 3"),
         ("`unignores=('a b/', 'c')`", "--no-ignore 'a b/' --no-ignore c"),
         ("`min_probability=0.05`", "--min-probability 0.05"),
