@@ -110,7 +110,7 @@ def default_store() -> Path:
     place = _of_user("data")
     if place is None:
         raise UsageError(
-            "There is no home folder to keep an index in (HOME is not set); name a place with --store or SEARCH_STORE."
+            "There is no home folder to keep an index in (HOME is not set); name a place with `store` or SEARCH_STORE."
         )
     return place / "default.search"
 

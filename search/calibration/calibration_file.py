@@ -91,9 +91,7 @@ def find_calibration(store_folder: Path, identity: EncoderId) -> Calibration:
         if found.encoder == identity.weights:
             entries += found.entries
         elif path == own:
-            notes.append(
-                "This store's probabilities were fitted for another encoder; `calibrate()` fits them anew."
-            )
+            notes.append("This store's probabilities were fitted for another encoder; `calibrate()` fits them anew.")
     return Calibration(identity.weights, tuple(entries), tuple(notes))
 
 

@@ -74,7 +74,7 @@ def test_a_damaged_calibration_is_a_note_and_the_fallback(
     found = find_calibration(tmp_path, IDENTITY)
     assert found.curve("text", "image", None) == FALLBACK
     (note,) = found.notes
-    assert "search calibrate" in note
+    assert "`calibrate()`" in note
     assert str(path) in note
 
 

@@ -171,7 +171,7 @@ def test_what_cannot_be_explained_is_said_once(library: search.Library, tmp_path
 
     answers = {
         "ask in words": library.query(tmp_path / "photos" / "blue.png", explain=True, reranker=ColourReranker()),
-        "leave out --to text": library.query("blue", to="text", explain=True, reranker=ColourReranker()),
+        "leave out `to='text'`": library.query("blue", to="text", explain=True, reranker=ColourReranker()),
         "colours cannot say which words": library.query("blue", explain=True, reranker=Silent()),
         "there is no reranker for the encoder colours": library.query("blue", explain=True),
     }
@@ -190,9 +190,7 @@ def test_hits_without_tokens_are_not_explained(tmp_path: Path) -> None:
     with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as library:
         results = library.query("blue", explain=True, reranker=ColourReranker())
         assert results[0].explanation is None
-        assert any(
-            "1 of 1 hits have no region tokens to explain; `search index` adds them." in n for n in results.notes
-        )
+        assert any("1 of 1 hits have no region tokens to explain; `index()` adds them." in n for n in results.notes)
 
         library.index(settings=IndexSettings(tokens=False))
         results = library.query("blue", explain=True, reranker=ColourReranker())
