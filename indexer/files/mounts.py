@@ -12,7 +12,7 @@ _DRIVES = ("/media/", "/mnt/", "/run/media/", "/Volumes/")
 
 
 def mount_of(path: str) -> str:
-    """The mount point under which the file or folder at `path` lies, links resolved."""
+    """The mount point under which the file or folder at `path` lies, or would lie, links resolved."""
     path = os.path.realpath(path)
     while not os.path.ismount(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
@@ -22,13 +22,14 @@ def mount_of(path: str) -> str:
 def is_mounted(path: str, mount: str | None) -> bool:
     """Whether the drive of `path` is there, by the mount point that was recorded.
 
-    Where none was, what lies among removable drives counts as one of them, and as away.
+    Where none was, what lies among removable drives counts as on one of them, which is there if one is mounted above
+    the path.
     """
     drive = os.path.splitdrive(path)[0]  # Windows
     if drive and not os.path.exists(drive + os.sep):
         return False
     if mount is None:
-        return not os.path.realpath(path).startswith(_DRIVES)
+        return not os.path.realpath(path).startswith(_DRIVES) or mount_of(path).startswith(_DRIVES)
     return os.path.ismount(mount)
 
 

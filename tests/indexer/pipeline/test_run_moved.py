@@ -328,6 +328,13 @@ def test_what_is_not_there_is_gone_or_its_drive_is_away(path: str, mount: str | 
     assert presence(path, mount) == expected
 
 
+def test_where_no_mount_was_noted_a_drive_above_the_path_is_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts.os.path, "ismount", lambda path: path in ("/", "/mnt/data", "/media/ann/other"))
+    assert presence("/mnt/data/photos", None) == "gone"
+    assert presence("/mnt/other/photos", None) == "unmounted"
+    assert presence("/media/ann/stick/photos", None) == "unmounted"
+
+
 def test_what_nobody_can_look_at_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise PermissionError(13, "Permission denied")
