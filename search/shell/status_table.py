@@ -99,7 +99,7 @@ def _tuned(state: IndexState) -> str:
     )
 
 
-def status_json(status: Status, left_out: Sequence[str] | None) -> dict[str, Any]:
+def status_json(status: Status, left_out: Sequence[str] | None = None) -> dict[str, Any]:
     """The object of `search status --json`; `left_out`: the paths of such files, where they were asked for."""
     found = dataclasses.asdict(status)
     if left_out is not None:

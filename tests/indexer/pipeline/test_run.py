@@ -287,7 +287,7 @@ def test_captions_of_a_vanished_image_are_hidden_with_it(bench: Bench, photos: P
 def test_another_encoder_is_refused_until_asked_for(bench: Bench, photos: Path) -> None:
     bench.run(photos)
     other = Bench(bench.folder, ColourEncoder("2"))
-    with pytest.raises(EncoderMismatchError, match="--reencode"):
+    with pytest.raises(EncoderMismatchError, match="reencode=True"):
         other.run(photos)
     report = other.run(reencode=True)
     assert report.encoded == 3
