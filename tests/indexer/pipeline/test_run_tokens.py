@@ -388,8 +388,8 @@ def test_status_and_reports_say_how_many_have_tokens(
             "texts": 3,
             "image_bytes": 16,
         }
-        status_table.print_status(status, failed=False)
+        status_table.print_status(status)
         assert "tokens       6 items, 16 B an image\n" in capsys.readouterr().out
         assert bench.change("DELETE FROM token WHERE content_id = 1") == 1
-        status_table.print_status(library.status(), failed=False)
+        status_table.print_status(library.status())
         assert "5 items, 16 B an image; 1 without (search index adds them)" in capsys.readouterr().out
