@@ -38,6 +38,10 @@ GROUP: Final = 128
 _LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 
 
+#: What the runtime, and the system that loads its libraries, say when memory runs out.
+_NO_MEMORY: Final = ("bad_alloc", "failed to map segment", "annot allocate memory")
+
+
 def thread_count() -> int:
     """Threads that one graph may use: SEARCH_THREADS, else every core. Raises UsageError for a wrong value."""
     return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
@@ -174,6 +178,10 @@ def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], proper
             model.reshape({name: list(shape) for name, shape in shapes.items()})
         return core.compile_model(model, "CPU", dict(properties))
     except Exception as error:  # the runtime raises bare RuntimeError, and others for files of other kinds
+        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+            raise EncoderUnavailableError(
+                f"There is not enough memory to load the model file {path}; close other programs that use it."
+            ) from error
         raise EncoderUnavailableError(
             f"The model file {path} is damaged and cannot be loaded; install the package again."
         ) from error

@@ -42,6 +42,14 @@ def _guarded(work: Callable[[], int]) -> int:
     except MemoryError:
         sentence("there is not enough memory; close other programs, or set SEARCH_WORKERS and SEARCH_THREADS lower.")
         code = WRONG_USE
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        sentence(
+            "no thread can be started, by a limit of this user or of memory; end other programs, or set SEARCH_WORKERS "
+            "and SEARCH_THREADS lower."
+        )
+        code = WRONG_USE
     except SearchError as error:
         sentence(str(error))
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE

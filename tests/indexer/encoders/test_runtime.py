@@ -8,6 +8,7 @@ import pytest
 from indexer.encoders import runtime
 from indexer.encoders.compile_cache import CompileCache
 from indexer.encoders.runtime import Graph
+from indexer.errors import EncoderUnavailableError
 from indexer.settings import models_folder
 from indexer.types import Float32, Pixels
 
@@ -56,3 +57,25 @@ def test_texts_have_the_same_bits_in_every_lane() -> None:
         for _ in range(2):
             for name, found in graph.run({"ids": ids}).items():
                 np.testing.assert_array_equal(found, alone[name])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "not enough memory to load the model file"),
+        (RuntimeError("lib.so: failed to map segment from shared object"), "not enough memory to load the model file"),
+        (RuntimeError("std::bad_alloc"), "not enough memory to load the model file"),
+        (RuntimeError("Unable to read the model"), "is damaged and cannot be loaded"),
+    ],
+)
+def test_a_machine_without_memory_is_no_damaged_file(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openvino = runtime.import_openvino()
+
+    def read_model(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(openvino.Core, "read_model", read_model)
+    with pytest.raises(EncoderUnavailableError, match=said):
+        Graph(IMAGE, threads=1, shapes=SHAPES)

@@ -171,9 +171,18 @@ def test_a_pipe_that_broke_elsewhere_is_no_reader_who_has_left(
     assert cli("status").code == exit_codes.INTERNAL_ERROR
 
 
-def test_too_little_memory_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails(monkeypatch, MemoryError())
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "there is not enough memory; "),
+        (RuntimeError("can't start new thread"), "no thread can be started, by a limit "),
+    ],
+)
+def test_what_the_machine_cannot_give_is_a_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    fails(monkeypatch, error)
     answer = cli("status")
     assert answer.code == exit_codes.WRONG_USE
-    assert answer.err.startswith("search: there is not enough memory; ")
+    assert answer.err.startswith(f"search: {said}")
     assert answer.err.count("\n") == 1
