@@ -61,7 +61,7 @@ def test_a_home_is_asked_for_where_it_is_needed_only(nobody: None, monkeypatch: 
     assert absolute("/a/b") == "/a/b"
     with pytest.raises(UsageError, match=r"^There is no home folder that ~/x could lie in"):
         absolute("~/x")
-    with pytest.raises(UsageError, match=r"^There is no home folder to keep an index in .* --store or SEARCH_STORE\.$"):
+    with pytest.raises(UsageError, match=r"^There is no home folder to keep an index in .* `store` or SEARCH_STORE\.$"):
         default_store()
     assert cache_folder() is None
     monkeypatch.setenv("SEARCH_CACHE", "~/x")

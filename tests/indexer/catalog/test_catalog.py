@@ -316,7 +316,7 @@ def test_a_store_that_kept_no_number_of_items_counts_them(catalog: Catalog) -> N
 
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreMissingError, match="search index"):
+    with pytest.raises(StoreMissingError, match=r"`index\(FOLDER\)`"):
         Catalog.open(file_url(tmp_path / "none" / "catalog.sqlite"))
 
 

@@ -56,7 +56,7 @@ def test_every_form_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("open_clip:", "does not say which weights"),
         ("ViT-B-32/", "does not say which weights"),
         ("vit-b-23/openai", "ViT-B-32"),
-        ("zzzz/openai", "search models --all"),
+        ("zzzz/openai", "`list_encoders(all=True)`"),
         ("ViT-B-32-256/no_such_tag", "it has datacomp_s34b_b86k"),
         ("hf-hub:nothing", "hf-hub:ORGANISATION/REPOSITORY"),
         ("local-dir:/no/such/folder", "There is no folder /no/such/folder"),

@@ -380,7 +380,7 @@ def test_the_stores_own_comes_before_the_one_that_ships(tmp_path: Path, monkeypa
 def test_one_for_another_encoder_is_refused_by_name(folder: Path) -> None:
     check_fits(folder, describe(folder), ColourTokenEncoder())
     with pytest.raises(
-        EncoderMismatchError, match=r"trained for the encoder colours \(1\).*colours \(2\).*search train"
+        EncoderMismatchError, match=r"trained for the encoder colours \(1\).*colours \(2\).*`train_reranker"
     ):
         check_fits(folder, describe(folder), ColourTokenEncoder(weights="2"))
     with pytest.raises(EncoderMismatchError, match="yields none"):
