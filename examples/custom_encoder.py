@@ -1,7 +1,4 @@
-"""An encoder of your own: what counts is how much of a picture has which colour.
-
-python examples/custom_encoder.py FOLDER
-"""
+"""An encoder of your own, by the colours of a picture: `python examples/custom_encoder.py FOLDER`."""
 
 from __future__ import annotations
 
@@ -36,9 +33,7 @@ class ColourEncoder:
         """`pixels` (n, 32, 32, 3) uint8. Gives (n, 8) float32: the square root of each colour's share."""
         away = np.linalg.norm(pixels[:, :, :, None] - PALETTE, axis=-1)  # (n, 32, 32, 8)
         nearest = away.argmin(axis=-1).reshape(len(pixels), -1, 1)  # (n, 1024, 1)
-        shares: npt.NDArray[np.float32] = (nearest == np.arange(len(NAMES))).mean(
-            axis=1, dtype=np.float32
-        )  # (n, 8), sum 1
+        shares = np.mean(nearest == np.arange(len(NAMES)), axis=1, dtype=np.float32)  # (n, 8), sum 1
         return Encoded(np.sqrt(shares))
 
     def encode_texts(self, texts: Sequence[str], *, tokens: bool = False) -> Encoded:
