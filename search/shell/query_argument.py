@@ -17,13 +17,12 @@ from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, is
 from indexer.settings import DecodeLimits
 from search.query.query import Query, image_query
 
-#: An address of something elsewhere, and one of a file here. (One letter is a drive of Windows.)
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]", re.IGNORECASE)
-_FILE_ADDRESS = re.compile(r"file://", re.IGNORECASE)
+#: An address. (One letter is a drive of Windows.) Compiled where it is needed: every query pays for this file.
+_ADDRESS = r"(?i)[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]"
 #: Names of what is open in this process, and in no other.
 _OPEN_HERE = ("/dev/stdin", "/dev/fd/", "/proc/")
 #: How a name ends that is no word: "clip.mp4", not "St. Bernard".
-_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}\Z", re.IGNORECASE)
+_SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
 
 #: What results call an image that came through standard input.
 STANDARD_INPUT = "(standard input)"
@@ -48,10 +47,10 @@ def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[
     argument = " ".join(words)
     if as_text or not argument.strip():
         return Query(text=argument), ()
-    if len(words) == 1 and _FILE_ADDRESS.match(argument):
+    if len(words) == 1 and argument.lower().startswith("file://"):
         return image_query(_path_of(argument)), ()
     for word in words:
-        if _ADDRESS.match(word):
+        if ":" in word and re.match(_ADDRESS, word):
             raise UsageError(
                 f"{_short(word)} is an address, and nothing is fetched from the network; save the image and name its "
                 f"file, pipe it in (`search query -`), or {_WORDS_THEN}."
@@ -102,7 +101,7 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
         raise UsageError(f"{shown} is a camera raw file, which is not read yet; ask with its JPEG.")
     if suffix in IMAGE_SUFFIXES or is_image(os.path.expanduser(argument)):
         return image_query(argument), ()
-    if is_named or _SUFFIX.match(suffix):
+    if is_named or re.match(_SUFFIX, suffix):
         raise UsageError(f"{shown} is no image that can be read; name a photograph to ask with, or {_WORDS_THEN}.")
     return Query(text=argument), ()
 
@@ -177,7 +176,7 @@ def _is_media(suffix: str, argument: str) -> bool:
     """Whether a name ends like that of a file which cameras and galleries make."""
     if suffix in RAW_SUFFIXES:
         return True
-    if not _SUFFIX.match(suffix):
+    if not re.match(_SUFFIX, suffix):
         return False
     import mimetypes
 
