@@ -28,7 +28,7 @@ _ANCILLARY = frozenset({*range(0xE0, 0xF0), 0xFE})
 #: What may stand between two scans: tables, a restart interval, the number of lines, and what is ancillary.
 _BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, _DRI}) | _ANCILLARY
 
-#: A sector of a disk that was never written. The longer what is looked for, the faster: 0.03 ms a megabyte.
+#: A sector of a disk that was never written.
 _HOLE = bytes(512)
 
 #: A marker: neither a stuffed 0xFF, nor a restart, nor a fill byte.
@@ -86,7 +86,8 @@ def load_jpeg(
     are there. Raises DamagedImageError, UnsupportedImageError, or what Pillow raises.
     """
     start = 0 if image.fp is None else image.fp.tell()  # behind the header
-    hole = data.find(_HOLE, start)
+    # Every 256th byte is looked at first: three zeros in a row are rare, but where a kilobyte was never written.
+    hole = data.find(_HOLE, start) if b"\0\0\0" in data[start::256] else -1
     if hole < 0 and empty_bytes(data):
         hole = len(data) - empty_bytes(data)
     if hole < 0 or data[: hole + 1].rstrip(b"\0").endswith(_EOI):
