@@ -38,6 +38,7 @@ GROUP: Final = 128
 _LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 
 
+_importing: Final = forking.lock()
 #: What the runtime, and the system that loads its libraries, say when memory runs out.
 _NO_MEMORY: Final = ("bad_alloc", "failed to map segment", "annot allocate memory")
 
@@ -215,6 +216,16 @@ def _processor() -> str:
 
 def import_openvino() -> Any:
     """The package, without its reports to its makers. Raises EncoderUnavailableError when it does not import."""
+    with _importing:
+        openvino = _imported_package()
+        # The first tensor whose data are asked for makes the table of NumPy's types. Two threads that do so at once, as
+        # the first batch of a run, wait for each other for ever (2026.4: one holds the table, one the interpreter).
+        for shared in (False, True):
+            openvino.Tensor(np.zeros(1, np.float32), shared_memory=shared).data  # noqa: B018
+    return openvino
+
+
+def _imported_package() -> Any:
     hidden = [name for name in _LEFT_OUT if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # importing it is an ImportError, which openvino expects
