@@ -36,7 +36,8 @@ def hit_probabilities(
 
     Hits of a reranker that nothing was fitted for get it from their similarities: what its scores mean is not known.
     So do those of a query that is not `familiar`, and from the background alone: "a cat" has other scores than the
-    captions that the curve was fitted on.
+    captions that the curve was fitted on. There neighbours whose probabilities would rise share their mean
+    (`never_rising`).
     """
     curve = calibration.curve(asks, finds, reranker)
     used = scores
@@ -44,4 +45,18 @@ def hit_probabilities(
         curve, used = FALLBACK, similarities
     elif reranker is not None and not curve.fitted:
         curve, used = calibration.curve(asks, finds, None), similarities
-    return HitProbabilities(tuple(curve.probabilities(np.array(used, np.float64), background).tolist()), curve.fitted)
+    chances = curve.probabilities(np.array(used, np.float64), background)
+    return HitProbabilities(tuple(never_rising(chances.tolist())), curve.fitted)
+
+
+def never_rising(chances: Sequence[float]) -> list[float]:
+    """The nearest probabilities, by least squares, that never rise down the list: pool adjacent violators (Ayer et al.
+    1955). What does not rise stays as it is."""
+    pools: list[tuple[float, int]] = []  # (mean, how many)
+    for chance in chances:
+        mean, count = chance, 1
+        while pools and pools[-1][0] < mean:
+            above, many = pools.pop()
+            mean, count = (above * many + mean * count) / (many + count), many + count
+        pools.append((mean, count))
+    return [mean for mean, count in pools for _ in range(count)]

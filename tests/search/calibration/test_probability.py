@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import search
@@ -22,7 +24,7 @@ from search.calibration.curve import (
     ProbabilityCurve,
     TypicalBackground,
 )
-from search.calibration.probability import hit_probabilities
+from search.calibration.probability import hit_probabilities, never_rising
 from search.rerank.base import EncodedQuery, is_familiar
 from search.results import WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -157,3 +159,18 @@ def test_the_background_is_taken_from_all_items_or_a_fixed_spread_of_them(librar
             held = samples.of(snapshot, "image", active[0], 4)
             assert samples.of(snapshot, "image", active[0], 4) is held
             assert samples.of(snapshot, "text", active[0], 4).items == 0
+
+
+def test_neighbours_whose_probabilities_would_rise_share_their_mean() -> None:
+    assert never_rising([0.5, 0.3, 0.1]) == [0.5, 0.3, 0.1]
+    assert never_rising([0.5, 0.1, 0.2, 0.05]) == pytest.approx([0.5, 0.15, 0.15, 0.05])
+    assert never_rising([0.1, 0.2, 0.6]) == pytest.approx([0.3, 0.3, 0.3])
+    assert never_rising([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_they_never_rise_and_keep_their_sum(chances: list[float]) -> None:
+    found = never_rising(chances)
+    assert found == sorted(found, reverse=True)
+    assert sum(found) == pytest.approx(sum(chances))
+    assert never_rising(found) == found
