@@ -266,7 +266,7 @@ def test_unreadable_files_and_folders_are_recorded_and_tried_again(real_photos: 
     photos = tmp_path / "photos"
     (photos / "closed").mkdir(parents=True)
     shutil.copy(real_photos / "rocket.jpg", photos / "open.jpg")
-    shutil.copy(real_photos / "rocket.jpg", photos / "locked.jpg")
+    shutil.copy(real_photos / "hubble_deep_field.jpg", photos / "locked.jpg")  # no copy: copies are one hit
     shutil.copy(real_photos / "chelsea.png", photos / "closed" / "cat.png")
     (photos / "open.jpg").chmod(0o644)
     (photos / "locked.jpg").chmod(0)
