@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, literal_column
 from sqlalchemy.types import TypeEngine
 
-from indexer.catalog.sqlite import FitFloat, FitInteger, FitText, PathType
+from indexer.catalog.column_types import FitFloat, FitInteger, FitText, PathType
 from indexer.types import Metadata
 
 #: How a field of `Metadata` is kept, by its annotation. Lists as JSON.

@@ -5,7 +5,6 @@ A second database is a class with the methods of `Sqlite`, chosen by the URL in 
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,15 +18,10 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Dialect,
     Engine,
-    Float,
     Insert,
     Integer,
-    LargeBinary,
     Table,
-    Text,
-    TypeDecorator,
     create_engine,
     event,
     func,
@@ -47,7 +41,6 @@ from indexer.errors import (
     StoreUnwritableError,
     UnfitValueError,
 )
-from indexer.types import in_64_bits
 
 #: "SEMS" in the header says that the file is ours.
 APPLICATION_ID: Final = 0x53454D53
@@ -85,61 +78,6 @@ def _code(error: BaseException | None) -> int:
     """SQLite's extended result code; 0 for what is none of its errors."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlite_errorcode", None) or 0
-
-
-class PathType(TypeDecorator[str]):
-    """A path: `str` with surrogate escapes in Python, the file system's own bytes in the database.
-
-    Bytes, because a name need not be valid UTF-8, and because they sort the way a scan walks.
-    """
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        if value is None:
-            return None
-        try:
-            return os.fsencode(value)
-        except UnicodeEncodeError:  # a lone surrogate: no file is called so, and none is found by it
-            return value.encode("utf-8", "surrogatepass")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else os.fsdecode(value)
-
-
-class FitText(TypeDecorator[str]):
-    """Text from files, without lone surrogates: UTF-8 has no form for them."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or value.isascii():
-            return value
-        return value.encode("utf-8", "replace").decode("utf-8")
-
-
-class FitInteger(TypeDecorator[int]):
-    """A whole number from a file, plain and of 64 bits (`in_64_bits`)."""
-
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        return None if value is None else in_64_bits(int(value))
-
-
-class FitFloat(TypeDecorator[float]):
-    """A number from a file, plain; none in the place of what is no number or has no end."""
-
-    impl = Float
-    cache_ok = True
-
-    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
-        if value is None or not math.isfinite(value):
-            return None
-        return float(value)
 
 
 def partial(condition: ColumnElement[bool]) -> dict[str, Any]:

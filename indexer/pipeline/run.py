@@ -8,7 +8,6 @@ interruptions. Between the threads and the encoder at most `workers + queued_bat
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import FileFailure, Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
@@ -29,6 +27,7 @@ from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.late_images import read_tables_again
 from indexer.pipeline.look_up import LookUp
+from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
@@ -44,8 +43,6 @@ T = TypeVar("T")
 
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
-#: Rows of one transaction that marks files as vanished or returned.
-MARKS_A_BATCH = 5_000
 
 
 def run(
@@ -205,75 +202,18 @@ class _Run:
 
     def _index_root(self, planner: Planner, plan: RootPlan) -> None:
         self._report.unchanged += plan.unchanged
-        self._record_unreadable(plan)
-        self._mark_returned(plan.returned)
-        self._set_ctimes(plan.untimed, plan.ctimes)
+        marks = Marks(self._catalog, self._report, plan)
+        marks.before_reading()
         if plan.to_read:
             self._progress.total(plan.to_read)
             self._progress.phase(f"Indexing {plan.folder}")
             self._read(planner.candidates(plan))
-        self._mark_gone(plan)
-        self._mark_ignored(plan.ignored)
+        marks.after_reading()
         if plan.chosen.given:
             self._idle.intersection_update(plan.idle)
         if not plan.unreadable and plan.chosen.scope.is_whole:
             with self._catalog.batch() as batch:
                 Roots(batch).finish(plan.folder, mount_of(plan.folder))
-
-    def _record_unreadable(self, plan: RootPlan) -> None:
-        """Folders that could not be looked into are remembered: only what is new is told."""
-        failures = {each.path: each for each in plan.unreadable}
-        if not failures and not plan.readable:
-            return
-        rows = [
-            FileFailure(Candidate(path, 0, 0), each.reason, keep=True, role="folder") for path, each in failures.items()
-        ]
-        with self._catalog.batch() as batch:
-            Files(batch).delete(plan.readable)
-            known = Files(batch).fail(rows)
-        self._report.known_failures += len(known)
-        self._report.failures += [each for path, each in failures.items() if path not in known]
-
-    def _mark_returned(self, returned: Sequence[int]) -> None:
-        for start in range(0, len(returned), MARKS_A_BATCH):
-            with self._catalog.batch() as batch:
-                Files(batch).mark_present(returned[start : start + MARKS_A_BATCH])
-
-    def _set_ctimes(self, rows: Sequence[int], ctimes: Sequence[int]) -> None:
-        """Rows of a version that did not ask for them."""
-        for start in range(0, len(rows), MARKS_A_BATCH):
-            part = slice(start, start + MARKS_A_BATCH)
-            with self._catalog.batch() as batch:
-                Files(batch).set_ctimes(dict(zip(rows[part], ctimes[part], strict=True)))
-
-    def _mark_gone(self, plan: RootPlan) -> None:
-        gone = plan.gone
-        if gone and self._is_away(plan):
-            self._report.warnings.append(
-                f"Of {plan.folder} {len(gone):,} files are indexed and none is there: taken for a drive that is not "
-                f"mounted, and kept. If they are really gone: `forget({plan.folder!r})`."
-            )
-            return
-        for start in range(0, len(gone), MARKS_A_BATCH):
-            with self._catalog.batch() as batch:
-                Files(batch).mark_vanished(gone[start : start + MARKS_A_BATCH])
-        self._report.vanished += len(gone)
-
-    def _is_away(self, plan: RootPlan) -> bool:
-        """Whether what is gone may lie on a drive in whose place there is a folder now, mostly an empty one."""
-        root = plan.chosen.scope.root
-        with self._catalog.snapshot() as snapshot:
-            mount = next((row.mount for row in Roots(snapshot).all() if row.path == root), None)
-        if mount is not None and not os.path.ismount(mount):
-            return not plan.unchanged
-        is_drive = mount is None or mount == os.path.realpath(root)
-        return is_drive and not (plan.to_read or plan.unchanged or plan.unreadable)
-
-    def _mark_ignored(self, ignored: Sequence[int]) -> None:
-        for start in range(0, len(ignored), MARKS_A_BATCH):
-            with self._catalog.batch() as batch:
-                Files(batch).mark_ignored(ignored[start : start + MARKS_A_BATCH])
-        self._report.newly_ignored += len(ignored)
 
     def _tell_idle_patterns(self, chosen: Sequence[Chosen]) -> None:
         """A pattern that matches nothing is often misspelt."""

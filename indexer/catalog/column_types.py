@@ -1,0 +1,66 @@
+"""Types of columns that take whatever a file brings: names that are no text, numbers that do not fit."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from sqlalchemy import Dialect, Float, Integer, LargeBinary, Text, TypeDecorator
+
+from indexer.types import in_64_bits
+
+
+class PathType(TypeDecorator[str]):
+    """A path: `str` with surrogate escapes in Python, the file system's own bytes in the database.
+
+    Bytes, because a name need not be valid UTF-8, and because they sort the way a scan walks.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        if value is None:
+            return None
+        try:
+            return os.fsencode(value)
+        except UnicodeEncodeError:  # a lone surrogate: no file is called so, and none is found by it
+            return value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(value)
+
+
+class FitText(TypeDecorator[str]):
+    """Text from files, without lone surrogates: UTF-8 has no form for them."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or value.isascii():
+            return value
+        return value.encode("utf-8", "replace").decode("utf-8")
+
+
+class FitInteger(TypeDecorator[int]):
+    """A whole number from a file, plain and of 64 bits (`in_64_bits`)."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else in_64_bits(int(value))
+
+
+class FitFloat(TypeDecorator[float]):
+    """A number from a file, plain; none in the place of what is no number or has no end."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        if value is None or not math.isfinite(value):
+            return None
+        return float(value)
