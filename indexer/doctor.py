@@ -8,8 +8,9 @@ from pathlib import Path
 
 from indexer.catalog.contents import Contents
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import Files, files_below
+from indexer.catalog.files import Files
 from indexer.catalog.items import Items
+from indexer.catalog.known_files import files_below
 from indexer.catalog.roots import Roots
 from indexer.catalog.salvage import salvage
 from indexer.catalog.tokens import Tokens

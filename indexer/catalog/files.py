@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Row,
     and_,
     bindparam,
@@ -20,24 +17,18 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    type_coerce,
     update,
 )
-from sqlalchemy.types import NullType
 
-from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.roots import Roots
-from indexer.catalog.schema import ABSENT, FORGOTTEN, HIDDEN, IGNORED, VANISHED, file, item, photo
-from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector, id_chunks
+from indexer.catalog.schema import ABSENT, FORGOTTEN, HIDDEN, IGNORED, VANISHED, file, item
+from indexer.catalog.statements import bounds, chunks, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.images import sniff
 from indexer.path_forms import spellings
 from indexer.types import Candidate
-
-#: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
-PAGE = 5_000
 
 _COLUMNS = ("size", "mtime_ns", "ctime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
 _OF_ID = file.c.id == bindparam("of_id")
@@ -55,31 +46,6 @@ _FORGOTTEN = {
     "digest": None,
 }
 _TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
-
-
-class KnownFile(NamedTuple):
-    """What the catalog knows of a file. `encoded`: its photograph has a vector under the asked encoder.
-
-    Where tokens were asked for too, `encoded` says that it has both. `key` is the path as the file system spells it.
-    A tuple, because a scan makes one of every file: it costs a quarter of what an object with frozen fields does.
-    """
-
-    key: bytes
-    size: int
-    mtime_ns: int
-    id: int
-    role: str
-    state: str
-    reason: str | None
-    encoded: int  # 0 or 1
-    format_reader: int
-    metadata_reader: int | None  # of its photograph, where it is one
-    ctime_ns: int | None = None  # None: indexed by a version that did not ask
-
-    @property
-    def path(self) -> str:
-        """The path as the rest of the program names it."""
-        return os.fsdecode(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,30 +93,6 @@ class Files(Part):
     """Files by path. In each list a path or a file may be named once."""
 
     # -- reading --------------------------------------------------------------------------------------------
-
-    def page(
-        self, folder: str, encoder_row: int | None, after: str | None, limit: int, *, tokens: bool = False
-    ) -> list[KnownFile]:
-        """Files at or below `folder` whose path is above `after`, ascending by the bytes of their paths."""
-        low, high = bounds(folder)
-        encoded = has_vector(file.c.content_id, encoder_row)
-        if tokens:
-            encoded &= has_tokens(file.c.content_id, encoder_row)
-        key = type_coerce(file.c.path, NullType)  # the bytes as they are
-        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
-        rest = (file.c.format_reader, photo.c.metadata_reader, file.c.ctime_ns)
-        statement = select(*columns, type_coerce(encoded, Integer), *rest).join(
-            photo, photo.c.content_id == file.c.content_id, isouter=True
-        )
-        rows: list[KnownFile] = []
-        if after is None:  # the root may be a single file
-            rows = [KnownFile._make(row) for row in self._read(statement.where(file.c.path == folder))]
-        page = (
-            statement.where(file.c.path > (low if after is None else after), file.c.path < high)
-            .order_by(file.c.path)
-            .limit(limit)
-        )
-        return rows + list(map(KnownFile._make, self._read(page)))
 
     def content_at(self, path: str, encoder_row: int) -> int | None:
         """Row id of the content of the photograph at a path, if it has a vector under the encoder.
@@ -352,18 +294,3 @@ class Files(Part):
 def _reader(record: FileRecord) -> int:
     """Version of what read a file; one before the first is looked at again."""
     return sniff.FORMAT_READER if record.settled else 0
-
-
-def files_below(catalog: Catalog, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[KnownFile]:
-    """Files at or below `folder`, ascending by the bytes of their paths; `tokens`: encoded means with tokens.
-
-    Each page is a snapshot of its own, so that a long scan holds no read open (it would keep the log growing).
-    """
-    after: str | None = None
-    while True:
-        with catalog.snapshot() as snapshot:
-            rows = Files(snapshot).page(folder, encoder_row, after, PAGE, tokens=tokens)
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1].path

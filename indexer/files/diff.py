@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from indexer import types
-from indexer.catalog.files import KnownFile
+from indexer.catalog.known_files import KnownFile
 from indexer.catalog.schema import FORGOTTEN, HIDDEN, VANISHED
 from indexer.files.scan import Found, candidate
 from indexer.images import sniff

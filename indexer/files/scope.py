@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from indexer.catalog.files import KnownFile
+from indexer.catalog.known_files import KnownFile
 
 
 @dataclass(frozen=True, slots=True)

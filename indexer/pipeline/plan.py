@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
-from indexer.catalog.files import KnownFile, files_below
+from indexer.catalog.known_files import KnownFile, files_below
 from indexer.catalog.schema import IGNORED
 from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
 from indexer.files.ignores import Ignores

@@ -11,6 +11,7 @@ import numpy as np
 
 from indexer.catalog.contents import Contents
 from indexer.catalog.files import Files
+from indexer.catalog.known_files import KnownFiles
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
@@ -143,7 +144,7 @@ def _sizes(snapshot: Transaction, encoder_row: int) -> set[int]:
     for root in Roots(snapshot).all():
         after: str | None = None
         while True:
-            page = Files(snapshot).page(root.path, encoder_row, after, _PAGE)
+            page = KnownFiles(snapshot).page(root.path, encoder_row, after, _PAGE)
             sizes.update(row.size for row in page if row.encoded)
             below = [row.path for row in page if row.path != root.path]
             if len(below) < _PAGE:

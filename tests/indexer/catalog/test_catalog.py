@@ -15,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import Files, files_below
+from indexer.catalog.files import Files
 from indexer.catalog.items import Items, Wanted
+from indexer.catalog.known_files import files_below
 from indexer.catalog.meta import Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION
 from indexer.catalog.salvage import salvage

@@ -19,8 +19,8 @@ import search
 from indexer.catalog import schema
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.files import files_below
 from indexer.catalog.items import Items
+from indexer.catalog.known_files import files_below
 from indexer.catalog.migrations import run as migrations
 from indexer.catalog.salvage import salvage
 from indexer.catalog.sqlite import file_url

@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog.files import KnownFile
+from indexer.catalog.known_files import KnownFile
 from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
 from indexer.images.sniff import FORMAT_READER
 from indexer.types import Candidate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from indexer.catalog.files import KnownFile
+from indexer.catalog.known_files import KnownFile
 from indexer.files.ignores import Ignores
 from indexer.files.scan import walk
 from indexer.files.scope import Scope, is_below, nearest, relative
