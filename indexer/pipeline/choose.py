@@ -1,7 +1,7 @@
 """Which folders a run looks through, and by which patterns: roots, parts of roots, and roots inside roots.
 
 A file below several roots belongs to the nearest. A folder below a root whose own patterns come to it is a part of that
-root; one that they leave out, when it is named, becomes a root of its own.
+root; one that they leave out, when it is named, becomes a root of its own, as does one that is given patterns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from indexer.catalog.meta import IGNORE_RULES, Meta
 from indexer.catalog.roots import Roots
 from indexer.errors import PathNotFoundError, UsageError
 from indexer.files.captions import is_caption_table, sidecar_image
-from indexer.files.ignores import Ignores, check_patterns, is_anchored, means_something_else
+from indexer.files.ignores import Ignores, check_patterns, means_something_else
+from indexer.files.inherited import inherited
 from indexer.files.kinds import kind_of
 from indexer.files.mounts import presence
 from indexer.files.names import as_named
@@ -28,11 +29,13 @@ from indexer.settings import DEFAULT_IGNORES, IndexSettings
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is to be looked through. `given`: those of `patterns` that this run was given."""
+    """What is to be looked through. `given`: those of `patterns` that this run was given; `untold`: roots inside that
+    have patterns of their own, to which those do not come."""
 
     scope: Scope
     patterns: tuple[str, ...]
     given: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -97,7 +100,7 @@ class _Choice:
         inside = [root for root in self._roots if any(is_below(root, top) for top in tops)]
         present = [path for path in dict.fromkeys([*whole, *inside]) if self._is_there(path)]
         before = {path: self._roots[path] for path in self._recorded & self._roots.keys()}
-        asked = [path for path in asked if path in present]
+        asked = [path for path in asked if path in present and os.path.isdir(path)]
         if self._has_old_rules:
             self._tell_old_patterns(before)
         self._change_patterns(asked)
@@ -111,9 +114,14 @@ class _Choice:
         found = [(path, path) for path in present] + list(parts.items())
         order = {path: at for at, path in enumerate(named)}
         found.sort(key=lambda each: order.get(each[0], len(order)))
-        given = {(path, path): self._settings.ignores for path in asked}
+        untold = {path: self._tell_untold(path, asked) for path in asked}
         return [
-            Chosen(Scope(root, top, self._without(top, store_folder)), self._roots[root], given.get((top, root), ()))
+            Chosen(
+                Scope(root, top, self._without(top, store_folder)),
+                self._roots[root],
+                self._settings.ignores if top in untold else (),
+                untold.get(top, ()),
+            )
             for top, root in found
         ]
 
@@ -129,18 +137,26 @@ class _Choice:
         their roots."""
         gives_patterns = bool(self._settings.ignores or self._settings.unignores)
         gives_patterns |= self._settings.default_ignores is not None
+        if gives_patterns and named and not any(map(os.path.isdir, named)):
+            raise UsageError(
+                f"{named[0]} is a file, and patterns are those of folders; name the folder that they are for."
+            )
         whole: list[str] = []
         parts: dict[str, str] = {}
         for path in sorted(named):  # a folder before what lies in it
             root = nearest(path, self._roots)
             if path in self._roots:
                 whole.append(path)
-            elif root is not None and self._reaches(root, path) and (root in whole or not gives_patterns):
+            elif (
+                root is not None
+                and self._reaches(root, path)
+                and (root in whole or not gives_patterns or not os.path.isdir(path))
+            ):
                 if root not in whole and not any(is_below(path, part) for part in parts if parts[part] == root):
                     parts[path] = root
             else:
                 whole.append(path)
-                self._roots[path] = self._first_patterns(root)
+                self._roots[path] = self._first_patterns(path, root)
         return whole, parts
 
     def _reaches(self, root: str, path: str) -> bool:
@@ -149,10 +165,9 @@ class _Choice:
             return False
         return not Ignores(self._roots[root]).leaves_out(relative(path, root), is_folder=os.path.isdir(path))
 
-    def _first_patterns(self, above: str | None) -> tuple[str, ...]:
-        """Of a new root: the default ones, and from the root around it those that name no places."""
-        inherited = () if above is None else self._roots[above]
-        return DEFAULT_IGNORES + tuple(p for p in inherited if p not in DEFAULT_IGNORES and not is_anchored(p))
+    def _first_patterns(self, path: str, around: str | None) -> tuple[str, ...]:
+        """Of a new root: the default ones; of one inside another, those of the other as they read from here."""
+        return DEFAULT_IGNORES if around is None else inherited(self._roots[around], relative(path, around))
 
     def _change_patterns(self, asked: Sequence[str]) -> None:
         """Of the roots that were asked for, as this run says. Raises UsageError for a pattern that is in none."""
@@ -204,10 +219,28 @@ class _Choice:
         for path in present:
             around = nearest(path, self._roots)
             if around is not None and not {path, around} <= self._recorded:
+                what = "folder of its own in the index, with its own patterns"
+                if not os.path.isdir(path):
+                    what = "file that is looked at by itself, whatever the patterns there say"
+                self._warn(f"{path} lies inside {around} and is a {what}; `index({around!r})` brings both up to date.")
+
+    def _tell_untold(self, path: str, asked: Sequence[str]) -> tuple[str, ...]:
+        """The roots inside `path` that keep other patterns than this run gave to it, or took away; says so of each."""
+        found: list[str] = []
+        for root, patterns in self._roots.items():
+            if root in asked or not is_below(root, path) or not os.path.isdir(root):
+                continue
+            folder = relative(root, path)
+            more = tuple(each for each in inherited(self._settings.ignores, folder) if each not in patterns)
+            less = tuple(each for each in inherited(self._settings.unignores, folder) if each in patterns)
+            if more or less:
+                call = "".join(f", {name}={each!r}" for name, each in (("ignores", more), ("unignores", less)) if each)
+                found.append(root)
                 self._warn(
-                    f"{path} lies inside {around} and is a folder of its own in the index, with its own patterns; "
-                    f"`index({around!r})` brings both up to date."
+                    f"{root} lies inside {path} and has patterns of its own, which stay as they are; "
+                    f"`index({root!r}{call})` changes them too."
                 )
+        return tuple(found)
 
 
 def _is_indexable(path: str) -> bool:

@@ -218,6 +218,10 @@ class _Run:
     def _tell_idle_patterns(self, chosen: Sequence[Chosen]) -> None:
         """A pattern that matches nothing is often misspelt."""
         folders = ", ".join(each.scope.top for each in chosen if each.given)
+        untold = list(dict.fromkeys(root for each in chosen for root in each.untold))
+        if untold:
+            own = "has patterns of its own" if len(untold) == 1 else "have patterns of their own"
+            folders += f" outside {', '.join(untold)} (which {own})"
         self._report.warnings += [
             f"The pattern {pattern!r} matched nothing in {folders}; it is kept (patterns follow gitignore's rules; "
             f"`unignores=({pattern!r},)` takes it away)."

@@ -212,6 +212,63 @@ def test_a_pattern_that_matched_nothing_is_named(bench: Bench, photos: Path, tmp
     assert bench.run(photos, tmp_path / "more", settings=_ignores("*.gif")).warnings == []  # it matched in one of them
 
 
+def test_patterns_for_a_part_make_it_a_root_that_leaves_out_what_it_left_out_before(bench: Bench, photos: Path) -> None:
+    paint(photos / "2020" / "d.png", RED)
+    paint(photos / "2020" / "e.gif", GREEN)
+    paint(photos / "2020" / "raw" / "f.png", BLUE)
+    bench.run(photos, settings=_ignores("2020/raw/", "private/", "/a.png", default_ignores=False))
+    assert _names(bench) == {"b.png", "d.png", "e.gif"}
+    bench.run(photos / "2020", settings=_ignores("*.gif"))
+    assert _names(bench) == {"b.png", "d.png"}
+    assert _roots(bench)["2020"] == ("/raw/", "private/", "*.gif")
+    paint(photos / "2020" / ".new" / "g.png", (9, 9, 9))
+    bench.run(photos)  # hidden folders are looked into, as around it
+    assert _names(bench) == {"b.png", "d.png", "g.png"}
+
+
+def test_patterns_that_do_not_come_to_a_root_inside_are_told_with_the_next_step(bench: Bench, photos: Path) -> None:
+    paint(photos / "2020" / "d.gif", RED)
+    paint(photos / "2020" / "e.png", GREEN)
+    bench.run(photos, settings=_ignores("private/"))
+    bench.run(photos / "2020", settings=_ignores("e.*"))
+    report = bench.run(photos, settings=_ignores("*.gif", "/2020/raw/", "/2021/"))
+    inner = str(photos / "2020")
+    assert report.warnings[0] == (
+        f"{inner} lies inside {photos} and has patterns of its own, which stay as they are; "
+        f"`index({inner!r}, ignores=('*.gif', '/raw/'))` changes them too."
+    )
+    assert report.warnings[1].startswith(
+        f"The pattern '*.gif' matched nothing in {photos} outside {inner} (which has patterns of its own); it is kept"
+    )
+    assert _names(bench) == {"a.png", "d.gif"}
+    taken = bench.run(photos / "2020", settings=_ignores("*.gif", "/raw/"))
+    assert (taken.newly_ignored, _names(bench)) == (1, {"a.png"})
+    again = bench.run(photos, settings=_ignores("*.gif", "/2020/raw/"))
+    assert not any("lies inside" in each for each in again.warnings)  # it has them
+    away = bench.run(photos, settings=IndexSettings(unignores=("*.gif",)))
+    assert f"`index({inner!r}, unignores=('*.gif',))` changes them too." in away.warnings[0]
+
+
+def test_patterns_are_not_those_of_a_file(bench: Bench, photos: Path) -> None:
+    bench.run(photos)
+    with pytest.raises(UsageError, match=r"a\.png is a file, and patterns are those of folders; name the folder"):
+        bench.run(photos / "a.png", settings=_ignores("*.gif"))
+    assert _roots(bench) == {"photos": ()}
+    bench.run(photos / ".scans" / "b.png")
+    report = bench.run(photos, settings=_ignores("*.gif"))
+    assert _roots(bench) == {"photos": ("*.gif",), "b.png": ()}
+    assert not any("patterns of" in each for each in report.warnings)
+
+
+def test_a_file_that_is_a_root_inside_another_is_called_a_file(bench: Bench, photos: Path) -> None:
+    bench.run(photos)
+    (warning,) = bench.run(photos / ".scans" / "b.png").warnings
+    assert warning == (
+        f"{photos / '.scans' / 'b.png'} lies inside {photos} and is a file that is looked at by itself, whatever the "
+        f"patterns there say; `index({str(photos)!r})` brings both up to date."
+    )
+
+
 def test_default_patterns_go_and_come(bench: Bench, photos: Path) -> None:
     assert bench.run(photos, settings=_ignores("private/", default_ignores=False)).encoded == 2
     assert _names(bench) == {"a.png", "b.png"}
