@@ -20,6 +20,7 @@ class Named(NamedTuple):
     path: str
     size: int
     mtime_ns: int
+    ctime_ns: int | None  # None: no scan has noted it
 
 
 class Moves(Part):
@@ -44,7 +45,9 @@ class Moves(Part):
             ids, hidden = self.present(folder, inner, hidden=True), True
         count = min(count, len(ids))
         chosen = [ids[at * len(ids) // count] for at in range(count)]
-        rows = self._read(select(file.c.path, file.c.size, file.c.mtime_ns).where(file.c.id.in_(chosen)))
+        rows = self._read(
+            select(file.c.path, file.c.size, file.c.mtime_ns, file.c.ctime_ns).where(file.c.id.in_(chosen))
+        )
         return [Named(*row) for row in rows], hidden
 
     def with_content(self, content_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
@@ -52,6 +55,10 @@ class Moves(Part):
         for chunk in id_chunks(content_ids):
             which = (file.c.content_id.in_(chunk), file.c.state.not_in(HIDDEN))
             yield from ((number, path) for number, path in self._read(select(file.c.id, file.c.path).where(*which)))
+
+    def known(self, paths: Sequence[str]) -> dict[str, bool]:
+        """Those of `paths` of which the catalog has a file, and whether it is one that can be found."""
+        return {row.path: row.state not in HIDDEN for row in self._rows_at(paths)}
 
     # -- writing --------------------------------------------------------------------------------------------
 

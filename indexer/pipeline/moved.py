@@ -1,19 +1,22 @@
 """Roots that are no longer where they were, though their drive is: moved, or deleted.
 
 A moved one is known by its files: a hundred of them, evenly spread, are looked for where this run looks, by name, size
-and time of change; the folder below which nearly all of them lie, by the same relative paths, is where it went.
+and time of change; the folder below which nearly all of them lie, by the same relative paths, is where it went. Files
+that the store knows at that place already are no sign of a move: they may be the original of a copy that was deleted,
+and neither patterns nor exclusions of a copy are theirs.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
 from indexer.catalog.moves import Moves
 from indexer.catalog.roots import Root, Roots
@@ -36,13 +39,37 @@ _ROWS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """A root that is gone. `sample`: files looked for, by name, each with size, time of change and relative path;
-    `hidden`: they are marked as gone already."""
+    """A root that is gone. `sample`: files looked for, by name, each with size, the times of its change and of its
+    status, and relative path; `hidden`: they are marked as gone already."""
 
     path: str
-    sample: dict[bytes, list[tuple[int, int, bytes]]]
+    sample: dict[bytes, list[tuple[int, int, int | None, bytes]]]
     count: int
     hidden: bool
+
+    @property
+    def enough(self) -> float:
+        """How many of the sample say where it is."""
+        return (ENOUGH_OF_GONE if self.hidden else ENOUGH) * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A file, at `path`, like one of a sample, in the walk of `folder`. `place`: where the root is if this is the
+    file; `renamed`: the time of its status says so too, which a rename of a folder keeps and no copy has."""
+
+    path: str
+    place: str
+    folder: str
+    renamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where lost roots went (`moved`), and where else the store knows the files of others (`known`), by their paths."""
+
+    moved: dict[str, str]
+    known: dict[str, str]
 
 
 def settle_lost_roots(
@@ -58,12 +85,12 @@ def settle_lost_roots(
     gone = [row for row in roots if presence(row.path, row.mount) == "gone"]
     if not gone:
         return
-    there = [row.path for row in roots if row not in gone and os.path.isdir(row.path)]
+    there = {row.path: Ignores(row.ignores) for row in roots if row not in gone and os.path.isdir(row.path)}
     lost = _sampled(catalog, gone, [row.path for row in roots])
     folders = [*named, *(there if everything or not named else ())]
-    places = _look_for(lost, folders, set(there), _patterns(gone), progress)
+    places = _judge(catalog, lost, _look_for(lost, folders, set(there), _patterns(gone), progress), there)
     for each in sorted(lost, key=lambda one: one.path):
-        place = places.get(each.path)
+        place = places.moved.get(each.path)
         if place is not None:
             _follow(catalog, each.path, place, report)
     with catalog.snapshot() as snapshot:
@@ -72,10 +99,19 @@ def settle_lost_roots(
         count = mark_gone(catalog, row, [each.path for each in roots])
         report.vanished += count
         if count or everything or not named:
-            report.warnings.append(
-                f"{row.path} is no longer there, and its files are no longer found. If it was moved, "
-                f"`index(FOLDER)` with its new place knows them again; if not, `forget({row.path!r})` takes it out."
-            )
+            report.warnings.append(_farewell(row.path, places.known.get(row.path)))
+
+
+def _farewell(path: str, known: str | None) -> str:
+    if known is not None:
+        return (
+            f"{path} is no longer there, and its files are no longer found there. {known}, where the same files were "
+            f"indexed before, stays as it was; `forget({path!r})` takes the lost folder out."
+        )
+    return (
+        f"{path} is no longer there, and its files are no longer found. If it was moved, `index(FOLDER)` with its new "
+        f"place knows them again; if not, `forget({path!r})` takes it out."
+    )
 
 
 def mark_gone(catalog: Catalog, lost: Root, roots: Iterable[str]) -> int:
@@ -132,42 +168,72 @@ def _sampled(catalog: Catalog, gone: Sequence[Root], roots: Sequence[str]) -> li
     with catalog.snapshot() as snapshot:
         for row in gone:
             files, hidden = Moves(snapshot).sample(row.path, SAMPLE, _inner(row, roots))
-            sample: defaultdict[bytes, list[tuple[int, int, bytes]]] = defaultdict(list)
+            sample: defaultdict[bytes, list[tuple[int, int, int | None, bytes]]] = defaultdict(list)
             for file in files:
                 if is_below(file.path, row.path):
                     inner = os.fsencode(relative(file.path, row.path))
-                    sample[os.path.basename(inner)].append((file.size, file.mtime_ns, inner))
+                    sample[os.path.basename(inner)].append((file.size, file.mtime_ns, file.ctime_ns, inner))
             if sample:
                 lost.append(_Lost(row.path, dict(sample), len(files), hidden))
     return lost
 
 
 def _look_for(
-    lost: Sequence[_Lost], folders: Sequence[str], known: set[str], patterns: Sequence[str], progress: Progress
-) -> dict[str, str]:
-    """Where each of the lost roots went, as far as `folders` show it.
+    lost: Sequence[_Lost], folders: Sequence[str], known: Set[str], patterns: Sequence[str], progress: Progress
+) -> dict[str, list[_Match]]:
+    """The files below `folders` that are like those of the lost roots, by the paths of these.
 
     What is marked as gone was looked for in known folders when that was done.
     """
-    votes: dict[str, Counter[bytes]] = {each.path: Counter() for each in lost}
+    matches: dict[str, list[_Match]] = {each.path: [] for each in lost}
     for folder in dict.fromkeys(folders):
         sought = [each for each in lost if not (each.hidden and folder in known)]
         if not sought or not os.path.isdir(folder):
             continue
         progress.phase(f"Looking through {folder} for {', '.join(each.path for each in sought)}")
-        for path, size, mtime_ns, _ in walk(Scope(folder, folder), Ignores(patterns), lambda _: None):
+        for path, size, mtime_ns, ctime_ns in walk(Scope(folder, folder), Ignores(patterns), lambda _: None):
             name = os.path.basename(path)
             for each in sought:
-                for wanted_size, wanted_time, inner in each.sample.get(name, ()):
+                for wanted_size, wanted_time, status_time, inner in each.sample.get(name, ()):
                     if (size, in_64_bits(mtime_ns)) == (wanted_size, wanted_time) and path.endswith(b"/" + inner):
-                        votes[each.path][path[: -len(inner) - 1] or b"/"] += 1
-    places = {}
+                        place = os.fsdecode(path[: -len(inner) - 1] or b"/")
+                        renamed = status_time == in_64_bits(ctime_ns)
+                        matches[each.path].append(_Match(os.fsdecode(path), place, folder, renamed))
+    return matches
+
+
+def _judge(
+    catalog: Catalog, lost: Sequence[_Lost], matches: Mapping[str, Sequence[_Match]], there: Mapping[str, Ignores]
+) -> _Places:
+    """What the matches say: those that can be found at their place already vote for no move, and those that the store
+    has left out there (gone, ignored, forgotten) only where they were renamed. `there`: patterns of the other roots.
+    """
+    with catalog.snapshot() as snapshot:
+        known = Moves(snapshot).known(list({match.path for found in matches.values() for match in found}))
+        excluded = Exclusions(snapshot).all()
+    places = _Places({}, {})
     for each in lost:
-        best = votes[each.path].most_common(1)
-        share = ENOUGH_OF_GONE if each.hidden else ENOUGH
-        if best and best[0][1] >= share * each.count:
-            places[each.path] = os.fsdecode(best[0][0])
+        held, moved = set(), set()  # of (path, place): two walks may come to one file
+        for match in matches[each.path]:
+            if known.get(match.path):
+                held.add((match.path, match.place))
+            elif match.renamed or not (match.path in known or _is_left_out(match, there, excluded)):
+                moved.add((match.path, match.place))
+        for votes, found in ((moved, places.moved), (held, places.known)):
+            for place, count in Counter(place for _, place in votes).most_common(1):
+                if count >= each.enough:
+                    found[each.path] = place
     return places
+
+
+def _is_left_out(match: _Match, there: Mapping[str, Ignores], excluded: Sequence[str]) -> bool:
+    """Whether a run leaves the file out, though it was not named by itself: it was forgotten, or a pattern says so."""
+    if any(match.path == path or is_below(match.path, path) for path in excluded if is_below(path, match.folder)):
+        return True
+    root = nearest(match.path, there)
+    if root is None or not there[root].leaves_out(relative(match.path, root), is_folder=False):
+        return False
+    return not (is_below(match.folder, root) and there[root].leaves_out(relative(match.folder, root), is_folder=True))
 
 
 def _patterns(gone: Iterable[Root]) -> Sequence[str]:

@@ -131,23 +131,6 @@ def test_a_copy_is_no_move(bench: MovingBench, photos: Path, tmp_path: Path) -> 
     assert bench.roots() == [str(photos), str(tmp_path / "b")]
 
 
-def test_ghosts_of_a_move_that_was_not_noticed_go(
-    bench: MovingBench, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.run(photos)
-    photos.rename(tmp_path / "b")
-    with monkeypatch.context() as patch:  # an older version
-        patch.setattr(mounts.os.path, "ismount", lambda path: False)
-        bench.run(tmp_path / "b")
-    assert len(bench.names(tmp_path / "b")) == 13 * 2
-    bench.run(tmp_path / "b")
-    assert sorted(bench.names(tmp_path / "b")) == sorted(
-        os.path.relpath(path, tmp_path / "b") for path in (tmp_path / "b").rglob("*.bmp")
-    )
-    assert bench.roots() == [str(tmp_path / "b")]
-    assert bench.counts()["vanished"] == 0
-
-
 def test_roots_inside_roots_move_along(bench: MovingBench, photos: Path, tmp_path: Path) -> None:
     bench.run(photos / "1", settings=IndexSettings(ignores=("*.tmp",)))
     bench.run(photos)
