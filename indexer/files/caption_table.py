@@ -30,8 +30,9 @@ class _Layout:
 
 def read_table(
     text: str, image_keys: Sequence[str], text_keys: Sequence[str]
-) -> Iterator[tuple[int, str, list[str], str]]:
-    """(line, image's name or "", its texts, what is wrong or "") of each row that is not empty.
+) -> Iterator[tuple[int, str | None, list[str], str]]:
+    """(line, image's name, its texts, what is wrong or "") of each row that is not empty; the name is "" where the row
+    has none, None where no column is for it.
 
     Raises CaptionFileError when the first line shows no layout.
     """
@@ -52,10 +53,11 @@ def read_table(
             skip = False
             continue
         if len(cells) <= max(layout.text, layout.image or 0):
-            yield rows.line_num, "", [], f"it has {len(cells)} columns, too few for a caption"
+            count = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+            yield rows.line_num, "", [], f"it has {count}, too few for a caption"
             continue
         content = layout.delimiter.join(cells[layout.text :]) if layout.rest else cells[layout.text]
-        yield rows.line_num, "" if layout.image is None else cells[layout.image].strip(), [content], ""
+        yield rows.line_num, None if layout.image is None else cells[layout.image].strip(), [content], ""
 
 
 def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _Layout:

@@ -54,9 +54,10 @@ def parse_jsonl(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[li
     """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
 
     `folder` is where the table lies. `about` is the path of the image in it, or in `images` beside the table, and
-    None when the row names none or names one that is not there (`table_images.TableImages`: of those, a sentence with
-    their count and the first of them). `anywhere`: images outside the folder are taken too; not for a table that lies
-    among photographs, which must not show other files of its reader. Texts are clean (`text.clean_text`); empty ones
+    None when the row names none or names one that is not there (`table_images.TableImages`: of each, a sentence with
+    their count and the first of them). Of several texts those that are none are left out, with a sentence. `anywhere`:
+    images outside the folder are taken too; not for a table that lies among photographs, which must not show other
+    files of its reader. Texts are clean (`text.clean_text`); empty ones
     are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the count of the rest.
 
     Raises CaptionFileError when not one row is good.
@@ -111,8 +112,9 @@ def parse_sidecar(data: bytes) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-#: A row: its line number, the image it names ("" for none) and its texts, or else what is wrong with it.
-Row = tuple[int, str, list[str], str]
+#: A row: its line number, the image it names ("" for none, None where there is no place for one), its texts, and what
+#: of it is wrong, if anything.
+Row = tuple[int, str | None, list[str], str]
 
 
 def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], list[str]]:
@@ -129,12 +131,12 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
         if count >= MAX_ROWS:
             break
         cleaned = [good for text in texts if (good := clean_text(text))]
-        about = images.find(name, line) if name and cleaned else None
+        about = images.find(name, line) if cleaned else None
         captions += [Caption(good, about) for good in cleaned]
     if not captions:
         raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
     if more:
-        problems.append(f"{more:,} more rows were left out")
+        problems.append(f"in {more:,} more row{'' if more == 1 else 's'} something was left out")
     return captions, [*problems, *images.problems]
 
 
@@ -163,20 +165,33 @@ def _jsonl_row(number: int, line: bytes) -> Row:
     if not isinstance(value, dict):
         return number, "", [], "it is not a JSON object"
     fields = {key.casefold(): field for key, field in value.items()}
-    name = next((fields[key] for key in IMAGE_KEYS if isinstance(fields.get(key), str)), "")
-    texts: list[str] = []
-    known = False
+    names = [fields[key] for key in IMAGE_KEYS if key in fields]
+    name = next((given for given in names if isinstance(given, str) and given.strip()), "" if names else None)
+    problem = f"it has no text under {', '.join(TEXT_KEYS[:-1])} or {TEXT_KEYS[-1]}"
     for key in TEXT_KEYS:
         field = fields.get(key)
-        if isinstance(field, str):
-            texts, known = [field], True
-        elif isinstance(field, list) and all(isinstance(text, str) for text in field):
-            texts, known = field, True
-        if texts:
-            break
-    if not known:
-        return number, "", [], f"it has no text under {', '.join(TEXT_KEYS[:-1])} or {TEXT_KEYS[-1]}"
-    return number, name, texts, ""
+        if isinstance(field, str) and field:
+            return number, name, [field], ""
+        if isinstance(field, list):
+            texts = [text for text in field if isinstance(text, str)]
+            wrong = _no_texts(key, field)
+            if texts:
+                return number, name, texts, wrong
+            problem = wrong
+        elif isinstance(field, str):
+            problem = ""
+    return number, name, [], problem
+
+
+def _no_texts(key: str, elements: list[object]) -> str:
+    """A sentence about the elements under `key` that are no texts, if there are any."""
+    wrong = [(at, element) for at, element in enumerate(elements, 1) if not isinstance(element, str)]
+    if not wrong:
+        return ""
+    at, first = wrong[0]
+    kind = {bool: json.dumps(first), type(None): "null", list: "a list", dict: "an object"}.get(type(first), "a number")
+    more = f", nor {'is' if len(wrong) == 2 else 'are'} {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+    return f"element {at} of {key} is no text ({kind}){more}"
 
 
 def _as_utf8(data: bytes) -> bytes:

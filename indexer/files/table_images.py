@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from indexer.files.names import Names, path_of_url
 
-#: Rows whose image is not there that are named; of the rest, the count.
+#: Rows whose image is not there, or that name none, that are named; of the rest, the count.
 NAMED = 3
 
 
@@ -29,9 +29,23 @@ class TableImages:
         self._cached = lru_cache(maxsize=1024)(self._find)  # a data set names each image about five times in a row
         self._lacking: list[str] = []
         self._count = 0
+        self._nameless: list[str] = []
+        self._nameless_count = 0
+        self._expected = False
 
-    def find(self, name: str, line: int) -> str | None:
-        """The path of the image that a row names; None where it is not there, which is noted."""
+    def find(self, name: str | None, line: int) -> str | None:
+        """The path of the image that a row names; None where it is not there or none is named, which is noted.
+
+        `name`: "" where the row leaves the place for it empty, None where it has no such place. The second is a fault
+        only where other rows have it: a table may hold nothing but texts.
+        """
+        if name is not None:
+            self._expected = True
+        if not name:
+            self._nameless_count += 1
+            if len(self._nameless) < NAMED:
+                self._nameless.append(f"line {line}")
+            return None
         found = self._cached(name)
         if found is None:
             self._count += 1
@@ -41,12 +55,16 @@ class TableImages:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence about the rows whose image is not there, if there are any."""
-        if not self._count:
-            return []
-        where = "" if self._anywhere else f", or not below {self._folder}"
-        rows = "1 row names an image that is" if self._count == 1 else f"{self._count:,} rows name images that are"
-        return [f"{rows} not there{where} ({'; '.join(self._lacking)}{'; ...' if self._count > NAMED else ''})"]
+        """A sentence about the rows whose image is not there, and one about those that name none, if there are any."""
+        found = []
+        if self._count:
+            where = "" if self._anywhere else f", or not below {self._folder}"
+            rows = "1 row names an image that is" if self._count == 1 else f"{self._count:,} rows name images that are"
+            found.append(f"{rows} not there{where} {_listed(self._lacking, self._count)}")
+        if self._nameless_count and self._expected:
+            rows = "1 row names" if self._nameless_count == 1 else f"{self._nameless_count:,} rows name"
+            found.append(f"{rows} no image {_listed(self._nameless, self._nameless_count)}")
+        return found
 
     def _find(self, name: str) -> str | None:
         paths: list[str] = []
@@ -77,3 +95,7 @@ def _spellings(name: str) -> Iterator[str]:
     url = path_of_url(name)
     if url is not None:
         yield url
+
+
+def _listed(named: list[str], count: int) -> str:
+    return f"({'; '.join(named)}{'; ...' if count > len(named) else ''})"

@@ -103,7 +103,9 @@ def test_the_form_of_flickr8k(folder: str) -> None:
 def test_which_image_a_row_is_about(folder: str, name: str, found: str | None) -> None:
     captions, problems = parse_jsonl(_lines({"image": name, "caption": "x"}), folder)
     assert captions == [Caption("x", os.path.join(folder, found) if found else None)]
-    if found or not name:
+    if not name:
+        assert problems == ["1 row names no image (line 1)"]
+    elif found:
         assert problems == []
     else:
         assert problems == [f"1 row names an image that is not there, or not below {folder} (line 1: {name})"]
@@ -186,7 +188,8 @@ def test_bad_lines_are_told_and_good_ones_kept(folder: str) -> None:
     )
     captions, problems = parse_jsonl(data, folder)
     assert captions == [Caption("first", os.path.join(folder, "a.jpg")), Caption("about nothing", None)]
-    assert [problem.split(":")[0] for problem in problems] == [f"line {n}" for n in (2, 3, 4, 5, 6, 10, 11, 12)]
+    assert [problem.split(":")[0] for problem in problems[:-1]] == [f"line {n}" for n in (2, 3, 4, 5, 6, 10, 11, 12)]
+    assert problems[-1] == "1 row names no image (line 13)"
     assert "UTF-8" in problems[4]
 
 
@@ -199,7 +202,7 @@ def test_a_line_break_in_a_text_is_no_end_of_line(folder: str) -> None:
 def test_problems_are_bounded(folder: str) -> None:
     _, problems = parse_jsonl(_lines({"caption": "x"}) + b"bad\n" * 1000, folder)
     assert len(problems) == MAX_PROBLEMS + 1
-    assert problems[-1] == f"{1000 - MAX_PROBLEMS} more rows were left out"
+    assert problems[-1] == f"in {1000 - MAX_PROBLEMS} more rows something was left out"
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"nonsense", b'{"caption": ""}', b'{"image": "a.jpg"}', b"\xff\xfe"])
@@ -364,3 +367,53 @@ def test_a_long_sidecar_is_one_text() -> None:
 def test_a_sidecar_that_is_not_utf_8() -> None:
     with pytest.raises(CaptionFileError, match="line 2 is not UTF-8"):
         parse_sidecar(b"fine\ncaf\xe9\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "texts", "said"),
+    [
+        (["plum tree", None], ["plum tree"], "element 2 of captions is no text (null)"),
+        ([7, "plum tree", "plums"], ["plum tree", "plums"], "element 1 of captions is no text (a number)"),
+        (["plum tree", True, {}], ["plum tree"], "element 2 of captions is no text (true), nor is 1 more"),
+        ([[], "plum tree", {}, 1.5], ["plum tree"], "element 1 of captions is no text (a list), nor are 2 more"),
+        ([None], [], "element 1 of captions is no text (null)"),
+        (None, [], "it has no text under caption, captions, text or title"),
+    ],
+)
+def test_of_several_texts_only_those_that_are_none_are_left_out(
+    folder: str, field: object, texts: list[str], said: str
+) -> None:
+    data = _lines({"image": "a.jpg", "caption": "first"}, {"image": "images/d.jpg", "captions": field})
+    captions, problems = parse_jsonl(data, folder)
+    about = os.path.join(folder, "images", "d.jpg")
+    assert captions[1:] == [Caption(text, about) for text in texts]
+    assert problems == [f"line 2: {said}"]
+
+
+def test_texts_under_another_key_count_where_a_list_holds_none(folder: str) -> None:
+    captions, problems = parse_jsonl(_lines({"image": "a.jpg", "captions": [None], "text": "a plum"}), folder)
+    assert (_texts(captions), problems) == (["a plum"], [])
+
+
+def test_rows_that_name_no_image_are_counted_and_named(folder: str) -> None:
+    captions, problems = parse_csv(b"image,caption\na.jpg,one\n,two\n ,three\ngone.jpg,four\n", folder)
+    assert _texts(captions) == ["one", "two", "three", "four"]
+    assert [caption.about is None for caption in captions] == [False, True, True, True]
+    assert problems == [
+        f"1 row names an image that is not there, or not below {folder} (line 5: gone.jpg)",
+        "2 rows name no image (line 3; line 4)",
+    ]
+    rows = _lines({"image": "a.jpg", "text": "one"}, {"image": None, "text": "two"}, {"text": "three"})
+    assert parse_jsonl(rows, folder)[1] == ["2 rows name no image (line 2; line 3)"]
+    assert parse_jsonl(_lines({"image": "", "text": "two"}), folder)[1] == ["1 row names no image (line 1)"]
+
+
+def test_a_table_of_texts_alone_names_no_image_by_right(folder: str) -> None:
+    assert parse_csv(b"caption\none\ntwo\n", folder)[1] == []
+    assert parse_jsonl(_lines({"text": "one"}, {"text": "two"}), folder)[1] == []
+
+
+@pytest.mark.parametrize(("row", "said"), [("a.jpg", "1 column"), ("a.jpg,1", "2 columns")])
+def test_a_row_that_is_too_short_says_how_many_columns_it_has(folder: str, row: str, said: str) -> None:
+    _, problems = parse_csv(f"image,id,caption\na.jpg,1,one\n{row}\n".encode(), folder)
+    assert problems == [f"line 3: it has {said}, too few for a caption"]

@@ -114,13 +114,14 @@ def test_the_same_seed_twice_gives_the_same_figures(cli: Cli, colours: Path) -> 
 
 def test_a_table_with_columns(cli: Cli, colours: Path) -> None:
     table = colours.parent / "photos" / "pairs.csv"
-    table.write_text("image,caption\nred.png,red\ngreen.png,green\nnone.png,blue\n")
+    table.write_text("image,caption\nred.png,red\ngreen.png,green\nnone.png,blue\n,white\n")
     answer = cli("eval", table, "-s", colours, "--json")
     assert json.loads(answer.out)["pairs"] == 2
     assert figures(answer)["R@1"] == 1
     notes = json.loads(answer.out)["notes"]
     assert "1 row names an image that is not there (line 4: none.png)" in notes[0]
-    assert "1 of 3 captions" in notes[1]
+    assert "1 row names no image (line 5)" in notes[1]
+    assert "2 of 4 captions" in notes[2]
 
 
 @pytest.mark.parametrize("kind", ["absolute", "url", "composed"])
