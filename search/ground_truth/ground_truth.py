@@ -21,6 +21,7 @@ from indexer.images.decoder import read_file
 from indexer.metrics import Relevance
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32, Int64
+from search.ground_truth.absent import absent_notes
 from search.ground_truth.pairs import PairKind, Pairs, read_captions, read_labels
 
 #: Rows of the catalog that are read at once.
@@ -107,18 +108,13 @@ def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: in
         tuple(text_at),
         np.array(pair_texts, np.int64),
         np.array(pair_images, np.int64),
-        (*pairs.notes, *_notes(contents, len(paths), hint)),
+        (*pairs.notes, *_notes(contents, len(paths), snapshot, hint)),
     )
 
 
-def _notes(contents: dict[str, int | None], distinct: int, hint: str) -> list[str]:
-    notes = []
+def _notes(contents: dict[str, int | None], distinct: int, snapshot: Transaction, hint: str) -> list[str]:
     absent = [path for path, content in contents.items() if content is None]
-    if absent:
-        notes.append(
-            f"{len(absent):,} of {len(contents):,} images are not in the index and are left out (first: {absent[0]}); "
-            f"`index({hint!r})` adds them, `status().failures` names the unreadable."
-        )
+    notes = absent_notes(absent, len(contents), snapshot, hint)
     copies = len(contents) - len(absent) - distinct
     if copies:
         notes.append(f"{copies:,} images are copies of others (the same content); copies count as one, equally right.")

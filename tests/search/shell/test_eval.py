@@ -291,6 +291,34 @@ def test_missing_and_unindexed_images_are_named_and_left_out(cli: Cli, colours: 
     assert "2 images, 2 captions" in answer.out
 
 
+def test_of_images_that_are_left_out_it_is_said_what_brings_them_back(cli: Cli, colours: Path) -> None:
+    photos = colours.parent / "photos"
+    paint(photos / "old" / "a.png", "white", 16)
+    paint(photos / "old" / "b.png", "black", 16)
+    paint(photos / "draft.png", "red", 24)
+    assert cli("index", photos, "-s", colours, "--ignore", "draft.*").code == 0
+    assert cli("forget", photos / "old", "-s", colours).code == 0
+    paint(photos / "new.png", "blue", 30)
+    names = ("red", "old/a", "draft", "new", "old/b", "green")
+    answer = cli("eval", write(colours, *(row(name, f"of {name}") for name in names)), "-s", colours)
+    assert answer.code == 0
+    start = "of 6 images are not in the index and are left out"
+    assert (
+        f"2 {start}, for they were forgotten (first: {photos}/old/a.png); `search index {photos}/old` brings back what "
+        "was forgotten there."
+    ) in answer.out
+    assert (
+        f"1 {start} by the pattern 'draft.*' of {photos} (first: {photos}/draft.png); `search index {photos} "
+        "--no-ignore 'draft.*'` takes it away."
+    ) in answer.out
+    assert f"1 {start} (first: {photos}/new.png); `search index {photos}` adds them" in answer.out
+    for step in ([photos / "old"], [photos, "--no-ignore", "draft.*"]):
+        assert cli("index", *step, "-s", colours).code == 0
+    answer = cli("eval", colours.parent / "photos" / "pairs.jsonl", "-s", colours)
+    assert "not in the index" not in answer.out
+    assert "6 images, 6 captions" in answer.out
+
+
 def test_lines_that_do_not_parse_are_named(cli: Cli, colours: Path) -> None:
     table = write(colours, "{not json", row("red", "red"), "[1]", '{"image": "red.png"}', row("green", "", "green"), "")
     answer = cli("eval", table, "-s", colours)
