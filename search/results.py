@@ -30,8 +30,8 @@ class Hit:
     the item's embedding, -1 to 1. `path`: the image; for a text the image that it is about, or the file that it came
     from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
     itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
-    `also`: other paths of the same photograph: copies are one hit. `missing`: there is no file at `path` just now.
-    `same`: it is the very image that was asked with.
+    `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
+    file at `path` just now. `same`: it is the very image that was asked with.
     """
 
     id: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from indexer.catalog.files import Files
 from indexer.catalog.items import Identity, Item, Items
@@ -12,6 +13,9 @@ from indexer.types import Kind
 from search.engine.places import Place
 from search.rerank.explain import Explanation
 from search.results import Hit
+
+#: Copies of a hit of which it is seen whether they are there; thousands on a slow drive would hold the answer up.
+LOOKED_AT: Final = 100
 
 
 def hits_of(
@@ -39,6 +43,8 @@ def hits_of(
             path = next((each for each in holding if os.path.exists(each)), path)
             missing = path == row.path
             number = number if missing else Items(snapshot).at(path) or number
+        copies = [each for each in holding if each != path]
+        also = [*filter(os.path.exists, copies[:LOOKED_AT]), *copies[LOOKED_AT:]]
         hits.append(
             Hit(
                 number,
@@ -51,7 +57,7 @@ def hits_of(
                 path if place.kind == "image" else row.source,
                 row.metadata if place.kind == "image" else None,
                 explained.get(place.id),
-                also=tuple(each for each in holding if each != path),
+                also=tuple(also),
                 missing=missing,
                 same=place.kind == "image" and asked is not None and photograph == asked,
             )

@@ -95,7 +95,7 @@ def test_a_file_that_is_gone_is_marked_and_a_copy_takes_its_place(library: searc
     paths[0].unlink()
     paths[1].unlink()
     first, second, third = library.query("red")
-    assert (first.path, first.source, first.missing, first.also) == (str(copy), str(copy), False, (str(paths[0]),))
+    assert (first.path, first.source, first.missing, first.also) == (str(copy), str(copy), False, ())
     assert first.id != before[0].id
     assert (second.path, second.missing, second.to_json()["missing"]) == (str(paths[1]), True, True)
     assert not third.missing
@@ -115,3 +115,18 @@ def test_the_query_image_is_told_from_others(library: search.Library, tmp_path: 
     Image.new("RGB", (8, 8), (250, 0, 0)).save(tmp_path / "new.png")
     assert not any(hit.same for hit in library.query(tmp_path / "new.png"))
     assert not any(hit.same for hit in library.query("red"))
+
+
+def test_copies_that_are_gone_are_not_named(library: search.Library, tmp_path: Path) -> None:
+    paths = paint(tmp_path / "photos", 2)
+    copies = copied(paths[0], 130)
+    paths[1].with_suffix(".txt").write_text("red")
+    (copy,) = copied(paths[1], 1)
+    library.index(tmp_path / "photos")
+    for gone in (copies[0], copies[99], copies[100], copy):
+        gone.unlink()
+    first = library.query("red")[0]
+    assert (first.path, first.missing) == (str(paths[0]), False)
+    assert first.also == tuple(map(str, [*copies[1:99], *copies[100:]]))  # of the first hundred it is seen
+    (words,) = library.query("red", to="text")
+    assert (words.path, words.also) == (str(paths[1]), ())
