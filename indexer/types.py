@@ -112,7 +112,7 @@ class Report:
     vanished: int = 0  # files that are no longer there
     newly_ignored: int = 0  # files that were found before, and that patterns leave out now
     left_out: dict[str, int] = field(default_factory=dict)  # the ignored ones, by suffix (lower case, with its dot)
-    altered: list[str] = field(default_factory=list)  # with another content though size and times were as before
+    altered: list[str] = field(default_factory=list)  # other bytes, though size and time of change were as before
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

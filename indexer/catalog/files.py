@@ -82,7 +82,8 @@ class FileFailure:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`current`: row ids, by path, of files that are recorded as they now are, with nothing wrong, but for the time of
-    their status. `altered`: paths of files that hold other bytes than are recorded, though size and times are the same.
+    their status. `altered`: paths of files that hold other bytes than are recorded, though size and times are the same;
+    the time of their status only where that was asked.
     """
 
     current: Mapping[str, int]
@@ -106,8 +107,9 @@ class Files(Part):
                 return int(content_id)
         return None
 
-    def compare(self, records: Sequence[FileRecord]) -> Comparison:
-        """What is recorded of files, against what they now are."""
+    def compare(self, records: Sequence[FileRecord], *, any_status: bool = False) -> Comparison:
+        """What is recorded of files, against what they now are. `any_status`: what holds other bytes is `altered`
+        also where the time of its status is another."""
         rows = self._at([record.candidate.path for record in records])
         current: dict[str, int] = {}
         altered: list[str] = []
@@ -117,7 +119,8 @@ class Files(Part):
             if row is None or (row.size, row.mtime_ns) != (candidate.size, candidate.mtime_ns):
                 continue
             if (row.role, row.content_id, row.digest) != (record.role, record.content_id, record.digest):
-                if None not in (row.digest, record.digest) and row.ctime_ns in (candidate.ctime_ns, None):
+                same_status = any_status or row.ctime_ns in (candidate.ctime_ns, None)
+                if None not in (row.digest, record.digest) and same_status:
                     altered.append(candidate.path)
                 continue
             read = row.role == "image" or row.format_reader >= _reader(record)

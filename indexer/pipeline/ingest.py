@@ -28,17 +28,24 @@ SECONDS_A_COMMIT = 0.5
 class Ingest:
     """Encodes and writes files under one encoder, and counts them in a report.
 
-    `tokens`: the tokens that the encoder yields are to be kept.
+    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`.
     """
 
     def __init__(
-        self, catalog: Catalog, encoder: Encoder, encoder_row: int, report: Report, *, tokens: bool = False
+        self,
+        catalog: Catalog,
+        encoder: Encoder,
+        encoder_row: int,
+        report: Report,
+        *,
+        tokens: bool = False,
+        verify: bool = False,
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
         self._tokens = tokens
-        self._writer = Writer(catalog, encoder_row, report)
+        self._writer = Writer(catalog, encoder_row, report, verify=verify)
         self._gathered: list[EncodedFile] = []
         self._digests: set[bytes] = set()  # of the photographs that were encoded among them
         self._written = -math.inf

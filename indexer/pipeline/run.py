@@ -62,7 +62,8 @@ def run(
     `roots`: folders or files; none means every root that the store knows. `index_type`: None chooses by size.
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
-    what is recorded, whatever its size and times say. Needs the store's write lock (`store.writing()`).
+    what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
+    that differ. Needs the store's write lock (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
@@ -117,9 +118,9 @@ class _Run:
         self._read_tables_again()
         if self._report.altered:
             self._report.warnings.append(
-                f"{len(self._report.altered):,} files held other bytes than were indexed, though size and times were "
-                f"the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, check the "
-                "disk."
+                f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "
+                f"change were the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, "
+                "check the disk."
             )
         self._encode_texts_of_unchanged_files()
         with self._catalog.snapshot() as snapshot:
@@ -172,7 +173,9 @@ class _Run:
         return True
 
     def _ingest(self) -> Ingest:
-        return Ingest(self._catalog, self._encoder, self._encoder_row, self._report, tokens=self._tokens)
+        return Ingest(
+            self._catalog, self._encoder, self._encoder_row, self._report, tokens=self._tokens, verify=self._verify
+        )
 
     def _encode_texts_of_unchanged_files(self) -> None:
         """Under another encoder, after damage, or in a store older than tokens, they lack something."""

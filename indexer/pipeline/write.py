@@ -53,12 +53,13 @@ class Found:
 
 
 class Writer:
-    """Writes what one encoder has encoded, and counts it in a report."""
+    """Writes what one encoder has encoded, and counts it in a report. `verify`: see `run`."""
 
-    def __init__(self, catalog: Catalog, encoder_row: int, report: Report) -> None:
+    def __init__(self, catalog: Catalog, encoder_row: int, report: Report, *, verify: bool = False) -> None:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._report = report
+        self._verify = verify
         self.found = Found()
 
     def write(self, files: Sequence[EncodedFile]) -> None:
@@ -107,7 +108,7 @@ class Writer:
         records = {
             one.candidate.path: record for one in (each.file for each in files) if (record := _record(one, numbers))
         }
-        compared = Files(batch).compare(list(records.values()))
+        compared = Files(batch).compare(list(records.values()), any_status=self._verify)
         new = {one.file.candidate.path for one in files if isinstance(one.file, NewImage)}
         current = {path: number for path, number in compared.current.items() if path not in new}
         Files(batch).set_ctimes(
