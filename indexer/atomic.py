@@ -7,10 +7,13 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+#: Characters of a file's name that the one beside it has, too: all names that a file system takes leave room for more.
+_KEPT = 60
+
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Make `path` hold `parts`, one after the other, for good: it outlasts a power cut. Raises OSError."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = path.with_name(f".{path.name[:_KEPT]}.{secrets.token_hex(4)}.tmp")
     try:
         write_through(aside, *parts)
         os.replace(aside, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import functools
 import os
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from indexer.errors import FileError, UsageError
 from indexer.images.decoder import read_file, thumbnail
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
+
+#: What a disk without room says: it is full, a quota is used up, or this process may write no more.
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
 @functools.cache
@@ -44,7 +48,8 @@ def write_page(path: Path, page: str, what: str) -> None:
     try:
         write_atomically(path, page.encode("utf-8"))
     except OSError as error:
-        raise UsageError(f"{what} {path} cannot be written ({error.strerror}); name another file.") from error
+        step = "make room, or name another file" if error.errno in _NO_ROOM else "name another file"
+        raise UsageError(f"{what} {path} cannot be written ({error.strerror}); {step}.") from error
 
 
 def pictures(paths: Iterable[str], side: int) -> dict[str, str | None]:

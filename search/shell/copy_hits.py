@@ -20,6 +20,7 @@ from indexer.images.sniff import is_image
 from indexer.paths import absolute
 from indexer.types import Failure
 from search.results import Hit
+from search.shell.writable import name_obstacle, obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,24 @@ class Copies:
         }
 
 
-def check_folder(folder: str) -> None:
-    """Raises UsageError when there can be no folder to write into at this place."""
-    place = absolute(folder)
+def check_folder(folder: str, store: str) -> None:
+    """Raises UsageError when there can be no folder to write into at this place. `store`: the index's own folder, which
+    holds nothing else."""
+    place, missing = absolute(folder), []
     while not os.path.lexists(place):
-        place = os.path.dirname(place)
+        place, name = os.path.split(place)
+        missing.append(name)
     if not os.path.isdir(place):
+        if os.path.islink(place):
+            raise UsageError(f"--copy-to takes a folder, and {place} is a link that leads nowhere; name another place.")
         raise UsageError(f"--copy-to takes a folder, and {place} is a file; name another place.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"--copy-to cannot write into {place} (permission denied); name another place.")
+    inside = os.path.join(os.path.realpath(absolute(folder)), "")
+    if inside.startswith(os.path.join(os.path.realpath(store), "")):
+        raise UsageError(f"--copy-to cannot write into the index itself ({store}); name another place.")
+    reason = next(filter(None, (name_obstacle(os.path.join(place, name)) for name in missing)), None)
+    reason = reason or obstacle(place)
+    if reason is not None:
+        raise UsageError(f"--copy-to cannot write into {place} ({reason}); name another place.")
 
 
 def photographs(hits: Iterable[Hit]) -> dict[str, list[str]]:

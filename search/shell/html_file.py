@@ -7,6 +7,7 @@ from pathlib import Path
 
 from indexer.errors import UsageError
 from indexer.paths import absolute
+from search.shell.writable import name_obstacle, obstacle
 
 
 def html_file(option: str, given: Path) -> Path:
@@ -16,10 +17,15 @@ def html_file(option: str, given: Path) -> Path:
     folder = os.path.dirname(absolute(path))
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{option} writes an HTML page, and {path} is named otherwise; end the name in .html.")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{option} {path} cannot be written (it is a folder); name a file.")
-    if not os.path.isdir(folder):
-        raise UsageError(f"{option} {path} cannot be written (there is no folder {folder}); make it, or name another.")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"{option} {path} cannot be written (permission denied); name another file.")
+    reason = name_obstacle(os.path.join(folder, path.name))
+    if reason is None:
+        if not os.path.isdir(folder):
+            raise UsageError(
+                f"{option} {path} cannot be written (there is no folder {folder}); make it, or name another."
+            )
+        reason = obstacle(os.fspath(path) if os.path.exists(path) else folder)
+    if reason is not None:
+        raise UsageError(f"{option} {path} cannot be written ({reason}); name another file.")
     return path

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.errors import UsageError
 from search.shell import printing, results_table
-from search.shell.exit_codes import FOUND, NOTHING_FOUND
+from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
 
 if TYPE_CHECKING:
     from search.query.query import Query, Target
@@ -32,7 +33,6 @@ class Wishes:
 
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
     """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
-    sheet = _sheet(wishes, query, results)
     fields = results.to_json() if wishes.as_json else None
     if fields is not None:
         if wishes.copy_to is None:
@@ -41,15 +41,20 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str])
         results_table.print_paths(results, wishes.path_end)
     else:
         results_table.print_results(results)
-        if sheet is not None:
-            printing.print_line(f"Contact sheet: {sheet}")
     if not results:
         _explain_absence(wishes, results)
     code = FOUND if results else NOTHING_FOUND
+    sheet, trouble = _sheet(wishes, query, results)
+    if trouble is not None:
+        code = SOME_FAILED
+    elif sheet is not None and wishes.path_end is None and fields is None:
+        printing.print_line(f"Contact sheet: {sheet}")
     page = sheet if wishes.opens and results else None
-    if wishes.copy_to is None and page is None:
-        return code
-    return _effects(wishes, results, roots, fields, page, code)
+    if wishes.copy_to is not None or page is not None:
+        code = _effects(wishes, results, roots, fields, page, code)
+    if trouble is not None:
+        printing.complain(trouble)
+    return code
 
 
 def _effects(
@@ -72,18 +77,39 @@ def _effects(
     return code if leave(effects.to_bytes()) else carry_out(effects)
 
 
-def _sheet(wishes: Wishes, query: Query, results: Results) -> Path | None:
-    """Where the contact sheet was written, in a new private folder when it is only to be opened."""
+def _sheet(wishes: Wishes, query: Query, results: Results) -> tuple[Path | None, str | None]:
+    """Where the contact sheet was written, in a new private folder when it is only to be opened; or why it was not.
+    The hits are printed by then: they are worth more than the page."""
     path = wishes.sheet
-    if path is None and wishes.opens and results:
-        import tempfile
+    if path is None and not (wishes.opens and results):
+        return None, None
+    from search.html.contact_sheet import write_sheet
 
-        path = Path(tempfile.mkdtemp(prefix="search-")) / "hits.html"
-    if path is not None:
-        from search.html.contact_sheet import write_sheet
+    try:
+        if path is not None:
+            write_sheet(path, results, query)
+        else:
+            path = _private_folder() / "hits.html"
+            try:
+                write_sheet(path, results, query)
+            except UsageError:
+                path.parent.rmdir()  # it holds nothing
+                raise
+    except UsageError as error:
+        return None, str(error)
+    return path, None
 
-        write_sheet(path, results, query)
-    return path
+
+def _private_folder() -> Path:
+    """A new one that nobody else can read. Raises UsageError."""
+    import tempfile
+
+    try:
+        return Path(tempfile.mkdtemp(prefix="search-"))
+    except OSError as error:
+        raise UsageError(
+            f"There is no folder for a page to open ({error.strerror}); make room, or name a file with --sheet."
+        ) from error
 
 
 def _explain_absence(wishes: Wishes, results: Results) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -155,3 +156,22 @@ def test_a_writer_goes_on_between_two_reads(small: Path) -> None:
     writing.close()
     out, err = reader.communicate("\n", timeout=60)
     assert (out, err) == ("blue\n", "")
+
+
+def test_hits_are_printed_though_there_is_no_room_for_a_page_of_them(store: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "out.html"
+    sheet.write_text("as it was")
+    wanted = subprocess.run(
+        [sys.executable, "-m", "search", "query", "a cat", "-k", "3", "-s", str(store)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, out, err = said(run(COMMAND, "query", "a cat", "-k", "3", "-s", store, "--sheet", sheet))
+    assert (code, out) == (exit_codes.SOME_FAILED, wanted.stdout)
+    assert "make room" in err
+    assert err.count("\n") == 1
+    code, out, err = said(run(COMMAND, "query", "a cat", "-k", "3", "-s", store, "--sheet", sheet, "--json"))
+    assert (code, len(json.loads(out)["hits"])) == (exit_codes.SOME_FAILED, 3)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["out.html"]
+    assert sheet.read_text() == "as it was"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
 from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND, NOTHING_FOUND
+from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
 from search.shell.options import (
     AS_JSON,
     DEVICE,
@@ -79,13 +79,17 @@ def run(options: EvaluateOptions) -> int:
         found = worded(
             library.evaluate(options.source, settings=settings, progress=progress, reranker=options.reranker)
         )
-    if html is not None and found:
-        write_report(html, found)
     if options.as_json:
         printing.print_json(found.to_json())
     else:
         print_evaluation(found)
-        if html is not None and found:
+    if html is not None and found:
+        try:
+            write_report(html, found)
+        except UsageError as error:  # what was measured is printed
+            printing.complain(str(error))
+            return SOME_FAILED
+        if not options.as_json:
             printing.print_line(f"Report: {html}")
     return FOUND if found else NOTHING_FOUND
 

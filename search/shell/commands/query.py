@@ -159,7 +159,7 @@ def _check(options: QueryOptions) -> None:
     if options.copy_to is not None:
         from search.shell.copy_hits import check_folder
 
-        check_folder(os.fspath(options.copy_to))
+        check_folder(os.fspath(options.copy_to), os.fspath(folder_of(options.store)))
     if options.opens and not is_lent():
         from search.shell.desktop import check_desktop
 
