@@ -12,11 +12,13 @@ from indexer.catalog.transaction import Part
 ENCODER = "encoder"
 #: Key: by whose rules the roots' patterns are read; none in a store in which they were given as `fnmatch`'s.
 IGNORE_RULES = "ignore_rules"
+#: Key: JSON, the excluded paths of which a run has told that they are no longer there.
+LOST_EXCLUSIONS = "lost_exclusions"
 
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    ignore_rules."""
+    ignore_rules, lost_exclusions."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none."""

@@ -45,3 +45,8 @@ def presence(path: str, mount: str | None) -> Presence:
     except (OSError, ValueError):
         return "unmounted"
     return "there"
+
+
+def is_deleted(path: str, root: str, mount: str | None) -> bool:
+    """Whether the root, and what was mounted with it, is there and `path` below it is not."""
+    return not os.path.lexists(path) and os.path.exists(root) and is_mounted(root, mount)

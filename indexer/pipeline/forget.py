@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from indexer.catalog.catalog import Catalog
@@ -11,7 +10,7 @@ from indexer.catalog.files import Files
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
-from indexer.files.mounts import is_mounted, presence
+from indexer.files.mounts import is_deleted, presence
 from indexer.files.scope import nearest
 from indexer.path_forms import spellings
 from indexer.pipeline.moved import forget_lost_roots, mark_gone
@@ -46,7 +45,7 @@ def forget(catalog: Catalog, path: str) -> Forgotten:
             raise _nothing(batch, path)
         Exclusions(batch).delete_below(path)
         around = nearest(path, before.keys() - set(gone))
-        if around is None or _is_deleted(path, around, before[around]):
+        if around is None or is_deleted(path, around, before[around]):  # it needs no guard against coming back
             return Forgotten(files, gone)
         Exclusions(batch).add(path)
         return Forgotten(files, gone, (path,))
@@ -62,11 +61,6 @@ def forget_vanished(catalog: Catalog) -> Forgotten:
     with catalog.batch() as batch:
         files = Files(batch).forget_vanished()
     return Forgotten(files, tuple(forget_lost_roots(catalog)))
-
-
-def _is_deleted(path: str, root: str, mount: str | None) -> bool:
-    """Whether the root is there and `path` below it is not: it needs no guard against coming back."""
-    return os.path.exists(root) and is_mounted(root, mount) and not os.path.lexists(path)
 
 
 def _nothing(batch: Transaction, path: str) -> PathNotFoundError:

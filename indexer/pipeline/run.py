@@ -27,6 +27,7 @@ from indexer.pipeline.decode import Decoder
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.late_images import read_tables_again
 from indexer.pipeline.look_up import LookUp
+from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.plan import Planner, RootPlan
@@ -114,6 +115,7 @@ class _Run:
             self._progress.phase(f"Looking through {each.scope.top}")
             self._index_root(planner, planner.plan(each))
         self._tell_idle_patterns(chosen)
+        self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
         self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
         self._read_tables_again()
         if self._report.altered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -66,10 +67,15 @@ def print_status(status: Status) -> None:
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
-    rows += [("left out", f"{path}  (forgotten; search index {quote(path)})") for path in status.exclusions]
+    rows += [("left out", f"{path}  (forgotten; {_step(path)})") for path in status.exclusions]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print_line(f"{name:<{width}}  {value}")
+
+
+def _step(excluded: str) -> str:
+    """What brings a forgotten path back, or that nothing can."""
+    return f"search index {quote(excluded)}" if os.path.lexists(excluded) else "not there just now"
 
 
 def _root_rows(root: Root, around: str | None) -> list[tuple[str, str]]:
