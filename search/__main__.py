@@ -15,7 +15,7 @@ from search.shell.streams import OutputLostError, protect
 def run(arguments: list[str]) -> int:
     """Run a command as a person does, in this process; its exit code. A query leaves the garbage collector off."""
     try:
-        answered = client.answer(arguments, store_in(arguments))
+        answered = None if _lacks_desktop(arguments) else client.answer(arguments, store_in(arguments))
         if answered is not None:
             code, left = answered
             if not left:
@@ -40,6 +40,16 @@ def run(arguments: list[str]) -> int:
         from search.shell.internal_error import report
 
         return report(error, arguments)
+
+
+def _lacks_desktop(arguments: list[str]) -> bool:
+    """Whether a page is to be opened, and there is no desktop for this process (a resident one may have another): then
+    it is refused here, before anything is looked for."""
+    if "--open" not in arguments:
+        return False
+    from search.shell.desktop import has_desktop
+
+    return not has_desktop()
 
 
 def main() -> None:

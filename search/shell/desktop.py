@@ -19,6 +19,15 @@ def check_desktop() -> None:
     _opener()
 
 
+def has_desktop() -> bool:
+    """Whether there is one to open a file on."""
+    try:
+        _opener()
+    except UsageError:
+        return False
+    return True
+
+
 def open_file(path: str) -> None:
     """Show a file as a double click would; returns while it is shown. Raises UsageError when the desktop refuses."""
     opener = _opener()

@@ -33,17 +33,17 @@ class Wishes:
 
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
     """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
+    code = FOUND if results else NOTHING_FOUND
     fields = results.to_json() if wishes.as_json else None
     if fields is not None:
         if wishes.copy_to is None:
             printing.print_json(fields)
     elif wishes.path_end is not None:
-        results_table.print_paths(results, wishes.path_end)
+        code = _print_paths(results, wishes.path_end)
     else:
         results_table.print_results(results)
     if not results:
         _explain_absence(wishes, results)
-    code = FOUND if results else NOTHING_FOUND
     sheet, trouble = _sheet(wishes, query, results)
     if trouble is not None:
         code = SOME_FAILED
@@ -55,6 +55,15 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str])
     if trouble is not None:
         printing.complain(trouble)
     return code
+
+
+def _print_paths(results: Results, end: bytes) -> int:
+    """The exit code: nothing is found where no file of a hit is there."""
+    printed, gone = results_table.print_paths(results, end)
+    if gone:
+        hits = "1 hit was left out, its file is" if gone == 1 else f"{gone:,} hits were left out, their files are"
+        printing.complain(f"{hits} not there; `search index` brings the index up to date.")
+    return FOUND if printed else NOTHING_FOUND
 
 
 def _effects(

@@ -20,11 +20,20 @@ SHOWN_COPIES = 3
 SHOWN_WORDS = 12
 
 
-def print_paths(results: Results, end: bytes) -> None:
-    """The hits' paths as the file system has them, each once."""
+def print_paths(results: Results, end: bytes) -> tuple[int, int]:
+    """The paths of the hits' files as the file system has them, each once: a program is to open them, and none that is
+    not there is printed. How many were, and how many hits were left out."""
     sys.stdout.flush()
-    for path in dict.fromkeys(hit.path for hit in results):
+    paths = [_file(hit) for hit in results]
+    there = dict.fromkeys(path for path in paths if path is not None)
+    for path in there:
         sys.stdout.buffer.write(os.fsencode(path) + end)
+    return len(there), paths.count(None)
+
+
+def _file(hit: Hit) -> str | None:
+    """Where it is now; a copy of the photograph that a text is about is as good as the one that was named."""
+    return next(filter(os.path.exists, hit.also), None) if hit.missing else hit.path
 
 
 def print_results(results: Results) -> None:

@@ -228,7 +228,9 @@ def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
     nowhere = shell.run(
         "query", "a cat", "-k", "1", "-s", indexed, "--open", DISPLAY="", WAYLAND_DISPLAY="", BROWSER=""
     )
-    assert (nowhere.returncode, b"There is no desktop here" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, nowhere.stdout, b"There is no desktop here" in nowhere.stderr) == (2, b"", True)
+    assert answered(indexed) == 4  # it was not even asked
+    assert not list(shell.runtime.glob("search-*/hits.html"))
 
 
 def test_what_it_was_not_started_for_is_answered_without_it(shell: Shell, indexed: Path, store: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from indexer.types import Metadata
 from search.results import Hit, Results
 from search.shell.results_table import print_paths, print_results
+from tests.conftest import Cli
 
 
 def lines(capsys: pytest.CaptureFixture[str], *hits: Hit) -> list[str]:
@@ -39,3 +43,38 @@ def test_paths_name_each_photograph_once(capfdbinary: pytest.CaptureFixture[byte
     hits = (Hit(1, "image", "/p/a", 0.5, 0.5, 0.5, also=("/p/b",)), Hit(2, "text", "/p/a", 0.4, 0.4, 0.5, text="x"))
     print_paths(Results("x", hits), b"\0")
     assert capfdbinary.readouterr().out == b"/p/a\0"
+
+
+@pytest.mark.parametrize(("flag", "end"), [("--paths", "\n"), ("-0", "\0")])
+def test_paths_are_those_of_files_that_are_there(cli: Cli, tmp_path: Path, flag: str, end: str) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("red", "blue", "green"):
+        Image.new("RGB", (30, 30), name).save(photos / f"{name}.png")
+    assert cli("index", photos, "-s", tmp_path / "s").code == 0
+    asked = ("query", "red", "-s", tmp_path / "s", flag)
+    whole = cli(*asked)
+    assert sorted(whole.out.split(end)) == ["", *(str(photos / f"{name}.png") for name in ("blue", "green", "red"))]
+    (photos / "red.png").unlink()
+    some = cli(*asked)
+    assert (some.code, some.out) == (0, whole.out.replace(f"{photos / 'red.png'}{end}", ""))
+    assert "search: 1 hit was left out, its file is not there" in some.err
+    (photos / "blue.png").unlink()
+    (photos / "green.png").unlink()
+    none = cli(*asked)
+    assert (none.code, none.out) == (1, "")
+    assert "3 hits were left out, their files are not there" in none.err
+
+
+def test_of_a_text_the_copy_of_its_photograph_that_is_there_is_printed(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    there = tmp_path / "b.png"
+    there.touch()
+    about = (str(tmp_path / "gone.png"), 0.5, 0.5, 0.5, "words", "captions.jsonl")
+    found = Results(
+        "x", (Hit(1, "text", *about, also=(str(there),), missing=True), Hit(2, "text", *about, missing=True))
+    )
+    assert print_paths(found, b"\n") == (1, 1)
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == os.fsencode(f"{there}\n")
