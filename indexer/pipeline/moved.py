@@ -125,11 +125,16 @@ def mark_gone(catalog: Catalog, lost: Root, roots: Iterable[str]) -> int:
 
 
 def forget_lost_roots(catalog: Catalog) -> list[str]:
-    """Delete the roots that are gone and of which no file is left. Returns their paths."""
+    """Delete the roots that are gone and of which no file is left, and their exclusions. Returns their paths."""
     with catalog.batch() as batch:
-        gone = [row.path for row in Roots(batch).all() if presence(row.path, row.mount) == "gone"]
+        roots = Roots(batch).all()
+        gone = [row.path for row in roots if presence(row.path, row.mount) == "gone"]
         empty = [path for path in gone if not Moves(batch).sample(path, 1)[0]]
         Roots(batch).delete(empty)
+        left = {row.path for row in roots} - set(empty)
+        for path in empty:
+            if nearest(path, left) is None:
+                Exclusions(batch).delete_below(path)
     return empty
 
 

@@ -90,6 +90,23 @@ def test_a_deleted_copy_of_a_whole_root_freezes_nothing_of_it(
     assert (report.encoded, report.unchanged) == (4, 0)
 
 
+def test_what_was_forgotten_of_a_lost_root_goes_with_it_unless_it_lies_in_another(
+    bench: MovingBench, original: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone"
+    inner = original.parent / ".scans"
+    for root in (alone, inner):
+        shutil.copytree(original, root)
+        bench.run(root)
+        bench.forget(root / "2.bmp")
+    bench.run(original.parent)
+    assert decided(bench)[1] == [str(alone / "2.bmp"), str(inner / "2.bmp")]
+    shutil.rmtree(alone)
+    shutil.rmtree(inner)
+    assert bench.forget() == Forgotten(6, (str(alone), str(inner)))
+    assert decided(bench) == ({str(original.parent): []}, [str(inner / "2.bmp")])
+
+
 @pytest.mark.parametrize("how", ["forgotten", "ignored", "hidden by a pattern later"])
 def test_a_deleted_copy_brings_nothing_back_that_was_left_out(
     bench: MovingBench, original: Path, tmp_path: Path, how: str
