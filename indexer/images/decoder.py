@@ -110,7 +110,7 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
     width, height = image.size
     if width * height > limits.max_pixels:
         raise ImageTooLargeError(f"it has {width:,} x {height:,} pixels, more than the limit of {limits.max_pixels:,}")
-    with pillow_errors("its data do not decode"):
+    with pillow_errors("its data do not decode", data):
         turned = orientation(image, data)
         covered = None
 

@@ -21,12 +21,13 @@ from PIL.GifImagePlugin import GifImageFile
 from indexer import forking
 from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError, UnsupportedImageError
 from indexer.images.containers import open_boxes, open_webp
+from indexer.images.cut_headers import ends_early
 from indexer.images.endings import empty_bytes, interrupted
 from indexer.images.jpeg import open_jpeg
 from indexer.images.png import open_png
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.images.tiff import open_tiff
-from indexer.images.unsupported import unsupported_format
+from indexer.images.unsupported import other_kind, unsupported_format
 
 # Without any handler, Python writes what Pillow logs to standard error; an application's own handlers still get it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -65,9 +66,12 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
         name = unsupported_format(head)
         if name is not None:
             raise UnsupportedImageError(f"it is in the format {name}, which is not read; save it as JPEG, PNG or TIFF")
+        kind = other_kind(head)
+        if kind is not None:
+            raise NotAnImageError(f"its content is {kind} and no image, whatever its name says")
         raise NotAnImageError("its content is no image format that can be read")
     try:
-        with pillow_errors("its header is damaged"):
+        with pillow_errors("its header is damaged", data):
             return _OPENERS[found](io.BytesIO(data))
     except DamagedImageError:
         if empty_bytes(data):
@@ -76,8 +80,10 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
 
 
 @contextmanager
-def pillow_errors(what: str) -> Iterator[None]:
+def pillow_errors(what: str, data: bytes = b"") -> Iterator[None]:
     """Turn whatever Pillow and its codecs raise into one of our errors; `what` starts the reason of a damaged image.
+
+    `data`: the file, where its end may be what they lack.
 
     On broken data they raise OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError,
     OverflowError, ZeroDivisionError, RuntimeError, struct.error, zlib.error and more, so all of Exception is meant.
@@ -85,6 +91,10 @@ def pillow_errors(what: str) -> Iterator[None]:
     _silence_plugins()
     try:
         yield
+    except DamagedImageError:
+        if ends_early(data):
+            raise interrupted(data) from None
+        raise
     except FileError:
         raise
     except MemoryError:
@@ -94,28 +104,49 @@ def pillow_errors(what: str) -> Iterator[None]:
     except NotImplementedError as error:
         raise _unsupported(error) from error
     except ImportError as error:
-        raise NotAnImageError(f"a package for its format is missing: {error}") from None
+        raise NotAnImageError(f"a package for its format is missing ({error.name or error}); install it") from None
     except Exception as error:
-        detail = _detail(error)
-        if _UNSUPPORTED.search(detail):
+        said = _said(error)
+        if _UNSUPPORTED.search(said):
             raise _unsupported(error) from error
+        if ends_early(data):
+            raise interrupted(data) from error
+        detail = _in_words(said)
         raise DamagedImageError(f"{what}: {detail}" if detail else what) from error
 
 
 def _unsupported(error: Exception) -> UnsupportedImageError:
-    detail = _detail(error).rstrip(".")
+    detail = _said(error).rstrip(".")
     return UnsupportedImageError(f"it is of a kind that is not read ({detail}); save it as JPEG, PNG or TIFF")
 
 
-def _detail(error: Exception) -> str:
-    """What a codec says; of libtiff, Pillow knows only a number."""
-    said = " ".join(str(error).split())[:120]
-    return re.sub(r"^decoder error -\d+$", "a strip of it cannot be unpacked", said)
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
+
+def _in_words(said: str) -> str:
+    """What a codec says of damage, in words for people; "" where it speaks of its own insides."""
+    return next((words for pattern, words in _WORDS if pattern.search(said)), said)
+
+
+#: Of libtiff, Pillow knows only a number.
+_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"^decoder error -\d+$", "a strip of it cannot be unpacked"),
+        (r"image file is truncated|truncated (data|file)|unexpected end|insufficient input", "data are missing in it"),
+        (r"requires a buffer of|index out of|not enough (data|values)|too small|file bounds", "a part is too short"),
+        (r"no '\w+' box|no or invalid primary item", "a part of it is missing"),
+        (r"data stream|^encoder error|plugin generated|^invalid input|parsing failed|no more images", ""),
+        (r"not identified by|cannot (load|identify) this|not an? \w+ file|could not create decoder", ""),
+        (r"^'?\d+'?$|NoneType|not supported between|not (subscriptable|iterable)|object has no attribute", ""),
+    )
+)
 
 #: How Pillow and its codecs say that they know what a file is, and cannot decode it.
 _UNSUPPORTED = re.compile(
-    r"unsupported (?!marker)|not supported|not yet supported|unknown pixel mode|decoder \S+ not available|no codec",
+    r"unsupported (?!marker|or non-existing)|not supported(?! between)|not yet supported|unknown pixel mode|"
+    r"decoder \S+ not available|no codec",
     re.IGNORECASE,
 )
 

@@ -201,7 +201,7 @@ def _refuse_unsupported(found: _Structure) -> None:
     kind = _KINDS.get(found.frame)
     if found.frame == _JPEG_LS:
         kind = "JPEG-LS"
-    elif found.bits != 8:
+    elif found.bits not in (0, 8):  # 0: never written
         kind = f"{found.bits}-bit {kind or ''}".strip()
     elif found.layers not in (0, 1, 3, 4):
         kind = f"{found.layers}-channel"
