@@ -21,7 +21,7 @@ from indexer.files.mounts import presence
 from indexer.files.scope import Scope, is_below
 from indexer.progress import Silent
 from indexer.settings import CATALOG_NAME
-from indexer.store import Store, write_lock, writer
+from indexer.store import Store, has_catalog, write_lock, writer
 from indexer.types import KINDS, Candidate
 from indexer.vectors.refresh import build_indexes, index_state
 
@@ -95,7 +95,7 @@ def repair(folder: Path) -> list[Finding]:
 
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
-    if not (folder / CATALOG_NAME).exists():
+    if not has_catalog(folder):
         raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
     with write_lock(folder):
         findings = _check(folder)

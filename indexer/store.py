@@ -45,7 +45,7 @@ class Store:
         Raises StoreError, and UsageError for a place that is taken.
         """
         folder = _checked(folder)
-        if not (folder / CATALOG_NAME).exists() and folder.is_dir() and any(folder.iterdir()):
+        if not has_catalog(folder) and folder.is_dir() and any(folder.iterdir()):
             leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME}
             if {entry.name for entry in folder.iterdir()} - leftovers:
                 raise UsageError(
@@ -99,7 +99,7 @@ def writer(folder: Path) -> str | None:
     import filelock
 
     path = folder / "writer.lock"
-    if not path.exists():
+    if not os.path.exists(path):
         return None
     lock = filelock.FileLock(path, timeout=0)
     try:
@@ -112,6 +112,16 @@ def writer(folder: Path) -> str | None:
     return None
 
 
+def has_catalog(folder: Path) -> bool:
+    """Whether there is an index in `folder`. Raises StoreUnwritableError where that may not be looked at."""
+    try:
+        return (folder / CATALOG_NAME).exists()
+    except PermissionError as error:
+        raise StoreUnwritableError(
+            f"{folder} cannot be opened ({error.strerror}); check its permissions, or name another `store`."
+        ) from error
+
+
 def _writer(note: Path) -> str:
     try:
         return f" ({int(note.read_text(encoding='ascii'))})"
@@ -121,6 +131,6 @@ def _writer(note: Path) -> str:
 
 def _checked(folder: Path) -> Path:
     folder = Path(absolute(folder))
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file, and an index is a folder; name another place with `store`.")
     return folder

@@ -18,8 +18,8 @@ from indexer.errors import EncoderUnavailableError
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.paths import absolute, require_working_folder
 from indexer.progress import Progress, Silent
-from indexer.settings import CATALOG_NAME, IndexSettings, default_store
-from indexer.store import Store
+from indexer.settings import IndexSettings, default_store
+from indexer.store import Store, has_catalog
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from search.arguments import asked, encoder_or_name, kind_of_answer, progress_given, reranker_or_name
@@ -130,7 +130,7 @@ class Library:
         from indexer.pipeline.choose import named_paths
 
         named = named_paths(roots)  # what can fail fails before a store is made for nothing
-        if not (self.folder / CATALOG_NAME).exists():
+        if not has_catalog(self.folder):
             self._models.encoder(None)
         store = Store.create(self.folder)
         try:

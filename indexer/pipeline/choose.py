@@ -41,11 +41,12 @@ class Chosen:
 def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Absolute paths of what a user named, each once.
 
-    Raises PathNotFoundError for what is not there, UsageError for a file that is neither an image nor captions.
+    Raises PathNotFoundError for what is not there, UsageError for a file that is neither an image nor captions, and for
+    what lies in a folder that may not be looked into.
     """
     paths = list(dict.fromkeys(map(as_named, roots)))
     for path in paths:
-        if not os.path.exists(path):
+        if not _is_there(path):
             raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
         if not os.path.isdir(path) and not _is_indexable(path):
             raise UsageError(
@@ -241,6 +242,19 @@ class _Choice:
                     f"`index({root!r}{call})` changes them too."
                 )
         return tuple(found)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except PermissionError:
+        raise UsageError(
+            f"{path} cannot be looked at: permission denied for a folder above it; run it as a user who may, or change "
+            "the folder's permissions (chmod)."
+        ) from None
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _is_indexable(path: str) -> bool:

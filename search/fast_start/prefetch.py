@@ -54,7 +54,7 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
     from indexer.settings import CATALOG_NAME
 
     with suppress(RuntimeError):  # no thread may be added
-        return None if (folder / CATALOG_NAME).exists() else _Thread(folder, asked, device)
+        return None if os.path.exists(folder / CATALOG_NAME) else _Thread(folder, asked, device)
     return None
 
 

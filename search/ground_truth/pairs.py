@@ -152,8 +152,11 @@ def _read(path: str) -> bytes:
         return read_file(Candidate.of(path, status), DecodeLimits(max_bytes=MAX_TABLE_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise PathNotFoundError(f"{path} is not there; check the spelling.") from None
+    except PermissionError:
+        raise UsageError(f"{path} cannot be read: permission denied; run it as a user who may.") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}).") from error
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read ({said}).") from error
     except FileError as error:
         raise UsageError(f"{path} cannot be used: {error}.") from error
 

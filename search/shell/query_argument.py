@@ -81,6 +81,8 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
         if os.path.exists(named):
             return _guess(named, _mode(named))
     if mode is None:
+        if (suffix in IMAGE_SUFFIXES or looks_like_a_path) and _is_denied(argument):
+            raise UsageError(f"{shown} cannot be looked at: permission denied; run it as a user who may.")
         if suffix in IMAGE_SUFFIXES:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
         if looks_like_a_path or _is_media(suffix, argument):
@@ -158,6 +160,17 @@ def _mode(argument: str) -> int | None:
         return os.stat(os.path.expanduser(argument)).st_mode
     except (OSError, ValueError):  # not there, too long, or with a NUL
         return None
+
+
+def _is_denied(argument: str) -> bool:
+    """Whether a folder above it may not be looked into."""
+    try:
+        os.stat(os.path.expanduser(argument))
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _is_file(argument: str) -> bool:
