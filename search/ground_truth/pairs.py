@@ -136,9 +136,9 @@ def read_labels(folder: str) -> Pairs:
             rows.append((candidate.path, label))
     notes = [f"{problem.path} could not be looked at: {problem.reason}." for problem in problems[:_NAMED]]
     if loose:
-        notes.append(f"{loose:,} images lie in no subfolder of {folder}, so they have no label and are left out.")
+        notes.append(f"{_images(loose)} in no subfolder of {folder}, without a label, and left out.")
     if nameless:
-        notes.append(f"{nameless:,} images lie in subfolders whose names say nothing and are left out.")
+        notes.append(f"{_images(nameless)} in a subfolder whose name says nothing, and left out.")
     if not rows:
         notes.append(f"{folder} has no subfolder with images; each subfolder's name is taken for a label.")
     return Pairs("labels", tuple(rows), tuple(notes))
@@ -169,6 +169,10 @@ def _object(line: bytes) -> dict[str, object] | None:
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
     return value if isinstance(value, dict) else None
+
+
+def _images(count: int) -> str:
+    return "1 image is" if count == 1 else f"{count:,} images are"
 
 
 def _is_image(path: str) -> bool:

@@ -31,7 +31,7 @@ def print_report(report: Report, *, quiet: bool) -> None:
         (report.encoded, "encoded"),
         (report.reused, "known from another place"),
         (report.unchanged, "unchanged"),
-        (report.texts, "texts encoded"),
+        (report.texts, f"text{'' if report.texts == 1 else 's'} encoded"),
         (report.tokens_added, "had tokens added"),
         (report.vanished, "vanished"),
         (report.newly_ignored, "left out from now on"),

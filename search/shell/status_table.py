@@ -58,11 +58,12 @@ def print_status(status: Status) -> None:
     for kind, state in status.indexes.items():
         if state is not None:
             behind = f", {state.behind:,} changed since" if state.behind else ""
-            size = f"{state.count:,} vectors, {_size(state.bytes)}"
+            size = f"{_counted(state.count, 'vector')}, {_size(state.bytes)}"
             rows.append((f"{kind} index", f"{state.index_type}, {size}{behind}{_tuned(state)}"))
     if status.tokens is not None:
         missing = status.images + status.texts - status.tokens.images - status.tokens.texts
-        having = f"{status.tokens.images + status.tokens.texts:,} items, {_size(status.tokens.image_bytes)} an image"
+        items = _counted(status.tokens.images + status.tokens.texts, "item")
+        having = f"{items}, {_size(status.tokens.image_bytes)} an image"
         more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
     for root in status.roots:
@@ -81,7 +82,10 @@ def _step(excluded: str) -> str:
 def _root_rows(root: Root, around: str | None) -> list[tuple[str, str]]:
     """A root, and the patterns that it has beside the usual ones."""
     inside = "" if around is None else f", inside {around}"
-    rows = [("folder", f"{root.path}  (scanned {root.scanned_at or 'never to the end'}{inside})")]
+    what = "file" if os.path.isfile(root.path) else "folder"
+    rows = [(what, f"{root.path}  (scanned {root.scanned_at or 'never to the end'}{inside})")]
+    if what == "file":  # patterns say nothing of it
+        return rows
     added = [quote(pattern) for pattern in root.ignores if pattern not in DEFAULT_IGNORES]
     if added:
         rows.append(("", f"  ignores {' '.join(added)}"))
@@ -116,7 +120,11 @@ def status_json(status: Status, left_out: Sequence[str] | None = None) -> dict[s
 
 
 def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"
+    return _counted(count, "file")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

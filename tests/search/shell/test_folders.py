@@ -104,3 +104,30 @@ def test_a_file_that_is_no_image_makes_no_store(cli: Cli, tmp_path: Path) -> Non
     answer = cli("index", tmp_path / "notes.txt", "-s", tmp_path / "s")
     assert (answer.code, "neither an image nor captions" in answer.err) == (2, True)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_single_file_is_called_a_file_and_has_no_patterns(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    hidden = photos / ".scans" / "b.png"
+    store = tmp_path / "s"
+    assert cli("index", photos, "-s", store).code == 0
+    said = cli("index", hidden, "-s", store).err
+    assert f"{hidden} lies inside {photos} and is a file that is looked at by itself" in said
+    rows = _status(cli, store)
+    (at,) = [number for number, row in enumerate(rows) if row[:2] == ["file", str(hidden)]]
+    assert all(row[:1] not in (["ignores"], ["without"]) for row in rows[at + 1 :])
+    refused = cli("index", hidden, "-s", store, "--ignore", "*.gif")
+    assert (refused.code, "b.png is a file, and patterns are those of folders" in refused.err) == (2, True)
+
+
+def test_one_is_one(cli: Cli, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    Image.new("RGB", (40, 30), (9, 90, 40)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("a plum")
+    said = cli("index", tmp_path / "a.png", tmp_path / "a.txt", "-s", store).out
+    assert "1 encoded, 1 text encoded;" in said
+    shown = cli("status", "-s", store).out
+    assert "1 vector," in shown
+    assert "1 vectors" not in shown
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "b.txt").write_text("a pear\na fig")
+    assert "2 texts encoded;" in cli("index", tmp_path / "b.png", tmp_path / "b.txt", "-s", store).out
