@@ -36,7 +36,12 @@ def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(function)
         def call(*positional: P.args, **named: P.kwargs) -> R:
-            bound = signature.bind(*positional, **named)
+            try:
+                bound = signature.bind(*positional, **named)
+            except TypeError:
+                bound = None
+            if bound is None:
+                return function(*positional, **named)  # raises what Python says, with the function's name
             for name, given in bound.arguments.items():
                 if name in rules:
                     bound.arguments[name] = rules[name](name, given)
@@ -91,6 +96,13 @@ def text(name: str, given: object) -> str:
     if not isinstance(given, str):
         raise TypeError(f"`{name}` takes a str, not {shown(given)}.")
     return given
+
+
+def content(name: str, given: object) -> bytes:
+    """The bytes of a file; what can change later is copied."""
+    if not isinstance(given, bytes | bytearray | memoryview):
+        raise TypeError(f"`{name}` takes the content of a file as bytes, not {shown(given)}.")
+    return bytes(given)
 
 
 def flag(name: str, given: object) -> bool:

@@ -28,7 +28,7 @@ from search.calibration.calibration_file import write as write_calibration
 from search.engine.engine import MAX_HITS, Engine
 from search.engine.index_cache import IndexCache
 from search.loaded_models import LoadedModels
-from search.query.query import Query, Target, image_query
+from search.query.query import Query, Target, image_query, is_address
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results
@@ -291,8 +291,8 @@ class Library:
             calibration=calibration,
         )
         results = replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
-        if isinstance(query, str) and os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
-            said = "A query that is a str is words; Path(...) asks with the image of that name."
+        said = _mistaken(query) if isinstance(query, str) else None
+        if said is not None:
             results = replace(results, notes=(said, *results.notes))
         return results.likely(min_probability) if min_probability else results
 
@@ -424,6 +424,18 @@ class _Session:
     encoder: Encoder
     reranker: Reranker | None
     notes: tuple[str, ...]
+
+
+def _mistaken(query: str) -> str | None:
+    """What to say of words that look like an image."""
+    if is_address(query):
+        return (
+            "A query that is a str is words, an address too, and nothing is fetched from the network; Path(...) asks "
+            "with the image in a file, Query(image_bytes=...) with one that a program has fetched."
+        )
+    if os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
+        return "A query that is a str is words; Path(...) asks with the image of that name."
+    return None
 
 
 def _encoder_of(store: Store) -> EncoderId | None:

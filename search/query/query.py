@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Literal
 
+from indexer import arguments
+from indexer.arguments import checked, optional
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
 from indexer.paths import absolute
 from indexer.types import Kind
@@ -18,7 +21,11 @@ TARGETS: tuple[Target, ...] = ("image", "text", "any")
 MAX_CHARACTERS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+#: An address. (One letter is a drive of Windows.) Compiled where it is needed: every query pays for this file.
+_ADDRESS = r"(?i)[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]"
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Query:
     """What is asked for. Exactly one of the first three is given.
 
@@ -26,27 +33,34 @@ class Query:
     of an image file; kept absolute. `image_bytes`: the content of an image file, as it comes from an upload or a pipe;
     `name` is what results call it.
 
-    Raises TypeError, EmptyQueryError for a text without words, UsageError for one of more than MAX_CHARACTERS, and
-    PathNotFoundError for a path in a working folder that is gone.
+    Raises TypeError, EmptyQueryError for a text without words, UsageError for one of more than MAX_CHARACTERS or a path
+    that can be none, and PathNotFoundError for a path in a working folder that is gone.
     """
 
-    text: str | None = None
-    image: str | None = None
-    image_bytes: bytes | None = field(default=None, repr=False)
-    name: str = "(bytes)"
+    text: str | None
+    image: str | None
+    image_bytes: bytes | None = field(repr=False)
+    name: str
 
-    def __post_init__(self) -> None:
-        wanted = (("text", self.text, str), ("image", self.image, str), ("image_bytes", self.image_bytes, bytes))
-        given = [(field, value, kind) for field, value, kind in wanted if value is not None]
-        if len(given) != 1:
+    @checked(
+        text=optional(arguments.text),
+        image=optional(arguments.path),
+        image_bytes=optional(arguments.content),
+        name=arguments.text,
+    )
+    def __init__(
+        self,
+        text: str | None = None,
+        image: str | os.PathLike[str] | None = None,
+        image_bytes: bytes | bytearray | memoryview | None = None,
+        name: str = "(bytes)",
+    ) -> None:
+        if sum(given is not None for given in (text, image, image_bytes)) != 1:
             raise TypeError("A query is one of text, image (a path) and image_bytes; give exactly one.")
-        ((what, value, kind),) = given
-        if not isinstance(value, kind):
-            raise TypeError(f"`{what}` of a query is a {kind.__name__}, not a {type(value).__name__}.")
-        if self.text is not None:
-            object.__setattr__(self, "text", _clean(self.text))
-        elif self.image is not None:
-            object.__setattr__(self, "image", absolute(self.image))
+        object.__setattr__(self, "text", None if text is None else _clean(text))
+        object.__setattr__(self, "image", None if image is None else absolute(image))
+        object.__setattr__(self, "image_bytes", image_bytes)
+        object.__setattr__(self, "name", name)
 
     @property
     def kind(self) -> Kind:
@@ -71,6 +85,11 @@ def image_query(path: str) -> Query:
     if not os.path.isfile(query.image):
         raise UsageError(f"The query image {query.image} is not a file; name one photograph.")
     return query
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address (https:, file:, data: ...) and no word."""
+    return ":" in text and re.match(_ADDRESS, text) is not None
 
 
 def _clean(text: str) -> str:

@@ -15,10 +15,8 @@ from typing import IO
 from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, is_image, sniff
 from indexer.settings import DecodeLimits
-from search.query.query import Query, image_query
+from search.query.query import Query, image_query, is_address
 
-#: An address. (One letter is a drive of Windows.) Compiled where it is needed: every query pays for this file.
-_ADDRESS = r"(?i)[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]"
 #: Names of what is open in this process, and in no other.
 _OPEN_HERE = ("/dev/stdin", "/dev/fd/", "/proc/")
 #: How a name ends that is no word: "clip.mp4", not "St. Bernard".
@@ -50,7 +48,7 @@ def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[
     if len(words) == 1 and argument.lower().startswith("file://"):
         return image_query(_path_of(argument)), ()
     for word in words:
-        if ":" in word and re.match(_ADDRESS, word):
+        if is_address(word):
             raise UsageError(
                 f"{_short(word)} is an address, and nothing is fetched from the network; save the image and name its "
                 f"file, pipe it in (`search query -`), or {_WORDS_THEN}."
@@ -67,38 +65,37 @@ def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[
 
 def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
     """`mode`: of the file that is named so; None when there is none."""
-    suffix = os.path.splitext(argument)[1].lower()
+    bare = argument.strip()
+    if mode is None and bare != argument:  # spaces around a name come from copying it
+        return _guess(bare, _mode(bare))
     shown = _short(argument)
-    looks_like_a_path = _looks_like_a_path(argument)
-    if (
-        mode is None
-        and not argument.isascii()
-        and (suffix in IMAGE_SUFFIXES or looks_like_a_path or os.sep in argument)
-    ):
+    names_image, names_media = _ends_like(argument)
+    is_named = _looks_like_a_path(argument) or os.sep in argument
+    if mode is None and not argument.isascii() and (names_image or is_named):
         from indexer.files.names import as_named  # its name may be written otherwise
 
         named = as_named(argument)
         if os.path.exists(named):
             return _guess(named, _mode(named))
     if mode is None:
-        if (suffix in IMAGE_SUFFIXES or looks_like_a_path) and _is_denied(argument):
+        if (names_image or _looks_like_a_path(argument)) and _is_denied(argument):
             raise UsageError(f"{shown} cannot be looked at: permission denied; run it as a user who may.")
-        if suffix in IMAGE_SUFFIXES:
+        if names_image:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
-        if looks_like_a_path or _is_media(suffix, argument):
+        if names_media or _looks_like_a_path(argument):
             raise PathNotFoundError(f"{shown} is not there; check the spelling, or {_WORDS_THEN}.")
         return Query(text=argument), ()
-    is_named = looks_like_a_path or os.sep in argument
     if stat.S_ISDIR(mode):
         import shlex
 
         quoted = shlex.quote(argument)
-        if is_named:
+        if is_named or names_image or names_media:
             raise UsageError(
                 f"{shown} is a folder, and a query is words or one image; index it with `search index {quoted}`, or "
                 f"{_WORDS_THEN}."
             )
         return Query(text=argument), (f"{shown} is also a folder here; `search index {quoted}` indexes it.",)
+    suffix = os.path.splitext(argument)[1].lower()
     if suffix in RAW_SUFFIXES:
         raise UsageError(f"{shown} is a camera raw file, which is not read yet; ask with its JPEG.")
     if suffix in IMAGE_SUFFIXES or is_image(os.path.expanduser(argument)):
@@ -185,8 +182,15 @@ def _looks_like_a_path(argument: str) -> bool:
     return argument.startswith(starts) or argument in (".", "..") or os.path.expanduser(argument) != argument
 
 
-def _is_media(suffix: str, argument: str) -> bool:
-    """Whether a name ends like that of a file which cameras and galleries make."""
+def _ends_like(argument: str) -> tuple[bool, bool]:
+    """Whether a name, or a part of the path, ends like an image's, and like that of another file which cameras and
+    galleries make: no words are written so ("photo.jpg/", "photo.jpg/2")."""
+    parts = argument.replace(os.altsep or os.sep, os.sep).split(os.sep)
+    suffixes = {os.path.splitext(part.strip())[1].lower() for part in parts}
+    return not suffixes.isdisjoint(IMAGE_SUFFIXES), any(map(_is_media, suffixes))
+
+
+def _is_media(suffix: str) -> bool:
     if suffix in RAW_SUFFIXES:
         return True
     if not re.match(_SUFFIX, suffix):

@@ -43,6 +43,76 @@ def test_what_is_no_query(library: Library, query: Any) -> None:
         library.query(query)
 
 
+def test_an_image_by_any_path_and_any_bytes(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    red = library.folder.parent / "red.png"
+    content = red.read_bytes()
+    monkeypatch.chdir(red.parent)
+    for path in (red, str(red), Path("red.png"), "red.png"):
+        assert search.Query(image=path) == search.Query(image=str(red))
+        assert search.Query(image=path).image == str(red)
+    changing = bytearray(content)
+    for given in (content, changing, memoryview(changing)):
+        query = search.Query(image_bytes=given)
+        assert type(query.image_bytes) is bytes
+        assert library.query(query, k=1)[0].path == str(red)
+    query = search.Query(image_bytes=changing)
+    changing[:] = bytes(len(changing))
+    assert query.image_bytes == content
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"text": 5}, "`text` takes a str, not 5."),
+        ({"text": b"red"}, "`text` takes a str, not bytes."),
+        ({"image": 5}, "`image` takes a path, as a str or a pathlib.Path, not 5."),
+        ({"image_bytes": "red.png"}, "`image_bytes` takes the content of a file as bytes, not 'red.png'."),
+        ({"image_bytes": [1]}, "`image_bytes` takes the content of a file as bytes, not a list."),
+        ({"text": "red", "name": 5}, "`name` takes a str, not 5."),
+        (
+            {"text": "red", "image": "a.png"},
+            "A query is one of text, image (a path) and image_bytes; give exactly one.",
+        ),
+        ({}, "A query is one of text, image (a path) and image_bytes; give exactly one."),
+    ],
+)
+def test_what_a_query_is_not_made_of(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        search.Query(**given)
+    assert str(refused.value) == said
+    with pytest.raises(search.UsageError, match="empty"):
+        search.Query(image="")
+
+
+def test_an_argument_that_there_is_not_is_told_as_python_does(library: Library) -> None:
+    calls: Any = (
+        (lambda: search.open("x", settings={}), "open() got an unexpected keyword argument 'settings'"),
+        (lambda: library.query("car", foo=1), "Library.query() got an unexpected keyword argument 'foo'"),
+        (lambda: library.query(), "Library.query() missing 1 required positional argument: 'query'"),
+        (lambda: search.Query(file="x"), "Query.__init__() got an unexpected keyword argument 'file'"),
+        (
+            lambda: search.SearchParameters(foo=1),
+            "SearchParameters.__init__() got an unexpected keyword argument 'foo'",
+        ),
+    )
+    for call, said in calls:
+        with pytest.raises(TypeError) as refused:
+            call()
+        assert str(refused.value) == said
+        assert refused.value.__context__ is None
+
+
+def test_words_that_look_like_an_image_are_searched_and_said(library: Library) -> None:
+    for address in ("https://a.b/c.jpg", "https://a.b/c", "data:image/png;base64,AAAA", "file:///a/red.png"):
+        (note,) = library.query(address).notes
+        assert "nothing is fetched" in note
+    assert library.query("red.png").notes == (
+        "A query that is a str is words; Path(...) asks with the image of that name.",
+    )
+    for words in ("red", "9:16", "C:"):
+        assert library.query(words).notes == ()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

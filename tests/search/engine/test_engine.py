@@ -263,6 +263,6 @@ def test_what_a_query_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     assert Query(image="a.png").image == str(tmp_path / "a.png")
     assert "secret" not in repr(Query(image_bytes=b"secret"))
-    for wrong in ({}, {"text": "a", "image": "b"}, {"text": b"a"}, {"image": tmp_path}, {"image_bytes": "a"}):
-        with pytest.raises(TypeError, match="query"):
+    for wrong in ({}, {"text": "a", "image": "b"}, {"text": b"a"}, {"image": 5}, {"image_bytes": "a"}):
+        with pytest.raises(TypeError, match=r"exactly one|takes"):
             Query(**wrong)  # type: ignore[arg-type]

@@ -26,7 +26,8 @@ from tests.conftest import Cli
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a bit of everything."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "photos" / "cats").mkdir(parents=True)
+    for folder in ("photos/cats", "album.jpg", "album.mp4"):
+        (tmp_path / folder).mkdir(parents=True)
     Image.new("RGB", (3, 3), "red").save("photos/red.png")
     Image.new("RGB", (3, 3), "red").save("my holiday.jpg")
     Image.new("RGB", (3, 3), "red").save("no_suffix", "PNG")
@@ -43,12 +44,20 @@ def meaning(*words: str, as_text: bool = False, as_image: bool = False) -> Query
     "words",
     [
         *(["a red car"], ["a", "red", "car"], ["black/white"], ["photos"], ["cats"], ["Makefile"], ["St. Bernard"]),
+        *(["jpg/png"], [" photos "], [".jpg"], ["St. Bernard/poodle"]),
         *(["9:16"], ["C:"], ["cats and dogs."], ["Smith", "-", "family"], ["a \0 b"], ["x" * 5000]),
     ],
     ids=lambda words: " ".join(words)[:20],
 )
 def test_words(here: Path, words: list[str]) -> None:
     assert meaning(*words) == Query(text=" ".join(words))
+
+
+def test_a_name_with_spaces_around_it_that_is_there_is_taken_as_it_stands(here: Path) -> None:
+    shutil.copy("photos/red.png", "red.png ")
+    Image.new("RGB", (3, 3), "blue").save("red.png")
+    assert meaning("red.png ") == Query(image=str(here / "red.png "))
+    assert meaning(" red.png") == Query(image=str(here / "red.png"))
 
 
 def test_a_word_that_is_also_a_folder_is_searched_and_said(here: Path) -> None:
@@ -65,6 +74,9 @@ def test_a_word_that_is_also_a_folder_is_searched_and_said(here: Path) -> None:
         (["my holiday.jpg"], "my holiday.jpg"),
         (["my", "holiday.jpg"], "my holiday.jpg"),  # its quotes were forgotten
         (["no_suffix"], "no_suffix"),
+        ([" photos/red.png "], "photos/red.png"),  # copied with what stood around it
+        (["my holiday.jpg\n"], "my holiday.jpg"),
+        (["my", "holiday.jpg", ""], "my holiday.jpg"),
         (["file://{here}/photos/red.png"], "photos/red.png"),
         (["FILE://localhost{here}/my%20holiday.jpg"], "my holiday.jpg"),
     ],
@@ -80,6 +92,13 @@ def test_images(here: Path, words: list[str], path: str) -> None:
         (["photos/"], "photos/ is a folder"),
         (["./photos"], "`search index ./photos`"),
         (["photos/cats"], "is a folder"),
+        (["album.jpg"], "`search index album.jpg`"),
+        (["album.mp4"], "album.mp4 is a folder"),
+        ([" gone.jpg "], "gone.jpg is not there"),
+        (["photos/red.png/"], "photos/red.png/ is not there"),
+        (["photos/red.png/2"], "photos/red.png/2 is not there"),
+        (["gone.JPG/"], "gone.JPG/ is not there"),
+        (["my", "holiday.jpg", "/"], "is not there"),
         (["."], "is a folder"),
         (["{here}"], "is a folder"),
         (["photos/clip.mp4"], "photos/clip.mp4 is no image"),
@@ -112,7 +131,7 @@ def test_what_is_plainly_neither_is_refused_and_says_what_to_do(here: Path, word
     assert isinstance(refused.value, PathNotFoundError) == ("not there" in message)
     if "file:" not in words[0] and "raw" not in said:
         assert "with --text" in message
-    assert meaning(*words, as_text=True).text == " ".join(words)
+    assert meaning(*words, as_text=True).text == " ".join(words).strip()
 
 
 def test_a_name_in_the_other_form_of_unicode_is_found(here: Path) -> None:
