@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from PIL import Image
 
 from search.resident import lifecycle, socket_paths
 from search.resident.server import State
@@ -280,7 +281,8 @@ def test_a_photograph_that_is_indexed_meanwhile_is_found(
 ) -> None:
     shell.serve(store)
     (tmp_path / "new").mkdir()
-    shutil.copy(real_photos / "rocket.jpg", tmp_path / "new" / "mine.jpg")
+    with Image.open(real_photos / "rocket.jpg") as rocket:  # another picture: copies are one hit
+        rocket.convert("RGB").crop((10, 10, rocket.width - 10, rocket.height - 10)).save(tmp_path / "new" / "mine.jpg")
     assert b"mine.jpg" not in shell.run("query", "a rocket", "-s", store, "--paths").stdout
     assert shell.run("index", tmp_path / "new", "-s", store, "-q").returncode == 0
     assert b"mine.jpg" in shell.run("query", "a rocket", "-s", store, "--paths", "-k", 100).stdout
