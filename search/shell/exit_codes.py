@@ -8,7 +8,7 @@ INTERRUPTED = 130  # as shells number an end by SIGINT
 MEANINGS = {
     FOUND: "found or done",
     NOTHING_FOUND: "nothing found",
-    WRONG_USE: "wrong use",
+    WRONG_USE: "wrong use or lost output",
     SOME_FAILED: "some files failed (new or changed ones)",
     BROKEN_STORE: "broken store",
     INTERNAL_ERROR: "internal error",

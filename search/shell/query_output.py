@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ class Wishes:
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
     """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
     code = FOUND if results else NOTHING_FOUND
+    reason = None if results else _reason_of_absence(wishes, results)
+    if wishes.as_json and reason is not None:
+        results = replace(results, notes=(*results.notes, reason))
     fields = results.to_json() if wishes.as_json else None
     if fields is not None:
         if wishes.copy_to is None:
@@ -42,8 +45,8 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str])
         code = _print_paths(results, wishes.path_end)
     else:
         results_table.print_results(results)
-    if not results:
-        _explain_absence(wishes, results)
+    if reason is not None:
+        printing.complain(reason)
     sheet, trouble = _sheet(wishes, query, results)
     if trouble is not None:
         code = SOME_FAILED
@@ -121,19 +124,14 @@ def _private_folder() -> Path:
         ) from error
 
 
-def _explain_absence(wishes: Wishes, results: Results) -> None:
-    """Say why nothing was found, unless what was printed says so."""
+def _reason_of_absence(wishes: Wishes, results: Results) -> str | None:
+    """Why nothing was found; None where what is printed says so."""
     if results.cut is not None and results.cut.best is not None:
-        if wishes.path_end is not None:
-            printing.complain(results.absence)
-        return
+        return None if wishes.path_end is None else results.absence
     from indexer.store import writer
 
     what = {"image": "images", "text": "captions"}.get(wishes.to, "images or captions")
     at_work = writer(wishes.folder)
     if at_work is not None:
-        printing.complain(f"the index holds no {what} yet, and {at_work} is filling it; ask again in a moment.")
-    else:
-        printing.complain(
-            f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."
-        )
+        return f"the index holds no {what} yet, and {at_work} is filling it; ask again in a moment."
+    return f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."

@@ -64,6 +64,9 @@ def no_command(arguments: Sequence[str], commands: Iterable[str]) -> UsageError:
         return UsageError(f"{first} is a folder and no command; `{_line('index', *arguments)}` indexes it.")
     if os.path.isfile(os.path.expanduser(first)):
         return UsageError(f"{first} is a file and no command; `{_line('query', *arguments)}` asks with an image.")
+    commands = list(commands)
+    if first == "search" and rest and rest[0] in commands:  # typed twice
+        return UsageError(f"There is no command {first!r}; did you mean `{_line(*rest)}`?")
     guess = near(first, commands, _OTHER_NAMES)
     if guess is not None and " " not in first:
         return UsageError(f"There is no command {first!r}; did you mean `{_line(guess, *rest)}`?")
@@ -87,6 +90,9 @@ def complaint(error: Any, arguments: Sequence[str], commands: Mapping[str, type[
         return f"{said}{'' if said.endswith('?') else ';'} `{path} --help` says what it takes."
     own = commands.get(path.removeprefix("search ").strip())
     flags = [] if own is None else _flags(own)
+    typed = next((f"-{each}" for each in arguments if each.startswith(option) and f"-{each}" in flags), None)
+    if typed is not None:  # with one dash, as `-to`: read as the options -t and -o
+        return f"`{path}` has no option {typed[1:]}; did you mean {typed}?"
     others = [name for name, options in commands.items() if option in _flags(options)]
     guess = near(
         option, flags, cutoff=0.75, meant={other: flag for other, flag in _OTHER_FLAGS.items() if flag in flags}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["Index", "photos"], "did you mean `search index photos`?"),
         (["find", "a cat"], "did you mean `search query 'a cat'`?"),
         (["remove", "photos"], "did you mean `search forget photos`?"),
+        (["search", "query", "a", "red", "car"], "did you mean `search query a red car`?"),
+        (["search", "a cat"], "did you mean `search query 'a cat'`?"),
+        (["query", "cat", "-to", "text"], "`search query` has no option -to; did you mean --to?"),
+        (["query", "cat", "-limit", "3"], "did you mean --limit?"),
         (["xyzzy"], "`search --help`"),
         (["-s", "x", "query", "a cat"], "behind it"),
         (["train", "rerankr"], "reranker"),
@@ -91,6 +96,8 @@ def test_an_empty_index_says_how_to_fill_it(cli: Cli, here: Path) -> None:
         answer = cli("query", "a cat", "-s", "empty", *more)
         assert answer.code == 1
         assert answer.err.startswith(f"search: the index holds no {kind}; `search index FOLDER` fills it")
+        if more == ("--json",):
+            assert json.loads(answer.out)["notes"] == [answer.err.removeprefix("search: ").rstrip()]
     least = cli("query", "a cat", "-s", "empty", "--min-probability", "0.5")
     assert (least.code, least.out) == (1, "Nothing found.\n")
     assert "the index holds no images" in least.err
