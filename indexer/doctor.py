@@ -17,11 +17,12 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreMissingError
-from indexer.files.mounts import presence
+from indexer.files.mounts import presence, why_away
 from indexer.files.scope import Scope, is_below
 from indexer.progress import Silent
+from indexer.reach import check_store_place, holds, is_missing
 from indexer.settings import CATALOG_NAME
-from indexer.store import Store, has_catalog, write_lock, writer
+from indexer.store import Store, write_lock, writer
 from indexer.types import KINDS, Candidate
 from indexer.vectors.refresh import build_indexes, index_state
 
@@ -95,7 +96,7 @@ def repair(folder: Path) -> list[Finding]:
 
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
-    if not has_catalog(folder):
+    if not (check_store_place(folder) and holds(folder, CATALOG_NAME)):
         raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
     with write_lock(folder):
         findings = _check(folder)
@@ -196,7 +197,8 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
             problems = store.vectors.verify(kind)
             remedy = "`repair()` builds it again"
             if problems:
-                yield Finding("index", f"the index of {kind}s is damaged: {problems[0]}", remedy)
+                problem, _, step = problems[0].rstrip(".").partition("; ")
+                yield Finding("index", problem, step or remedy)
                 continue
             state = index_state(snapshot, store.vectors, kind)
             if state is None:
@@ -207,14 +209,14 @@ def _check_indexes(store: Store) -> Iterator[Finding]:
 
 
 def _check_files(store: Store) -> Iterator[Finding]:
-    missing = changed = 0
+    missing = closed = changed = 0
     with store.catalog.snapshot() as snapshot:
         roots = Roots(snapshot).all()
         failures = len(Files(snapshot).failures())
     for root in roots:
         found = presence(root.path, root.mount)
         if found == "unmounted":
-            problem = f"{root.path} cannot be reached (its drive is not mounted?)"
+            problem = f"{root.path} cannot be reached ({why_away(root.path)})"
             yield Finding("files", problem, "nothing is lost", grave=False)
         if found == "gone":
             problem = f"{root.path} is no longer there"
@@ -229,12 +231,18 @@ def _check_files(store: Store) -> Iterator[Finding]:
             try:
                 now = Candidate.at(row.path)
             except OSError:
-                missing += 1
+                gone = is_missing(row.path)
+                missing += gone
+                closed += not gone
                 continue
             changed += (now.size, now.mtime_ns) != (row.size, row.mtime_ns) or row.ctime_ns not in (None, now.ctime_ns)
     for count, what in ((missing, "are no longer there"), (changed, "have changed since they were indexed")):
         if count:
             yield Finding("files", f"{count} indexed files {what}", "`index()` brings it up to date", grave=False)
+    if closed:
+        problem = f"{closed} indexed file{'' if closed == 1 else 's'} may not be looked at"
+        remedy = "make their folders readable; nothing is lost"
+        yield Finding("files", problem, remedy, grave=False)
     if failures:
         yield Finding("files", f"{failures} files could not be indexed", "`status().failures` names them", grave=False)
 

@@ -14,7 +14,7 @@
     │   ├── StoreDamagedError      its bytes are not what was written
     │   ├── StoreTooNewError       a newer version of this product wrote it
     │   ├── UnfitValueError        a value of one file that no catalog can hold
-    │   └── StoreUnwritableError   read-only, no permission, or the disk is full
+    │   └── StoreUnwritableError   read-only, out of reach, no permission, or the disk is full
     └── FileError                  one file cannot be indexed; a run records it and goes on
         ├── UnreadableFileError    permissions, I/O errors, vanished or changed during the run
         ├── NotAnImageError        its content is no image format that can be read
@@ -87,7 +87,7 @@ class UnfitValueError(StoreError):
 
 
 class StoreUnwritableError(StoreError):
-    """The store is read-only, not permitted, or its disk is full."""
+    """The store is read-only, out of reach, not permitted, or its disk is full."""
 
 
 class FileError(SearchError):

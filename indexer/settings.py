@@ -101,6 +101,11 @@ def environment_int(name: str, default: int) -> int:
     return int(given)
 
 
+def thread_count() -> int:
+    """Threads that one graph or one search may use: SEARCH_THREADS, else every core. Raises UsageError."""
+    return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
+
+
 def default_store() -> Path:
     """Where an index lives when nobody says: SEARCH_STORE, else one place per user. Raises UsageError where there is
     no home for that."""
@@ -109,8 +114,11 @@ def default_store() -> Path:
         return Path(absolute(named))
     place = _of_user("data")
     if place is None:
+        given = ((name, os.environ.get(name, "")) for name in ("XDG_DATA_HOME", "HOME"))
+        relative = (f"{name}={value!r} is no absolute path" for name, value in given if value and value[:1] != os.sep)
         raise UsageError(
-            "There is no home folder to keep an index in (HOME is not set); name a place with `store` or SEARCH_STORE."
+            f"There is no home folder to keep an index in ({next(relative, 'HOME is not set')}); name a place with "
+            "`store` or SEARCH_STORE."
         )
     return place / "default.search"
 

@@ -19,6 +19,7 @@ from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.paths import absolute
+from indexer.reach import check_store_place, holds, is_missing, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.local import local_backend
@@ -45,9 +46,9 @@ class Store:
         Raises StoreError, and UsageError for a place that is taken.
         """
         folder = _checked(folder)
-        if not has_catalog(folder) and folder.is_dir() and any(folder.iterdir()):
+        if not holds(folder, CATALOG_NAME):
             leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME}
-            if {entry.name for entry in folder.iterdir()} - leftovers:
+            if _names(folder) - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with `store`."
                 )
@@ -99,7 +100,7 @@ def writer(folder: Path) -> str | None:
     import filelock
 
     path = folder / "writer.lock"
-    if not os.path.exists(path):
+    if is_missing(path):
         return None
     lock = filelock.FileLock(path, timeout=0)
     try:
@@ -112,16 +113,6 @@ def writer(folder: Path) -> str | None:
     return None
 
 
-def has_catalog(folder: Path) -> bool:
-    """Whether there is an index in `folder`. Raises StoreUnwritableError where that may not be looked at."""
-    try:
-        return (folder / CATALOG_NAME).exists()
-    except PermissionError as error:
-        raise StoreUnwritableError(
-            f"{folder} cannot be opened ({error.strerror}); check its permissions, or name another `store`."
-        ) from error
-
-
 def _writer(note: Path) -> str:
     try:
         return f" ({int(note.read_text(encoding='ascii'))})"
@@ -131,6 +122,15 @@ def _writer(note: Path) -> str:
 
 def _checked(folder: Path) -> Path:
     folder = Path(absolute(folder))
-    if os.path.exists(folder) and not folder.is_dir():
-        raise UsageError(f"{folder} is a file, and an index is a folder; name another place with `store`.")
+    check_store_place(folder)
     return folder
+
+
+def _names(folder: Path) -> set[str]:
+    """What a folder holds; nothing where there is none."""
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        refuse_store(folder, error)

@@ -14,12 +14,13 @@ from indexer.catalog.encoders import Encoders
 from indexer.distribution import how_to_get
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.errors import EncoderUnavailableError
+from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.paths import absolute, require_working_folder
 from indexer.progress import Progress, Silent
-from indexer.settings import IndexSettings, default_store
-from indexer.store import Store, has_catalog
+from indexer.reach import check_store_place, holds
+from indexer.settings import CATALOG_NAME, IndexSettings, default_store, thread_count
+from indexer.store import Store
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from search.arguments import asked, encoder_or_name, kind_of_answer, progress_given, reranker_or_name
@@ -126,11 +127,17 @@ class Library:
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
+        from indexer.files.ignores import check_patterns
         from indexer.pipeline import run as pipeline  # queries do without all that indexes
         from indexer.pipeline.choose import named_paths
 
         named = named_paths(roots)  # what can fail fails before a store is made for nothing
-        if not has_catalog(self.folder):
+        settings = settings or IndexSettings()
+        check_patterns(settings.ignores)
+        thread_count()
+        if not (check_store_place(self.folder) and holds(self.folder, CATALOG_NAME)):
+            if not named:
+                raise UsageError(f"Name a folder to index; there is no index at {self.folder} yet.")
             self._models.encoder(None)
         store = Store.create(self.folder)
         try:

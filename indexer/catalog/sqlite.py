@@ -41,6 +41,7 @@ from indexer.errors import (
     StoreUnwritableError,
     UnfitValueError,
 )
+from indexer.reach import check_store_place, look, reason, refuse_store
 
 #: "SEMS" in the header says that the file is ours.
 APPLICATION_ID: Final = 0x53454D53
@@ -118,29 +119,36 @@ class Sqlite:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            check_store_place(self.path.parent)
             raise StoreUnwritableError(
-                f"The store {self.path.parent} cannot be made ({error.strerror}); name another place with `store`."
+                f"The store {self.path.parent} cannot be made ({reason(error)}); name another place with `store`."
             ) from error
-        if self.path.exists() and self.path.stat().st_size and not os.access(self.path, os.W_OK):
+        found = self._look()
+        if found is not None and found.st_size and not os.access(self.path, os.W_OK):
             raise self.unwritable()
 
     def find(self) -> bool:
         """Whether the file, which has to be there, may be written.
 
-        Raises StoreMissingError, StoreDamagedError or StoreUnwritableError.
+        Raises StoreMissingError, StoreDamagedError or StoreUnwritableError, and UsageError where no store can be.
         """
-        try:
-            size = self.path.stat().st_size
-        except FileNotFoundError:
+        found = self._look()
+        if found is None:
+            check_store_place(self.path.parent)
             raise StoreMissingError(
                 f"There is no index at {self.path.parent}; make one with `index(FOLDER)`"
                 " (`store` or SEARCH_STORE names another place)."
-            ) from None
-        except OSError as error:
-            raise StoreUnwritableError(f"{self} cannot be opened ({error.strerror}); check its permissions.") from error
-        if size == 0:
+            )
+        if found.st_size == 0:
             raise StoreDamagedError(f"{self} is empty; `repair()` starts it anew, then `index()` fills it.")
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+
+    def _look(self) -> os.stat_result | None:
+        """The status of the file; None where it is not there. Raises as `refuse_store`."""
+        try:
+            return look(self.path)
+        except OSError as error:
+            refuse_store(self.path.parent, error)
 
     def connect(
         self, *, writable: bool, mapped: bool = False, alone: bool = False, prepare: Sequence[str] = ()

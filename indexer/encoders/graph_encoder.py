@@ -162,7 +162,7 @@ class GraphEncoder:
     def _streams(self) -> int:
         """Of many rows each run has one thread, and as many go on at once as there are threads. One row, what a query
         waits for, has all of them."""
-        from indexer.encoders.runtime import thread_count
+        from indexer.settings import thread_count
 
         return self._threads or thread_count()
 

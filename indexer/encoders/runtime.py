@@ -9,7 +9,6 @@ Its Python package would report each import to its makers; `import_openvino` lea
 
 from __future__ import annotations
 
-import os
 import queue
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ import numpy.typing as npt
 from indexer import forking
 from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
-from indexer.settings import environment_int
+from indexer.settings import thread_count
 
 Arithmetic = Literal["exact", "fast"]
 """How floating point is computed: "exact" is float32; "fast" is bfloat16 where the CPU has it in hardware, and matrix
@@ -41,11 +40,6 @@ _LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 _importing: Final = forking.lock()
 #: What the runtime, and the system that loads its libraries, say when memory runs out.
 _NO_MEMORY: Final = ("bad_alloc", "failed to map segment", "annot allocate memory")
-
-
-def thread_count() -> int:
-    """Threads that one graph may use: SEARCH_THREADS, else every core. Raises UsageError for a wrong value."""
-    return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
 
 
 class Graph:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+from indexer.reach import look, reason
+
 Presence = Literal["there", "unmounted", "gone"]
 
 #: Where drives are mounted by habit (FHS 3.0; udisks; macOS).
@@ -50,3 +52,12 @@ def presence(path: str, mount: str | None) -> Presence:
 def is_deleted(path: str, root: str, mount: str | None) -> bool:
     """Whether the root, and what was mounted with it, is there and `path` below it is not."""
     return not os.path.lexists(path) and os.path.exists(root) and is_mounted(root, mount)
+
+
+def why_away(path: str) -> str:
+    """Why what `presence` calls unmounted cannot be reached, in words of a sentence."""
+    try:
+        look(path)
+    except OSError as error:
+        return reason(error)
+    return "its drive is not mounted?"

@@ -19,11 +19,12 @@ from indexer.files.captions import is_caption_table, sidecar_image
 from indexer.files.ignores import Ignores, check_patterns, means_something_else
 from indexer.files.inherited import inherited
 from indexer.files.kinds import kind_of
-from indexer.files.mounts import presence
+from indexer.files.mounts import presence, why_away
 from indexer.files.names import as_named
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.path_forms import composed
+from indexer.reach import look_named
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 
 
@@ -46,7 +47,7 @@ def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
     """
     paths = list(dict.fromkeys(map(as_named, roots)))
     for path in paths:
-        if not _is_there(path):
+        if look_named(path) is None:
             raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
         if not os.path.isdir(path) and not _is_indexable(path):
             raise UsageError(
@@ -190,7 +191,7 @@ class _Choice:
         """Whether a root that is known can be looked at; says so where not, and drops a file that is no image."""
         found = presence(path, self._mounts.get(path))
         if found == "unmounted":
-            self._warn(f"{path} cannot be reached (its drive is not mounted?); what is indexed is kept.")
+            self._warn(f"{path} cannot be reached ({why_away(path)}); what is indexed is kept.")
         if found != "there":  # of what is gone, `moved` has spoken
             return False
         if not os.path.isdir(path) and not _is_indexable(path):
@@ -242,19 +243,6 @@ class _Choice:
                     f"`index({root!r}{call})` changes them too."
                 )
         return tuple(found)
-
-
-def _is_there(path: str) -> bool:
-    try:
-        os.stat(path)
-    except PermissionError:
-        raise UsageError(
-            f"{path} cannot be looked at: permission denied for a folder above it; run it as a user who may, or change "
-            "the folder's permissions (chmod)."
-        ) from None
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _is_indexable(path: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from indexer.catalog.files import Files
 from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.transaction import Transaction
+from indexer.reach import is_missing
 from indexer.types import Kind
 from search.engine.places import Place
 from search.rerank.explain import Explanation
@@ -38,13 +39,14 @@ def hits_of(
     for place in shown:
         row, photograph = rows[place.id], photographs[place.id]
         holding = [] if photograph is None else holders.get(photograph, [])
-        number, path, missing = place.id, row.path, not os.path.exists(row.path)
-        if missing and place.kind == "image":  # a copy that is there is the better answer
-            path = next((each for each in holding if os.path.exists(each)), path)
-            missing = path == row.path
-            number = number if missing else Items(snapshot).at(path) or number
+        number, path, missing = place.id, row.path, False
+        if not os.path.exists(path):
+            if place.kind == "image":  # a copy that is there, and may be looked at, is the better answer
+                path = next((each for each in holding if os.path.exists(each)), path)
+                number = number if path == row.path else Items(snapshot).at(path) or number
+            missing = path == row.path and is_missing(path)
         copies = [each for each in holding if each != path]
-        also = [*filter(os.path.exists, copies[:LOOKED_AT]), *copies[LOOKED_AT:]]
+        also = [*(each for each in copies[:LOOKED_AT] if not is_missing(each)), *copies[LOOKED_AT:]]
         hits.append(
             Hit(
                 number,

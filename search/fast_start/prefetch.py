@@ -51,10 +51,11 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
 
     None where there is a store: it may need no encoder at all.
     """
+    from indexer.reach import is_missing
     from indexer.settings import CATALOG_NAME
 
     with suppress(RuntimeError):  # no thread may be added
-        return None if os.path.exists(folder / CATALOG_NAME) else _Thread(folder, asked, device)
+        return _Thread(folder, asked, device) if is_missing(folder / CATALOG_NAME) else None
     return None
 
 

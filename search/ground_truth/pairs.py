@@ -15,6 +15,7 @@ from indexer.files.names import as_named
 from indexer.files.scan import scan
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.reach import look_named, reason
 from indexer.settings import DEFAULT_IGNORES, DecodeLimits
 from indexer.text import clean_text
 from indexer.types import Candidate, Failure
@@ -84,7 +85,7 @@ def read_captions(path: str, split: str | None = None, images: str | None = None
 def images_folder(path: str) -> str:
     """The folder that names of images are relative to, absolute. Raises PathNotFoundError or UsageError."""
     folder = as_named(path)
-    if not os.path.exists(folder):
+    if look_named(folder) is None:
         raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
     if not os.path.isdir(folder):
         raise UsageError(f"{folder} is not a folder; name the one that the table's images lie in.")
@@ -113,7 +114,7 @@ def read_labels(folder: str) -> Pairs:
     What indexing ignores by default is ignored here. Raises PathNotFoundError or UsageError.
     """
     folder = as_named(folder)
-    if not os.path.exists(folder):
+    if look_named(folder) is None:
         raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
     if not os.path.isdir(folder):
         raise UsageError(
@@ -152,11 +153,9 @@ def _read(path: str) -> bytes:
         return read_file(Candidate.of(path, status), DecodeLimits(max_bytes=MAX_TABLE_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise PathNotFoundError(f"{path} is not there; check the spelling.") from None
-    except PermissionError:
-        raise UsageError(f"{path} cannot be read: permission denied; run it as a user who may.") from None
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path} cannot be read ({said}).") from error
+        why = reason(error) if isinstance(error, OSError) else "no file has such a name"
+        raise UsageError(f"{path} cannot be read ({why}); make it readable, or name another.") from error
     except FileError as error:
         raise UsageError(f"{path} cannot be used: {error}.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,6 +13,7 @@ from indexer import arguments
 from indexer.arguments import checked, optional
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
 from indexer.paths import absolute
+from indexer.reach import look_named
 from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]
@@ -74,15 +76,16 @@ class Query:
 def image_query(path: str) -> Query:
     """A query by an image file, which has to be there. Raises PathNotFoundError or UsageError."""
     path = absolute(path)
-    if not os.path.exists(path):
+    found = look_named(path, "The query image ")
+    if found is None:
         from indexer.files.names import as_named  # its name may be written otherwise
 
         path = as_named(path)
     query = Query(image=path)
     assert query.image is not None
-    if not os.path.exists(query.image):
+    if found is None and (found := look_named(query.image, "The query image ")) is None:
         raise PathNotFoundError(f"The query image {query.image} is not there; check the spelling.")
-    if not os.path.isfile(query.image):
+    if not stat.S_ISREG(found.st_mode):
         raise UsageError(f"The query image {query.image} is not a file; name one photograph.")
     return query
 

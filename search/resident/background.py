@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 
 from indexer.errors import ResidentError
+from indexer.reach import look, reason
 from search.resident import socket_paths
 
 #: The same modules as here, whatever the working folder: -P and an explicit path.
@@ -60,14 +61,23 @@ def checked_base(store: str) -> str:
     if not socket_paths.AVAILABLE:
         raise ResidentError("A resident process needs Unix sockets, which Python does not have on this system.")
     if not socket_paths.prepare():
-        raise ResidentError(
-            f"The folder {socket_paths.folder()} is not private to you, or cannot be made; "
-            "remove it, or set XDG_RUNTIME_DIR."
-        )
+        raise ResidentError(_why_not(socket_paths.folder()))
     base = socket_paths.base(store)
     if len(os.fsencode(base + ".sock")) > socket_paths.LONGEST:
         raise ResidentError(f"The path {base}.sock is too long for a socket; set XDG_RUNTIME_DIR to a shorter folder.")
     return base
+
+
+def _why_not(folder: str) -> str:
+    """Why there is no private folder of that name, and what to do."""
+    if os.path.lexists(folder):
+        return f"The folder {folder} is not private to you; remove it, or set XDG_RUNTIME_DIR to a folder of yours."
+    above = os.path.dirname(folder)
+    try:
+        why = f"{above} is not there" if look(above) is None else f"{above} cannot be written"
+    except OSError as error:
+        why = f"{above}: {reason(error)}"
+    return f"The folder {folder} cannot be made ({why}); set XDG_RUNTIME_DIR or TMPDIR to a folder of yours."
 
 
 def log_of(base: str) -> str:

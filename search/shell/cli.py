@@ -140,12 +140,8 @@ def _command(options: type[Options], work: Callable[[Any], int]) -> Callable[...
 
 def _parameter(name: str, value: Any, row: Option) -> inspect.Parameter:
     """A row as typer knows it; `value`: the type of its values."""
-    # `readable`: the parser would refuse a path that cannot be read, in words that say neither why nor what to do. The
-    # commands look at paths themselves.
-    if row.flags:
-        declared = typer.Option(*row.flags, metavar=row.metavar, help=row.help, readable=False)
-    else:
-        declared = typer.Argument(metavar=row.metavar, help=row.help, readable=False)
+    said: dict[str, Any] = {"metavar": row.metavar, "help": row.help, "readable": False}  # commands say why it is not
+    declared = typer.Option(*row.flags, **said) if row.flags else typer.Argument(**said)
     default = inspect.Parameter.empty if row.default is ... else row.default
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[value, declared]

@@ -18,6 +18,7 @@ from typing import Any
 from indexer.errors import UsageError
 from indexer.images.sniff import is_image
 from indexer.paths import absolute
+from indexer.reach import is_missing
 from indexer.types import Failure
 from search.results import Hit
 from search.shell.writable import name_obstacle, obstacle
@@ -99,7 +100,7 @@ def copy_photographs(places: Mapping[str, Sequence[str]], folder: str) -> Copies
         except OSError as error:
             raise UsageError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
     for path, source in sources.items():
-        if not os.path.exists(source):
+        if is_missing(source):
             missing.append(path)
             continue
         try:

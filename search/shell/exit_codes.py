@@ -10,7 +10,7 @@ MEANINGS = {
     NOTHING_FOUND: "nothing found",
     WRONG_USE: "wrong use or lost output",
     SOME_FAILED: "some files failed (new or changed ones)",
-    BROKEN_STORE: "broken store",
+    BROKEN_STORE: "store broken or out of reach",
     INTERNAL_ERROR: "internal error",
     INTERRUPTED: "interrupted",
 }

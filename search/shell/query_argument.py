@@ -14,6 +14,7 @@ from typing import IO
 
 from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, is_image, sniff
+from indexer.reach import look_named
 from indexer.settings import DecodeLimits
 from search.query.query import Query, image_query, is_address
 
@@ -78,8 +79,8 @@ def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
         if os.path.exists(named):
             return _guess(named, _mode(named))
     if mode is None:
-        if (names_image or _looks_like_a_path(argument)) and _is_denied(argument):
-            raise UsageError(f"{shown} cannot be looked at: permission denied; run it as a user who may.")
+        if names_image or names_media or _looks_like_a_path(argument) or _is_closed(argument):
+            look_named(os.path.expanduser(argument))  # it may be that nobody is to look at it
         if names_image:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
         if names_media or _looks_like_a_path(argument):
@@ -159,12 +160,12 @@ def _mode(argument: str) -> int | None:
         return None
 
 
-def _is_denied(argument: str) -> bool:
-    """Whether a folder above it may not be looked into."""
+def _is_closed(argument: str) -> bool:
+    """Whether it names something in a folder that is here and may not be entered; "black/white" is words elsewhere."""
     try:
-        os.stat(os.path.expanduser(argument))
+        os.stat(argument)
     except PermissionError:
-        return True
+        return os.sep in argument and os.path.lexists(argument.partition(os.sep)[0])
     except (OSError, ValueError):
         return False
     return False

@@ -56,7 +56,10 @@ def print_status(status: Status) -> None:
     if status.other:
         rows.append(("no images", f"{left_out_text(status.left_out)}  (search status --left-out)"))
     for kind, state in status.indexes.items():
-        if state is not None:
+        if state is None:
+            if status.images if kind == "image" else status.texts:
+                rows.append((f"{kind} index", "none that can be used; search doctor says why"))
+        else:
             behind = f", {state.behind:,} changed since" if state.behind else ""
             size = f"{_counted(state.count, 'vector')}, {_size(state.bytes)}"
             rows.append((f"{kind} index", f"{state.index_type}, {size}{behind}{_tuned(state)}"))

@@ -23,6 +23,7 @@ from indexer.catalog.items import Items
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.store import Store
+from tests.fixtures.permissions import bound_by_permissions
 
 SEARCH = [sys.executable, "-m", "search"]
 KILLS = 30
@@ -231,19 +232,6 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(photos: Path, tmp_path: Pa
     kept = committed(store)
     subprocess.run([*SEARCH, "index", "-q", str(photos), "-s", str(store)], check=True)
     assert kept.items() <= committed(store).items()
-
-
-def bound_by_permissions(arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """Run so that permissions hold: root without the capabilities that let it pass over them."""
-
-    def drop() -> None:
-        import ctypes
-
-        libc = ctypes.CDLL(None, use_errno=True)
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-    return subprocess.run(arguments, capture_output=True, check=False, preexec_fn=drop if os.geteuid() == 0 else None)
 
 
 def test_a_read_only_store_answers_and_refuses_to_be_written(photos: Path, indexed: Path, tmp_path: Path) -> None:

@@ -74,6 +74,17 @@ def test_what_is_needed_and_missing_is_a_sentence(before: str, command: list[str
     assert done.stderr.count("\n") == 1
 
 
+def test_a_home_that_is_no_absolute_path_is_not_called_unset() -> None:
+    """Nor is one taken for a folder beside the one that a person happens to stand in."""
+    nameless = (
+        "import platformdirs\nplatformdirs.user_data_path = lambda *_, **__: __import__('pathlib').Path('rel/x')\n"
+    )
+    for variables, said in (({"HOME": "rel"}, "HOME='rel' is no absolute path"), ({}, "HOME is not set")):
+        done = run(NOBODY + nameless, "status", **variables)
+        assert (done.returncode, done.stdout) == (exit_codes.WRONG_USE, "")
+        assert done.stderr.startswith(f"search: There is no home folder to keep an index in ({said}); name a place")
+
+
 @pytest.mark.parametrize("cache", ["/proc/none", "/dev/null", "~nobody-here/c"])
 def test_a_cache_that_cannot_be_is_done_without(indexed: Path, cache: str) -> None:
     photo = indexed.parent / "photos" / "chelsea.png"

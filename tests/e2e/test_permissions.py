@@ -53,13 +53,12 @@ def test_what_lies_in_such_a_folder_is_not_called_missing(closed: Path) -> None:
     code, said = _search("index", inside, "-s", closed.parent / "s")
     assert (code, said) == (
         2,
-        f"search: {inside} cannot be looked at: permission denied for a folder above it; run it as a user who may, or "
-        "change the folder's permissions (chmod).\n",
+        f"search: {inside} cannot be looked at (permission denied); change the permissions, or name another.\n",
     )
     code, said = _search("query", inside, "-s", closed.parent / "s")
     assert (code, said) == (
         2,
-        f"search: {inside} cannot be looked at: permission denied; run it as a user who may.\n",
+        f"search: {inside} cannot be looked at (permission denied); change the permissions, or name another.\n",
     )
 
 
@@ -67,5 +66,5 @@ def test_what_lies_in_such_a_folder_is_not_called_missing(closed: Path) -> None:
 def test_a_store_in_such_a_folder_cannot_be_opened(closed: Path, command: tuple[str, ...]) -> None:
     code, said = _search(*command, "-s", closed)
     assert code == 4
-    assert said.startswith(f"search: {closed}")
-    assert "cannot be opened (Permission denied); check its permissions" in said
+    assert said.startswith(f"search: The store {closed}")
+    assert "cannot be reached (permission denied); make it readable or name another --store." in said

@@ -21,7 +21,7 @@ class ServeOptions(Options):
     store: Path | None = STORE
     background: bool = option("--background", default=False, help="Return when it is ready, and leave it.")
     idle: float = option("--idle", default=900.0, metavar="SECONDS", help="It leaves after so long without a query.")
-    stop: bool = option("--stop", default=False, help="Make the one that is there leave.")
+    stop: bool = option("--stop", default=False, help="Make the one that is there leave (exit code 1: none).")
     status: bool = option("--status", default=False, help="Say whether there is one (exit code 1: none).")
 
 

@@ -18,10 +18,10 @@ from indexer.encoders import graph_model
 from indexer.encoders.base import EncoderId
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.graph_model import verify_bundled, weights_digest
-from indexer.encoders.runtime import Graph, thread_count
+from indexer.encoders.runtime import Graph
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.images.preprocess import to_pixels
-from indexer.settings import models_folder
+from indexer.settings import models_folder, thread_count
 from indexer.types import Float32, Pixels
 
 FOLDER = models_folder() / "bundled"

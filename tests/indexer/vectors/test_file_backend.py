@@ -185,7 +185,8 @@ def test_damage_is_named(tmp_path: Path, kind: IndexType, name: str) -> None:
     DAMAGES[name](tmp_path)
     backend = FaissFiles(tmp_path)
     for once in (False, True):
-        with pytest.raises(StoreDamagedError, match=r"image.* is damaged \(.+\); the next `index\(\)` builds it again"):
+        said = r"image.* is damaged \(.+\); `repair\(\)` or the next `index\(\)` builds it again"
+        with pytest.raises(StoreDamagedError, match=said):
             backend.open("image", "key", once=once)
     assert len(backend.verify("image")) == 1
     saved(tmp_path, kind, generation=8)  # and the next build mends it

@@ -62,7 +62,7 @@ def test_the_same_is_found(
     core: Any, vectors: Float32, monkeypatch: pytest.MonkeyPatch, parts: int, lists: int, share: float
 ) -> None:
     monkeypatch.setattr(ivf_search, "SHARED_FROM", 1)
-    monkeypatch.setattr(ivf_search, "threads_wanted", lambda: parts)
+    monkeypatch.setattr(ivf_search, "thread_count", lambda: parts)
     mask = None if share == 1 else np.random.default_rng(1).random(COUNT) < share
     for fetch in (1, 26, 150):
         for first in range(3):

@@ -107,6 +107,18 @@ def test_a_link_or_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypat
     assert not socket_paths.is_private(str(tmp_path / "real"))
 
 
+def test_a_folder_that_cannot_be_made_is_not_to_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    above = tmp_path / "nowhere"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(above))  # as that is not there, TMPDIR decides
+    monkeypatch.setenv("TMPDIR", str(above))
+    with pytest.raises(ResidentError) as raised:
+        checked_base("/a")
+    assert str(raised.value) == (
+        f"The folder {above}/{socket_paths.APPLICATION}-{os.geteuid()} cannot be made ({above} is not there); set "
+        "XDG_RUNTIME_DIR or TMPDIR to a folder of yours."
+    )
+
+
 def test_a_path_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ("x" * 100)).mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("x" * 100)))

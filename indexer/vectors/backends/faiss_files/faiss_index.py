@@ -24,11 +24,12 @@ import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
+from indexer.settings import thread_count
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.ivf_search import search_lists
-from indexer.vectors.backends.faiss_files.ivf_training import empty_core, threads, threads_wanted, training_rows
+from indexer.vectors.backends.faiss_files.ivf_training import empty_core, threads, training_rows
 from indexer.vectors.backends.faiss_files.ivf_types import structure_of
 from indexer.vectors.backends.faiss_files.selector import Selector
 from indexer.vectors.backends.faiss_files.writer import Sink
@@ -77,7 +78,7 @@ class FaissIndex:
         core = empty_core(index_type, dimension, sample, count)
         one_thread = isinstance(core, faiss.IndexHNSW) and count <= HNSW_ONE_THREAD
         ids = [np.empty(0, dtype=np.int64)]
-        with threads(1 if one_thread else threads_wanted()):
+        with threads(1 if one_thread else thread_count()):
             for batch_ids, batch in batches():
                 checked_ids, checked = checked_rows(batch_ids, batch, dimension)
                 if len(checked_ids):
@@ -140,7 +141,7 @@ class FaissIndex:
         rows = self._rows()
         slack = ROUNDING * max(1.0, float(np.linalg.norm(queries, axis=1).max()))
         spare = tuning.SPARE
-        with threads(threads_wanted() if len(queries) >= THREADS_FROM else 1):
+        with threads(thread_count() if len(queries) >= THREADS_FROM else 1):
             while True:
                 fetch = min(selector.count, wanted + spare)
                 scores, positions = self._fetch(queries, wanted, fetch, selector, parameters.effort)  # (q, fetch)

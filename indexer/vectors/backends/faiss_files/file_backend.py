@@ -31,7 +31,7 @@ from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress, Silent
 from indexer.types import Float32
 from indexer.vectors.backend import BuildPlan, OpenIndex
-from indexer.vectors.backends.faiss_files.manifest import Manifest, damaged, manifest_path, read_manifest
+from indexer.vectors.backends.faiss_files.manifest import Manifest, damaged, manifest_path, read_manifest, unreadable
 from indexer.vectors.backends.faiss_files.mapped_file import Mapped, sampled
 from indexer.vectors.base import Batches, IndexState, VectorIndex
 
@@ -66,7 +66,7 @@ class FaissFiles:
                 if last_attempt:
                     raise damaged(self.folder / manifest.file, "it is not there") from error
             except OSError as error:
-                raise damaged(self.folder / manifest.file, error.strerror or str(error)) from error
+                raise unreadable(self.folder / manifest.file, error) from error
         return None  # not reached
 
     def build(
@@ -108,7 +108,7 @@ class FaissFiles:
         except StoreDamagedError as error:
             return [str(error)]
         except OSError as error:
-            return [str(damaged(path, error.strerror or str(error)))]
+            return [str(unreadable(path, error))]
         return []
 
     def discard(self, kind: str) -> None:

@@ -23,9 +23,10 @@ import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
+from indexer.settings import thread_count
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import gpu
-from indexer.vectors.backends.faiss_files.ivf_training import threads, threads_wanted
+from indexer.vectors.backends.faiss_files.ivf_training import threads
 from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import IndexType
 from indexer.vectors.exact import checked_rows
@@ -71,7 +72,7 @@ class IvfBuilder:
         ids, vectors = checked_rows(ids, vectors, self.dimension)
         if not len(ids):
             return
-        with threads(threads_wanted()):
+        with threads(thread_count()):
             cells = np.ascontiguousarray(self._assigner.assign(vectors), np.int64)  # (b,)
             codes = np.empty((len(ids), self._core.code_size), np.uint8)  # (b, code size)
             self._core.encode_vectors(len(ids), faiss.swig_ptr(vectors), faiss.swig_ptr(cells), faiss.swig_ptr(codes))

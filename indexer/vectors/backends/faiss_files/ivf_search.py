@@ -17,8 +17,9 @@ from typing import Any, Final
 import faiss as _faiss
 import numpy as np
 
+from indexer.settings import thread_count
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files.ivf_training import threads, threads_wanted
+from indexer.vectors.backends.faiss_files.ivf_training import threads
 from indexer.vectors.backends.faiss_files.selector import Selector
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
@@ -63,7 +64,7 @@ def _search(core: Any, queries: Float32, fetch: int, lists: int, selector: Any) 
     """As `search_lists`, with FAISS' form of a filter."""
     lists = min(lists, core.nlist)
     scanned = core.ntotal * core.code_size * lists // core.nlist  # bytes
-    parts = min(threads_wanted(), lists, max(1, scanned // SHARED_FROM)) if len(queries) == 1 else 1
+    parts = min(thread_count(), lists, max(1, scanned // SHARED_FROM)) if len(queries) == 1 else 1
     if parts == 1:
         found: tuple[Float32, Int64] = core.search(
             queries, fetch, params=faiss.SearchParametersIVF(nprobe=lists, sel=selector)

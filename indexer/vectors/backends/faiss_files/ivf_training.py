@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import faiss as _faiss
 
 from indexer import forking
-from indexer.settings import environment_int
+from indexer.settings import thread_count
 from indexer.types import Float32
 from indexer.vectors.backends.faiss_files import gpu, tuning
 from indexer.vectors.backends.faiss_files.ivf_types import IVF_TYPES
@@ -53,16 +52,11 @@ def empty_core(index_type: IndexType, dimension: int, sample: Float32, count: in
         core.pq.cp.min_points_per_centroid = tuning.PQ_LEAST // 256  # few are fine for few; FAISS would warn
         core.pq.cp.max_points_per_centroid = tuning.CODE_TRAINING // 256
         core.pq.cp.niter = 10
-    with threads(threads_wanted() if sample.size >= TRAINING_THREADS_FROM else 1):
+    with threads(thread_count() if sample.size >= TRAINING_THREADS_FROM else 1):
         gpu.place_cells(core, sample)
         core.train(sample[:: -(-len(sample) // tuning.CODE_TRAINING)])  # what is left: the ranges, or the codes
     core.nprobe = settings.probes
     return core
-
-
-def threads_wanted() -> int:
-    """SEARCH_THREADS, or as many as there are cores. Raises UsageError."""
-    return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
 
 
 @contextmanager

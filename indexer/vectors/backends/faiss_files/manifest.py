@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer.errors import StoreDamagedError
+from indexer.reach import reason as reason_of
 from indexer.vectors.base import IndexState, Tuned
 
 #: 3: flat indexes are `.npy` files. An index of another format counts as none, and is built again.
@@ -49,7 +50,7 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise damaged(path, error.strerror or str(error)) from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise damaged(path, "it is not JSON") from error
     if not isinstance(content, dict):
@@ -67,7 +68,18 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
 def damaged(path: Path, reason: str) -> StoreDamagedError:
     """The error of a file of an index that is not what was written."""
     return StoreDamagedError(
-        f"The index file {path} is damaged ({reason}); the next `index()` builds it again from the catalog."
+        f"The index file {path} is damaged ({reason}); `repair()` or the next `index()` builds it again from the "
+        "catalog."
+    )
+
+
+def unreadable(path: Path, error: OSError) -> StoreDamagedError:
+    """The error of a file of an index that the system does not give us."""
+    if not isinstance(error, PermissionError):
+        return damaged(path, "it is not there" if isinstance(error, FileNotFoundError) else reason_of(error))
+    return StoreDamagedError(
+        f"The index file {path} cannot be read ({reason_of(error)}); make it readable (until then queries compare "
+        "with every vector)."
     )
 
 
