@@ -175,3 +175,14 @@ def test_hits_are_printed_though_there_is_no_room_for_a_page_of_them(store: Path
     assert (code, len(json.loads(out)["hits"])) == (exit_codes.SOME_FAILED, 3)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["out.html"]
     assert sheet.read_text() == "as it was"
+
+
+def test_what_was_measured_is_printed_though_there_is_no_room_for_the_report(
+    store: Path, indexed: Path, tmp_path: Path
+) -> None:
+    table = indexed.parent / "photos" / "captions.jsonl"
+    code, out, err = said(run(COMMAND, "eval", table, "-s", store, "--json", "--html", tmp_path / "report.html"))
+    assert code == exit_codes.SOME_FAILED, err
+    assert json.loads(out)["stages"]
+    assert "make room" in err
+    assert not (tmp_path / "report.html").exists()
