@@ -75,7 +75,7 @@ def _check_vectors(encoded: Encoded, name: str, kind: Kind, wanted: tuple[int, i
     vectors = encoded.vectors
     if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape != wanted:
         raise EncoderError(
-            f"The encoder {name} gave {_form(vectors)} for a batch of {wanted[0]} ({kind}s); its vectors have to be an "
+            f"The encoder {name} gave {form(vectors)} for a batch of {wanted[0]} ({kind}s); its vectors have to be an "
             f"array {wanted} float32."
         )
     vectors = vectors[:kept]
@@ -105,13 +105,14 @@ def _check_tokens(
         if not right or one.shape[1] != shape.width or not least <= len(one) <= most:
             rows = f"{least}" if least == most else f"{least} to {most}"
             raise EncoderError(
-                f"The encoder {name} gave {_form(one)} as the tokens of one {kind}; they have to be an array "
+                f"The encoder {name} gave {form(one)} as the tokens of one {kind}; they have to be an array "
                 f"({rows}, {shape.width}) int8."
             )
     return tokens[:kept]
 
 
-def _form(given: object) -> str:
+def form(given: object) -> str:
+    """What was given in the place of an array, for a sentence."""
     return f"an array {given.shape} {given.dtype}" if isinstance(given, np.ndarray) else _kind(given)
 
 

@@ -14,7 +14,7 @@ from indexer.files.captions import MAX_LINE_BYTES, parse_captions_file
 from indexer.files.names import as_named
 from indexer.files.scan import scan
 from indexer.images.decoder import read_file
-from indexer.images.sniff import IMAGE_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.images.sniff import IMAGE_SUFFIXES, is_image
 from indexer.reach import look_named, reason
 from indexer.settings import DEFAULT_IGNORES, DecodeLimits
 from indexer.text import clean_text
@@ -175,10 +175,4 @@ def _images(count: int) -> str:
 
 
 def _is_image(path: str) -> bool:
-    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
-        return True
-    try:
-        with open(path, "rb") as stream:
-            return sniff(stream.read(SNIFFED_BYTES)) is not None
-    except OSError:
-        return False
+    return os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES or is_image(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexer.encoders.answers import form
 from indexer.errors import EncoderError
 from indexer.types import Float32, Int8
 from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
@@ -15,7 +16,7 @@ def ask_scores(reranker: Reranker, query: EncodedQuery, candidates: Candidates) 
     count = len(candidates)
     if not isinstance(scores, np.ndarray) or scores.dtype.kind != "f" or scores.shape != (count,):
         raise EncoderError(
-            f"The reranker {reranker.name} gave {_form(scores)} for {count} candidates; it has to be an array "
+            f"The reranker {reranker.name} gave {form(scores)} for {count} candidates; it has to be an array "
             f"({count},) float32."
         )
     if np.isinf(scores).any():
@@ -34,15 +35,9 @@ def ask_alignment(reranker: Reranker, query: EncodedQuery, tokens: Int8, words: 
     for name, (axes, given) in wanted.items():
         if not isinstance(given, np.ndarray) or given.ndim != axes or len(given) != words:
             raise EncoderError(
-                f"The reranker {reranker.name} gave {_form(given)} as the {name} of {words} words; it has to be an "
+                f"The reranker {reranker.name} gave {form(given)} as the {name} of {words} words; it has to be an "
                 f"array of {axes} {'axis' if axes == 1 else 'axes'}, a row for each word."
             )
         if not np.isfinite(given).all():
             raise EncoderError(f"The reranker {reranker.name} gave {name} that are not numbers.")
     return found
-
-
-def _form(given: object) -> str:
-    if isinstance(given, np.ndarray):
-        return f"an array {given.shape} {given.dtype}"
-    return "None" if given is None else f"a {type(given).__name__}"
