@@ -1,7 +1,8 @@
 """Tokens: what rerankers need of each content, beside its vector.
 
 Tokens are only ever an addition: a row that is missing, damaged or of another width counts as missing, never as an
-error, and writing them changes no generation, because no vector index depends on them.
+error (the last two are told in `Transaction.left_out`), and writing them changes no generation, because no vector
+index depends on them.
 """
 
 from __future__ import annotations
@@ -69,10 +70,12 @@ class Tokens(Part):
         own = and_(token.c.content_id == item.c.content_id, token.c.encoder_id == encoder_row)
         found: dict[int, Int8] = {}
         for chunk in id_chunks(ids):
-            statement = select(item.c.id, *_ROW).join(token, own).where(item.c.id.in_(chunk))
-            for number, count, data, crc in self._read(statement):
+            statement = select(item.c.id, item.c.content_id, *_ROW).join(token, own).where(item.c.id.in_(chunk))
+            for number, content_id, count, data, crc in self._read(statement):
                 tokens = _tokens(count, data, crc, width)
-                if tokens is not None:
+                if tokens is None:
+                    self._leave_out(token.name, [content_id])
+                else:
                     found[number] = tokens
         return found
 
@@ -85,7 +88,9 @@ class Tokens(Part):
             )
             for number, count, data, crc in self._read(statement):
                 tokens = _tokens(count, data, crc, width)
-                if tokens is not None:
+                if tokens is None:
+                    self._leave_out(token.name, [number])
+                else:
                     found[number] = tokens
         return found
 

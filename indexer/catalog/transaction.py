@@ -9,7 +9,7 @@ A new subject is a new file with a `Part`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable, select, update
@@ -29,6 +29,9 @@ class Transaction:
     def __init__(self, connection: Connection, database: Sqlite, *, writing: bool) -> None:
         self.connection = connection
         self.writing = writing
+        #: (table, id) of what was read and left out, because its bytes are not what was written; the id of a vector or
+        #: of tokens is that of their content. Whoever answers from this state says how many.
+        self.left_out: set[tuple[str, int]] = set()
         self._database = database
         self._generation: int | None = None
 
@@ -66,3 +69,10 @@ class Part:
         self._transaction = transaction
         self._read = transaction.connection.execute
         self._write = transaction.write
+        #: What this part left out, of `Transaction.left_out`: for those who keep what they read.
+        self.left_out: set[tuple[str, int]] = set()
+
+    def _leave_out(self, table: str, numbers: Iterable[int]) -> None:
+        found = {(table, number) for number in numbers}
+        self.left_out |= found
+        self._transaction.left_out |= found

@@ -1,14 +1,19 @@
-"""Vectors: the embedding of each content under an encoder, as the truth that every index is built from."""
+"""Vectors: the embedding of each content under an encoder, as the truth that every index is built from.
+
+Each is verified wherever it is read: its checksum, its length, its norm. One that is damaged is left out and told in
+`Transaction.left_out`; a flipped bit can make a vector the best answer to everything.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, update
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, and_, cast, delete, func, insert, select, update
 
 from indexer.catalog.checksums import damaged
 from indexer.catalog.items import Items
@@ -17,8 +22,12 @@ from indexer.catalog.schema import content, file, item, tombstone, vector
 from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import VISIBLE, has_vector, id_chunks
 from indexer.catalog.transaction import Part
-from indexer.errors import StoreDamagedError
+from indexer.encoders.answers import NORM_SLACK
 from indexer.types import Float32, Int64, Kind
+
+#: Data and checksum of a row. Cast, because damage may have changed the type of a value.
+_VALUE = (cast(vector.c.data, LargeBinary).label("data"), cast(vector.c.crc, Integer).label("crc"))
+_Row = Any  # `id` of the item where it was asked for, `content_id`, `data`, `crc`
 
 #: Where less than one id in so many is of a kind, a sample of the kind is not drawn from all ids.
 SPARSE = 32
@@ -28,12 +37,13 @@ SPARSE = 32
 class Changes:
     """What an index of generation g misses: `exclude` (m,) int64 its stale ids, then the new state of the rest.
 
-    `ids` (n,) int64 ascending, `vectors` (n, d) float32, unit norm.
+    `ids` (n,) int64 ascending, `vectors` (n, d) float32, unit norm. `left_out`: see `Transaction.left_out`.
     """
 
     exclude: Int64
     ids: Int64
     vectors: Float32
+    left_out: frozenset[tuple[str, int]] = frozenset()
 
 
 class OfItems(NamedTuple):
@@ -53,14 +63,15 @@ class Vectors(Part):
     ) -> Iterator[tuple[Int64, Float32]]:
         """All visible items of a kind, ascending by id, in batches.
 
-        Yields ids (n,) int64 and vectors (n, d) float32, unit norm. Raises StoreDamagedError on a wrong length.
+        Yields ids (n,) int64 and vectors (n, d) float32, unit norm.
         """
         position = -1
         while True:
             statement = _visible(kind, encoder_row, item.c.id > position).order_by(item.c.id).limit(batch)
             rows = self._read(statement).all()
-            if rows:
-                yield np.array([row.id for row in rows], np.int64), _stack([row.data for row in rows], dimension)
+            kept, vectors = self._verified(rows, dimension)
+            if len(vectors):
+                yield np.array([row.id for row in kept], np.int64), vectors
             if len(rows) < batch:
                 return
             position = rows[-1].id
@@ -69,10 +80,10 @@ class Vectors(Part):
         """Vectors and contents of visible items; ids that are gone are left out."""
         found = OfItems({}, {})
         for chunk in id_chunks(ids):
-            rows = self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE))
-            for number, data, content_id in rows:
-                found.vectors[number] = _stack([data], dimension)[0]
-                found.contents[number] = content_id
+            rows = self._read(_with_vectors(encoder_row).where(item.c.id.in_(chunk), VISIBLE)).all()
+            for row, own in zip(*self._verified(rows, dimension), strict=True):
+                found.vectors[row.id] = own
+                found.contents[row.id] = row.content_id
         return found
 
     def of_contents(self, content_ids: Sequence[int], encoder_row: int, dimension: int) -> dict[int, Float32]:
@@ -80,8 +91,8 @@ class Vectors(Part):
         found: dict[int, Float32] = {}
         for chunk in id_chunks(content_ids):
             of_chunk = (vector.c.content_id.in_(chunk), vector.c.encoder_id == encoder_row)
-            for number, data in self._read(select(vector.c.content_id, vector.c.data).where(*of_chunk)):
-                found[number] = _stack([data], dimension)[0]
+            rows = self._read(select(vector.c.content_id, *_VALUE).where(*of_chunk)).all()
+            found |= {row.content_id: own for row, own in zip(*self._verified(rows, dimension), strict=True)}
         return found
 
     def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
@@ -101,13 +112,13 @@ class Vectors(Part):
         else:  # few among many of the other kind: to draw among their own positions costs less
             own = np.fromiter(self._read(of_kind).scalars(), np.int64)
             ids = np.sort(own)[spread(len(own), count) - 1].tolist()
-        firsts: dict[int, tuple[int, bytes]] = {}  # by content
-        for number, data, content_id in sorted(self._rows(kind, encoder_row, ids)):
-            firsts.setdefault(content_id, (number, data))
+        firsts: dict[int, _Row] = {}  # by content
+        for row in sorted(self._rows(kind, encoder_row, ids), key=lambda row: row.id):
+            firsts.setdefault(row.content_id, row)
         found = list(firsts.values())
         if len(found) > count:
             found = [found[position - 1] for position in spread(len(found), count).tolist()]
-        vectors = _stack([data for _, data in found], dimension)
+        _, vectors = self._verified(found, dimension)
         return (len(vectors) if total <= count else total), vectors
 
     def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
@@ -117,20 +128,37 @@ class Vectors(Part):
         gone = self._read(
             select(tombstone.c.item_id).where(tombstone.c.kind == kind, tombstone.c.generation > generation)
         ).scalars()
-        found = self._rows(kind, encoder_row, ids)
+        kept, vectors = self._verified(self._rows(kind, encoder_row, ids), dimension)
         return Changes(
             np.sort(np.array([*ids, *gone], np.int64)),
-            np.array([number for number, _, _ in found], np.int64),
-            _stack([data for _, data, _ in found], dimension),
+            np.array([row.id for row in kept], np.int64),
+            vectors,
+            frozenset(self.left_out),
         )
 
-    def _rows(self, kind: Kind, encoder_row: int, ids: Sequence[int]) -> list[tuple[int, bytes, int]]:
-        """(id, data, content id) of the visible items among `ids`, ascending where those do."""
-        found: list[tuple[int, bytes, int]] = []
+    def _rows(self, kind: Kind, encoder_row: int, ids: Sequence[int]) -> list[_Row]:
+        """Of the visible items among `ids`, ascending where those do."""
+        found: list[_Row] = []
         for chunk in id_chunks(ids):
-            statement = _visible(kind, encoder_row, item.c.id.in_(chunk)).order_by(item.c.id)
-            found += [(number, data, content_id) for number, data, content_id in self._read(statement)]
+            found += self._read(_visible(kind, encoder_row, item.c.id.in_(chunk)).order_by(item.c.id)).all()
         return found
+
+    def _verified(self, rows: Sequence[_Row], dimension: int) -> tuple[list[_Row], Float32]:
+        """Those of `rows` whose vectors are what was written, and the vectors (n, d) float32; the others are left out.
+
+        8,192 of 384 dimensions: 10 ms, beside 100 ms in which they are read.
+        """
+        sums = [row for row in rows if _has_sum(row.data, row.crc) and len(row.data) == 4 * dimension]
+        joined = b"".join(row.data for row in sums)
+        vectors = np.frombuffer(joined, "<f4").reshape(len(sums), dimension).astype(np.float32)  # (n, d)
+        right = _unit(vectors)  # (n,)
+        if not right.all():
+            sums = [row for row, fine in zip(sums, right.tolist(), strict=True) if fine]
+            vectors = vectors[right]
+        if len(sums) < len(rows):
+            kept = {row.content_id for row in sums}
+            self._leave_out(vector.name, (row.content_id for row in rows if row.content_id not in kept))
+        return sums, vectors
 
     def count(self, kind: Kind, encoder_row: int) -> int:
         """How many visible items of a kind have a vector.
@@ -154,8 +182,8 @@ class Vectors(Part):
         return self._read(statement).scalar_one()
 
     def damaged(self, batch: int = 4_096) -> Iterator[tuple[int, int]]:
-        """(content id, encoder id) of vectors whose bytes do not have their checksum. Reads the whole table."""
-        return damaged(self._transaction, vector, (vector.c.data, vector.c.crc), _whole, batch)
+        """(content id, encoder id) of vectors that are not what was written. Reads the whole table."""
+        return damaged(self._transaction, vector, _VALUE, _whole, batch)
 
     # -- writing --------------------------------------------------------------------------------------------
 
@@ -211,26 +239,33 @@ def spread(highest: int, count: int) -> Int64:
     return starts[:-1] + (within * np.diff(starts)).astype(np.int64) + 1
 
 
-def _with_vectors(encoder_row: int) -> Select[int, bytes, int]:
-    """(id, data, content id) of items whose content has a vector, joined with their files."""
+def _with_vectors(encoder_row: int) -> Select[Any]:
+    """`_Row`s of items whose content has a vector, joined with their files."""
     return (
-        select(item.c.id, vector.c.data, item.c.content_id)
+        select(item.c.id, item.c.content_id, *_VALUE)
         .join(file, file.c.id == item.c.file_id)
         .join(vector, and_(vector.c.content_id == item.c.content_id, vector.c.encoder_id == encoder_row))
     )
 
 
-def _visible(kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[int, bytes, int]:
+def _visible(kind: Kind, encoder_row: int, *which: ColumnElement[bool]) -> Select[Any]:
     """By their ids: the index of changes, where all items of a kind lie, would be sorted again for every page."""
     return _with_vectors(encoder_row).where(off_index(item.c.kind) == kind, VISIBLE, *which)
 
 
-def _whole(data: bytes, crc: int) -> bool:
-    return zlib.crc32(data) == crc
+def _has_sum(data: bytes | None, crc: int | None) -> bool:
+    return data is not None and zlib.crc32(data) == crc
 
 
-def _stack(blobs: Sequence[bytes], dimension: int) -> Float32:
-    joined = b"".join(blobs)
-    if any(len(blob) != 4 * dimension for blob in blobs):
-        raise StoreDamagedError("The catalog holds a vector of the wrong length; run `repair()`.")
-    return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension).astype(np.float32)  # (n, d)
+def _unit(vectors: Float32) -> npt.NDArray[np.bool_]:
+    """Which of `vectors` (n, d) are of unit norm, (n,); NaN and infinity are not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        right: npt.NDArray[np.bool_] = np.abs(np.vecdot(vectors, vectors) - 1) <= NORM_SLACK
+    return right
+
+
+def _whole(data: bytes | None, crc: int | None) -> bool:
+    """Whether a row is what `add` wrote."""
+    if data is None or not data or len(data) % 4 or not _has_sum(data, crc):
+        return False
+    return bool(_unit(np.frombuffer(data, "<f4").reshape(1, -1))[0])

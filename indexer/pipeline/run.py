@@ -129,7 +129,9 @@ class _Run:
             active = Encoders(snapshot).active()
         if active is not None and active[0] != self._encoder_row:
             self._switch()
-        build_indexes(self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall)
+        self._report.warnings += build_indexes(
+            self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
+        )
         self._report.seconds = time.monotonic() - started
         return self._report
 

@@ -66,8 +66,10 @@ def build_indexes(
     recall: float | None = None,
     kinds: Sequence[Kind] = KINDS,
     force: bool = False,
-) -> None:
+) -> list[str]:
     """Bring the indexes of `kinds` up to date where they miss too much. Needs the store's write lock.
+
+    Returns a sentence for each kind of which damaged vectors had to be left out.
 
     `index_type` is remembered for later runs; None takes what was remembered, or chooses by size. So is `recall`, the
     share of the true first ten that an approximate index has to find (`DEFAULT_RECALL`). `force` builds them anew
@@ -81,8 +83,13 @@ def build_indexes(
         one_of(INDEX_TYPES)("index_type", index_type)
         with catalog.batch() as batch:
             Meta(batch).set("index_type", index_type)
-    for kind in kinds:
-        _bring_up_to_date(catalog, vectors, kind, progress, force)
+    left_out = {kind: _bring_up_to_date(catalog, vectors, kind, progress, force) for kind in kinds}
+    return [
+        f"The vectors of {count:,} {kind}s are damaged, so that these are not found; `repair()` and then `index()` "
+        "make them again."
+        for kind, count in left_out.items()
+        if count
+    ]
 
 
 def index_state(snapshot: Transaction, vectors: VectorBackend, kind: Kind) -> IndexState | None:
@@ -98,28 +105,31 @@ def index_state(snapshot: Transaction, vectors: VectorBackend, kind: Kind) -> In
     return None if state is None else replace(state, behind=Items(snapshot).changed_count(kind, state.generation))
 
 
-def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, progress: Progress, force: bool) -> None:
+def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, progress: Progress, force: bool) -> int:
+    """Returns how many damaged vectors were left out of an index that was built."""
     from indexer.vectors.recall import QUERIES  # queries do without
 
     with catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         if active is None:
-            return
+            return 0
         row, identity = active
         count = Vectors(snapshot).count(kind, row)
         if count == 0:
             vectors.discard(kind)
-            return
+            return 0
         chosen = Meta(snapshot).get("index_type")
         wanted = next((known for known in INDEX_TYPES if known == chosen), choose_type(count, identity.dimension))
         target = float(Meta(snapshot).get("recall") or DEFAULT_RECALL)
         state = index_state(snapshot, vectors, kind)
         if not force and _is_good(state, snapshot.generation, wanted, target) and not vectors.verify(kind, quick=True):
-            return
+            return 0
         progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
 
+        stored = Vectors(snapshot)
+
         def batches() -> Iterator[tuple[Int64, Float32]]:
-            return Vectors(snapshot).pages(kind, row, identity.dimension)
+            return stored.pages(kind, row, identity.dimension)
 
         generation = snapshot.generation
         other: Kind = "text" if kind == "image" else "image"
@@ -128,6 +138,7 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
         vectors.build(kind, plan, batches, queries, progress)
     with catalog.batch() as batch:
         Items(batch).delete_tombstones(kind, generation)
+    return len(stored.left_out)
 
 
 def _is_good(state: IndexState | None, generation: int, wanted: IndexType, target: float) -> bool:

@@ -22,10 +22,12 @@ MATCHES_FROM = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Vectors (n, d), unit norm, of n of the `items` items of a kind; float64, so that no query has to widen them."""
+    """Vectors (n, d), unit norm, of n of the `items` items of a kind; float64, so that no query has to widen them.
+    `left_out`: see `Transaction.left_out`."""
 
     vectors: Float64
     items: int
+    left_out: frozenset[tuple[str, int]] = frozenset()
 
     def background(self, embedding: Float32, typical: TypicalBackground | None = None) -> Background:
         """Of the query with this vector (d,). `typical`: what stands out from it is a match, and left out: of ten
@@ -49,8 +51,10 @@ class BackgroundSamples:
         with self._lock:
             held = self._held.get(kind)
         if held is None or held[0] != key:
-            items, vectors = Vectors(snapshot).sample(kind, encoder_row, dimension, SAMPLE_SIZE)
-            held = key, Sample(vectors.astype(np.float64), items)
+            stored = Vectors(snapshot)
+            items, vectors = stored.sample(kind, encoder_row, dimension, SAMPLE_SIZE)
+            held = key, Sample(vectors.astype(np.float64), items, frozenset(stored.left_out))
             with self._lock:
                 self._held[kind] = held
+        snapshot.left_out |= held[1].left_out
         return held[1]

@@ -81,6 +81,7 @@ class FirstStage:
         with self._lock:
             held = self._changes.get(kind)
         if held is not None and held[0] == key:
+            snapshot.left_out |= held[1].left_out
             return held[1]
         changes = Vectors(snapshot).changes_since(kind, opened.state.generation, row, request.dimension)
         with self._lock:

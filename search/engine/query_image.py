@@ -65,11 +65,12 @@ def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, source: TokenSou
     snapshot, row = source.snapshot, source.encoder_row
     digest = hashlib.sha256(data).digest()
     content_id = Contents(snapshot).with_vectors([digest], row).get(digest)
-    if content_id is not None:  # no image tower has to be loaded for it
-        vector = Vectors(snapshot).of_contents([content_id], row, identity.dimension)[content_id]
-        return QueryImage(vector, source.of_content(content_id) if tokens else None, content_id)
+    if content_id is not None:  # no image tower has to be loaded for it, unless its vector is damaged
+        vector = Vectors(snapshot).of_contents([content_id], row, identity.dimension).get(content_id)
+        if vector is not None:
+            return QueryImage(vector, source.of_content(content_id) if tokens else None, content_id)
     preprocessing = identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
     batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
     encoded = ask_images(encoder, batch, tokens=tokens)
-    return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None)
+    return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, content_id)

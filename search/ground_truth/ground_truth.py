@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +83,8 @@ def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: in
     Images that are not indexed are counted, left out and named in a note; `hint` is the folder that it says to index.
     """
     contents = _contents([path for path, _ in pairs.rows], snapshot, encoder_row)
+    wanted = dict.fromkeys(content for content in contents.values() if content is not None)
+    stored = Vectors(snapshot).of_contents(list(wanted), encoder_row, dimension)
     image_at: dict[int, int] = {}  # content -> position
     text_at: dict[str, int] = {}
     paths: list[str] = []
@@ -90,16 +92,14 @@ def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: in
     pair_images: list[int] = []
     for path, text in pairs.rows:
         content = contents[path]
-        if content is None:
+        if content is None or content not in stored:  # the second: its vector is damaged
             continue
         if content not in image_at:
             image_at[content] = len(paths)
             paths.append(path)
         pair_images.append(image_at[content])
         pair_texts.append(text_at.setdefault(text, len(text_at)))
-    vectors = np.empty((len(paths), dimension), np.float32)  # (n, d)
-    for content, vector in Vectors(snapshot).of_contents(list(image_at), encoder_row, dimension).items():
-        vectors[image_at[content]] = vector
+    vectors = np.array([stored[content] for content in image_at], np.float32).reshape(len(paths), dimension)  # (n, d)
     return GroundTruth(
         pairs.kind,
         tuple(paths),
@@ -108,14 +108,19 @@ def resolve(pairs: Pairs, snapshot: Transaction, encoder_row: int, dimension: in
         tuple(text_at),
         np.array(pair_texts, np.int64),
         np.array(pair_images, np.int64),
-        (*pairs.notes, *_notes(contents, len(paths), snapshot, hint)),
+        (*pairs.notes, *_notes(contents, stored, snapshot, hint)),
     )
 
 
-def _notes(contents: dict[str, int | None], distinct: int, snapshot: Transaction, hint: str) -> list[str]:
+def _notes(
+    contents: dict[str, int | None], stored: Mapping[int, Float32], snapshot: Transaction, hint: str
+) -> list[str]:
     absent = [path for path, content in contents.items() if content is None]
     notes = absent_notes(absent, len(contents), snapshot, hint)
-    copies = len(contents) - len(absent) - distinct
+    damaged = sum(content is not None and content not in stored for content in contents.values())
+    if damaged:
+        notes.append(f"{damaged:,} images are left out: their embeddings are damaged; `repair()` removes these.")
+    copies = len(contents) - len(absent) - damaged - len(stored)
     if copies:
         notes.append(f"{copies:,} images are copies of others (the same content); copies count as one, equally right.")
     return notes

@@ -28,10 +28,11 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, 
     stored = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
     missing = []
     for position, digest in enumerate(digests):
-        if digest in known:
-            vectors[position] = stored[known[digest]]
-        else:
+        vector = stored.get(known.get(digest, -1))
+        if vector is None:
             missing.append(position)
+        else:
+            vectors[position] = vector
     vectors[missing] = encode_texts(encoder, [texts[position] for position in missing]).vectors
     return vectors
 
@@ -47,7 +48,8 @@ def stored_texts(
     vectors = Vectors(snapshot).of_contents(list(known.values()), encoder_row, dimension)
     tokens = Tokens(snapshot).of_contents(list(known.values()), encoder_row, shape.width)
     numbers = {text: known[digest] for text, digest in digests.items() if digest in known}
-    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in tokens}
+    whole = vectors.keys() & tokens.keys()
+    return {text: (vectors[number], tokens[number]) for text, number in numbers.items() if number in whole}
 
 
 def word_tokens(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, encoder_row: int) -> list[Int8]:

@@ -170,7 +170,7 @@ def test_an_approximate_index_is_measured_and_one_that_is_behind_is_not(
     found = json.loads(cli("eval", table, "-s", colours, "--json").out)["index"]
     assert (found["type"], found["recall"], found["recall_of_answers"]) == ("hnsw", 1, 1)
     paint(photos / "late.png", "red", 20)
-    monkeypatch.setattr("indexer.pipeline.run.build_indexes", lambda *args, **more: None)
+    monkeypatch.setattr("indexer.pipeline.run.build_indexes", lambda *args, **more: [])
     with search.open(colours, encoder=ColourEncoder()) as library:
         library.index(photos)
     found = json.loads(cli("eval", table, "-s", colours, "--json").out)["index"]
