@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 from indexer import forking
 from indexer.catalog import schema
@@ -30,8 +30,10 @@ class Catalog:
         self.url = url
         self.writable = writable
         self._database = database_at(url)
+        self._mapped, self._alone = mapped, alone
+        self._lock = forking.rlock()
+        self._place = self._database.place(writable=writable)
         self._engine = self._database.connect(writable=writable, mapped=mapped, alone=alone)
-        self._alone = alone
         self._at_work: set[object] = set()  # a mark a transaction
         self._is_idle = True  # no connection was taken since a fork was announced
         forking.register(self)
@@ -80,6 +82,7 @@ class Catalog:
         stand_ins: list[str] = []
         with self.snapshot() as snapshot:
             found = version(snapshot.connection, self._database)
+            self._check_tables(snapshot.connection, found)
             if found < SCHEMA_VERSION and not self.writable:
                 if not found:
                     raise StoreDamagedError(f"{self._database} holds nothing; `index(FOLDER)` fills it.")
@@ -92,7 +95,23 @@ class Catalog:
 
     def _migrate(self) -> None:
         with self._transaction(writing=True) as transaction:
-            migrate(transaction.connection, self._database)
+            found = version(transaction.connection, self._database)
+            self._check_tables(transaction.connection, found)
+            if found < SCHEMA_VERSION:
+                migrate(transaction.connection, self._database)
+
+    def _check_tables(self, connection: Connection, found: int) -> None:
+        """Raise StoreDamagedError for a file of which a statement could do something else than is meant."""
+        tables = schema.metadata.sorted_tables
+        other = self._database.foreign(connection, tables)
+        lacks = self._database.lacking(connection, tables) if found == SCHEMA_VERSION else None
+        if other is not None:
+            said = f"{self._database} holds {other} that this program does not make"
+        elif lacks is not None:
+            said = f"{self._database} is damaged (it lacks {lacks})"
+        else:
+            return
+        raise StoreDamagedError(f"{said}; `repair()` saves what can be read.")
 
     def close(self) -> None:
         """Close every connection; SQLite folds its log into the database when the last one goes."""
@@ -126,10 +145,31 @@ class Catalog:
         with self._transaction(writing=True) as transaction:
             yield transaction
 
+    def was_replaced(self) -> bool:
+        """Whether the file is another than the one that was opened, or has changed though nobody seemed to write."""
+        place = self._database.place(writable=self.writable)
+        return place is not None and place != self._place
+
+    def _keep_up(self) -> None:
+        """Open the file again after it was replaced, by a repair or a copy, or by a writer that this reader cannot
+        see at work because it may not write beside it."""
+        if not self.was_replaced():
+            return
+        with self._lock:
+            place = self._database.place(writable=self.writable)
+            if place is None or place == self._place:
+                return
+            self._place = place
+            self._engine.dispose()
+            self._engine = self._database.connect(writable=self.writable, mapped=self._mapped, alone=self._alone)
+            if self._mapped:  # opened to read: a writer has judged its tables itself
+                self._suit_schema()
+
     @contextmanager
     def _transaction(self, *, writing: bool) -> Iterator[Transaction]:
         """Committed on leaving, rolled back on any exception. The driver's errors become StoreErrors."""
         self._database.check_fork()
+        self._keep_up()
         mark = object()
         self._at_work.add(mark)
         self._is_idle = False

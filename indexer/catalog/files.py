@@ -44,6 +44,7 @@ _FORGOTTEN = {
     "reason": None,
     "content_id": None,
     "digest": None,
+    "item_count": 0,
 }
 _TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.schema import ABSENT, HIDDEN, file, item, photo, tombstone
-from indexer.catalog.sqlite import off_index
+from indexer.catalog.sqlite import is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.types import Kind, Metadata
@@ -28,6 +28,7 @@ Identity = tuple[int, int | str | None]
 TOTAL = "items:"
 _COLUMNS = ("content_id", "about", "text", "generation")
 _UPDATE = update(item).where(item.c.id == bindparam("of_id")).values({name: bindparam(name) for name in _COLUMNS})
+_COUNT = update(file).where(file.c.id == bindparam("of_id")).values(item_count=bindparam("item_count"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,15 @@ class Items(Part):
     # -- reading --------------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[int]) -> dict[int, Item]:
-        """What hits show, for visible items; ids that are gone are left out."""
+        """What hits show, for visible items; ids that are gone are left out, and those of which a row is damaged."""
         found: dict[int, Item] = {}
+        whole = and_(is_whole(item), is_whole(file), or_(photo.c.content_id.is_(None), is_whole(photo)))
         for chunk in id_chunks(ids):
             statement = (
                 select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
                 .join(file, file.c.id == item.c.file_id)
                 .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
-                .where(item.c.id.in_(chunk), VISIBLE)
+                .where(item.c.id.in_(chunk), VISIBLE, whole)
             )
             for row in self._read(statement):
                 path = row.about or row.source
@@ -146,6 +148,18 @@ class Items(Part):
             self._write(insert(item), new)
             self._add_to_totals(Counter(row["kind"] for row in new))
         self.delete(gone)
+        self._note_counts({file_id: len(dict.fromkeys(items)) for file_id, items in wanted.items()})
+
+    def _note_counts(self, counts: Mapping[int, int]) -> None:
+        """Record how many items files gave, of those of which another number stands there."""
+        changed: list[dict[str, object]] = []
+        for chunk in id_chunks(list(counts)):
+            noted = self._read(select(file.c.id, file.c.item_count).where(file.c.id.in_(chunk)))
+            changed += [
+                {"of_id": row.id, "item_count": counts[row.id]} for row in noted if row.item_count != counts[row.id]
+            ]
+        if changed:
+            self._write(_COUNT, changed)
 
     def _of_files(self, file_ids: Sequence[int]) -> dict[int, list[Row]]:  # type: ignore[type-arg]
         columns = (item.c.id, item.c.file_id, item.c.kind, item.c.content_id, item.c.about, item.c.text)

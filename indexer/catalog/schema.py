@@ -18,7 +18,7 @@ transaction: an index stamped with generation g is brought up to date by the ite
 
 What one file can bring into a row has a type that makes it fit (`Fit...`, `PathType`): no value of a file ends a run.
 
-A column that came after the first version says what older rows hold (`server_default`).
+A column that came after the first version says what older rows hold (`server_default`). Plain rows carry a checksum.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ _COLUMN_TYPES: dict[str, type[TypeEngine[Any]]] = {
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
+
+def _sum() -> Column[Any]:
+    """CRC-32 of the row's other values (a database that sums its own pages does without); triggers write it."""
+    return Column("sum", Integer)
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text), _sum())
 
 migration = Table("migration", metadata, Column("name", Text, primary_key=True), Column("applied_at", Text))
 
@@ -53,6 +59,7 @@ encoder = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("identity", Text),  # EncoderId.to_json
+    _sum(),
 )
 
 root = Table(
@@ -63,9 +70,10 @@ root = Table(
     Column("ignores", Text),  # JSON list of patterns
     Column("scanned_at", Text),  # UTC, ISO 8601: the last complete scan
     Column("mount", PathType),  # the mount point under which it lay then
+    _sum(),
 )
 
-exclusion = Table("exclusion", metadata, Column("id", Integer, primary_key=True), Column("path", PathType))
+exclusion = Table("exclusion", metadata, Column("id", Integer, primary_key=True), Column("path", PathType), _sum())
 
 content = Table(
     "content",
@@ -73,6 +81,7 @@ content = Table(
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary),  # SHA-256 of the bytes, or of b"text\0" + UTF-8
     Column("kind", Text),
+    _sum(),
 )
 
 vector = Table(
@@ -100,6 +109,7 @@ photo = Table(
     Column("content_id", Integer, primary_key=True),
     *(Column(field.name, _COLUMN_TYPES[str(field.type)]) for field in fields(Metadata)),
     Column("metadata_reader", Integer, server_default="1"),  # version of what read it
+    _sum(),
 )
 
 file = Table(
@@ -116,6 +126,8 @@ file = Table(
     Column("digest", LargeBinary),  # SHA-256 of the content
     Column("format_reader", Integer, server_default="1"),  # version of what read it last
     Column("ctime_ns", FitInteger),  # when its status changed last
+    Column("item_count", Integer),  # how many items it gave; more or fewer are there only after damage
+    _sum(),
 )
 #: State of a file that a scan did not find; of one that it did not look for, because patterns of its root leave it out;
 #: of one that was forgotten and is kept, as a path alone, because captions elsewhere name it.
@@ -137,6 +149,7 @@ item = Table(
     Column("about", PathType),  # text: the image that it describes
     Column("text", FitText),
     Column("generation", Integer),
+    _sum(),
 )
 
 tombstone = Table(

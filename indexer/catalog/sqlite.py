@@ -7,40 +7,31 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
     Engine,
     Insert,
-    Integer,
     Table,
     create_engine,
     event,
-    func,
     literal_column,
-    select,
-    text,
 )
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from indexer.errors import (
-    SearchError,
-    StoreDamagedError,
-    StoreError,
-    StoreMissingError,
-    StoreUnwritableError,
-    UnfitValueError,
-)
+from indexer.catalog import sqlite_sums
+from indexer.catalog.sqlite_errors import SqliteErrors
+from indexer.catalog.sqlite_tables import SqliteTables
+from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 from indexer.reach import check_store_place, look, reason, refuse_store
 
 #: "SEMS" in the header says that the file is ours.
@@ -52,33 +43,17 @@ CHECKPOINT_PAGES: Final = 4_000
 #: Bytes of the file that a reader maps into memory; what lies beyond is read as usual. Fetching the tokens of 100
 #: items at random takes 0.89 ms with the mapping and 0.99 ms without. A bound, because address space is one too.
 MAPPED_BYTES: Final = 1 << 30
-#: Where a table's last row id cannot be read, it is looked for up to here.
-HIGHEST: Final = 2**40
+#: Connections of one process; more threads wait their turn. A query holds one for a few milliseconds.
+CONNECTIONS: Final = 16
+#: Steps of SQLite's machine, a few milliseconds, after which Python is asked whether somebody pressed Ctrl-C.
+STEPS: Final = 200_000
 
 #: Options of a table whose ids are never used again.
 IDS_USED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
+#: The pool waits as long as it takes.
+_FOR_EVER: Final[Any] = None
 #: Files of which SQLite's memory is wrong in this process, for good.
 _in_use_at_fork: set[Path] = set()
-_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
-
-
-#: Results that say that SQLite cannot write, of a file that it could open for that.
-_NO_ROOM: Final = frozenset(
-    {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_SHMOPEN,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-        sqlite3.SQLITE_IOERR_SHMMAP,
-    }
-)
-
-
-def _code(error: BaseException | None) -> int:
-    """SQLite's extended result code; 0 for what is none of its errors."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlite_errorcode", None) or 0
 
 
 def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
@@ -91,6 +66,21 @@ def off_index(column: Column[Any]) -> ColumnElement[Any]:
     return literal_column(f"+{column.table.name}.{column.name}", column.type)
 
 
+def is_whole(table: Table) -> ColumnElement[bool]:
+    """Whether a row has the checksum with which it was written, or none; `table` must not be aliased."""
+    columns = sqlite_sums.summed(table)
+    own = f"{table.name}.{sqlite_sums.COLUMN}"
+    return literal_column(f"({own} IS NULL OR {own} = {sqlite_sums.expression(columns, table.name)})", Boolean)
+
+
+def keep_sums(connection: Connection, table: str) -> None:
+    """For migrations: write the checksum of every row of a table, of all its columns, and keep it from now on.
+
+    To be called for a table that has got the column of checksums, or any other while it has that one.
+    """
+    sqlite_sums.keep(connection, table)
+
+
 def upsert(table: Table, key: Sequence[str], change: Sequence[str] = ()) -> Insert:
     """Insert rows; one whose `key` is there gets the new values of the columns `change`, or stays as it is."""
     statement = insert(table)
@@ -100,12 +90,16 @@ def upsert(table: Table, key: Sequence[str], change: Sequence[str] = ()) -> Inse
     return statement.on_conflict_do_update(index_elements=key, set_=values)
 
 
+def _listen() -> None:
+    """Python handles signals when it runs: what a handler raises here ends the statement."""
+
+
 def file_url(path: Path) -> URL:
     """The URL of the database in a file."""
     return URL.create("sqlite", database=str(path))
 
 
-class Sqlite:
+class Sqlite(SqliteTables, SqliteErrors):
     """The database file that a URL names."""
 
     def __init__(self, url: URL) -> None:
@@ -165,17 +159,22 @@ class Sqlite:
         query = {"uri": "true", "mode": "rwc" if writable else "rw" if alone else "ro"}
         if alone:
             query["cache"] = "shared"
-        elif not writable and not os.access(self.path.parent, os.W_OK):
-            log = self.files[1]
-            if not log.exists() or log.stat().st_size == 0:
-                query["immutable"] = "1"
+        elif not writable and self._is_still():
+            query["immutable"] = "1"
         url = URL.create("sqlite", database="file:" + quote(str(self.path)), query=query)
         given = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
-        engine = create_engine(url, connect_args=given, poolclass=NullPool if alone else None)
+        if alone:
+            engine = create_engine(url, connect_args=given, poolclass=NullPool)
+        else:
+            engine = create_engine(
+                url, connect_args=given, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=_FOR_EVER
+            )
 
         @event.listens_for(engine, "connect")
         def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # transactions are begun by us, so that a read is a snapshot too
+            connection.create_function(sqlite_sums.FUNCTION, -1, sqlite_sums.row_sum, deterministic=True)
+            connection.set_progress_handler(_listen, STEPS)
             cursor = connection.cursor()
             if alone:
                 cursor.execute("PRAGMA locking_mode = EXCLUSIVE")  # first of all
@@ -200,6 +199,25 @@ class Sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
         return engine
+
+    def place(self, *, writable: bool) -> tuple[object, ...] | None:
+        """What a connection holds on to: when it is another, or what was taken for still has changed, everything has
+        to be opened again. None where the file cannot be looked at."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        which = (found.st_dev, found.st_ino)
+        if writable or not self._is_still():
+            return which
+        return (*which, found.st_size, found.st_mtime_ns)
+
+    def _is_still(self) -> bool:
+        """Whether nobody writes, as far as one can see who may not make the index of the log beside the file."""
+        if os.access(self.path.parent, os.W_OK):
+            return False
+        log = self.files[1]
+        return not log.exists() or log.stat().st_size == 0
 
     def was_in_use_at_fork(self) -> None:
         """This is a forked process, whose parent was reading or writing the file in another thread."""
@@ -227,131 +245,7 @@ class Sqlite:
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
-    def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:
-        """Statements that let a reader use an older file that cannot be written; its indexes still serve.
-
-        Temporary names hide those of the file: an empty table that of one that is not there, a view that of one that
-        lacks columns, which then hold their defaults or nothing.
-        """
-        statements: list[str] = []
-        for table in tables:
-            there = self._columns(connection, table)
-            lacking = [column for column in table.columns if column.name not in there]
-            if not there:
-                names = ", ".join(column.name for column in lacking)
-                statements.append(f"CREATE TEMP TABLE {table.name} ({names})")
-            elif lacking:
-                defaults: list[Any] = [column.server_default for column in lacking]
-                values = ["NULL" if default is None else default.arg for default in defaults]
-                added = ", ".join(f"{value} AS {column.name}" for value, column in zip(values, lacking, strict=True))
-                whole = f"SELECT *, {added} FROM main.{table.name}"  # noqa: S608  names of our own tables
-                statements.append(f"CREATE TEMP VIEW {table.name} AS {whole}")
-        return statements
-
-    def _columns(self, connection: Connection, table: Table) -> set[str]:
-        """Names of the columns that the file's own table has; none where it is not there."""
-        return {row[1] for row in connection.exec_driver_sql(f"PRAGMA main.table_info({table.name})")}
-
-    def integrity(self, connection: Connection) -> list[str]:
-        """What SQLite's own checks say; empty when all is well."""
-        rows = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        problems = [str(row) for row in rows if row != "ok"]
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
-
-    def unwritable(self) -> StoreUnwritableError:
-        """The error for a store that may only be read."""
-        return StoreUnwritableError(
-            f"{self.path.parent} cannot be written (read-only or not permitted); make it writable or name another "
-            "`store`."
-        )
-
-    def full(self) -> StoreUnwritableError:
-        """The error for a store whose disk has no room."""
-        return StoreUnwritableError(
-            f"The disk of {self.path.parent} is full; free some space and run the same command again, it goes on from "
-            "the last committed batch."
-        )
-
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Turn what SQLite raises into the error tree."""
-        try:
-            yield
-        except SearchError:
-            raise
-        except (DBAPIError, sqlite3.Error) as error:
-            raise self._translated(error) from error
-
-    def lacks_room(self, error: StoreError) -> bool:
-        """Whether `error`, of `translated`, says that nothing can be written beside the file, or to it."""
-        return _code(error.__cause__) in _NO_ROOM
-
-    def _translated(self, error: Exception) -> StoreError:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        extended = _code(error)
-        code = extended & 0xFF  # primary result code
-        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-            return self.full()
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-            return self.unwritable()
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return StoreDamagedError(f"{self} is damaged ({cause}); `repair()` saves what can be read.")
-        if code == sqlite3.SQLITE_CANTOPEN:
-            return StoreUnwritableError(f"{self} cannot be opened; check its permissions, or name another `store`.")
-        if code == sqlite3.SQLITE_IOERR:
-            return StoreUnwritableError(
-                f"Reading or writing {self} failed ({cause}); check the disk and its free space, then run the same "
-                "command again."
-            )
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreUnwritableError(f"{self} stayed locked by another process; try again when it has finished.")
-        if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH) or not code:
-            return UnfitValueError(f"{self} cannot hold a value ({cause}); please report this.")
-        return StoreDamagedError(f"{self} could not be used ({cause}); `check()` says more.")
-
     @property
     def files(self) -> list[Path]:
         """The database, its log, and the log's index."""
         return [self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))]
-
-    def judge_references_late(self, connection: Connection) -> None:
-        """Let rows refer to others that come later in the same transaction."""
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-
-    def rows_between(self, connection: Connection, table: Table, low: int, high: int) -> list[dict[str, Any]]:
-        """The rows whose row ids lie in a range, of the columns that the file has. Raises what the driver raises."""
-        there = self._columns(connection, table)
-        columns = [column for column in table.columns if column.name in there]
-        statement = select(*columns).where(_ROWID.between(low, high)).order_by(_ROWID)
-        return [dict(row) for row in connection.execute(statement).mappings()]
-
-    def last_row(self, connection: Connection, table: Table) -> int:
-        """The highest row id of a table, or a number above it; 0 when nothing of the table reads."""
-        for statement in (
-            select(func.max(_ROWID)).select_from(table),
-            text("SELECT seq FROM sqlite_sequence WHERE name = :name").bindparams(name=table.name),
-        ):
-            try:
-                found = connection.execute(statement).scalar()
-            except DBAPIError:
-                continue
-            if isinstance(found, int) and found < HIGHEST:
-                return found
-            if found is None and "max" in str(statement):
-                return 0
-        return 0
-
-    def keep_sequences(self, damaged: Connection, copy: Connection, tables: Iterable[Table]) -> None:
-        """Ids are never used again, those of lost rows neither."""
-        try:
-            sequences = damaged.execute(text("SELECT name, seq FROM sqlite_sequence")).all()
-        except DBAPIError:
-            return
-        names = {table.name for table in tables}
-        for name, seq in sequences:
-            if name in names and isinstance(seq, int):
-                bound = {"name": name, "seq": seq}
-                raised = text("UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name")
-                if not copy.execute(raised, bound).rowcount:
-                    copy.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), bound)

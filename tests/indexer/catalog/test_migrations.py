@@ -23,7 +23,7 @@ from indexer.catalog.items import Items
 from indexer.catalog.known_files import files_below
 from indexer.catalog.migrations import run as migrations
 from indexer.catalog.salvage import salvage
-from indexer.catalog.sqlite import file_url
+from indexer.catalog.sqlite import file_url, keep_sums
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.errors import StoreUnwritableError
@@ -200,6 +200,7 @@ def test_the_tables_of_statements_are_those_of_the_last_migration(tmp_path: Path
 def _add_lens(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE photo ADD COLUMN lens TEXT"))
     connection.execute(text("ALTER TABLE photo ADD COLUMN stars INTEGER NOT NULL DEFAULT 3"))
+    keep_sums(connection, "photo")
 
 
 @pytest.fixture
@@ -214,6 +215,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MetaData:
     monkeypatch.setattr(migrations, "SCHEMA_VERSION", migrations.SCHEMA_VERSION + 1)
     monkeypatch.setattr("indexer.catalog.catalog.SCHEMA_VERSION", migrations.SCHEMA_VERSION)
     monkeypatch.setattr(schema, "metadata", known)
+    monkeypatch.setattr("indexer.catalog.items.photo", known.tables["photo"])
     return known
 
 

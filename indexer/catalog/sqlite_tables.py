@@ -1,0 +1,160 @@
+"""The tables that a SQLite file has: whether they are ours, what an older file lacks, what of a damaged one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Integer, Table, func, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
+
+from indexer.catalog import sqlite_sums
+
+#: Where a table's last row id cannot be read, it is looked for up to here.
+HIGHEST: Final = 2**40
+
+#: How the statement begins that made a plain table.
+_MADE: Final = "CREATE TABLE"
+#: Tables that SQLite keeps itself.
+_OF_SQLITE: Final = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"})
+_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
+
+
+class SqliteTables:
+    """The tables of the database in the file `path`."""
+
+    path: Path
+
+    def foreign(self, connection: Connection, tables: Iterable[Table]) -> str | None:
+        """What the file holds besides plain tables of ours, indexes, and the triggers that keep checksums: the first of
+        it, in words.
+
+        A view in the place of a table, or a column that is computed, could keep a statement busy for ever.
+        """
+        known = {table.name: set(table.columns.keys()) for table in tables}
+        found = connection.exec_driver_sql("SELECT type, name, sql FROM main.sqlite_schema").all()
+        for kind, name, sql in found:
+            plain = name in _OF_SQLITE or (name in known and str(sql).startswith(_MADE))
+            if (kind == "table" and not plain) or kind not in ("table", "index", "trigger"):
+                return f"a {kind} {name!r}"
+        there = self._all_columns(connection)
+        for table, columns in there.items():
+            for column, computed in columns.items():
+                if table in known and (computed or column not in known[table]):
+                    return f"a column {column!r} of the table {table!r}"
+        triggers = self._triggers(there)
+        unknown = (name for kind, name, sql in found if kind == "trigger" and triggers.get(name) != sql)
+        return next((f"a trigger {name!r}" for name in unknown), None)
+
+    def lacking(self, connection: Connection, tables: Iterable[Table]) -> str | None:
+        """The first table, column or trigger of ours that the file does not have, in words."""
+        there = self._all_columns(connection)
+        for table in tables:
+            if table.name not in there:
+                return f"the table {table.name!r}"
+            for column in table.columns:
+                if column.name not in there[table.name]:
+                    return f"the column {column.name!r} of the table {table.name!r}"
+        names = set(connection.exec_driver_sql("SELECT name FROM main.sqlite_schema WHERE type = 'trigger'").scalars())
+        return next((f"the trigger {name!r}" for name in self._triggers(there) if name not in names), None)
+
+    def _all_columns(self, connection: Connection) -> dict[str, dict[str, bool]]:
+        """Whether each column of each table is computed, by the names of both."""
+        statement = (
+            "SELECT t.name, c.name, c.hidden FROM main.sqlite_schema t, pragma_table_xinfo(t.name) c "
+            "WHERE t.type = 'table'"
+        )
+        found: dict[str, dict[str, bool]] = {}
+        for table, column, hidden in connection.exec_driver_sql(statement):
+            found.setdefault(table, {})[column] = bool(hidden)
+        return found
+
+    def _triggers(self, there: Mapping[str, Iterable[str]]) -> dict[str, str]:
+        """The statements that made the triggers of a file with these columns, by their names."""
+        made: dict[str, str] = {}
+        for table, columns in there.items():
+            if sqlite_sums.COLUMN in columns:
+                made |= sqlite_sums.triggers(table, [name for name in columns if name != sqlite_sums.COLUMN])
+        return made
+
+    def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:
+        """Statements that let a reader use an older file that cannot be written; its indexes still serve.
+
+        Temporary names hide those of the file: an empty table that of one that is not there, a view that of one that
+        lacks columns, which then hold their defaults or nothing.
+        """
+        statements: list[str] = []
+        for table in tables:
+            there = self._columns(connection, table)
+            lacking = [column for column in table.columns if column.name not in there]
+            if not there:
+                names = ", ".join(column.name for column in lacking)
+                statements.append(f"CREATE TEMP TABLE {table.name} ({names})")
+            elif lacking:
+                defaults: list[Any] = [column.server_default for column in lacking]
+                values = ["NULL" if default is None else default.arg for default in defaults]
+                added = ", ".join(f"{value} AS {column.name}" for value, column in zip(values, lacking, strict=True))
+                kept = ", ".join(sorted(there - {sqlite_sums.COLUMN}))
+                if sqlite_sums.COLUMN in there:  # made of fewer columns: not to be compared
+                    kept += f", NULL AS {sqlite_sums.COLUMN}"
+                whole = f"SELECT {kept}, {added} FROM main.{table.name}"  # noqa: S608  names of our own tables
+                statements.append(f"CREATE TEMP VIEW {table.name} AS {whole}")
+        return statements
+
+    def _columns(self, connection: Connection, table: Table) -> set[str]:
+        """Names of the columns that the file's own table has; none where it is not there."""
+        made = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
+        if not str(connection.exec_driver_sql(made, (table.name,)).scalar()).startswith(_MADE):
+            return set()
+        return {row[1] for row in connection.exec_driver_sql(f"PRAGMA main.table_info({table.name})")}
+
+    def integrity(self, connection: Connection) -> list[str]:
+        """What SQLite's own checks say; empty when all is well."""
+        rows = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        problems = [str(row) for row in rows if row != "ok"]
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
+
+    def judge_references_late(self, connection: Connection) -> None:
+        """Let rows refer to others that come later in the same transaction."""
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+
+    def rows_between(self, connection: Connection, table: Table, low: int, high: int) -> list[dict[str, Any]]:
+        """The rows whose row ids lie in a range, of the columns that the file has. Raises what the driver raises."""
+        there = self._columns(connection, table)
+        columns = [column for column in table.columns if column.name in there]
+        statement = select(*columns).where(_ROWID.between(low, high)).order_by(_ROWID)
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def last_row(self, connection: Connection, table: Table) -> int:
+        """The highest row id of a table, or a number above it; 0 when nothing of the table reads."""
+        if not self._columns(connection, table):
+            return 0
+        for statement in (
+            select(func.max(_ROWID)).select_from(table),
+            text("SELECT seq FROM sqlite_sequence WHERE name = :name").bindparams(name=table.name),
+        ):
+            try:
+                found = connection.execute(statement).scalar()
+            except DBAPIError:
+                continue
+            if isinstance(found, int) and found < HIGHEST:
+                return found
+            if found is None and "max" in str(statement):
+                return 0
+        return 0
+
+    def keep_sequences(self, damaged: Connection, copy: Connection, tables: Iterable[Table]) -> None:
+        """Ids are never used again, those of lost rows neither."""
+        try:
+            sequences = damaged.execute(text("SELECT name, seq FROM sqlite_sequence")).all()
+        except DBAPIError:
+            return
+        names = {table.name for table in tables}
+        for name, seq in sequences:
+            if name in names and isinstance(seq, int):
+                bound = {"name": name, "seq": seq}
+                raised = text("UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name")
+                if not copy.execute(raised, bound).rowcount:
+                    copy.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), bound)
