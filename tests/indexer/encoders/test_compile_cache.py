@@ -13,6 +13,7 @@ from indexer.encoders import compile_cache as compiled
 from indexer.encoders import runtime
 from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.encoders.runtime import Graph
+from indexer.page_sums import digest
 from indexer.settings import models_folder
 
 IDS = {"ids": np.array([[101, 1037, 4937, 102]], np.int64)}
@@ -83,7 +84,7 @@ def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp
     plain = vector(graph, cache)
     [blob] = cache.folder.glob("*.blob")
     body = b"from elsewhere" * 1000
-    blob.write_bytes(body + compiled._checksum(np.frombuffer(body, np.uint8)))
+    blob.write_bytes(body + digest(np.frombuffer(body, np.uint8)))
     assert vector(graph, cache) == plain
 
 
