@@ -272,7 +272,7 @@ def _mend(store: Store, parts: set[str]) -> Iterator[Finding]:
     with store.catalog.batch() as batch:
         Vectors(batch).delete(damaged)
         Tokens(batch).delete(tokens)
-        Contents(batch).delete_orphans()
+        Contents(batch).delete_unused()
     if tokens:
         yield Finding(
             "tokens",

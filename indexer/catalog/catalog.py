@@ -9,10 +9,14 @@ from sqlalchemy import URL, Connection
 
 from indexer import forking
 from indexer.catalog import schema
+from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.sqlite import Sqlite
 from indexer.catalog.transaction import Transaction
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
+
+#: Contents that are remembered one by one: some 20 MB.
+REMEMBERED = 200_000
 
 
 def database_at(url: URL) -> Sqlite:
@@ -34,6 +38,8 @@ class Catalog:
         self._lock = forking.rlock()
         self._place = self._database.place(writable=writable)
         self._engine = self._database.connect(writable=writable, mapped=mapped, alone=alone)
+        #: What its transactions let go of; None: too much to remember.
+        self.let_go: set[int] | None = set()
         self._at_work: set[object] = set()  # a mark a transaction
         self._is_idle = True  # no connection was taken since a fork was announced
         forking.register(self)
@@ -177,6 +183,16 @@ class Catalog:
             with self._database.translated(), self._engine.connect() as connection:
                 connection = connection.execution_options(writing=writing)
                 with connection.begin():
-                    yield Transaction(connection, self._database, writing=writing)
+                    transaction = Transaction(connection, self._database, writing=writing)
+                    yield transaction
+                    if transaction.let_go:
+                        Meta(transaction).set(SWEEP, "due")
+                self._remember(transaction.let_go)
         finally:
             self._at_work.discard(mark)
+
+    def _remember(self, let_go: set[int]) -> None:
+        if self.let_go is not None and let_go:
+            self.let_go |= let_go
+            if len(self.let_go) > REMEMBERED:
+                self.let_go = None

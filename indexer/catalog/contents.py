@@ -6,14 +6,18 @@ row of each file costs ten times as much.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
 
 from indexer.catalog.schema import content, file, item, token, vector
-from indexer.catalog.statements import chunks
+from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.types import Kind
+
+_UNUSED: ColumnElement[bool] = ~or_(
+    exists().where(item.c.content_id == content.c.id), exists().where(file.c.content_id == content.c.id)
+)
 
 
 class Contents(Part):
@@ -53,10 +57,21 @@ class Contents(Part):
             found.update(self._read(statement).scalars())
         return found
 
-    def delete_orphans(self) -> int:
-        """Delete contents that no item and no file refers to. Returns how many."""
-        used: ColumnElement[bool] = or_(
-            exists().where(item.c.content_id == content.c.id),
-            exists().where(file.c.content_id == content.c.id),
-        )
-        return self._write(delete(content).where(~used)).rowcount
+    def count_unused(self) -> int:
+        """How many contents there are that no item and no file refers to. Looks at every one."""
+        return self._read(select(func.count()).select_from(content).where(_UNUSED)).scalar_one()
+
+    def delete_unused(self, among: Collection[int] | None = None) -> int:
+        """Delete contents that no item and no file refers to, with all that belongs to them. Returns how many.
+
+        `among`: only these are looked at.
+        """
+        if among is None:
+            return self._write(delete(content).where(_UNUSED)).rowcount
+        chunks = id_chunks(sorted(among))
+        return sum(self._write(delete(content).where(content.c.id.in_(chunk), _UNUSED)).rowcount for chunk in chunks)
+
+    def delete_let_go(self) -> None:
+        """Delete what this transaction let go of, where nothing else refers to it."""
+        self.delete_unused(self._transaction.let_go)
+        self._transaction.let_go.clear()

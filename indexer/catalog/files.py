@@ -201,6 +201,8 @@ class Files(Part):
                 new.append({"path": record.candidate.path, **values})
             else:
                 changed.append({"of_id": row.id, **values})
+                if row.content_id not in (None, record.content_id):
+                    self._transaction.let_go.add(row.content_id)
         ids = {path: int(row.id) for path, row in before.items()}
         if changed:
             self._write(_UPDATE, changed)
@@ -282,7 +284,8 @@ class Files(Part):
 
     def _delete(self, which: ColumnElement[bool]) -> int:
         """Texts of other files about what is deleted are hidden: of such a file the path is kept, and nothing else."""
-        rows = self._read(select(file.c.id, file.c.state).where(which)).all()
+        rows = self._read(select(file.c.id, file.c.state, file.c.content_id).where(which)).all()
+        self._transaction.let_go.update(row.content_id for row in rows if row.content_id is not None)
         Items(self._transaction).delete_of_files([row.id for row in rows])
         for chunk in id_chunks([row.id for row in rows]):
             named = select(file.c.id).where(file.c.id.in_(chunk), exists().where(item.c.about == file.c.path))
@@ -291,7 +294,7 @@ class Files(Part):
                 self._write(update(file).where(file.c.id.in_(kept)).values(_FORGOTTEN))
                 Items(self._transaction).touch(kept, about=True)
             self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
-        Contents(self._transaction).delete_orphans()
+        Contents(self._transaction).delete_let_go()
         return sum(row.state != FORGOTTEN for row in rows)
 
 

@@ -119,11 +119,12 @@ class Items(Part):
         gone: list[int] = []
         for file_id, items in wanted.items():
             image_id: int | None = None
+            image_content = 0
             texts: dict[Wanted, int] = {}
             for row in have.get(file_id, ()):
                 key = (row.kind, row.content_id, row.about, row.text)
                 if row.kind == "image":
-                    image_id = row.id
+                    image_id, image_content = row.id, row.content_id
                 elif key in texts:
                     gone.append(row.id)
                 else:
@@ -133,6 +134,8 @@ class Items(Part):
                 said = {"content_id": content_id, "about": about, "text": text}
                 if kind == "image" and image_id is not None:
                     changed.append({"of_id": image_id, **said})
+                    if image_content != content_id:
+                        self._transaction.let_go.add(image_content)
                     image_id = None
                 elif texts.pop(one, None) is None:
                     new.append({"file_id": file_id, "kind": kind, **said})
@@ -185,8 +188,9 @@ class Items(Part):
     def delete(self, ids: Sequence[int]) -> None:
         """Delete items, leaving tombstones for the indexes that still hold them."""
         for chunk in id_chunks(ids):
-            kinds = self._read(select(item.c.id, item.c.kind).where(item.c.id.in_(chunk))).all()
+            kinds = self._read(select(item.c.id, item.c.kind, item.c.content_id).where(item.c.id.in_(chunk))).all()
             if kinds:
+                self._transaction.let_go.update(row.content_id for row in kinds)
                 generation = self._transaction.generation
                 graves = [{"item_id": row.id, "kind": row.kind, "generation": generation} for row in kinds]
                 self._write(insert(tombstone), graves)

@@ -14,11 +14,13 @@ ENCODER = "encoder"
 IGNORE_RULES = "ignore_rules"
 #: Key: JSON, the excluded paths of which a run has told that they are no longer there.
 LOST_EXCLUSIONS = "lost_exclusions"
+#: Key: "done" when there are no contents to which nothing refers; anything else when there may be some.
+SWEEP = "sweep"
 
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    ignore_rules, lost_exclusions."""
+    ignore_rules, lost_exclusions, sweep."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none."""
@@ -27,6 +29,10 @@ class Meta(Part):
     def set(self, key: str, value: str) -> None:
         """Set a value."""
         self._write(upsert(meta, ["key"], ["value"]), {"key": key, "value": value})
+
+    def delete(self, key: str) -> None:
+        """Delete a value, if it is there."""
+        self._write(delete(meta).where(meta.c.key == key))
 
     def delete_others(self, prefix: str, key: str) -> None:
         """Delete every key that begins with `prefix` but this one."""

@@ -34,6 +34,8 @@ class Transaction:
         self.left_out: set[tuple[str, int]] = set()
         self._database = database
         self._generation: int | None = None
+        #: Contents to which something refers no more.
+        self.let_go: set[int] = set()
 
     @property
     def generation(self) -> int:

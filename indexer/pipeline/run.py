@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.orphans import Orphans, is_swept, sweep
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
@@ -97,6 +98,7 @@ class _Run:
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
+        was_swept = is_swept(self._catalog)
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
         named = named_paths(roots)
@@ -129,6 +131,7 @@ class _Run:
             active = Encoders(snapshot).active()
         if active is not None and active[0] != self._encoder_row:
             self._switch()
+        sweep(self._catalog, everything=not was_swept)
         self._report.warnings += build_indexes(
             self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
         )
@@ -141,6 +144,8 @@ class _Run:
         with self._catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
         if active is not None and active[1].matches(identity):
+            if self._reencode:
+                self._give_up_others(active[0])
             return active[0]
         if active is not None and not self._reencode:
             raise EncoderMismatchError(
@@ -152,7 +157,16 @@ class _Run:
             row = Encoders(batch).add(identity)
             if active is None:
                 Encoders(batch).activate(row)
+        self._give_up_others(row)
         return row
+
+    def _give_up_others(self, row: int) -> None:
+        """Another change of encoder that was begun and not finished is not gone on with."""
+        with self._catalog.snapshot() as snapshot:
+            others = Orphans(snapshot).encoders(row)
+        if others:
+            with self._catalog.batch() as batch:
+                Orphans(batch).delete_encoders(row)
 
     def _choose_tokens(self) -> bool:
         """Whether tokens are kept: not where the encoder yields none, or the store is to do without."""

@@ -11,6 +11,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.files import Comparison, FileFailure, FileRecord, Files
 from indexer.catalog.items import Items, Wanted
+from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
@@ -76,6 +77,7 @@ class Writer:
         """Write texts in one transaction; `known`: the digests of those that had vectors, and lacked tokens only."""
         with self._catalog.batch() as batch:
             contents = Contents(batch).add({text.digest: "text" for text in texts})
+            Meta(batch).set(SWEEP, "due")  # their items come later, or never
             self._keep(batch, {contents[text.digest]: text for text in texts})
         added = sum(text.digest in known for text in texts)
         self._report.texts += len(texts) - added

@@ -35,7 +35,7 @@ ROWS = {
     "item": "SELECT i.id, f.path, i.kind, c.digest, about, text, generation FROM item i"
     " JOIN file f ON f.id = file_id JOIN content c ON c.id = i.content_id ORDER BY i.id",
     "tombstone": "SELECT * FROM tombstone ORDER BY item_id",
-    "meta": "SELECT * FROM meta WHERE key != 'store' AND key NOT LIKE 'items:%' ORDER BY key",
+    "meta": "SELECT * FROM meta WHERE key != 'store' AND key != 'sweep' AND key NOT LIKE 'items:%' ORDER BY key",
 }
 #: Items that can be found, one by one.
 VISIBLE = (
