@@ -7,6 +7,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from indexer.private import opener
+
 #: Characters of a file's name that the one beside it has, too: all names that a file system takes leave room for more.
 _KEPT = 60
 
@@ -25,7 +27,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 def write_through(path: Path, *parts: bytes | memoryview) -> None:
     """Write a new file down to the disk. Raises OSError, FileExistsError when it is there."""
-    with path.open("xb") as stream:
+    with open(path, "xb", opener=opener) as stream:
         for part in parts:
             stream.write(part)
         stream.flush()

@@ -19,6 +19,7 @@ from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.paths import absolute
+from indexer.private import mode_beside_catalog, opener
 from indexer.reach import check_store_place, holds, is_missing, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
@@ -71,7 +72,10 @@ def write_lock(folder: Path) -> Iterator[None]:
     import filelock
 
     note = folder / "writer.pid"
-    lock = filelock.FileLock(folder / "writer.lock", timeout=0.1)  # `writer` holds it for an instant, to look
+    place = folder / "writer.lock"
+    mode = mode_beside_catalog(place)
+    wait = 0.1  # `writer` holds it for an instant, to look
+    lock = filelock.FileLock(place, wait) if mode is None else filelock.FileLock(place, wait, mode)
     try:
         lock.acquire(poll_interval=0.01)
     except filelock.Timeout:
@@ -84,7 +88,8 @@ def write_lock(folder: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            note.write_text(str(os.getpid()), encoding="ascii")
+            with open(note, "w", encoding="ascii", opener=opener) as stream:
+                stream.write(str(os.getpid()))
         except OSError as error:
             raise StoreUnwritableError(
                 f"{folder} cannot be written ({error.strerror}); free some space or name another `store`."

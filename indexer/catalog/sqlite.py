@@ -32,6 +32,7 @@ from indexer.catalog import sqlite_sums
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
+from indexer.private import make_catalog
 from indexer.reach import check_store_place, look, reason, refuse_store
 
 #: "SEMS" in the header says that the file is ours.
@@ -109,9 +110,10 @@ class Sqlite(SqliteTables, SqliteErrors):
         return str(self.path)
 
     def make_room(self) -> None:
-        """Make the folder of a new file. Raises StoreUnwritableError where neither can be written."""
+        """Make the folder of a new file, and the file, which only its owner may read. Raises StoreUnwritableError where
+        neither can be written."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_catalog(self.path)
         except OSError as error:
             check_store_place(self.path.parent)
             raise StoreUnwritableError(

@@ -9,6 +9,7 @@ huggingface_hub says they mean.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,10 @@ from indexer.errors import EncoderUnavailableError
 #: Long enough for a name look-up, a TLS handshake and one answer on a slow line; short enough for a promise of 5 s.
 PROBE_SECONDS = 3.5
 
+#: Each half of a repository's name, and how long the whole can be: by the rules of the hub's client, in ASCII.
+_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
+_LONGEST = 193
+
 #: What a person can do without the hub; ends every message about it.
 NEXT_STEP = (
     "use `encoder='bundled'`, or name weights on this machine: "
@@ -25,19 +30,36 @@ NEXT_STEP = (
 )
 
 
-def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP) -> str:
+class NotOnThisMachineError(EncoderUnavailableError):
+    """Files of a repository are not in the cache, and nobody asked for a download."""
+
+
+def check_repository(repo: str) -> None:
+    """Raise EncoderUnavailableError for what can be no repository of the hub."""
+    if len(repo) > _LONGEST or not re.fullmatch(f"({_NAME}/)?{_NAME}", repo) or ".." in repo or "--" in repo:
+        raise EncoderUnavailableError(
+            f"{repo[:_LONGEST]!r} can be no repository of a hub, whose names are letters, digits, '-', '_' and '.'; "
+            "write ORGANISATION/REPOSITORY."
+        )
+
+
+def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP, *, download: bool = True) -> str:
     """The path of one file of `repo`: the first of `names` that is cached, else the first that can be downloaded.
 
-    Nothing cached is checked for a newer version. Raises EncoderUnavailableError, ending with `next_step`.
+    Nothing cached is checked for a newer version. Without `download` the network is never asked. Raises
+    EncoderUnavailableError, ending with `next_step`; NotOnThisMachineError without `download`.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    check_repository(repo)
     require_cache(repo, next_step)
     for name in names:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
             return cached
+    if not download:
+        raise NotOnThisMachineError(f"{repo} is not on this machine; {next_step}.")
     require_reachable(repo, next_step)
     for name in names:
         try:
@@ -51,18 +73,21 @@ def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP) -> str:
     raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {next_step}.")
 
 
-def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str]) -> str:
+def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str], *, download: bool = True) -> str:
     """The path of a folder that holds the files of `repo` matching `patterns`.
 
-    The cached copy counts when at least one of `needed` is in it. Raises EncoderUnavailableError.
+    The cached copy counts when at least one of `needed` is in it. Raises as `fetch`.
     """
     from huggingface_hub import snapshot_download, try_to_load_from_cache
 
+    check_repository(repo)
     require_cache(repo)
     for name in needed:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
             return os.path.dirname(cached)
+    if not download:
+        raise NotOnThisMachineError(f"{repo} is not on this machine; {NEXT_STEP}.")
     require_reachable(repo)
     try:
         folder = snapshot_download(repo, allow_patterns=list(patterns), endpoint=endpoint())

@@ -35,7 +35,8 @@ class OpenClipEncoder:
 
     `device`: see `choose_devices`; with several GPUs each holds a replica and takes a share of every batch.
     `precision`: "auto" is autocast to bf16 on CUDA (fp16 on GPUs older than Ampere) and float32 elsewhere.
-    `batch_size`: images of one pass on one device, measured from the free memory when not given.
+    `batch_size`: images of one pass on one device, measured from the free memory when not given. `download`: fetch from
+    the hub what is not on this machine; without it the network is never asked.
 
     On CPUs a row's bits depend on nothing but its content and the number of rows; more than a full batch is padded to
     full batches. On GPUs with reduced precision the number of rows may change a component by about 0.001.
@@ -53,6 +54,7 @@ class OpenClipEncoder:
         device: str | None = None,
         precision: Precision = "auto",
         batch_size: int | None = None,
+        download: bool = True,
     ) -> None:
         parsed = parse_spec(spec)
         open_clip = _import_open_clip()
@@ -62,7 +64,7 @@ class OpenClipEncoder:
         from indexer.encoders.openclip_tokens import find_recipe
 
         devices = choose_devices(device)
-        sources = find_sources(open_clip, parsed)
+        sources = find_sources(open_clip, parsed, download=download)
         self.checkpoint = sources.checkpoint
         self._build: Callable[[], Any] = lambda: build_model(open_clip, sources)
         self._troubles: list[str] = []

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
@@ -66,11 +67,12 @@ class Sources:
     tokenizer: str | None = None
 
 
-def find_sources(open_clip: Any, spec: OpenClipSpec) -> Sources:
-    """Find, and where it must be download, the files of `spec`. Raises EncoderUnavailableError."""
+def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -> Sources:
+    """Find the files of `spec`, and with `download` fetch those that are not on this machine. Raises
+    EncoderUnavailableError, of the kind `hub.NotOnThisMachineError` for what would have to be fetched."""
     if spec.kind == "hub":
-        config, preprocess = _read_config(hub.fetch(spec.source, [_CONFIG]))
-        sources = Sources(config, preprocess, hub.fetch(spec.source, _WEIGHTS[:3]))
+        config, preprocess = _read_config(hub.fetch(spec.source, [_CONFIG], download=download))
+        sources = Sources(config, preprocess, hub.fetch(spec.source, _WEIGHTS[:3], download=download))
     elif spec.kind == "folder":
         config, preprocess = _read_config(os.path.join(spec.source, _CONFIG))
         sources = Sources(config, preprocess, _checkpoint_in(spec.source), tokenizer=spec.source)
@@ -90,8 +92,9 @@ def find_sources(open_clip: Any, spec: OpenClipSpec) -> Sources:
             config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
             repo, _, name = tag["hf_hub"].rpartition("/")
             names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
-            sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names))
-    return _with_local_text_parts(sources)
+            sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names, download=download))
+    _check_towers(sources.config, sources.checkpoint)
+    return _with_local_text_parts(sources, download)
 
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
@@ -179,16 +182,45 @@ def _checkpoint_in(folder: str) -> str:
     raise EncoderUnavailableError(f"{folder} holds no checkpoint; {_WEIGHTS[0]} is expected there.")
 
 
-def _with_local_text_parts(sources: Sources) -> Sources:
+def _check_towers(config: Mapping[str, Any], source: str) -> None:
+    """Raise EncoderUnavailableError for an image tower that timm would look for elsewhere: `hf-hub:`, `local-dir:`.
+
+    timm fetches the description of such a tower even where no weights are wanted.
+    """
+    name = config["vision_cfg"].get("timm_model_name")
+    if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)):
+        raise EncoderUnavailableError(
+            f"The configuration beside {source} names the image tower {name!r}, which is no architecture of timm."
+        )
+
+
+def _with_local_text_parts(sources: Sources, download: bool) -> Sources:
     """Put folders on this machine in the place of Hugging Face names of a tokenizer and a text model."""
     text = dict(sources.config["text_cfg"])
     tokenizer = sources.tokenizer
     if text.get("hf_tokenizer_name") and tokenizer is None:
-        tokenizer = hub.fetch_folder(text["hf_tokenizer_name"], _TOKENIZER_NEEDED, _TOKENIZER_FILES)
+        name = text["hf_tokenizer_name"]
+        tokenizer = hub.fetch_folder(name, _TOKENIZER_NEEDED, _TOKENIZER_FILES, download=download)
     model = text.get("hf_model_name")
     if model and not os.path.isdir(model):
-        text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"]))
+        text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"], download=download))
+    if model:
+        check_runs_no_code(text["hf_model_name"], "config.json")
     return replace(sources, config={**sources.config, "text_cfg": text}, tokenizer=tokenizer)
+
+
+def check_runs_no_code(folder: str, name: str) -> None:
+    """Raise EncoderUnavailableError where the file `name` in `folder` asks transformers to run code that lies there, or
+    in a repository (`auto_map`). transformers would ask a person on the terminal; here the answer is always no."""
+    try:
+        asks = "auto_map" in json.loads(Path(folder, name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, TypeError):  # left to transformers, which says what is wrong
+        return
+    if asks:
+        raise EncoderUnavailableError(
+            f"{os.path.join(folder, name)} asks to run code that came with the model, which is never done; use another "
+            "model, or one whose files name no `auto_map`."
+        )
 
 
 def _load_weights(open_clip: Any, model: Any, path: str) -> None:

@@ -15,6 +15,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from indexer.encoders.hub import check_repository
 from indexer.errors import EncoderUnavailableError
 from indexer.paths import absolute
 
@@ -64,6 +65,7 @@ def parse_spec(text: str) -> OpenClipSpec:
         organisation, _, repository = repo.partition("/")
         if not organisation or not repository or "/" in repository:
             raise EncoderUnavailableError(f"{text!r} names no repository; write hf-hub:ORGANISATION/REPOSITORY.")
+        check_repository(repo)
         return OpenClipSpec("hub", "", repo)
     if text.startswith(FOLDER_PREFIX):
         path = absolute(text.removeprefix(FOLDER_PREFIX))

@@ -6,14 +6,18 @@ open_clip itself is handed in by `openclip.py`, which alone imports it.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from indexer import forking
-from indexer.encoders.openclip_model import Sources, first_line, missing_package
+from indexer.encoders.openclip_model import Sources, check_runs_no_code, first_line, missing_package
 from indexer.errors import EncoderUnavailableError
 from indexer.types import Int64, Texts
+
+#: What a configuration may say of a tokenizer. open_clip hands whatever else stands there on to transformers, where
+#: `trust_remote_code` would run code that came with the model.
+_OPTIONS: Final = frozenset({"clean", "strip_sep_token", "language", "reduction_mask", "additional_special_tokens"})
 
 
 class Tokenizer:
@@ -24,7 +28,7 @@ class Tokenizer:
         self.context_length: int = int(text.get("context_length") or 77)
         self._lock = forking.lock()
         self._simple = not text.get("hf_tokenizer_name")
-        options = self._options = dict(text.get("tokenizer_kwargs") or {})
+        options = self._options = _checked_options(text.get("tokenizer_kwargs"))
         try:
             if self._simple:
                 self._tokenizer = open_clip.SimpleTokenizer(context_length=self.context_length, **options)
@@ -33,11 +37,15 @@ class Tokenizer:
                     sources.tokenizer,
                     context_length=self.context_length,
                     tokenizer_mode=text.get("tokenizer_mode"),
+                    trust_remote_code=False,
+                    local_files_only=True,
                     **options,
                 )
         except ImportError as error:
             raise missing_package(error) from error
         except Exception as error:  # transformers: a folder without a tokenizer, a damaged or unknown one
+            for name in ("tokenizer_config.json", "config.json"):
+                check_runs_no_code(str(sources.tokenizer), name)
             raise EncoderUnavailableError(
                 f"The tokenizer in {sources.tokenizer} cannot be loaded ({first_line(error)})."
             ) from error
@@ -108,3 +116,15 @@ class Tokenizer:
         """
         text = text.encode("utf-8", "replace").decode("utf-8")
         return re.sub(r"(\S{256})(?=\S)", r"\1 ", text) if self._simple else text
+
+
+def _checked_options(given: object) -> dict[str, Any]:
+    """Raises EncoderUnavailableError for one that is not among `_OPTIONS`."""
+    options = dict(given) if isinstance(given, dict) else {}
+    unknown = sorted(map(str, options.keys() - _OPTIONS))
+    if unknown:
+        raise EncoderUnavailableError(
+            f"The model's configuration gives its tokenizer the option {unknown[0]!r}, which is not taken from a file; "
+            f"{', '.join(sorted(_OPTIONS))} are."
+        )
+    return options

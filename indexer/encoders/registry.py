@@ -9,6 +9,7 @@ from pathlib import Path
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
+from indexer.encoders.hub import NotOnThisMachineError
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.progress import Progress
@@ -77,13 +78,19 @@ def open_encoder(
     """The encoder to work with in the folder `store`, which was made with `stored`; None: it is new.
 
     `asked`: its name; None takes the store's own, or the bundled one for a new store. `device`: see `load_encoder`.
-    Raises what `load_encoder` raises, and EncoderMismatchError for another encoder than the store's, unless it is to
-    take its place (`reencode`); EncoderUnavailableError for a store that was made with an encoder of a program.
+    What only the store names is never fetched: a store may come from a stranger. Raises what `load_encoder` raises, and
+    EncoderMismatchError for another encoder than the store's, unless it is to take its place (`reencode`);
+    EncoderUnavailableError for a store that was made with an encoder of a program.
     """
     name = asked if asked is not None else BUNDLED if stored is None else stored.name
     own = stored is not None and name == stored.name
     try:
-        encoder = load_encoder(name, device, stored=stored if own else None)
+        encoder = load_encoder(name, device, stored=stored if own else None, download=asked is not None)
+    except NotOnThisMachineError as error:
+        raise EncoderUnavailableError(
+            f"{store} was made with the encoder {name}, which is not on this machine, and nothing is fetched because a "
+            f"store names it; `open(..., encoder={name!r}).query('...')` fetches it."
+        ) from error
     except EncoderUnavailableError as error:
         if not own or name == BUNDLED or name.startswith(PREFIX):
             raise
@@ -109,14 +116,17 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
     )
 
 
-def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | None = None) -> Encoder:
+def load_encoder(
+    name: str, device: str | None = None, *, stored: EncoderId | None = None, download: bool = True
+) -> Encoder:
     """The encoder that `name` means: "bundled", or an open_clip spec with or without `open_clip:` before it.
 
     `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models;
     the bundled one runs on the CPU. On CPUs one that was exported for this machine runs as graphs, without torch;
-    `stored` is the identity that it must have then, that of an index.
+    `stored` is the identity that it must have then, that of an index. `download`: fetch what is not on this machine.
 
-    Raises EncoderUnavailableError, and UsageError for a device that is not here.
+    Raises EncoderUnavailableError (NotOnThisMachineError without `download`), and UsageError for a device that is not
+    here.
     """
     name = name.strip()
     if name == BUNDLED:
@@ -125,7 +135,7 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
         check_device(device)
         return GraphEncoder()
     if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
-        return _open_clip(name, device, stored)
+        return _open_clip(name, device, stored, download)
     known = [BUNDLED, *(info.name for info in RECOMMENDED)]
     by_lower = {each.removeprefix(PREFIX).lower(): each for each in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
@@ -135,7 +145,7 @@ def load_encoder(name: str, device: str | None = None, *, stored: EncoderId | No
     )
 
 
-def _open_clip(name: str, device: str | None, stored: EncoderId | None) -> Encoder:
+def _open_clip(name: str, device: str | None, stored: EncoderId | None, download: bool) -> Encoder:
     from indexer.encoders import export_cache
 
     if export_cache.runs_on_cpu(device):
@@ -144,7 +154,7 @@ def _open_clip(name: str, device: str | None, stored: EncoderId | None) -> Encod
             return found
     from indexer.encoders.openclip import OpenClipEncoder
 
-    return OpenClipEncoder(name, device=device)
+    return OpenClipEncoder(name, device=device, download=download)
 
 
 def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:

@@ -17,6 +17,7 @@ import numpy as np
 from indexer.atomic import write_atomically
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.encoders.batches import encode_texts
+from indexer.private import make_folder
 from indexer.progress import Progress
 from indexer.types import Float32, Int8, Int64
 from search.ground_truth.texts import StoredText
@@ -57,6 +58,6 @@ def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)
     stream = io.BytesIO()
     np.savez(stream, key=np.array(key), vectors=encoded.vectors, words=np.concatenate(words), offsets=offsets)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
     write_atomically(work / _CAPTIONS, stream.getvalue())
     return dict(zip(texts, zip(encoded.vectors, words, strict=True), strict=True))

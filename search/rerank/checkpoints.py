@@ -17,6 +17,7 @@ import torch
 
 from indexer.atomic import write_atomically
 from indexer.errors import StoreUnwritableError, UsageError
+from indexer.private import make_folder
 
 _KEPT: Final = 2
 _DIGEST: Final = 32
@@ -34,7 +35,7 @@ class Checkpoints:
         torch.save({"fingerprint": self._fingerprint, "state": state}, stream)
         data = stream.getvalue()
         try:
-            self._work.mkdir(parents=True, exist_ok=True)
+            make_folder(self._work)
             write_atomically(self._path(number), hashlib.sha256(data).digest() + data)
         except OSError as error:
             raise StoreUnwritableError(

@@ -19,6 +19,7 @@ import numpy as np
 from indexer.atomic import write_atomically
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
+from indexer.private import make_folder
 from indexer.settings import models_folder
 from indexer.types import Float32
 from search.rerank.description import FORMAT, RerankerDescription, shapes
@@ -45,7 +46,7 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
     name = f"fusion-{digest[:16]}.safetensors"
     fields = description.to_json(file=name, digest=digest)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_atomically(folder / name, data)
         write_atomically(folder / DESCRIPTION, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.paths import absolute
+from indexer.private import make_folder
 from indexer.progress import Progress, Silent
 from indexer.store import Store, write_lock
 from search.rerank import reranker_files
@@ -97,7 +98,7 @@ def train_reranker(
 def _working(work: Path) -> Iterator[None]:
     """The folder of an unfinished training, ours alone; gone afterwards when nothing is in it."""
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        make_folder(work)
     except OSError as error:
         raise StoreUnwritableError(
             f"{work} cannot be made ({error.strerror}); make its place writable or name another one with `out`."

@@ -130,7 +130,8 @@ def test_a_stores_encoder_is_opened_by_its_name(
 ) -> None:
     calls: list[tuple[str, EncoderId | None]] = []
 
-    def load(name: str, device: str | None, *, stored: EncoderId | None) -> ColourEncoder:
+    def load(name: str, device: str | None, *, stored: EncoderId | None, download: bool) -> ColourEncoder:
+        assert download is (asked is not None)
         calls.append((name, stored))
         return ColourEncoder()
 
@@ -140,7 +141,7 @@ def test_a_stores_encoder_is_opened_by_its_name(
 
 
 def test_an_encoder_of_other_weights_is_refused_unless_it_takes_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "load_encoder", lambda name, device, stored: ColourEncoder("2"))
+    monkeypatch.setattr(registry, "load_encoder", lambda name, device, stored, download: ColourEncoder("2"))
     stored = ColourEncoder("1").identity
     with pytest.raises(EncoderMismatchError, match=r"with an earlier colours .1, now 2.; .open.*index.reencode=True"):
         registry.open_encoder(Path("s"), stored)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from indexer.atomic import sync_folder, write_atomically
 from indexer.errors import StoreUnwritableError
+from indexer.private import make_folder, opener
 from indexer.vectors.backend import BuildPlan
 from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path
 from indexer.vectors.backends.faiss_files.mapped_file import Mapped, sampled
@@ -83,7 +84,7 @@ def pending_file(folder: Path, kind: str, source: Writable, plan: BuildPlan) -> 
     """
     made = PendingFile(folder, kind, source, plan)
     with saying_why(folder, kind):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try:
             made.write()
             yield made
@@ -96,7 +97,7 @@ def pending_file(folder: Path, kind: str, source: Writable, plan: BuildPlan) -> 
 def build_folder(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for what a build of `kind` keeps on disk, deleted in the end. Raises StoreUnwritableError."""
     with saying_why(folder, kind):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=f".{kind}-", suffix=".building") as name:
             yield Path(name)
 
@@ -150,7 +151,7 @@ class _Digested:
 
 def _write_index(path: Path, index: Writable) -> str:
     """Write and sync; returns the SHA-256. Raises OSError."""
-    with path.open("xb") as file:
+    with open(path, "xb", opener=opener) as file:
         digested = _Digested(file)
         try:
             index.write(digested)
