@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.catalog.contents import Contents
+from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.orphans import Orphaned, Orphans
 from indexer.pipeline import ingest
 from indexer.store import Store
@@ -49,6 +51,18 @@ def orphaned(bench: Bench) -> Orphaned:
     try:
         with store.catalog.snapshot() as snapshot:
             return Orphans(snapshot).count()
+    finally:
+        store.close()
+
+
+def leave(bench: Bench, *, swept: bool) -> None:
+    """A content to which nothing refers; and a store of which nobody says that it has none."""
+    store = Store.create(bench.folder)
+    try:
+        with store.catalog.batch() as batch:
+            Contents(batch).add({b"nobody's": "image"})
+            if not swept:
+                Meta(batch).delete(SWEEP)
     finally:
         store.close()
 
@@ -133,14 +147,11 @@ def test_what_a_killed_run_let_go_of_is_found_by_the_next(
 def test_a_store_of_an_earlier_version_is_looked_through_once(bench: Bench, photos: Path) -> None:
     bench.run(photos)
     before = rows(bench)
-    with sqlite3.connect(bench.folder / "catalog.sqlite") as connection:
-        connection.execute("DELETE FROM meta WHERE key = 'sweep'")
-        connection.execute("INSERT INTO content (digest, kind) VALUES (x'00', 'image')")
+    leave(bench, swept=False)
     assert orphaned(bench) == Orphaned(contents=1)
     bench.run(photos)
     assert rows(bench) == before
-    with sqlite3.connect(bench.folder / "catalog.sqlite") as connection:
-        connection.execute("INSERT INTO content (digest, kind) VALUES (x'00', 'image')")
+    leave(bench, swept=True)
     bench.run(photos)
     assert orphaned(bench) == Orphaned(contents=1)  # nobody looks where nothing was let go of
 
