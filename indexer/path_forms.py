@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import unicodedata
 
+from indexer import text
+
 
 def composed(name: str) -> str:
     """The name in NFC."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    return text.composed(name)
 
 
 def spellings(path: str) -> list[str]:
     """The path as it is, in NFC and in NFD, each once."""
     if path.isascii():
         return [path]
-    return list(dict.fromkeys([path, composed(path), unicodedata.normalize("NFD", path)]))
+    return list(dict.fromkeys([path, composed(path), unicodedata.normalize("NFD", text.with_few_marks(path))]))

@@ -16,6 +16,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.errors import EncoderUnavailableError
+from indexer.text import with_few_marks
 from indexer.types import Int64, Texts
 
 if TYPE_CHECKING:
@@ -136,10 +137,10 @@ def write(file: Path, vocabulary: Mapping[str, int], merges: Mapping[tuple[str, 
 def clean(text: str) -> str:
     """`text` as CLIP's vocabulary knows it: mended, unescaped twice, spaces joined, lower case.
 
-    Lone surrogates (names that are not UTF-8) do not encode. BPE takes at least quadratic time in the length of a word,
-    and no word is that long, so one of over 256 letters is cut into several.
+    Lone surrogates (names that are not UTF-8) do not encode; ftfy puts marks in order. BPE takes at least quadratic
+    time in the length of a word, and no word is that long, so one of over 256 letters is cut into several.
     """
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    text = with_few_marks(text.encode("utf-8", "replace").decode("utf-8"))
     text = re.sub(r"(\S{256})(?=\S)", r"\1 ", text)
     if not _PLAIN.match(text):
         import ftfy  # open_clip's own dependency, and not quick to import

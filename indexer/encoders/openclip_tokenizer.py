@@ -13,6 +13,7 @@ import numpy as np
 from indexer import forking
 from indexer.encoders.openclip_model import Sources, check_runs_no_code, first_line, missing_package
 from indexer.errors import EncoderUnavailableError
+from indexer.text import with_few_marks
 from indexer.types import Int64, Texts
 
 #: What a configuration may say of a tokenizer. open_clip hands whatever else stands there on to transformers, where
@@ -114,7 +115,7 @@ class Tokenizer:
         """Lone surrogates (names that are not UTF-8) do not encode. CLIP's BPE takes at least quadratic time in the
         length of a word, 8 s for 10,000 letters; no word is that long, so one of over 256 letters is cut into several.
         """
-        text = text.encode("utf-8", "replace").decode("utf-8")
+        text = with_few_marks(text.encode("utf-8", "replace").decode("utf-8"))
         return re.sub(r"(\S{256})(?=\S)", r"\1 ", text) if self._simple else text
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.errors import EncoderUnavailableError
+from indexer.text import with_few_marks
 from indexer.types import Int64
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _places(pieces: int, most: int) -> slice:
 
 def _clean(text: str) -> str:
     # Lone surrogates, from file names or captions that were not valid UTF-8, have no place in UTF-8.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return with_few_marks(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _read_tokenizer(file: Path) -> Tokenizer:

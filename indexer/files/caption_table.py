@@ -16,6 +16,9 @@ DELIMITERS = ("\t", "|", ";", ",")
 #: How much of the file is looked at for its first row.
 _HEAD = 100_000
 
+#: A row that is longer is left out: its cells would take a hundred times the memory of the file.
+MAX_ROW_CHARACTERS = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
@@ -37,15 +40,17 @@ def read_table(
     Raises CaptionFileError when the first line shows no layout.
     """
     layout = _layout(text, image_keys, text_keys)
-    rows = csv.reader(_lines(text), delimiter=layout.delimiter)
+    lines = _Lines(text)
+    rows = csv.reader(lines, delimiter=layout.delimiter)
     skip = layout.has_header
     while True:
+        lines.begin_row()
         try:
             cells = next(rows)
         except StopIteration:
             return
         except csv.Error as error:  # a field over 128 KiB, mostly a quote that was never closed
-            yield rows.line_num, "", [], f"it does not parse ({error})"
+            yield lines.number, "", [], f"it does not parse ({error})"
             continue
         if not any(cell.strip() for cell in cells):
             continue
@@ -54,10 +59,10 @@ def read_table(
             continue
         if len(cells) <= max(layout.text, layout.image or 0):
             count = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-            yield rows.line_num, "", [], f"it has {count}, too few for a caption"
+            yield lines.number, "", [], f"it has {count}, too few for a caption"
             continue
         content = layout.delimiter.join(cells[layout.text :]) if layout.rest else cells[layout.text]
-        yield rows.line_num, None if layout.image is None else cells[layout.image].strip(), [content], ""
+        yield lines.number, None if layout.image is None else cells[layout.image].strip(), [content], ""
 
 
 def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _Layout:
@@ -81,17 +86,37 @@ def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _
 
 def _first_row(text: str, delimiter: str) -> list[str]:
     try:
-        rows = csv.reader(_lines(text[:_HEAD]), delimiter=delimiter)
+        rows = csv.reader(_Lines(text[:_HEAD]), delimiter=delimiter)
         return next((row for row in rows if any(cell.strip() for cell in row)), [])
     except csv.Error:
         return []
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Lines with their ends, one at a time; not `splitlines`, for which a form feed ends a line too."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end + 1
-        yield text[start:end]
-        start = end
+class _Lines:
+    """Lines with their ends, one at a time; not `splitlines`, for which a form feed ends a line too.
+
+    `number`: of the last line, from 1. Raises csv.Error, once, in the place of a line that makes a row too long.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = self._row = 0
+        self.number = 0
+
+    def begin_row(self) -> None:
+        """What comes now belongs to another row."""
+        self._row = self._at
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        start = self._at
+        if start >= len(self._text):
+            raise StopIteration
+        end = self._text.find("\n", start)
+        self._at = len(self._text) if end < 0 else end + 1
+        self.number += 1
+        if self._at - self._row > MAX_ROW_CHARACTERS:
+            raise csv.Error(f"it is longer than {MAX_ROW_CHARACTERS:,} characters")
+        return self._text[start : self._at]

@@ -21,7 +21,8 @@ from indexer.types import Caption
 IMAGE_KEYS = ("image", "file", "file_name", "filename", "path", "filepath")
 TEXT_KEYS = ("caption", "captions", "text", "title")
 
-#: Bounds on one table, far over any data set in use: COCO has 600,000 captions, none over 1,000 characters.
+#: Bounds on one table (rows and captions), far over any data set in use: COCO has 600,000 captions, none over 1,000
+#: characters.
 MAX_ROWS = 5_000_000
 MAX_LINE_BYTES = 1_000_000
 
@@ -122,13 +123,15 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
     problems: list[str] = []
     more = 0
     for count, (line, name, texts, problem) in enumerate(rows):
-        if count >= MAX_ROWS:
-            problem = f"rows after the first {MAX_ROWS:,} are not read"
+        is_full = count >= MAX_ROWS or len(captions) >= MAX_ROWS
+        if is_full:
+            what = "rows" if count >= MAX_ROWS else "captions"
+            problem = f"{what} after the first {MAX_ROWS:,} are not read"
         if problem and len(problems) < MAX_PROBLEMS:
             problems.append(f"line {line}: {problem}")
         elif problem:
             more += 1
-        if count >= MAX_ROWS:
+        if is_full:
             break
         cleaned = [good for text in texts if (good := clean_text(text))]
         about = images.find(name, line) if cleaned else None

@@ -11,6 +11,9 @@ from indexer.files.names import Names, path_of_url
 #: Rows whose image is not there, or that name none, that are named; of the rest, the count.
 NAMED = 3
 
+#: No path is longer (PATH_MAX of Linux; three bytes of a URL may stand for one).
+_LONGEST = 3 * 4096
+
 
 class TableImages:
     """Looks for the images that the rows of one table name.
@@ -46,7 +49,7 @@ class TableImages:
             if len(self._nameless) < NAMED:
                 self._nameless.append(f"line {line}")
             return None
-        found = self._cached(name)
+        found = self._cached(name) if len(name) <= _LONGEST else None
         if found is None:
             self._count += 1
             if len(self._lacking) < NAMED:

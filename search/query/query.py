@@ -14,6 +14,7 @@ from indexer.arguments import checked, optional
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
 from indexer.paths import absolute
 from indexer.reach import look_named
+from indexer.text import composed
 from indexer.types import Kind
 
 Target = Literal["image", "text", "any"]
@@ -99,7 +100,7 @@ def _clean(text: str) -> str:
     """Raises EmptyQueryError and UsageError."""
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"The query has {len(text):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
-    clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
+    clean = composed(text.encode("utf-8", "replace").decode("utf-8"))
     clean = " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in clean).split())
     if not clean:
         raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')

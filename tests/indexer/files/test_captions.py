@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,40 @@ def test_nothing_good_at_all(folder: str, data: bytes) -> None:
 def test_texts_are_cut(folder: str) -> None:
     captions, _ = parse_jsonl(_lines({"caption": "word " * 1000}), folder)
     assert 1990 < len(captions[0].text) <= 2000
+
+
+def test_captions_are_bounded_too(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of a megabyte may hold a quarter of a million."""
+    monkeypatch.setattr("indexer.files.captions.MAX_ROWS", 3)
+    data = _lines({"image": "a.jpg", "captions": ["one", "two", "three", "four"]}, {"image": "a.jpg", "text": "five"})
+    captions, problems = parse_jsonl(data, folder)
+    assert [caption.text for caption in captions] == ["one", "two", "three", "four"]
+    assert problems == ["line 2: captions after the first 3 are not read"]
+
+
+def test_the_work_for_a_file_is_bounded(folder: str) -> None:
+    """Marks on letters, names as long as a line, lists in lists: none takes a time that grows with a square."""
+    marks = "a" + "\u0300\u0323" * 4_000
+    data = _lines(*[{"image": "a.jpg", "text": f"{number} {marks}"} for number in range(200)])
+    data += _lines(*[{"image": "b" * 200_000 + marks * 10, "text": "a name"} for _ in range(3)])
+    data += b"[" * 900_000 + b"\n"
+    started = time.process_time()
+    captions, problems = parse_jsonl(data, folder)
+    assert time.process_time() - started < 3  # 12 s and more before
+    assert len(captions) == 203
+    assert {caption.about for caption in captions[200:]} == {None}
+    assert any("it is not JSON" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("row", [b"a.jpg," + b"x," * 600_000 + b"\n", b'a.jpg,"' + b'\n","' * 300_000 + b'"\n'])
+def test_a_row_that_is_too_long_is_left_out(folder: str, row: bytes) -> None:
+    """Of one line, or of many: a hundred megabytes of such cells would be gigabytes in memory."""
+    captions, problems = parse_csv(b"image,text\na.jpg,before\n" + row + b"\na.jpg,after\n", folder)
+    texts = [caption.text for caption in captions]
+    assert texts[0] == "before"
+    assert (texts[-1] == "after") is (b'"' not in row)  # behind a quote nobody knows where rows begin
+    assert any("it is longer than 1,000,000 characters" in problem for problem in problems)
+    assert problems[0].startswith("line ")
 
 
 def test_rows_are_bounded(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
