@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,7 +41,7 @@ class Catalog:
         self._engine = self._database.connect(writable=writable, mapped=mapped, alone=alone)
         #: What its transactions let go of; None: too much to remember.
         self.let_go: set[int] | None = set()
-        self._at_work: set[object] = set()  # a mark a transaction
+        self._at_work: set[int] = set()  # threads
         self._is_idle = True  # no connection was taken since a fork was announced
         forking.register(self)
 
@@ -176,8 +177,10 @@ class Catalog:
         """Committed on leaving, rolled back on any exception. The driver's errors become StoreErrors."""
         self._database.check_fork()
         self._keep_up()
-        mark = object()
-        self._at_work.add(mark)
+        me = threading.get_ident()
+        if me in self._at_work:  # it would wait for itself where all connections are taken
+            raise RuntimeError("A thread works in one transaction of a catalog at a time.")
+        self._at_work.add(me)
         self._is_idle = False
         try:
             with self._database.translated(), self._engine.connect() as connection:
@@ -189,7 +192,7 @@ class Catalog:
                         Meta(transaction).set(SWEEP, "due")
                 self._remember(transaction.let_go)
         finally:
-            self._at_work.discard(mark)
+            self._at_work.discard(me)
 
     def _remember(self, let_go: set[int]) -> None:
         if self.let_go is not None and let_go:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.arguments import one_of, whole
@@ -9,6 +10,7 @@ from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Identity, Items
 from indexer.encoders.answers import ask_texts
 from indexer.encoders.base import Encoder
+from indexer.encoders.registry import check_encoder
 from indexer.types import KINDS, Kind
 from indexer.vectors.base import SearchParameters
 from search.calibration.background import BackgroundSamples
@@ -68,12 +70,16 @@ class Engine:
         clock = Clock()
         opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
         clock.lap("open")
-        with self._indexes.store.catalog.snapshot() as snapshot:
-            row, _ = Encoders(snapshot).required()
+        # No state of the catalog is held while models compute: connections are few, and threads may be many.
+        with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
+        asked, content_id = self._ask(query, encoder, with_tokens, notes)
+        curves = self._curves(calibration, query.kind, kinds, encoder)
+        clock.lap("encode")
+        store = self._indexes.store
+        with store.catalog.snapshot() as snapshot:
+            row, active = Encoders(snapshot).required()
+            check_encoder(store.folder, active, encoder.identity)
             tokens = TokenSource.open(snapshot, row, encoder)
-            with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
-            asked, content_id = _ask(query, encoder, tokens, with_tokens, notes)
-            clock.lap("encode")
             ranked: dict[Kind, Ranked] = {}
             known: dict[int, Identity] = {}
             for kind in kinds:
@@ -82,11 +88,8 @@ class Engine:
                 ranked[kind], found, spent = rank_distinct(self._first_stage, request, kind, opened[kind])
                 known |= found
                 work += spent
-            curves = calibration or Calibration(encoder.identity.weights)
             backgrounds: dict[Kind, Background] = {}
             for kind in kinds:
-                if kind == query.kind == "text" and not curves.curve("text", "text", None).fitted:
-                    curves = curves.guessing(self._typical_texts(encoder))
                 typical = curves.curve("text", "text", None).typical if kind == query.kind == "text" else None
                 backgrounds[kind] = self._background(request, kind, typical)
             scorers: dict[Kind, Reranker] = {}
@@ -112,37 +115,42 @@ class Engine:
             hits = hits_of(snapshot, best.places, rows, known, explained, content_id)
         return Results(str(query), hits, tuple(notes), clock.seconds, work, best.fitted)
 
-    def _typical_texts(self, encoder: Encoder) -> TypicalBackground:
-        """What nobody wrote down is found out once: it takes as long as a few queries."""
+    def _ask(
+        self, query: Query, encoder: Encoder, with_tokens: bool, notes: list[str]
+    ) -> tuple[EncodedQuery, int | None]:
+        """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder; and of
+        an image the row id of its content, where it is indexed."""
+        if query.text is None:
+            from search.engine.query_image import embed_image  # brings what decodes images
+
+            found = embed_image(query, encoder, self._indexes.store.catalog, tokens=with_tokens)
+            asked = EncodedQuery("image", found.vector, found.tokens, image=query.image, image_bytes=query.image_bytes)
+            return asked, found.content_id
+        count = encoder.count_tokens(query.text)
+        if count > encoder.max_text_tokens:
+            notes.append(
+                f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
+                "word pieces count."
+            )
+        encoded = ask_texts(encoder, [query.text], tokens=with_tokens)
+        words = encoded.tokens[0] if encoded.tokens else None
+        return EncodedQuery("text", encoded.vectors[0], words, text=query.text), None
+
+    def _curves(
+        self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder
+    ) -> Calibration:
+        """What probabilities are made with; of texts that nobody fitted, what is typical is found out once: it takes
+        as long as a few queries."""
+        curves = calibration or Calibration(encoder.identity.weights)
+        if asks != "text" or "text" not in kinds or curves.curve("text", "text", None).fitted:
+            return curves
         key = encoder.identity.weights
         if key not in self._texts:
             self._texts[key] = typical_of_texts(encoder)
-        return self._texts[key]
+        return curves.guessing(self._texts[key])
 
     def _background(self, request: CandidateRequest, kind: Kind, typical: TypicalBackground | None) -> Background:
         """What the similarities of a kind's items to the query look like when none matches."""
         sample = self._samples.of(request.snapshot, kind, request.encoder_row, request.dimension)
         found, only = sample.background(request.embedding, typical), request.parameters.only
         return found if only is None else replace(found, items=min(found.items, len(only)))
-
-
-def _ask(
-    query: Query, encoder: Encoder, tokens: TokenSource, with_tokens: bool, notes: list[str]
-) -> tuple[EncodedQuery, int | None]:
-    """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder; and of an
-    image the row id of its content, where it is indexed."""
-    if query.text is None:
-        from search.engine.query_image import embed_image  # brings what decodes images
-
-        found = embed_image(query, encoder, tokens, tokens=with_tokens)
-        asked = EncodedQuery("image", found.vector, found.tokens, image=query.image, image_bytes=query.image_bytes)
-        return asked, found.content_id
-    count = encoder.count_tokens(query.text)
-    if count > encoder.max_text_tokens:
-        notes.append(
-            f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
-            "word pieces count."
-        )
-    encoded = ask_texts(encoder, [query.text], tokens=with_tokens)
-    words = encoded.tokens[0] if encoded.tokens else None
-    return EncodedQuery("text", encoded.vectors[0], words, text=query.text), None

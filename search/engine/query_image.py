@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
+from indexer.catalog.encoders import Encoders
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.answers import ask_images
 from indexer.encoders.base import Encoder
@@ -30,14 +32,14 @@ class QueryImage:
     content_id: int | None = None
 
 
-def embed_image(query: Query, encoder: Encoder, source: TokenSource, *, tokens: bool) -> QueryImage:
+def embed_image(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> QueryImage:
     """What a query's image looks like to the encoder.
 
     Raises PathNotFoundError, and FileError when it is no image that can be read.
     """
     limits = DecodeLimits()
     try:
-        return _embed(_content(query, limits), limits, encoder, source, tokens)
+        return _embed(_content(query, limits), limits, encoder, catalog, tokens)
     except FileError as error:
         raise type(error)(f"The query image {query} cannot be used: {error}.") from error
 
@@ -60,17 +62,30 @@ def _content(query: Query, limits: DecodeLimits) -> bytes:
     return read_file(found, limits)
 
 
-def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, source: TokenSource, tokens: bool) -> QueryImage:
-    identity = encoder.identity
-    snapshot, row = source.snapshot, source.encoder_row
+def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, catalog: Catalog, tokens: bool) -> QueryImage:
     digest = hashlib.sha256(data).digest()
-    content_id = Contents(snapshot).with_vectors([digest], row).get(digest)
-    if content_id is not None:  # no image tower has to be loaded for it, unless its vector is damaged
-        vector = Vectors(snapshot).of_contents([content_id], row, identity.dimension).get(content_id)
-        if vector is not None:
-            return QueryImage(vector, source.of_content(content_id) if tokens else None, content_id)
-    preprocessing = identity.preprocessing
+    known, content_id = _known(digest, encoder, catalog, tokens)
+    if known is not None:  # no image tower has to be loaded for it
+        return known
+    preprocessing = encoder.identity.preprocessing
     pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
     batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
     encoded = ask_images(encoder, batch, tokens=tokens)
     return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, content_id)
+
+
+def _known(digest: bytes, encoder: Encoder, catalog: Catalog, tokens: bool) -> tuple[QueryImage | None, int | None]:
+    """What the catalog has of an image; None where it is not indexed, or its vector is damaged. And the row id of its
+    content, where it is indexed."""
+    with catalog.snapshot() as snapshot:
+        row, active = Encoders(snapshot).required()
+        if not active.matches(encoder.identity):
+            return None, None
+        content_id = Contents(snapshot).with_vectors([digest], row).get(digest)
+        if content_id is None:
+            return None, None
+        vector = Vectors(snapshot).of_contents([content_id], row, encoder.identity.dimension).get(content_id)
+        if vector is None:
+            return None, content_id
+        kept = TokenSource.open(snapshot, row, encoder).of_content(content_id) if tokens else None
+        return QueryImage(vector, kept, content_id), content_id
