@@ -49,17 +49,21 @@ class Items(Part):
     # -- reading --------------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[int]) -> dict[int, Item]:
-        """What hits show, for visible items; ids that are gone are left out, and those of which a row is damaged."""
+        """What hits show, for visible items; ids that are gone are left out, and those of which a row is damaged, which
+        `Transaction.left_out` tells."""
         found: dict[int, Item] = {}
-        whole = and_(is_whole(item), is_whole(file), or_(photo.c.content_id.is_(None), is_whole(photo)))
+        whole = and_(is_whole(item), is_whole(file), or_(photo.c.content_id.is_(None), is_whole(photo))).label("whole")
         for chunk in id_chunks(ids):
             statement = (
-                select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
+                select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo, whole)
                 .join(file, file.c.id == item.c.file_id)
                 .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
-                .where(item.c.id.in_(chunk), VISIBLE, whole)
+                .where(item.c.id.in_(chunk), VISIBLE)
             )
             for row in self._read(statement):
+                if not row.whole:
+                    self._leave_out(item.name, [row.id])
+                    continue
                 path = row.about or row.source
                 found[row.id] = Item(row.id, row.kind, path, row.text, row.source, metadata_of(row))
         return found

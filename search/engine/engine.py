@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from indexer.arguments import one_of, whole
@@ -113,6 +113,7 @@ class Engine:
                 notes += said
                 clock.lap("explain")
             hits = hits_of(snapshot, best.places, rows, known, explained, content_id)
+            notes += _damage(snapshot.left_out)
         return Results(str(query), hits, tuple(notes), clock.seconds, work, best.fitted)
 
     def _ask(
@@ -154,3 +155,16 @@ class Engine:
         sample = self._samples.of(request.snapshot, kind, request.encoder_row, request.dimension)
         found, only = sample.background(request.embedding, typical), request.parameters.only
         return found if only is None else replace(found, items=min(found.items, len(only)))
+
+
+def _damage(left_out: Set[tuple[str, int]]) -> list[str]:
+    """What a person should know where the catalog is not what was written."""
+    count = len({number for table, number in left_out if table != "token"})
+    without_tokens = len(left_out) - sum(table != "token" for table, _ in left_out)
+    notes = []
+    if count:
+        what = "one item" if count == 1 else f"{count:,} items"
+        notes.append(f"The catalog is damaged: {what} cannot be read and cannot be found; `repair()` mends it.")
+    elif without_tokens:
+        notes.append("The catalog is damaged: some candidates were not reranked; `repair()` mends it.")
+    return notes

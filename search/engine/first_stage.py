@@ -6,11 +6,13 @@ one, so that an answer never depends on the state of a cache.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from indexer import forking
+from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Changes, Vectors
 from indexer.types import Float32, Int64, Kind
@@ -68,11 +70,21 @@ class FirstStage:
         ids = np.concatenate([candidates, tail_best.ids])
         found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
         vectors = found_again.vectors
+        if len(vectors) < len(ids):
+            self._tell_lost(snapshot, [number for number in ids.tolist() if number not in vectors])
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
         stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
         work = Work(len(opened.index), len(changes.ids), len(kept))
         return _best(kept, stacked, request), found_again.contents, work
+
+    def _tell_lost(self, snapshot: Transaction, ids: Sequence[int]) -> None:
+        """What an index of this state proposes is there, unless the catalog has lost it; a damaged vector is told
+        already."""
+        contents = Items(snapshot).identities(ids)
+        told = {number for table, number in snapshot.left_out if table == "vector"}
+        lost = [number for number in ids if number not in contents or contents[number][0] not in told]
+        snapshot.left_out |= {("item", number) for number in lost}
 
     def _changed(self, request: CandidateRequest, kind: Kind, opened: OpenIndex) -> Changes:
         """What the index misses at this snapshot; kept until either changes."""
