@@ -159,12 +159,10 @@ class Engine:
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:
     """What a person should know where the catalog is not what was written."""
-    count = len({number for table, number in left_out if table != "token"})
-    without_tokens = len(left_out) - sum(table != "token" for table, _ in left_out)
-    notes = []
+    count = sum(table != "token" for table, _ in left_out)
     if count:
         what = "one item" if count == 1 else f"{count:,} items"
-        notes.append(f"The catalog is damaged: {what} cannot be read and cannot be found; `repair()` mends it.")
-    elif without_tokens:
-        notes.append("The catalog is damaged: some candidates were not reranked; `repair()` mends it.")
-    return notes
+        return [f"The catalog is damaged: at least {what} cannot be read, and so not be found; `repair()` mends it."]
+    if left_out:
+        return ["The catalog is damaged: tokens of some candidates cannot be read; `repair()` mends it."]
+    return []
