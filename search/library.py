@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from indexer.doctor import Finding
     from indexer.pipeline.forget import Forgotten
     from search.calibration.calibrate import Calibrated, CalibrationSettings
+    from search.engine.indexed import Indexed
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.fast_start.prefetch import Prefetch
@@ -381,6 +382,18 @@ class Library:
     def status(self) -> Status:
         """What the store holds. Raises StoreMissingError or StoreError."""
         return read_status(self._open()[0])
+
+    @checked(paths=each(arguments.path))
+    def indexed(self, *paths: str | os.PathLike[str]) -> dict[str, Indexed]:
+        """What was indexed at these paths, as hits name them; those of which nothing is known are left out.
+
+        A hit's path comes from the store, which may be a stranger's, and what lies there now may be something else:
+        `Indexed.refusal(content)` says whether it may be shown to others. Raises StoreMissingError or StoreError.
+        """
+        from search.engine.indexed import indexed_at
+
+        with self._open()[0].catalog.snapshot() as snapshot:
+            return indexed_at(snapshot, [os.fspath(path) for path in paths])
 
     def left_out(self) -> list[str]:
         """The paths of the files that runs looked at and that are neither images nor captions.

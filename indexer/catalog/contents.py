@@ -39,6 +39,14 @@ class Contents(Part):
             ids.update((digest, number) for digest, number in rows)
         return ids
 
+    def digests_at(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """SHA-256 of what was indexed at each of these paths; unknown ones are left out."""
+        found: dict[str, bytes] = {}
+        for chunk in chunks(paths):
+            statement = select(file.c.path, content.c.digest).join(content, content.c.id == file.c.content_id)
+            found.update((path, digest) for path, digest in self._read(statement.where(file.c.path.in_(chunk))))
+        return found
+
     def with_vectors(self, digests: Sequence[bytes], encoder_row: int) -> dict[bytes, int]:
         """Row ids of those contents of these digests that have a vector under the encoder."""
         has = and_(vector.c.content_id == content.c.id, vector.c.encoder_id == encoder_row)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.engine.indexed import Indexed
 from search.html.heat_map import Chip, Layer, chips, frame_size, layers, shown_words
-from search.html.page import encoded, picture, pictures, render, write_page
+from search.html.page import Picture, encoded, picture, pictures, render, write_page
 from search.query.query import Query
 from search.results import Hit, Results, percent
 
+#: Of a hit at a path at which nothing was indexed.
+UNKNOWN = Indexed("", inside=False)
 #: Shape of the place for a picture.
 PLACE = (4, 3)
 #: Longest side of a picture on the sheet, in pixels: sharp on a dense screen at the width of a column.
@@ -19,10 +23,11 @@ SIDE = 480
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One hit as the sheet shows it. `picture`: a data: address; `frame`: CSS of a frame for the `layers` over it."""
+    """One hit as the sheet shows it. `picture`: a data: address, or why there is none; `frame`: CSS of a frame for the
+    `layers` over it."""
 
     hit: Hit
-    picture: str | None
+    picture: Picture
     probability: str
     facts: str
     frame: str = ""
@@ -30,14 +35,15 @@ class Card:
     words: tuple[Chip, ...] = ()
 
 
-def write_sheet(path: Path, results: Results, query: Query) -> None:
+def write_sheet(path: Path, results: Results, query: Query, indexed: Mapping[str, Indexed]) -> None:
     """Write the sheet to `path`, all or nothing. Raises UsageError when that cannot be written."""
-    write_page(path, sheet(results, query), "The contact sheet")
+    write_page(path, sheet(results, query, indexed), "The contact sheet")
 
 
-def sheet(results: Results, query: Query) -> str:
-    """The page. Pictures are read from the files as they are now; one that is gone leaves its place empty."""
-    shown = pictures((hit.path for hit in results), SIDE)
+def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str:
+    """The page. Pictures are read from the files as they are now, and shown where they are what was `indexed` at their
+    paths; others leave their place empty."""
+    shown = pictures({hit.path: indexed.get(hit.path, UNKNOWN) for hit in results}, SIDE)
     explanations = [hit.explanation for hit in results if hit.explanation is not None]
     return render(
         "contact_sheet.html.j2",
@@ -56,11 +62,12 @@ def _asked_with(query: Query) -> str | None:
     """A data: address of the query's image, "" when it has none to show; None for words."""
     if query.text is not None:
         return None
-    shown = picture(query.image, SIDE) if query.image is not None else encoded(query.image_bytes or b"", SIDE)
-    return shown or ""
+    if query.image is not None:
+        return picture(query.image, None, SIDE).address or ""
+    return encoded(query.image_bytes or b"", SIDE) or ""
 
 
-def _card(hit: Hit, shown: str | None) -> Card:
+def _card(hit: Hit, shown: Picture) -> Card:
     chance, explanation, about = percent(hit.probability), hit.explanation, hit.metadata
     if explanation is None or about is None:
         return Card(hit, shown, chance, _facts(hit))

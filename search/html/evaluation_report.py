@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.engine.indexed import Indexed
 from search.evaluation.results import DirectionResult, Evaluation, Latency, Miss, StageResult, percentiles
 from search.evaluation.wording import (
     TITLES,
@@ -56,14 +58,21 @@ class Stage:
     misses: tuple[Miss, ...]
 
 
-def write_report(path: Path, found: Evaluation) -> None:
+def write_report(path: Path, found: Evaluation, indexed: Mapping[str, Indexed]) -> None:
     """Write the report to `path`, all or nothing. Raises UsageError when that cannot be written."""
-    write_page(path, report(found), "The report")
+    write_page(path, report(found, indexed), "The report")
 
 
-def report(found: Evaluation) -> str:
-    """The page. Pictures are read from the files as they are now; one that is gone leaves its place empty."""
-    shown = [one.path for stage in found.stages for miss in stage.misses for one in (miss.wanted, *miss.found)]
+def shown_paths(found: Evaluation) -> list[str]:
+    """The photographs that the report shows."""
+    return [one.path for stage in found.stages for miss in stage.misses for one in (miss.wanted, *miss.found)]
+
+
+def report(found: Evaluation, indexed: Mapping[str, Indexed]) -> str:
+    """The page. Pictures are read from the files as they are now, and shown where they are what was `indexed` at their
+    paths; others leave their place empty. Where the store knows nothing of a path, the pairs have named it, and its
+    content was found in the store."""
+    wanted = {path: indexed.get(path) for path in shown_paths(found)}
     return render(
         "evaluation_report.html.j2",
         found=found,
@@ -74,7 +83,7 @@ def report(found: Evaluation) -> str:
         latency=None if found.latency is None else _latency(found.latency),
         index=None if found.index is None else index_sentence(found),
         protocol=protocol(found),
-        pictures=pictures(shown, SIDE),
+        pictures={path: shown.address for path, shown in pictures(wanted, SIDE).items()},
     )
 
 

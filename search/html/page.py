@@ -6,8 +6,9 @@ import base64
 import errno
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from indexer.errors import FileError, UsageError
 from indexer.images.decoder import read_file, thumbnail
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
+from search.engine.indexed import Indexed
+
+#: What stands in the place of a picture that cannot be shown.
+NOTHING = "no picture to show"
 
 #: What a disk without room says: it is full, a quota is used up, or this process may write no more.
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
@@ -52,19 +57,33 @@ def write_page(path: Path, page: str, what: str) -> None:
         raise UsageError(f"{what} {path} cannot be written ({error.strerror}); {step}.") from error
 
 
-def pictures(paths: Iterable[str], side: int) -> dict[str, str | None]:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A data: address of a thumbnail, or None and why there is none."""
+
+    address: str | None
+    trouble: str = ""
+
+
+def pictures(wanted: Mapping[str, Indexed | None], side: int) -> dict[str, Picture]:
     """See `picture`, by path."""
-    wanted = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
-        return dict(zip(wanted, pool.map(lambda path: picture(path, side), wanted), strict=True))
+        shown = pool.map(lambda path: picture(path, wanted[path], side), wanted)
+        return dict(zip(wanted, shown, strict=True))
 
 
-def picture(path: str, side: int) -> str | None:
-    """A data: address of the picture's thumbnail, its longer side at most `side` pixels; None when it has none."""
+def picture(path: str, indexed: Indexed | None, side: int) -> Picture:
+    """The picture at a path, its longer side at most `side` pixels, drawn anew: nothing but pixels of an image comes
+    out. `indexed`: what it has to be; None for a path that a person named."""
     try:
-        return encoded(read_file(Candidate.at(path), DecodeLimits()), side)
+        content = read_file(Candidate.at(path), DecodeLimits())
     except (OSError, ValueError, FileError):
-        return None
+        return Picture(None, NOTHING)
+    refusal = None if indexed is None else indexed.refusal(content)
+    if refusal is not None:
+        return Picture(None, f"not shown: {refusal}")
+    shown = encoded(content, side)
+    return Picture(shown, NOTHING if shown is None else "")
 
 
 def encoded(content: bytes, side: int) -> str | None:

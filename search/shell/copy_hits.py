@@ -5,22 +5,28 @@ A file that is there is never overwritten; a photograph whose content is there a
 
 from __future__ import annotations
 
+import errno
 import filecmp
+import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from indexer.errors import UsageError
+from indexer.errors import FileError, UnreadableFileError, UsageError
 from indexer.images.sniff import is_image
 from indexer.paths import absolute
 from indexer.reach import is_missing
+from indexer.settings import DecodeLimits
 from indexer.types import Failure
+from search.engine.indexed import CHANGED, OUTSIDE
 from search.results import Hit
+from search.shell.wording import in_shell_words
 from search.shell.writable import name_obstacle, obstacle
 
 
@@ -80,9 +86,10 @@ def photographs(hits: Iterable[Hit]) -> dict[str, list[str]]:
     return {hit.path: [hit.path, *hit.also] for hit in hits if _has_photograph(hit)}
 
 
-def copy_photographs(places: Mapping[str, Sequence[str]], folder: str) -> Copies:
+def copy_photographs(places: Mapping[str, Sequence[str]], digests: Mapping[str, str], folder: str) -> Copies:
     """Copy each photograph once, from the first of its `places` where it is; see `photographs`. The folder is made
-    when there is something to copy.
+    when there is something to copy. What is copied is what was indexed (`search.engine.indexed`): `digests` has its
+    SHA-256 by path.
 
     A file is there whole or not at all, with its times where the file system keeps them. Raises UsageError when the
     folder cannot be made.
@@ -109,11 +116,13 @@ def copy_photographs(places: Mapping[str, Sequence[str]], folder: str) -> Copies
             if twin is not None:  # a copy of one that is there now
                 targets[path] = targets[twin]
                 continue
-            targets[path], is_new = _copy(source, folder)
+            targets[path], is_new = _copy(source, digests.get(source), folder)
             copied += is_new
             alike.append(path)
         except OSError as error:
             failed.append(Failure(path, error.strerror or str(error)))
+        except FileError as error:
+            failed.append(Failure(path, in_shell_words(str(error))))
     return Copies(folder, targets, copied, tuple(missing), tuple(failed))
 
 
@@ -122,8 +131,16 @@ def _has_photograph(hit: Hit) -> bool:
     return hit.kind == "image" or hit.path != hit.source or is_image(hit.path)
 
 
-def _copy(path: str, folder: str) -> tuple[str, bool]:
-    """Where the file's content is in `folder` now, and whether it is new there. Raises OSError."""
+def _copy(path: str, digest: str | None, folder: str) -> tuple[str, bool]:
+    """Where the file's content is in `folder` now, and whether it is new there. Raises OSError, and UnreadableFileError
+    for what was not indexed so."""
+    if digest is None:
+        raise UnreadableFileError(OUTSIDE)
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > DecodeLimits().max_bytes:
+        raise UnreadableFileError(CHANGED)  # a pipe or a device has no end
     aside = None
     try:
         for target in _names(os.path.basename(path), folder):
@@ -131,6 +148,8 @@ def _copy(path: str, folder: str) -> tuple[str, bool]:
                 if aside is None:
                     aside = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
                     shutil.copyfile(path, aside)
+                    if _digest(aside) != digest:
+                        raise UnreadableFileError(CHANGED)
                     with suppress(OSError):  # of a file system that keeps no times or no rights
                         shutil.copystat(path, aside)
                 with suppress(FileExistsError):  # it came there meanwhile
@@ -143,6 +162,11 @@ def _copy(path: str, folder: str) -> tuple[str, bool]:
             with suppress(FileNotFoundError):
                 os.unlink(aside)
     raise AssertionError("there is always another name")
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _names(name: str, folder: str) -> Iterator[str]:

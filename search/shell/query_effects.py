@@ -23,13 +23,15 @@ _NAMED = 20
 class Effects:
     """What is to be done, and the exit code of the command when all goes well.
 
-    `photographs`: of each hit's path, where its photograph may be now. `copy_to`: the folder for them; `roots`: the
+    `photographs`: of each hit's path, where its photograph may be now; `digests`: by path, the SHA-256 of what was
+    indexed there, of paths in indexed folders. `copy_to`: the folder for them; `roots`: the
     indexed folders. `results`: JSON that is to be printed with what was copied; None where the hits are printed.
     `is_table`: for people. `page`: the path of a page to open.
     """
 
     code: int
     photographs: Mapping[str, Sequence[str]]
+    digests: Mapping[str, str]
     copy_to: str | None
     roots: Sequence[str]
     results: dict[str, Any] | None
@@ -63,7 +65,7 @@ def _copy(effects: Effects, folder: str) -> bool:
     """Copy, and say what became of it; whether every photograph is there now."""
     from search.shell.copy_hits import copy_photographs
 
-    copies = copy_photographs(effects.photographs, folder)
+    copies = copy_photographs(effects.photographs, effects.digests, folder)
     if effects.results is not None:
         for hit in effects.results["hits"]:
             if hit["path"] in copies.targets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from search.shell import printing, results_table
 from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
 
 if TYPE_CHECKING:
+    from search.engine.indexed import Indexed
     from search.query.query import Query, Target
     from search.results import Results
 
@@ -31,8 +32,9 @@ class Wishes:
     copy_to: Path | None
 
 
-def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str]) -> int:
-    """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied."""
+def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str], indexed: Mapping[str, Indexed]) -> int:
+    """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied. `indexed`:
+    what was indexed at the hits' paths, where they are copied or shown on a page."""
     code = FOUND if results else NOTHING_FOUND
     reason = None if results else _reason_of_absence(wishes, results)
     if wishes.as_json and reason is not None:
@@ -47,14 +49,14 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str])
         results_table.print_results(results)
     if reason is not None:
         printing.complain(reason)
-    sheet, trouble = _sheet(wishes, query, results)
+    sheet, trouble = _sheet(wishes, query, results, indexed)
     if trouble is not None:
         code = SOME_FAILED
     elif sheet is not None and wishes.path_end is None and fields is None:
         printing.print_line(f"Contact sheet: {sheet}")
     page = sheet if wishes.opens and results else None
     if wishes.copy_to is not None or page is not None:
-        code = _effects(wishes, results, roots, fields, page, code)
+        code = _effects(wishes, results, roots, indexed, fields, page, code)
     if trouble is not None:
         printing.complain(trouble)
     return code
@@ -70,7 +72,13 @@ def _print_paths(results: Results, end: bytes) -> int:
 
 
 def _effects(
-    wishes: Wishes, results: Results, roots: Sequence[str], fields: dict[str, Any] | None, page: Path | None, code: int
+    wishes: Wishes,
+    results: Results,
+    roots: Sequence[str],
+    indexed: Mapping[str, Indexed],
+    fields: dict[str, Any] | None,
+    page: Path | None,
+    code: int,
 ) -> int:
     """Copy and open, or leave that to the process of the command; the exit code."""
     from search.resident.handover import leave
@@ -80,6 +88,7 @@ def _effects(
     effects = Effects(
         code,
         photographs(results),
+        {path: each.digest for path, each in indexed.items() if each.inside},
         None if wishes.copy_to is None else os.fspath(wishes.copy_to),
         roots,
         None if wishes.copy_to is None else fields,
@@ -89,7 +98,9 @@ def _effects(
     return code if leave(effects.to_bytes()) else carry_out(effects)
 
 
-def _sheet(wishes: Wishes, query: Query, results: Results) -> tuple[Path | None, str | None]:
+def _sheet(
+    wishes: Wishes, query: Query, results: Results, indexed: Mapping[str, Indexed]
+) -> tuple[Path | None, str | None]:
     """Where the contact sheet was written, in a new private folder when it is only to be opened; or why it was not.
     The hits are printed by then: they are worth more than the page."""
     path = wishes.sheet
@@ -99,11 +110,11 @@ def _sheet(wishes: Wishes, query: Query, results: Results) -> tuple[Path | None,
 
     try:
         if path is not None:
-            write_sheet(path, results, query)
+            write_sheet(path, results, query, indexed)
         else:
             path = _private_folder() / "hits.html"
             try:
-                write_sheet(path, results, query)
+                write_sheet(path, results, query, indexed)
             except UsageError:
                 path.parent.rmdir()  # it holds nothing
                 raise

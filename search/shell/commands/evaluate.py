@@ -53,7 +53,7 @@ class EvaluateOptions(Options):
 def run(options: EvaluateOptions) -> int:
     """Measure the index on your own pairs of images and texts."""
     from search.evaluation.settings import EvaluationSettings
-    from search.html.evaluation_report import write_report
+    from search.html.evaluation_report import shown_paths, write_report
     from search.rerank.stage import DEFAULT_COUNT
     from search.shell import printing
     from search.shell.evaluation_table import print_evaluation
@@ -79,13 +79,14 @@ def run(options: EvaluateOptions) -> int:
         found = worded(
             library.evaluate(options.source, settings=settings, progress=progress, reranker=options.reranker)
         )
+        indexed = {} if html is None else library.indexed(*shown_paths(found))
     if options.as_json:
         printing.print_json(found.to_json())
     else:
         print_evaluation(found)
     if html is not None and found:
         try:
-            write_report(html, found)
+            write_report(html, found, indexed)
         except UsageError as error:  # what was measured is printed
             printing.complain(str(error))
             return SOME_FAILED

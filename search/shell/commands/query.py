@@ -114,9 +114,11 @@ def run(options: QueryOptions) -> int:
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
+        leaves = options.copy_to is not None or sheet is not None or options.opens
+        indexed = library.indexed(*(path for hit in results for path in (hit.path, *hit.also))) if leaves else {}
     path_end = b"\0" if options.print0 else b"\n" if options.paths else None
     wishes = Wishes(library.folder, target, options.as_json, path_end, sheet, options.opens, options.copy_to)
-    code = answer(wishes, query, results, roots)
+    code = answer(wishes, query, results, roots, indexed)
     if keeps_resident:
         sys.stdout.flush()
         _start_resident(library.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from indexer.errors import UsageError
 from indexer.types import Metadata
+from search.engine.indexed import Indexed
 from search.html.contact_sheet import sheet, write_sheet
 from search.query.query import Query
 from search.rerank.explain import Explanation, WordMatch
@@ -31,9 +33,10 @@ def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path:
     name = HOSTILE.replace("/", "∕") + ".png"
     Image.new("RGB", (40, 30), "red").save(folder / name)
     path = str(folder / name)
+    known = {path: Indexed(hashlib.sha256((folder / name).read_bytes()).hexdigest())}
     results = Results(HOSTILE, (hostile_hit(path), hostile_hit("/gone/" + name)), (HOSTILE,))
     for query in (Query(text=HOSTILE), Query(image=path)):
-        page = assert_harmless(sheet(results, query))
+        page = assert_harmless(sheet(results, query, known))
         assert name in page.text
         assert str(folder) in page.text
         assert page.text.count(HOSTILE) >= 2 * 2 + 1 + 1  # a word and a text of each hit, the note, the legend
@@ -43,30 +46,30 @@ def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path:
 
 def test_a_picture_that_is_gone_leaves_its_place_and_bytes_that_are_no_utf8_a_question_mark() -> None:
     hit = Hit(1, "image", "/gone/\udcff.png", 0.3, 0.2, 0.5)
-    page = assert_harmless(sheet(Results("x", (hit,)), Query(text="x")))
+    page = assert_harmless(sheet(Results("x", (hit,)), Query(text="x"), {hit.path: Indexed("")}))
     assert "no picture to show" in page.text
     assert "?.png" in page.text
     assert [tag for tag, _ in page.elements].count("img") == 0
 
 
 def test_no_hits_are_said() -> None:
-    page = assert_harmless(sheet(Results("x"), Query(text="x")))
+    page = assert_harmless(sheet(Results("x"), Query(text="x"), {}))
     assert "Nothing found." in page.text
 
 
 def test_a_guessed_probability_and_a_weak_hit_are_marked(tmp_path: Path) -> None:
     hits = (Hit(1, "image", "a.png", 0.3, 0.2, 0.5), Hit(2, "image", "b.png", 0.1, 0.1, 0.01))
-    page = assert_harmless(sheet(Results("x", hits), Query(text="x")))
+    page = assert_harmless(sheet(Results("x", hits), Query(text="x"), {}))
     assert "~50 %" in page.text
     assert "weak match, ~1 %" in page.text
     assert page.attributes("class").count("weak") == 1
-    page = assert_harmless(sheet(Results("x", hits, calibrated=True), Query(text="x")))
+    page = assert_harmless(sheet(Results("x", hits, calibrated=True), Query(text="x"), {}))
     assert "~" not in page.text
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none/out\.html cannot be written"):
-        write_sheet(tmp_path / "none" / "out.html", Results("x"), Query(text="x"))
+        write_sheet(tmp_path / "none" / "out.html", Results("x"), Query(text="x"), {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,7 +80,7 @@ def test_copies_a_file_that_is_gone_and_the_query_image_are_told() -> None:
         Hit(2, "image", "/gone/b.png", 0.3, 0.2, 0.5, also=also[1:], same=True),
         Hit(3, "image", "/gone/c.png", 0.3, 0.2, 0.5),
     )
-    page = assert_harmless(sheet(Results("x", hits), Query(text="x")))
+    page = assert_harmless(sheet(Results("x", hits), Query(text="x"), {hit.path: Indexed("") for hit in hits}))
     assert "2 more copies" in page.text
     assert "1 more copy" in page.text
     assert also[0] in page.text

@@ -64,7 +64,7 @@ def evaluation(text: str = "pairs") -> Evaluation:
 
 def test_hostile_names_and_texts_are_escaped_wherever_they_stand() -> None:
     hostile = HOSTILE.replace("/", "∕")  # so that names stay whole
-    page = assert_harmless(report(evaluation(hostile)))
+    page = assert_harmless(report(evaluation(hostile), {}))
     for said in (
         f"{hostile} – search eval",
         f"{hostile}, split {hostile}",
@@ -81,7 +81,7 @@ def test_hostile_names_and_texts_are_escaped_wherever_they_stand() -> None:
 
 
 def test_every_figure_is_there_in_both_directions() -> None:
-    page = assert_harmless(report(evaluation()))
+    page = assert_harmless(report(evaluation(), {}))
     assert [tag for tag, _ in page.elements].count("svg") == 2 * (2 + 2) + 1
     for said in (
         "text to image, R@1",
@@ -105,7 +105,7 @@ def test_parts_that_there_are_none_of_are_left_out() -> None:
     found = replace(
         evaluation(), stages=(stage("first stage"),), reranking=None, comparisons=(), index=None, latency=None, notes=()
     )
-    page = assert_harmless(report(found))
+    page = assert_harmless(report(found, {}))
     for absent in ("What the second stage adds", "Speed and the index", "Notes", "first stage"):
         assert absent not in page.text
     assert "How to read this" in page.text

@@ -40,7 +40,8 @@ def library(tmp_path: Path) -> Iterator[search.Library]:
 
 def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
     results = library.query("red green <b>", reranker=ColourReranker(), explain=True)
-    page = sheet(results, Query(text="red green <b>"))
+    indexed = library.indexed(*(hit.path for hit in results))
+    page = sheet(results, Query(text="red green <b>"), indexed)
     assert page.count('class="heat whole"') == 2
     for number in range(3):
         assert page.count(f'class="heat w{number}"') == 2
@@ -49,7 +50,7 @@ def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
     assert "<b>" not in re.sub(r"<b>\d+</b>", "", page)
     assert "<script" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
-    without = sheet(library.query("red green"), Query(text="red green"))
+    without = sheet(library.query("red green"), Query(text="red green"), indexed)
     assert "heat" not in without
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -26,7 +27,10 @@ def hits(*paths: Path) -> list[Hit]:
 
 
 def copy_hits(hits: Iterable[Hit], folder: str) -> Copies:
-    return copy_photographs(photographs(hits), folder)
+    places = photographs(hits)
+    known = {each for some in places.values() for each in some if os.path.isfile(each)}
+    digests = {each: hashlib.sha256(Path(each).read_bytes()).hexdigest() for each in known}
+    return copy_photographs(places, digests, folder)
 
 
 def written(path: Path, content: bytes) -> Path:
