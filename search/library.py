@@ -14,7 +14,7 @@ from indexer.catalog.encoders import Encoders
 from indexer.distribution import how_to_get
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import Encoder, EncoderId
-from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.errors import EncoderUnavailableError, StoreDamagedError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.paths import absolute, require_working_folder
 from indexer.progress import Progress, Silent
@@ -286,19 +286,28 @@ class Library:
         else:
             wanted = Query(text=query) if isinstance(query, str) else query
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
-        session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != wanted.kind)
-        calibration = self._models.calibration(session.encoder)
-        results = session.engine.search(
-            wanted,
-            session.encoder,
-            k=k,
-            to=to,
-            parameters=parameters,
-            reranker=session.reranker,
-            reranking=reranking,
-            calibration=calibration,
-        )
-        results = replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
+
+        def answer() -> Results:
+            session = self._session(reranker, with_reranker=bool(reranking.count or explain) and to != wanted.kind)
+            calibration = self._models.calibration(session.encoder)
+            results = session.engine.search(
+                wanted,
+                session.encoder,
+                k=k,
+                to=to,
+                parameters=parameters,
+                reranker=session.reranker,
+                reranking=reranking,
+                calibration=calibration,
+            )
+            return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
+
+        try:
+            results = answer()
+        except StoreDamagedError:
+            if not self._open()[0].catalog.was_replaced():
+                raise
+            results = answer()  # it was written while this reader, who may not write, took it for still
         said = _mistaken(query) if isinstance(query, str) else None
         if said is not None:
             results = replace(results, notes=(said, *results.notes))
