@@ -179,7 +179,8 @@ class Library:
         store = Store.open(self.folder)
         try:
             with store.writing():
-                found = [forget(store.catalog, as_named(path)) for path in paths]
+                named = [as_named(path) for path in paths]
+                found = [forget(store.catalog, *named)] if named else []
                 if vanished:
                     found.append(forget_vanished(store.catalog))
                 files = sum(each.files for each in found)

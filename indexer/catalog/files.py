@@ -154,6 +154,15 @@ class Files(Part):
         statement = select(file.c.path, file.c.reason).where(*failed).order_by(file.c.path)
         return [(path, reason) for path, reason in self._read(statement)]
 
+    def forgotten(self) -> list[str]:
+        """Paths of files that were forgotten, and that captions elsewhere name."""
+        return list(self._read(select(file.c.path).where(ABSENT, file.c.state == FORGOTTEN)).scalars())
+
+    def captions(self) -> Iterator[str]:
+        """The paths of the captions files that are there, in no order."""
+        which = (file.c.role == "captions", file.c.state == "present")
+        yield from self._read(select(file.c.path).where(*which)).scalars()
+
     def others(self) -> Iterator[str]:
         """The paths of the files that are there and neither images nor captions, in no order."""
         which = (file.c.role == "other", file.c.state == "present")
@@ -276,14 +285,19 @@ class Files(Part):
         """Delete the file at `path`, or everything below it, and roots there. Returns how many files went."""
         low, high = bounds(path)
         Roots(self._transaction).delete_below(path)
-        return self._delete(or_(file.c.path == path, and_(file.c.path > low, file.c.path < high)))
+        count = self._delete(or_(file.c.path == path, and_(file.c.path > low, file.c.path < high)))
+        # Of what was never indexed, captions may speak all the same.
+        Items(self._transaction).delete_about(or_(item.c.about == path, and_(item.c.about > low, item.c.about < high)))
+        Contents(self._transaction).delete_let_go()
+        return count
 
     def forget_vanished(self) -> int:
         """Delete every file that is marked as vanished. Returns how many."""
         return self._delete(and_(ABSENT, file.c.state == VANISHED))
 
     def _delete(self, which: ColumnElement[bool]) -> int:
-        """Texts of other files about what is deleted are hidden: of such a file the path is kept, and nothing else."""
+        """Texts of other files about what is deleted go too. Of what they name the path is kept, and nothing else: so
+        that these files do not bring them back."""
         rows = self._read(select(file.c.id, file.c.state, file.c.content_id).where(which)).all()
         self._transaction.let_go.update(row.content_id for row in rows if row.content_id is not None)
         Items(self._transaction).delete_of_files([row.id for row in rows])
@@ -292,7 +306,8 @@ class Files(Part):
             kept = self._read(named).scalars().all()
             if kept:
                 self._write(update(file).where(file.c.id.in_(kept)).values(_FORGOTTEN))
-                Items(self._transaction).touch(kept, about=True)
+                Items(self._transaction).delete_about(item.c.about.in_(select(file.c.path).where(file.c.id.in_(kept))))
+            kept = [*kept, *(row.id for row in rows if row.state == FORGOTTEN)]
             self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
         Contents(self._transaction).delete_let_go()
         return sum(row.state != FORGOTTEN for row in rows)

@@ -189,6 +189,22 @@ class Items(Part):
         for chunk in id_chunks(file_ids):
             self.delete(self._read(select(item.c.id).where(item.c.file_id.in_(chunk))).scalars().all())
 
+    def delete_about(self, which: ColumnElement[bool]) -> int:
+        """Delete texts by what they are about, a condition on `item.about`; of their files nothing is missing then.
+        Returns how many."""
+        rows = self._read(select(item.c.id, item.c.file_id).where(which)).all()
+        self.delete([row.id for row in rows])
+        self._recount({row.file_id for row in rows})
+        return len(rows)
+
+    def _recount(self, file_ids: Set[int]) -> None:
+        """What these files gave is what is there."""
+        counts = dict.fromkeys(file_ids, 0)
+        for chunk in id_chunks(list(file_ids)):
+            numbers = select(item.c.file_id, func.count()).where(item.c.file_id.in_(chunk)).group_by(item.c.file_id)
+            counts |= {row[0]: row[1] for row in self._read(numbers)}
+        self._note_counts(counts)
+
     def delete(self, ids: Sequence[int]) -> None:
         """Delete items, leaving tombstones for the indexes that still hold them."""
         for chunk in id_chunks(ids):

@@ -19,12 +19,12 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.meta import ENCODER, SWEEP, Meta
-from indexer.catalog.schema import FORGOTTEN, encoder, file, item, vector
+from indexer.catalog.schema import ABSENT, FORGOTTEN, encoder, file, item, vector
 from indexer.catalog.tokens import SHAPE
 from indexer.catalog.transaction import Part
 
 #: Texts about what was forgotten: earlier versions hid them, and kept them.
-_ABOUT_FORGOTTEN: ColumnElement[bool] = item.c.about.in_(select(file.c.path).where(file.c.state == FORGOTTEN))
+_ABOUT_FORGOTTEN: ColumnElement[bool] = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state == FORGOTTEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class Orphans(Part):
 
     def delete_texts(self) -> int:
         """Delete the texts about what was forgotten. Returns how many."""
-        ids = list(self._read(select(item.c.id).where(_ABOUT_FORGOTTEN)).scalars())
-        Items(self._transaction).delete(ids)
-        return len(ids)
+        return Items(self._transaction).delete_about(_ABOUT_FORGOTTEN)
 
     def encoders(self, keep: int | None = None) -> list[int]:
         """Row ids of the encoders that do not answer, but for the one in the row `keep`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
@@ -44,29 +44,34 @@ def is_caption_table(name: str) -> bool:
 
 
 def parse_captions_file(
-    name: str, data: bytes, folder: str, *, anywhere: bool = False
+    name: str, data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
 ) -> tuple[list[Caption], list[str]]:
     """`parse_jsonl` or `parse_csv`, as the file's name asks for."""
     parse = parse_csv if name.lower().endswith(".csv") else parse_jsonl
-    return parse(data, folder, anywhere=anywhere)
+    return parse(data, folder, anywhere=anywhere, without=without)
 
 
-def parse_jsonl(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[list[Caption], list[str]]:
+def parse_jsonl(
+    data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
+) -> tuple[list[Caption], list[str]]:
     """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
 
     `folder` is where the table lies. `about` is the path of the image in it, or in `images` beside the table, and
     None when the row names none or names one that is not there (`table_images.TableImages`: of each, a sentence with
     their count and the first of them). Of several texts those that are none are left out, with a sentence. `anywhere`:
     images outside the folder are taken too; not for a table that lies among photographs, which must not show other
-    files of its reader. Texts are clean (`text.clean_text`); empty ones
-    are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the count of the rest.
+    files of its reader. `without`: paths of images, there or not, whose rows are passed over. Texts are clean
+    (`text.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the
+    count of the rest.
 
     Raises CaptionFileError when not one row is good.
     """
-    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere))
+    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without))
 
 
-def parse_csv(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[list[Caption], list[str]]:
+def parse_csv(
+    data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
+) -> tuple[list[Caption], list[str]]:
     """The captions in a table with columns, and a sentence for each row that was left out; see `parse_jsonl`.
 
     The delimiter (comma, semicolon, tab or bar) is the one that makes sense of the first line: a header that names
@@ -81,7 +86,7 @@ def parse_csv(data: bytes, folder: str, *, anywhere: bool = False) -> tuple[list
         line = data.count(b"\n", 0, error.start) + 1
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere))
+    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without))
 
 
 def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
@@ -122,6 +127,7 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
     captions: list[Caption] = []
     problems: list[str] = []
     more = 0
+    passed_over = False
     for count, (line, name, texts, problem) in enumerate(rows):
         is_full = count >= MAX_ROWS or len(captions) >= MAX_ROWS
         if is_full:
@@ -134,9 +140,12 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
         if is_full:
             break
         cleaned = [good for text in texts if (good := clean_text(text))]
+        if cleaned and images.passes_over(name):
+            passed_over = True
+            continue
         about = images.find(name, line) if cleaned else None
         captions += [Caption(good, about) for good in cleaned]
-    if not captions:
+    if not captions and not passed_over:
         raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
     if more:
         problems.append(f"in {more:,} more row{'' if more == 1 else 's'} something was left out")

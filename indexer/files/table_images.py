@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 from indexer.files.names import Names, path_of_url
@@ -21,13 +21,17 @@ class TableImages:
     Below `folder`, or in `images` there. Names are tried as they stand, with slashes for backslashes, as `file:` URLs,
     without spaces around them, in another Unicode form (`names.Names`) and another letter case. An absolute path is
     taken where it lies in the folder (or in what the folder is a link to), with `anywhere` wherever it lies.
+
+    `without`: the paths of images, there or not, that are passed over.
     """
 
-    def __init__(self, folder: str, *, anywhere: bool = False) -> None:
+    def __init__(self, folder: str, *, anywhere: bool = False, without: Container[str] = ()) -> None:
         self._folder = os.path.normpath(folder)
         self._inside = os.path.join(self._folder, "")
         self._inside_real = os.path.join(os.path.realpath(folder), "")
         self._anywhere = anywhere
+        self._without = without
+        self._passed_over = lru_cache(maxsize=1024)(self._is_without)
         self._names = Names(loose=True)
         self._cached = lru_cache(maxsize=1024)(self._find)  # a data set names each image about five times in a row
         self._lacking: list[str] = []
@@ -55,6 +59,15 @@ class TableImages:
             if len(self._lacking) < NAMED:
                 self._lacking.append(f"line {line}: {name[:200]}")
         return found
+
+    def passes_over(self, name: str | None) -> bool:
+        """Whether a row that names this image is to be passed over, with a word about nothing."""
+        return bool(name and self._without) and self._passed_over(name)
+
+    def _is_without(self, name: str | None) -> bool:
+        places = list(self._places(name or ""))
+        there = self._cached(name or "")
+        return there in self._without if there is not None else any(place in self._without for place in places)
 
     @property
     def problems(self) -> list[str]:

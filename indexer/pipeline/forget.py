@@ -28,27 +28,38 @@ class Forgotten:
     excluded: tuple[str, ...] = ()
 
 
-def forget(catalog: Catalog, path: str) -> Forgotten:
-    """Take a file, or everything below a folder, out of the catalog. `path` absolute.
+def forget(catalog: Catalog, *paths: str) -> Forgotten:
+    """Take files, or everything below folders, out of the catalog, and every text about them: all or nothing. `paths`
+    absolute.
 
     Raises PathNotFoundError for a path of which nothing is indexed.
     """
+    outer = [path for path in dict.fromkeys(paths) if nearest(path, paths) is None]
     with catalog.batch() as batch:
-        before = {row.path: row.mount for row in Roots(batch).all()}
-        for spelling in spellings(path):
-            files = Files(batch).forget(spelling)
-            gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
-            if files or gone:
-                path = spelling
-                break
-        else:
-            raise _nothing(batch, path)
-        Exclusions(batch).delete_below(path)
-        around = nearest(path, before.keys() - set(gone))
-        if around is None or is_deleted(path, around, before[around]):  # it needs no guard against coming back
-            return Forgotten(files, gone)
-        Exclusions(batch).add(path)
-        return Forgotten(files, gone, (path,))
+        found = [_forget(batch, path) for path in outer]
+    return Forgotten(
+        sum(each.files for each in found),
+        tuple(root for each in found for root in each.roots),
+        tuple(path for each in found for path in each.excluded),
+    )
+
+
+def _forget(batch: Transaction, path: str) -> Forgotten:
+    before = {row.path: row.mount for row in Roots(batch).all()}
+    for spelling in spellings(path):
+        files = Files(batch).forget(spelling)
+        gone = tuple(sorted(before.keys() - {row.path for row in Roots(batch).all()}))
+        if files or gone:
+            path = spelling
+            break
+    else:
+        raise _nothing(batch, path)
+    Exclusions(batch).delete_below(path)
+    around = nearest(path, before.keys() - set(gone))
+    if around is None or is_deleted(path, around, before[around]):  # it needs no guard against coming back
+        return Forgotten(files, gone)
+    Exclusions(batch).add(path)
+    return Forgotten(files, gone, (path,))
 
 
 def forget_vanished(catalog: Catalog) -> Forgotten:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
 from indexer.catalog.catalog import Catalog
@@ -28,7 +28,7 @@ SECONDS_A_COMMIT = 0.5
 class Ingest:
     """Encodes and writes files under one encoder, and counts them in a report.
 
-    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`.
+    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`; `forgotten`: see `Writer`.
     """
 
     def __init__(
@@ -40,12 +40,13 @@ class Ingest:
         *,
         tokens: bool = False,
         verify: bool = False,
+        forgotten: Container[str] = (),
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
         self._tokens = tokens
-        self._writer = Writer(catalog, encoder_row, report, verify=verify)
+        self._writer = Writer(catalog, encoder_row, report, verify=verify, forgotten=forgotten)
         self._gathered: list[EncodedFile] = []
         self._digests: set[bytes] = set()  # of the photographs that were encoded among them
         self._written = -math.inf

@@ -18,6 +18,7 @@ from indexer.files.names import by_form
 from indexer.images.decoder import read_file
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.path_forms import composed
+from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Caption
@@ -26,10 +27,12 @@ from indexer.types import Candidate, Caption
 class LookUp:
     """Files of one run. Safe to use from several threads.
 
-    `tokens`: a photograph that was encoded before and has no tokens is to be decoded too.
+    `tokens`: a photograph that was encoded before and has no tokens is to be decoded too. Texts about what was
+    forgotten when this was made are left out.
     """
 
     def __init__(self, catalog: Catalog, encoder_row: int, limits: DecodeLimits, *, tokens: bool = False) -> None:
+        self._forgotten = ForgottenPaths(catalog)
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._limits = limits
@@ -51,7 +54,7 @@ class LookUp:
         suffix = os.path.splitext(name)[1].lower()
         if is_caption_table(name):
             data = read_file(candidate, self._limits)
-            captions, problems = parse_captions_file(name, data, folder)
+            captions, problems = parse_captions_file(name, data, folder, without=self._forgotten)
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
@@ -62,9 +65,8 @@ class LookUp:
                 return Ignored(candidate, settled=False)  # an image may come to stand beside it
             data = read_file(candidate, self._limits)
             about = os.path.join(folder, image)
-            return CaptionFile(
-                candidate, _digest(data), tuple(Caption(text, about) for text in parse_sidecar(data)), ()
-            )
+            texts = () if about in self._forgotten else parse_sidecar(data)
+            return CaptionFile(candidate, _digest(data), tuple(Caption(text, about) for text in texts), ())
         if suffix in RAW_SUFFIXES:
             return Ignored(candidate, settled=True)
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:

@@ -25,6 +25,7 @@ from indexer.errors import EncoderMismatchError, SearchError
 from indexer.files.mounts import mount_of
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
+from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.late_images import read_tables_again
 from indexer.pipeline.look_up import LookUp
@@ -102,6 +103,7 @@ class _Run:
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
         named = named_paths(roots)
+        self._forgotten = ForgottenPaths(self._catalog)
         settle_lost_roots(self._catalog, named, self._progress, self._report, everything=self._reencode)
         chosen = choose(
             self._catalog,
@@ -192,7 +194,13 @@ class _Run:
 
     def _ingest(self) -> Ingest:
         return Ingest(
-            self._catalog, self._encoder, self._encoder_row, self._report, tokens=self._tokens, verify=self._verify
+            self._catalog,
+            self._encoder,
+            self._encoder_row,
+            self._report,
+            tokens=self._tokens,
+            verify=self._verify,
+            forgotten=self._forgotten,
         )
 
     def _encode_texts_of_unchanged_files(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.catalog.catalog import Catalog
@@ -40,27 +40,40 @@ MAX_WARNINGS = 100
 @dataclass(slots=True)
 class Found:
     """What came to new paths: `reused`, row ids of the photographs that were known from others; `places`, the folders
-    of all photographs; `tables`, the captions files that were read."""
+    of all photographs; `back`, the paths of those that had been forgotten; `tables`, the captions files that were
+    read."""
 
     reused: array[int] = field(default_factory=lambda: array("q"))
     places: set[str] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
+    back: set[str] = field(default_factory=set)
 
     def add(self, other: Found) -> None:
         """Also what another has found."""
         self.reused.extend(other.reused)
         self.places |= other.places
         self.tables |= other.tables
+        self.back |= other.back
 
 
 class Writer:
-    """Writes what one encoder has encoded, and counts it in a report. `verify`: see `run`."""
+    """Writes what one encoder has encoded, and counts it in a report. `verify`: see `run`; `forgotten`: what was when
+    the run began."""
 
-    def __init__(self, catalog: Catalog, encoder_row: int, report: Report, *, verify: bool = False) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        encoder_row: int,
+        report: Report,
+        *,
+        verify: bool = False,
+        forgotten: Container[str] = (),
+    ) -> None:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._report = report
         self._verify = verify
+        self._forgotten = forgotten
         self.found = Found()
 
     def write(self, files: Sequence[EncodedFile]) -> None:
@@ -179,13 +192,18 @@ class Writer:
             if changed:
                 report.reused += 1
                 self.found.reused.append(one.content_id)
-                self.found.places.add(os.path.dirname(one.candidate.path))
+                self._note_place(one.candidate.path)
             else:
                 report.unchanged += 1
         else:
             report.encoded += 1
-            self.found.places.add(os.path.dirname(one.candidate.path))
+            self._note_place(one.candidate.path)
             self._warn(one.candidate, [] if one.problem is None else [one.problem])
+
+    def _note_place(self, path: str) -> None:
+        self.found.places.add(os.path.dirname(path))
+        if path in self._forgotten:
+            self.found.back.add(path)
 
     def _warn(self, candidate: Candidate, problems: Sequence[str]) -> None:
         for problem in problems:
