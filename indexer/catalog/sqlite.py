@@ -163,7 +163,7 @@ class Sqlite(SqliteTables, SqliteErrors):
             query["cache"] = "shared"
         elif not writable and self._is_still():
             query["immutable"] = "1"
-        url = URL.create("sqlite", database="file:" + quote(str(self.path)), query=query)
+        url = URL.create("sqlite", database="file:" + quote(os.fsencode(self.path)), query=query)
         given = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
         if alone:
             engine = create_engine(url, connect_args=given, poolclass=NullPool)

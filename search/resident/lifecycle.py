@@ -23,7 +23,7 @@ from search.resident.commands import Commands, Run
 from search.resident.identity import environment, identity
 from search.resident.library_pool import WarmLibraries
 from search.resident.protocol import Request
-from search.resident.server import Server, State
+from search.resident.server import Server, State, node_of
 
 #: What is asked before anything else, so that the first query finds all that it needs in memory.
 _WARM_UP = ["query", "a photograph", "--text", "-k", "1"]
@@ -142,12 +142,14 @@ def _listening(path: str) -> Iterator[socket.socket]:
             listener.bind(path)
         finally:
             os.umask(mask)
+        node = node_of(path)
         try:
             listener.listen(64)
             yield listener
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
+            if node_of(path) == node:  # not one that another process has made since ours was deleted
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from search.resident.protocol import Request
 
 #: Bytes of the log at which it is started anew.
 LOG_BYTES = 1_000_000
+#: Seconds between two looks at whether its socket still lies where commands look for it.
+LOOK = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class State:
 
 
 class Server:
-    """Answers on a listening Unix socket until it is told to stop, was idle for long, or its code has changed."""
+    """Answers on a listening Unix socket until it is told to stop, was idle for long, or its code has changed; or until
+    nobody can come any more, the socket having been deleted (old files in /tmp are)."""
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Server:
         settings: ResidentSettings,
     ) -> None:
         self._listener = listener
+        self._node = node_of(listener.getsockname())
         self._answer = answer
         self._folder = folder
         self._version = version
@@ -102,18 +106,23 @@ class Server:
             selector.register(self._wake, selectors.EVENT_READ)
             while True:
                 left = self._last + self._settings.idle - time.monotonic()
-                events = selector.select(max(left, 0.0) if not self._talking else self._settings.idle)
+                events = selector.select(min(max(left, 0.0) if not self._talking else self._settings.idle, LOOK))
                 if any(key.fileobj is self._wake for key, _ in events):
                     break
                 if events:
                     self._accept()
-                elif not self._talking and time.monotonic() >= self._last + self._settings.idle:
+                elif self._is_over():
                     break
         self._listener.close()
         self._worker.shutdown(cancel_futures=True)
         deadline = time.monotonic() + protocol.SILENCE
         while self._talking and time.monotonic() < deadline:  # who still waits for the last answer
             time.sleep(0.01)
+
+    def _is_over(self) -> bool:
+        """Whether it was idle for long, or its socket is gone."""
+        is_idle = not self._talking and time.monotonic() >= self._last + self._settings.idle
+        return is_idle or node_of(self._listener.getsockname()) != self._node
 
     def close(self) -> None:
         """Give up what woke it; nothing may call `stop` or use `waker` any more."""
@@ -210,6 +219,15 @@ class Server:
         with self._lock:
             self._answered += 1
         return protocol.pack(protocol.ANSWER, protocol.answer_fields(*ran))
+
+
+def node_of(path: str) -> tuple[int, int] | None:
+    """Which file lies at a path; None where none does."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _bound_log() -> None:

@@ -412,6 +412,17 @@ def test_a_killed_process_leaves_a_socket_that_is_replaced(shell: Shell, store: 
     assert answered(store) == 1
 
 
+def test_a_process_whose_socket_was_deleted_makes_way_for_another(shell: Shell, store: Path) -> None:
+    first = shell.serve(store)
+    os.unlink(socket_paths.base(str(store)) + ".sock")
+    assert shell.run("query", "a cat", "-s", store).returncode == 0
+    second = shell.serve(store)
+    assert second.pid != first.pid
+    until(lambda: first.pid not in shell.left_over())
+    assert shell.run("query", "a cat", "-s", store).returncode == 0
+    assert answered(store) == 1
+
+
 def test_a_process_that_is_killed_at_work_costs_no_answer(shell: Shell, store: Path) -> None:
     state = shell.serve(store)
     os.kill(state.pid, signal.SIGSTOP)

@@ -118,6 +118,21 @@ def test_a_byte_written_from_outside_any_thread_ends_it() -> None:
         assert not one.thread.is_alive()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_its_socket_it_leaves(monkeypatch: pytest.MonkeyPatch, replaced: bool) -> None:
+    """Nobody can come any more: old files in /tmp are deleted."""
+    monkeypatch.setattr("search.resident.server.LOOK", 0.05)
+    with running(echo) as one:
+        until_ready(one)
+        one.thread.join(0.3)
+        assert one.thread.is_alive()
+        one.path.rename(one.path.with_name("moved"))  # a file system may give the number of a deleted one again at once
+        if replaced:
+            one.path.touch()
+        one.thread.join(30)
+        assert not one.thread.is_alive()
+
+
 def test_what_cannot_be_run_here_is_declined() -> None:
     with running(lambda _: None) as one:
         until_ready(one)
