@@ -11,8 +11,11 @@ from typing import Final
 
 from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
+from indexer.reach import beginning
 
 HINT_NAME: Final = "encoder.json"
+#: Of one of ours, some hundred.
+_MAX_BYTES: Final = 100_000
 
 
 def write_encoder_hint(folder: Path, identity: EncoderId) -> None:
@@ -26,6 +29,6 @@ def write_encoder_hint(folder: Path, identity: EncoderId) -> None:
 def read_encoder_hint(folder: Path) -> EncoderId | None:
     """What the hint says; None where there is nothing that reads."""
     try:
-        return EncoderId.from_json((folder / HINT_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
+        return EncoderId.from_json(beginning(folder / HINT_NAME, _MAX_BYTES).decode("utf-8"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -88,7 +88,8 @@ def write_lock(folder: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            with open(note, "w", encoding="ascii", opener=opener) as stream:
+            note.unlink(missing_ok=True)  # never through a link that lies in its place
+            with open(note, "x", encoding="ascii", opener=opener) as stream:
                 stream.write(str(os.getpid()))
         except OSError as error:
             raise StoreUnwritableError(

@@ -29,6 +29,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
 from indexer.catalog import sqlite_sums
+from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
@@ -157,7 +158,10 @@ class Sqlite(SqliteTables, SqliteErrors):
         `alone`: on a full disk, where the index of the log (-shm) has no room, it is kept in memory. That takes the
         whole file for this process while it reads; others wait. What reads at the same time here shares a connection
         below (cache=shared), or it would wait for itself, and nothing stays open in between.
+
+        Raises StoreDamagedError for files beside it that lead to others.
         """
+        refuse_foreign(self.path)
         query = {"uri": "true", "mode": "rwc" if writable else "rw" if alone else "ro"}
         if alone:
             query["cache"] = "shared"

@@ -164,7 +164,7 @@ def _read_config(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         dict(config["text_cfg"]), dict(config["vision_cfg"]), int(config["embed_dim"])
     except FileNotFoundError:
         raise EncoderUnavailableError(f"{os.path.dirname(path)} holds no {_CONFIG}.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EncoderUnavailableError(f"{path} does not describe an open_clip model ({error!r}).") from error
     return config, preprocess
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from indexer.reach import beginning
+
 #: Version of what tells which files are understood, kept with each file. It grows by one with a release that reads one
 #: more format, or one more kind of captions: the next `index` then looks again at what was ignored or refused.
 FORMAT_READER = 2
@@ -77,7 +79,6 @@ def _sniff_brands(head: bytes) -> str | None:
 def is_image(path: str) -> bool:
     """Whether the file at `path` begins like an image that we read; False when it cannot be looked at."""
     try:
-        with open(path, "rb") as stream:
-            return sniff(stream.read(SNIFFED_BYTES)) is not None
+        return sniff(beginning(path, SNIFFED_BYTES)) is not None
     except (OSError, ValueError):
         return False

@@ -24,7 +24,7 @@ from indexer.files.names import as_named
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.path_forms import composed
-from indexer.reach import look_named
+from indexer.reach import beginning, look_named
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 
 
@@ -256,8 +256,7 @@ def _is_indexable(path: str) -> bool:
     try:
         if suffix == ".txt":
             return sidecar_image(frozenset(os.listdir(folder)), name) is not None
-        with open(path, "rb") as stream:
-            return sniff(stream.read(SNIFFED_BYTES)) is not None
+        return sniff(beginning(path, SNIFFED_BYTES)) is not None
     except OSError:
         return True  # the run says why it cannot be read
 

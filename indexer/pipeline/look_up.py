@@ -20,6 +20,7 @@ from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sn
 from indexer.path_forms import composed
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
+from indexer.reach import beginning
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Caption
 
@@ -108,8 +109,7 @@ def _digest(data: bytes) -> bytes:
 
 def _head(path: str) -> bytes:
     try:
-        with open(path, "rb") as stream:
-            return stream.read(SNIFFED_BYTES)
+        return beginning(path, SNIFFED_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
 

@@ -75,7 +75,9 @@ def load_blip(spec: str) -> BlipParts:
     with _quietly(transformers):
         model = _model(transformers, folder)
         try:
-            tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+            tokenizer = transformers.BertTokenizerFast.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:  # transformers and tokenizers each raise their own
             raise EncoderUnavailableError(f"The tokenizer in {folder} cannot be loaded ({_reason(error)}).") from error
     text = model.config.text_config
@@ -127,7 +129,7 @@ def _described(folder: str) -> dict[str, Any]:
         described = dict(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise EncoderUnavailableError(f"{folder} holds no {_CONFIG}, so it is no BLIP model; {_NEXT_STEP}.") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise EncoderUnavailableError(f"{path} does not describe a model ({_reason(error)}).") from error
     kind = described.get("model_type")
     if kind != "blip":
@@ -140,7 +142,7 @@ def _described(folder: str) -> dict[str, Any]:
 def _model(transformers: Any, folder: str) -> Any:
     try:
         model, loading = transformers.BlipForImageTextRetrieval.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
+            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
     except MemoryError as error:
         raise EncoderUnavailableError(f"There is not enough memory to load {folder}.") from error
@@ -163,7 +165,7 @@ def _preprocessing(folder: str, described: dict[str, Any], size: Any) -> Preproc
     """The pixels that the model wants. Its size is the vision tower's, which takes no other."""
     processor: dict[str, Any] = {}
     for name, part in (("processor_config.json", "image_processor"), ("preprocessor_config.json", None)):
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
             read = dict(json.loads(Path(folder, name).read_text(encoding="utf-8")))
             processor |= dict(read.get(part) or {}) if part else read
     height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))

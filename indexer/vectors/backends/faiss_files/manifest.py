@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,9 +61,16 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
     if content.pop("digest", None) != _digest(content):
         raise damaged(path, "its checksum is wrong")
     del content["format"]
-    state = content.pop("state")
-    tuned = state.pop("tuned")
-    return Manifest(state=IndexState(tuned=tuned and Tuned(**tuned), **state), **content)
+    try:
+        state = content.pop("state")
+        tuned = state.pop("tuned")
+        manifest = Manifest(state=IndexState(tuned=tuned and Tuned(**tuned), **state), **content)
+        is_ours = re.fullmatch(r"[\w-]+\.(npy|faiss)", manifest.file)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(path, "it is not a manifest") from error
+    if not is_ours:  # a stranger's may name any file, and FAISS trusts what it reads
+        raise damaged(path, "it names a file that lies elsewhere")
+    return manifest
 
 
 def damaged(path: Path, reason: str) -> StoreDamagedError:
