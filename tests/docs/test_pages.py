@@ -31,6 +31,19 @@ def test_links_and_named_files_are_there(page: Path) -> None:
     assert [name for name in modules if not (ROOT / (name.replace(".", "/") + ".py")).exists()] == []
 
 
+def test_every_promise_of_security_has_its_test() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!promise |-)(.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for promise, tests in rows:
+        named = re.findall(r"`(tests/[\w./]+\.py)(?:::(\w+))?`", tests)
+        assert named, promise
+        for file, name in named:
+            assert re.search(
+                rf"^def {name}\b" if name else "^def test_", (ROOT / file).read_text("utf-8"), re.MULTILINE
+            ), f"{promise}: {file} has no {name}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_words_are_those_of_the_field(page: Path) -> None:
     assert re.findall(r"careful guess|second look|closer look|given tokens", page.read_text(encoding="utf-8")) == []
