@@ -39,9 +39,8 @@ def test_every_promise_of_security_has_its_test() -> None:
         named = re.findall(r"`(tests/[\w./]+\.py)(?:::(\w+))?`", tests)
         assert named, promise
         for file, name in named:
-            assert re.search(
-                rf"^def {name}\b" if name else "^def test_", (ROOT / file).read_text("utf-8"), re.MULTILINE
-            ), f"{promise}: {file} has no {name}"
+            defined = re.findall(r"^def (\w+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+            assert not name or name in defined, f"{promise}: {file} has no {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
