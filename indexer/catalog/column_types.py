@@ -64,3 +64,7 @@ class FitFloat(TypeDecorator[float]):
         if value is None or not math.isfinite(value):
             return None
         return float(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
+        """Also of what is read: SQLite keeps infinity, which JSON does not have."""
+        return value if isinstance(value, float | int) and math.isfinite(value) else None

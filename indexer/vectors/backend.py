@@ -58,7 +58,8 @@ class VectorBackend(Protocol):
     def open(self, kind: str, key: str, *, once: bool = False) -> OpenIndex | None:
         """The index of `kind`; None when there is none under this `key`. `once`, a hint: it will be asked once.
 
-        Raises StoreDamagedError when there is one and it is not what was built.
+        Raises StoreDamagedError when there is one and it is not what was built. So may its `search`, where a part shows
+        it that is first used there.
         """
         ...
 
@@ -79,11 +80,16 @@ class VectorBackend(Protocol):
         """
         ...
 
-    def verify(self, kind: str, *, quick: bool = False) -> list[str]:
-        """Every problem of the index of `kind`, one sentence each, after reading all of it; no index is no problem.
+    def keep(self, kind: str) -> bool:
+        """Whether the index of `kind` is there and is what was built; then it is left as it is, in the form in which
+        this version keeps it. For a writer who has to know whether to build it anew; costs less than opening it.
 
-        `quick`: only what `open` would notice, without what opening costs.
+        Raises StoreUnwritableError.
         """
+        ...
+
+    def verify(self, kind: str) -> list[str]:
+        """Every problem of the index of `kind`, one sentence each, after reading all of it; no index is no problem."""
         ...
 
     def discard(self, kind: str) -> None:

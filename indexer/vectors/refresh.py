@@ -122,7 +122,7 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
         wanted = next((known for known in INDEX_TYPES if known == chosen), choose_type(count, identity.dimension))
         target = float(Meta(snapshot).get("recall") or DEFAULT_RECALL)
         state = index_state(snapshot, vectors, kind)
-        if not force and _is_good(state, snapshot.generation, wanted, target) and not vectors.verify(kind, quick=True):
+        if not force and _is_good(state, snapshot.generation, wanted, target) and vectors.keep(kind):
             return 0
         progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
 

@@ -2,6 +2,8 @@
 
 One file holds a curve for each direction (what asks, what is found), with and without a reranker. It belongs to the
 weights of one encoder and, for the reranked models, to one reranker: with any other the numbers would mean nothing.
+
+It carries a digest of itself, as a changed digit gives other probabilities; a file of before has none and is read.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from typing import Any, Final
 from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreUnwritableError, UsageError
+from indexer.json_digest import json_digest
+from indexer.reach import reason
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
 from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
@@ -103,6 +107,7 @@ def write(path: Path, calibration: Calibration) -> None:
         "features": list(FEATURES),
         "models": [_entry_json(entry) for entry in calibration.entries],
     }
+    fields["digest"] = json_digest(fields)
     try:
         write_atomically(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
@@ -120,17 +125,23 @@ def read(path: Path) -> Calibration | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _damaged(path, error.strerror or str(error)) from error
+        raise UsageError(
+            f"The calibration {path} cannot be read ({reason(error)}), so probabilities come from the scores' spread "
+            "alone; make it readable."
+        ) from error
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
         fields = json.loads(data)
+        digest = fields.pop("digest", None)
+        if digest not in (None, json_digest(fields)):
+            raise ValueError("its digest is wrong")
         if fields["format"] != FORMAT or fields["features"] != list(FEATURES):
             raise ValueError(f"format {fields['format']!r} is not {FORMAT}")
         return Calibration(str(fields["encoder"]), tuple(_entry(one) for one in fields["models"]))
     except KeyError as error:
         raise _damaged(path, f"it has no {error}") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
 
 
@@ -186,8 +197,8 @@ def _number(value: Any, least: float = -_LARGEST) -> float:
     return number
 
 
-def _damaged(path: Path, reason: str) -> UsageError:
+def _damaged(path: Path, problem: str) -> UsageError:
     return UsageError(
-        f"The calibration {path} cannot be read ({reason}), so probabilities come from the scores' spread alone; "
+        f"The calibration {path} is damaged ({problem}), so probabilities come from the scores' spread alone; "
         "`calibrate()` writes it anew."
     )

@@ -15,6 +15,7 @@ from indexer import forking
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Changes, Vectors
+from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.backend import OpenIndex
 from indexer.vectors.base import SearchParameters
@@ -62,13 +63,21 @@ class FirstStage:
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
-        within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
-        _, found = opened.index.search(request.embedding[None, :], wanted, within)
-        candidates = found[0][found[0] >= 0]  # (m,) int64
         tail = _allowed(changes.ids, parameters)
         tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
-        ids = np.concatenate([candidates, tail_best.ids])
-        found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
+        while True:
+            within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
+            try:
+                _, found = opened.index.search(request.embedding[None, :], wanted, within)
+            except StoreDamagedError:  # a part of it that was not used before
+                return self._scan(request, kind)
+            candidates = found[0][found[0] >= 0]  # (m,) int64
+            ids = np.concatenate([candidates, tail_best.ids])
+            found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
+            gone = [number for number in candidates.tolist() if number not in found_again.vectors]
+            if not gone:
+                break
+            exclude = np.union1d(exclude, gone)  # damaged since it was built: others take their places
         vectors = found_again.vectors
         if len(vectors) < len(ids):
             self._tell_lost(snapshot, [number for number in ids.tolist() if number not in vectors])

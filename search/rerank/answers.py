@@ -19,11 +19,13 @@ def ask_scores(reranker: Reranker, query: EncodedQuery, candidates: Candidates) 
             f"The reranker {reranker.name} gave {form(scores)} for {count} candidates; it has to be an array "
             f"({count},) float32."
         )
+    with np.errstate(over="ignore"):
+        scores = scores.astype(np.float32, copy=False)  # 1e300 has no end there
     if np.isinf(scores).any():
         raise EncoderError(
             f"The reranker {reranker.name} gave a score that is infinite; a candidate that it cannot score gets NaN."
         )
-    return scores.astype(np.float32, copy=False)
+    return scores
 
 
 def ask_alignment(reranker: Reranker, query: EncodedQuery, tokens: Int8, words: int) -> Alignment | None:

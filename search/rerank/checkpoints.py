@@ -18,6 +18,7 @@ import torch
 from indexer.atomic import write_atomically
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.private import make_folder
+from indexer.reach import reason
 
 _KEPT: Final = 2
 _DIGEST: Final = 32
@@ -53,7 +54,13 @@ class Checkpoints:
         """
         notes: list[str] = []
         for path in reversed(self._all()):
-            held = _read(path)
+            try:
+                held = _read(path)
+            except OSError as error:
+                notes.append(
+                    f"The checkpoint {path} cannot be read ({reason(error)}); the training goes on from an earlier one."
+                )
+                continue
             if held is None:
                 notes.append(f"The checkpoint {path} is damaged; the training goes on from an earlier one.")
                 continue
@@ -65,7 +72,7 @@ class Checkpoints:
             state: dict[str, Any] = held["state"]
             return state, tuple(notes)
         if notes:
-            notes[-1] = f"The checkpoints in {self._work} are damaged; the training begins anew."
+            notes[-1] = f"No checkpoint in {self._work} can be used; the training begins anew."
         return None, tuple(notes)
 
     def clear(self) -> None:
@@ -82,8 +89,9 @@ class Checkpoints:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """None where it is damaged. Raises OSError."""
+    data = path.read_bytes()
     try:
-        data = path.read_bytes()
         if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
             return None
         held = torch.load(io.BytesIO(data[_DIGEST:]), weights_only=True)

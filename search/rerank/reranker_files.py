@@ -19,7 +19,9 @@ import numpy as np
 from indexer.atomic import write_atomically
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
+from indexer.json_digest import json_digest
 from indexer.private import make_folder
+from indexer.reach import is_missing, reason
 from indexer.settings import models_folder
 from indexer.types import Float32
 from search.rerank.description import FORMAT, RerankerDescription, shapes
@@ -29,6 +31,9 @@ DESCRIPTION: Final = "reranker.json"
 FOLDER: Final = "reranker"
 #: Name of the array of centres (k, d) that trust is measured from, beside the network's own.
 CENTRES: Final = "trust.centres"
+
+#: The field with the digest of the others; `digest` is that of the weights. A description of before has none.
+OWN_DIGEST: Final = "description_digest"
 
 #: A description is a few kilobytes, with a line for each pass of the training.
 MAX_DESCRIPTION_BYTES: Final = 1_000_000
@@ -45,6 +50,7 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
     digest = hashlib.sha256(data).hexdigest()
     name = f"fusion-{digest[:16]}.safetensors"
     fields = description.to_json(file=name, digest=digest)
+    fields[OWN_DIGEST] = json_digest(fields)
     try:
         make_folder(folder)
         write_atomically(folder / name, data)
@@ -86,7 +92,7 @@ def load(folder: Path) -> tuple[RerankerDescription, dict[str, Float32]]:
                 raise _damaged(path, "it is not there") from error
             continue
         except OSError as error:
-            raise _damaged(path, error.strerror or str(error)) from error
+            raise _closed(path, error) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise _damaged(path, "its bytes are not what was written")
         try:
@@ -128,7 +134,7 @@ def find_reranker(store_folder: Path, encoder: Encoder) -> Path | None:
     with suppress(UsageError):
         folders.append(models_folder() / FOLDER)
     for folder in folders:
-        if not (folder / DESCRIPTION).exists():
+        if is_missing(folder / DESCRIPTION):
             continue
         description = describe(folder)
         if description.enabled and description.fits(encoder.identity, encoder.token_shape):
@@ -150,7 +156,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
             "`train_reranker()`."
         ) from None
     except OSError as error:
-        raise _damaged(path, error.strerror or str(error)) from error
+        raise _closed(path, error) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "it is not JSON") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
@@ -161,8 +167,11 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
             "update this program, or train one with `train_reranker()`."
         )
     try:
+        own = fields.pop(OWN_DIGEST, None)
+        if own not in (None, json_digest(fields)):
+            raise _damaged(path, "its digest is wrong")
         return RerankerDescription.from_json(fields), _plain_name(fields["file"]), str(fields["digest"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(path, f"wrong or missing fields: {error}") from error
 
 
@@ -193,7 +202,14 @@ def _check(path: Path, description: RerankerDescription, arrays: dict[str, Float
         raise _damaged(path, "it holds what is no finite float32")
 
 
-def _damaged(path: Path, reason: str) -> EncoderUnavailableError:
+def _closed(path: Path, error: OSError) -> EncoderUnavailableError:
     return EncoderUnavailableError(
-        f"The reranker's file {path} is damaged ({reason}); train it again, or leave it out with `rerank=0`."
+        f"The reranker's file {path} cannot be read ({reason(error)}); make it readable, or leave it out with "
+        "`rerank=0`."
+    )
+
+
+def _damaged(path: Path, problem: str) -> EncoderUnavailableError:
+    return EncoderUnavailableError(
+        f"The reranker's file {path} is damaged ({problem}); train it again, or leave it out with `rerank=0`."
     )

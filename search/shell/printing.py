@@ -25,10 +25,11 @@ def escaped(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """JSON to stdout, ASCII only: a path that is not valid UTF-8 keeps its bytes as \\udcXX escapes."""
+    """JSON to stdout, ASCII only: a path that is not valid UTF-8 keeps its bytes as \\udcXX escapes. Raises ValueError
+    for a number that is none, which no reader of JSON takes."""
     import json
 
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def complain(text: str) -> None:

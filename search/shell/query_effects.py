@@ -40,7 +40,7 @@ class Effects:
 
     def to_bytes(self) -> bytes:
         """As a frame of the resident process carries it."""
-        return json.dumps(asdict(self)).encode("ascii")
+        return json.dumps(asdict(self), allow_nan=False).encode("ascii")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Effects:

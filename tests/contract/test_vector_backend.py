@@ -60,7 +60,8 @@ def test_nothing_was_built(backend: VectorBackend) -> None:
     assert backend.version("image") is None
     assert backend.state("image", "key") is None
     assert backend.open("image", "key") is None
-    assert backend.verify("image") == backend.verify("image", quick=True) == []
+    assert backend.verify("image") == []
+    assert not backend.keep("image")
     backend.discard("image")
 
 
@@ -77,7 +78,8 @@ def test_what_was_built_is_opened(backend: VectorBackend, asked: IndexType, once
     assert state.tuned.recall >= 0.9
     assert (len(opened.index), opened.index.dimension) == (400, DIMENSION)
     assert np.array_equal(opened.index.ids, IDS)
-    assert backend.verify("image") == backend.verify("image", quick=True) == []
+    assert backend.verify("image") == []
+    assert backend.keep("image")
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -226,9 +228,9 @@ def test_damage_is_named_and_mended_by_the_next_build(backend: VectorBackend, as
     damage(backend, tmp_path)
     with pytest.raises(StoreDamagedError, match=r"image.*is damaged"):
         backend.open("image", "key")
-    for quick in (False, True):
-        (problem,) = backend.verify("image", quick=quick)
-        assert "is damaged" in problem
+    (problem,) = backend.verify("image")
+    assert "is damaged" in problem
+    assert not backend.keep("image")
     assert backend.state("image", "key") is not None  # looks at nothing
     backend.build("image", plan(asked), batches_of(IDS, VECTORS))
     assert backend.open("image", "key") is not None

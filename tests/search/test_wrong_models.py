@@ -142,6 +142,7 @@ class WrongReranker(ColourReranker):
         (lambda right: right[:, None], r"an array \(3, 1\)"),
         (lambda right: right.astype(np.int64), "int64"),
         (lambda right: right + np.float32("inf"), "infinite"),
+        (lambda right: right.astype(np.float64) + 1e300, "infinite"),
     ],
 )
 def test_wrong_scores_of_a_reranker(made: Path, scores: Callable[[Float32], Any], said: str) -> None:

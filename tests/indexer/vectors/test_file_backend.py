@@ -20,10 +20,11 @@ import pytest
 from indexer.errors import StoreDamagedError, StoreUnwritableError
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan
-from indexer.vectors.backends.faiss_files import file_backend, mapped_file
+from indexer.vectors.backends.faiss_files import file_backend
+from indexer.vectors.backends.faiss_files.blocks import BLOCK
 from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
 from indexer.vectors.backends.faiss_files.manifest import Manifest, read_manifest
-from indexer.vectors.base import INDEX_TYPES, IndexType
+from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from tests.fixtures.paths import ROOT
 from tests.fixtures.vectors import batches_of
 
@@ -59,7 +60,7 @@ def test_the_manifest_says_what_the_file_is(tmp_path: Path, index_type: IndexTyp
     assert names(tmp_path / "new" / "folder") == sorted([manifest.file, "image.json"])
 
 
-@pytest.mark.parametrize("number", [1, 2, 4])
+@pytest.mark.parametrize("number", [1, 2, 5])
 def test_another_format_is_none(tmp_path: Path, number: int) -> None:
     (tmp_path / "image.json").write_text(f'{{"format": {number}, "shards": []}}')
     backend = FaissFiles(tmp_path)
@@ -128,6 +129,20 @@ def changed(**changes: object) -> Callable[[Path], None]:
     return damage
 
 
+def resealed(**changes: object) -> Callable[[Path], None]:
+    """The same, by a program that gets the digest right."""
+
+    def damage(folder: Path) -> None:
+        changed(**changes)(folder)
+        content = json.loads((folder / "image.json").read_bytes())
+        content.update(changes)
+        del content["digest"]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        (folder / "image.json").write_text(json.dumps({**content, "digest": digest}))
+
+    return damage
+
+
 def replaced(content: bytes) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         (folder / "image.json").write_bytes(content)
@@ -158,7 +173,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "index a folder": a_folder,
     "manifest empty": replaced(b""),
     "manifest garbage": replaced(os.urandom(300)),
-    "manifest cut": replaced(b'{"format": 3, "generation": 7'),
+    "manifest cut": replaced(b'{"format": 4, "generation": 7'),
     "manifest a list": replaced(b"[]"),
     "manifest nested": replaced(b"[" * 100_000),
     "no format": changed(format=GONE),
@@ -175,6 +190,15 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "no digest": changed(digest=GONE),
     "a digest of nothing": changed(digest=""),
     "no state": changed(state=GONE),
+    "other sums": changed(sums="AAAAAAAAAAA="),
+    "no sums": changed(sums=""),
+    "state a list": resealed(state=[]),
+    "no file named": resealed(file=None),
+    "another folder": resealed(file="../image-7-00.npy"),
+    "a size below zero": resealed(dimension=-1),
+    "sums that do not read": resealed(sums="?"),
+    "sums of another size": resealed(sums="A" * 88),
+    "lists of one end": resealed(lists=[1]),
 }
 
 
@@ -194,21 +218,96 @@ def test_damage_is_named(tmp_path: Path, kind: IndexType, name: str) -> None:
     assert backend.open("image", "key") is not None
 
 
-def test_large_files_are_sampled_and_verified_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("once", [False, True])
+def test_lists_of_large_files_are_compared_when_they_are_probed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, once: bool
+) -> None:
     monkeypatch.setattr(file_backend, "CHECKED_WHOLE", 1_000)
-    monkeypatch.setattr(mapped_file, "EDGE", 1_000)
-    monkeypatch.setattr(mapped_file, "BLOCK", 64)
+    rows = np.random.default_rng(3).standard_normal((3_000, 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    backend, ids = FaissFiles(tmp_path), np.arange(3_000)
+    backend.build("image", BuildPlan("ivf-sq8", 3_000, 64, 0.9, 7, "key"), batches_of(ids, rows))
+    manifest = read_manifest(tmp_path, "image")
+    assert manifest is not None
+    assert manifest.lists is not None
+    first, last = manifest.lists
+    assert 0 < first < last == manifest.state.bytes - 8 - 8 * 3_000
+    path = index_file(tmp_path)
+    good = path.read_bytes()
+
+    def damaged_at(place: int) -> None:
+        data = bytearray(good)
+        data[place] ^= 0x10
+        path.write_bytes(data)
+
+    wide = SearchParameters(effort=1_000)  # every list
+    for place in (first + BLOCK, (first + last) // 2, last - BLOCK):  # among codes and positions
+        damaged_at(place)
+        opened = backend.open("image", "key", once=once)
+        assert opened is not None
+        with pytest.raises(StoreDamagedError, match="its checksum is wrong"):
+            opened.index.search(rows[:1], 10, wide)
+        with pytest.raises(StoreDamagedError, match="its checksum is wrong"):  # and again
+            opened.index.search(rows[:3], 10, wide)
+        assert not backend.keep("image")
+        assert "checksum" in backend.verify("image")[0]
+    for place in (3, first - 5_000, last + BLOCK, manifest.state.bytes - 1):  # headers, cells, ids
+        damaged_at(place)
+        with pytest.raises(StoreDamagedError, match="its checksum is wrong"):
+            backend.open("image", "key", once=once)
+    path.write_bytes(good)
+    opened = backend.open("image", "key", once=once)
+    assert opened is not None
+    assert opened.index.search(rows[:1], 1, wide)[1].tolist() == [[0]]
+    assert backend.keep("image")
+
+
+def test_a_filter_looks_into_no_list_that_was_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the lists that tell whether a filter goes against the query too, positions are read."""
+    monkeypatch.setattr(file_backend, "CHECKED_WHOLE", 1_000)
+    rows = np.random.default_rng(3).standard_normal((3_000, 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     backend = FaissFiles(tmp_path)
-    saved(tmp_path)
-    assert backend.open("image", "key") is not None
-    flipped(0.03)(tmp_path)  # within the first megabyte
-    with pytest.raises(StoreDamagedError, match="checksum"):
+    backend.build("image", BuildPlan("ivf-sq8", 3_000, 64, 0.5, 7, "key"), batches_of(np.arange(3_000), rows))
+    manifest = read_manifest(tmp_path, "image")
+    assert manifest is not None
+    assert manifest.lists is not None
+    path = index_file(tmp_path)
+    data = bytearray(path.read_bytes())
+    first, last = manifest.lists[0] + BLOCK, manifest.lists[1] - BLOCK
+    data[first:last] = b"\xff" * (last - first)
+    path.write_bytes(data)
+    opened = backend.open("image", "key")
+    assert opened is not None
+    with pytest.raises(StoreDamagedError, match="its checksum is wrong"):
+        opened.index.search(rows[:1], 10, SearchParameters(only=np.arange(0, 3_000, 2)))
+
+
+@pytest.mark.parametrize("index_type", INDEX_TYPES)
+def test_an_index_of_the_version_before_is_read_whole_and_given_sums(tmp_path: Path, index_type: IndexType) -> None:
+    new = saved(tmp_path, index_type)
+    content = json.loads((tmp_path / "image.json").read_bytes())
+    for name in ("digest", "sums", "lists"):
+        del content[name]
+    content |= {"format": 3, "sampled": "0" * 64}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    old = json.dumps({**content, "digest": digest})
+    (tmp_path / "image.json").write_text(old)
+    backend = FaissFiles(tmp_path)
+    opened = backend.open("image", "key")
+    assert opened is not None
+    assert (opened.state, backend.state("image", "key"), backend.verify("image")) == (new.state, new.state, [])
+    flipped(0.5)(tmp_path)
+    with pytest.raises(StoreDamagedError, match="its checksum is wrong"):
         backend.open("image", "key")
-    flipped(0.03)(tmp_path)
-    flipped(0.1)(tmp_path)  # between two blocks: a vector's digits
-    assert backend.open("image", "key") is not None
-    assert backend.verify("image", quick=True) == []
-    assert "checksum" in backend.verify("image")[0]
+    assert not backend.keep("image")
+    assert (tmp_path / "image.json").read_text() == old
+    flipped(0.5)(tmp_path)
+    assert backend.keep("image")
+    kept = read_manifest(tmp_path, "image")
+    assert kept is not None
+    assert (kept.file, kept.sums, kept.state) == (new.file, new.sums, new.state)
+    assert kept.lists == (new.lists if index_type == "ivf-sq8" else None)
 
 
 @POSIX
@@ -278,7 +377,8 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
         from pathlib import Path
         import numpy as np
         from indexer.vectors.backend import BuildPlan
-        from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+        from indexer.vectors.backends.faiss_files.blocks import BLOCK
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
         folder = Path(sys.argv[1])
         backend = FaissFiles(folder)
         def save(count, generation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from search.calibration.curve import (
 )
 from tests.fixtures.paths import ROOT
 
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
 FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
@@ -69,6 +71,9 @@ def test_a_damaged_calibration_is_a_note_and_the_fallback(
     calibration_file.write(path, some())
     assert find_calibration(tmp_path, IDENTITY).curve("text", "image", None) == FITTED
     fields = json.loads(path.read_text())
+    del fields["digest"]  # as in a file of before it had one
+    path.write_text(json.dumps(fields))
+    assert find_calibration(tmp_path, IDENTITY).curve("text", "image", None) == FITTED
     change(fields)
     path.write_text(json.dumps(fields))
     found = find_calibration(tmp_path, IDENTITY)
@@ -76,6 +81,43 @@ def test_a_damaged_calibration_is_a_note_and_the_fallback(
     (note,) = found.notes
     assert "`calibrate()`" in note
     assert str(path) in note
+
+
+def test_every_flipped_bit_is_said_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / calibration_file.NAME
+    calibration_file.write(path, some())
+    data = path.read_bytes()
+    said = 0
+    for bit in range(0, 8 * len(data), 5):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        found = find_calibration(tmp_path, IDENTITY)
+        if found.notes:
+            said += 1
+            assert "is damaged" in found.notes[0]
+            assert found.entries == ()
+        else:  # a space, or the name of the digest
+            assert found.entries == some().entries
+    assert said > 0.8 * 8 * len(data) / 5
+
+
+def test_a_changed_digit_is_said(tmp_path: Path) -> None:
+    path = tmp_path / calibration_file.NAME
+    calibration_file.write(path, some())
+    path.write_text(path.read_text().replace('"intercept": -2.0', '"intercept": 2.0'))
+    (note,) = find_calibration(tmp_path, IDENTITY).notes
+    assert "is damaged (its digest is wrong)" in note
+
+
+@POSIX
+def test_a_calibration_that_may_not_be_read_is_not_damaged(tmp_path: Path) -> None:
+    calibration_file.write(tmp_path / calibration_file.NAME, some())
+    (tmp_path / calibration_file.NAME).unlink()
+    (tmp_path / calibration_file.NAME).symlink_to(calibration_file.NAME)  # root may read all, but no link to itself
+    (note,) = find_calibration(tmp_path, IDENTITY).notes
+    assert "cannot be read" in note
+    assert "damaged" not in note
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"{", b"[" * 100_000, b'"' + b"x" * 2_000_000])
@@ -119,3 +161,4 @@ def test_what_ships_can_be_read() -> None:
         found = calibration_file.read(path)
         assert found is not None
         assert found.entries
+        assert "digest" in json.loads(path.read_text())

@@ -107,7 +107,7 @@ def test_an_index_of_an_earlier_format_is_built_again(library: search.Library, t
     (tmp_path / "s" / "vectors" / "image-1-0123abcd.faiss").write_bytes(b"of an earlier version")
     with search.open(tmp_path / "s", encoder=ColourEncoder()) as other:
         assert answers(other, "red", 7) == plain(other, "red", 7)
-    assert json.loads(manifest.read_bytes())["format"] == 3
+    assert json.loads(manifest.read_bytes())["format"] == 4
     assert [path.suffix for path in (tmp_path / "s" / "vectors").glob("image-*")] == [".npy"]
 
 

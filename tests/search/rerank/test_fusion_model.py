@@ -27,6 +27,7 @@ from search.rerank.fusion_reranker import FusionReranker
 from search.rerank.reranker_files import (
     CENTRES,
     DESCRIPTION,
+    OWN_DIGEST,
     check_fits,
     describe,
     find_reranker,
@@ -290,7 +291,11 @@ def test_a_full_disk_is_said_and_leaves_the_old_one(folder: Path, monkeypatch: p
 
 def edit(folder: Path, **changes: object) -> None:
     path = folder / DESCRIPTION
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    fields = json.loads(path.read_text())
+    del fields[OWN_DIGEST]  # as in a description of before it had one
+    path.write_text(json.dumps(fields))
+    assert describe(folder) == described()
+    path.write_text(json.dumps(fields | changes))
 
 
 @pytest.mark.parametrize(
@@ -318,6 +323,15 @@ def test_a_damaged_description_is_said(folder: Path, changes: dict[str, object])
     edit(folder, **changes)
     with pytest.raises(EncoderUnavailableError, match=r"is damaged .*`rerank=0`"):
         load(folder)
+
+
+def test_a_changed_digit_of_a_description_is_said(folder: Path) -> None:
+    path = folder / DESCRIPTION
+    fields = json.loads(path.read_text())
+    assert fields["weight"] != 0.125
+    path.write_text(json.dumps(fields | {"weight": 0.125}))
+    with pytest.raises(EncoderUnavailableError, match=r"is damaged \(its digest is wrong\)"):
+        describe(folder)
 
 
 def test_any_damage_of_the_weights_is_said(folder: Path) -> None:

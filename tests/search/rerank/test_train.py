@@ -150,6 +150,18 @@ def test_all_checkpoints_damaged_begins_anew(tmp_path: Path, whole: Trained) -> 
     assert again.log == whole.log
 
 
+def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, "one")
+    for number in (1, 2):
+        checkpoints.save(number, {"number": number})
+    (tmp_path / "pass-0002.pt").unlink()
+    (tmp_path / "pass-0002.pt").mkdir()  # also for root, who may read everything
+    state, (note,) = checkpoints.load()
+    assert state == {"number": 1}
+    assert "cannot be read" in note
+    assert "damaged" not in note
+
+
 def test_a_checkpoint_of_other_pairs_is_never_taken(tmp_path: Path) -> None:
     Checkpoints(tmp_path, "one").save(1, {"step": 0})
     with pytest.raises(UsageError, match="`restart=True`"):

@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, free to be changed; the pictures stay where they are."""
     monkeypatch.setattr(
-        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, **more: ColourTokenEncoder()
     )
     shutil.copytree(made / "s", tmp_path / "s")
     shutil.copytree(made / "photos", tmp_path / "images")  # found by their content
@@ -222,12 +222,12 @@ def test_a_calibration_of_another_encoder_is_a_note(cli: Cli, folder: Path) -> N
     pairs, own = folder / "pairs.jsonl", folder / "s" / "calibration.json"
     assert cli("calibrate", "--pairs", pairs, "-s", folder / "s", "--no-rerank").code == 0
     fields = json.loads(own.read_text())
-    own.write_text(json.dumps(fields | {"encoder": "another"}))
+    own.write_text(json.dumps({name: value for name, value in fields.items() if name != "digest"} | {"encoder": "x"}))
     answer = cli("query", "red", "-s", folder / "s")
     assert answer.code == 0
     assert "fitted for another encoder" in answer.out
     own.write_text("{")
     answer = cli("query", "red", "-s", folder / "s")
     assert answer.code == 0
-    assert "cannot be read" in answer.out
+    assert "is damaged" in answer.out
     assert "`search calibrate`" in answer.out

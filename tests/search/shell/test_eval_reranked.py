@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same with a store that may be changed; `pairs` is the table."""
     monkeypatch.setattr(
-        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, **more: ColourTokenEncoder()
     )
     shutil.copytree(made / "s", tmp_path / "s")
     (tmp_path / "photos").symlink_to(made / "photos")

@@ -224,7 +224,7 @@ def test_an_interrupted_training_goes_on(
     assert not (store / "reranker").exists()
     monkeypatch.undo()
     monkeypatch.setattr(
-        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, **more: ColourTokenEncoder()
     )
     other = cli("train", "reranker", *options, "--epochs", 3)
     assert other.code == 2

@@ -22,16 +22,18 @@ from typing import Any, Final
 
 import faiss as _faiss
 import numpy as np
-import numpy.typing as npt
 
+from indexer.page_sums import Bytes
 from indexer.settings import thread_count
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
+from indexer.vectors.backends.faiss_files.blocks import Check
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.ivf_search import search_lists
 from indexer.vectors.backends.faiss_files.ivf_training import empty_core, threads, training_rows
 from indexer.vectors.backends.faiss_files.ivf_types import structure_of
 from indexer.vectors.backends.faiss_files.selector import Selector
+from indexer.vectors.backends.faiss_files.unchecked_lists import UncheckedLists
 from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import Batches, IndexType, SearchParameters
 from indexer.vectors.exact import ROUNDING, best, checked_queries, checked_rows, nothing, row_scores
@@ -57,12 +59,18 @@ HNSW_ONE_THREAD: Final = 5_000
 class FaissIndex:
     """A FAISS index under int64 ids. Implements `TunableIndex`; made by `build` or `read`."""
 
-    def __init__(self, index_type: IndexType, core: Any, table: IdTable, owner: Any = None) -> None:
-        """`core`: the FAISS index over positions; `owner`: what its memory belongs to, None when itself."""
+    lists: tuple[int, int] | None = None  # see `Writable.lists`
+
+    def __init__(
+        self, index_type: IndexType, core: Any, table: IdTable, owner: Any = None, lists: UncheckedLists | None = None
+    ) -> None:
+        """`core`: the FAISS index over positions; `owner`: what its memory belongs to, None when itself; `lists` that
+        have to be compared with what was written."""
         self.index_type: IndexType = index_type
         self._core = core
         self._table = table
         self._owner = owner
+        self._unchecked = lists
         self._width = _own_width(core)
 
     @classmethod
@@ -128,7 +136,7 @@ class FaissIndex:
     ) -> tuple[Float32, Int64]:
         """See `VectorIndex.search`. Rows are shorter than k only where nothing more may be returned.
 
-        Scores of ivf-sq8 and ivf-pq are those of the compressed vectors. Raises ValueError.
+        Scores of ivf-sq8 and ivf-pq are those of the compressed vectors. Raises ValueError, StoreDamagedError.
         """
         queries = checked_queries(queries, k, self.dimension)
         out_scores, out_ids = nothing(len(queries), k)
@@ -164,12 +172,16 @@ class FaissIndex:
         faiss.write_index(self._with_ids(), faiss.PyCallbackIOWriter(file.write, 1 << 20))
 
     @classmethod
-    def read(cls, index_type: IndexType, memory: npt.NDArray[np.uint8]) -> FaissIndex:
+    def read(cls, index_type: IndexType, memory: Bytes, check: Check | None = None) -> FaissIndex:
         """The index in `memory` (size,) uint8, which may be a mapped file: vectors, graphs and lists stay in it.
 
         FAISS before 1.13 copies inverted lists out of it. The bytes must be ones that `write` gave: FAISS
-        trusts them. Raises ValueError when they are not an index of this type.
+        trusts them; but those of the lists may be compared by `check` before each is first used. Raises ValueError when
+        they are not an index of this type, and what `check` raises.
         """
+        if check is not None and not hasattr(faiss, "ZeroCopyIOReader"):
+            check(0, memory.size)
+            check = None
         try:
             if hasattr(faiss, "ZeroCopyIOReader"):
                 owner = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(memory), memory.size))
@@ -184,7 +196,8 @@ class FaissIndex:
         if not (core.ntotal == owner.ntotal == len(table)):
             raise ValueError("it holds another number of vectors than of ids")
         faiss.Int64Vector().swap(owner.id_map)  # FAISS' own copy of the ids: 8 bytes each
-        index = cls(index_type, core, table, (owner, memory))
+        lists = None if check is None or not isinstance(core, faiss.IndexIVF) else UncheckedLists(core, memory, check)
+        index = cls(index_type, core, table, (owner, memory), lists)
         if index.structure not in _structures(index_type):
             raise ValueError(f"it holds {index.structure} where {index_type} was written")
         return index
@@ -222,7 +235,7 @@ class FaissIndex:
             if scan or self._lists_are_against(queries, selector, attempts[0]):
                 attempts = [core.nlist]
             for lists in attempts:
-                scores, positions = search_lists(core, queries, fetch, lists, selector)
+                scores, positions = search_lists(core, queries, fetch, lists, selector, self._check_lists)
                 if lists == core.nlist or bool((positions[:, wanted - 1] >= 0).all()):
                     break
             return scores, positions
@@ -238,6 +251,11 @@ class FaissIndex:
         scores, positions = self._storage().search(queries, fetch, params=parameters)
         return scores, positions
 
+    def _check_lists(self, numbers: Int64) -> None:
+        """Of the lists `numbers` (q, lists), -1 for none. Raises StoreDamagedError."""
+        if self._unchecked is not None:
+            self._unchecked.check(numbers)
+
     def _lists_are_against(self, queries: Float32, selector: Selector, probes: int) -> bool:
         """Whether a filter goes against one of `queries` (q, d): it leaves out what is near, and keeps what is far.
 
@@ -246,6 +264,7 @@ class FaissIndex:
         if selector.mask is None or selector.share > AGAINST_SHARE or probes >= self._core.nlist:
             return False
         _, nearest = self._core.quantizer.search(queries, max(1, probes // 4))  # (q, lists)
+        self._check_lists(nearest)
         lists = self._core.invlists
         for row in nearest[:, :: -(-nearest.shape[1] // AGAINST_LISTS)]:
             seen = kept = 0

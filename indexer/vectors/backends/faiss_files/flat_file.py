@@ -26,6 +26,7 @@ class FlatRows:
     """The records of a flat index in memory, to be written."""
 
     index_type: IndexType = "flat"
+    lists: tuple[int, int] | None = None
 
     def __init__(self, dimension: int, batches: Batches) -> None:
         """Raises ValueError on rows that `checked_rows` refuses."""

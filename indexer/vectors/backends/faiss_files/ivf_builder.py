@@ -56,6 +56,7 @@ class IvfBuilder:
         self._last_id = -1
         self._ascending = True
         self._assigner = gpu.Assigner(core)
+        self.lists: tuple[int, int] | None = None  # known when it is written
         self._folder = folder
         self._spill = [self._open(f"group-{number}") for number in range(self._groups)]
         self._ids = self._open("ids")
@@ -98,8 +99,9 @@ class IvfBuilder:
         ids = _mapped(self._ids, np.dtype("<i8"))
         if not self._ascending and len(np.unique(ids)) < len(ids):
             raise ValueError("ids must not repeat")
-        file.write(self._head())
-        file.write(b"full" + struct.pack("<Q", len(self._sizes)) + self._sizes.astype("<u8").tobytes())
+        head = self._head() + b"full" + struct.pack("<Q", len(self._sizes)) + self._sizes.astype("<u8").tobytes()
+        file.write(head)
+        self.lists = (len(head), len(head) + self._count * (self._core.code_size + 8))
         cell = 0
         for number, spill in enumerate(self._spill):
             end = -(-(number + 1) * self._core.nlist // self._groups)

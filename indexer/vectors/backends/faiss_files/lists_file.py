@@ -28,8 +28,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from indexer.page_sums import Bytes
 from indexer.types import Float32, Int64
-from indexer.vectors.backends.faiss_files.mapped_file import Bytes
+from indexer.vectors.backends.faiss_files.blocks import Check
 from indexer.vectors.exact import row_scores
 
 _HEADER: Final = struct.Struct("<4siqqqBi")
@@ -56,8 +57,17 @@ class Lists:
     starts: Int64
     ids: Int64
 
-    def search(self, query: Float32, probes: int) -> tuple[Float32, Int64]:
-        """Scores (m,) and positions (m,) of all that the `probes` cells nearest to `query` (d,) hold, in no order."""
+    @property
+    def range(self) -> tuple[int, int]:
+        """The bytes at which its lists begin and end."""
+        start = int(self.starts.min(initial=self.memory.size))
+        return start, start + len(self.ids) * (self.centroids.shape[1] + 8)
+
+    def search(self, query: Float32, probes: int, check: Check | None = None) -> tuple[Float32, Int64]:
+        """Scores (m,) and positions (m,) of all that the `probes` cells nearest to `query` (d,) hold, in no order.
+
+        `check` compares the bytes of each cell before they are used. Raises StoreDamagedError.
+        """
         near = row_scores(self.centroids, query)  # (cells,)
         chosen = np.argpartition(-near, min(probes, len(near)) - 1)[:probes]
         weights = query * self.spread / np.float32(_LEVELS)
@@ -65,6 +75,8 @@ class Lists:
         scores, positions = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
         for cell in chosen[self.sizes[chosen] > 0].tolist():
             start, size, width = int(self.starts[cell]), int(self.sizes[cell]), len(query)
+            if check is not None:
+                check(start, start + size * (width + 8))
             codes = self.memory[start : start + size * width].reshape(size, width)  # (s, d)
             scores.append(row_scores(codes.astype(np.float32), weights) + np.float32(near[cell] + constant))
             end = start + size * (width + 8)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer import forking
+from indexer.page_sums import Bytes
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
+from indexer.vectors.backends.faiss_files.blocks import Check
 from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
-from indexer.vectors.backends.faiss_files.mapped_file import Bytes
 from indexer.vectors.base import SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
 
@@ -29,13 +30,15 @@ EXCLUDED_SHARE: Final = 0.02
 class ListsIndex:
     """Implements `VectorIndex`, as `FaissIndex` does with the same `width` lists probed."""
 
-    def __init__(self, memory: Bytes, width: int | None) -> None:
+    def __init__(self, memory: Bytes, width: int | None, check: Check | None = None) -> None:
         """The index in `memory` (size,) uint8, which may be a mapped file. `width`: lists that a query probes, None for
-        the file's own. Raises ValueError when it is no inverted file with 8-bit codes."""
+        the file's own. `check` compares the bytes of a list before it is used. Raises ValueError when it is no inverted
+        file with 8-bit codes."""
         lists = read_lists(memory)
         self.dimension = int(lists.centroids.shape[1])
         self._memory = memory
         self._width = width
+        self._check = check
         self._lists: Lists | None = lists  # until it was asked
         self._table = IdTable(lists.ids)
         self._whole: FaissIndex | None = None
@@ -54,7 +57,10 @@ class ListsIndex:
         k: int,
         parameters: SearchParameters = SearchParameters(),  # noqa: B008 (frozen)
     ) -> tuple[Float32, Int64]:
-        """See `VectorIndex.search`. Scores are those of the compressed vectors. Raises ValueError."""
+        """See `VectorIndex.search`. Scores are those of the compressed vectors.
+
+        Raises ValueError, StoreDamagedError.
+        """
         lists, self._lists = self._lists, None
         if lists is not None and len(queries) == 1:
             found = self._answer(lists, checked_queries(queries, k, self.dimension)[0], k, parameters)
@@ -75,7 +81,8 @@ class ListsIndex:
             return None
         width = (lists.probes if self._width is None else self._width) * parameters.effort
         fetch = min(count, min(k, count) + tuning.SPARE)
-        scores, positions = lists.search(query, tuning.probes(width, len(lists.centroids), count, count / total, fetch))
+        probes = tuning.probes(width, len(lists.centroids), count, count / total, fetch)
+        scores, positions = lists.search(query, probes, self._check)
         ids = lists.ids[positions]
         if len(exclude):
             kept = ~np.isin(ids, exclude)
@@ -92,6 +99,6 @@ class ListsIndex:
             if self._whole is None:
                 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 
-                whole = FaissIndex.read("ivf-sq8", self._memory)
+                whole = FaissIndex.read("ivf-sq8", self._memory, self._check)
                 self._whole = whole if self._width is None else whole.with_width(self._width)
             return self._whole

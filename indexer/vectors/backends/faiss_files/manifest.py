@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -10,29 +9,34 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer.errors import StoreDamagedError
+from indexer.json_digest import json_digest
 from indexer.reach import reason as reason_of
-from indexer.vectors.base import IndexState, Tuned
+from indexer.vectors.base import INDEX_TYPES, IndexState, Tuned
 
-#: 3: flat indexes are `.npy` files. An index of another format counts as none, and is built again.
-FORMAT: Final = 3
+#: 4: with sums of blocks. An index of another format counts as none, and is built again; but for 3, which lacks them:
+#: the next writer adds them (`FaissFiles.keep`), as to build an index of a million vectors takes minutes.
+FORMAT: Final = 4
+WITHOUT_SUMS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`key` of what the index belongs to; `dimension`; `file`: its name; `checksum` of all of it and `sampled` of its
-    edges and some blocks, both SHA-256 in hex; `state` of the index."""
+    """`key` of what the index belongs to; `dimension`; `file`: its name; `checksum`: SHA-256 in hex of all of it;
+    `sums` of its blocks (`blocks.py`), "" where there are none; `lists`: the bytes at which the lists of an inverted
+    file begin and end, None where that is not known or it has none; `state` of the index."""
 
     key: str
     dimension: int
     file: str
     checksum: str
-    sampled: str
+    sums: str
+    lists: tuple[int, int] | None
     state: IndexState
 
     def to_bytes(self) -> bytes:
         """As it stands on disk."""
         content = {"format": FORMAT, **asdict(self)}
-        return json.dumps({**content, "digest": _digest(content)}, indent=1).encode()
+        return json.dumps({**content, "digest": json_digest(content)}, indent=1).encode()
 
 
 def manifest_path(folder: Path, kind: str) -> Path:
@@ -56,21 +60,39 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
         raise damaged(path, "it is not JSON") from error
     if not isinstance(content, dict):
         raise damaged(path, "it is not a manifest")
-    if type(content.get("format")) is int and content["format"] != FORMAT:
+    if type(content.get("format")) is int and content["format"] not in (FORMAT, WITHOUT_SUMS):
         return None
-    if content.pop("digest", None) != _digest(content):
-        raise damaged(path, "its checksum is wrong")
-    del content["format"]
     try:
-        state = content.pop("state")
-        tuned = state.pop("tuned")
-        manifest = Manifest(state=IndexState(tuned=tuned and Tuned(**tuned), **state), **content)
-        is_ours = re.fullmatch(r"[\w-]+\.(npy|faiss)", manifest.file)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if content.pop("digest", None) != json_digest(content):
+            raise damaged(path, "its checksum is wrong")
+        found = _parsed(content)
+        is_ours = re.fullmatch(r"[\w-]+\.(npy|faiss)", found.file)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # written so, by whomever
         raise damaged(path, "it is not a manifest") from error
     if not is_ours:  # a stranger's may name any file, and FAISS trusts what it reads
         raise damaged(path, "it names a file that lies elsewhere")
-    return manifest
+    return found
+
+
+def _parsed(content: dict[str, Any]) -> Manifest:
+    """Raises LookupError, TypeError, ValueError or AttributeError for what is none."""
+    if content.pop("format") == WITHOUT_SUMS:
+        del content["sampled"]
+        content |= {"sums": "", "lists": None}
+    fields, lists = content.pop("state"), content.pop("lists")
+    tuned = fields.pop("tuned")
+    state = IndexState(tuned=None if tuned is None else Tuned(**tuned), **fields)
+    found = Manifest(state=state, lists=None if lists is None else (lists[0], lists[1]), **content)
+    numbers = [found.dimension, state.count, state.bytes, state.behind, state.generation, *(found.lists or ())]
+    if state.tuned is not None:
+        numbers += [state.tuned.width, state.tuned.proposals, state.tuned.queries]
+        if not all(isinstance(share, float | int) for share in (state.tuned.target, state.tuned.recall)):
+            raise TypeError("a share is no number")
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("a number is none")
+    if not {state.index_type, state.asked} <= {*INDEX_TYPES}:
+        raise ValueError("it names no index")
+    return found
 
 
 def damaged(path: Path, reason: str) -> StoreDamagedError:
@@ -89,8 +111,3 @@ def unreadable(path: Path, error: OSError) -> StoreDamagedError:
         f"The index file {path} cannot be read ({reason_of(error)}); make it readable (until then queries compare "
         "with every vector)."
     )
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 in hex of all that the manifest says."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,22 +1,15 @@
-"""A file mapped for reading, and a checksum of it that does not read all of it."""
+"""A file mapped for reading."""
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-EDGE: Final = 1024 * 1024
-BLOCK: Final = 64 * 1024
-BLOCKS: Final = 16
-
-Bytes = npt.NDArray[np.uint8]
+from indexer.page_sums import Bytes
 
 
 class Mapped:
@@ -39,14 +32,3 @@ class Mapped:
         if self._map is not None:
             with suppress(BufferError):  # somebody kept the array
                 self._map.close()
-
-
-def sampled(memory: Bytes) -> str:
-    """SHA-256 of the first and last megabyte and of 16 blocks spread between them: about 3 MB in all."""
-    digest = hashlib.sha256()
-    digest.update(memory[:EDGE].data)
-    step = max(1, memory.size // (BLOCKS + 1))
-    for start in range(step, memory.size, step):
-        digest.update(memory[start : start + BLOCK].data)
-    digest.update(memory[max(0, memory.size - EDGE) :].data)
-    return digest.hexdigest()

@@ -17,8 +17,9 @@ from indexer.atomic import sync_folder, write_atomically
 from indexer.errors import StoreUnwritableError
 from indexer.private import make_folder, opener
 from indexer.vectors.backend import BuildPlan
+from indexer.vectors.backends.faiss_files.blocks import block_sums, to_text
 from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path
-from indexer.vectors.backends.faiss_files.mapped_file import Mapped, sampled
+from indexer.vectors.backends.faiss_files.mapped_file import Mapped
 from indexer.vectors.base import IndexState, IndexType, Tuned
 
 
@@ -35,6 +36,11 @@ class Writable(Protocol):
 
     @property
     def dimension(self) -> int: ...
+
+    @property
+    def lists(self) -> tuple[int, int] | None:
+        """Where the lists of an inverted file begin and end in what was written; None for others, or not known."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -65,10 +71,10 @@ class PendingFile:
         `tuned`: how it is to be searched; None: as the file says.
         """
         with self.mapped() as memory:
-            size, some = memory.size, sampled(memory)
+            size, sums = memory.size, to_text(block_sums(memory))
         source, plan = self._source, self._plan
         state = IndexState(source.index_type, plan.asked, len(source), size, 0, tuned, plan.generation)
-        manifest = Manifest(plan.key, source.dimension, self.name, self._checksum, some, state)
+        manifest = Manifest(plan.key, source.dimension, self.name, self._checksum, sums, source.lists, state)
         os.replace(self.aside, self._folder / self.name)
         sync_folder(self._folder)  # the file is there for good before anything names it
         write_atomically(manifest_path(self._folder, self._kind), manifest.to_bytes())
