@@ -77,10 +77,9 @@ class FirstStage:
             gone = [number for number in candidates.tolist() if number not in found_again.vectors]
             if not gone:
                 break
-            exclude = np.union1d(exclude, gone)  # damaged since it was built: others take their places
+            self._tell_lost(snapshot, gone)
+            exclude = np.union1d(exclude, gone)  # others take their places
         vectors = found_again.vectors
-        if len(vectors) < len(ids):
-            self._tell_lost(snapshot, [number for number in ids.tolist() if number not in vectors])
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
         stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
