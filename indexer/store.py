@@ -5,6 +5,7 @@ photos.search/
     vectors/            a cache: the vector indexes, where the backend keeps them in files
     encoder.json        names the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
+    in-hand             what a run is reading; there while one runs, and after one that was killed
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
+from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
 from indexer.reach import check_store_place, holds, is_missing, refuse_store
@@ -48,7 +50,7 @@ class Store:
         """
         folder = _checked(folder)
         if not holds(folder, CATALOG_NAME):
-            leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME}
+            leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME, IN_HAND}
             if _names(folder) - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with `store`."

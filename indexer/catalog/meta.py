@@ -16,11 +16,13 @@ IGNORE_RULES = "ignore_rules"
 LOST_EXCLUSIONS = "lost_exclusions"
 #: Key: "done" when there are no contents to which nothing refers; anything else when there may be some.
 SWEEP = "sweep"
+#: Key: JSON, the files that are not read because a run ended on them (`pipeline/suspects.py`).
+LEFT_OUT = "left_out"
 
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    ignore_rules, lost_exclusions, sweep."""
+    ignore_rules, lost_exclusions, sweep, left_out."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none."""

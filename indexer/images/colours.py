@@ -24,8 +24,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
     that changes colours is applied, a broken one or one of another colour space is ignored; without one, ink (CMYK)
     is subtracted from white. High dynamic range given only by nclx or cICP codes is shown as if it were sRGB.
     """
-    profile = image.info.get("icc_profile")
-    flat = _flatten(image)
+    return in_srgb(flatten(image), image.info.get("icc_profile"))
+
+
+def in_srgb(flat: Image.Image, profile: object) -> Image.Image:
+    """What `flatten` made, by its ICC profile, if it has one, as 8-bit sRGB."""
     if isinstance(profile, bytes) and 128 < len(profile) <= MAX_PROFILE_BYTES and flat.mode in _SPACES:
         transform = _to_srgb(profile, flat.mode)
         if transform is not None:
@@ -37,13 +40,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return flat if flat.mode == "RGB" else flat.convert("RGB")
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def flatten(image: Image.Image) -> Image.Image:
     """The image opaque, in a mode of 8 bits a channel: "L", "RGB", "CMYK" or "LAB"."""
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;16"):
         return Image.fromarray(eight_bits(np.asarray(image)))
     if image.has_transparency_data:
-        return opaque((image.convert("LA") if mode == "La" else image).convert("RGBA"))
+        if mode == "La":
+            image = image.convert("LA")
+        return opaque(image if mode == "RGBA" else image.convert("RGBA"))
     if mode == "1":
         return image.convert("L")
     return image if mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB")

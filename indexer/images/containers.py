@@ -35,7 +35,8 @@ def open_webp(stream: io.BytesIO) -> ImageFile.ImageFile:
             raise interrupted(data) from None
         if not end:
             raise
-        return WebPImageFile(io.BytesIO(_webp_of_pixels(data + bytes(max(0, end - len(data))))))
+        whole = data + bytes(end - len(data)) if end > len(data) else data
+        return WebPImageFile(io.BytesIO(_webp_of_pixels(whole)))
 
 
 def load_webp(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str | None]:
@@ -92,20 +93,20 @@ def _webp_pixels(data: bytes) -> tuple[int, int]:
 
 def _webp_of_pixels(data: bytes) -> bytes:
     """A WebP of the first picture of `data` alone: no metadata, nothing behind it."""
-    found: dict[bytes, bytes] = {}
+    found: dict[bytes, memoryview | bytes] = {}
+    view = memoryview(data)
     for kind, start, end in _riff(data):
         if kind in _WEBP_KEPT and end <= len(data):
-            found.setdefault(kind, data[start:end])
+            found.setdefault(kind, view[start:end])
         if kind in _WEBP_PIXELS:
             break
     if found.get(b"VP8X"):
         flags = found[b"VP8X"][0] & ~_METADATA_FLAGS & (0xFF if b"ICCP" in found else ~_PROFILE_FLAG)
-        found[b"VP8X"] = bytes((flags,)) + found[b"VP8X"][1:]
-    parts = (
-        kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for kind, content in found.items()
-    )
-    body = b"WEBP" + b"".join(parts)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+        found[b"VP8X"] = bytes((flags,)) + bytes(found[b"VP8X"][1:])
+    parts: list[memoryview | bytes] = [b"WEBP"]
+    for kind, content in found.items():
+        parts += (kind, struct.pack("<I", len(content)), content, b"\0" * (len(content) % 2))
+    return b"".join((b"RIFF", struct.pack("<I", sum(map(len, parts))), *parts))
 
 
 def _media(data: bytes) -> tuple[int, int]:

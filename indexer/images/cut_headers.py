@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from typing import Literal
@@ -12,6 +13,7 @@ from indexer.images.sniff import SNIFFED_BYTES, sniff
 #: Markers of JPEG that no length follows: a temporary one, restarts, the start.
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 _EOI, _SOS = 0xD9, 0xDA
+_FILL = re.compile(rb"\xff+")
 
 
 def ends_early(data: bytes) -> bool:
@@ -30,8 +32,10 @@ def _jpeg(data: bytes) -> bool:
         if data[position] != 0xFF:
             return False
         marker = data[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
+        if marker == 0xFF:  # fill bytes
+            match = _FILL.match(data, position)
+            assert match is not None
+            position = match.end() - 1
             continue
         if marker == _EOI:
             return False

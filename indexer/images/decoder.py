@@ -15,12 +15,14 @@ import stat
 from PIL import Image, ImageFile
 
 from indexer.errors import ImageTooLargeError, UnreadableFileError
-from indexer.images.colours import to_rgb
+from indexer.images.colours import flatten, in_srgb
 from indexer.images.embedded import orientation
 from indexer.images.formats import open_image, pillow_errors
 from indexer.images.loading import load
+from indexer.images.peak import decoding_peak, opening_peak
 from indexer.images.preprocess import SHRUNK, Shrunk, to_pixels
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
+from indexer.memory_budget import ALONE, Share
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
@@ -54,11 +56,12 @@ _SPARE = 1.4
 _THUMBNAIL_QUALITY = 80
 
 
-def read_file(candidate: Candidate, limits: DecodeLimits) -> bytes:
-    """The whole content of the file that a scan found, and of no other.
+def read_file(candidate: Candidate, limits: DecodeLimits, share: Share = ALONE) -> bytes:
+    """The whole content of the file that a scan found, and of no other. Its memory is taken from `share`.
 
-    Raises ImageTooLargeError when it is over `limits.max_bytes`, and UnreadableFileError when it cannot be read, is
-    no longer what the scan saw (size and time of change), or changes meanwhile.
+    Raises ImageTooLargeError when it is over `limits.max_bytes` or needs more memory than there is, and
+    UnreadableFileError when it cannot be read, is no longer what the scan saw (size and time of change), or changes
+    meanwhile.
     """
     # Without O_NONBLOCK, a FIFO that took the file's place would hang the run.
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -73,6 +76,7 @@ def read_file(candidate: Candidate, limits: DecodeLimits) -> bytes:
                 )
             if not _is_same(candidate, before):
                 raise UnreadableFileError(_CHANGED)
+            share.grow(before.st_size, "reading it")
             data = file.read(candidate.size + 1)  # one more, to notice that it grew
             after = os.fstat(file.fileno())
     except (FileNotFoundError, NotADirectoryError):
@@ -92,7 +96,7 @@ def _is_same(candidate: Candidate, status: os.stat_result) -> bool:
     return (now.size, now.mtime_ns) == (candidate.size, candidate.mtime_ns)
 
 
-def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) -> Image.Image:
+def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None, share: Share = ALONE) -> Image.Image:
     """The picture in `data` as it is meant to be seen: mode "RGB", upright, sRGB; an animation's first frame.
 
     With `target`, the (width, height) in pixels that an encoder wants of the upright picture, a JPEG may come
@@ -102,26 +106,34 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
 
     Raises NotAnImageError, UnsupportedImageError (nothing is wrong with it, but its kind is not read),
     DamagedImageError (zero bytes, its end is missing, or it does not decode) and ImageTooLargeError (over
-    `limits.max_pixels`, told from the header before any memory is taken), each with a one-sentence reason.
+    `limits.max_pixels`, or more memory than `share` gives; both told from the header before any memory is taken), each
+    with a one-sentence reason.
     Nothing else, whatever the bytes; no warnings, and nothing is printed. Safe to call from several threads.
     TIFF, WebP and GIF have Pillow's own limit too, some 179 million pixels.
     """
+    share.grow(opening_peak(data), "opening it")
     image = open_image(data)
     width, height = image.size
     if width * height > limits.max_pixels:
         raise ImageTooLargeError(f"it has {width:,} x {height:,} pixels, more than the limit of {limits.max_pixels:,}")
     with pillow_errors("its data do not decode", data):
         turned = orientation(image, data)
+        shape = target[::-1] if target is not None and turned >= 5 else target
+        share.grow(decoding_peak(image, data, _factor(image, shape)), "decoding it")
         covered = None
 
         def prepare(jpeg: ImageFile.ImageFile) -> None:
             nonlocal covered
-            covered = None if target is None else _shrink(jpeg, target, sideways=turned >= 5)
+            covered = None if shape is None else _shrink(jpeg, shape)
 
         loaded, missing = load(image, data, prepare)
-        picture = to_rgb(loaded)
-        if picture is loaded:  # let go of the file's bytes, which some of Pillow's loaders keep
+        del image  # what is no longer needed is let go of, with the canvases and bytes that loaders keep
+        profile = loaded.info.get("icc_profile")
+        picture = flatten(loaded)
+        if picture is loaded:
             picture = loaded._new(loaded.im)
+        del loaded
+        picture = in_srgb(picture, profile)
         if turned in _TURNS:
             picture = picture.transpose(_TURNS[turned])
         # What the file said of itself (profile, orientation, resolution) no longer holds.
@@ -133,24 +145,38 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None) ->
         return picture
 
 
-def thumbnail(data: bytes, limits: DecodeLimits, side: int) -> bytes:
+def thumbnail(data: bytes, limits: DecodeLimits, side: int, share: Share = ALONE) -> bytes:
     """A small JPEG of the picture in `data`, its longer side at most `side` pixels: upright, sRGB, no metadata.
 
     Raises what `decode` raises.
     """
-    image = decode(data, limits, (side, side))
+    image = decode(data, limits, (side, side), share)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY)
     return buffer.getvalue()
 
 
-def _shrink(image: ImageFile.ImageFile, target: tuple[int, int], *, sideways: bool) -> tuple[float, float] | None:
+def _wanted(target: tuple[int, int]) -> tuple[int, int]:
+    """What a shrunk picture has at least; `target` as it is stored, not yet turned."""
+    return math.ceil(_SPARE * target[0]), math.ceil(_SPARE * target[1])
+
+
+def _factor(image: ImageFile.ImageFile, target: tuple[int, int] | None) -> int:
+    """By what `_shrink` will divide each side of an image."""
+    if image.format != "JPEG" or target is None:
+        return 1
+    width, height = _wanted(target)
+    fits = min(image.width // width, image.height // height)
+    return next((factor for factor in (8, 4, 2) if factor <= fits), 1)
+
+
+def _shrink(image: ImageFile.ImageFile, target: tuple[int, int]) -> tuple[float, float] | None:
     """Have the JPEG decoder scale by 1/2, 1/4 or 1/8 while it decodes, when that leaves `_SPARE` times the target.
 
     Returns how many of the shrunk pixels (across, down) the picture covers; None when it is not shrunk.
     """
-    width, height = (math.ceil(_SPARE * side) for side in (target[::-1] if sideways else target))
+    width, height = _wanted(target)
     if image.width < 2 * width or image.height < 2 * height:
         return None
     drafted = image.draft(None, (width, height))

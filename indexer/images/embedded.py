@@ -19,6 +19,16 @@ MAX_BLOCK_BYTES = 1_000_000
 #: Loaders that turn the picture themselves and leave nothing to do (HEIF by its own `irot` and `imir`).
 _TURNED_BY_LOADER = frozenset({"TIFF", "HEIF"})
 
+#: Texts of a PNG that something is read from; and how many of them are unpacked, empty and broken ones too.
+_KEYWORDS = frozenset(
+    {
+        *("XML:com.adobe.xmp", "Description", "Title", "Comment"),
+        *(f"Raw profile type {kind}" for kind in ("exif", "APP1")),
+    }
+)
+_MAX_TEXTS = 20
+_LONGEST_KEYWORD = 80  # with its end
+
 _ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _TIFF_IPTC, _XMP = 33723, 700
@@ -69,19 +79,24 @@ def turn(main: Mapping[int, Any], image_format: str | None) -> int:
 
 
 class _PngBlocks:
-    """EXIF and texts of a PNG (PNG specification, third edition, 11.3): `texts` by keyword, the first one wins."""
+    """EXIF and texts of a PNG (PNG specification, third edition, 11.3): `texts` by keyword, of those that are asked
+    for; the first one wins."""
 
     def __init__(self, data: bytes) -> None:
         self.exif = b""
         self.texts: dict[str, str] = {}
+        left = _MAX_TEXTS
         for kind, content in png_chunks(data):
             if kind == b"eXIf":
                 self.exif = self.exif or content
-            elif kind in (b"tEXt", b"zTXt", b"iTXt") and len(self.texts) < 100:
-                keyword, _, rest = content.partition(b"\0")
-                text = _png_text(kind, rest)
+            elif kind in (b"tEXt", b"zTXt", b"iTXt") and left:
+                keyword = content[:_LONGEST_KEYWORD].partition(b"\0")[0].decode("latin-1")
+                if keyword not in _KEYWORDS or keyword in self.texts:
+                    continue
+                left -= 1
+                text = _png_text(kind, content[len(keyword) + 1 :])
                 if text:
-                    self.texts.setdefault(keyword.decode("latin-1"), text)
+                    self.texts[keyword] = text
 
 
 def _png_text(kind: bytes, rest: bytes) -> str:

@@ -60,7 +60,19 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
     """
     if not data:
         raise DamagedImageError("it is empty (zero bytes)")
-    head = data[:SNIFFED_BYTES]
+    found = refuse_head(data[:SNIFFED_BYTES])
+    try:
+        with pillow_errors("its header is damaged", data):
+            return _OPENERS[found](io.BytesIO(data))
+    except DamagedImageError:
+        if empty_bytes(data):
+            raise interrupted(data) from None
+        raise
+
+
+def refuse_head(head: bytes) -> str:
+    """The format that these first bytes of a file begin. Raises NotAnImageError or UnsupportedImageError for those of
+    no image that is read."""
     found = sniff(head)
     if found is None:
         name = unsupported_format(head)
@@ -70,13 +82,7 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
         if kind is not None:
             raise NotAnImageError(f"its content is {kind} and no image, whatever its name says")
         raise NotAnImageError("its content is no image format that can be read")
-    try:
-        with pillow_errors("its header is damaged", data):
-            return _OPENERS[found](io.BytesIO(data))
-    except DamagedImageError:
-        if empty_bytes(data):
-            raise interrupted(data) from None
-        raise
+    return found
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from indexer.errors import UnsupportedImageError
 from indexer.images.endings import MISSING_SHARE, bits, difference, empty_bytes, interrupted, note
+from indexer.images.jpeg_header import surplus
 
 _EOI = b"\xff\xd9"
 _SOS, _DRI, _JPEG_LS = 0xDA, 0xDD, 0xF7
@@ -27,6 +28,9 @@ _KINDS = {
 _ANCILLARY = frozenset({*range(0xE0, 0xF0), 0xFE})
 #: What may stand between two scans: tables, a restart interval, the number of lines, and what is ancillary.
 _BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, _DRI}) | _ANCILLARY
+
+#: Markers that are followed: of a header and of some hundred scans.
+_MAX_MARKERS = 100_000
 
 #: A sector of a disk that was never written.
 _HOLE = bytes(512)
@@ -59,22 +63,42 @@ class _Structure:
 def open_jpeg(stream: io.BytesIO) -> ImageFile.ImageFile:
     """A multi-picture JPEG as well: its first picture is a plain one. Segments of metadata that are broken are skipped.
 
-    Raises UnsupportedImageError.
+    Raises UnsupportedImageError, DamagedImageError.
     """
+    data = stream.getvalue()
+    many = surplus(data)
     try:
-        return JpegImageFile(stream)
+        return JpegImageFile(io.BytesIO(_without(data, many)) if many else stream)
     except MemoryError:
         raise
     except Exception:
-        data = stream.getvalue()
         found = _structure(data)
         _refuse_unsupported(found)
         if not found.ancillary:
             raise
         try:
-            return JpegImageFile(io.BytesIO(_without(data, [one for one in found.ancillary if not _needed(data, one)])))
+            unneeded = [one for one in found.ancillary if one in many or not _needed(data, one)]
+            return JpegImageFile(io.BytesIO(_without(data, unneeded)))
         except Exception:
             return JpegImageFile(io.BytesIO(_without(data, found.ancillary)))
+
+
+def keeps_coefficients(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bytes of the coefficients that are kept until all of them are there: of a picture in several scans, and of its
+    full size even where it is shrunk."""
+    start = 0 if image.fp is None else image.fp.tell()  # behind the marker of the first scan
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    together = data[start + 2] if start + 2 < len(data) else 0
+    if not layers or (together >= len(layers) and not image.info.get("progressive")):
+        return 0
+    across, down = max(one[1] for one in layers), max(one[2] for one in layers)
+    blocks = sum(-(-image.width * one[1] // (8 * across)) * -(-image.height * one[2] // (8 * down)) for one in layers)
+    return 128 * blocks
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether an end marker ends the picture, as far as can be told from its markers."""
+    return data.endswith(_EOI) or _structure(data).marked
 
 
 def load_jpeg(
@@ -147,7 +171,10 @@ def _structure(data: bytes) -> _Structure:
     """Follow the markers from the start. Never raises: what cannot be followed ends the picture there."""
     found = _Structure(end=len(data))
     position = 2
-    while match := _MARKER.search(data, position):
+    for _ in range(_MAX_MARKERS):
+        match = _MARKER.search(data, position)
+        if match is None:
+            break
         at, marker = match.start(), data[match.start() + 1]
         if marker == 0xD9 or (found.scans and not _goes_on(found, marker)):
             found.end, found.marked = at, marker == 0xD9

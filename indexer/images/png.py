@@ -16,6 +16,12 @@ from indexer.images.endings import empty_bytes, interrupted, partial
 #: Profiles for print are up to a few megabytes; more is no profile.
 MAX_PROFILE_BYTES = 8_000_000
 
+#: A PNG has one; so many are tried where they are broken.
+_MAX_PROFILES = 4
+
+#: Chunks that are looked at: a file of a gigabyte has 125,000 of the usual 8 kB.
+_MAX_CHUNKS = 500_000
+
 _SIGNATURE = 8
 #: Chunks that the pixels are made of. All others, and the frames of an animation behind the first, are left out.
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
@@ -31,9 +37,11 @@ class Chunk(NamedTuple):
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """The chunks of a PNG in order, up to the first that is cut short or has no name of letters."""
+    """The chunks of a PNG in order, up to the first that is cut short or has no name of letters; `_MAX_CHUNKS`."""
     position = _SIGNATURE
-    while position + 12 <= len(data):
+    for _ in range(_MAX_CHUNKS):
+        if position + 12 > len(data):
+            return
         (length,) = struct.unpack_from(">I", data, position)
         kind = data[position + 4 : position + 8]
         if position + 12 + length > len(data) or not kind.isalpha():
@@ -75,7 +83,7 @@ def open_png(stream: io.BytesIO) -> ImageFile.ImageFile:
 def _pixels_only(data: bytes) -> tuple[bytes, bytes, bool]:
     """`data` without the chunks that Pillow need not see, the colour profile, and whether the last chunk is there."""
     parts: list[bytes] = []
-    kept, profile, position, seen_pixels, ended = 0, b"", _SIGNATURE, False, False
+    kept, profile, position, seen_pixels, ended, tried = 0, b"", _SIGNATURE, False, False, 0
     for chunk in chunks(data):
         position = chunk.end + 4
         kind = chunk.kind
@@ -83,8 +91,9 @@ def _pixels_only(data: bytes) -> tuple[bytes, bytes, bool]:
             seen_pixels |= kind == b"IDAT"
             ended |= kind == b"IEND"
             continue
-        if kind == b"iCCP" and _sound(data, chunk):
-            profile = profile or _profile(data[chunk.content : chunk.end])
+        if kind == b"iCCP" and not profile and tried < _MAX_PROFILES and _sound(data, chunk):
+            profile = _profile(data[chunk.content : chunk.end])
+            tried += 1
         if kept < chunk.start:
             parts.append(data[kept : chunk.start])
         kept = position

@@ -30,10 +30,19 @@ from PIL.TiffImagePlugin import (
 from indexer.errors import UnsupportedImageError
 from indexer.images.endings import interrupted, load_coded
 from indexer.images.libtiff import knows_compression, quiet_libtiff
-from indexer.images.tiff_raster import COMPRESSIONS, TILEBYTECOUNTS, read_raster, refuse_unsupported
+from indexer.images.tiff_raster import (
+    COMPRESSIONS,
+    RASTER_BASE,
+    TILEBYTECOUNTS,
+    raster_bytes,
+    read_raster,
+    refuse_unsupported,
+)
 
 #: As many pages are looked at, and as many pages within a page.
 _MAX_PAGES = 16
+#: Entries of a directory: BigTIFF could have 2^64, which would all be read.
+_MAX_ENTRIES = 65_535
 #: A page is taken for the photograph in place of the one that comes first when it has so many times its pixels:
 #: pages of a document differ less, and thumbnails more.
 _MUCH_LARGER = 4
@@ -153,6 +162,16 @@ def open_tiff(stream: io.BytesIO) -> ImageFile.ImageFile:
     return image
 
 
+def raster_peak(image: TiffImageFile) -> int | None:
+    """Bytes that `tiff_raster` takes for it, beside the picture; None where it has no part in it."""
+    assert isinstance(image, _Tiff)
+    if image._by_raster:
+        return raster_bytes(image.tag_v2) + 8 * image.width * image.height + RASTER_BASE
+    if set(image.tag_v2.get(BITSPERSAMPLE, (1,))) == {16} and image.mode in ("RGB", "RGBA"):  # it may be dark
+        return 2 * raster_bytes(image.tag_v2) + 8 * image.width * image.height + RASTER_BASE
+    return None
+
+
 def load_tiff(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str | None]:
     """`image`, which was opened from `data`, with its pixels, and the note about what of it is missing."""
 
@@ -172,11 +191,10 @@ def load_tiff(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str
 
 
 def _holds_directory(data: bytes, offset: int) -> bool:
-    """Whether the directory at `offset` is all there; many writers put it at the end. BigTIFF is taken at its word."""
-    if b"+" in data[2:4]:
-        return offset < len(data)
-    count = int.from_bytes(data[offset : offset + 2], "little" if data[:1] == b"I" else "big")
-    return count > 0 and offset + 2 + 12 * count <= len(data)
+    """Whether the directory at `offset` is all there; many writers put it at the end."""
+    width, entry = (8, 20) if b"+" in data[2:4] else (2, 12)
+    count = int.from_bytes(data[offset : offset + width], "little" if data[:1] == b"I" else "big")
+    return 0 < count <= _MAX_ENTRIES and offset + width + entry * count <= len(data)
 
 
 def _has_more_pages(data: bytes, offset: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,11 @@ _MAX_SAMPLE_VALUE = 281
 #: More bytes are not unpacked at once: as many as a file may have.
 _MAX_RASTER_BYTES = 1_000_000_000
 
+#: Bytes that are unpacked at once; in between they take some four times as many.
+_BAND_BYTES = 8_000_000
+#: What unpacking takes beside the levels and the picture.
+RASTER_BASE = 32_000_000
+
 
 def refuse_unsupported(tags: ImageFileDirectory_v2) -> None:
     """Raise UnsupportedImageError, with the reason, for pixels that `read_raster` cannot read either.
@@ -122,38 +128,50 @@ def _type(tags: ImageFileDirectory_v2) -> str | None:
     return "packed" if _KINDS[kind] == "u" and bits < 16 else None
 
 
+def raster_bytes(tags: ImageFileDirectory_v2) -> int:
+    """How many bytes its levels take unpacked, with what tiles reach over the edge."""
+    rows, across, row_bytes = _layout(tags)
+    planes = tags.get(SAMPLESPERPIXEL, 1) if _in_planes(tags) else 1
+    wide = 1 if tags.get(BITSPERSAMPLE, (1,))[0] % 8 == 0 else 8
+    return int(max(tags[IMAGELENGTH], rows) * across * row_bytes * planes * wide)
+
+
 def read_raster(data: bytes, tags: ImageFileDirectory_v2) -> Image.Image:
     """The picture of one page, as it is stored (not turned), in mode "L", "RGB", "RGBA", "CMYK" or "LAB".
 
     Raises UnsupportedImageError, ImageTooLargeError, or what Pillow raises.
     """
     refuse_unsupported(tags)
-    samples = tags.get(SAMPLESPERPIXEL, 1)
-    width, height, bits = tags[IMAGEWIDTH], tags[IMAGELENGTH], tags.get(BITSPERSAMPLE, (1,))[0]
-    size = width * height * samples * (max(8, bits) if bits % 8 == 0 else 16) // 8
+    size = raster_bytes(tags)
     if size > _MAX_RASTER_BYTES:
         raise ImageTooLargeError(f"its pixels take {size:,} bytes, more than the limit of {_MAX_RASTER_BYTES:,}")
+    samples = tags.get(SAMPLESPERPIXEL, 1)
     photometric = tags.get(PHOTOMETRIC_INTERPRETATION, 0)
     wanted = _COLOURS[photometric]
     extra = tags.get(EXTRASAMPLES, ())
     alpha = samples > wanted and bool(extra) and extra[0] in (1, 2)
     kept = wanted + alpha
-    if tags.get(PLANAR_CONFIGURATION, 1) == 2 and samples > 1:
-        planes = [_levels(data, tags, plane, 1)[:, :, 0] for plane in range(kept)]
-        levels = np.stack(planes, axis=2)  # (h, w, kept)
+    levels = np.empty((tags[IMAGELENGTH], tags[IMAGEWIDTH], kept), _native(tags))  # (h, w, kept)
+    if _in_planes(tags):
+        for plane in range(kept):
+            _read_levels(data, tags, plane, 1, levels[:, :, plane : plane + 1])
     else:
-        levels = _levels(data, tags, 0, samples)[:, :, :kept]  # (h, w, kept)
+        _read_levels(data, tags, 0, samples, levels)
     if photometric == _LAB:
         return _lab(levels)
     found = _shown(levels[:, :, :wanted], tags)  # (h, w, wanted) uint8
     if photometric == _MIN_IS_WHITE:
-        found = 255 - found
+        np.subtract(255, found, out=found)
     if not alpha or wanted == 4:
-        return Image.frombytes({1: "L", 3: "RGB", 4: "CMYK"}[wanted], (width, height), found.tobytes())
+        return _picture({1: "L", 3: "RGB", 4: "CMYK"}[wanted], found)
     colours = np.repeat(found, 3, axis=2) if wanted == 1 else found
     opacity = eight_bits(levels[:, :, wanted:])
-    mode = "RGBa" if extra[0] == 1 else "RGBA"
-    return Image.frombytes(mode, (width, height), np.concatenate([colours, opacity], axis=2).tobytes()).convert("RGBA")
+    return _picture("RGBa" if extra[0] == 1 else "RGBA", np.concatenate([colours, opacity], axis=2)).convert("RGBA")
+
+
+def _picture(mode: str, levels: npt.NDArray[np.uint8]) -> Image.Image:
+    """(h, w, channels) uint8 as a picture of Pillow's."""
+    return Image.frombytes(mode, (levels.shape[1], levels.shape[0]), np.ascontiguousarray(levels))
 
 
 def _shown(levels: Array, tags: ImageFileDirectory_v2) -> npt.NDArray[np.uint8]:
@@ -164,27 +182,61 @@ def _shown(levels: Array, tags: ImageFileDirectory_v2) -> npt.NDArray[np.uint8]:
     if bits % 8:
         white = 2**bits - 1
     if levels.dtype.kind == "u" and 0 < white < 65536 and int(levels.max(initial=0)) <= white:
-        shown: npt.NDArray[np.uint8] = (levels.astype(np.uint32) * 255 // white).astype(np.uint8)
+        shown = np.empty(levels.shape, np.uint8)
+        for row, found in zip(levels, shown, strict=True):
+            found[...] = row.astype(np.uint32) * 255 // white
         return shown
     return eight_bits(levels)
 
 
 def _lab(levels: Array) -> Image.Image:
     """CIE L*a*b* of 16 bits (h, w, 3): L* from 0, a* and b* with a sign, as Pillow takes the bytes of its mode, too."""
-    high = (levels >> 8).astype(np.uint8)
-    return Image.frombytes("LAB", (high.shape[1], high.shape[0]), high.tobytes())
+    return _picture("LAB", (levels >> 8).astype(np.uint8))
 
 
-def _levels(data: bytes, tags: ImageFileDirectory_v2, plane: int, samples: int) -> Array:
-    """The levels (h, w, samples) of one plane, in the machine's byte order, the predictor undone."""
+def _in_planes(tags: ImageFileDirectory_v2) -> bool:
+    return bool(tags.get(PLANAR_CONFIGURATION, 1) == 2 and tags.get(SAMPLESPERPIXEL, 1) > 1)
+
+
+def _native(tags: ImageFileDirectory_v2) -> str:
+    kind = _type(tags)
+    return "u2" if kind == "packed" else f"={kind}"
+
+
+def _layout(tags: ImageFileDirectory_v2) -> tuple[int, int, int]:
+    """Of the strips or tiles of one plane: rows of each, how many stand side by side, and bytes of a row of each."""
     width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
+    samples = 1 if _in_planes(tags) else tags.get(SAMPLESPERPIXEL, 1)
+    bits = tags.get(BITSPERSAMPLE, (1,))[0]
+    if TILEWIDTH in tags:
+        rows, row = tags[TILELENGTH], tags[TILEWIDTH]
+        across = -(-width // row)
+    else:
+        rows, row, across = min(tags.get(ROWSPERSTRIP, height), height), width, 1
+    return rows, across, -(-row * samples * bits // 8)
+
+
+def _read_levels(data: bytes, tags: ImageFileDirectory_v2, plane: int, samples: int, levels: Array) -> None:
+    """Fill `levels` (h, w, up to `samples`) with one plane, in the machine's byte order, the predictor undone: a few
+    strips or rows of tiles at a time."""
+    rows, across, row_bytes = _layout(tags)
+    at_once = max(1, _BAND_BYTES // max(1, rows * across * row_bytes))
+    for first in range(0, -(-len(levels) // rows), at_once):
+        start, end = first * rows, min((first + at_once) * rows, len(levels))
+        raw = _unpacked(data, tags, plane, first, end - start)  # (rows of the band, bytes)
+        found = _band_levels(raw.reshape(end - start, across, -1), tags, samples)  # (rows, tiles across, row, samples)
+        flat = found.reshape(end - start, -1, samples)
+        levels[start:end] = flat[:, : levels.shape[1], : levels.shape[2]]
+
+
+def _band_levels(raw: npt.NDArray[np.uint8], tags: ImageFileDirectory_v2, samples: int) -> Array:
+    """The levels (h, tiles across, row, samples) in the bytes (h, tiles across, bytes of a tile's row)."""
+    height, across = raw.shape[:2]
     bits, kind = tags.get(BITSPERSAMPLE, (1,))[0], _type(tags)
-    across, row = (-(-width // tags[TILEWIDTH]), tags[TILEWIDTH]) if TILEWIDTH in tags else (1, width)
-    raw = _unpacked(data, tags, plane, across, -(-row * samples * bits // 8))
-    raw = raw.reshape(height, across, -1)  # (h, tiles across, bytes of a tile's row)
+    row = tags[TILEWIDTH] if TILEWIDTH in tags else tags[IMAGEWIDTH]
     order = "<" if tags.prefix == b"II" else ">"
     if kind == "packed":
-        levels = _bits(raw, bits, row * samples)
+        levels: Array = _bits(raw, bits, row * samples)
     elif tags.get(PREDICTOR, 1) == 3:
         summed = np.cumsum(raw.reshape(height, across, -1, samples), axis=2, dtype=np.uint8)
         planes = summed.reshape(height, across, bits // 8, row * samples)  # most significant bytes first
@@ -195,7 +247,7 @@ def _levels(data: bytes, tags: ImageFileDirectory_v2, plane: int, samples: int) 
     if tags.get(PREDICTOR, 1) == 2:
         whole = levels.view(f"u{levels.dtype.itemsize}")
         levels = np.cumsum(whole, axis=2, dtype=whole.dtype).view(levels.dtype)
-    return levels.reshape(height, across * row, samples)[:, :width]
+    return levels
 
 
 def _bits(raw: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[np.uint16]:
@@ -208,18 +260,19 @@ def _bits(raw: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[np.u
     return found
 
 
-def _unpacked(
-    data: bytes, tags: ImageFileDirectory_v2, plane: int, across: int, row_bytes: int
-) -> npt.NDArray[np.uint8]:
-    """The bytes (h, `across` x `row_bytes`) of one plane, unpacked by libtiff."""
+def _unpacked(data: bytes, tags: ImageFileDirectory_v2, plane: int, first: int, height: int) -> npt.NDArray[np.uint8]:
+    """The bytes (`height`, all of a row) of one plane, from strip or row of tiles `first` on, unpacked by libtiff."""
     tiled = TILEWIDTH in tags
+    rows, across, row_bytes = _layout(tags)
     offsets = tags[TILEOFFSETS if tiled else STRIPOFFSETS]
     counts = tags[TILEBYTECOUNTS if tiled else STRIPBYTECOUNTS]
-    height = tags[IMAGELENGTH]
-    rows = tags[TILELENGTH] if tiled else min(tags.get(ROWSPERSTRIP, height), height)
-    number = -(-height // rows) * across
-    places = slice(plane * number, (plane + 1) * number)
-    fields = {
+    start = (plane * -(-tags[IMAGELENGTH] // rows) + first) * across
+    places = slice(start, start + -(-height // rows) * across)
+    # What is coded, and nothing else of the file: it is copied a few times.
+    view = memoryview(data)
+    coded = [view[at : at + count] for at, count in zip(offsets[places], counts[places], strict=True)]
+    ends = list(accumulate(map(len, coded)))
+    fields: dict[int, tuple[int, ...]] = {
         IMAGEWIDTH: (across * row_bytes,),
         IMAGELENGTH: (height,),
         BITSPERSAMPLE: (8,),
@@ -228,12 +281,14 @@ def _unpacked(
         FILLORDER: (tags.get(FILLORDER, 1),),
         SAMPLESPERPIXEL: (1,),
     }
+    lengths = tuple(map(len, coded))
+    starts = tuple(8 + end - length for end, length in zip(ends, lengths, strict=True))
     if tiled:
         fields |= {TILEWIDTH: (row_bytes,), TILELENGTH: (rows,)}
-        fields |= {TILEOFFSETS: offsets[places], TILEBYTECOUNTS: counts[places]}
+        fields |= {TILEOFFSETS: starts, TILEBYTECOUNTS: lengths}
     else:
-        fields |= {STRIPOFFSETS: offsets[places], ROWSPERSTRIP: (rows,), STRIPBYTECOUNTS: counts[places]}
-    grey = _Grey(io.BytesIO(_with_directory(data, tags.prefix, fields)))
+        fields |= {STRIPOFFSETS: starts, ROWSPERSTRIP: (min(rows, height),), STRIPBYTECOUNTS: lengths}
+    grey = _Grey(io.BytesIO(_with_directory(b"".join(coded), tags.prefix, fields)))
     grey.load()
     return np.asarray(grey)
 
@@ -241,7 +296,7 @@ def _unpacked(
 def _with_directory(data: bytes, prefix: bytes, fields: Mapping[int, Sequence[int]]) -> bytes:
     """A TIFF whose only directory has these fields, all of them LONG, and which holds `data` behind its header."""
     order = "<" if prefix == b"II" else ">"
-    start = len(data) + len(data) % 2
+    start = 8 + len(data) + len(data) % 2
     entries, values = b"", b""
     behind = start + 2 + 12 * len(fields) + 4
     for tag, numbers in sorted(fields.items()):
@@ -253,7 +308,7 @@ def _with_directory(data: bytes, prefix: bytes, fields: Mapping[int, Sequence[in
         entries += struct.pack(f"{order}HHL", tag, 4, len(numbers)) + place
     header = prefix + struct.pack(f"{order}HL", 42, start)
     directory = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + values
-    return b"".join((header, data[8:], bytes(len(data) % 2), directory))
+    return b"".join((header, data, bytes(len(data) % 2), directory))
 
 
 class _Grey(TiffImageFile):

@@ -16,13 +16,21 @@ from indexer.errors import FileError, UnreadableFileError
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
 from indexer.files.names import by_form
 from indexer.images.decoder import read_file
+from indexer.images.formats import refuse_head
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
+from indexer.memory_budget import ALONE, Share
 from indexer.path_forms import composed
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
 from indexer.reach import beginning
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Caption
+
+#: A file from this size on is looked at before it is read: what is no image is not read whole.
+_LARGE = 10_000_000
+#: What a table of captions takes while it is read: so many times its size (measured for short ones:
+#: 5.8, and the paths of the images).
+_OF_TABLE = 10
 
 
 class LookUp:
@@ -41,20 +49,24 @@ class LookUp:
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
 
-    def __call__(self, candidate: Candidate) -> ImageBytes | KnownImage | CaptionFile | Ignored | Failed:
-        """Never raises for a bad file: what is wrong with it is in the answer."""
+    def __call__(
+        self, candidate: Candidate, share: Share = ALONE
+    ) -> ImageBytes | KnownImage | CaptionFile | Ignored | Failed:
+        """Never raises for a bad file: what is wrong with it is in the answer. Takes its memory from `share`."""
         try:
-            return self._look_up(candidate)
+            return self._look_up(candidate, share)
         except UnreadableFileError as error:
             return Failed(candidate, str(error), passing=True)
         except FileError as error:
             return Failed(candidate, str(error), passing=False)
 
-    def _look_up(self, candidate: Candidate) -> ImageBytes | KnownImage | CaptionFile | Ignored:
+    def _look_up(self, candidate: Candidate, share: Share) -> ImageBytes | KnownImage | CaptionFile | Ignored:
         folder, name = os.path.split(candidate.path)
         suffix = os.path.splitext(name)[1].lower()
         if is_caption_table(name):
-            data = read_file(candidate, self._limits)
+            if candidate.size > _LARGE:
+                share.grow(_OF_TABLE * candidate.size, "reading its captions")
+            data = read_file(candidate, self._limits, share)
             captions, problems = parse_captions_file(name, data, folder, without=self._forgotten)
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if suffix == ".txt":
@@ -64,7 +76,7 @@ class LookUp:
                 image = forms.get(sidecar_image(forms.keys(), composed(name)) or "")
             if image is None:
                 return Ignored(candidate, settled=False)  # an image may come to stand beside it
-            data = read_file(candidate, self._limits)
+            data = read_file(candidate, self._limits, share)
             about = os.path.join(folder, image)
             texts = () if about in self._forgotten else parse_sidecar(data)
             return CaptionFile(candidate, _digest(data), tuple(Caption(text, about) for text in texts), ())
@@ -72,10 +84,12 @@ class LookUp:
             return Ignored(candidate, settled=True)
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
             return Ignored(candidate, settled=True)
-        return self._image(candidate)
+        return self._image(candidate, share)
 
-    def _image(self, candidate: Candidate) -> ImageBytes | KnownImage:
-        data = read_file(candidate, self._limits)
+    def _image(self, candidate: Candidate, share: Share) -> ImageBytes | KnownImage:
+        if candidate.size > _LARGE:
+            refuse_head(_head(candidate.path))
+        data = read_file(candidate, self._limits, share)
         digest = _digest(data)
         with self._catalog.snapshot() as snapshot:
             content_id = Contents(snapshot).with_vectors([digest], self._encoder_row).get(digest)

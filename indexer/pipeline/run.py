@@ -3,7 +3,8 @@
     plan --files to read--> look up, decode (threads) --in order--> encode, write (`ingest.py`) --> vector indexes
 
 Decoded files keep the order of the scan: item ids, and with them every result, do not depend on timing or
-interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` decoded files exist.
+interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` decoded files exist, and
+what the threads hold while they read and decode is within the memory that `room.py` finds for them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, SearchError
 from indexer.files.mounts import mount_of
+from indexer.in_hand import InHand
+from indexer.memory_budget import MemoryBudget, Share
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.forgotten import ForgottenPaths
@@ -33,6 +36,9 @@ from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.plan import Planner, RootPlan
+from indexer.pipeline.room import room_for_files
+from indexer.pipeline.suspects import Suspects
+from indexer.pipeline.trial import why_not
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
 from indexer.pipeline.write import Found
 from indexer.progress import Progress, Silent
@@ -102,6 +108,8 @@ class _Run:
         was_swept = is_swept(self._catalog)
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
+        self._suspects = Suspects(self._catalog, self._store.folder)
+        self._suspects.judge(self._why_not)
         named = named_paths(roots)
         self._forgotten = ForgottenPaths(self._catalog)
         settle_lost_roots(self._catalog, named, self._progress, self._report, everything=self._reencode)
@@ -287,15 +295,37 @@ class _Run:
         self._report.texts += own.texts
         self._report.tokens_added += own.tokens_added
 
+    @property
+    def _ahead(self) -> int:
+        """Files that are read before the encoder asks for them."""
+        return self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
+
+    def _room(self) -> int:
+        return room_for_files(self._encoder, self._ahead)
+
+    def _why_not(self, candidate: Candidate) -> str | None:
+        preprocessing = self._encoder.identity.preprocessing
+        return why_not(candidate, preprocessing, self._settings.limits, self._room())
+
     def _decoded(self, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
         decode = Decoder(self._encoder.identity.preprocessing, self._settings.limits)
+        ahead = self._ahead
+        budget = MemoryBudget(self._room())
+        in_hand = InHand(self._store.folder, self._settings.workers)
 
         def read(candidate: Candidate) -> Prepared:
-            found = look_up(candidate)
-            return decode(found) if isinstance(found, ImageBytes) else found
+            reason = self._suspects.why_not(candidate)
+            if reason is not None:
+                return Failed(candidate, reason, passing=False)
 
-        ahead = self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
+            def work(share: Share) -> Prepared:
+                with in_hand.hold(candidate):
+                    found = look_up(candidate, share)
+                    return decode(found, share) if isinstance(found, ImageBytes) else found
+
+            return budget.work(work)
+
         waiting: deque[tuple[Candidate, Future[Prepared]]] = deque()
         pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="decode")
         try:
@@ -307,6 +337,7 @@ class _Run:
                 yield _result(waiting[0][0], waiting.popleft()[1].result)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            in_hand.close()
 
 
 def _result(candidate: Candidate, read: Callable[[], T]) -> T | Failed:

@@ -59,10 +59,10 @@ def test_an_unexpected_error_over_one_file_is_its_failure(
     wrong = ValueError("no such thing: \udcff\n" + "x" * 10_000)
     read_file, read_metadata = look_up.read_file, decode.read_metadata
 
-    def reading(candidate: Any, limits: Any) -> bytes:
+    def reading(candidate: Any, limits: Any, share: Any) -> bytes:
         if candidate.path.endswith("e.bmp"):
             raise wrong
-        return read_file(candidate, limits)
+        return read_file(candidate, limits, share)
 
     def metadata(data: bytes) -> Metadata:
         found = read_metadata(data)
@@ -111,19 +111,11 @@ def test_a_value_that_cannot_be_written_costs_its_file_alone(
         return replace(found, **said) if found.height == 5 else found
 
     monkeypatch.setattr(decode, "read_metadata", metadata)
-    monkeypatch.setattr(decode.Decoder, "_pixels", _pixels_whatever_is_said)
     report = bench.run(photos)
     assert (report.encoded, len(report.failures)) == (8, 1)
     assert failures(bench.folder) == [("e.bmp", report.failures[0].reason)]
     assert report.failures[0].reason.startswith("an unexpected error (")
     check_others(bench, photos)
-
-
-_pixels = decode.Decoder._pixels
-
-
-def _pixels_whatever_is_said(self: decode.Decoder, data: bytes, _: Metadata | None) -> Any:
-    return _pixels(self, data, None)
 
 
 def test_a_disk_that_is_full_is_told_once_and_not_for_each_file(
