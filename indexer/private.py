@@ -31,6 +31,17 @@ def mode_beside_catalog(path: Path) -> int | None:
     return None
 
 
+def is_shared(store: Path) -> bool:
+    """Whether other users of this machine can read the catalog of a store, as far as its own bits say."""
+    if os.name != "posix":
+        return False
+    try:
+        folder, catalog = store.stat().st_mode, (store / CATALOG_NAME).stat().st_mode
+    except OSError:
+        return False
+    return any(folder & 0o1 << shift and catalog & 0o4 << shift for shift in (0, 3))
+
+
 def opener(path: str | os.PathLike[str], flags: int) -> int:
     """For `open(..., opener=opener)` of a new file. Raises OSError."""
     mode = mode_beside_catalog(Path(path))

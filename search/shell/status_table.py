@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from indexer.files.scope import nearest
+from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
 from search.shell.left_out import left_out_text
 from search.shell.printing import print_line
@@ -39,7 +41,7 @@ def print_status(status: Status) -> None:
     """What the store holds."""
     encoder = status.encoder
     rows = [
-        ("store", f"{status.folder} ({_size(status.bytes)})"),
+        ("store", f"{status.folder} ({_size(status.bytes)}{_shared(status.folder)})"),
         (
             "encoder",
             "none yet" if encoder is None else f"{encoder.name} ({encoder.weights[:12]}, d={encoder.dimension})",
@@ -75,6 +77,11 @@ def print_status(status: Status) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print_line(f"{name:<{width}}  {value}")
+
+
+def _shared(folder: str) -> str:
+    """Said of a store that is not its owner's alone: one of an earlier version may be so by accident."""
+    return "; other users of this machine can read it" if is_shared(Path(folder)) else ""
 
 
 def _step(excluded: str) -> str:

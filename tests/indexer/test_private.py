@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from indexer.atomic import write_atomically
-from indexer.private import make_folder
+from indexer.private import is_shared, make_folder
 from search.library import Library
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
@@ -118,6 +118,20 @@ def test_a_store_of_an_earlier_version_is_never_closed(tmp_path: Path, photos: P
     assert {name: bits for name, bits in modes(store).items() if name in before} == dict.fromkeys(
         before.keys() & modes(store).keys(), 0o644
     )
+
+
+def test_whether_others_can_read_it_is_known(tmp_path: Path, photos: Path) -> None:
+    store = tmp_path / "photos.search"
+    index(store, photos)
+    assert not is_shared(store)
+    (store / "catalog.sqlite").chmod(0o644)
+    assert not is_shared(store)  # nobody comes through the folder
+    store.chmod(0o755)
+    assert is_shared(store)
+    (store / "catalog.sqlite").chmod(0o640)
+    assert is_shared(store)
+    store.chmod(0o705)
+    assert not is_shared(store)
 
 
 def test_folders_below_a_store_are_like_its_catalog(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_tokens_are_kept_unless_told_otherwise_and_the_choice_stays(
 def colours(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store made with the encoder of the tests that has tokens, and with a reranker of its own."""
     monkeypatch.setattr(
-        "indexer.encoders.registry.load_encoder", lambda name, device, stored=None: ColourTokenEncoder()
+        "indexer.encoders.registry.load_encoder", lambda name, device=None, **more: ColourTokenEncoder()
     )
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -22,9 +22,7 @@ PAINTED = ("red", "green", "blue", "white", "black")
 @pytest.fixture
 def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store over five pictures of one colour each, `photos/red.png` and so on, that the command line can open."""
-    monkeypatch.setattr(
-        "indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: ColourEncoder()
-    )
+    monkeypatch.setattr("indexer.encoders.registry.load_encoder", lambda name, device=None, **more: ColourEncoder())
     photos = tmp_path / "photos"
     photos.mkdir()
     for name in PAINTED:

@@ -59,7 +59,7 @@ def store(painted: Path, tmp_path: Path, use: Callable[[Encoder], None]) -> Path
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Encoder], None]:
     def take(encoder: Encoder) -> None:
-        monkeypatch.setattr("indexer.encoders.registry.load_encoder", lambda name, device=None, stored=None: encoder)
+        monkeypatch.setattr("indexer.encoders.registry.load_encoder", lambda name, device=None, **more: encoder)
 
     return take
 
