@@ -19,7 +19,7 @@ test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 	$(BIN)/python -m tools.light_tests
 
 docs: $(VENV)/.installed

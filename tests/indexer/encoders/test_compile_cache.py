@@ -28,6 +28,14 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "text.xml"
 
 
+@pytest.fixture(scope="module")
+def kept(graph: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cache that holds what was compiled of it. Not to be changed."""
+    cache = CompileCache(tmp_path_factory.mktemp("kept") / "cache")
+    vector(graph, cache)
+    return cache.folder
+
+
 def vector(graph: Path, cache: CompileCache | None) -> list[float]:
     return [float(number) for number in Graph(graph, threads=1, cache=cache).run(IDS, ["vectors"])["vectors"][0]]
 
@@ -46,9 +54,9 @@ def test_the_same_vector_with_and_without_a_cache(graph: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "damage", ["cut", "flipped", "flipped far inside", "page lost", "pages moved", "zeros", "empty", "garbage"]
 )
-def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) -> None:
-    cache = CompileCache(tmp_path / "cache")
-    plain = vector(graph, cache)
+def test_a_damaged_one_is_made_anew(graph: Path, kept: Path, tmp_path: Path, damage: str) -> None:
+    cache = CompileCache(Path(shutil.copytree(kept, tmp_path / "cache")))
+    plain = vector(graph, CompileCache(kept))
     [blob] = cache.folder.glob("*.blob")
     whole = blob.read_bytes()
     flipped = bytearray(whole)
@@ -78,10 +86,10 @@ def test_a_damaged_one_is_made_anew(graph: Path, tmp_path: Path, damage: str) ->
     assert blob.read_bytes() == made  # sound: read, not made again
 
 
-def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, tmp_path: Path) -> None:
+def test_bytes_that_the_runtime_does_not_take_are_compiled_anew(graph: Path, kept: Path, tmp_path: Path) -> None:
     """With the right checksum: another machine's, say."""
-    cache = CompileCache(tmp_path / "cache")
-    plain = vector(graph, cache)
+    cache = CompileCache(Path(shutil.copytree(kept, tmp_path / "cache")))
+    plain = vector(graph, CompileCache(kept))
     [blob] = cache.folder.glob("*.blob")
     body = b"from elsewhere" * 1000
     blob.write_bytes(body + digest(np.frombuffer(body, np.uint8)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
+def kept(reference: OpenClipEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the export of the `reference`, which takes seconds to make. Not to be changed."""
+    folder = tmp_path_factory.mktemp("kept") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_CACHE", str(folder))
+        assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], GraphEncoder)
+    return folder
+
+
+@pytest.fixture
+def filled(kept: Path, cache: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(kept, cache))
+
+
+@pytest.fixture(scope="module")
 def pictures(real_photos: Path, reference: OpenClipEncoder) -> Pixels:
     """(n, h, w, 3): real photographs."""
     wanted = reference.identity.preprocessing
@@ -82,7 +99,8 @@ def test_the_same_vectors_and_tokens_as_torch(reference: OpenClipEncoder, pictur
     assert [made.count_tokens(text) for text in texts] == [reference.count_tokens(text) for text in texts]
 
 
-def test_a_query_of_an_exported_model_needs_no_torch(model: str, real_photos: Path, cache: Path) -> None:
+def test_a_query_of_an_exported_model_needs_no_torch(model: str, real_photos: Path, filled: Path) -> None:
+    cache = filled
     with search.open(cache.parent / "store", encoder=model, device="cpu") as library:
         assert not library.index(real_photos / "coffee.png", real_photos / "rocket.jpg").warnings
     program = (
@@ -92,7 +110,8 @@ def test_a_query_of_an_exported_model_needs_no_torch(model: str, real_photos: Pa
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_without_an_export_the_same_store_answers_from_torch(model: str, real_photos: Path, cache: Path) -> None:
+def test_without_an_export_the_same_store_answers_from_torch(model: str, real_photos: Path, filled: Path) -> None:
+    cache = filled
     with search.open(cache.parent / "store", encoder=model, device="cpu") as library:
         library.index(real_photos / "coffee.png", real_photos / "rocket.jpg")
         exported = library.query("a cat")
@@ -106,10 +125,11 @@ def test_without_an_export_the_same_store_answers_from_torch(model: str, real_ph
 @pytest.mark.parametrize("together", [1, 4])
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
 def test_images_that_share_a_run_keep_their_bits(
-    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch, together: int, count: int
+    model: str, kept: Path, monkeypatch: pytest.MonkeyPatch, together: int, count: int
 ) -> None:
     monkeypatch.setattr(graph_encoder, "_TOGETHER", together)
-    encoder, _ = prepare_for_indexing(reference, "cpu", Silent())
+    monkeypatch.setenv("SEARCH_CACHE", str(kept))
+    encoder = load_encoder(model, device="cpu")
     assert isinstance(encoder, GraphEncoder)
     wanted = encoder.identity.preprocessing
     pixels = np.random.default_rng(3).integers(0, 256, (9, wanted.height, wanted.width, 3), np.uint8)
@@ -122,9 +142,8 @@ def test_images_that_share_a_run_keep_their_bits(
 
 
 @pytest.mark.parametrize("damage", ["description", "cut", "missing", "format"])
-def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, cache: Path, damage: str) -> None:
-    prepare_for_indexing(reference, "cpu", Silent())
-    [folder] = (cache / "exported").iterdir()
+def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, filled: Path, damage: str) -> None:
+    [folder] = (filled / "exported").iterdir()
     description = folder / "model.json"
     if damage == "description":
         description.write_text("{")
@@ -138,7 +157,7 @@ def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, cache: Path, 
     assert export_cache.find(name, reference.identity) is None
     assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], GraphEncoder)
     assert export_cache.find(name, reference.identity) is not None
-    assert [path.name for path in (cache / "exported").iterdir()] == [folder.name]
+    assert [path.name for path in (filled / "exported").iterdir()] == [folder.name]
 
 
 def test_a_checkpoint_that_changed_is_not_taken_for_the_one_that_was_exported(tmp_path: Path, cache: Path) -> None:
