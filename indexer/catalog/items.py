@@ -228,6 +228,14 @@ class Items(Part):
                 count = self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
             meta.set(f"{TOTAL}{kind}", str(count))
 
+    def has_tombstones(self, kind: Kind, generation: int) -> bool:
+        """Whether there are any that an index of this generation has no use for."""
+        return self._read(select(tombstone.c.item_id).where(*_settled(kind, generation)).limit(1)).first() is not None
+
     def delete_tombstones(self, kind: Kind, generation: int) -> None:
         """An index of this generation was written: it holds nothing that was deleted up to then."""
-        self._write(delete(tombstone).where(tombstone.c.kind == kind, tombstone.c.generation <= generation))
+        self._write(delete(tombstone).where(*_settled(kind, generation)))
+
+
+def _settled(kind: Kind, generation: int) -> tuple[ColumnElement[bool], ...]:
+    return tombstone.c.kind == kind, tombstone.c.generation <= generation

@@ -82,7 +82,8 @@ class VectorBackend(Protocol):
 
     def keep(self, kind: str) -> bool:
         """Whether the index of `kind` is there and is what was built; then it is left as it is, in the form in which
-        this version keeps it. For a writer who has to know whether to build it anew; costs less than opening it.
+        this version keeps it, and what killed builds left beside it is deleted. For a writer who has to know whether to
+        build it anew; costs less than opening it.
 
         Raises StoreUnwritableError.
         """

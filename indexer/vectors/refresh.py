@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from indexer.arguments import number, one_of
 from indexer.catalog.catalog import Catalog
@@ -16,7 +17,7 @@ from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreDamagedError
 from indexer.progress import Progress
-from indexer.types import KINDS, Float32, Int64, Kind
+from indexer.types import KINDS, Kind
 from indexer.vectors.backend import BuildPlan, VectorBackend
 from indexer.vectors.base import INDEX_TYPES, IndexState, IndexType
 
@@ -123,25 +124,24 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
         target = float(Meta(snapshot).get("recall") or DEFAULT_RECALL)
         state = index_state(snapshot, vectors, kind)
         if not force and _is_good(state, snapshot.generation, wanted, target) and vectors.keep(kind):
-            return 0
-        progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
-
-        stored = Vectors(snapshot)
-
-        def batches() -> Iterator[tuple[Int64, Float32]]:
-            return stored.pages(kind, row, identity.dimension)
-
-        generation = snapshot.generation
-        other: Kind = "text" if kind == "image" else "image"
-        _, queries = Vectors(snapshot).sample(other, row, identity.dimension, QUERIES)
-        plan = BuildPlan(wanted, count, identity.dimension, target, generation, index_key(snapshot, identity))
-        vectors.build(kind, plan, batches, queries, progress)
+            generation, left_out = state.generation, 0
+            if not Items(snapshot).has_tombstones(kind, generation):
+                return 0
+        else:
+            progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
+            stored = Vectors(snapshot)
+            other: Kind = "text" if kind == "image" else "image"
+            _, queries = Vectors(snapshot).sample(other, row, identity.dimension, QUERIES)
+            generation = snapshot.generation
+            plan = BuildPlan(wanted, count, identity.dimension, target, generation, index_key(snapshot, identity))
+            vectors.build(kind, plan, lambda: stored.pages(kind, row, identity.dimension), queries, progress)
+            left_out = len(stored.left_out)
     with catalog.batch() as batch:
         Items(batch).delete_tombstones(kind, generation)
-    return len(stored.left_out)
+    return left_out
 
 
-def _is_good(state: IndexState | None, generation: int, wanted: IndexType, target: float) -> bool:
+def _is_good(state: IndexState | None, generation: int, wanted: IndexType, target: float) -> TypeGuard[IndexState]:
     """Whether an index serves as it is, at this `generation` of the catalog."""
     if state is None or state.asked != wanted or state.generation > generation:
         return False

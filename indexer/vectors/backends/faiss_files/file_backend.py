@@ -100,7 +100,7 @@ class FaissFiles:
 
     def keep(self, kind: str) -> bool:
         """See `VectorBackend.keep`. Raises StoreUnwritableError."""
-        from indexer.vectors.backends.faiss_files.writer import saying_why
+        from indexer.vectors.backends.faiss_files.writer import clean, saying_why
 
         try:
             manifest = read_manifest(self.folder, kind)
@@ -113,6 +113,7 @@ class FaissFiles:
             now = replace(manifest, sums=to_text(block_sums(mapped.memory)), lists=_lists(manifest, mapped))
             with saying_why(self.folder, kind):
                 write_atomically(manifest_path(self.folder, kind), now.to_bytes())
+        clean(self.folder, kind, keep=manifest.file)
         return True
 
     def verify(self, kind: str) -> list[str]:
