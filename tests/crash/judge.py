@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from indexer import doctor
 from indexer.errors import SearchError, StoreError
 from tests.crash import observed
@@ -60,13 +62,15 @@ class Judge:
             *(f"half-done: {each}" for each in now.items() - (self.first.items() | self.last.items.items())),
         ]
 
-    def after_the_end(self) -> list[str]:
-        """Run it again to its end; in what it then differs from what nothing disturbed."""
+    def after_the_end(self, *, undeleted: bool = False) -> list[str]:
+        """Run it again to its end; in what it then differs from what nothing disturbed. `undeleted`: something could
+        not be deleted, and may still be there."""
         ended = undisturbed(self.nursery, self.operation, self.world)
         if ended.code or ended.signal:
             return [f"does not run again: {ended.said}"]
         try:
-            return self._seen().unlike(self.last)
+            seen = self._seen()
+            return (replace(seen, listing=self.last.listing) if undeleted else seen).unlike(self.last)
         except (SearchError, AssertionError) as error:
             return [f"not readable in the end: {error!r}"]
 
@@ -74,10 +78,10 @@ class Judge:
         """What is there in the end."""
         world, operation = self.world, self.operation
         if operation.on == "model":
-            return Seen(observed.listing(world.work), {}, [], {}, [], observed.exported(world))
+            return Seen(observed.listing(world.cache), {}, [], {}, [], observed.exported(world))
         operation.complete(world)
         return Seen(
-            observed.listing(world.work),  # before a reader comes
+            observed.listing(world.store, world.cache),  # before a reader comes
             observed.committed(world.store),
             observed.answers(world.store, ColourTokenEncoder(operation.weights, batch_size=BATCH)),
             observed.rows(world.store),

@@ -79,9 +79,14 @@ def answers(store: Path, encoder: Encoder) -> list[list[dict[str, Any]]]:
         return [library.query(words, k=k, to=to).to_json()["hits"] for words, k, to in QUERIES]
 
 
-def listing(folder: Path) -> list[str]:
-    """What lies in a folder, at any depth."""
-    return sorted(_CHANCE.sub("*", str(path.relative_to(folder))) for path in folder.rglob("*"))
+def listing(*folders: Path) -> list[str]:
+    """What lies in some folders, at any depth."""
+    return sorted(
+        _CHANCE.sub("*", str(path.relative_to(folder.parent)))
+        for folder in folders
+        for path in folder.rglob("*")
+        if not path.name.endswith(".tmp")  # until the next writer deletes them
+    )
 
 
 def rows(store: Path) -> dict[str, list[dict[str, object]]]:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+import pytest
 
 from indexer.store import Store
 from tests.crash.worlds import BATCH, World, new_world
@@ -22,7 +24,7 @@ class Operation:
     """`prepare` makes a world in an empty folder; `run` is disturbed; `complete` comes after the last `run`.
 
     `on`: what it works on, as it lies there before. `weights`: of the encoder that the store answers to in the end.
-    `torch`: needs torch, which takes seconds to import.
+    `torch`: needs torch, which takes seconds to import. `long`: too slow for `make test`.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Operation:
     on: Literal["store", "no store", "damaged store", "model"] = "store"
     weights: str = "1"
     torch: bool = False
+    long: bool = False
 
 
 # -- index --------------------------------------------------------------------------------------------------
@@ -178,6 +181,17 @@ def _with_a_model(folder: Path) -> World:
     return world
 
 
+def _with_a_converted_model(folder: Path) -> World:
+    """Its graphs lie beside it, because converting one takes seconds."""
+    world = _with_a_model(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_CACHE", str(world.cache))
+        _export(world)
+    [made] = (world.cache / "exported").iterdir()
+    made.rename(world.graphs)
+    return world
+
+
 def _export(world: World) -> None:
     from indexer.encoders.graph_encoder import GraphEncoder
     from indexer.encoders.registry import load_encoder, prepare_for_indexing
@@ -186,6 +200,21 @@ def _export(world: World) -> None:
     encoder, notes = prepare_for_indexing(load_encoder(f"open_clip:local-dir:{world.model}", "cpu"), "cpu", Silent())
     assert isinstance(encoder, GraphEncoder), notes
     encoder.encode_texts(["red"])  # compiled, and that is kept too
+
+
+def _export_converted(world: World) -> None:
+    from indexer.encoders import openvino_export
+
+    arithmetic = json.loads((world.graphs / "model.json").read_text())["arithmetic"]
+
+    def copy(_forward: Any, _rows: Any, file: Path, **_more: Any) -> Any:
+        for suffix in (".xml", ".bin"):
+            shutil.copyfile(world.graphs / f"{file.stem}{suffix}", file.with_suffix(suffix))
+        return arithmetic[file.stem]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openvino_export, "export_tower", copy)
+        _export(world)
 
 
 OPERATIONS: Final = {
@@ -200,6 +229,7 @@ OPERATIONS: Final = {
         Operation("build hnsw", lambda folder: _indexed(folder, 100), _build_hnsw),
         Operation("calibrate", lambda folder: _indexed(folder, 60), _calibrate),
         Operation("train", lambda folder: _indexed(folder, 150), _train, torch=True),
-        Operation("export", _with_a_model, _export, on="model", torch=True),
+        Operation("export", _with_a_converted_model, _export_converted, on="model", torch=True),
+        Operation("convert and export", _with_a_model, _export, on="model", torch=True, long=True),
     )
 }

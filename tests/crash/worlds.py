@@ -1,7 +1,7 @@
 """Where an operation is disturbed: photographs that stay, and a store and caches that are put back before each attempt.
 
 <folder>/photos/     not changed once the world is made
-<folder>/before/     what the operation begins with: `store/`, `cache/`, `tmp/`
+<folder>/before/     what the operation begins with: `store/`, `cache/`, and `tmp/`, which is the system's to clear
 <folder>/work/       a copy of it, on which one attempt works
 """
 
@@ -41,6 +41,11 @@ class World:
     def model(self) -> Path:
         """An open_clip model."""
         return self.folder / "model"
+
+    @property
+    def graphs(self) -> Path:
+        """What the model was converted to, where that is not done each time."""
+        return self.folder / "graphs"
 
     @property
     def work(self) -> Path:

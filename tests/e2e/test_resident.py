@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -88,18 +88,41 @@ class Shell:
         return found
 
 
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+@contextmanager
+def a_shell() -> Iterator[Shell]:
+    """With a folder of sockets of its own; whatever it started is ended with it."""
     runtime = Path(mkdtemp(prefix="r-", dir="/tmp"))  # paths of sockets are short
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    opened = Shell(runtime)
-    yield opened
-    while pids := opened.left_over():
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        opened = Shell(runtime)
+        yield opened
+        while pids := opened.left_over():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
     shutil.rmtree(runtime)
+
+
+@pytest.fixture
+def shell() -> Iterator[Shell]:
+    with a_shell() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def with_resident(indexed: Path) -> Iterator[Shell]:
+    """A process answers for `indexed`. For tests that leave it as it is."""
+    with a_shell() as opened:
+        opened.serve(indexed)
+        yield opened
+
+
+@pytest.fixture
+def served(with_resident: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """The same, whatever shell another test had in between."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(with_resident.runtime))
+    return with_resident
 
 
 def until(happens: Callable[[], object], seconds: float = 60) -> None:
@@ -121,7 +144,7 @@ def without_times(text: bytes) -> bytes:
 # -- answers ------------------------------------------------------------------------------------------------
 
 
-def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_path: Path) -> None:
+def test_answers_are_the_same_with_and_without(served: Shell, indexed: Path, tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     lines: list[list[object]] = [
         ["query", "a cat"],
@@ -139,7 +162,7 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
     def all_of_it(**variables: str) -> list[tuple[int, bytes, bytes, bytes]]:
         found = []
         for line in lines:
-            done = shell.run(*line, here=indexed.parent, SEARCH_STORE="photos.search", **variables)
+            done = served.run(*line, here=indexed.parent, SEARCH_STORE="photos.search", **variables)
             sheet = tmp_path / "x" / "sheet.html"
             found.append(
                 (done.returncode, without_times(done.stdout), done.stderr, sheet.exists() and sheet.read_bytes())
@@ -147,25 +170,25 @@ def test_answers_are_the_same_with_and_without(shell: Shell, indexed: Path, tmp_
             sheet.unlink(missing_ok=True)
         return found
 
-    shell.serve(indexed)
+    before = answered(indexed)
     helped = all_of_it()
-    assert answered(indexed) == len(lines) - 2  # two fail before the store is looked at
+    assert answered(indexed) - before == len(lines) - 2  # two fail before the store is looked at
     assert helped == all_of_it(SEARCH_RESIDENT="off")
-    assert answered(indexed) == len(lines) - 2
+    assert answered(indexed) - before == len(lines) - 2
     assert {code for code, *_ in helped} == {0, 1, 2}
 
 
-def test_what_belongs_to_the_commands_own_process_is_done_there(shell: Shell, indexed: Path, tmp_path: Path) -> None:
+def test_what_belongs_to_the_commands_own_process_is_done_there(served: Shell, indexed: Path, tmp_path: Path) -> None:
     """Its standard input and pipes."""
-    shell.serve(indexed)
+    before = answered(indexed)
     cat = indexed.parent / "photos" / "chelsea.png"
     for name in ("-", "/dev/stdin"):
         with cat.open("rb") as stream:
             done = subprocess.run(
-                shell.command("query", name, "-k", "1", "--paths", "-s", indexed),
+                served.command("query", name, "-k", "1", "--paths", "-s", indexed),
                 stdin=stream,
                 capture_output=True,
-                env=shell.variables,
+                env=served.variables,
                 timeout=300,
                 check=False,
             )
@@ -174,25 +197,25 @@ def test_what_belongs_to_the_commands_own_process_is_done_there(shell: Shell, in
     with open(writing, "wb") as pipe:
         pipe.write(cat.read_bytes()[:10])
     refused = subprocess.run(
-        shell.command("query", f"/dev/fd/{reading}", "-s", indexed),
+        served.command("query", f"/dev/fd/{reading}", "-s", indexed),
         pass_fds=[reading],
         capture_output=True,
-        env=shell.variables,
+        env=served.variables,
         timeout=300,
         check=False,
     )
     os.close(reading)
     assert (refused.returncode, b"cannot be used" in refused.stderr) == (2, True)
-    assert answered(indexed) == 0
-    assert shell.run("query", "-", "--text", "-s", indexed).returncode == 0
-    assert answered(indexed) == 1
+    assert answered(indexed) - before == 0
+    assert served.run("query", "-", "--text", "-s", indexed).returncode == 0
+    assert answered(indexed) - before == 1
 
 
 def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
-    shell: Shell, indexed: Path, tmp_path: Path
+    served: Shell, indexed: Path, tmp_path: Path
 ) -> None:
     """The resident one finds; what it leaves is done with the folder, the rights and the screen of the command."""
-    shell.serve(indexed)
+    before = answered(indexed)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "xdg-open"
     program.write_text('#!/bin/sh\nprintf %s "$1" > "$NOTE"\n')
@@ -205,7 +228,7 @@ def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
         found = []
         for more in ({}, {"SEARCH_RESIDENT": "off"}):
             shutil.rmtree(tmp_path / "here" / "picks", ignore_errors=True)
-            done = shell.run(*arguments, "-s", indexed, here=tmp_path / "here", **{**variables, **more})
+            done = served.run(*arguments, "-s", indexed, here=tmp_path / "here", **{**variables, **more})
             assert sorted(os.listdir(tmp_path / "here")) == ([copied] if copied else [])
             found.append((done.returncode, without_times(done.stdout), done.stderr))
         assert found[0] == found[1]
@@ -218,48 +241,48 @@ def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
     assert (tmp_path / "here" / "picks" / "chelsea.png").exists()
     assert b'"copied": 1' in both(*cat, "--json", copied="picks")[1]
     assert both(*cat, "--min-probability", "0.9999", copied="")[0] == 1
-    assert answered(indexed) == 3
-    opened = shell.run("query", "a cat", "-k", "1", "-s", indexed, "--open", **screen)
+    assert answered(indexed) - before == 3
+    opened = served.run("query", "a cat", "-k", "1", "-s", indexed, "--open", **screen)
     assert (opened.returncode, opened.stderr) == (0, b"")
     page = Path((tmp_path / "opened").read_text())
     assert opened.stdout.splitlines()[-1] == f"Contact sheet: {page}".encode()
     assert page.read_text().count("data:image/jpeg;base64,") == 1
     shutil.rmtree(page.parent)
-    assert answered(indexed) == 4
-    nowhere = shell.run(
+    assert answered(indexed) - before == 4
+    nowhere = served.run(
         "query", "a cat", "-k", "1", "-s", indexed, "--open", DISPLAY="", WAYLAND_DISPLAY="", BROWSER=""
     )
     assert (nowhere.returncode, nowhere.stdout, b"There is no desktop here" in nowhere.stderr) == (2, b"", True)
-    assert answered(indexed) == 4  # it was not even asked
-    assert not list(shell.runtime.glob("search-*/hits.html"))
+    assert answered(indexed) - before == 4  # it was not even asked
+    assert not list(served.runtime.glob("search-*/hits.html"))
 
 
-def test_what_it_was_not_started_for_is_answered_without_it(shell: Shell, indexed: Path, store: Path) -> None:
-    shell.serve(indexed)
-    assert shell.run("query", "a cat", "-s", indexed, SEARCH_THREADS="1").returncode == 0
-    assert shell.run("query", "a cat", "-s", indexed, "--no-resident").returncode == 0
-    assert shell.run("query", "a cat", "-s", store).returncode == 0
-    assert shell.run("query", "a cat", "-s", indexed, PYTHONIOENCODING="latin-1").returncode == 0  # this is known
-    assert answered(indexed) == 1
-    wrong = shell.run("query", "a cat", "-s", indexed, SEARCH_RESIDENT="perhaps")
+def test_what_it_was_not_started_for_is_answered_without_it(served: Shell, indexed: Path, store: Path) -> None:
+    before = answered(indexed)
+    assert served.run("query", "a cat", "-s", indexed, SEARCH_THREADS="1").returncode == 0
+    assert served.run("query", "a cat", "-s", indexed, "--no-resident").returncode == 0
+    assert served.run("query", "a cat", "-s", store).returncode == 0
+    assert served.run("query", "a cat", "-s", indexed, PYTHONIOENCODING="latin-1").returncode == 0  # this is known
+    assert answered(indexed) - before == 1
+    wrong = served.run("query", "a cat", "-s", indexed, SEARCH_RESIDENT="perhaps")
     assert wrong.returncode == 2
     assert b"auto or off" in wrong.stderr
 
 
-def test_a_closed_pipe_is_no_error(shell: Shell, indexed: Path) -> None:
-    shell.serve(indexed)
+def test_a_closed_pipe_is_no_error(served: Shell, indexed: Path) -> None:
+    before = answered(indexed)
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        shell.command("query", "a cat", "-s", indexed), stdout=writing, stderr=subprocess.PIPE, env=shell.variables
+        served.command("query", "a cat", "-s", indexed), stdout=writing, stderr=subprocess.PIPE, env=served.variables
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert answered(indexed) == 1
+    assert answered(indexed) - before == 1
 
 
-def test_a_query_through_it_imports_next_to_nothing(shell: Shell, indexed: Path) -> None:
-    shell.serve(indexed)
+def test_a_query_through_it_imports_next_to_nothing(served: Shell, indexed: Path) -> None:
+    before = answered(indexed)
     program = (
         "import sys\nbefore = set(sys.modules)\n"
         f"sys.argv = ['search', 'query', 'a cat', '-k', '1', '-s', {str(indexed)!r}]\n"
@@ -268,9 +291,9 @@ def test_a_query_through_it_imports_next_to_nothing(shell: Shell, indexed: Path)
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=shell.variables, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, env=served.variables, check=True
     )
-    assert answered(indexed) == 1
+    assert answered(indexed) - before == 1
     imported = done.stdout.splitlines()[-1].split()
     assert not set(imported) & {*LIGHT, *HEAVY}
     assert len(imported) < 15, imported
@@ -527,9 +550,8 @@ def test_serving_nothing_is_refused(shell: Shell, tmp_path: Path, store: Path) -
     assert not shell.left_over()
 
 
-def test_queries_at_once_are_all_answered(shell: Shell, indexed: Path) -> None:
-    shell.serve(indexed)
-    asking = [shell.start("query", "a cat", "-k", "1", "--json", "-s", indexed) for _ in range(6)]
+def test_queries_at_once_are_all_answered(served: Shell, indexed: Path) -> None:
+    asking = [served.start("query", "a cat", "-k", "1", "--json", "-s", indexed) for _ in range(6)]
     outs = [process.communicate(timeout=120) for process in asking]
     assert all(process.returncode == 0 for process in asking), outs
     assert len({json.loads(out)["hits"][0]["path"] for out, _ in outs}) == 1

@@ -104,7 +104,9 @@ def build_folder(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for what a build of `kind` keeps on disk, deleted in the end. Raises StoreUnwritableError."""
     with saying_why(folder, kind):
         make_folder(folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{kind}-", suffix=".building") as name:
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=f".{kind}-", suffix=".building", ignore_cleanup_errors=True
+        ) as name:
             yield Path(name)
 
 
