@@ -23,6 +23,8 @@ def surplus(data: bytes) -> list[tuple[int, int]]:
 
     Raises DamagedImageError for a header that does not come to its end within reason.
     """
+    if _is_plain(data):
+        return []
     found: list[tuple[int, int]] = []
     position = 2
     for _ in range(_MAX_STEPS):
@@ -41,3 +43,18 @@ def surplus(data: bytes) -> list[tuple[int, int]]:
         if marker == _EXIF and data.startswith(b"Exif\0\0", start + 4):
             found.append((start, position))
     raise DamagedImageError("its header does not come to an end")
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether few segments, one behind the other, lead to the coded data: nearly always."""
+    position, end = 2, len(data) - 4
+    for _ in range(_MAX_EXIF):
+        if position > end or data[position] != 0xFF:
+            return False
+        marker = data[position + 1]
+        if marker == _SOS:
+            return True
+        if marker < 0xC0 or 0xD0 <= marker <= _EOI or marker == 0xFF:
+            return False
+        position += 2 + max(2, data[position + 2] << 8 | data[position + 3])
+    return False

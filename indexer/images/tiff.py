@@ -33,11 +33,11 @@ from indexer.images.libtiff import knows_compression, quiet_libtiff
 from indexer.images.tiff_raster import (
     COMPRESSIONS,
     RASTER_BASE,
-    TILEBYTECOUNTS,
     raster_bytes,
     read_raster,
     refuse_unsupported,
 )
+from indexer.images.tiff_strips import TILEBYTECOUNTS
 
 #: As many pages are looked at, and as many pages within a page.
 _MAX_PAGES = 16

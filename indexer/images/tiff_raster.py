@@ -1,15 +1,11 @@
 """Pixels of a TIFF that Pillow has no mode for: of 16 bits in planes, floating point, with sign, packed, inverted.
 
-libtiff, through Pillow, unpacks the strips or tiles as if they were bytes of a grey picture: that works for every
-compression. What the bytes mean (TIFF 6.0; Adobe's Technical Note 3 for floating point predictors) is told here.
+`tiff_strips` unpacks the strips or tiles, a few at a time. What the bytes mean (TIFF 6.0; Adobe's Technical Note 3 for
+floating point predictors) is told here.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,26 +15,21 @@ from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     COMPRESSION,
     EXTRASAMPLES,
-    FILLORDER,
     IMAGELENGTH,
     IMAGEWIDTH,
     PHOTOMETRIC_INTERPRETATION,
-    PLANAR_CONFIGURATION,
     PREDICTOR,
-    ROWSPERSTRIP,
     SAMPLEFORMAT,
     SAMPLESPERPIXEL,
-    STRIPBYTECOUNTS,
     STRIPOFFSETS,
-    TILELENGTH,
     TILEOFFSETS,
     TILEWIDTH,
     ImageFileDirectory_v2,
-    TiffImageFile,
 )
 
 from indexer.errors import DamagedImageError, ImageTooLargeError, UnsupportedImageError
 from indexer.images.levels import eight_bits
+from indexer.images.tiff_strips import in_planes, layout, unpacked
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +61,6 @@ _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _CMYK, _LAB = 0, 1, 2, 5, 8
 _COLOURS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _CMYK: 4, _LAB: 3}
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _TYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
-TILEBYTECOUNTS = 325
 _MAX_SAMPLE_VALUE = 281
 
 #: More bytes are not unpacked at once: as many as a file may have.
@@ -130,8 +120,8 @@ def _type(tags: ImageFileDirectory_v2) -> str | None:
 
 def raster_bytes(tags: ImageFileDirectory_v2) -> int:
     """How many bytes its levels take unpacked, with what tiles reach over the edge."""
-    rows, across, row_bytes = _layout(tags)
-    planes = tags.get(SAMPLESPERPIXEL, 1) if _in_planes(tags) else 1
+    rows, across, row_bytes = layout(tags)
+    planes = tags.get(SAMPLESPERPIXEL, 1) if in_planes(tags) else 1
     wide = 1 if tags.get(BITSPERSAMPLE, (1,))[0] % 8 == 0 else 8
     return int(max(tags[IMAGELENGTH], rows) * across * row_bytes * planes * wide)
 
@@ -152,7 +142,7 @@ def read_raster(data: bytes, tags: ImageFileDirectory_v2) -> Image.Image:
     alpha = samples > wanted and bool(extra) and extra[0] in (1, 2)
     kept = wanted + alpha
     levels = np.empty((tags[IMAGELENGTH], tags[IMAGEWIDTH], kept), _native(tags))  # (h, w, kept)
-    if _in_planes(tags):
+    if in_planes(tags):
         for plane in range(kept):
             _read_levels(data, tags, plane, 1, levels[:, :, plane : plane + 1])
     else:
@@ -194,36 +184,19 @@ def _lab(levels: Array) -> Image.Image:
     return _picture("LAB", (levels >> 8).astype(np.uint8))
 
 
-def _in_planes(tags: ImageFileDirectory_v2) -> bool:
-    return bool(tags.get(PLANAR_CONFIGURATION, 1) == 2 and tags.get(SAMPLESPERPIXEL, 1) > 1)
-
-
 def _native(tags: ImageFileDirectory_v2) -> str:
     kind = _type(tags)
     return "u2" if kind == "packed" else f"={kind}"
 
 
-def _layout(tags: ImageFileDirectory_v2) -> tuple[int, int, int]:
-    """Of the strips or tiles of one plane: rows of each, how many stand side by side, and bytes of a row of each."""
-    width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
-    samples = 1 if _in_planes(tags) else tags.get(SAMPLESPERPIXEL, 1)
-    bits = tags.get(BITSPERSAMPLE, (1,))[0]
-    if TILEWIDTH in tags:
-        rows, row = tags[TILELENGTH], tags[TILEWIDTH]
-        across = -(-width // row)
-    else:
-        rows, row, across = min(tags.get(ROWSPERSTRIP, height), height), width, 1
-    return rows, across, -(-row * samples * bits // 8)
-
-
 def _read_levels(data: bytes, tags: ImageFileDirectory_v2, plane: int, samples: int, levels: Array) -> None:
     """Fill `levels` (h, w, up to `samples`) with one plane, in the machine's byte order, the predictor undone: a few
     strips or rows of tiles at a time."""
-    rows, across, row_bytes = _layout(tags)
+    rows, across, row_bytes = layout(tags)
     at_once = max(1, _BAND_BYTES // max(1, rows * across * row_bytes))
     for first in range(0, -(-len(levels) // rows), at_once):
         start, end = first * rows, min((first + at_once) * rows, len(levels))
-        raw = _unpacked(data, tags, plane, first, end - start)  # (rows of the band, bytes)
+        raw = unpacked(data, tags, plane, first, end - start)  # (rows of the band, bytes)
         found = _band_levels(raw.reshape(end - start, across, -1), tags, samples)  # (rows, tiles across, row, samples)
         flat = found.reshape(end - start, -1, samples)
         levels[start:end] = flat[:, : levels.shape[1], : levels.shape[2]]
@@ -258,63 +231,3 @@ def _bits(raw: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[np.u
         single = np.unpackbits(packed, axis=1)[:, : count * bits]
         found[row] = single.reshape(len(packed), count, bits) @ weights
     return found
-
-
-def _unpacked(data: bytes, tags: ImageFileDirectory_v2, plane: int, first: int, height: int) -> npt.NDArray[np.uint8]:
-    """The bytes (`height`, all of a row) of one plane, from strip or row of tiles `first` on, unpacked by libtiff."""
-    tiled = TILEWIDTH in tags
-    rows, across, row_bytes = _layout(tags)
-    offsets = tags[TILEOFFSETS if tiled else STRIPOFFSETS]
-    counts = tags[TILEBYTECOUNTS if tiled else STRIPBYTECOUNTS]
-    start = (plane * -(-tags[IMAGELENGTH] // rows) + first) * across
-    places = slice(start, start + -(-height // rows) * across)
-    # What is coded, and nothing else of the file: it is copied a few times.
-    view = memoryview(data)
-    coded = [view[at : at + count] for at, count in zip(offsets[places], counts[places], strict=True)]
-    ends = list(accumulate(map(len, coded)))
-    fields: dict[int, tuple[int, ...]] = {
-        IMAGEWIDTH: (across * row_bytes,),
-        IMAGELENGTH: (height,),
-        BITSPERSAMPLE: (8,),
-        COMPRESSION: (tags.get(COMPRESSION, 1),),
-        PHOTOMETRIC_INTERPRETATION: (_MIN_IS_BLACK,),
-        FILLORDER: (tags.get(FILLORDER, 1),),
-        SAMPLESPERPIXEL: (1,),
-    }
-    lengths = tuple(map(len, coded))
-    starts = tuple(8 + end - length for end, length in zip(ends, lengths, strict=True))
-    if tiled:
-        fields |= {TILEWIDTH: (row_bytes,), TILELENGTH: (rows,)}
-        fields |= {TILEOFFSETS: starts, TILEBYTECOUNTS: lengths}
-    else:
-        fields |= {STRIPOFFSETS: starts, ROWSPERSTRIP: (min(rows, height),), STRIPBYTECOUNTS: lengths}
-    grey = _Grey(io.BytesIO(_with_directory(b"".join(coded), tags.prefix, fields)))
-    grey.load()
-    return np.asarray(grey)
-
-
-def _with_directory(data: bytes, prefix: bytes, fields: Mapping[int, Sequence[int]]) -> bytes:
-    """A TIFF whose only directory has these fields, all of them LONG, and which holds `data` behind its header."""
-    order = "<" if prefix == b"II" else ">"
-    start = 8 + len(data) + len(data) % 2
-    entries, values = b"", b""
-    behind = start + 2 + 12 * len(fields) + 4
-    for tag, numbers in sorted(fields.items()):
-        packed = struct.pack(f"{order}{len(numbers)}L", *numbers)
-        place = packed
-        if len(numbers) != 1:
-            place = struct.pack(f"{order}L", behind + len(values))
-            values += packed
-        entries += struct.pack(f"{order}HHL", tag, 4, len(numbers)) + place
-    header = prefix + struct.pack(f"{order}HL", 42, start)
-    directory = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + values
-    return b"".join((header, data, bytes(len(data) % 2), directory))
-
-
-class _Grey(TiffImageFile):
-    """Pillow's TIFF, less its process-wide pixel limit: what is unpacked is within ours."""
-
-    def load_prepare(self) -> None:
-        if self._im is None:
-            self.im = Image.new(self.mode, self._tile_size).im
-        super().load_prepare()

@@ -17,6 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from indexer.atomic import write_atomically
 from indexer.errors import FileError, UsageError
 from indexer.images.decoder import read_file, thumbnail
+from indexer.memory import room
+from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 from search.engine.indexed import Indexed
@@ -68,28 +70,29 @@ class Picture:
 def pictures(wanted: Mapping[str, Indexed | None], side: int) -> dict[str, Picture]:
     """See `picture`, by path."""
     with ThreadPoolExecutor() as pool:
-        shown = pool.map(lambda path: picture(path, wanted[path], side), wanted)
+        budget = MemoryBudget(room())
+        shown = pool.map(lambda path: budget.work(lambda share: picture(path, wanted[path], side, share)), wanted)
         return dict(zip(wanted, shown, strict=True))
 
 
-def picture(path: str, indexed: Indexed | None, side: int) -> Picture:
+def picture(path: str, indexed: Indexed | None, side: int, share: Share = ALONE) -> Picture:
     """The picture at a path, its longer side at most `side` pixels, drawn anew: nothing but pixels of an image comes
-    out. `indexed`: what it has to be; None for a path that a person named."""
+    out. `indexed`: what it has to be; None for a path that a person named. Takes its memory from `share`."""
     try:
-        content = read_file(Candidate.at(path), DecodeLimits())
+        content = read_file(Candidate.at(path), DecodeLimits(), share)
     except (OSError, ValueError, FileError):
         return Picture(None, NOTHING)
     refusal = None if indexed is None else indexed.refusal(content)
     if refusal is not None:
         return Picture(None, f"not shown: {refusal}")
-    shown = encoded(content, side)
+    shown = encoded(content, side, share)
     return Picture(shown, NOTHING if shown is None else "")
 
 
-def encoded(content: bytes, side: int) -> str | None:
+def encoded(content: bytes, side: int, share: Share = ALONE) -> str | None:
     """See `picture`, for the content of a file."""
     try:
-        data = thumbnail(content, DecodeLimits(), side)
+        data = thumbnail(content, DecodeLimits(), side, share)
     except FileError:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

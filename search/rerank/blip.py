@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from indexer import forking
 from indexer.errors import EncoderError, FileError
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
+from indexer.memory import room
+from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.settings import DecodeLimits, environment_int
 from indexer.types import Candidate, Float32, Int8, Int64, Pixels
 from search.rerank.base import Alignment, Candidates, EncodedQuery
@@ -101,7 +104,8 @@ class BlipReranker:
         step = self._replicas.rows("image")
         with ThreadPoolExecutor(environment_int("SEARCH_WORKERS", os.cpu_count() or 1), "decoder") as pool:
             for start in range(0, len(paths), step):
-                pictures = list(pool.map(self._picture, paths[start : start + step]))
+                budget = MemoryBudget(room())
+                pictures = list(pool.map(partial(self._picture, budget), paths[start : start + step]))
                 there = [start + i for i, picture in enumerate(pictures) if picture is not None]
                 if there:
                     batch = np.stack([picture for picture in pictures if picture is not None])  # (m, h, w, 3) uint8
@@ -158,23 +162,23 @@ class BlipReranker:
             named = "" if query.image is None else f" {query.image}"
             raise type(error)(f"The query image{named} cannot be used: {error}.") from error
 
-    def _picture(self, path: str) -> Pixels | None:
+    def _picture(self, budget: MemoryBudget, path: str) -> Pixels | None:
         try:
-            return self._pixels(path)
+            return budget.work(lambda share: self._pixels(path, share))
         except FileError:
             return None
 
-    def _pixels(self, path: str) -> Pixels:
+    def _pixels(self, path: str, share: Share = ALONE) -> Pixels:
         """(h, w, 3) uint8, upright, as the model wants it. Raises FileError."""
         try:
             found = Candidate.at(path)
         except (OSError, ValueError) as error:
             raise FileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        return self._decoded(read_file(found, self._limits))
+        return self._decoded(read_file(found, self._limits, share), share)
 
-    def _decoded(self, data: bytes) -> Pixels:
+    def _decoded(self, data: bytes, share: Share = ALONE) -> Pixels:
         target = (self._preprocessing.width, self._preprocessing.height)
-        return to_pixels(decode(data, self._limits, target), self._preprocessing)
+        return to_pixels(decode(data, self._limits, target, share), self._preprocessing)
 
 
 def _log_odds(model: Any, words: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:

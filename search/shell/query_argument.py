@@ -136,7 +136,13 @@ def _content(stream: IO[bytes], name: str) -> bytes:
     if sniff(head) is None:  # so that what never ends is not read for long
         reason = "it is no image that can be read" if head else "nothing came"
         raise NotAnImageError(f"The query image {name} cannot be used: {reason}.")
-    content = head + stream.read(most - len(head) + 1)
+    from indexer.memory import room
+    from indexer.memory_budget import too_large
+
+    left = room()
+    content = head + stream.read(min(most, left) - len(head) + 1)
+    if len(content) > left:
+        raise too_large(len(content), f"The query image {name} cannot be used: reading it")
     if len(content) > most:
         raise ImageTooLargeError(f"The query image {name} has more bytes than the limit of {most:,}.")
     return content

@@ -1,0 +1,155 @@
+"""A hostile file costs a bounded number of steps: counted, never timed."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL.JpegImagePlugin import JpegImageFile
+
+from indexer.errors import DamagedImageError
+from indexer.images import embedded, jpeg_header, png
+from indexer.images.cut_headers import ends_early
+from indexer.images.decoder import decode
+from indexer.images.jpeg import open_jpeg
+from indexer.images.metadata import read_metadata
+from indexer.settings import DecodeLimits
+from tests.fixtures import tiffs
+from tests.fixtures.pictures import encoded, jpeg_with, looks_like_quarters, png_with, quarters
+
+LIMITS = DecodeLimits()
+PNG, JPEG = encoded(quarters(), "PNG"), encoded(quarters(), "JPEG")
+ZEROS = zlib.compress(bytes(100_000))
+
+
+@pytest.fixture
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each unpacking gave."""
+    found: list[int] = []
+
+    inflate = png.inflate
+
+    def count(data: bytes, limit: int) -> bytes:
+        given = inflate(data, limit)
+        found.append(len(given))
+        return given
+
+    for module in (png, embedded):
+        monkeypatch.setattr(module, "inflate", count)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("chunk", "most"),
+    [
+        ((b"zTXt", b"Comment\0\0" + ZEROS), 1),
+        ((b"iTXt", b"Comment\0\1\0\0\0" + ZEROS), 1),
+        ((b"zTXt", b"Comment\0\0" + zlib.compress(b"")), 20),  # it says nothing: the next one may
+        ((b"zTXt", b"Comment\0\0no zlib data"), 20),
+        ((b"zTXt", b"workflow\0\0" + ZEROS), 0),  # nobody asks for it
+        ((b"iCCP", b"profile\0\0" + ZEROS), 2),  # read_metadata and decode; no profile, and not looked at again
+        ((b"iCCP", b"profile\0\0broken"), 8),
+    ],
+)
+def test_thousands_of_texts_and_profiles(chunk: tuple[bytes, bytes], most: int, unpacked: list[int]) -> None:
+    data = png_with(PNG, *[chunk] * 2_000)
+    read_metadata(data)
+    if chunk[0] == b"iCCP":
+        assert looks_like_quarters(decode(data, LIMITS, None))
+    assert len(unpacked) == most
+
+
+def test_a_text_behind_many_others_is_found() -> None:
+    chunks = [(b"tEXt", b"Software\0Camera")] * 500 + [(b"tEXt", b"Description\0A lighthouse")]
+    assert read_metadata(png_with(PNG, *chunks)).captions == ("A lighthouse",)
+
+
+def test_the_first_text_of_a_keyword_wins_and_an_empty_one_is_none() -> None:
+    texts = [b"Title\0", b"Title\0First", b"Title\0Second"]
+    assert read_metadata(png_with(PNG, *[(b"tEXt", text) for text in texts])).captions == ("First",)
+
+
+def test_chunks_are_looked_at_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "_MAX_CHUNKS", 50)
+    assert len(list(png.chunks(png_with(PNG, *[(b"abCd", b"")] * 200)))) == 50
+    assert looks_like_quarters(decode(png_with(PNG, *[(b"abCd", b"")] * 40), LIMITS, None))
+
+
+# -- JPEG ---------------------------------------------------------------------------------------------------
+
+
+class Counted(io.BytesIO):
+    """Counts how often it is read from."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [b"\xff" * 1_000_000, b"\xff\x00" + bytes(1_000_000), b"\xff\xe5\0\x02" * 100_000, b"\xff\xfe\0\x04ab" * 100_000],
+    ids=["fill bytes", "zeros", "segments", "comments"],
+)
+def test_a_header_without_end_is_not_followed(between: bytes) -> None:
+    stream = Counted(JPEG[:2] + between + JPEG[2:])
+    with pytest.raises(DamagedImageError):
+        open_jpeg(stream)
+    assert stream.reads == 0  # Pillow has not seen it
+    with pytest.raises(DamagedImageError, match=r"its header does not come to an end|is empty \(zeros\)"):
+        decode(stream.getvalue(), LIMITS, None)
+    assert ends_early(stream.getvalue()) in (True, False)
+
+
+def test_what_cameras_write_is_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    opened = JpegImageFile._open
+
+    def watch(self: Any) -> None:
+        seen.append(len(self.fp.getvalue()))
+        opened(self)
+
+    monkeypatch.setattr(JpegImageFile, "_open", watch)
+    extended = b"".join(b"\xff\xe1" + struct.pack(">H", 65_535) + bytes(65_533) for _ in range(30))
+    for between in (b"", b"\xff" * 100, bytes(300), extended, b"\xff\xe2\0\x10ICC_PROFILE\0\1\1" * 40):
+        data = JPEG[:2] + b"\xff" * bool(between) + between + JPEG[2:] if between[:1] == b"\xff" else JPEG
+        assert looks_like_quarters(decode(data, LIMITS, None))
+        assert seen[-1] == len(data)  # all of it
+
+
+def test_pieces_of_exif_are_joined_up_to_a_number() -> None:
+    piece = b"Exif\0\0" + bytes(60_000)
+    segment = b"\xff\xe1" + struct.pack(">H", len(piece) + 2) + piece
+    flood = JPEG[:2] + segment * 500 + JPEG[2:]
+    assert len(jpeg_header.surplus(flood)) == 500 - 32
+    assert looks_like_quarters(decode(flood, LIMITS, None))
+    with_exif = jpeg_with(JPEG, exif=b"II*\0\x08\0\0\0\0\0")
+    assert jpeg_header.surplus(with_exif) == []
+
+
+# -- TIFF ---------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_of_millions_is_not_read() -> None:
+    entries = 100_000
+    data = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, entries) + bytes(20 * entries + 8)
+    with pytest.raises(DamagedImageError):
+        read_metadata(data)
+
+
+def test_a_tile_of_absurd_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unpacked is a tile, however small the picture is."""
+    from indexer.errors import ImageTooLargeError
+
+    monkeypatch.setenv("SEARCH_MEMORY", "600MB")
+    for kind in ("u1", "f4"):
+        level = np.zeros((64, 64, 3), kind)
+        data = tiffs.tiff(level, tiffs.RGB, compression=tiffs.DEFLATE, tile=64, tags={322: [20_000], 323: [20_000]})
+        with pytest.raises(ImageTooLargeError):
+            decode(data, LIMITS, None)
