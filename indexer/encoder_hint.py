@@ -30,5 +30,5 @@ def read_encoder_hint(folder: Path) -> EncoderId | None:
     """What the hint says; None where there is nothing that reads."""
     try:
         return EncoderId.from_json(beginning(folder / HINT_NAME, _MAX_BYTES).decode("utf-8"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError):
         return None

@@ -34,7 +34,7 @@ class Store:
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self.folder = folder
         self.catalog = catalog
-        self.vectors: VectorBackend = local_backend(folder / "vectors")
+        self.vectors: VectorBackend = vectors_of(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -66,6 +66,11 @@ class Store:
         """Hold the store's write lock. Raises StoreBusyError at once when another process has it."""
         with write_lock(self.folder):
             yield
+
+
+def vectors_of(folder: Path) -> VectorBackend:
+    """Where the store in `folder` has its vector indexes, whether or not its catalog can be opened."""
+    return local_backend(folder / "vectors")
 
 
 @contextmanager

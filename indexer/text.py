@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -52,6 +53,11 @@ def one_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
     """
     text = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
     return " ".join(_UNFIT.sub("", text).split())[:limit]
+
+
+def text_digest(text: str) -> bytes:
+    """The identity of a text's content; the prefix keeps it apart from any file's."""
+    return hashlib.sha256(b"text\0" + text.encode("utf-8", "surrogatepass")).digest()
 
 
 def decode_text(data: bytes) -> str:

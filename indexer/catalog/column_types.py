@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Float, Integer, LargeBinary, Text, TypeDecorator
 
+from indexer.errors import StoreDamagedError
 from indexer.types import in_64_bits
 
 
@@ -29,7 +30,10 @@ class PathType(TypeDecorator[str]):
             return value.encode("utf-8", "surrogatepass")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else os.fsdecode(value)
+        try:
+            return None if value is None else os.fsdecode(value)
+        except TypeError as error:
+            raise StoreDamagedError("A path in the catalog is no path; `repair()` mends it.") from error
 
 
 class FitText(TypeDecorator[str]):
@@ -42,6 +46,11 @@ class FitText(TypeDecorator[str]):
         if value is None or value.isascii():
             return value
         return value.encode("utf-8", "replace").decode("utf-8")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        raise StoreDamagedError("A text in the catalog is no text; `repair()` mends it.")
 
 
 class FitInteger(TypeDecorator[int]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select, update
 
+from indexer.catalog import stored
 from indexer.catalog.meta import ENCODER, Meta
 from indexer.catalog.schema import encoder, item
 from indexer.catalog.sqlite import upsert
@@ -32,15 +33,11 @@ class Encoders(Part):
         key = Meta(self._transaction).get(ENCODER)
         if key is None:
             return None
-        text = self._read(select(encoder.c.identity).where(encoder.c.id == int(key))).scalar()
-        if text is None:
+        row = stored.whole_number(key)
+        found = None if row is None else self._read(select(encoder.c.identity).where(encoder.c.id == row)).first()
+        if row is None or found is None:
             raise StoreDamagedError("The catalog names an encoder that it does not hold; run `repair()`.")
-        try:
-            return int(key), EncoderId.from_json(text)
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreDamagedError(
-                f"The catalog's record of its encoder cannot be read ({error}); run `index(reencode=True)`."
-            ) from error
+        return row, stored.encoder_id(found.identity)
 
     def add(self, identity: EncoderId) -> int:
         """Row id of an encoder, recorded when it is new."""

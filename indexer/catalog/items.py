@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, or_, select, update
 
+from indexer.catalog import stored
 from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.schema import ABSENT, HIDDEN, file, item, photo, tombstone
@@ -87,8 +88,9 @@ class Items(Part):
     def total(self, kind: Kind) -> int:
         """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
         kept = Meta(self._transaction).get(f"{TOTAL}{kind}")
-        if kept is not None and kept.isdigit():
-            return int(kept)
+        number = stored.whole_number(kept)
+        if number is not None:
+            return number
         return self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
 
     def count(self, kind: Kind) -> int:
@@ -128,6 +130,8 @@ class Items(Part):
             for row in have.get(file_id, ()):
                 key = (row.kind, row.content_id, row.about, row.text)
                 if row.kind == "image":
+                    if image_id is not None:
+                        gone.append(image_id)
                     image_id, image_content = row.id, row.content_id
                 elif key in texts:
                     gone.append(row.id)
@@ -222,8 +226,9 @@ class Items(Part):
         meta = Meta(self._transaction)
         for kind, change in changes.items():
             kept = meta.get(f"{TOTAL}{kind}")
-            if kept is not None and kept.isdigit():
-                count = int(kept) + change
+            number = stored.whole_number(kept)
+            if number is not None:
+                count = max(number + change, 0)
             else:
                 count = self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
             meta.set(f"{TOTAL}{kind}", str(count))

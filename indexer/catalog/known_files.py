@@ -34,7 +34,7 @@ class KnownFile(NamedTuple):
     reason: str | None
     encoded: int  # 0 or 1
     format_reader: int
-    metadata_reader: int | None  # of its photograph, where it is one
+    metadata_reader: int | None  # of its photograph; None: it is none, or what it says was lost
     ctime_ns: int | None = None  # None: indexed by a version that did not ask
 
     @property

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
+from indexer.catalog import stored
 from indexer.catalog.schema import meta
 from indexer.catalog.sqlite import upsert
 from indexer.catalog.transaction import Part
 
+#: Key: tells this store from every other one, and from what it was before damage.
+STORE = "store"
+#: Key: see `Transaction.generation`.
+GENERATION = "generation"
 #: Key: row id of the encoder that answers queries.
 ENCODER = "encoder"
 #: Key: by whose rules the roots' patterns are read; none in a store in which they were given as `fnmatch`'s.
@@ -25,8 +30,8 @@ class Meta(Part):
     ignore_rules, lost_exclusions, sweep, left_out."""
 
     def get(self, key: str) -> str | None:
-        """A value, None where there is none."""
-        return self._read(select(meta.c.value).where(meta.c.key == key)).scalar()
+        """A value, None where there is none. Raises StoreDamagedError for one that is no text."""
+        return stored.text(self._read(select(meta.c.value).where(meta.c.key == key)).scalar(), repr(key))
 
     def set(self, key: str, value: str) -> None:
         """Set a value."""

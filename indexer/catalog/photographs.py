@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, select
 
 from indexer import types
+from indexer.catalog import stored
 from indexer.catalog.schema import photo
 from indexer.catalog.sqlite import upsert
 from indexer.catalog.transaction import Part
@@ -49,7 +50,7 @@ def metadata_of(row: Row) -> Metadata | None:  # type: ignore[type-arg]
         return None
     values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
     for name in _LISTS:
-        values[name] = tuple(json.loads(values[name]))
+        values[name] = stored.texts(values[name], f"the {name} of a photograph")
     return Metadata(**values)
 
 

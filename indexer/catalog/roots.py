@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import and_, delete, or_, select, update
 
+from indexer.catalog import stored
 from indexer.catalog.schema import root
 from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import bounds
@@ -34,7 +35,10 @@ class Roots(Part):
     def all(self) -> list[Root]:
         """The indexed folders, by path."""
         rows = self._read(select(root).order_by(root.c.path))
-        return [Root(row.path, tuple(json.loads(row.ignores)), row.scanned_at, row.mount) for row in rows]
+        return [
+            Root(row.path, stored.texts(row.ignores, f"the patterns of {row.path}"), row.scanned_at, row.mount)
+            for row in rows
+        ]
 
     def add(self, path: str, ignores: Sequence[str] | None) -> None:
         """Record a root; `ignores` None keeps the patterns that it has."""

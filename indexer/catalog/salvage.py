@@ -7,22 +7,20 @@ One bad page costs the rows that lie on it and no others. What refers to a lost 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Table, delete
 from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.items import TOTAL
-from indexer.catalog.meta import ENCODER
+from indexer.catalog.mending import Mending, Witness, nobody
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
 from indexer.catalog.sqlite import Sqlite, file_url, upsert
-from indexer.types import KINDS
+from indexer.catalog.transaction import Transaction
 
 #: Parents before children. Tombstones are left out: every index is built anew.
 TABLES: tuple[Table, ...] = (encoder, meta, root, exclusion, content, vector, token, photo, file, item)
@@ -39,7 +37,7 @@ class Salvage:
     damaged: Path | None = None  # where the damaged file now lies
 
 
-def salvage(path: Path) -> Salvage:
+def salvage(path: Path, witness: Witness = nobody) -> Salvage:
     """Replace the catalog in the file `path` by what can be read of it; the damaged file is kept beside it.
 
     Needs the store's write lock. Raises StoreUnwritableError when the disk has no room for the copy.
@@ -53,7 +51,7 @@ def salvage(path: Path) -> Salvage:
     source = damaged.connect(writable=True)
     try:
         with catalog.batch() as batch:
-            _copy(source, damaged, batch.connection, result)
+            _copy(source, damaged, batch, witness, result)
     finally:
         source.dispose()
         catalog.close()
@@ -66,7 +64,8 @@ def salvage(path: Path) -> Salvage:
     return result
 
 
-def _copy(source: Engine, damaged: Sqlite, target: Connection, result: Salvage) -> None:
+def _copy(source: Engine, damaged: Sqlite, batch: Transaction, witness: Witness, result: Salvage) -> None:
+    target = batch.connection
     try:
         reader = source.connect()
     except DBAPIError:  # not even a database any more
@@ -81,8 +80,9 @@ def _copy(source: Engine, damaged: Sqlite, target: Connection, result: Salvage) 
                 if rows:
                     kept += target.execute(upsert(table, []), rows).rowcount
             result.kept[table.name], result.lost[table.name] = kept, lost
-        _let_go(target, result)
-        _mend(target)
+        for name, count in Mending(batch).make_whole(witness).items():
+            result.kept[name] -= count
+            result.lost[name] += count
         damaged.keep_sequences(reader, target, TABLES)
 
 
@@ -103,44 +103,3 @@ def _readable(reader: Connection, damaged: Sqlite, table: Table) -> Iterator[tup
             else:
                 middle = (low + high) // 2
                 stack += [(middle + 1, high), (low, middle)]
-
-
-def _let_go(target: Connection, result: Salvage) -> None:
-    """Delete what refers to a lost row."""
-    no_content = file.c.content_id.not_in(select(content.c.id))
-    target.execute(update(file).where(no_content).values(content_id=None))
-    for table, column, parent in (
-        (vector, vector.c.content_id, content),
-        (vector, vector.c.encoder_id, encoder),
-        (token, token.c.content_id, content),
-        (token, token.c.encoder_id, encoder),
-        (photo, photo.c.content_id, content),
-        (item, item.c.file_id, file),
-        (item, item.c.content_id, content),
-    ):
-        gone = target.execute(delete(table).where(column.not_in(select(parent.c.id)))).rowcount
-        result.kept[table.name] -= gone
-        result.lost[table.name] += gone
-
-
-def _mend(target: Connection) -> None:
-    """Make the copy whole: its own store id, no reference to a lost row."""
-    values = {row.key: row.value for row in target.execute(select(meta))}
-    values["store"] = uuid.uuid4().hex  # no index of the damaged catalog is ever taken for one of this
-    for kind in KINDS:
-        values.pop(f"{TOTAL}{kind}", None)  # rows were lost: to be counted again
-    highest = target.execute(select(func.max(item.c.generation))).scalar() or 0
-    known = values.get("generation", "0")
-    values["generation"] = str(max(int(known) if known.isdigit() else 0, highest) + 1)
-    encoders = {str(number) for number in target.execute(select(encoder.c.id)).scalars()}
-    if values.get(ENCODER) not in encoders:
-        values.pop(ENCODER, None)
-        if len(encoders) == 1:
-            (values[ENCODER],) = encoders
-    target.execute(delete(meta))
-    target.execute(insert(meta), [{"key": key, "value": value} for key, value in values.items()])
-    # A file without its items has to be read again: a size that no file has makes it differ from the disk.
-    lonely = ~select(item.c.id).where(item.c.file_id == file.c.id).exists()
-    target.execute(
-        update(file).where(or_(file.c.role == "captions", file.c.content_id.is_(None)), lonely).values(size=-1)
-    )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    Integer,
     Table,
     create_engine,
     event,
@@ -73,6 +74,16 @@ def is_whole(table: Table) -> ColumnElement[bool]:
     columns = sqlite_sums.summed(table)
     own = f"{table.name}.{sqlite_sums.COLUMN}"
     return literal_column(f"({own} IS NULL OR {own} = {sqlite_sums.expression(columns, table.name)})", Boolean)
+
+
+def row_id(table: Table) -> ColumnElement[int]:
+    """The number by which SQLite knows a row of a table, whatever its key is."""
+    return literal_column(f"{table.name}.rowid", Integer)
+
+
+def is_typed(table: Table) -> ColumnElement[bool]:
+    """Whether every value of a row has the type of its column: damage, and a stranger, can put any type anywhere."""
+    return literal_column(sqlite_sums.typed(table), Boolean)
 
 
 def keep_sums(connection: Connection, table: str) -> None:

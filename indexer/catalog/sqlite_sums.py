@@ -13,11 +13,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects.sqlite import dialect
 
 #: SQL name of the function; every connection has it (`Sqlite.connect`).
 FUNCTION: Final = "row_sum"
 #: The column that holds it.
 COLUMN: Final = "sum"
+#: What `typeof` says of the values that fit a column, by the type with which it is made.
+_TYPES: Final = {
+    "INTEGER": "'integer', 'null'",
+    "TEXT": "'text', 'null'",
+    "BLOB": "'blob', 'null'",
+    "FLOAT": "'real', 'null'",
+}
 
 
 def row_sum(*values: object) -> int:
@@ -40,6 +48,12 @@ def expression(columns: Sequence[str], row: str) -> str:
     types = "||".join(f"typeof({name})" for name in names)
     values = ", ".join(f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END" for name in names)
     return f"{FUNCTION}({types}, {values})"
+
+
+def typed(table: Table) -> str:
+    """SQL for whether every value of a row has the type of its column, or is NULL; `table` must not be aliased."""
+    found = [(f"{table.name}.{column.name}", column.type.compile(dialect=dialect())) for column in table.columns]
+    return f"({' AND '.join(f'typeof({name}) IN ({_TYPES[kind]})' for name, kind in found)})"
 
 
 def triggers(table: str, columns: Sequence[str]) -> dict[str, str]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
 from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, cast, delete, func, select
 
+from indexer.catalog import stored
 from indexer.catalog.checksums import damaged
 from indexer.catalog.meta import Meta
 from indexer.catalog.schema import file, item, token
@@ -22,6 +24,7 @@ from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import VISIBLE, has_tokens, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.encoders.base import TokenShape
+from indexer.errors import StoreDamagedError
 from indexer.types import KINDS, Int8, Kind
 
 #: Key of the `meta` table: whether runs of the indexer keep tokens ("on" when it is not there).
@@ -51,11 +54,9 @@ class Tokens(Part):
 
         Tokens of another shape than the encoder's own (another recipe) must not be used.
         """
-        text = Meta(self._transaction).get(f"{SHAPE}{encoder_row}")
-        try:
-            return None if text is None else TokenShape(**json.loads(text))
-        except (ValueError, TypeError):
-            return None
+        with suppress(StoreDamagedError):
+            return stored.token_shape(Meta(self._transaction).get(f"{SHAPE}{encoder_row}"))
+        return None
 
     def set_shape(self, encoder_row: int, shape: TokenShape) -> None:
         """Record the shape of an encoder's tokens, and drop those that it has of any other shape."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, select, update
+from sqlalchemy import Connection, CursorResult, Executable, Table, select, update
 
+from indexer.catalog import stored
 from indexer.catalog.schema import meta
 from indexer.catalog.sqlite import Sqlite
 
@@ -44,7 +45,10 @@ class Transaction:
         In a batch, that of its own changes: asking for it makes the transaction count as one.
         """
         if self._generation is None:
-            found = int(self.connection.execute(select(meta.c.value).where(_GENERATION)).scalar() or 0)
+            value = self.connection.execute(select(meta.c.value).where(_GENERATION)).scalar()
+            found = 0 if value is None else stored.whole_number(value)
+            if found is None:
+                raise stored.damaged("its generation")
             if self.writing:
                 found += 1
                 self.connection.execute(update(meta).where(_GENERATION).values(value=str(found)))
@@ -58,6 +62,11 @@ class Transaction:
         if not self.writing:
             raise RuntimeError("A snapshot cannot write; use Catalog.batch().")
         return self.connection.execute(statement, rows)
+
+    def keeps_sums(self, table: Table) -> bool:
+        """Whether rows of a table have checksums, and files the number of their items: not in an older store that
+        cannot be written."""
+        return self._database.keeps_sums(self.connection, table)
 
     def integrity(self) -> list[str]:
         """What the database's own checks say; empty when all is well."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from indexer.types import Float32, Int8, Pixels, Texts
 
 ResizeMode = Literal["squash", "shortest", "longest"]
 Interpolation = Literal["bilinear", "bicubic"]
+
+#: Pixels of a side, numbers of a vector: what is above was not written by us.
+LARGEST: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,33 @@ class EncoderId:
 
     @classmethod
     def from_json(cls, text: str) -> EncoderId:
-        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
-        fields = json.loads(text)
-        preprocessing = fields["preprocessing"]
-        preprocessing["mean"] = tuple(preprocessing["mean"])
-        preprocessing["std"] = tuple(preprocessing["std"])
-        return cls(fields["name"], fields["weights"], fields["dimension"], Preprocessing(**preprocessing))
+        """Read what `to_json` wrote. Raises ValueError on anything else."""
+        try:
+            fields = json.loads(text)
+            preprocessing = dict(fields["preprocessing"])
+            preprocessing |= {name: tuple(preprocessing[name]) for name in ("mean", "std")}
+            read = cls(fields["name"], fields["weights"], fields["dimension"], Preprocessing(**preprocessing))
+            if read._is_possible():
+                return read
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"no identity of an encoder: {text[:80]}") from error
+        raise ValueError(f"no identity of an encoder: {text[:80]}")
+
+    def _is_possible(self) -> bool:
+        """Whether every value has its type and a size that an encoder can have."""
+        wanted = self.preprocessing
+        numbers = (*wanted.mean, *wanted.std)
+        return (
+            isinstance(self.name, str)
+            and isinstance(self.weights, str)
+            and all(type(side) is int and 0 < side <= LARGEST for side in (self.dimension, wanted.height, wanted.width))
+            and wanted.resize in get_args(ResizeMode)
+            and wanted.interpolation in get_args(Interpolation)
+            and len(wanted.mean) == len(wanted.std) == 3
+            and all(type(number) in (int, float) and abs(number) < LARGEST for number in numbers)
+            and type(wanted.fill) is int
+            and 0 <= wanted.fill <= 255
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Comparison:
                 continue
             _, size, mtime_ns, _, role, state, reason, encoded, format_reader, metadata_reader, ctime_ns = row
             if role == "image":
-                read = encoded and (metadata_reader is None or metadata_reader >= newest_metadata)
+                read = encoded and metadata_reader is not None and metadata_reader >= newest_metadata
             else:
                 read = format_reader >= newest_format
             settled = read and reason is None and state != "failed"

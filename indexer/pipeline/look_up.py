@@ -21,9 +21,10 @@ from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sn
 from indexer.memory_budget import ALONE, Share
 from indexer.path_forms import composed
 from indexer.pipeline.forgotten import ForgottenPaths
-from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage, text_digest
+from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage
 from indexer.reach import beginning
 from indexer.settings import DecodeLimits
+from indexer.text import text_digest
 from indexer.types import Candidate, Caption
 
 #: A file from this size on is looked at before it is read: what is no image is not read whole.
@@ -98,7 +99,7 @@ class LookUp:
             kept = Photographs(snapshot).get(content_id)
             lacking = self._tokens and not Tokens(snapshot).present([content_id], self._encoder_row)
         known = KnownImage(candidate, digest, content_id, None if kept is None else kept.metadata)
-        outdated = kept is not None and kept.reader < types.METADATA_READER
+        outdated = kept is None or kept.reader < types.METADATA_READER
         if not outdated and not lacking:
             return known
         return ImageBytes(candidate, digest, data, known, metadata=outdated, pixels=lacking)

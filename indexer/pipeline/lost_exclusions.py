@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
+from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.meta import LOST_EXCLUSIONS, Meta
@@ -24,7 +25,7 @@ def tell_lost_exclusions(catalog: Catalog, places: Collection[str]) -> list[str]
         if not excluded:
             return []
         mounts = {row.path: row.mount for row in Roots(snapshot).all()}
-        told = set(json.loads(Meta(snapshot).get(LOST_EXCLUSIONS) or "[]"))
+        told = set(stored.texts(Meta(snapshot).get(LOST_EXCLUSIONS) or "[]", "forgotten paths"))
     lost = []
     for path in excluded:
         root = nearest(path, mounts)

@@ -5,7 +5,6 @@ path --look up--> ImageBytes --decode--> NewImage, KnownImage --encode--> Encode
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from indexer.text import one_line
@@ -111,11 +110,6 @@ class EncodedText:
     digest: bytes
     vector: Float32
     tokens: Int8 | None
-
-
-def text_digest(text: str) -> bytes:
-    """The identity of a text's content; the prefix keeps it apart from any file's."""
-    return hashlib.sha256(b"text\0" + text.encode("utf-8", "surrogatepass")).digest()
 
 
 def texts_of(file: Prepared) -> list[tuple[str, str | None]]:

@@ -27,10 +27,9 @@ from indexer.pipeline.values import (
     NewImage,
     Prepared,
     own_texts,
-    text_digest,
     texts_of,
 )
-from indexer.text import one_line
+from indexer.text import one_line, text_digest
 from indexer.types import Candidate, Failure, Kind, Metadata, Report
 
 #: Warnings that a report keeps; a captions file can have a problem in each of a million lines.

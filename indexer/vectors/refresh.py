@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from indexer.arguments import number, one_of
+from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
-from indexer.catalog.meta import Meta
+from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId
@@ -49,7 +50,12 @@ def choose_type(count: int, dimension: int) -> IndexType:
 
 def index_key(snapshot: Transaction, identity: EncoderId) -> str:
     """What an index belongs to: this store and this encoder. An index of another key is never used."""
-    return hashlib.sha256(f"{Meta(snapshot).get('store')}\n{identity.to_json()}".encode()).hexdigest()[:32]
+    return key_of(Meta(snapshot).get(STORE), identity)
+
+
+def key_of(store: str | None, identity: EncoderId) -> str:
+    """As `index_key`; `store`: the store's id."""
+    return hashlib.sha256(f"{store}\n{identity.to_json()}".encode()).hexdigest()[:32]
 
 
 def check_recall(recall: float | None) -> None:
@@ -121,7 +127,7 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
             return 0
         chosen = Meta(snapshot).get("index_type")
         wanted = next((known for known in INDEX_TYPES if known == chosen), choose_type(count, identity.dimension))
-        target = float(Meta(snapshot).get("recall") or DEFAULT_RECALL)
+        target = stored.share(Meta(snapshot).get("recall"), "the recall that was asked for") or DEFAULT_RECALL
         state = index_state(snapshot, vectors, kind)
         if not force and _is_good(state, snapshot.generation, wanted, target) and vectors.keep(kind):
             generation, left_out = state.generation, 0
@@ -129,13 +135,13 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
                 return 0
         else:
             progress.phase(f"Building the index of {count:,} {'images' if kind == 'image' else 'texts'}")
-            stored = Vectors(snapshot)
+            rows = Vectors(snapshot)
             other: Kind = "text" if kind == "image" else "image"
             _, queries = Vectors(snapshot).sample(other, row, identity.dimension, QUERIES)
             generation = snapshot.generation
             plan = BuildPlan(wanted, count, identity.dimension, target, generation, index_key(snapshot, identity))
-            vectors.build(kind, plan, lambda: stored.pages(kind, row, identity.dimension), queries, progress)
-            left_out = len(stored.left_out)
+            vectors.build(kind, plan, lambda: rows.pages(kind, row, identity.dimension), queries, progress)
+            left_out = len(rows.left_out)
     with catalog.batch() as batch:
         Items(batch).delete_tombstones(kind, generation)
     return left_out

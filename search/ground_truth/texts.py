@@ -12,7 +12,7 @@ from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.encoders.batches import encode_texts
-from indexer.pipeline.values import text_digest
+from indexer.text import text_digest
 from indexer.types import Float32, Int8
 
 #: The vector (d,) float32 and the words (t, w) int8 of a text.

@@ -24,9 +24,9 @@ from indexer.pipeline.values import (
     ImageBytes,
     KnownImage,
     NewImage,
-    text_digest,
 )
 from indexer.settings import DecodeLimits
+from indexer.text import text_digest
 from indexer.types import Candidate
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 

@@ -1,0 +1,105 @@
+"""Plain rows that are not what was written: by their checksum, by the types of their values, or because a value does
+not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+
+from indexer.catalog import stored
+from indexer.catalog.items import TOTAL
+from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, STORE
+from indexer.catalog.schema import HIDDEN, content, encoder, file, item, meta, metadata, photo, root
+from indexer.catalog.sqlite import is_typed, is_whole, row_id
+from indexer.catalog.tokens import CHOICE, SHAPE
+from indexer.catalog.transaction import Part
+from indexer.errors import StoreDamagedError
+from indexer.types import KINDS
+
+#: The tables whose rows carry a checksum.
+SUMMED: Final[tuple[Table, ...]] = tuple(table for table in metadata.sorted_tables if "sum" in table.columns)
+
+_WORDS: Final[dict[str, ColumnElement[bool]]] = {
+    content.name: content.c.kind.in_(KINDS),
+    file.name: and_(
+        file.c.role.in_(("image", "captions", "other", "folder")),
+        file.c.state.in_(("present", "failed", *HIDDEN)),
+    ),
+    item.name: item.c.kind.in_(KINDS),
+}
+#: The columns that hold something to parse.
+_PARSED: Final = {
+    meta.name: (meta.c.key, meta.c.value),
+    encoder.name: (encoder.c.identity,),
+    root.name: (root.c.ignores,),
+    photo.name: (photo.c.captions, photo.c.keywords),
+}
+
+
+class Rows(Part):
+    """The rows of the tables with checksums."""
+
+    def damaged(self) -> dict[str, list[int]]:
+        """Row ids, by table, of the rows that are not what was written. Reads every row.
+
+        Nothing in an older store that cannot be written, which has no checksums.
+        """
+        found: dict[str, list[int]] = {}
+        for table in SUMMED:
+            if not self._transaction.keeps_sums(table):
+                continue
+            numbers = set(self._read(select(row_id(table)).where(~_is_right(table))).scalars())
+            numbers.update(self._unread(table))
+            if numbers:
+                found[table.name] = sorted(numbers)
+        return found
+
+    def _unread(self, table: Table) -> Iterator[int]:
+        """Row ids of those of which a value does not read, though its type is right."""
+        columns = _PARSED.get(table.name, ())
+        if not columns:
+            return
+        statement = select(row_id(table), *columns).where(is_typed(table))
+        if table is photo:
+            statement = statement.where(or_(*(column != "[]" for column in columns)))
+        for number, *values in self._read(statement):
+            if not _reads(table, values):
+                yield number
+
+
+def _is_right(table: Table) -> ColumnElement[bool]:
+    right = and_(table.c.sum.is_not(None), is_whole(table), is_typed(table), _WORDS.get(table.name, and_(True)))
+    return func.coalesce(right, 0) != 0  # NULL is not right
+
+
+def _reads(table: Table, values: list[Any]) -> bool:
+    try:
+        if table is meta:
+            return meta_reads(*values)
+        if table is encoder:
+            stored.encoder_id(values[0])
+        else:
+            for value in values:
+                stored.texts(value, "")
+    except StoreDamagedError:
+        return False
+    return True
+
+
+def meta_reads(key: str, value: str) -> bool:
+    """Whether a single value is one that is written under its key. Raises StoreDamagedError, which says the same."""
+    if key in (GENERATION, ENCODER) or key.startswith(TOTAL):
+        return stored.whole_number(value) is not None
+    if key.startswith(SHAPE):
+        stored.token_shape(value)
+    elif key == "recall":
+        stored.share(value, key)
+    elif key == CHOICE:
+        stored.one_of(value, ("on", "off"), key)
+    elif key == LOST_EXCLUSIONS:
+        stored.texts(value, key)
+    elif key == STORE:
+        return bool(value)
+    return True

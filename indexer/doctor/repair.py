@@ -1,0 +1,54 @@
+"""Mending what can be mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from indexer.catalog.salvage import salvage
+from indexer.doctor.catalog import TOLD, lost_rows, mend_rows
+from indexer.doctor.check import look_through
+from indexer.doctor.encoder import witness
+from indexer.doctor.finding import Finding
+from indexer.doctor.vectors import mend_vectors
+from indexer.errors import StoreMissingError
+from indexer.progress import Silent
+from indexer.reach import check_store_place
+from indexer.settings import CATALOG_NAME
+from indexer.store import Store, write_lock
+from indexer.swap import is_store
+from indexer.vectors.refresh import build_indexes
+
+
+def repair(folder: Path) -> list[Finding]:
+    """Mend what can be mended; what was found, and in `remedy` what was done or is left to do.
+
+    Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
+    """
+    if not (check_store_place(folder) and is_store(folder)):
+        raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
+    with write_lock(folder):
+        diagnosis = look_through(folder)
+        parts = {finding.part for finding in diagnosis.findings if finding.grave}
+        done: list[Finding] = []
+        if diagnosis.broken:
+            done += _salvage(folder)
+        store = Store.open(folder)
+        try:
+            if parts - {"encoder"}:
+                done += mend_rows(store)
+                done += mend_vectors(store)
+            if parts & {"index", "vectors", "catalog"}:
+                build_indexes(store.catalog, store.vectors, None, Silent(), force=True)
+                done.append(Finding("index", "the vector indexes were missing, damaged or out of date", "built again"))
+        finally:
+            store.close()
+    return done + [finding for finding in diagnosis.findings if not finding.grave or finding.part == "encoder"]
+
+
+def _salvage(folder: Path) -> list[Finding]:
+    result = salvage(folder / CATALOG_NAME, witness(folder))
+    kept, lost = sum(result.kept.values()), sum(result.lost.values())
+    left = "" if result.damaged is None else f"; the damaged file is kept as {result.damaged.name}"
+    remedy = f"saved {kept:,} rows, lost at least {lost:,}{left}; run `index()` to read again what is missing"
+    told = {name: count for name, count in result.lost.items() if count and name in TOLD}
+    return [Finding("catalog", "the catalog was damaged", remedy), *lost_rows(told)]
