@@ -11,10 +11,12 @@ photos.search/
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from indexer import swap
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
@@ -22,10 +24,13 @@ from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
-from indexer.reach import check_store_place, holds, is_missing, refuse_store
+from indexer.reach import check_store_place, holds, is_missing, reason, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.local import local_backend
+
+#: Looks at a swap that another process makes; it takes some milliseconds.
+SETTLING = 50
 
 
 class Store:
@@ -40,6 +45,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open an existing store to read it. Raises StoreMissingError or StoreError."""
         folder = _checked(folder)
+        _settle(folder)
         return cls(folder, Catalog.open(file_url(folder / CATALOG_NAME)))
 
     @classmethod
@@ -49,6 +55,7 @@ class Store:
         Raises StoreError, and UsageError for a place that is taken.
         """
         folder = _checked(folder)
+        _settle(folder)
         if not holds(folder, CATALOG_NAME):
             leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME, IN_HAND}
             if _names(folder) - leftovers:
@@ -102,10 +109,38 @@ def write_lock(folder: Path) -> Iterator[None]:
             raise StoreUnwritableError(
                 f"{folder} cannot be written ({error.strerror}); free some space or name another `store`."
             ) from error
+        with swapping(folder):
+            swap.settle(folder)
         yield
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def swapping(folder: Path) -> Iterator[None]:
+    """What cannot be moved in `folder` is said: raises StoreUnwritableError."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"The repaired catalog of {folder} cannot be put in its place ({reason(error)}); make the folder writable, "
+            "then run `repair()`."
+        ) from error
+
+
+def _settle(folder: Path) -> None:
+    """Finish what a repair that was cut short has left. Raises StoreUnwritableError for one who may not, and
+    StoreBusyError."""
+    for _ in range(SETTLING):
+        if not swap.is_cut_short(folder):
+            return
+        try:
+            with write_lock(folder):
+                return
+        except StoreBusyError:  # of another process that finishes it
+            time.sleep(0.02)
+    raise StoreBusyError(f"Another process is repairing {folder}; try again when it ends.")
 
 
 def writer(folder: Path) -> str | None:

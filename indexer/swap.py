@@ -49,8 +49,6 @@ def put_in_place(folder: Path) -> Path | None:
     Returns where the damaged one now lies. Needs the store's write lock. Raises OSError.
     """
     made = folder / _UNFINISHED_NAME
-    with suppress(FileNotFoundError):
-        os.chmod(made, (folder / CATALOG_NAME).stat().st_mode & 0o777)
     with made.open("rb+") as stream:
         os.fsync(stream.fileno())
     os.replace(made, folder / REPAIRED_NAME)

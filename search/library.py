@@ -18,9 +18,10 @@ from indexer.errors import EncoderUnavailableError, StoreDamagedError, UsageErro
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.paths import absolute, require_working_folder
 from indexer.progress import Progress, Silent
-from indexer.reach import check_store_place, holds
-from indexer.settings import CATALOG_NAME, IndexSettings, default_store, thread_count
+from indexer.reach import check_store_place
+from indexer.settings import IndexSettings, default_store, thread_count
 from indexer.store import Store
+from indexer.swap import is_store
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from search.arguments import asked, encoder_or_name, kind_of_answer, progress_given, reranker_or_name
@@ -136,7 +137,7 @@ class Library:
         settings = settings or IndexSettings()
         check_patterns(settings.ignores)
         thread_count()
-        if not (check_store_place(self.folder) and holds(self.folder, CATALOG_NAME)):
+        if not (check_store_place(self.folder) and is_store(self.folder)):
             if not named:
                 raise UsageError(f"Name a folder to index; there is no index at {self.folder} yet.")
             self._models.encoder(None)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select
 
+from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
@@ -63,7 +64,7 @@ class Orphans(Part):
     def encoders(self, keep: int | None = None) -> list[int]:
         """Row ids of the encoders that do not answer, but for the one in the row `keep`."""
         active = Meta(self._transaction).get(ENCODER)
-        kept = {keep, None if active is None else int(active)} - {None}
+        kept = {keep, stored.whole_number(active)} - {None}
         return list(self._read(select(encoder.c.id).where(encoder.c.id.not_in(kept))).scalars())
 
     def delete_encoders(self, keep: int | None = None) -> None:

@@ -1,20 +1,17 @@
-"""Saving what can be read of a damaged catalog: every row that still reads, copied into a new one.
+"""Saving what can be read of a damaged catalog: every row that is what was written, copied into a new one.
 
-One bad page costs the rows that lie on it and no others. What refers to a lost row is let go too: the next
-`search index` reads those files again.
+One bad page costs the rows that lie on it and no others, whichever page it is. What others tell of a lost row is made
+anew (`mending.py`); the next `search index` reads the rest again.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Table, delete
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.mending import Mending, Witness, nobody
@@ -22,84 +19,61 @@ from indexer.catalog.schema import content, encoder, exclusion, file, item, meta
 from indexer.catalog.sqlite import Sqlite, file_url, upsert
 from indexer.catalog.transaction import Transaction
 
-#: Parents before children. Tombstones are left out: every index is built anew.
+#: Tombstones are left out: every index is built anew.
 TABLES: tuple[Table, ...] = (encoder, meta, root, exclusion, content, vector, token, photo, file, item)
-#: Rows that are read at once.
-RANGE = 1_000
+#: Rows, and bytes of them, that are written at once.
+ROWS, BYTES = 1_000, 4_000_000
 
 
 @dataclass(slots=True)
 class Salvage:
-    """What was saved. `kept` rows by table; `lost` rows by table (at least so many)."""
+    """What was saved. `kept` rows by table; `lost` rows by table, at least so many: a page of which nothing is known
+    counts as one."""
 
-    kept: dict[str, int] = field(default_factory=dict)
-    lost: dict[str, int] = field(default_factory=dict)
-    damaged: Path | None = None  # where the damaged file now lies
+    kept: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
 
 
-def salvage(path: Path, witness: Witness = nobody) -> Salvage:
-    """Replace the catalog in the file `path` by what can be read of it; the damaged file is kept beside it.
+def salvage(path: Path, copy: Path, witness: Witness = nobody) -> Salvage:
+    """Write what can be read of the catalog in the file `path` into a new one in the file `copy`.
 
-    Needs the store's write lock. Raises StoreUnwritableError when the disk has no room for the copy.
+    Needs the store's write lock. Raises StoreUnwritableError when the disk has no room for the copy, and OSError where
+    the damaged file cannot be read.
     """
     result = Salvage()
-    damaged = Sqlite(file_url(path))
-    fresh = Sqlite(file_url(path.with_name("catalog.salvaged.sqlite")))
-    for leftover in fresh.files:
-        leftover.unlink(missing_ok=True)
-    catalog = Catalog.create(file_url(fresh.path))
-    source = damaged.connect(writable=True)
+    catalog = Catalog.create(file_url(copy))
     try:
         with catalog.batch() as batch:
-            _copy(source, damaged, batch, witness, result)
+            _copy(Sqlite(file_url(path)), batch, witness, result)
     finally:
-        source.dispose()
         catalog.close()
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    result.damaged = path.with_name(f"{path.name}.damaged-{stamp}")
-    for old in damaged.files:
-        if old.exists():
-            os.replace(old, old.with_name(old.name.replace(path.name, result.damaged.name, 1)))
-    os.replace(fresh.path, path)
     return result
 
 
-def _copy(source: Engine, damaged: Sqlite, batch: Transaction, witness: Witness, result: Salvage) -> None:
+def _copy(damaged: Sqlite, batch: Transaction, witness: Witness, result: Salvage) -> None:
     target = batch.connection
-    try:
-        reader = source.connect()
-    except DBAPIError:  # not even a database any more
-        return
-    with reader:
-        damaged.judge_references_late(target)  # when all that reads is there
-        target.execute(delete(meta))
-        for table in TABLES:
-            kept = lost = 0
-            for rows, missing in _readable(reader, damaged, table):
-                lost += missing
-                if rows:
-                    kept += target.execute(upsert(table, []), rows).rowcount
-            result.kept[table.name], result.lost[table.name] = kept, lost
-        for name, count in Mending(batch).make_whole(witness).items():
-            result.kept[name] -= count
-            result.lost[name] += count
-        damaged.keep_sequences(reader, target, TABLES)
+    damaged.judge_references_late(target)  # when all that reads is there
+    target.execute(delete(meta))
+    tables = {table.name: table for table in TABLES}
+    waiting: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)  # by table and number of columns
+    size: Counter[tuple[str, int]] = Counter()
 
+    def write(key: tuple[str, int]) -> None:
+        result.kept[key[0]] += target.execute(upsert(tables[key[0]], []), waiting.pop(key)).rowcount
+        del size[key]
 
-def _readable(reader: Connection, damaged: Sqlite, table: Table) -> Iterator[tuple[list[dict[str, Any]], int]]:
-    """(rows that read, number that did not) by range of row ids.
-
-    A range that does not read is halved until the unreadable rows are alone.
-    """
-    last = damaged.last_row(reader, table)
-    stack = [(start, min(start + RANGE - 1, last)) for start in range(1, last + 1, RANGE)][::-1]
-    while stack:
-        low, high = stack.pop()
-        try:
-            yield damaged.rows_between(reader, table, low, high), 0
-        except (DBAPIError, ValueError):
-            if low == high:
-                yield [], 1
-            else:
-                middle = (low + high) // 2
-                stack += [(middle + 1, high), (low, middle)]
+    for name, row in damaged.rows_left(target, TABLES):
+        if row is None:
+            result.lost[name] += 1
+            continue
+        key = name, len(row)
+        waiting[key].append(row)
+        size[key] += len(row.get("data") or b"")
+        if len(waiting[key]) >= ROWS or size[key] >= BYTES:
+            write(key)
+    for key in list(waiting):
+        write(key)
+    for name, count in Mending(batch).make_whole(witness).items():
+        result.kept[name] -= count
+        result.lost[name] += count
+    damaged.keep_sequences(target, TABLES)

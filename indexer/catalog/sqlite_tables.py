@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, Table, func, literal_column, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Table, text
 
 from indexer.catalog import sqlite_sums
+from indexer.catalog.sqlite_rows import rows_left, sequences_left
 
-#: Where a table's last row id cannot be read, it is looked for up to here.
+#: No table has come so far; nothing says whether the highest row id that is kept of a table is what was written.
 HIGHEST: Final = 2**40
 
 #: How the statement begins that made a plain table.
 _MADE: Final = "CREATE TABLE"
 #: Tables that SQLite keeps itself.
 _OF_SQLITE: Final = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"})
-_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
 
 
 class SqliteTables:
@@ -124,40 +123,16 @@ class SqliteTables:
         """Let rows refer to others that come later in the same transaction."""
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
 
-    def rows_between(self, connection: Connection, table: Table, low: int, high: int) -> list[dict[str, Any]]:
-        """The rows whose row ids lie in a range, of the columns that the file has. Raises what the driver raises."""
-        there = self._columns(connection, table)
-        columns = [column for column in table.columns if column.name in there]
-        statement = select(*columns).where(_ROWID.between(low, high)).order_by(_ROWID)
-        return [dict(row) for row in connection.execute(statement).mappings()]
+    def rows_left(self, copy: Connection, tables: Sequence[Table]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """What is left of the rows of `tables`, by their names, though the file is damaged; None for each of which is
+        known only that it is lost. `copy` has the tables as they should be. Raises OSError."""
+        return rows_left(self.path, copy, tables)
 
-    def last_row(self, connection: Connection, table: Table) -> int:
-        """The highest row id of a table, or a number above it; 0 when nothing of the table reads."""
-        if not self._columns(connection, table):
-            return 0
-        for statement in (
-            select(func.max(_ROWID)).select_from(table),
-            text("SELECT seq FROM sqlite_sequence WHERE name = :name").bindparams(name=table.name),
-        ):
-            try:
-                found = connection.execute(statement).scalar()
-            except DBAPIError:
-                continue
-            if isinstance(found, int) and found < HIGHEST:
-                return found
-            if found is None and "max" in str(statement):
-                return 0
-        return 0
-
-    def keep_sequences(self, damaged: Connection, copy: Connection, tables: Iterable[Table]) -> None:
-        """Ids are never used again, those of lost rows neither."""
-        try:
-            sequences = damaged.execute(text("SELECT name, seq FROM sqlite_sequence")).all()
-        except DBAPIError:
-            return
+    def keep_sequences(self, copy: Connection, tables: Iterable[Table]) -> None:
+        """Ids are never used again, those of lost rows neither. Raises OSError."""
         names = {table.name for table in tables}
-        for name, seq in sequences:
-            if name in names and isinstance(seq, int):
+        for name, seq in sequences_left(self.path).items():
+            if name in names and seq < HIGHEST:
                 bound = {"name": name, "seq": seq}
                 raised = text("UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name")
                 if not copy.execute(raised, bound).rowcount:

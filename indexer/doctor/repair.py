@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from indexer import swap
 from indexer.catalog.salvage import salvage
 from indexer.doctor.catalog import TOLD, lost_rows, mend_rows
 from indexer.doctor.check import look_through
@@ -12,10 +13,9 @@ from indexer.doctor.finding import Finding
 from indexer.doctor.vectors import mend_vectors
 from indexer.errors import StoreMissingError
 from indexer.progress import Silent
-from indexer.reach import check_store_place
+from indexer.reach import check_store_place, refuse_store
 from indexer.settings import CATALOG_NAME
-from indexer.store import Store, write_lock
-from indexer.swap import is_store
+from indexer.store import Store, swapping, write_lock
 from indexer.vectors.refresh import build_indexes
 
 
@@ -24,7 +24,7 @@ def repair(folder: Path) -> list[Finding]:
 
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
-    if not (check_store_place(folder) and is_store(folder)):
+    if not (check_store_place(folder) and swap.is_store(folder)):
         raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
     with write_lock(folder):
         diagnosis = look_through(folder)
@@ -46,9 +46,16 @@ def repair(folder: Path) -> list[Finding]:
 
 
 def _salvage(folder: Path) -> list[Finding]:
-    result = salvage(folder / CATALOG_NAME, witness(folder))
+    try:
+        result = salvage(folder / CATALOG_NAME, swap.unfinished(folder), witness(folder))
+        with swapping(folder):
+            damaged = swap.put_in_place(folder)
+    except OSError as error:
+        refuse_store(folder, error)
+    finally:
+        swap.unfinished(folder)  # as far as it came, on a full disk
     kept, lost = sum(result.kept.values()), sum(result.lost.values())
-    left = "" if result.damaged is None else f"; the damaged file is kept as {result.damaged.name}"
+    left = "" if damaged is None else f"; the damaged file is kept as {damaged.name}"
     remedy = f"saved {kept:,} rows, lost at least {lost:,}{left}; run `index()` to read again what is missing"
     told = {name: count for name, count in result.lost.items() if count and name in TOLD}
     return [Finding("catalog", "the catalog was damaged", remedy), *lost_rows(told)]

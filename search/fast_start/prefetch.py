@@ -53,9 +53,11 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
     """
     from indexer.reach import is_missing
     from indexer.settings import CATALOG_NAME
+    from indexer.swap import REPAIRED_NAME
 
     with suppress(RuntimeError):  # no thread may be added
-        return _Thread(folder, asked, device) if is_missing(folder / CATALOG_NAME) else None
+        if is_missing(folder / CATALOG_NAME) and is_missing(folder / REPAIRED_NAME):
+            return _Thread(folder, asked, device)
     return None
 
 

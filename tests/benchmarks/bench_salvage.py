@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.salvage import salvage
 from indexer.catalog.tokens import Tokens
 from indexer.errors import SearchError
 from tests.fixtures.catalog_rows import add_photo, new_catalog
+from tests.fixtures.damaged import salvage
 
 PAGE = 4_096
 TABLES = {

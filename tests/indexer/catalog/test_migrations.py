@@ -22,13 +22,13 @@ from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.catalog.known_files import files_below
 from indexer.catalog.migrations import run as migrations
-from indexer.catalog.salvage import salvage
 from indexer.catalog.sqlite import file_url, keep_sums
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
 from indexer.errors import StoreUnwritableError
 from tests.fixtures.catalog_rows import add_photo, new_catalog
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.damaged import salvage
 from tests.fixtures.paths import ROOT
 
 #: Where the photographs of the kept stores lay.

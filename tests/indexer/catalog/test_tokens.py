@@ -12,13 +12,13 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
-from indexer.catalog.salvage import salvage
 from indexer.catalog.sqlite import MAPPED_BYTES
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.types import Int8
 from tests.fixtures.catalog_rows import IDENTITY, add_content, add_photo, new_catalog, path_of
+from tests.fixtures.damaged import salvage
 
 SHAPE = TokenShape(rows=1, columns=2, words=8, width=3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from PIL import Image
 import search
 from indexer import doctor
 from tests.fixtures.colour_encoder import ColourTokenEncoder
-from tests.fixtures.damaged import overwrite, pages_of, run
+from tests.fixtures.damaged import overwrite, pages_of
 
 COUNT = 120
 TABLES = ("meta", "encoder", "root", "exclusion", "content", "vector", "token", "photo", "file", "item")
