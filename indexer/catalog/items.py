@@ -212,17 +212,13 @@ class Items(Part):
     def delete(self, ids: Sequence[int]) -> None:
         """Delete items, leaving tombstones for the indexes that still hold them."""
         for chunk in id_chunks(ids):
-            columns = (item.c.id, item.c.kind, item.c.content_id, item.c.file_id)
-            kinds = self._read(select(*columns).where(item.c.id.in_(chunk))).all()
+            kinds = self._read(select(item.c.id, item.c.kind, item.c.content_id).where(item.c.id.in_(chunk))).all()
             if kinds:
                 self._transaction.let_go.update(row.content_id for row in kinds)
                 generation = self._transaction.generation
                 graves = [{"item_id": row.id, "kind": row.kind, "generation": generation} for row in kinds]
                 self._write(insert(tombstone), graves)
                 self._write(delete(item).where(item.c.id.in_(chunk)))
-                left = select(func.count()).where(item.c.file_id == file.c.id).scalar_subquery()
-                of = {row.file_id for row in kinds}
-                self._write(update(file).where(file.c.id.in_(of)).values(item_count=left))
                 self._add_to_totals({kind: -count for kind, count in Counter(row.kind for row in kinds).items()})
 
     def _add_to_totals(self, changes: Mapping[Any, int]) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from indexer.catalog import stored
 from indexer.catalog.completeness import HOLDS_OTHER, LACKS_IMAGE, MISCOUNTED, SHOWS_OTHER, TO_READ, Completeness
-from indexer.catalog.meta import ENCODER, GENERATION, STORE, Meta
+from indexer.catalog.meta import ENCODER, GENERATION, REPAIRED, STORE, SWEEP, Meta
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
 from indexer.catalog.sqlite import row_id, upsert
 from indexer.catalog.statements import id_chunks
@@ -189,7 +189,7 @@ class Mending(Part):
         return max(known, Completeness(self._transaction).highest_generation()) + 1
 
     def _set_values(self) -> None:
-        values = {STORE: uuid.uuid4().hex, GENERATION: str(self._next_generation())}
+        values = {STORE: uuid.uuid4().hex, GENERATION: str(self._next_generation()), SWEEP: REPAIRED}
         values |= {key: str(count) for key, count in Completeness(self._transaction).wrong_totals().items()}
         encoders = list(map(str, self._read(select(encoder.c.id)).scalars()))
         if self._value(ENCODER) not in encoders:

@@ -23,6 +23,8 @@ LOST_EXCLUSIONS = "lost_exclusions"
 SWEEP = "sweep"
 #: Key: JSON, the files that are not read because a run ended on them (`pipeline/suspects.py`).
 LEFT_OUT = "left_out"
+#: Its value after a repair: what no file holds may be of files that were lost.
+REPAIRED = "repaired"
 
 
 class Meta(Part):

@@ -19,7 +19,7 @@ from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
-from indexer.catalog.meta import ENCODER, SWEEP, Meta
+from indexer.catalog.meta import ENCODER, REPAIRED, SWEEP, Meta
 from indexer.catalog.schema import ABSENT, FORGOTTEN, encoder, file, item, vector
 from indexer.catalog.tokens import SHAPE
 from indexer.catalog.transaction import Part
@@ -89,13 +89,22 @@ def is_swept(catalog: Catalog) -> bool:
         return Meta(snapshot).get(SWEEP) == "done"
 
 
-def sweep(catalog: Catalog, *, everything: bool) -> None:
+def is_repaired(catalog: Catalog) -> bool:
+    """Whether rows were lost: contents that no file holds may be of files that are to be found again."""
+    with catalog.snapshot() as snapshot:
+        return Meta(snapshot).get(SWEEP) == REPAIRED
+
+
+def sweep(catalog: Catalog, *, everything: bool, spare: bool = False) -> None:
     """At the end of a run: delete the contents that its transactions let go of and nothing else holds; `everything`:
-    look through all, because an earlier run did not come to this."""
+    look through all, because an earlier run did not come to this. `spare`: not yet, because after a repair not all
+    folders were looked through, and hours of work may be in what they hold."""
     if is_swept(catalog):
         return
+    everything = everything and not spare
     with catalog.batch() as batch:
         if everything:
             Orphans(batch).delete_texts()
-        Contents(batch).delete_unused(None if everything else catalog.let_go)
-        Meta(batch).set(SWEEP, "done")
+        if everything or not spare or catalog.let_go is not None:
+            Contents(batch).delete_unused(None if everything else catalog.let_go)
+        Meta(batch).set(SWEEP, REPAIRED if spare else "done")

@@ -7,6 +7,7 @@ from typing import Final
 
 from indexer.catalog.completeness import Completeness
 from indexer.catalog.mending import Mending
+from indexer.catalog.orphans import Orphans
 from indexer.catalog.rows import Rows
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root
 from indexer.doctor.encoder import witness
@@ -77,3 +78,15 @@ def lost_rows(counts: Mapping[str, int]) -> Iterator[Finding]:
     for name, count in counts.items():
         what, then = _ROWS[name]
         yield Finding("catalog", f"{count:,} {what} were not what was written", f"let go; {then}")
+
+
+def check_orphans(store: Store) -> Iterator[Finding]:
+    """What nothing leads to any more."""
+    with store.catalog.snapshot() as snapshot:
+        found = Orphans(snapshot).count()
+    if found.contents or found.texts:
+        problem = f"{found.contents + found.texts:,} photographs and texts take room that no file holds any more"
+        yield Finding("catalog", problem, "`index()` with no folder named gives it back", grave=False)
+    if found.vectors:
+        problem = f"{found.vectors:,} embeddings are of a change of encoder that was not finished"
+        yield Finding("catalog", problem, "`index(reencode=True)` goes on with it", grave=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from indexer.doctor.catalog import SAVED, check_completeness, check_rows, check_structure
+from indexer.doctor.catalog import SAVED, check_completeness, check_orphans, check_rows, check_structure
 from indexer.doctor.encoder import check_encoder
 from indexer.doctor.files import check_files
 from indexer.doctor.finding import Finding
@@ -39,7 +39,7 @@ def check(folder: Path) -> list[Finding]:
 
 
 #: What looks at one part each; the catalog itself is looked at before.
-_PARTS: Final = (check_encoder, check_vectors, check_tokens, check_indexes, check_files, check_content)
+_PARTS: Final = (check_encoder, check_vectors, check_tokens, check_indexes, check_files, check_content, check_orphans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.orphans import Orphans, is_swept, sweep
+from indexer.catalog.orphans import Orphans, is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
@@ -105,7 +105,7 @@ class _Run:
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
-        was_swept = is_swept(self._catalog)
+        was_swept, was_repaired = is_swept(self._catalog), is_repaired(self._catalog)
         self._encoder_row = self._register()
         self._tokens = self._choose_tokens()
         self._suspects = Suspects(self._catalog, self._store.folder)
@@ -141,7 +141,7 @@ class _Run:
             active = Encoders(snapshot).active()
         if active is not None and active[0] != self._encoder_row:
             self._switch()
-        sweep(self._catalog, everything=not was_swept)
+        sweep(self._catalog, everything=not was_swept, spare=was_repaired and not self._saw_all(chosen))
         self._report.warnings += build_indexes(
             self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
         )
@@ -199,6 +199,11 @@ class _Run:
             with self._catalog.batch() as batch:
                 Tokens(batch).set_shape(self._encoder_row, shape)
         return True
+
+    def _saw_all(self, chosen: Sequence[Chosen]) -> bool:
+        """Whether all folders of the store were looked through."""
+        with self._catalog.snapshot() as snapshot:
+            return {row.path for row in Roots(snapshot).all()} <= {each.scope.top for each in chosen}
 
     def _ingest(self) -> Ingest:
         return Ingest(
