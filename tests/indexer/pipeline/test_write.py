@@ -138,12 +138,11 @@ def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: b
         writers[0].report.altered.clear()  # is not worked out file by file
         assert writers[0].report == writers[1].report
         for kind in KINDS:  # the numbers that are kept are those that there are
+            statements = ("SELECT count(*) FROM item WHERE kind = ?", VISIBLE, f"{VISIBLE} AND {ENCODED}")
+            there = [writers[0].rows(statement, kind)[0][0] for statement in statements]
             with writers[0].catalog.snapshot() as snapshot:
-                assert [(Items(snapshot).total(kind),)] == writers[0].rows(
-                    "SELECT count(*) FROM item WHERE kind = ?", kind
-                )
-                assert Items(snapshot).count(kind) == writers[0].rows(VISIBLE, kind)[0][0]
-                assert Vectors(snapshot).count(kind, 1) == writers[0].rows(f"{VISIBLE} AND {ENCODED}", kind)[0][0]
+                kept = [Items(snapshot).total(kind), Items(snapshot).count(kind), Vectors(snapshot).count(kind, 1)]
+            assert kept == there
         for writer in writers:
             with writer.catalog.snapshot() as snapshot:
                 assert snapshot.integrity() == []
