@@ -1,7 +1,7 @@
 """Damaged stores: every flipped bit is said, mended or changes no answer, and no lost page loses a photograph for good.
 
-python -m pytest tests/e2e/test_damage.py                          60 bits, as `make test`
-DAMAGE_FLIPS=1000 python -m pytest tests/e2e/test_damage.py        1,000; DAMAGE_SEED=7 for others
+python -m pytest tests/e2e/test_damage.py                          60 bits, a page of each table: as `make test`
+DAMAGE_FLIPS=1000 python -m pytest tests/e2e/test_damage.py        1,000, and more pages; DAMAGE_SEED=7 for others
 """
 
 from __future__ import annotations
@@ -198,6 +198,24 @@ def test_every_flipped_bit_is_found_or_harmless(
     assert any(outcome != "harmless" for _, outcome in outcomes)  # or nothing was damaged at all
 
 
+def test_a_flipped_bit_of_what_was_compiled_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(cache: Path) -> bytes:
+        monkeypatch.setenv("SEARCH_CACHE", str(cache))
+        return load_encoder("bundled").encode_texts(["a red car", "two dogs"]).vectors.tobytes()
+
+    asked(tmp_path / "whole")  # compiles
+    right = asked(tmp_path / "whole")  # reads it back
+    chance = random.Random(SEED)
+    for number in range(max(1, FLIPS // 60)):
+        cache = Path(shutil.copytree(tmp_path / "whole", tmp_path / str(number)))
+        (blob,) = cache.rglob("*.blob")
+        where = flip(blob, chance)
+        damaged = blob.read_bytes()
+        assert asked(cache) == right, where
+        assert blob.read_bytes() != damaged, where
+        shutil.rmtree(cache)
+
+
 # -- pages --------------------------------------------------------------------------------------------------
 
 #: Everything that can be found: (kind, path, caption).
@@ -231,18 +249,22 @@ TABLES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("place", ["root", "leaf"])
+#: The root of each tree where it is no leaf, too, in the long form.
+PLACES = ("leaf", "root") if FLIPS >= 1_000 else ("leaf",)
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("table", TABLES)
 def test_an_overwritten_page_loses_no_photograph_for_good(
     large: tuple[Undisturbed, Path], tmp_path: Path, table: str, place: str
 ) -> None:
     undisturbed, photos = large
     store = Path(shutil.copytree(undisturbed.store, tmp_path / "s"))
-    of_table = pages(store / "catalog.sqlite")[table]
-    if place == "leaf" and len(of_table) == 1:
+    root, *others = pages(store / "catalog.sqlite")[table]
+    if place == "root" and not others:
         pytest.skip("the table has one page")
     chance = random.Random(f"{SEED} {table} {place}")
-    overwrite(store / "catalog.sqlite", of_table[0] if place == "root" else chance.choice(of_table[1:]), chance)
+    overwrite(store / "catalog.sqlite", chance.choice(others) if place == "leaf" and others else root, chance)
     expected = _everything(undisturbed.store, undisturbed.encoder)
     with search.open(store, encoder=undisturbed.encoder) as library:
         assert library.check() != []
