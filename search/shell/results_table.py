@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from search.results import Hit, Results, percent
-from search.shell.printing import print_line
+from search.shell.printing import print_line, printable
 from search.shell.wording import in_shell_words
 
 if TYPE_CHECKING:
@@ -22,12 +22,16 @@ SHOWN_WORDS = 12
 
 def print_paths(results: Results, end: bytes) -> tuple[int, int]:
     """The paths of the hits' files as the file system has them, each once: a program is to open them, and none that is
-    not there is printed. How many were, and how many hits were left out."""
+    not there is printed. How many were, and how many hits were left out. A terminal, which is no program, gets them as
+    the table has them: it would act on what a name holds."""
     sys.stdout.flush()
     paths = [_file(hit) for hit in results]
     there = dict.fromkeys(path for path in paths if path is not None)
+    shown = sys.stdout.isatty()
     for path in there:
-        sys.stdout.buffer.write(os.fsencode(path) + end)
+        sys.stdout.buffer.write(
+            printable(path).encode(sys.stdout.encoding) + b"\n" if shown else os.fsencode(path) + end
+        )
     return len(there), paths.count(None)
 
 

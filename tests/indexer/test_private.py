@@ -120,6 +120,22 @@ def test_a_store_of_an_earlier_version_is_never_closed(tmp_path: Path, photos: P
     )
 
 
+@pytest.mark.parametrize("bits", [0o600, 0o644])
+def test_a_repaired_catalog_has_the_bits_of_the_damaged_one(tmp_path: Path, photos: Path, bits: int) -> None:
+    store = tmp_path / "photos.search"
+    index(store, photos)
+    (store / "catalog.sqlite").chmod(bits)
+    with (store / "catalog.sqlite").open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xff" * 4096)
+    with Library(store, encoder=ColourEncoder()) as library:
+        assert any(finding.part == "catalog" for finding in library.repair())
+        assert len(library.query("red")) == 3
+    assert {path.name: mode(path) for path in store.glob("catalog.sqlite*")} == {
+        path.name: bits for path in store.glob("catalog.sqlite*")
+    }
+
+
 def test_whether_others_can_read_it_is_known(tmp_path: Path, photos: Path) -> None:
     store = tmp_path / "photos.search"
     index(store, photos)

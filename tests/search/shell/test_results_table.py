@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,19 @@ def test_paths_name_each_photograph_once(capfdbinary: pytest.CaptureFixture[byte
     hits = (Hit(1, "image", "/p/a", 0.5, 0.5, 0.5, also=("/p/b",)), Hit(2, "text", "/p/a", 0.4, 0.4, 0.5, text="x"))
     print_paths(Results("x", hits), b"\0")
     assert capfdbinary.readouterr().out == b"/p/a\0"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_only_a_program_gets_the_bytes_of_a_name(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, "utf-8")
+    monkeypatch.setattr(stream, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stdout", stream)
+    name = os.fsdecode(b"/p/\x1b]0;t\x07\xff\xc3\xa9.png")
+    assert print_paths(Results("x", (Hit(1, "image", name, 0.5, 0.5, 0.5),)), b"\0") == (1, 0)
+    stream.flush()
+    expected = "/p/\\x1b]0;t\\x07\\udcffé.png\n".encode() if terminal else os.fsencode(name) + b"\0"
+    assert written.getvalue() == expected
 
 
 @pytest.mark.parametrize(("flag", "end"), [("--paths", "\n"), ("-0", "\0")])
