@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from indexer.errors import UnsupportedImageError
+from indexer.errors import DamagedImageError, UnsupportedImageError
 from indexer.images.endings import MISSING_SHARE, bits, difference, empty_bytes, interrupted, note
 from indexer.images.jpeg_header import surplus
 
@@ -24,6 +24,7 @@ _KINDS = {
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"),
     **dict.fromkeys((0xC9, 0xCA), "arithmetic-coded"),
 }
+_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 #: Application data and comments: nothing that the coefficients need.
 _ANCILLARY = frozenset({*range(0xE0, 0xF0), 0xFE})
 #: What may stand between two scans: tables, a restart interval, the number of lines, and what is ancillary.
@@ -91,9 +92,26 @@ def keeps_coefficients(image: ImageFile.ImageFile, data: bytes) -> int:
     together = data[start + 2] if start + 2 < len(data) else 0
     if not layers or (together >= len(layers) and not image.info.get("progressive")):
         return 0
-    across, down = max(one[1] for one in layers), max(one[2] for one in layers)
-    blocks = sum(-(-image.width * one[1] // (8 * across)) * -(-image.height * one[2] // (8 * down)) for one in layers)
-    return 128 * blocks
+    return 128 * _blocks(image)
+
+
+def _blocks(image: ImageFile.ImageFile) -> int:
+    """How many blocks of 8 x 8 levels it is coded in; 0 where it does not say."""
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    across, down = max((one[1] for one in layers), default=0), max((one[2] for one in layers), default=0)
+    if not across or not down:
+        return 0
+    return sum(-(-image.width * one[1] // (8 * across)) * -(-image.height * one[2] // (8 * down)) for one in layers)
+
+
+def _refuse_claim(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Raise DamagedImageError for coded data that cannot be of so many pixels: the decoder would fill up with grey.
+
+    Every block takes a bit at least, because no Huffman code is shorter (T.81, F.1.2 and G.1.2); arithmetic coding has
+    no such bound. Half of it may be missing here: what is missing at the end is measured elsewhere.
+    """
+    if _blocks(image) > 16 * len(data) and _structure(data).frame not in _ARITHMETIC:
+        raise DamagedImageError(f"its data are far too few for the {image.width:,} x {image.height:,} pixels it claims")
 
 
 def is_whole(data: bytes) -> bool:
@@ -109,6 +127,7 @@ def load_jpeg(
     `prepare` is called before anything is decoded. A picture without its end marker is complete if all of its blocks
     are there. Raises DamagedImageError, UnsupportedImageError, or what Pillow raises.
     """
+    _refuse_claim(image, data)
     start = 0 if image.fp is None else image.fp.tell()  # behind the header
     # Every 256th byte is looked at first: three zeros in a row are rare, but where a kilobyte was never written.
     hole = data.find(_HOLE, start) if b"\0\0\0" in data[start::256] else -1

@@ -116,6 +116,7 @@ def test_a_hostile_folder_in_600_megabytes(folder: Path, tmp_path: Path, bounded
         assert re.fullmatch(
             r"reading (it|its captions) takes up to .* of memory, .*; set SEARCH_MEMORY .*", reasons[name]
         )
+    assert reasons["0 claims.jpg"].startswith("its data are far too few for the 65,000 x 3,900 pixels")
     assert reasons["sparse.heic"] == "its content is no image format that can be read"
     assert sorted(path.name for path in store.iterdir()) == ["catalog.sqlite", "encoder.json", "vectors", "writer.lock"]
 

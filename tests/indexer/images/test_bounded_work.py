@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from indexer.errors import DamagedImageError
@@ -19,6 +20,7 @@ from indexer.images.jpeg import open_jpeg
 from indexer.images.metadata import read_metadata
 from indexer.settings import DecodeLimits
 from tests.fixtures import tiffs
+from tests.fixtures.hostile import jpeg_claiming
 from tests.fixtures.pictures import encoded, jpeg_with, looks_like_quarters, png_with, quarters
 
 LIMITS = DecodeLimits()
@@ -153,3 +155,18 @@ def test_a_tile_of_absurd_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         data = tiffs.tiff(level, tiffs.RGB, compression=tiffs.DEFLATE, tile=64, tags={322: [20_000], 323: [20_000]})
         with pytest.raises(ImageTooLargeError):
             decode(data, LIMITS, None)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_cannot_claim_more_blocks_than_its_data_have_bits(progressive: bool) -> None:
+    assert looks_like_quarters(decode(jpeg_claiming(48, 32, progressive=progressive), LIMITS, None))
+    with pytest.raises(DamagedImageError, match="far too few for the 4,000 x 3,000 pixels it claims"):
+        decode(jpeg_claiming(4_000, 3_000, progressive=progressive), LIMITS, (64, 64))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2, "quality": 1}, {"optimize": True}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_of_one_colour_has_all_its_blocks(options: dict[str, Any], mode: str) -> None:
+    """The smallest that there is of its size."""
+    data = encoded(Image.new(mode, (3_000, 2_000), "grey"), "JPEG", **options)
+    assert decode(data, LIMITS, None).getpixel((2_999, 1_999)) == (128, 128, 128)
