@@ -388,8 +388,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
         from pathlib import Path
         import numpy as np
         from indexer.vectors.backend import BuildPlan
-        from indexer.vectors.backends.faiss_files.blocks import BLOCK
-from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+        from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
         folder = Path(sys.argv[1])
         backend = FaissFiles(folder)
         def save(count, generation):
