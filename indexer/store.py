@@ -13,10 +13,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from indexer import swap
+from indexer.atomic import clean
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
@@ -31,6 +33,8 @@ from indexer.vectors.backends.local import local_backend
 
 #: Looks at a swap that another process makes; it takes some milliseconds.
 SETTLING = 50
+#: The folder of the vector indexes, in that of the store.
+VECTORS: Final = "vectors"
 
 
 class Store:
@@ -57,7 +61,7 @@ class Store:
         folder = _checked(folder)
         _settle(folder)
         if not holds(folder, CATALOG_NAME):
-            leftovers = {"writer.lock", "writer.pid", "vectors", HINT_NAME, IN_HAND}
+            leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND}
             if _names(folder) - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with `store`."
@@ -77,7 +81,7 @@ class Store:
 
 def vectors_of(folder: Path) -> VectorBackend:
     """Where the store in `folder` has its vector indexes, whether or not its catalog can be opened."""
-    return local_backend(folder / "vectors")
+    return local_backend(folder / VECTORS)
 
 
 @contextmanager
@@ -111,6 +115,7 @@ def write_lock(folder: Path) -> Iterator[None]:
             ) from error
         with swapping(folder):
             swap.settle(folder)
+        _take_away_leftovers(folder)
         yield
     finally:
         note.unlink(missing_ok=True)
@@ -141,6 +146,25 @@ def _settle(folder: Path) -> None:
         except StoreBusyError:  # of another process that finishes it
             time.sleep(0.02)
     raise StoreBusyError(f"Another process is repairing {folder}; try again when it ends.")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below a folder; those that go meanwhile do not count."""
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(above, name)).st_size
+    return total
+
+
+def _take_away_leftovers(folder: Path) -> None:
+    """What killed processes left half-written: calibrations, rerankers and the hint, which others may write now, by
+    their locks; of vector indexes all, which only the holder of the store's lock writes."""
+    for name in ("", "reranker", "reranker.work", VECTORS):
+        inner = folder / name
+        if not inner.is_symlink():  # in a received store, a way out of it
+            clean(inner, alone=name == VECTORS)
 
 
 def writer(folder: Path) -> str | None:

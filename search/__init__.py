@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` takes 5 ms
 if TYPE_CHECKING:
     from typing import Any
 
+    from indexer.compact import Compacted
     from indexer.doctor import Finding
     from indexer.encoders.base import Encoded, Encoder, EncoderId, Preprocessing, TokenShape
     from indexer.encoders.registry import EncoderInfo, list_encoders
@@ -86,6 +87,7 @@ _HOME = {
         "UnsupportedImageError",
         "UsageError",
     ),
+    "indexer.compact": ("Compacted",),
     "indexer.pipeline.forget": ("Forgotten",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
@@ -109,6 +111,7 @@ __all__ = [
     "CalibrationSettings",
     "Candidates",
     "CaptionFileError",
+    "Compacted",
     "DamagedImageError",
     "DecodeLimits",
     "EmptyQueryError",

@@ -37,6 +37,7 @@ from search.results import Results
 from search.status import Status, read_status
 
 if TYPE_CHECKING:
+    from indexer.compact import Compacted
     from indexer.doctor import Finding
     from indexer.pipeline.forget import Forgotten
     from search.calibration.calibrate import Calibrated, CalibrationSettings
@@ -188,6 +189,24 @@ class Library:
                 build_indexes(store.catalog, store.vectors, None, Silent())
                 roots = tuple(root for each in found for root in each.roots)
                 return Forgotten(files, roots, tuple(path for each in found for path in each.excluded))
+        finally:
+            store.close()
+
+    def compact(self) -> Compacted:
+        """Make the store small again: delete what nothing leads to (of photographs that were edited or forgotten, of a
+        change of encoder that was not finished), and give the room back to the disk.
+
+        Nothing that can be found is touched. Of what was forgotten nothing is left in any file of the store afterwards.
+        The disk needs room for a second catalog meanwhile. Raises StoreMissingError, StoreBusyError,
+        StoreUnwritableError.
+        """
+        from indexer.compact import compact
+
+        self.close()
+        store = Store.open(self.folder)
+        try:
+            with store.writing():
+                return compact(store)
         finally:
             store.close()
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.exclusions import Exclusions
@@ -17,7 +14,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
 from indexer.files.kinds import LeftOut, by_kind, suffix_of
-from indexer.store import Store
+from indexer.store import Store, size_of
 from indexer.types import KINDS, Failure
 from indexer.vectors.base import IndexState
 from indexer.vectors.refresh import index_state
@@ -77,19 +74,9 @@ def read_status(store: Store) -> Status:
             tuple(Exclusions(snapshot).all()),
             {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
-            _size(store.folder),
+            size_of(store.folder),
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
         )
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files below a folder; those that go meanwhile, a writer's, do not count."""
-    total = 0
-    for above, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.stat(os.path.join(above, name)).st_size
-    return total
 
 
 def _token_state(snapshot: Transaction, encoder_row: int) -> TokenState | None:

@@ -152,6 +152,21 @@ class Catalog:
         with self._transaction(writing=True) as transaction:
             yield transaction
 
+    def live_bytes(self) -> int:
+        """Bytes of the database without the room in it that is free."""
+        with self.snapshot() as snapshot:
+            return self._database.live_bytes(snapshot.connection)
+
+    def compact(self) -> bool:
+        """Write the database anew without its free room, and fold the log into it. False where others were reading, so
+        that the log is emptied later. Raises StoreUnwritableError where there is no room for that; nothing is lost."""
+        if not self.writable:
+            raise self._database.full() if self._alone else self._database.unwritable()
+        self._database.check_fork()
+        self._keep_up()
+        with self._database.translated():
+            return self._database.rewrite(self._engine)
+
     def was_replaced(self) -> bool:
         """Whether the file is another than the one that was opened, or has changed though nobody seemed to write."""
         place = self._database.place(writable=self.writable)

@@ -262,6 +262,30 @@ class Sqlite(SqliteTables, SqliteErrors):
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
+    def live_bytes(self, connection: Connection) -> int:
+        """Bytes of the file without its free pages."""
+        size, pages, free = (
+            int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+            for name in ("page_size", "page_count", "freelist_count")
+        )
+        return size * (pages - free)
+
+    def rewrite(self, engine: Engine) -> bool:
+        """Write the file anew without its free pages, then the log into it. False where the log is in use.
+
+        Raises what the driver raises.
+        """
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            found = cursor.fetchone()  # (in use, ...)
+            cursor.close()
+            return found is not None and not found[0]
+        finally:
+            connection.close()
+
     @property
     def files(self) -> list[Path]:
         """The database, its log, and the log's index."""

@@ -118,7 +118,7 @@ class ClipTokenizer:
 
 
 def write(file: Path, vocabulary: Mapping[str, int], merges: Mapping[tuple[str, str], int]) -> None:
-    """Write the file: `vocabulary` from token to id, `merges` from a pair of tokens to its rank."""
+    """Write the file: `vocabulary` from token to id, `merges` from a pair of tokens to its rank. Raises OSError."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
     model = models.BPE(
@@ -131,7 +131,7 @@ def write(file: Path, vocabulary: Mapping[str, int], merges: Mapping[tuple[str, 
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.save(str(file), pretty=False)
+    file.write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
 
 
 def clean(text: str) -> str:

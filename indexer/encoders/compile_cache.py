@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from indexer.atomic import write_atomically
+from indexer.atomic import clean, write_atomically
 from indexer.page_sums import digest
 from indexer.types import Candidate
 
@@ -64,6 +64,8 @@ class CompileCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        #: A sentence about why nothing could be kept.
+        self.trouble: str | None = None
 
     def load(self, key: Compilation) -> npt.NDArray[np.uint8] | None:
         """The bytes (n,) uint8 kept under `key`, mapped, copy on write; None when there are none, or damaged ones."""
@@ -88,17 +90,27 @@ class CompileCache:
         path = self._path(key)
         if path is None:
             return
-        with suppress(OSError, RuntimeError):  # RuntimeError: a device that cannot export
+        try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            clean(self.folder)
             body = make()
             write_atomically(path, body, digest(np.frombuffer(body, np.uint8)))
-            self._clean()
+        except RuntimeError:  # a device that cannot export
+            return
+        except OSError as error:
+            self.trouble = (
+                f"What was compiled of the model cannot be kept in {self.folder} ({error.strerror or error}), so that "
+                "every start takes longer; make room there, or name another folder by SEARCH_CACHE."
+            )
+            return
+        with suppress(OSError):
+            self._drop_oldest()
 
     def _path(self, key: Compilation) -> Path | None:
         name = key.name()
         return None if name is None else self.folder / f"{name}.blob"
 
-    def _clean(self) -> None:
+    def _drop_oldest(self) -> None:
         blobs = sorted(self.folder.glob("*.blob"), key=lambda path: path.stat().st_mtime_ns)
         for path in blobs[:-MOST_FILES]:
             path.unlink(missing_ok=True)

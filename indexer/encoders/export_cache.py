@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,10 +18,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from indexer.atomic import clean, folder_aside, write_atomically
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.device_names import shows_gpu, wanted_device
-from indexer.encoders.graph_encoder import GraphEncoder
-from indexer.encoders.graph_model import EXPORTED_DESCRIPTION, EXPORTED_FORMAT, TOKENIZER, TOWERS, ExportedModel
+from indexer.encoders.exported_encoder import ExportedEncoder, remove
+from indexer.encoders.graph_model import (
+    EXPORTED_DESCRIPTION,
+    EXPORTED_FORMAT,
+    TOKENIZER,
+    TOWERS,
+    DamagedExportError,
+    ExportedModel,
+    file_sum,
+)
 from indexer.errors import EncoderUnavailableError
 from indexer.progress import Progress
 from indexer.settings import cache_folder
@@ -69,8 +77,8 @@ def runs_on_cpu(device: str | None) -> bool:
     return sys.platform.startswith("linux") and not shows_gpu()
 
 
-def find(name: str, stored: EncoderId | None) -> GraphEncoder | None:
-    """The exported form of an encoder; None where there is none, or a damaged one.
+def find(name: str, stored: EncoderId | None) -> ExportedEncoder | None:
+    """The exported form of an encoder; None where there is none. What is seen to be damaged is deleted.
 
     `stored`: the identity that an index was made with, which alone decides. Without it the `name` does, as long as the
     checkpoint that it was made from is still what it was.
@@ -80,16 +88,44 @@ def find(name: str, stored: EncoderId | None) -> GraphEncoder | None:
             model = ExportedModel.read(folder)
             fits = model.identity.matches(stored) if stored is not None else _is_current(model, name)
             if fits:
-                return GraphEncoder(folder)
-        except (ValueError, KeyError, TypeError, OSError, EncoderUnavailableError):
-            continue  # made anew by the next run of the indexer
+                return _encoder(folder, model.identity)
+        except (ValueError, KeyError, TypeError, AttributeError, DamagedExportError):
+            remove(folder)  # or of another version: made anew by the next run of the indexer
+        except (OSError, EncoderUnavailableError):
+            continue
     return None
 
 
-def make(encoder: Exportable, progress: Progress) -> GraphEncoder | str:
+def _encoder(folder: Path, identity: EncoderId) -> ExportedEncoder:
+    return ExportedEncoder(folder, lambda: _in_torch(identity))
+
+
+def _in_torch(identity: EncoderId) -> Exportable:
+    """The model that an export was made of. Raises EncoderUnavailableError."""
+    from indexer.encoders.openclip import OpenClipEncoder
+
+    return OpenClipEncoder(identity.name, device="cpu", download=False)
+
+
+def heal_by_exporting(encoder: ExportedEncoder, progress: Progress) -> None:
+    """Let a new export take the place of `encoder`, should it turn out to be damaged, where one can be made."""
+
+    def made() -> Encoder:
+        model = _in_torch(encoder.identity)
+        found = make(model, progress)
+        if not isinstance(found, str):
+            return found
+        encoder.troubles.append(found)
+        return model
+
+    encoder.instead = made
+
+
+def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
     """Export `encoder`, which runs on the CPU; a sentence that says why not, where it cannot be exported.
 
-    The folder appears whole or not at all. What cannot be written is the reason too: nothing is lost but speed.
+    The folder appears whole or not at all. What cannot be written is the reason too, and whatever else goes wrong:
+    nothing is lost but speed. Only of what the model itself is to blame for a note is kept.
     """
     from indexer.encoders.openvino_export import NotExportableError
 
@@ -102,24 +138,31 @@ def make(encoder: Exportable, progress: Progress) -> GraphEncoder | str:
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(refused.read_text(encoding="utf-8"))["reason"])
     progress.phase(f"Exporting {encoder.identity.name} for this CPU (once)")
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    name = encoder.identity.name
     try:
-        aside.mkdir(parents=True, mode=0o700)
-        try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clean(folder.parent)
+        with folder_aside(folder) as aside:
             _export(encoder, aside)
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one
             os.replace(aside, folder)
-            return GraphEncoder(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        return _encoder(folder, encoder.identity)
     except NotExportableError as error:
-        reason = f"The encoder {encoder.identity.name} runs in torch, slower than exported: {error}."
+        reason = f"The encoder {name} runs in torch, slower than exported: {error}."
         with suppress(OSError):
-            refused.write_text(json.dumps({"reason": reason}), encoding="utf-8")
+            write_atomically(refused, json.dumps({"reason": reason}).encode())
         return reason
-    except (OSError, EncoderUnavailableError) as error:
-        why = getattr(error, "strerror", None) or error
-        return f"The encoder {encoder.identity.name} runs in torch: its export cannot be kept in {folder} ({why})."
+    except OSError as error:
+        with suppress(EncoderUnavailableError, OSError):  # another process was faster
+            return _encoder(folder, encoder.identity)
+        why = error.strerror or error
+        return (
+            f"The encoder {name} runs in torch, slower than exported: its export cannot be kept in {folder} ({why}); "
+            "make room there, or name another folder by SEARCH_CACHE."
+        )
+    except Exception as error:  # of torch, of the converter: a run goes on without
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return f"The encoder {name} runs in torch, slower than exported: exporting it failed ({lines[0][:200]})."
 
 
 def _export(encoder: Exportable, folder: Path) -> None:
@@ -147,6 +190,7 @@ def _export(encoder: Exportable, folder: Path) -> None:
         encoder.max_text_tokens,
         arithmetic,
         {name: (folder / name).stat().st_size for name in names},
+        {name: file_sum(folder / name) for name in names},
         checkpoint_state(encoder.checkpoint),
     )
     (folder / EXPORTED_DESCRIPTION).write_text(model.to_json(), encoding="utf-8")

@@ -49,6 +49,8 @@ class GraphEncoder:
         self._words = 0 if self._model.tokens is None else self._model.tokens.words
         self._tokenizer = _tokenizer(self._model, self.folder / TOKENIZER)
         self._threads = threads
+        #: Sentences for a person about what costs time.
+        self.troubles: list[str] = []
         self._graphs: dict[tuple[Tower, int, int], Graph] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._loading = forking.lock()
@@ -192,14 +194,18 @@ class GraphEncoder:
                 from indexer.encoders.runtime import Graph
 
                 caches = cache_folder()
+                cache = None if caches is None else CompileCache(caches / "compiled")
                 self._graphs[key] = Graph(
                     self.folder / f"{tower}.xml",
                     self._threads,
                     streams=streams,
                     arithmetic=self._model.arithmetic[tower],
                     shapes={} if shape is None else {self._model.inputs[tower]: shape},
-                    cache=None if caches is None else CompileCache(caches / "compiled"),
+                    cache=cache,
+                    origin=self._model,
                 )
+                if cache is not None and cache.trouble is not None and cache.trouble not in self.troubles:
+                    self.troubles.append(cache.trouble)
             return self._graphs[key]
 
     def _checked(self, tokens: npt.NDArray[Any], tower: Tower, shape: TokenShape, count: int | None = None) -> Int8:
@@ -234,7 +240,8 @@ def _tokenizer(model: GraphModel, file: Path) -> Tokenizer:
     if model.tokenizer == "clip":
         from indexer.encoders.clip_tokenizer import ClipTokenizer
 
+        model.verify(file)
         return ClipTokenizer(file, model.max_text_tokens)
     from indexer.encoders.wordpieces import WordPieces
 
-    return WordPieces(file, model.max_text_tokens)
+    return WordPieces(file, model.max_text_tokens, model.verify)

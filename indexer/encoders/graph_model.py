@@ -5,12 +5,16 @@
          image.xml  .bin     pixels (b, h, w, 3) uint8 -> vectors (b, d), tokens (b, regions, width) int8
          text.xml   .bin     a row of a tokenizer, (1, T) int64 -> vectors (1, d), tokens (1, t, width) int8
          tokenizer.json
+
+Both descriptions hold a sum of each file (`page_sums.py`), and one of themselves: bytes are compared with it before
+they are used, but for those that a compiled graph stands for, which has a sum of its own (`compile_cache.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -33,7 +37,14 @@ BUNDLED_FORMAT: Final = 2
 
 EXPORTED_DESCRIPTION: Final = "model.json"
 #: Grows when the files change their meaning; folders of another format are made anew.
-EXPORTED_FORMAT: Final = 1
+EXPORTED_FORMAT: Final = 2
+
+#: Key of a description: the sum of the rest of it.
+_OWN_SUM: Final = "own_sum"
+
+
+class DamagedExportError(EncoderUnavailableError):
+    """Files of an exported model are damaged or gone: it can be made again."""
 
 
 class Tokenizer(Protocol):
@@ -64,7 +75,8 @@ class GraphModel:
     """A folder's description, of either format. `inputs`: what the graphs call their input, by tower.
 
     `unit`: whether the vectors of the graphs are of unit norm. `single_image`: whether one image alone, a query's, is
-    run on all threads, in a graph of its own; a small tower is quicker than loading that takes.
+    run on all threads, in a graph of its own; a small tower is quicker than loading that takes. `sums`: of the files,
+    by name. `exported`: made on this machine.
     """
 
     identity: EncoderId
@@ -78,10 +90,25 @@ class GraphModel:
     batch_size: int
     text_batch_size: int
     remedy: str
+    sums: Mapping[str, str]
+    exported: bool = False
 
-    def damaged(self, file: Path) -> EncoderUnavailableError:
-        """The error of a file that is not what it should be."""
-        return EncoderUnavailableError(f"The model file {file} is damaged; {self.remedy}.")
+    def damaged(self, file: Path, what: str = "damaged") -> EncoderUnavailableError:
+        """The error of a file that is not what it should be, or not there (`what`)."""
+        kind = DamagedExportError if self.exported else EncoderUnavailableError
+        return kind(f"The model file {file} is {what}; {self.remedy}.")
+
+    def verify(self, *files: Path) -> None:
+        """Raise EncoderUnavailableError for the first of these files of the model that is not what was written."""
+        for file in files:
+            try:
+                found = file_sum(file)
+            except FileNotFoundError as error:
+                raise self.damaged(file, "missing") from error
+            except OSError as error:
+                raise self.damaged(file, f"out of reach ({error.strerror})") from error
+            if found != self.sums[file.name]:
+                raise self.damaged(file)
 
 
 def read_model(folder: Path) -> GraphModel:
@@ -91,7 +118,33 @@ def read_model(folder: Path) -> GraphModel:
     try:
         return ExportedModel.read(folder).graphs(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise EncoderUnavailableError(f"The exported model in {folder} is damaged ({error!r}).") from error
+        raise DamagedExportError(f"The exported model in {folder} is damaged ({error!r}).") from error
+
+
+def file_sum(file: Path) -> str:
+    """The sum of a file's bytes, in hex. Raises OSError."""
+    import numpy as np
+
+    from indexer.page_sums import digest
+
+    if not file.stat().st_size:
+        return digest(np.empty(0, np.uint8)).hex()
+    return digest(np.memmap(file, np.uint8, mode="r")).hex()
+
+
+def with_own_sum(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A description, with the sum of what it says."""
+    return {**fields, _OWN_SUM: _sum_of(fields)}
+
+
+def with_sums(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The description of the model that ships, with the sums of its `files` in `folder` and its own. Raises OSError."""
+    return with_own_sum({**fields, "sums": {name: file_sum(folder / name) for name in fields["files"]}})
+
+
+def _sum_of(fields: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in fields.items() if name != _OWN_SUM}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 # -- exported on this machine -------------------------------------------------------------------------------
@@ -99,20 +152,21 @@ def read_model(folder: Path) -> GraphModel:
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """What `model.json` says. `arithmetic` of each tower; `sizes` of the files in bytes, by name."""
+    """What `model.json` says. `arithmetic` of each tower; `sizes` of the files in bytes, and their sums, by name."""
 
     identity: EncoderId
     tokens: TokenShape | None
     context_length: int
     arithmetic: dict[Tower, Arithmetic]
     sizes: dict[str, int]
+    sums: dict[str, str]
     #: Path, size and time of change of the checkpoint that it was made from.
     checkpoint: tuple[str, int, int]
 
     def to_json(self) -> str:
         """Indented, with the format."""
         fields = {"format": EXPORTED_FORMAT, **asdict(self), "identity": json.loads(self.identity.to_json())}
-        return json.dumps(fields, indent=1) + "\n"
+        return json.dumps(with_own_sum(fields), indent=1) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> ExportedModel:
@@ -120,6 +174,8 @@ class ExportedModel:
         fields = json.loads((folder / EXPORTED_DESCRIPTION).read_text(encoding="utf-8"))
         if fields["format"] != EXPORTED_FORMAT:
             raise ValueError("another format")
+        if fields[_OWN_SUM] != _sum_of(fields):
+            raise ValueError("its sum is another")
         path, size, changed = fields["checkpoint"]
         tokens = fields["tokens"]
         model = cls(
@@ -128,6 +184,7 @@ class ExportedModel:
             int(fields["context_length"]),
             {tower: fields["arithmetic"][tower] for tower in TOWERS},
             {str(name): int(size) for name, size in fields["sizes"].items()},
+            {str(name): str(found) for name, found in fields["sums"].items()},
             (str(path), int(size), int(changed)),
         )
         if any((folder / name).stat().st_size != size for name, size in model.sizes.items()):
@@ -140,6 +197,7 @@ class ExportedModel:
         return GraphModel(
             self.identity, self.tokens, self.context_length, self.arithmetic, {"image": "rows", "text": "rows"}, "clip",
             unit=False, single_image=True, batch_size=32, text_batch_size=32, remedy=f"delete {folder}",
+            sums=self.sums, exported=True,
         )  # fmt: skip
 
 
@@ -197,7 +255,7 @@ def _bundled(folder: Path) -> GraphModel:
             EncoderId(BUNDLED, weights, dimension, Preprocessing(**given)), _token_shape(fields.get("tokens")),
             int(fields["max_text_tokens"]), {"image": "exact", "text": "exact"}, {"image": "pixels", "text": "ids"},
             "word pieces", unit=True, single_image=False, batch_size=16, text_batch_size=64,
-            remedy="install the package again",
+            remedy="install the package again", sums={name: str(fields["sums"][name]) for name in fields["files"]},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder / BUNDLED_DESCRIPTION) from error
@@ -220,6 +278,8 @@ def _read_bundled(folder: Path) -> dict[str, Any]:
             f"The model in {folder} has format {fields.get('format')!r} and this version reads {BUNDLED_FORMAT}; "
             "install the package and its models in one version."
         )
+    if fields.get(_OWN_SUM) != _sum_of(fields):
+        raise _damaged(file)
     return fields
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.runtime import Arithmetic, Graph, import_openvino
+from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, import_openvino
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.types import Float32, Int8, Pixels
 
@@ -43,7 +44,8 @@ def export_tower(
     """Write the tower `forward` (a torch module on the CPU, in eval mode) to `file` (.xml, weights beside it).
 
     `rows` (PROBES, ...) are inputs to measure with; the first two are traced. `name` of the input, `outputs` of what it
-    returns, of which the first are the vectors (n, d). Returns the arithmetic to run it in. Raises NotExportableError.
+    returns, of which the first are the vectors (n, d). Returns the arithmetic to run it in. Raises NotExportableError
+    for a model that cannot be a graph, OSError where its files cannot be written.
     """
     import torch
 
@@ -53,7 +55,7 @@ def export_tower(
         model = _converted(forward, rows[:2], name, outputs)
         if with_int8:
             _store_in_int8(model)
-        import_openvino().save_model(model, file, compress_to_fp16=True)
+        _save(model, file)
         del model
         ways: tuple[Arithmetic, ...] = ("fast",) if with_int8 else ("fast", "exact")
         for arithmetic in ways:
@@ -62,6 +64,26 @@ def export_tower(
             if cosine >= LEAST_COSINE:
                 return arithmetic
     raise NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+
+
+def _save(model: Any, file: Path) -> None:
+    """Raises OSError where the files cannot be written; the runtime says so by a bare RuntimeError without a reason."""
+    try:
+        import_openvino().save_model(model, file, compress_to_fp16=True)
+    except Exception as error:
+        _try_to_write(file.parent)
+        raise OSError(f"the runtime could not write {file.name}") from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raises the OSError that stands behind another's complaint, if there is one: what is left of a full disk may be
+    anything below a megabyte."""
+    probe = folder / "probe"
+    try:
+        probe.write_bytes(bytes(1_000_000))
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def probe_pixels(height: int, width: int, seed: int = 0) -> Pixels:
@@ -93,6 +115,8 @@ def _converted(forward: Any, example: npt.NDArray[Any], name: str, outputs: Sequ
             model = convert_model(forward, example_input=torch.from_numpy(example))
         model.reshape({0: [-1, *example.shape[1:]]})
     except Exception as error:  # tracing and conversion raise anything
+        if isinstance(error, OSError | MemoryError):
+            raise  # nothing is wrong with the model
         lines = str(error).strip().splitlines()
         raise NotExportableError(f"it does not convert ({lines[0] if lines else type(error).__name__})") from error
     finally:
@@ -156,6 +180,8 @@ def _run(file: Path, name: str, rows: npt.NDArray[Any], output: str, arithmetic:
     try:
         graph = Graph(file, arithmetic=arithmetic, shapes=shapes)
         return np.concatenate([graph.run({name: row[None]}, [output])[output] for row in rows]).astype(np.float32)
+    except MemoryLackingError:
+        raise
     except (EncoderError, EncoderUnavailableError) as error:
         raise NotExportableError(f"its graph does not run ({error})") from error
 

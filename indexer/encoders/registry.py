@@ -163,7 +163,10 @@ def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progres
     An open_clip model that would run on the CPU in torch is exported, once; one that cannot be stays as it is.
     """
     from indexer.encoders import export_cache
+    from indexer.encoders.exported_encoder import ExportedEncoder
 
+    if isinstance(encoder, ExportedEncoder):
+        export_cache.heal_by_exporting(encoder, progress)
     if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):
         return encoder, device_notes(encoder, device)
     made = export_cache.make(encoder, progress)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,22 @@ _importing: Final = forking.lock()
 _NO_MEMORY: Final = ("bad_alloc", "failed to map segment", "annot allocate memory")
 
 
+class Origin(Protocol):
+    """Where a graph's files come from."""
+
+    def verify(self, *files: Path) -> None:
+        """Raise EncoderUnavailableError for one that is not what was written."""
+        ...
+
+    def damaged(self, file: Path, what: str = "damaged") -> EncoderUnavailableError:
+        """The error of a file that is damaged, or `what` it is."""
+        ...
+
+
+class MemoryLackingError(EncoderUnavailableError):
+    """A model does not fit into the memory that is left; nothing is wrong with it."""
+
+
 class Graph:
     """One exported graph, loaded and ready. Safe to run from several threads at once.
 
@@ -49,6 +65,7 @@ class Graph:
     it may use (default `thread_count()`). `streams`: how many runs go on at once, each with its share of the threads;
     one answers soonest, one a thread does most in a second, because no run waits for another's thread. `shapes`: fixed
     sizes of inputs by name, where the graph leaves them open. What was compiled is kept in `cache`, where there is one.
+    `origin` verifies the files where they are read, which is when nothing was compiled of them before.
 
     Raises EncoderUnavailableError when the file or the runtime is missing, or the file is no graph that it can load.
     """
@@ -62,10 +79,12 @@ class Graph:
         arithmetic: Arithmetic = "exact",
         shapes: Mapping[str, Sequence[int]] | None = None,
         cache: CompileCache | None = None,
+        origin: Origin | None = None,
     ) -> None:
-        for file in (path, path.with_suffix(".bin")):
+        files = (path, path.with_suffix(".bin"))
+        for file in files:
             if not file.is_file():
-                raise EncoderUnavailableError(f"The model file {file} is missing; install the package again.")
+                raise _unusable(origin, file, "missing")
         openvino = import_openvino()
         properties = {
             "INFERENCE_NUM_THREADS": max(1, (threads or thread_count()) // streams),
@@ -85,7 +104,9 @@ class Graph:
         while len(graphs) < streams:
             compiled = None if blob is None else _imported(openvino, core, blob, properties)
             if compiled is None:
-                compiled = _compiled(core, path, shapes or {}, properties)
+                if origin is not None:
+                    origin.verify(*files)
+                compiled = _compiled(core, path, shapes or {}, properties, origin)
                 if cache is not None:
                     cache.store(key, partial(_exported, compiled))
                     blob = cache.load(key)  # mapped once, for all streams that follow
@@ -163,7 +184,19 @@ def _to_float(model: Any) -> None:
             node.output(0).replace(node.input_value(0))
 
 
-def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], properties: Mapping[str, Any]) -> Any:
+def _unusable(origin: Origin | None, file: Path, what: str) -> EncoderUnavailableError:
+    if origin is not None:
+        return origin.damaged(file, what)
+    return EncoderUnavailableError(f"The model file {file} is {what}.")
+
+
+def _compiled(
+    core: Any,
+    path: Path,
+    shapes: Mapping[str, Sequence[int]],
+    properties: Mapping[str, Any],
+    origin: Origin | None,
+) -> Any:
     """Raises EncoderUnavailableError for a file that is no graph."""
     try:
         model = core.read_model(path)
@@ -174,12 +207,10 @@ def _compiled(core: Any, path: Path, shapes: Mapping[str, Sequence[int]], proper
         return core.compile_model(model, "CPU", dict(properties))
     except Exception as error:  # the runtime raises bare RuntimeError, and others for files of other kinds
         if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
-            raise EncoderUnavailableError(
+            raise MemoryLackingError(
                 f"There is not enough memory to load the model file {path}; close other programs that use it."
             ) from error
-        raise EncoderUnavailableError(
-            f"The model file {path} is damaged and cannot be loaded; install the package again."
-        ) from error
+        raise _unusable(origin, path, "damaged and cannot be loaded") from error
 
 
 def _exported(compiled: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ class WordPieces:
     method raises EncoderUnavailableError when the file or the package is missing, or the file is damaged.
     """
 
-    def __init__(self, file: Path, limit: int) -> None:
+    def __init__(self, file: Path, limit: int, verify: Callable[[Path], object] | None = None) -> None:
+        """`verify` raises EncoderUnavailableError for a file that is not what was written."""
         self._file = file
+        self._verify = verify
         self._limit = limit
         self._tokenizer: Tokenizer | None = None
         self._loading = forking.lock()
@@ -55,6 +58,8 @@ class WordPieces:
     def _encode(self, text: str) -> Encoding:
         with self._loading:
             if self._tokenizer is None:
+                if self._verify is not None:
+                    self._verify(self._file)
                 self._tokenizer = _read_tokenizer(self._file)
         return self._tokenizer.encode(_clean(text))
 

@@ -116,15 +116,11 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
     """Returns how many damaged vectors were left out of an index that was built."""
     from indexer.vectors.recall import QUERIES  # queries do without
 
+    if _has_nothing(catalog, vectors, kind):
+        return 0
     with catalog.snapshot() as snapshot:
-        active = Encoders(snapshot).active()
-        if active is None:
-            return 0
-        row, identity = active
+        row, identity = Encoders(snapshot).required()
         count = Vectors(snapshot).count(kind, row)
-        if count == 0:
-            vectors.discard(kind)
-            return 0
         chosen = Meta(snapshot).get("index_type")
         wanted = next((known for known in INDEX_TYPES if known == chosen), choose_type(count, identity.dimension))
         target = stored.share(Meta(snapshot).get("recall"), "the recall that was asked for") or DEFAULT_RECALL
@@ -145,6 +141,22 @@ def _bring_up_to_date(catalog: Catalog, vectors: VectorBackend, kind: Kind, prog
     with catalog.batch() as batch:
         Items(batch).delete_tombstones(kind, generation)
     return left_out
+
+
+def _has_nothing(catalog: Catalog, vectors: VectorBackend, kind: Kind) -> bool:
+    """Whether there is nothing of a kind to build an index of: then there is none, and none holds what was deleted."""
+    with catalog.snapshot() as snapshot:
+        active = Encoders(snapshot).active()
+        if active is None:
+            return True
+        if Vectors(snapshot).count(kind, active[0]):
+            return False
+        generation, buried = snapshot.generation, Items(snapshot).has_tombstones(kind)
+    vectors.discard(kind)
+    if buried:
+        with catalog.batch() as batch:
+            Items(batch).delete_tombstones(kind, generation)
+    return True
 
 
 def _is_good(state: IndexState | None, generation: int, wanted: IndexType, target: float) -> TypeGuard[IndexState]:

@@ -15,6 +15,7 @@ from indexer.errors import SearchError, UsageError
 from search import __version__
 from search.shell.commands import (
     calibrate,
+    compact,
     doctor,
     evaluate,
     forget,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "status": (status.StatusOptions, status.run),
     "serve": (serve.ServeOptions, serve.run),
     "forget": (forget.ForgetOptions, forget.run),
+    "compact": (compact.CompactOptions, compact.run),
     "models": (models.ModelsOptions, models.run),
     "doctor": (doctor.DoctorOptions, doctor.run),
     "train reranker": (train_reranker.TrainRerankerOptions, train_reranker.run),

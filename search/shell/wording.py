@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "check": "search doctor",
     "evaluate": "search eval",
     "forget": "search forget",
+    "compact": "search compact",
     "index": "search index",
     "list_encoders": "search models",
     "query": "search query",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.encoders.base import Preprocessing, TokenShape
+from indexer.encoders.graph_model import with_sums
 from tools.bundled.branch import ImageBranch, TextBranch
 from tools.bundled.compress import Storage, compress
 from tools.bundled.join import Join
@@ -110,7 +111,7 @@ def describe(
 ) -> None:
     """Write `encoder.json`: what the encoder needs to know, and the digest of each file beside it."""
     files = ("image.xml", "image.bin", "text.xml", "text.bin", "tokenizer.json")
-    fields = {
+    fields: dict[str, object] = {
         "format": 2,
         "name": "bundled",
         "version": version,
@@ -121,5 +122,5 @@ def describe(
         "files": {name: digest(folder / name) for name in files},
         "trained": trained,
     }
-    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(with_sums(fields, folder), indent=2, ensure_ascii=False) + "\n"
     (folder / "encoder.json").write_text(text, encoding="utf-8")

@@ -193,12 +193,26 @@ def test_a_flipped_byte_is_found(copy: Path) -> None:
     assert [name in problem for problem in verify_bundled(copy) for name in ["image.xml"]] == [True]
 
 
+@pytest.mark.parametrize("name", ["image.bin", "text.bin", "text.xml", "tokenizer.json", "encoder.json"])
+def test_a_flipped_bit_is_found_before_anything_is_made_with_it(copy: Path, tmp_path: Path, name: str) -> None:
+    """Where nothing was compiled of the file before: what was compiled has a sum of its own."""
+    file = copy / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+    with pytest.raises(EncoderUnavailableError, match=f"{name}.* is damaged; install the package again"):
+        broken = GraphEncoder(copy)
+        broken.encode_texts(["a dog"])
+        broken.encode_images(noise(broken, 1))
+
+
 @pytest.mark.parametrize(
     "change", [{"format": 1}, {"dimension": "many"}, {"files": None}, {"preprocessing": {"height": 1}}]
 )
 def test_a_description_that_does_not_fit(copy: Path, change: dict[str, object]) -> None:
     file = copy / "encoder.json"
-    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    fields = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps(graph_model.with_own_sum(fields)), encoding="utf-8")
     with pytest.raises(EncoderUnavailableError):
         GraphEncoder(copy)
 

@@ -11,6 +11,7 @@ import pytest
 
 from indexer.encoders.base import TokenShape
 from indexer.encoders.graph_encoder import GraphEncoder
+from indexer.encoders.graph_model import with_sums
 from indexer.encoders.runtime import Graph
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import models_folder
@@ -37,7 +38,8 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 def describe(folder: Path, **change: object) -> GraphEncoder:
     file = folder / "encoder.json"
-    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    fields = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps(with_sums(fields, folder)), encoding="utf-8")
     return GraphEncoder(folder)
 
 

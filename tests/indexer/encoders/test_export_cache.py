@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pytest
 import search
 from indexer.encoders import export_cache, graph_encoder
 from indexer.encoders import openvino_export as export
+from indexer.encoders.exported_encoder import ExportedEncoder
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.openclip import OpenClipEncoder
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
+from indexer.errors import EncoderUnavailableError
 from indexer.images.decoder import decode
 from indexer.images.preprocess import to_pixels
 from indexer.progress import Silent
@@ -211,6 +214,137 @@ def test_a_cache_that_cannot_be_written_costs_only_speed(
     kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
     assert kept is reference
     assert "cannot be kept" in note
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forbids a process to let files grow")
+@pytest.mark.parametrize("room", [0, 3_000, 30_000])
+def test_a_disk_that_is_full_in_the_middle_of_an_export_costs_only_speed(
+    reference: OpenClipEncoder, cache: Path, room: int
+) -> None:
+    """Of no file more than so many bytes can be written: the tokenizer's, a graph's, its weights'."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert kept is reference
+    assert "runs in torch, slower than exported: its export cannot be kept" in note
+    assert "\n" not in note
+    assert list((cache / "exported").iterdir()) == []  # nothing half, and no note that it cannot be exported
+    assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], ExportedEncoder)
+
+
+def test_a_cache_that_is_deleted_meanwhile_costs_only_speed(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = export_cache.file_sum
+
+    def deleting(file: Path) -> str:
+        shutil.rmtree(cache, ignore_errors=True)
+        return real(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export_cache, "file_sum", deleting)
+        kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
+    assert kept is reference
+    assert "cannot be kept" in note
+    assert not list(cache.rglob("*.tmp"))
+    assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], ExportedEncoder)
+
+
+def test_whatever_goes_wrong_costs_only_speed(
+    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strange(*_arguments: object, **_settings: object) -> None:
+        raise KeyError("a strange one")
+
+    monkeypatch.setattr(export, "export_tower", strange)
+    for _ in range(2):  # and no note is kept
+        kept, [note] = prepare_for_indexing(reference, "cpu", Silent())
+        assert kept is reference
+        assert "exporting it failed" in note
+    assert list((cache / "exported").iterdir()) == []
+
+
+FILES = ["text.bin", "text.xml", "image.bin", "image.xml", "tokenizer.json", "model.json"]
+
+
+@pytest.fixture(scope="module")
+def export_made(reference: OpenClipEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the export of `reference`. Not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_CACHE", str(folder))
+        prepare_for_indexing(reference, "cpu", Silent())
+    return folder
+
+
+def damage(folder: Path, name: str) -> None:
+    """Change 30 bytes of a file, its size and times being as before."""
+    file = folder / name
+    before = file.stat()
+    content = bytearray(file.read_bytes())
+    for place in np.random.default_rng(len(content)).integers(0, len(content), 30):
+        content[place] ^= 1 + int(place) % 255
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_query_with_a_damaged_export_is_answered_by_the_model_itself(
+    reference: OpenClipEncoder, pictures: Pixels, export_made: Path, cache: Path, name: str
+) -> None:
+    shutil.copytree(export_made, cache)
+    shutil.rmtree(cache / "compiled", ignore_errors=True)  # else nothing of it would be used
+    [folder] = (cache / "exported").iterdir()
+    damage(folder, name)
+    encoder = load_encoder(reference.identity.name, "cpu", stored=reference.identity)
+    vectors, _ = texts_with_tokens(encoder, ["a cat"])
+    images, _ = images_with_tokens(encoder, pictures[:2])
+    np.testing.assert_allclose(vectors, reference.encode_texts(["a cat"]).vectors, atol=0.02)
+    np.testing.assert_allclose(images, reference.encode_images(pictures[:2]).vectors, atol=0.02)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["text.bin", "image.bin"])
+def test_a_run_makes_a_damaged_export_anew_and_stores_no_wrong_vector(
+    model: str, real_photos: Path, export_made: Path, cache: Path, name: str
+) -> None:
+    shutil.copytree(export_made, cache)
+    photographs = [real_photos / each for each in ("coffee.png", "rocket.jpg")]
+    with search.open(cache.parent / "one", encoder=model, device="cpu") as library:
+        library.index(*photographs)
+        wanted = library.query("a cat")
+    [folder] = (cache / "exported").iterdir()
+    damage(folder, name)
+    shutil.rmtree(cache / "compiled")  # else nothing of it would be used
+    with search.open(cache.parent / "two", encoder=model, device="cpu") as library:
+        report = library.index(*photographs)
+        found = library.query("a cat")
+    assert report.encoded == 2
+    assert len(report.warnings) == (name == "image.bin")  # a run has no text to encode
+    assert all("was damaged and was removed" in warning for warning in report.warnings)
+    assert [(hit.path, hit.score) for hit in found] == [(hit.path, hit.score) for hit in wanted]
+    assert folder.exists()
+
+
+def test_without_the_model_itself_the_truth_is_said(tmp_path: Path, cache: Path) -> None:
+    name = tiny_folder(tmp_path / "model", seed=7)
+    first = load_encoder(name, device="cpu")
+    prepare_for_indexing(first, "cpu", Silent())
+    [folder] = (cache / "exported").iterdir()
+    encoder = load_encoder(name, "cpu", stored=first.identity)
+    damage(folder, "text.bin")
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(EncoderUnavailableError) as error:
+        encoder.encode_texts(["a cat"])
+    assert f"in {folder} was damaged and was removed" in str(error.value)
+    assert "`index()` makes it again" in str(error.value)
+    assert "install" not in str(error.value)
+    assert not folder.exists()
 
 
 def test_int8_that_loses_too_much_is_not_taken(

@@ -83,7 +83,7 @@ def test_kinds_and_strangers_are_left_alone(tmp_path: Path) -> None:
 
 def test_earlier_files_and_leftovers_are_deleted(tmp_path: Path) -> None:
     first = saved(tmp_path)
-    for left in (".image-9-0123abcd.faiss.tmp", ".image-9-0123abcd.npy.tmp", ".image.json.0123abcd.tmp"):
+    for left in (".image-9-0123abcd.faiss.89abcdef.tmp", ".image.json.0123abcd.tmp"):
         (tmp_path / left).write_bytes(b"half")
     (tmp_path / "image-6-0123abcd.faiss").write_bytes(b"of an earlier format")
     second = saved(tmp_path, generation=8)

@@ -6,14 +6,13 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from indexer.atomic import sync_folder, write_atomically
+from indexer.atomic import aside_of, folder_aside, sync_folder, write_atomically
+from indexer.atomic import clean as clean_asides
 from indexer.errors import StoreUnwritableError
 from indexer.private import make_folder, opener
 from indexer.vectors.backend import BuildPlan
@@ -54,7 +53,7 @@ class PendingFile:
         self._folder, self._kind, self._source, self._plan = folder, kind, source, plan
         suffix = "npy" if source.index_type == "flat" else "faiss"
         self.name = f"{kind}-{plan.generation}-{secrets.token_hex(4)}.{suffix}"
-        self.aside = folder / f".{self.name}.tmp"
+        self.aside = aside_of(folder / self.name)
         self._checksum = ""
 
     def write(self) -> None:
@@ -104,28 +103,19 @@ def build_folder(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for what a build of `kind` keeps on disk, deleted in the end. Raises StoreUnwritableError."""
     with saying_why(folder, kind):
         make_folder(folder)
-        with tempfile.TemporaryDirectory(
-            dir=folder, prefix=f".{kind}-", suffix=".building", ignore_cleanup_errors=True
-        ) as name:
-            yield Path(name)
+        with folder_aside(folder / f"{kind}-building") as made:
+            yield made
 
 
 def clean(folder: Path, kind: str, keep: str | None) -> None:
-    """Delete earlier indexes of `kind` and what killed writers left; what resists is left for the next time."""
-    name = re.escape(kind)
-    ours = re.compile(
-        rf"{name}-\d+-[0-9a-f]+\.(faiss|npy)|\.{name}-[0-9a-f-]+\.(faiss|npy|json)\.tmp"
-        rf"|\.{name}\.json\.[0-9a-f]+\.tmp|\.{name}-\w+\.building"
-    )
+    """Delete earlier indexes of `kind`, and what killed writers left; what resists is left for the next time."""
+    ours = re.compile(rf"{re.escape(kind)}-\d+-[0-9a-f]+\.(faiss|npy)")
     with suppress(OSError):
         for path in list(folder.iterdir()):
-            if path.name == keep or not ours.fullmatch(path.name):
-                continue
-            if path.is_dir() and path.suffix == ".building":
-                shutil.rmtree(path, ignore_errors=True)
-                continue
-            with suppress(OSError):
-                path.unlink()
+            if path.name != keep and ours.fullmatch(path.name):
+                with suppress(OSError):
+                    path.unlink()
+    clean_asides(folder)
 
 
 @contextmanager

@@ -1,0 +1,62 @@
+"""A store made small again: what nothing leads to is deleted, and room that is free goes back to the disk."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from indexer.catalog.items import Items
+from indexer.catalog.orphans import Orphans
+from indexer.errors import StoreUnwritableError
+from indexer.progress import Silent
+from indexer.store import Store, size_of
+from indexer.types import KINDS
+from indexer.vectors.refresh import build_indexes
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What became of a store. `freed`, `bytes`: how many bytes less its files have, and how many they have now.
+
+    `contents`: photographs and texts that nothing led to; `texts`: those about forgotten photographs; `vectors`: those
+    of an unfinished change of encoder. `complete`: False where another process was reading, so that some of the room
+    comes back when that ends.
+    """
+
+    freed: int
+    bytes: int
+    contents: int
+    texts: int
+    vectors: int
+    complete: bool
+
+
+def compact(store: Store) -> Compacted:
+    """Delete what nothing leads to, write the catalog anew without the room that was left in it, and fold its log.
+
+    Nothing that can be found is touched, and of what was forgotten nothing is left in any file of the store. Killed
+    half-way, the catalog is as it was, or as it is to be. The disk needs room for a second catalog meanwhile. Needs the
+    store's write lock. Raises StoreUnwritableError.
+    """
+    before = size_of(store.folder)
+    with store.catalog.batch() as batch:
+        found = Orphans(batch).delete_all()
+    with store.catalog.snapshot() as snapshot:
+        buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind)]
+    if buried:  # indexes that hold vectors of what is gone
+        build_indexes(store.catalog, store.vectors, None, Silent(), kinds=buried, force=True)
+    _check_room(store)
+    complete = store.catalog.compact()
+    now = size_of(store.folder)
+    return Compacted(max(0, before - now), now, found.contents, found.texts, found.vectors, complete)
+
+
+def _check_room(store: Store) -> None:
+    needed = store.catalog.live_bytes()
+    free = shutil.disk_usage(store.folder).free
+    if free < needed:
+        raise StoreUnwritableError(
+            f"Writing the catalog in {store.folder} anew needs {needed / 1e6:,.0f} MB for a while, and "
+            f"{free / 1e6:,.0f} MB are free; make room and run the same command again. What nothing led to is deleted, "
+            "and nothing else has changed."
+        )
