@@ -42,7 +42,7 @@ def compact(store: Store) -> Compacted:
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()
     with store.catalog.snapshot() as snapshot:
-        buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind)]
+        buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind, snapshot.generation)]
     if buried:  # indexes that hold vectors of what is gone
         build_indexes(store.catalog, store.vectors, None, Silent(), kinds=buried, force=True)
     _check_room(store)

@@ -108,10 +108,6 @@ class Items(Part):
             total += self._read(select(func.count()).select_from(table).where(*changed)).scalar_one()
         return total
 
-    def has_tombstones(self, kind: Kind) -> bool:
-        """Whether items of a kind were deleted that an index may still hold."""
-        return self._read(select(tombstone.c.item_id).where(tombstone.c.kind == kind).limit(1)).first() is not None
-
     # -- writing --------------------------------------------------------------------------------------------
 
     def set_of_files(self, wanted: Mapping[int, Sequence[Wanted]], settled: Set[int] = frozenset()) -> None:

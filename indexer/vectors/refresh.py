@@ -151,7 +151,8 @@ def _has_nothing(catalog: Catalog, vectors: VectorBackend, kind: Kind) -> bool:
             return True
         if Vectors(snapshot).count(kind, active[0]):
             return False
-        generation, buried = snapshot.generation, Items(snapshot).has_tombstones(kind)
+        generation = snapshot.generation
+        buried = Items(snapshot).has_tombstones(kind, generation)
     vectors.discard(kind)
     if buried:
         with catalog.batch() as batch:

@@ -94,11 +94,11 @@ def test_earlier_files_and_leftovers_are_deleted(tmp_path: Path) -> None:
 def test_what_killed_builds_left_beside_an_index_that_is_kept_is_deleted(tmp_path: Path) -> None:
     text, image = saved(tmp_path, kind="text"), saved(tmp_path)
     (tmp_path / "image-6-0123abcd.npy").write_bytes(b"killed before it was deleted")
-    (tmp_path / ".image-9-0123abcd.faiss.tmp").write_bytes(b"half")
-    (tmp_path / ".image-x0123abc.building").mkdir()
-    (tmp_path / ".text-9-0123abcd.npy.tmp").write_bytes(b"of another kind")
+    (tmp_path / ".image-9-0123abcd.faiss.89abcdef.tmp").write_bytes(b"half")
+    (tmp_path / ".image-building.0123abcd.tmp").mkdir()
+    (tmp_path / ".text-9-0123abcd.npy.89abcdef.tmp").write_bytes(b"of another kind")
     assert FaissFiles(tmp_path).keep("image")
-    assert names(tmp_path) == sorted([".text-9-0123abcd.npy.tmp", "image.json", "text.json", text.file, image.file])
+    assert names(tmp_path) == sorted(["image.json", "text.json", text.file, image.file])
     assert FaissFiles(tmp_path).verify("image") == []
 
 
