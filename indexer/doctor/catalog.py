@@ -86,7 +86,7 @@ def check_orphans(store: Store) -> Iterator[Finding]:
         found = Orphans(snapshot).count()
     if found.contents or found.texts:
         problem = f"{found.contents + found.texts:,} photographs and texts take room that no file holds any more"
-        yield Finding("catalog", problem, "`index()` with no folder named gives it back", grave=False)
+        yield Finding("catalog", problem, "`compact()` gives it back", grave=False)
     if found.vectors:
         problem = f"{found.vectors:,} embeddings are of a change of encoder that was not finished"
-        yield Finding("catalog", problem, "`index(reencode=True)` goes on with it", grave=False)
+        yield Finding("catalog", problem, "`index(reencode=True)` goes on with it, `compact()` lets it go", grave=False)
