@@ -13,10 +13,11 @@ from pathlib import Path
 
 from indexer.errors import UsageError
 
-#: The share of the machine's memory, or of what its control group may use, that is this process's where nobody says.
-SHARE = 0.75
-#: What one file may take in any case: an ordinary photograph of 12 megapixels in any format but WebP, read and decoded.
-FLOOR = 160_000_000
+#: The share of the machine's memory that is this process's where nobody says, and of what its control group may use,
+#: which it has to itself.
+SHARE, SHARE_OF_GROUP = 0.75, 0.9
+#: What one file may take in any case: an ordinary photograph of 12 megapixels, read and decoded.
+FLOOR = 230_000_000
 #: What is kept free beside what the process holds, for the catalog's pages, for batches, and for what libraries keep.
 RESERVE = 64_000_000
 
@@ -31,10 +32,10 @@ _GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def process_limit() -> int:
-    """Bytes that this process may use: SEARCH_MEMORY, else `SHARE` of what there is. Raises UsageError."""
+    """Bytes that this process may use: SEARCH_MEMORY, else a share of what there is. Raises UsageError."""
     given = os.environ.get("SEARCH_MEMORY", "").strip()
     if not given:
-        return int(SHARE * there_is())
+        return _usual_limit()
     match = _AMOUNT.fullmatch(given.upper())
     found = int(float(match[1]) * _UNITS.get(match[2], 0)) if match else 0
     if found < 1:
@@ -43,13 +44,13 @@ def process_limit() -> int:
 
 
 @lru_cache(maxsize=1)
-def there_is() -> int:
-    """Bytes of the machine's memory, or of what the control group of this process may use, where that is less."""
+def _usual_limit() -> int:
+    """`SHARE` of the machine's memory, or `SHARE_OF_GROUP` of what its control group may use, where that is less."""
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         machine = _windows_memory()
-    return min(machine, *_group_limits(), _NO_LIMIT)
+    return int(min(SHARE * machine, *(SHARE_OF_GROUP * limit for limit in _group_limits()), _NO_LIMIT))
 
 
 def held() -> int:

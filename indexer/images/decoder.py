@@ -119,7 +119,7 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None, sh
     with pillow_errors("its data do not decode", data):
         turned = orientation(image, data)
         shape = target[::-1] if target is not None and turned >= 5 else target
-        share.grow(decoding_peak(image, data, _factor(image, shape)), "decoding it")
+        share.grow(decoding_peak(image, data, shrunk=_factor(image, shape), turned=turned in _TURNS), "decoding it")
         covered = None
 
         def prepare(jpeg: ImageFile.ImageFile) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from PIL import ImageFile
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
+    COMPRESSION,
     IMAGELENGTH,
     IMAGEWIDTH,
     ROWSPERSTRIP,
@@ -28,7 +29,7 @@ _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2
 
 #: What the codecs of a format take beside the picture in Pillow, bytes a pixel: canvases of WebP (two, and the frame
 #: that is handed over); planes and rows of HEIF and AVIF, of up to 16 bits, and the same again turned.
-_CODECS = {"WEBP": 12, "HEIF": 20, "AVIF": 18}
+_CODECS = {"WEBP": 12, "HEIF": 20, "AVIF": 14}
 
 #: Copies of its bytes that a file may need to be opened and read.
 _COPIES = 2
@@ -43,15 +44,17 @@ _SMALL = 32_000_000
 _BASE = 8_000_000
 
 
-def decoding_peak(image: ImageFile.ImageFile, data: bytes, shrunk: int = 1) -> int:
+def decoding_peak(image: ImageFile.ImageFile, data: bytes, *, shrunk: int = 1, turned: bool = True) -> int:
     """Bytes that decoding `image` takes, which was opened from `data`, with those of `data`. `shrunk`: each side is
-    divided by so much while it decodes."""
+    divided by so much while it decodes; `turned`: it is made upright afterwards."""
     pixels = image.width * image.height
-    each = max(_STORED.get(image.mode, 4) + _flattening(image), 8) + _CODECS.get(image.format or "", 0)
+    each = _STORED.get(image.mode, 4) + _flattening(image) + _CODECS.get(image.format or "", 0)
+    if turned:
+        each = max(each, 8)
     found = pixels * each // shrunk**2 + _codec(image, data)
     if pixels * each > _SMALL and _lacks_end(image, data):
         found = _WITHOUT_END * (pixels * each + _codec(image, data))
-    copies = 1 if image.format == "JPEG" else _COPIES
+    copies = 1 if image.format in ("JPEG", "BMP", "GIF") else _COPIES
     return found + copies * len(data) + _BASE
 
 
@@ -69,7 +72,9 @@ def _flattening(image: ImageFile.ImageFile) -> int:
         return own + 5 + (4 if "icc_profile" in image.info else 0)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return 2 * _STORED.get(image.mode, 4) + 6
-    return 8 if image.mode == "LAB" else 4
+    if image.mode == "RGB":
+        return 4 if "icc_profile" in image.info else 0
+    return 8
 
 
 def _codec(image: ImageFile.ImageFile, data: bytes) -> int:
@@ -86,6 +91,8 @@ def _tiff(image: TiffImageFile) -> int:
     raster = raster_peak(image)
     if raster is not None:
         return raster
+    if tags.get(COMPRESSION, 1) == 1 and TILEWIDTH not in tags:  # row by row
+        return 0
     width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
     rows = min(tags.get(ROWSPERSTRIP, height), height)
     if TILEWIDTH in tags:

@@ -69,7 +69,7 @@ _MAX_RASTER_BYTES = 1_000_000_000
 #: Bytes that are unpacked at once; in between they take some four times as many.
 _BAND_BYTES = 8_000_000
 #: What unpacking takes beside the levels and the picture.
-RASTER_BASE = 32_000_000
+RASTER_BASE = 48_000_000
 
 
 def refuse_unsupported(tags: ImageFileDirectory_v2) -> None:

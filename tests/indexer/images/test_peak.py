@@ -132,7 +132,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
 }
 
 #: Of those that take little: said to take this, whatever they take.
-_LITTLE = 70_000_000
+_LITTLE = 90_000_000
 #: An upper bound is no use when it is far too high.
 _MOST = 3.5
 
