@@ -62,7 +62,7 @@ def mend_rows(store: Store) -> Iterator[Finding]:
     """Let go of damaged rows, mend what is missing, and mark what is to be read again."""
     with store.catalog.snapshot() as snapshot:
         damaged = Rows(snapshot).damaged()
-        gaps = Completeness(snapshot).gaps()
+        gaps = [] if damaged else Completeness(snapshot).gaps()  # which are told from rows that are whole
     if not (damaged or gaps):
         return
     with store.catalog.batch() as batch:

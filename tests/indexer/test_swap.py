@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from indexer.catalog.items import Items
 from indexer.errors import StoreBusyError, StoreUnwritableError
 from indexer.store import Store, write_lock
 from tests.fixtures.catalog_rows import add_photo, new_catalog
-from tests.fixtures.damaged import overwrite, pages_of
+from tests.fixtures.damage import overwrite, pages
 
 COUNT = 6
 #: What takes a name away or gives one, or makes it last.
@@ -35,7 +36,8 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(1, COUNT + 1):
             add_photo(batch, 1, f"/photos/{number}.jpg", number)
     catalog.close()
-    overwrite(folder / "catalog.sqlite", pages_of(folder / "catalog.sqlite", "item")["leaf"])
+    path = folder / "catalog.sqlite"
+    overwrite(path, pages(path)["item"][0], random.Random(1))
     return folder
 
 
