@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import Integer, select, type_coerce
 from sqlalchemy.types import NullType
 
+from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.schema import file, photo
 from indexer.catalog.statements import bounds, has_tokens, has_vector
 from indexer.catalog.transaction import Part
 
+#: What the version of a reader is.
+_READERS = {int, type(None)}
 #: Rows of one page of `files_below`: large enough to cost nothing, small enough that no read stays open for long.
 PAGE = 5_000
 
@@ -55,9 +59,10 @@ class KnownFiles(Part):
         if tokens:
             encoded &= has_tokens(file.c.content_id, encoder_row)
         key = type_coerce(file.c.path, NullType)  # the bytes as they are
-        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state, file.c.reason)
+        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state)
+        reason = type_coerce(file.c.reason, NullType)
         rest = (file.c.format_reader, photo.c.metadata_reader, file.c.ctime_ns)
-        statement = select(*columns, type_coerce(encoded, Integer), *rest).join(
+        statement = select(*columns, reason, type_coerce(encoded, Integer), *rest).join(
             photo, photo.c.content_id == file.c.content_id, isouter=True
         )
         rows: list[KnownFile] = []
@@ -68,7 +73,11 @@ class KnownFiles(Part):
             .order_by(file.c.path)
             .limit(limit)
         )
-        return rows + list(map(KnownFile._make, self._read(page)))
+        rows += map(KnownFile._make, self._read(page))
+        for of_reader in (itemgetter(8), itemgetter(9)):  # a scan compares them
+            if not {*map(type, map(of_reader, rows))} <= _READERS:
+                raise stored.damaged("what read a file")
+        return rows
 
 
 def files_below(catalog: Catalog, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[KnownFile]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, text
 
 from indexer.catalog import sqlite_sums
-from indexer.catalog.sqlite_rows import rows_left, sequences_left
 
 #: No table has come so far; nothing says whether the highest row id that is kept of a table is what was written.
 HIGHEST: Final = 2**40
@@ -126,10 +125,14 @@ class SqliteTables:
     def rows_left(self, copy: Connection, tables: Sequence[Table]) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """What is left of the rows of `tables`, by their names, though the file is damaged; None for each of which is
         known only that it is lost. `copy` has the tables as they should be. Raises OSError."""
+        from indexer.catalog.sqlite_rows import rows_left  # queries do without
+
         return rows_left(self.path, copy, tables)
 
     def keep_sequences(self, copy: Connection, tables: Iterable[Table]) -> None:
         """Ids are never used again, those of lost rows neither. Raises OSError."""
+        from indexer.catalog.sqlite_rows import sequences_left
+
         names = {table.name for table in tables}
         for name, seq in sequences_left(self.path).items():
             if name in names and seq < HIGHEST:

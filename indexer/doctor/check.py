@@ -26,9 +26,9 @@ def check(folder: Path) -> list[Finding]:
     before = writer(folder)
     findings = look_through(folder).findings
     at_work = before or writer(folder)
-    if at_work is None or any(finding.part == "catalog" for finding in findings):
+    if at_work is None or any(finding.part == "catalog" and finding.grave for finding in findings):
         return findings
-    return [finding for finding in findings if finding.part != "index"] + [
+    return [finding for finding in findings if finding.part not in ("index", "catalog")] + [
         Finding(
             "index",
             f"{at_work} is writing into this store, and what it builds last is not judged",
