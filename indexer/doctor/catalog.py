@@ -7,7 +7,7 @@ from typing import Final
 
 from indexer.catalog.completeness import Completeness
 from indexer.catalog.mending import Mending
-from indexer.catalog.orphans import Orphans
+from indexer.catalog.orphans import Orphans, is_repaired
 from indexer.catalog.rows import Rows
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root
 from indexer.doctor.encoder import witness
@@ -84,9 +84,12 @@ def check_orphans(store: Store) -> Iterator[Finding]:
     """What nothing leads to any more."""
     with store.catalog.snapshot() as snapshot:
         found = Orphans(snapshot).count()
+    remedy = "`compact()` gives it back"
+    if is_repaired(store.catalog):
+        remedy = "`index()` with no folder named uses it again, or gives it back"  # it may be of files that were lost
     if found.contents or found.texts:
         problem = f"{found.contents + found.texts:,} photographs and texts take room that no file holds any more"
-        yield Finding("catalog", problem, "`compact()` gives it back", grave=False)
+        yield Finding("catalog", problem, remedy, grave=False)
     if found.vectors:
         problem = f"{found.vectors:,} embeddings are of a change of encoder that was not finished"
         yield Finding("catalog", problem, "`index(reencode=True)` goes on with it, `compact()` lets it go", grave=False)
