@@ -32,13 +32,7 @@ def _nursery() -> Iterator[Callable[[bool], Nursery]]:
         yield find
 
 
-#: A repair is not yet one step.
-_PENDING = pytest.mark.xfail(strict=False, reason="a repair that is killed between two renames")
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=_PENDING) if name == "repair" else name for name in OPERATIONS]
-)
+@pytest.fixture(scope="module", params=OPERATIONS)
 def judge(
     request: pytest.FixtureRequest, _nursery: Callable[[bool], Nursery], tmp_path_factory: pytest.TempPathFactory
 ) -> Judge:

@@ -81,12 +81,8 @@ def answers(store: Path, encoder: Encoder) -> list[list[dict[str, Any]]]:
 
 def listing(*folders: Path) -> list[str]:
     """What lies in some folders, at any depth."""
-    return sorted(
-        _CHANCE.sub("*", str(path.relative_to(folder.parent)))
-        for folder in folders
-        for path in folder.rglob("*")
-        if not path.name.endswith(".tmp")  # until the next writer deletes them
-    )
+    paths = (path.relative_to(folder.parent) for folder in folders for path in folder.rglob("*"))
+    return sorted(_CHANCE.sub("*", str(path)) for path in paths)
 
 
 def rows(store: Path) -> dict[str, list[dict[str, object]]]:

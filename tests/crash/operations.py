@@ -111,6 +111,19 @@ def _forget(world: World) -> None:
         library.forget(*(path for path in gone if _is_indexed(world, path)), vanished=True)
 
 
+def _with_orphans(folder: Path) -> World:
+    """Much was forgotten, and what belonged to it has left its room in the catalog."""
+    world = _with_vanished(folder)
+    _forget(world)
+    world.keep()
+    return world
+
+
+def _compact(world: World) -> None:
+    with world.library() as library:
+        library.compact()
+
+
 def _is_indexed(world: World, path: Path) -> bool:
     """Whether `forget` would find something there: it refuses what an attempt before has forgotten."""
     below = f"{path}/%"
@@ -224,6 +237,7 @@ OPERATIONS: Final = {
         Operation("index incremental", _changed, _index),
         Operation("reencode", _indexed, _reencode, weights="2"),
         Operation("forget", _with_vanished, _forget),
+        Operation("compact", _with_orphans, _compact),
         Operation("repair", _with_a_bad_page, _repair, _index, on="damaged store"),
         Operation("build ivf", lambda folder: _indexed(folder, 100), _build_ivf),
         Operation("build hnsw", lambda folder: _indexed(folder, 100), _build_hnsw),
