@@ -60,6 +60,18 @@ def real_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """For the training of tiny networks: on two threads, which wait for each other in a loop, it takes twice the CPU
+    time (27 s instead of 13), and the other half of the tests wants a core too."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Exported and compiled models of the tests stay out of the user's own cache."""

@@ -20,6 +20,8 @@ from search.rerank.token_pairs import TokenPairs
 from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Matches, Queries, Weights, validation_of
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 WIDTH = 12
 SETTINGS = TrainingSettings(
     epochs=8,

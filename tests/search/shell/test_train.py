@@ -19,6 +19,8 @@ from search.rerank import fitting, reranker_files
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import COLOURS, ColourEncoder, ColourTokenEncoder
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 NAMES = tuple(COLOURS)
 COUNT = 150
 
