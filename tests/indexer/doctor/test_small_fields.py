@@ -23,7 +23,7 @@ from indexer.errors import SearchError
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.damaged import run
 
-EXAMPLES = int(os.environ.get("SMALL_FIELDS", "12"))
+EXAMPLES = int(os.environ.get("SMALL_FIELDS", "6"))
 
 #: (table, column, condition)
 FIELDS = [
