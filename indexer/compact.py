@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 
 from indexer.catalog.items import Items
-from indexer.catalog.orphans import Orphans
-from indexer.errors import StoreUnwritableError
+from indexer.catalog.orphans import Orphans, is_repaired
+from indexer.errors import StoreUnwritableError, UsageError
 from indexer.progress import Silent
 from indexer.store import Store, size_of
 from indexer.types import KINDS
@@ -36,8 +36,14 @@ def compact(store: Store) -> Compacted:
 
     Nothing that can be found is touched, and of what was forgotten nothing is left in any file of the store. Killed
     half-way, the catalog is as it was, or as it is to be. The disk needs room for a second catalog meanwhile. Needs the
-    store's write lock. Raises StoreUnwritableError.
+    store's write lock. Raises StoreUnwritableError; UsageError after a repair, until a run has looked through all
+    folders: embeddings that no file holds may be those of files whose records were lost.
     """
+    if is_repaired(store.catalog):
+        raise UsageError(
+            f"{store.folder} was repaired, and not all of its folders were read since; run `index()` first: it uses "
+            "what `compact()` would delete."
+        )
     before = size_of(store.folder)
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 
 import search
 from indexer import compact as compacting
-from indexer.errors import StoreBusyError, StoreUnwritableError
+from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.store import write_lock
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.damage import overwrite, pages
 from tests.fixtures.paths import ROOT
 from tests.indexer.pipeline.test_orphans import begin, shoot
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench
@@ -111,6 +113,21 @@ def test_on_a_disk_that_fills_up_nothing_is_lost(store: Path) -> None:
     assert str(store) in done.stdout
     assert done.stdout.count("\n") == 1
     assert answers(store) == wanted
+
+
+def test_what_a_repair_kept_for_the_next_run_is_not_deleted(store: Path, photos: Path) -> None:
+    before = answers(store)
+    shot = random.Random(1)
+    leaf = pages(store / "catalog.sqlite")["item"][-1]
+    overwrite(store / "catalog.sqlite", leaf, shot)
+    with search.open(store, encoder=ColourTokenEncoder()) as library:
+        library.repair()
+        with pytest.raises(UsageError, match=r"was repaired.* run `index\(\)` first"):
+            library.compact()
+        report = library.index()
+        assert report.encoded == 0
+        library.compact()
+    assert [text for _, text, _ in answers(store)] == [text for _, text, _ in before]
 
 
 def test_one_writer_at_a_time(store: Path) -> None:
