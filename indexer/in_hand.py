@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from indexer.reach import beginning
 from indexer.types import Candidate
 
 #: Its name in the folder of a store. It goes when a run ends, however that ends, but for a kill.
@@ -31,7 +32,8 @@ class InHand:
         self._path = folder / IN_HAND
         self._free = deque(range(workers))
         self._map: mmap.mmap | None = None
-        with suppress(OSError, ValueError), open(self._path, "w+b", opener=_private) as file:
+        forget_in_hand(folder)  # never through a link that lies in its place
+        with suppress(OSError, ValueError), open(self._path, "x+b", opener=_private) as file:
             file.write(bytes(workers * _PLACE))  # room that is there: a map of a hole ends the process on a full disk
             file.flush()
             self._map = mmap.mmap(file.fileno(), workers * _PLACE)
@@ -73,8 +75,7 @@ def forget_in_hand(folder: Path) -> None:
 def left_in_hand(folder: Path) -> list[Candidate]:
     """What a run that was killed had in hand; nothing where none was, or what is there cannot be read."""
     try:
-        with (folder / IN_HAND).open("rb") as file:
-            data = file.read(1024 * _PLACE)
+        data = beginning(folder / IN_HAND, 1024 * _PLACE)
     except OSError:
         return []
     found = []

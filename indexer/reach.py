@@ -9,6 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from typing import NoReturn
 
 from indexer.errors import StoreUnwritableError, UsageError
@@ -33,13 +36,20 @@ def look(path: str | os.PathLike[str]) -> os.stat_result | None:
         raise
 
 
-def beginning(path: str | os.PathLike[str], size: int) -> bytes:
-    """The first `size` bytes of a regular file. A pipe that took its place is not waited for. Raises OSError, and
-    ValueError for what can be no path."""
+@contextmanager
+def regular(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
+    """A regular file, open to read. A pipe that took its place is not waited for. Raises OSError, and ValueError for
+    what can be no path."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(os.open(path, flags), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "no regular file")
+        yield stream
+
+
+def beginning(path: str | os.PathLike[str], size: int) -> bytes:
+    """The first `size` bytes of a `regular` file. Raises as that."""
+    with regular(path) as stream:
         return stream.read(size)
 
 

@@ -10,6 +10,7 @@ photos.search/
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -26,11 +27,13 @@ from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
 from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
-from indexer.reach import check_store_place, holds, is_missing, reason, refuse_store
+from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.local import local_backend
 
+#: What the system says of a disk without room.
+_FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
 #: Looks at a swap that another process makes; it takes some milliseconds.
 SETTLING = 50
 #: The folder of the vector indexes, in that of the store.
@@ -110,15 +113,17 @@ def write_lock(folder: Path) -> Iterator[None]:
             with open(note, "x", encoding="ascii", opener=opener) as stream:
                 stream.write(str(os.getpid()))
         except OSError as error:
+            step = "free some space" if error.errno in _FULL else f"take away what lies at {note}"
             raise StoreUnwritableError(
-                f"{folder} cannot be written ({error.strerror}); free some space or name another `store`."
+                f"{folder} cannot be written ({error.strerror}); {step}, or name another `store`."
             ) from error
         with swapping(folder):
             swap.settle(folder)
         _take_away_leftovers(folder)
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with suppress(OSError):  # a note of nobody is taken for nothing
+            note.unlink(missing_ok=True)
         lock.release()
 
 
@@ -187,7 +192,7 @@ def writer(folder: Path) -> str | None:
 
 def _writer(note: Path) -> str:
     try:
-        return f" ({int(note.read_text(encoding='ascii'))})"
+        return f" ({int(beginning(note, 20))})"
     except (OSError, ValueError):
         return ""
 

@@ -19,7 +19,7 @@ from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
-from indexer.reach import reason
+from indexer.reach import beginning, reason
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
 from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
@@ -120,8 +120,7 @@ def write(path: Path, calibration: Calibration) -> None:
 def read(path: Path) -> Calibration | None:
     """What is in a file; None when there is none. Raises UsageError when it does not read."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = beginning(path, MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

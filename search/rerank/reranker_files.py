@@ -21,7 +21,7 @@ from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
 from indexer.private import make_folder
-from indexer.reach import is_missing, reason
+from indexer.reach import beginning, is_missing, reason
 from indexer.settings import models_folder
 from indexer.types import Float32
 from search.rerank.description import FORMAT, RerankerDescription, shapes
@@ -183,8 +183,7 @@ def _plain_name(name: object) -> str:
 
 def _read_bounded(path: Path, most: int) -> bytes:
     """Raises OSError; EncoderUnavailableError when it is longer than `most` bytes."""
-    with open(path, "rb") as stream:
-        data = stream.read(most + 1)
+    data = beginning(path, most + 1)
     if len(data) > most:
         raise _damaged(path, f"it is longer than {most:,} bytes")
     return data

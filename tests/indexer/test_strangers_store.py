@@ -13,11 +13,15 @@ import pytest
 from PIL import Image
 
 from indexer.encoder_hint import HINT_NAME, read_encoder_hint
-from indexer.errors import StoreDamagedError, StoreUnwritableError
+from indexer.errors import EncoderUnavailableError, StoreDamagedError, StoreUnwritableError, UsageError
 from indexer.images.sniff import is_image
+from indexer.in_hand import IN_HAND, left_in_hand
 from indexer.json_digest import json_digest
+from indexer.store import writer
 from indexer.vectors.backends.faiss_files import manifest
+from search.calibration import calibration_file
 from search.library import Library
+from search.rerank import reranker_files
 from tests.fixtures.colour_encoder import ColourEncoder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and pipes")
@@ -32,7 +36,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
-@pytest.mark.parametrize("name", ["writer.pid", "writer.lock", HINT_NAME, "vectors/image.json"])
+@pytest.mark.parametrize("name", ["writer.pid", "writer.lock", HINT_NAME, "vectors/image.json", IN_HAND])
 def test_nothing_is_written_through_a_link(store: Path, name: str) -> None:
     precious = store.parent / "precious"
     precious.write_text("precious")
@@ -138,3 +142,36 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert not is_image("/dev/zero")
     os.mkfifo(tmp_path / HINT_NAME)
     assert read_encoder_hint(tmp_path) is None
+    os.mkfifo(tmp_path / IN_HAND)
+    assert left_in_hand(tmp_path) == []
+    os.mkfifo(tmp_path / "image.json")
+    with pytest.raises(StoreDamagedError, match="no regular file"):
+        manifest.read_manifest(tmp_path, "image")
+    os.mkfifo(tmp_path / "calibration.json")
+    with pytest.raises(UsageError, match="no regular file"):
+        calibration_file.read(tmp_path / "calibration.json")
+    os.mkfifo(tmp_path / "reranker.json")
+    with pytest.raises(EncoderUnavailableError, match="no regular file"):
+        reranker_files.describe(tmp_path)
+
+
+@pytest.mark.parametrize("name", [IN_HAND, "vectors/image.json", "writer.pid", "calibration.json"])
+def test_a_pipe_in_a_store_keeps_nobody_waiting(store: Path, name: str) -> None:
+    (store / name).unlink(missing_ok=True)
+    os.mkfifo(store / name)
+    with Library(store, encoder=ColourEncoder()) as library:
+        library.index()
+        assert [Path(hit.path).name for hit in library.query("red")] == ["red.png"]
+
+
+@pytest.mark.parametrize("name", ["writer.pid", IN_HAND])
+def test_a_folder_in_the_place_of_a_note(store: Path, name: str) -> None:
+    (store / name / "inside").mkdir(parents=True)
+    with Library(store, encoder=ColourEncoder()) as library:
+        if name == "writer.pid":
+            with pytest.raises(StoreUnwritableError, match=r"take away what lies at .*writer\.pid"):
+                library.index()
+            assert writer(store) is None  # the lock was let go of
+        else:
+            library.index()
+        assert len(library.query("red")) == 1

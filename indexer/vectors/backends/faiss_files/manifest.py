@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from indexer.errors import StoreDamagedError
 from indexer.json_digest import json_digest
+from indexer.reach import beginning
 from indexer.reach import reason as reason_of
 from indexer.vectors.base import INDEX_TYPES, IndexState, Tuned
 
@@ -17,6 +18,8 @@ from indexer.vectors.base import INDEX_TYPES, IndexState, Tuned
 #: the next writer adds them (`FaissFiles.keep`), as to build an index of a million vectors takes minutes.
 FORMAT: Final = 4
 WITHOUT_SUMS: Final = 3
+#: More than the sums of any index take: eleven bytes for each 16 KB of it.
+MAX_BYTES: Final = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def read_manifest(folder: Path, kind: str) -> Manifest | None:
     """
     path = manifest_path(folder, kind)
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(beginning(path, MAX_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.page_sums import Bytes
+from indexer.reach import regular
 
 
 class Mapped:
@@ -18,7 +19,7 @@ class Mapped:
     def __init__(self, path: Path) -> None:
         self._map: mmap.mmap | None = None
         self.memory: Bytes = np.empty(0, dtype=np.uint8)
-        with path.open("rb") as file:
+        with regular(path) as file:
             if os.fstat(file.fileno()).st_size:  # an empty file cannot be mapped
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 self.memory = np.frombuffer(self._map, dtype=np.uint8)
