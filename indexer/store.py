@@ -23,7 +23,7 @@ from indexer.atomic import clean
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
-from indexer.errors import StoreBusyError, StoreUnwritableError, UsageError
+from indexer.errors import StoreBusyError, StoreMissingError, StoreUnwritableError, UsageError
 from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
@@ -52,6 +52,11 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open an existing store to read it. Raises StoreMissingError or StoreError."""
         folder = _checked(folder)
+        if is_missing(folder / CATALOG_NAME) and not is_missing(folder / HINT_NAME) and not swap.is_cut_short(folder):
+            raise StoreMissingError(
+                f"The catalog of {folder} is gone, though what lies beside it is there; bring {CATALOG_NAME} back from "
+                "a copy, or make the index anew with `index(FOLDER)`."
+            )
         _settle(folder)
         return cls(folder, Catalog.open(file_url(folder / CATALOG_NAME)))
 

@@ -174,12 +174,14 @@ class Catalog:
 
     def _keep_up(self) -> None:
         """Open the file again after it was replaced, by a repair or a copy, or by a writer that this reader cannot
-        see at work because it may not write beside it."""
-        if not self.was_replaced():
+        see at work because it may not write beside it. Raises StoreMissingError when it is gone."""
+        place = self._database.place(writable=self.writable)
+        if place is None and self._place is not None:
+            self._database.check_there()
+        if place is None or place == self._place:
             return
         with self._lock:
-            place = self._database.place(writable=self.writable)
-            if place is None or place == self._place:
+            if place == self._place:  # another thread was quicker
                 return
             self._place = place
             self._engine.dispose()

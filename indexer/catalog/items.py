@@ -27,6 +27,8 @@ Identity = tuple[int, int | str | None]
 
 #: Keys of the `meta` table: how many items of a kind there are.
 TOTAL = "items:"
+#: Keys of the `meta` table: the generation of the index with which the tombstones of a kind went last.
+BURIED = "buried:"
 _COLUMNS = ("content_id", "about", "text", "generation")
 _UPDATE = update(item).where(item.c.id == bindparam("of_id")).values({name: bindparam(name) for name in _COLUMNS})
 _COUNT = update(file).where(file.c.id == bindparam("of_id")).values(item_count=bindparam("item_count"))
@@ -240,6 +242,11 @@ class Items(Part):
     def delete_tombstones(self, kind: Kind, generation: int) -> None:
         """An index of this generation was written: it holds nothing that was deleted up to then."""
         self._write(delete(tombstone).where(*_settled(kind, generation)))
+        Meta(self._transaction).set(f"{BURIED}{kind}", str(generation))
+
+    def buried(self, kind: Kind) -> int:
+        """The generation up to which no tombstone of a kind is kept: an index of before may hold what is gone."""
+        return stored.whole_number(Meta(self._transaction).get(f"{BURIED}{kind}")) or 0
 
 
 def _settled(kind: Kind, generation: int) -> tuple[ColumnElement[bool], ...]:

@@ -29,7 +29,7 @@ REPAIRED = "repaired"
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    ignore_rules, lost_exclusions, sweep, left_out."""
+    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none. Raises StoreDamagedError for one that is no text."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,7 @@ from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 from indexer.private import make_catalog
-from indexer.reach import check_store_place, look, reason, refuse_store
+from indexer.reach import check_store_place, is_missing, look, reason, refuse_store
 
 #: "SEMS" in the header says that the file is ours.
 APPLICATION_ID: Final = 0x53454D53
@@ -228,6 +229,17 @@ class Sqlite(SqliteTables, SqliteErrors):
         if writable or not self._is_still():
             return which
         return (*which, found.st_size, found.st_mtime_ns)
+
+    def check_there(self) -> None:
+        """Raise StoreMissingError when the file is gone; a repair that puts another in its place takes a moment."""
+        for _ in range(5):
+            if not is_missing(self.path):
+                return
+            time.sleep(0.02)
+        raise StoreMissingError(
+            f"The index at {self.path.parent} is no longer there; if it was moved, open it at its new place, else make "
+            "one with `index(FOLDER)`."
+        )
 
     def _is_still(self) -> bool:
         """Whether nobody writes, as far as one can see who may not make the index of the log beside the file."""

@@ -77,7 +77,8 @@ class FirstStage:
             gone = [number for number in candidates.tolist() if number not in found_again.vectors]
             if not gone:
                 break
-            self._tell_lost(snapshot, gone)
+            if opened.state.generation >= Items(snapshot).buried(kind):  # else another index has taken its place
+                self._tell_lost(snapshot, gone)
             exclude = np.union1d(exclude, gone)  # others take their places
         vectors = found_again.vectors
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
