@@ -13,6 +13,8 @@ from indexer.images.sniff import SNIFFED_BYTES, sniff
 #: Markers of JPEG that no length follows: a temporary one, restarts, the start.
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 _EOI, _SOS = 0xD9, 0xDA
+#: Segments of JPEG that are looked at.
+_MAX_SEGMENTS = 100_000
 _FILL = re.compile(rb"\xff+")
 
 
@@ -28,7 +30,9 @@ def ends_early(data: bytes) -> bool:
 def _jpeg(data: bytes) -> bool:
     """A segment reaches over the end, or none is left before the coded data begin (ITU-T T.81, annex B)."""
     position = 2
-    while position + 2 <= len(data):
+    for _ in range(_MAX_SEGMENTS):
+        if position + 2 > len(data):
+            return True
         if data[position] != 0xFF:
             return False
         marker = data[position + 1]
@@ -37,7 +41,7 @@ def _jpeg(data: bytes) -> bool:
             assert match is not None
             position = match.end() - 1
             continue
-        if marker == _EOI:
+        if marker in (_EOI, 0):
             return False
         if marker in _BARE:
             position += 2
@@ -45,7 +49,7 @@ def _jpeg(data: bytes) -> bool:
         position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
         if marker == _SOS:
             return position >= len(data)
-    return True
+    return False
 
 
 def _png(data: bytes) -> bool:

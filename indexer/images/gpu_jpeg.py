@@ -19,6 +19,7 @@ from indexer.errors import FileError
 from indexer.images.embedded import orientation
 from indexer.images.endings import EMPTY_BYTES
 from indexer.images.formats import open_image
+from indexer.images.jpeg import first_scan, refuse_many_scans
 from indexer.images.preprocess import Placement, place
 from indexer.settings import DecodeLimits
 from indexer.types import Pixels
@@ -97,11 +98,13 @@ def _suitable(data: bytes, limits: DecodeLimits) -> int | None:
         plain = image.format == "JPEG" and image.mode == "RGB" and image.info.get("adobe_transform", 1) == 1
         if not plain or "icc_profile" in image.info or width * height > limits.max_pixels:
             return None
-        start = 0 if image.fp is None else image.fp.tell()  # behind the header
+        refuse_many_scans(image)
+        coded, start = first_scan(image)
         turned = orientation(image, data)
     except FileError:
         return None
-    whole = data.rstrip(b"\0").endswith(_END) and data.find(bytes(EMPTY_BYTES), start, len(data.rstrip(b"\0"))) < 0
+    coded = coded.rstrip(b"\0")
+    whole = coded.endswith(_END) and coded.find(bytes(EMPTY_BYTES), start) < 0
     return turned if turned in _TURNS and whole else None
 
 

@@ -13,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from indexer.errors import DamagedImageError, UnsupportedImageError
 from indexer.images.endings import MISSING_SHARE, bits, difference, empty_bytes, interrupted, note
 from indexer.images.jpeg_header import surplus
+from indexer.images.jpeg_scans import refuse_scans
 
 _EOI = b"\xff\xd9"
 _SOS, _DRI, _JPEG_LS = 0xDA, 0xDD, 0xF7
@@ -68,8 +69,11 @@ def open_jpeg(stream: io.BytesIO) -> ImageFile.ImageFile:
     """
     data = stream.getvalue()
     many = surplus(data)
+    if many:
+        data = _without(data, many)
+        stream = io.BytesIO(data)
     try:
-        return JpegImageFile(io.BytesIO(_without(data, many)) if many else stream)
+        return JpegImageFile(stream)
     except MemoryError:
         raise
     except Exception:
@@ -78,21 +82,38 @@ def open_jpeg(stream: io.BytesIO) -> ImageFile.ImageFile:
         if not found.ancillary:
             raise
         try:
-            unneeded = [one for one in found.ancillary if one in many or not _needed(data, one)]
+            unneeded = [one for one in found.ancillary if not _needed(data, one)]
             return JpegImageFile(io.BytesIO(_without(data, unneeded)))
         except Exception:
             return JpegImageFile(io.BytesIO(_without(data, found.ancillary)))
 
 
-def keeps_coefficients(image: ImageFile.ImageFile, data: bytes) -> int:
+def first_scan(image: ImageFile.ImageFile) -> tuple[bytes, int]:
+    """What an image that `open_jpeg` opened is decoded from, and where the coded data of its first scan start in it."""
+    assert isinstance(image.fp, io.BytesIO)
+    return image.fp.getvalue(), image.fp.tell()  # the bytes themselves, no copy
+
+
+def keeps_coefficients(image: ImageFile.ImageFile) -> int:
     """Bytes of the coefficients that are kept until all of them are there: of a picture in several scans, and of its
     full size even where it is shrunk."""
-    start = 0 if image.fp is None else image.fp.tell()  # behind the marker of the first scan
     layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
-    together = data[start + 2] if start + 2 < len(data) else 0
-    if not layers or (together >= len(layers) and not image.info.get("progressive")):
+    if not layers or (_in_first_scan(image) >= len(layers) and not image.info.get("progressive")):
         return 0
     return 128 * _blocks(image)
+
+
+def _in_first_scan(image: ImageFile.ImageFile) -> int:
+    """How many components the first scan has; 0 where its header is none that T.81, B.2.3 describes."""
+    data, start = first_scan(image)
+    return next(
+        (
+            count
+            for count in range(1, 5)
+            if data.startswith(bytes((0xFF, _SOS, 0, 6 + 2 * count, count)), start - 8 - 2 * count)
+        ),
+        0,
+    )
 
 
 def _blocks(image: ImageFile.ImageFile) -> int:
@@ -114,21 +135,28 @@ def _refuse_claim(image: ImageFile.ImageFile, data: bytes) -> None:
         raise DamagedImageError(f"its data are far too few for the {image.width:,} x {image.height:,} pixels it claims")
 
 
+def refuse_many_scans(image: ImageFile.ImageFile) -> None:
+    """Raise UnsupportedImageError for a picture in so many scans that decoding it takes minutes."""
+    if keeps_coefficients(image):
+        refuse_scans(*first_scan(image), _blocks(image))
+
+
 def is_whole(data: bytes) -> bool:
     """Whether an end marker ends the picture, as far as can be told from its markers."""
     return data.endswith(_EOI) or _structure(data).marked
 
 
 def load_jpeg(
-    image: ImageFile.ImageFile, data: bytes, prepare: Callable[[ImageFile.ImageFile], None]
+    image: ImageFile.ImageFile, prepare: Callable[[ImageFile.ImageFile], None]
 ) -> tuple[ImageFile.ImageFile, str | None]:
-    """`image`, which was opened from `data`, with its pixels, and the note about what of it is missing.
+    """`image`, which `open_jpeg` opened, with its pixels, and the note about what of it is missing.
 
     `prepare` is called before anything is decoded. A picture without its end marker is complete if all of its blocks
     are there. Raises DamagedImageError, UnsupportedImageError, or what Pillow raises.
     """
+    data, start = first_scan(image)
     _refuse_claim(image, data)
-    start = 0 if image.fp is None else image.fp.tell()  # behind the header
+    refuse_many_scans(image)
     # Every 256th byte is looked at first: three zeros in a row are rare, but where a kilobyte was never written.
     hole = data.find(_HOLE, start) if b"\0\0\0" in data[start::256] else -1
     if hole < 0 and empty_bytes(data):

@@ -35,7 +35,7 @@ def load(
     """
     match image.format:
         case "JPEG":
-            return load_jpeg(image, data, prepare)
+            return load_jpeg(image, prepare)
         case "PNG":
             return image, load_png(image, data)
         case "WEBP":

@@ -51,9 +51,9 @@ def decoding_peak(image: ImageFile.ImageFile, data: bytes, *, shrunk: int = 1, t
     each = _STORED.get(image.mode, 4) + _flattening(image) + _CODECS.get(image.format or "", 0)
     if turned:
         each = max(each, 8)
-    found = pixels * each // shrunk**2 + _codec(image, data)
+    found = pixels * each // shrunk**2 + _codec(image)
     if pixels * each > _SMALL and _lacks_end(image, data):
-        found = _WITHOUT_END * (pixels * each + _codec(image, data))
+        found = _WITHOUT_END * (pixels * each + _codec(image))
     copies = 1 if image.format in ("JPEG", "BMP", "GIF") else _COPIES
     return found + copies * len(data) + _BASE
 
@@ -77,9 +77,9 @@ def _flattening(image: ImageFile.ImageFile) -> int:
     return 8
 
 
-def _codec(image: ImageFile.ImageFile, data: bytes) -> int:
+def _codec(image: ImageFile.ImageFile) -> int:
     if image.format == "JPEG":
-        return keeps_coefficients(image, data)
+        return keeps_coefficients(image)
     if isinstance(image, TiffImageFile):
         return _tiff(image)
     return 0

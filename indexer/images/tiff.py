@@ -43,6 +43,8 @@ from indexer.images.tiff_strips import TILEBYTECOUNTS
 _MAX_PAGES = 16
 #: Entries of a directory: BigTIFF could have 2^64, which would all be read.
 _MAX_ENTRIES = 65_535
+#: Of a row each, they are as many as the picture has rows; Pillow makes an object of each.
+_MAX_STRIPS = 200_000
 #: A page is taken for the photograph in place of the one that comes first when it has so many times its pixels:
 #: pages of a document differ less, and thumbnails more.
 _MUCH_LARGER = 4
@@ -77,6 +79,11 @@ class _Tiff(TiffImageFile):
             raise UnsupportedImageError(
                 f"it is a TIFF with {COMPRESSIONS.get(number, f'compression {number}')}, which is not read; "
                 "save it with LZW or no compression"
+            )
+        strips = tags.get(STRIPOFFSETS) or tags.get(TILEOFFSETS) or ()
+        if isinstance(strips, tuple) and len(strips) > _MAX_STRIPS:
+            raise UnsupportedImageError(
+                f"it is a TIFF in more than {_MAX_STRIPS:,} strips or tiles, which takes too long to read; save it anew"
             )
         if not _misread(tags):
             try:

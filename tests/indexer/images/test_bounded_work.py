@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from indexer.errors import DamagedImageError
-from indexer.images import embedded, jpeg_header, png
+from indexer.errors import DamagedImageError, UnsupportedImageError
+from indexer.images import embedded, jpeg_header, png, tiff
 from indexer.images.cut_headers import ends_early
 from indexer.images.decoder import decode
-from indexer.images.jpeg import open_jpeg
+from indexer.images.jpeg import first_scan, keeps_coefficients, open_jpeg
 from indexer.images.metadata import read_metadata
 from indexer.settings import DecodeLimits
 from tests.fixtures import tiffs
@@ -96,8 +96,14 @@ class Counted(io.BytesIO):
 
 @pytest.mark.parametrize(
     "between",
-    [b"\xff" * 1_000_000, b"\xff\x00" + bytes(1_000_000), b"\xff\xe5\0\x02" * 100_000, b"\xff\xfe\0\x04ab" * 100_000],
-    ids=["fill bytes", "zeros", "segments", "comments"],
+    [
+        b"\xff\x00" + bytes(1_000_000),
+        b"\xff\x00" * 100_000,
+        (b"\xff\xdb\0\x43\0" + b"\1" * 64) * 21_000,
+        b"\xff\xe2\0\x10ICC_PROFILE\0\1\1" * 21_000,
+        b"\xff\xfe\0\x02" * 300_001,
+    ],
+    ids=["zeros", "stuffed", "tables", "profiles", "comments"],
 )
 def test_a_header_without_end_is_not_followed(between: bytes) -> None:
     stream = Counted(JPEG[:2] + between + JPEG[2:])
@@ -107,6 +113,23 @@ def test_a_header_without_end_is_not_followed(between: bytes) -> None:
     with pytest.raises(DamagedImageError, match=r"its header does not come to an end|is empty \(zeros\)"):
         decode(stream.getvalue(), LIMITS, None)
     assert ends_early(stream.getvalue()) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [b"\xff" * 1_000_000, b"\xff\xe5\0\x02" * 100_000, b"\xff\xfe\0\x04ab" * 100_000, b"\xff\xe1\0\4ab" * 100_000],
+    ids=["fill bytes", "application data", "comments", "broken EXIF"],
+)
+def test_what_nobody_asks_for_is_cut_out_of_a_header(between: bytes) -> None:
+    """And what is behind it is found: the orientation."""
+    upright = jpeg_with(JPEG, exif=b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0")
+    wanted = decode(upright, LIMITS, None)
+    assert wanted.size == quarters().size[::-1]
+    image = open_jpeg(Counted(upright[:2] + between + upright[2:]))
+    data, _ = first_scan(image)
+    assert len(data) <= len(upright) + 6 * 2_000
+    found = decode(upright[:2] + between + upright[2:], LIMITS, None)
+    assert np.array_equal(np.asarray(found), np.asarray(wanted))
 
 
 def test_what_cameras_write_is_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,10 +152,43 @@ def test_pieces_of_exif_are_joined_up_to_a_number() -> None:
     piece = b"Exif\0\0" + bytes(60_000)
     segment = b"\xff\xe1" + struct.pack(">H", len(piece) + 2) + piece
     flood = JPEG[:2] + segment * 500 + JPEG[2:]
-    assert len(jpeg_header.surplus(flood)) == 500 - 32
+    assert jpeg_header.surplus(flood) == [(2 + 32 * len(segment), 2 + 500 * len(segment))]
     assert looks_like_quarters(decode(flood, LIMITS, None))
     with_exif = jpeg_with(JPEG, exif=b"II*\0\x08\0\0\0\0\0")
     assert jpeg_header.surplus(with_exif) == []
+
+
+def scans(width: int, height: int, count: int, *, between: bytes = b"", behind: bytes = b"") -> bytes:
+    """A progressive JPEG of this size whose last scan is there so many times."""
+    data = jpeg_claiming(width, height, progressive=True)
+    last = data.rindex(b"\xff\xda")
+    padding = 4 * (b"\xff\xfe\xff\xff" + bytes(65_533))  # so that its data are not too few
+    return data[:2] + padding + data[2:last] + (between + data[last:-2]) * count + b"\xff\xd9" + behind
+
+
+@pytest.mark.parametrize("between", [b"", b"\xff\xfe\0\4\xff\xd9", b"\xff\x01" * 2_000], ids=["", "comment", "bare"])
+def test_thousands_of_scans_over_many_blocks_are_not_decoded(between: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JpegImageFile, "load", lambda self: pytest.fail("it is decoded"))
+    with pytest.raises(UnsupportedImageError, match=r"^it is a JPEG in more than 100 scans, which takes too long"):
+        decode(scans(8_000, 8_000, 400, between=between), LIMITS, (224, 224))
+
+
+def test_some_scans_more_are_decoded() -> None:
+    assert decode(scans(1_600, 1_600, 60), LIMITS, None).size == (1_600, 1_600)
+    assert looks_like_quarters(decode(scans(*quarters().size, 2_000), LIMITS, None))  # of few blocks
+
+
+def test_what_is_behind_a_picture_is_no_scan() -> None:
+    assert decode(scans(1_600, 1_600, 1, behind=b"\xff\xda\0\2" * 50_000), LIMITS, None).size == (1_600, 1_600)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_only_a_picture_in_several_scans_keeps_its_coefficients(mode: str) -> None:
+    levels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    for picture in (Image.fromarray(levels).convert(mode), Image.new(mode, (32, 32))):
+        assert keeps_coefficients(open_jpeg(io.BytesIO(encoded(picture, "JPEG")))) == 0
+        several = encoded(picture, "JPEG", progressive=True, subsampling=0)
+        assert keeps_coefficients(open_jpeg(io.BytesIO(several))) == 128 * 16 * len(picture.getbands())
 
 
 # -- TIFF ---------------------------------------------------------------------------------------------------
@@ -155,6 +211,17 @@ def test_a_tile_of_absurd_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         data = tiffs.tiff(level, tiffs.RGB, compression=tiffs.DEFLATE, tile=64, tags={322: [20_000], 323: [20_000]})
         with pytest.raises(ImageTooLargeError):
             decode(data, LIMITS, None)
+
+
+def test_a_tiff_in_a_million_strips_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would become an object."""
+    levels = np.asarray(quarters().convert("L"))
+    data = tiffs.tiff(levels, tiffs.MIN_IS_BLACK, rows=1)
+    assert decode(data, LIMITS, None).size == quarters().size
+    monkeypatch.setattr(tiff, "_MAX_STRIPS", levels.shape[0] - 1)
+    with pytest.raises(UnsupportedImageError, match="in more than 31 strips"):
+        decode(data, LIMITS, None)
+    assert decode(tiffs.tiff(levels, tiffs.MIN_IS_BLACK, rows=2), LIMITS, None).size == quarters().size
 
 
 @pytest.mark.parametrize("progressive", [False, True])
