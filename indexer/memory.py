@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.errors import UsageError
 
@@ -18,6 +19,9 @@ from indexer.errors import UsageError
 SHARE, SHARE_OF_GROUP = 0.75, 0.9
 #: What one file may take in any case: an ordinary photograph of 12 megapixels, read and decoded.
 FLOOR = 230_000_000
+#: The least that a process can be told to use: an indexing run with the bundled encoder held 350 to 390 MB of its own,
+#: however little it was told.
+LEAST = 400_000_000
 #: What is kept free beside what the process holds, for the catalog's pages, for batches, and for what libraries keep.
 RESERVE = 64_000_000
 
@@ -26,13 +30,16 @@ _UNITS |= {f"{letter}{end}": 1000**power for power, letter in enumerate("KMGT", 
 _UNITS |= {f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)}
 _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([A-Z]*)", re.ASCII)
 
+_AMOUNT_IN_WORDS = re.compile(r"\d+(?:\.\d)? ?[MGT]B\b", re.ASCII)
+
 #: A control group without a limit of the first version says a number near 2^63.
 _NO_LIMIT = 1 << 60
 _GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def process_limit() -> int:
-    """Bytes that this process may use: SEARCH_MEMORY, else a share of what there is. Raises UsageError."""
+    """Bytes that this process may use: SEARCH_MEMORY (`LEAST` or more), else a share of what there is. Raises
+    UsageError."""
     given = os.environ.get("SEARCH_MEMORY", "").strip()
     if not given:
         return _usual_limit()
@@ -40,6 +47,8 @@ def process_limit() -> int:
     found = int(float(match[1]) * _UNITS.get(match[2], 0)) if match else 0
     if found < 1:
         raise UsageError(f"SEARCH_MEMORY={given!r} is no amount of memory; write it as 600MB or 2GB, or unset it.")
+    if found < LEAST:
+        raise UsageError(f"SEARCH_MEMORY={given!r} is too little to work with; give 400MB or more, or unset it.")
     return found
 
 
@@ -71,9 +80,17 @@ def held() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def room(reserve: int = RESERVE) -> int:
-    """Bytes that are left for reading and decoding, `FLOOR` at least. Raises UsageError."""
-    return max(FLOOR, process_limit() - held() - reserve)
+class Room(NamedTuple):
+    """Bytes that files together may take while they are read and decoded, and what all else takes or is kept for."""
+
+    most: int
+    beside: int
+
+
+def room(reserve: int = RESERVE) -> Room:
+    """What is left for reading and decoding, `FLOOR` at least, beside what is held and `reserve`. Raises UsageError."""
+    beside = held() + reserve
+    return Room(max(FLOOR, process_limit() - beside), beside)
 
 
 def in_words(amount: int) -> str:
@@ -81,6 +98,11 @@ def in_words(amount: int) -> str:
     if amount >= 999_500_000:
         return f"{amount / 1e9:.1f} GB"
     return f"{max(1, round(amount / 1e6))} MB"
+
+
+def without_amounts(reason: str) -> str:
+    """A sentence about memory without its amounts, which differ from run to run where the reason is the same."""
+    return _AMOUNT_IN_WORDS.sub("", reason) if "SEARCH_MEMORY" in reason else reason
 
 
 def _group_limits() -> Iterator[int]:

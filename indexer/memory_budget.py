@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from indexer.errors import ImageTooLargeError
-from indexer.memory import FLOOR, in_words, process_limit, room
+from indexer.memory import FLOOR, Room, in_words, process_limit, room
 
 T = TypeVar("T")
 
@@ -27,27 +27,29 @@ class _Alone:
     """Nobody else at work in this process: a query."""
 
     def grow(self, wanted: int, doing: str) -> None:
-        if wanted > FLOOR and wanted > room():
-            raise too_large(wanted, doing)
+        if wanted > FLOOR and wanted > (left := room()).most:
+            raise too_large(wanted, doing, left)
 
 
 #: For one file at a time.
 ALONE: Share = _Alone()
 
 
-def too_large(wanted: int, doing: str) -> ImageTooLargeError:
-    """The error for a file that takes more than may be taken."""
+def too_large(wanted: int, doing: str, left: Room) -> ImageTooLargeError:
+    """The error for a file that takes more than is left for it."""
+    enough = -(-(left.beside + wanted) // 10**7) * 10  # MB, in tens
+    amount = f"{enough}MB" if enough < 10_000 else f"{-(-enough // 100) / 10}GB"
     return ImageTooLargeError(
-        f"{doing} takes up to {in_words(wanted)} of memory, and this process may use {in_words(process_limit())} in "
-        "all; set SEARCH_MEMORY higher if the machine has more"
+        f"{doing} takes up to {in_words(wanted)} of memory, and of the {in_words(process_limit())} that this process "
+        f"may use, {in_words(left.most)} are left for it; SEARCH_MEMORY={amount} would do, if the machine has as much"
     )
 
 
 class MemoryBudget:
-    """At most `most` bytes at once. Safe to use from several threads."""
+    """At most `left.most` bytes at once. Safe to use from several threads."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, left: Room) -> None:
+        self._left = left
         self._used = 0
         self._changed = threading.Condition()
 
@@ -71,18 +73,18 @@ class MemoryBudget:
 
     def _wait(self, share: _Share, wanted: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._used + wanted <= self._most)
+            self._changed.wait_for(lambda: self._used + wanted <= self._left.most)
             self._used += wanted
             share.held = wanted
 
     def _grow(self, share: _Share, wanted: int, doing: str) -> None:
-        if wanted > self._most:
-            raise too_large(wanted, doing)
+        if wanted > self._left.most:
+            raise too_large(wanted, doing, self._left)
         with self._changed:
             more = wanted - share.held
             if more <= 0:
                 return
-            if self._used + more > self._most:
+            if self._used + more > self._left.most:
                 raise _NotNowError(wanted)
             self._used += more
             share.held = wanted

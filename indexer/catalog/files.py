@@ -27,6 +27,7 @@ from indexer.catalog.schema import ABSENT, FORGOTTEN, HIDDEN, IGNORED, VANISHED,
 from indexer.catalog.statements import bounds, chunks, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.images import sniff
+from indexer.memory import without_amounts
 from indexer.path_forms import spellings
 from indexer.types import Candidate
 
@@ -242,7 +243,7 @@ class Files(Part):
             if row is None:
                 new.append(FileRecord(now, failure.role, "failed", failure.reason))
                 continue
-            if (row.reason, row.size, row.mtime_ns) == (failure.reason, now.size, now.mtime_ns):
+            if (row.size, row.mtime_ns) == (now.size, now.mtime_ns) and _is_same(row.reason, failure.reason):
                 known[now.path] = row.id
             stays = row.state == "failed" or (failure.keep and row.state == "present")
             state = row.state if stays else "failed"
@@ -311,6 +312,11 @@ class Files(Part):
             self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
         Contents(self._transaction).delete_let_go()
         return sum(row.state != FORGOTTEN for row in rows)
+
+
+def _is_same(before: str | None, now: str) -> bool:
+    """Whether a file fails as it did before; how much memory is left for it is another amount each time."""
+    return before == now or (before is not None and without_amounts(before) == without_amounts(now))
 
 
 def _reader(record: FileRecord) -> int:

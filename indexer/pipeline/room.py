@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from indexer.encoders import batches
 from indexer.encoders.base import Encoder
-from indexer.memory import RESERVE, held, process_limit, room
+from indexer.memory import RESERVE, Room, held, process_limit, room
 
 #: With so much free, what an encoder takes once it works need not be known: this is kept for it.
 _PLENTY = 4_000_000_000
@@ -14,8 +14,8 @@ _FOR_ENCODER = 1_500_000_000
 _COPIES = 8
 
 
-def room_for_files(encoder: Encoder, ahead: int) -> int:
-    """Bytes that all files together may take while they are read and decoded, where up to `ahead` decoded ones wait.
+def room_for_files(encoder: Encoder, ahead: int) -> Room:
+    """What all files together may take while they are read and decoded, where up to `ahead` decoded ones wait.
 
     Where there is little, the encoder is put to work once before, so that what it holds is there to be counted.
     Raises UsageError, EncoderError.

@@ -25,6 +25,7 @@ from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, SearchError
 from indexer.files.mounts import mount_of
 from indexer.in_hand import InHand
+from indexer.memory import Room
 from indexer.memory_budget import MemoryBudget, Share
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
@@ -305,12 +306,12 @@ class _Run:
         """Files that are read before the encoder asks for them."""
         return self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
 
-    def _room(self) -> int:
+    def _room(self) -> Room:
         return room_for_files(self._encoder, self._ahead)
 
     def _why_not(self, candidate: Candidate) -> str | None:
         preprocessing = self._encoder.identity.preprocessing
-        return why_not(candidate, preprocessing, self._settings.limits, self._room())
+        return why_not(candidate, preprocessing, self._settings.limits, self._room().most)
 
     def _decoded(self, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)

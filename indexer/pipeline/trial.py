@@ -15,7 +15,7 @@ from indexer.errors import FileError, ImageTooLargeError
 from indexer.files.captions import is_caption_table, parse_captions_file
 from indexer.images.decoder import decode, read_file
 from indexer.images.metadata import read_metadata
-from indexer.memory import in_words, process_limit
+from indexer.memory import Room, in_words, process_limit
 from indexer.memory_budget import MemoryBudget, Share
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
@@ -76,7 +76,7 @@ def _read(arguments: list[str]) -> int:
             decode(data, limits, (width, height), share)
 
     try:
-        MemoryBudget(most).work(work)
+        MemoryBudget(Room(most, 0)).work(work)
     except MemoryError:
         return _NO_MEMORY
     except ImageTooLargeError as error:

@@ -136,13 +136,16 @@ def _content(stream: IO[bytes], name: str) -> bytes:
     if sniff(head) is None:  # so that what never ends is not read for long
         reason = "it is no image that can be read" if head else "nothing came"
         raise NotAnImageError(f"The query image {name} cannot be used: {reason}.")
-    from indexer.memory import room
-    from indexer.memory_budget import too_large
+    from indexer.memory import in_words, process_limit, room
 
     left = room()
-    content = head + stream.read(min(most, left) - len(head) + 1)
-    if len(content) > left:
-        raise too_large(len(content), f"The query image {name} cannot be used: reading it")
+    content = head + stream.read(min(most, left.most) - len(head) + 1)
+    if len(content) > left.most:
+        raise ImageTooLargeError(
+            f"The query image {name} cannot be used: of the {in_words(process_limit())} of memory that this process "
+            f"may use, {in_words(left.most)} are left for it, and it has more; set SEARCH_MEMORY higher if the "
+            "machine has more."
+        )
     if len(content) > most:
         raise ImageTooLargeError(f"The query image {name} has more bytes than the limit of {most:,}.")
     return content

@@ -9,7 +9,7 @@ import pytest
 
 from indexer import memory
 from indexer.errors import UsageError
-from indexer.memory import FLOOR, held, in_words, process_limit, room
+from indexer.memory import FLOOR, LEAST, held, in_words, process_limit, room
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,9 @@ from indexer.memory import FLOOR, held, in_words, process_limit, room
         ("600 mb", 600_000_000),
         ("2G", 2_000_000_000),
         ("1.5GiB", 1_610_612_736),
-        ("123456789", 123_456_789),
-        ("64KiB", 65_536),
+        ("1234567890", 1_234_567_890),
+        ("400000kb", 400_000_000),
+        ("1048576KiB", 1 << 30),
         ("1TB", 10**12),
     ],
 )
@@ -34,6 +35,15 @@ def test_another_value_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SEARCH_MEMORY", given)
     with pytest.raises(UsageError, match=r"SEARCH_MEMORY=.*600MB or 2GB, or unset it"):
         process_limit()
+
+
+@pytest.mark.parametrize("given", ["10", "1MB", "399MB", "0.3GB"])
+def test_too_little_to_work_with_is_refused_with_what_would_do(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEARCH_MEMORY", given)
+    with pytest.raises(UsageError, match=rf"SEARCH_MEMORY='{given}' is too little to work with; give 400MB or more"):
+        process_limit()
+    monkeypatch.setenv("SEARCH_MEMORY", "400MB")
+    assert process_limit() == LEAST
 
 
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="what the machine has")
@@ -50,10 +60,14 @@ def test_without_one_it_is_a_share_of_what_there_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_left_is_never_less_than_a_photograph_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEARCH_MEMORY", "1MB")
-    assert room() == FLOOR
+    monkeypatch.setenv("SEARCH_MEMORY", "400MB")
+    least = room(390_000_000)
+    assert least.most == FLOOR
+    assert least.beside == pytest.approx(390e6 + held(), abs=50e6)
     monkeypatch.setenv("SEARCH_MEMORY", "500GB")
-    assert room(10**9) == pytest.approx(499e9 - held(), abs=1e9)
+    most, beside = room(10**9)
+    assert most == pytest.approx(499e9 - held(), abs=1e9)
+    assert most + beside == 500_000_000_000
 
 
 @pytest.fixture

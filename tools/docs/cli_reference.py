@@ -22,7 +22,7 @@ VARIABLES: Final = {
     "SEARCH_DEVICE": "`cpu`, `cuda`, `cuda:1` or `mps`, for models on torch",
     "SEARCH_THREADS": "threads of the encoder (all cores)",
     "SEARCH_WORKERS": "threads that read and decode (one a core)",
-    "SEARCH_MEMORY": "memory that a process may use, such as `600MB` or `2GB` (three quarters of what the machine has)",
+    "SEARCH_MEMORY": "memory that a process may use: `600MB`, `2GB`; 400 MB at least (three quarters of the machine's)",
     "SEARCH_GPU_JPEG": "`1` decodes JPEGs on an NVIDIA GPU",
     "SEARCH_DEBUG": "`1` prints the traceback of an internal error, instead of writing it to a file",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from indexer.catalog.files import Files
 from indexer.store import Store
+from tests.fixtures.hostile import webp_of_one_colour
 from tests.indexer.pipeline.test_run import GREEN, RED, Bench, bench, expected, paint
 
 __all__ = ["bench"]  # a fixture
@@ -65,6 +67,26 @@ def test_another_reason_is_new(bench: Bench, photos: Path) -> None:
     report = bench.run(photos)
     assert [failure.reason for failure in report.failures] == [reason]
     assert before.st_size == 0
+
+
+def test_another_amount_of_memory_is_no_other_reason(
+    bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the reason that is listed has the amounts of now."""
+    (photos / "bad.png").write_bytes(webp_of_one_colour(6_000, 5_000))
+    monkeypatch.setenv("SEARCH_MEMORY", "500MB")
+    assert _counts(bench, photos) == (1, 0)
+    monkeypatch.setenv("SEARCH_MEMORY", "600MB")
+    assert _counts(bench, photos) == (0, 1)
+    store = Store.open(bench.folder)
+    with store.catalog.snapshot() as snapshot:
+        ((_, reason),) = Files(snapshot).failures()
+    store.close()
+    assert "and of the 600 MB that this process may use, " in reason
+    enough = re.search(r"SEARCH_MEMORY=(\d+)MB would do", reason)
+    assert enough is not None
+    monkeypatch.setenv("SEARCH_MEMORY", f"{int(enough[1]) + 40}MB")  # what the process holds may grow by a little
+    assert _counts(bench, photos) == (0, 0)
 
 
 def test_what_broke_later_is_known_too_and_is_read_when_it_comes_back(bench: Bench, photos: Path) -> None:
