@@ -268,9 +268,10 @@ def test_candidates_without_tokens_keep_their_place(library: search.Library, pho
     library.close()
     change_tokens(library.folder, harm)
     found = library.query("red", k=20, reranker=ColourReranker(2.0))
-    (note,) = (note for note in found.notes if "tokens" in note)
+    (note,) = (note for note in found.notes if "region tokens" in note)
     assert note.startswith("3 of 20 candidates have no region tokens")
     assert "`index()` adds them" in note
+    assert any("is damaged: tokens" in note for note in found.notes) == harm.startswith("UPDATE")
     assert found.work.reranked == 17
     scores = [hit.score for hit in found]
     assert scores == sorted(scores, reverse=True)

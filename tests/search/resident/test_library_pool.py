@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from indexer.errors import StoreMissingError, StoreTooNewError
 from search.library import Library
 from search.resident.library_pool import HELD, NotOursError, WarmLibraries
+from tests.fixtures import damaged
 
 
 def lent(libraries: WarmLibraries, store: Path, encoder: str | None = None) -> Library:
@@ -20,10 +20,7 @@ def lent(libraries: WarmLibraries, store: Path, encoder: str | None = None) -> L
 
 
 def change(store: Path, statement: str) -> None:
-    connection = sqlite3.connect(store / "catalog.sqlite")
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    damaged.run(store / "catalog.sqlite", statement, sums=True)
 
 
 def test_a_library_stays_open(store: Path) -> None:

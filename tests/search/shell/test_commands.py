@@ -14,6 +14,7 @@ from PIL import Image
 from indexer.catalog.tokens import Tokens
 from indexer.store import Store
 from tests.conftest import Cli
+from tests.fixtures import damaged
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import write_fusion
 from tests.fixtures.pictures import quarters
@@ -234,11 +235,8 @@ def test_a_missing_folder_makes_no_store(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_another_encoder_is_refused_with_the_command_that_mends_it(cli: Cli, store: Path) -> None:
-    connection = sqlite3.connect(store / "catalog.sqlite")
     statement = "UPDATE encoder SET identity = replace(replace(identity, 'bundled', 'colours'), ?, ?)"
-    connection.execute(statement, ('"dimension":', '"dimension":1'))
-    connection.commit()
-    connection.close()
+    damaged.run(store / "catalog.sqlite", statement, values=('"dimension":', '"dimension":1'), sums=True)
     answer = cli("index", store.parent, "-s", store, "--encoder", "bundled")
     assert answer.code == 2
     assert "--reencode" in answer.err
@@ -249,9 +247,9 @@ def test_an_earlier_bundled_encoder_is_refused_and_mended_by_reencoding(cli: Cli
     (identity,) = connection.execute("SELECT identity FROM encoder").fetchone()
     fields = json.loads(identity)
     fields["weights"] = "f" * 64
-    connection.execute("UPDATE encoder SET identity = ?", [json.dumps(fields, sort_keys=True, separators=(",", ":"))])
-    connection.commit()
     connection.close()
+    changed = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    damaged.run(store / "catalog.sqlite", "UPDATE encoder SET identity = ?", values=[changed], sums=True)
     answer = cli("query", "a cat", "-s", store)
     assert answer.code == 2
     assert "--reencode" in answer.err
