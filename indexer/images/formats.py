@@ -72,9 +72,13 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
 
 def refuse_head(head: bytes) -> str:
     """The format that these first bytes of a file begin. Raises NotAnImageError or UnsupportedImageError for those of
-    no image that is read."""
+    no image that is read, and DamagedImageError where none was ever written."""
     found = sniff(head)
     if found is None:
+        if not head.strip(b"\0"):
+            raise DamagedImageError(
+                "the beginning of the file is empty (zeros): the copy was interrupted; copy it again"
+            )
         name = unsupported_format(head)
         if name is not None:
             raise UnsupportedImageError(f"it is in the format {name}, which is not read; save it as JPEG, PNG or TIFF")

@@ -14,10 +14,11 @@ from PIL import Image
 from indexer.errors import DamagedImageError, FileError, NotAnImageError
 from indexer.images.cut_headers import ends_early
 from indexer.images.decoder import decode
-from indexer.images.sniff import sniff
+from indexer.images.formats import refuse_head
+from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.settings import DecodeLimits
 from tests.fixtures import pictures
-from tests.fixtures.pictures import encoded
+from tests.fixtures.pictures import encoded, quarters
 
 CUT = "its end is missing: the copy was interrupted; copy it again"
 PHOTO = pictures.noise(96, 64)
@@ -137,7 +138,16 @@ def test_what_is_no_image_is_called_what_it_is(head: bytes, kind: str) -> None:
     assert str(caught.value) == f"its content is {kind} and no image, whatever its name says"
 
 
-@pytest.mark.parametrize("data", [b"hello", bytes(400), b"\0\0\0\x18ftyp\0\0\0\0", b"<htmlx", b"PKzip"])
+@pytest.mark.parametrize("data", [b"hello", bytes(255) + b"\1", b"\0\0\0\x18ftyp\0\0\0\0", b"<htmlx", b"PKzip"])
 def test_what_is_not_known_gets_no_name(data: bytes) -> None:
     with pytest.raises(NotAnImageError, match=r"^its content is no image format that can be read$"):
         decode(data, DecodeLimits(), None)
+
+
+@pytest.mark.parametrize("data", [bytes(50_000), bytes(1), bytes(300) + encoded(quarters(), "JPEG")])
+def test_a_file_that_was_set_aside_and_never_written_is_an_interrupted_copy(data: bytes) -> None:
+    said = r"^the beginning of the file is empty \(zeros\): the copy was interrupted; copy it again$"
+    with pytest.raises(DamagedImageError, match=said):
+        decode(data, DecodeLimits(), None)
+    with pytest.raises(DamagedImageError, match=said):
+        refuse_head(data[:SNIFFED_BYTES])
