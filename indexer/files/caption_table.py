@@ -20,6 +20,10 @@ _HEAD = 100_000
 MAX_ROW_CHARACTERS = 1_000_000
 
 
+#: More quotes that are not closed are each as expensive as the longest row.
+_MAX_REWINDS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """`image` and `texts` are column numbers; `rest`: the last column takes what further delimiters cut off it."""
@@ -35,22 +39,32 @@ def read_table(
     text: str, image_keys: Sequence[str], text_keys: Sequence[str]
 ) -> Iterator[tuple[int, str | None, list[str], str]]:
     """(line, image's name, its texts, what is wrong or "") of each row that is not empty; the name is "" where the row
-    has none, None where no column is for it.
+    has none, None where no column is for it. The line is that where the row begins.
 
+    A quote that is not closed costs its line alone, up to `_MAX_REWINDS` of them: the next row is the next line.
     Raises CaptionFileError when the first line shows no layout.
     """
     layout = _layout(text, image_keys, text_keys)
     lines = _Lines(text)
     rows = csv.reader(lines, delimiter=layout.delimiter)
     skip = layout.has_header
+    rewinds = 0
     while True:
         lines.begin_row()
         try:
             cells = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:  # a field over 128 KiB, mostly a quote that was never closed
-            yield lines.number, "", [], f"it does not parse ({error})"
+        except csv.Error as error:
+            line = lines.first
+            # A cell over 128 KiB, mostly: of several lines, it is no cell.
+            is_open = isinstance(error, _UnclosedError) or (
+                lines.number > line and not isinstance(error, _TooLongError)
+            )
+            if is_open and rewinds < _MAX_REWINDS:
+                rewinds += 1
+                lines.rewind()
+            yield line, "", [], "it has a quote that is not closed" if is_open else f"it does not parse ({error})"
             continue
         if not any(cell.strip() for cell in cells):
             continue
@@ -59,10 +73,10 @@ def read_table(
             continue
         if len(cells) <= max(layout.text, layout.image or 0):
             count = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-            yield lines.number, "", [], f"it has {count}, too few for a caption"
+            yield lines.first, "", [], f"it has {count}, too few for a caption"
             continue
         content = layout.delimiter.join(cells[layout.text :]) if layout.rest else cells[layout.text]
-        yield lines.number, None if layout.image is None else cells[layout.image].strip(), [content], ""
+        yield lines.first, None if layout.image is None else cells[layout.image].strip(), [content], ""
 
 
 def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _Layout:
@@ -86,26 +100,43 @@ def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _
 
 def _first_row(text: str, delimiter: str) -> list[str]:
     try:
-        rows = csv.reader(_Lines(text[:_HEAD]), delimiter=delimiter)
+        rows = csv.reader(_Lines(text[:_HEAD], whole=False), delimiter=delimiter)
         return next((row for row in rows if any(cell.strip() for cell in row)), [])
     except csv.Error:
         return []
 
 
+class _UnclosedError(csv.Error):
+    """The text ends within a row."""
+
+
+class _TooLongError(csv.Error):
+    """A row that is longer than any is."""
+
+
 class _Lines:
     """Lines with their ends, one at a time; not `splitlines`, for which a form feed ends a line too.
 
-    `number`: of the last line, from 1. Raises csv.Error, once, in the place of a line that makes a row too long.
+    `number`: of the last line, from 1; `first`: of the line where the row begins. Raises csv.Error, once, in the place
+    of a line that makes a row too long, and where a row is not at its end when the text is. `whole`: not for a text
+    that goes on.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, whole: bool = True) -> None:
         self._text = text
+        self._whole = whole
         self._at = self._row = 0
-        self.number = 0
+        self.number, self.first = 0, 1
 
     def begin_row(self) -> None:
         """What comes now belongs to another row."""
         self._row = self._at
+        self.first = self.number + 1
+
+    def rewind(self) -> None:
+        """Only the first line of this row was of it."""
+        self._at = self._text.find("\n", self._row) + 1 or len(self._text)
+        self.number = self.first
 
     def __iter__(self) -> _Lines:
         return self
@@ -113,10 +144,12 @@ class _Lines:
     def __next__(self) -> str:
         start = self._at
         if start >= len(self._text):
+            if self._whole and start > self._row:
+                raise _UnclosedError
             raise StopIteration
         end = self._text.find("\n", start)
         self._at = len(self._text) if end < 0 else end + 1
         self.number += 1
         if self._at - self._row > MAX_ROW_CHARACTERS:
-            raise csv.Error(f"it is longer than {MAX_ROW_CHARACTERS:,} characters")
+            raise _TooLongError(f"it is longer than {MAX_ROW_CHARACTERS:,} characters")
         return self._text[start : self._at]

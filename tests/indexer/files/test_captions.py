@@ -246,7 +246,7 @@ def test_a_row_that_is_too_long_is_left_out(folder: str, row: bytes) -> None:
     captions, problems = parse_csv(b"image,text\na.jpg,before\n" + row + b"\na.jpg,after\n", folder)
     texts = [caption.text for caption in captions]
     assert texts[0] == "before"
-    assert (texts[-1] == "after") is (b'"' not in row)  # behind a quote nobody knows where rows begin
+    assert texts[-1] == "after"
     assert any("it is longer than 1,000,000 characters" in problem for problem in problems)
     assert problems[0].startswith("line ")
 
@@ -292,11 +292,36 @@ def test_quotes_and_line_breaks_in_a_cell(folder: str) -> None:
     assert [problem.split(":")[0] for problem in problems] == ["line 5"]
 
 
-def test_a_quote_that_is_never_closed(folder: str) -> None:
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["up to the end", "over a cell's limit"])
+def test_a_quote_that_is_never_closed_costs_its_own_line(folder: str, rows: int) -> None:
+    data = b'image,caption\na.jpg,fine\na.jpg,"two\nlines"\na.jpg,"open\n' + b"a.jpg,more\n" * rows
+    captions, problems = parse_csv(data, folder)
+    assert _texts(captions) == ["fine", "two\nlines", *["more"] * rows]
+    assert problems == ["line 5: it has a quote that is not closed"]
+
+
+def test_a_quote_that_is_never_closed_in_the_last_or_the_only_row(folder: str) -> None:
+    assert parse_csv(b'image,caption\na.jpg,fine\na.jpg,"open', folder)[1] == [
+        "line 3: it has a quote that is not closed"
+    ]
+    with pytest.raises(CaptionFileError, match=r"it holds no captions \(line 1: .*quote.*not closed"):
+        parse_csv(b'a.jpg,"open\n', folder)
+
+
+def test_quotes_that_are_never_closed_are_read_again_up_to_a_number(folder: str) -> None:
+    """Each costs as much as the longest cell."""
+    row = b'a.jpg,"open\n' + (b"a.jpg," + b"x" * 990 + b"\n") * 140
+    captions, problems = parse_csv(b"image,caption\n" + row * 21, folder)
+    assert [problem.partition(": ")[2] for problem in problems[:20]] == ["it has a quote that is not closed"] * 20
+    assert 20 * 140 <= len(captions) < 21 * 140
+
+
+def test_a_cell_that_is_too_long_costs_its_line(folder: str) -> None:
     data = b'image,caption\na.jpg,fine\na.jpg,"open ' + b"x" * 300_000 + b"\na.jpg,more\n"
     captions, problems = parse_csv(data, folder)
-    assert _texts(captions)[0] == "fine"
+    assert _texts(captions) == ["fine", "more"]
     assert len(problems) == 1
+    assert problems[0].startswith("line 3: ")
 
 
 def test_a_column_of_texts_alone(folder: str) -> None:
