@@ -23,8 +23,6 @@ from indexer.types import KINDS
 
 #: Texts that are compared with the digest of their content at once.
 PAGE: Final = 10_000
-#: Paths that are named.
-FEW: Final = 100
 
 _OWN: Final = item.c.file_id == file.c.id
 _HOLDS_PHOTO: Final[ColumnElement[bool]] = and_(file.c.role == "image", file.c.content_id.is_not(None))
@@ -82,8 +80,8 @@ class Completeness(Part):
         """How many files the next run reads again, because of what is missing."""
         return self._files(WAITING)
 
-    def without_root(self) -> list[str]:
-        """Paths of files that can be found and lie below no indexed folder, in order; the first of many."""
+    def without_root(self) -> tuple[int, str | None]:
+        """How many files can be found and lie below no indexed folder, and the path of the first."""
         path, outside = file.c.path, list[ColumnElement[bool]]()
         start: ColumnElement[bool] = path.is_not(None)
         high = b""
@@ -93,11 +91,12 @@ class Completeness(Part):
                 continue  # inside the one before
             outside += [and_(start, path < folder), and_(path > folder, path <= low)]
             start, high = path >= end, os.fsencode(end)
-        found: list[str] = []
+        total, first = 0, list[str]()
         for which in (*outside, start):
-            statement = select(path).where(file.c.state == "present", which).order_by(path)
-            found += self._read(statement.limit(FEW)).scalars()
-        return found[:FEW]
+            found = self._read(select(func.count(), func.min(path)).where(file.c.state == "present", which)).one()
+            total += found[0]
+            first += found[1:] if found[0] else ()
+        return total, min(first, key=os.fsencode, default=None)
 
     def other_texts(self) -> Iterator[int]:
         """Row ids of the texts that are not those of their content. Reads all texts, a page at a time."""
@@ -118,15 +117,15 @@ class Completeness(Part):
                 return
             position = rows[-1].id
 
+    def totals(self) -> dict[str, int]:
+        """How many items of a kind there are, by the key under which the number is kept."""
+        count = select(func.count()).select_from(item)
+        return {f"{TOTAL}{kind}": self._read(count.where(item.c.kind == kind)).scalar_one() for kind in KINDS}
+
     def wrong_totals(self) -> dict[str, int]:
         """How many items of a kind there are, by its key, where another number is kept."""
-        meta, found = Meta(self._transaction), {}
-        for kind in KINDS:
-            kept = meta.get(f"{TOTAL}{kind}")
-            count = self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
-            if kept is not None and kept != str(count):
-                found[f"{TOTAL}{kind}"] = count
-        return found
+        meta = Meta(self._transaction)
+        return {key: count for key, count in self.totals().items() if meta.get(key) not in (None, str(count))}
 
     def highest_generation(self) -> int:
         """That of the newest change."""

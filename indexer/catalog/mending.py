@@ -190,7 +190,7 @@ class Mending(Part):
 
     def _set_values(self) -> None:
         values = {STORE: uuid.uuid4().hex, GENERATION: str(self._next_generation()), SWEEP: REPAIRED}
-        values |= {key: str(count) for key, count in Completeness(self._transaction).wrong_totals().items()}
+        values |= {key: str(count) for key, count in Completeness(self._transaction).totals().items()}
         encoders = list(map(str, self._read(select(encoder.c.id)).scalars()))
         if self._value(ENCODER) not in encoders:
             self._write(delete(meta).where(meta.c.key == ENCODER))

@@ -1,7 +1,7 @@
 """Saving what can be read of a damaged catalog: every row that is what was written, copied into a new one.
 
 One bad page costs the rows that lie on it and no others, whichever page it is. What others tell of a lost row is made
-anew (`mending.py`); the next `search index` reads the rest again.
+anew (`lost_keys.py`, `mending.py`); the next `search index` reads the rest again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Table, delete
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.lost_keys import LostKeys
 from indexer.catalog.mending import Mending, Witness, nobody
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
 from indexer.catalog.sqlite import Sqlite, file_url, upsert
@@ -28,10 +29,13 @@ ROWS, BYTES = 1_000, 4_000_000
 @dataclass(slots=True)
 class Salvage:
     """What was saved. `kept` rows by table; `lost` rows by table, at least so many: a page of which nothing is known
-    counts as one."""
+    counts as one. `counted`: the tables of which just so many were lost. `again`: the paths of folders, of which the
+    patterns were lost, and of what was forgotten that only an index still named, by table."""
 
     kept: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    counted: set[str] = field(default_factory=set)
+    again: dict[str, list[str]] = field(default_factory=dict)
 
 
 def salvage(path: Path, copy: Path, witness: Witness = nobody) -> Salvage:
@@ -73,7 +77,13 @@ def _copy(damaged: Sqlite, batch: Transaction, witness: Witness, result: Salvage
             write(key)
     for key in list(waiting):
         write(key)
+    keys = LostKeys(damaged, batch)
+    result.again = keys.make_again()
     for name, count in Mending(batch).make_whole(witness).items():
         result.kept[name] -= count
         result.lost[name] += count
+    counts = keys.count()
+    result.counted = set(counts)
+    for name, count in counts.items():
+        result.lost[name] = count
     damaged.keep_sequences(target, TABLES)

@@ -1,4 +1,4 @@
-"""The pages of a SQLite file, read without SQLite: what the tables hold whose trees are damaged.
+"""The pages of a SQLite file, read without SQLite: what the tables and indexes hold whose trees are damaged.
 
 A leaf of a table is told by its first byte and can be read whatever leads to it; to which table a row belongs, its
 reader says. Nothing here trusts a number of the file. Format: https://www.sqlite.org/fileformat2.html
@@ -10,9 +10,10 @@ import mmap
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 from indexer.catalog.sqlite_log import committed
 from indexer.catalog.sqlite_records import DamagedRecordError, Value, integer, record, varint
@@ -21,6 +22,9 @@ _MAGIC: Final = b"SQLite format 3\0"
 #: That of every catalog, where the header does not say.
 _USUAL_SIZE: Final = 4_096
 _INTERIOR, _LEAF = 5, 13
+_INDEX_INTERIOR, _INDEX_LEAF = 2, 10
+#: Columns of the list of tables and indexes.
+_SCHEMA: Final = 5
 #: Bytes of a row that is believed: tokens of the largest photographs are some hundred thousand.
 _LARGEST: Final = 1 << 28
 
@@ -79,13 +83,17 @@ class Pages:
 
     # -- which pages ----------------------------------------------------------------------------------------
 
-    def roots(self) -> dict[str, int]:
-        """The first page of each table, by its name; as many as read."""
-        found: dict[str, int] = {"sqlite_schema": 1}
-        for leaf in self.tree(1).leaves:
+    def roots(self, kind: Literal["table", "index"] = "table") -> dict[str, int]:
+        """The first page of each table, or index, by its name; as many as read, also where the first page is lost."""
+        found: dict[str, int] = {"sqlite_schema": 1} if kind == "table" else {}
+        tree = self.tree(1)
+        leaves = chain(tree.leaves, self.leaves()) if tree.torn else iter(tree.leaves)
+        for leaf in leaves:
             for _, values in self.rows(leaf):
-                if values[:1] == ["table"] and isinstance(values[1], str) and isinstance(values[3], int):
-                    found.setdefault(values[1], values[3])
+                if len(values) == _SCHEMA and values[0] == kind:
+                    _, name, _, root, _ = values
+                    if isinstance(name, str) and isinstance(root, int):
+                        found.setdefault(name, root)
         return found
 
     def tree(self, root: int) -> Tree:
@@ -149,12 +157,35 @@ class Pages:
             except DamagedRecordError:
                 yield 0, []
 
+    def entries(self, root: int) -> list[list[Value]]:
+        """What an index holds, in no order: the values of its columns, then the row id. Raises DamagedRecordError where
+        a part of it does not read."""
+        found: list[list[Value]] = []
+        waiting, seen = [root], set[int]()
+        while waiting:
+            number = waiting.pop()
+            page = self.page(number) if 1 < number <= self.count and number not in seen else b""
+            seen.add(number)
+            kind = self._kind(number, page)
+            if kind not in (_INDEX_INTERIOR, _INDEX_LEAF):
+                raise DamagedRecordError
+            inner = kind == _INDEX_INTERIOR
+            if inner:
+                waiting += self._children(number, page)
+            for start in self._starts(page, 0, 12 if inner else 8):
+                size, at = varint(page, start + (4 if inner else 0))
+                found.append(self._record(page, at, size, (self._usable - 12) * 64 // 255 - 23))
+        return found
+
     def _row(self, page: bytes, start: int) -> Row:
         size, start = varint(page, start)
         number, start = varint(page, start)
+        return integer(number.to_bytes(8, "big")), self._record(page, start, size, self._usable - 35)
+
+    def _record(self, page: bytes, start: int, size: int, most: int) -> list[Value]:
+        """The values of a cell; `most`: bytes of them that fit on its page."""
         if not 0 < size <= _LARGEST:
             raise DamagedRecordError
-        most = self._usable - 35
         local = size
         if size > most:
             least = (self._usable - 12) * 32 // 255 - 23
@@ -165,7 +196,7 @@ class Pages:
             payload += self._beyond(int.from_bytes(page[start + local : start + local + 4], "big"), size - local)
         if len(payload) != size:
             raise DamagedRecordError
-        return integer(number.to_bytes(8, "big")), record(payload)
+        return record(payload)
 
     def _beyond(self, number: int, size: int) -> bytes:
         """The part of a row that lies on pages of its own."""

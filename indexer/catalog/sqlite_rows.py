@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,13 +15,15 @@ from typing import Final
 from sqlalchemy import Connection, Table, text
 
 from indexer.catalog.sqlite_pages import Pages
-from indexer.catalog.sqlite_records import Value
+from indexer.catalog.sqlite_records import DamagedRecordError, Value
 from indexer.catalog.sqlite_sums import COLUMN, row_sum
 
 #: The last schema whose rows had no checksum.
 _WITHOUT_SUMS: Final = 4
 #: Columns with the checksum of bytes, and of what.
 _CRC, _DATA = "crc", "data"
+#: SQLite's list of tables, among them.
+_TABLES: Final = "sqlite_schema"
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
@@ -77,6 +80,30 @@ def rows_left(path: Path, copy: Connection, tables: Sequence[Table]) -> Iterator
         yield from _Reader(pages, shapes).rows()
 
 
+def keys_left(path: Path, tables: Sequence[str]) -> dict[str, dict[int, Value]]:
+    """By their row ids, the keys that tables with one unique column have in the index of it; tables of which that does
+    not read are left out."""
+    found: dict[str, dict[int, Value]] = {}
+    with Pages(path) as pages:
+        roots = pages.roots("index")
+        for table in tables:
+            with suppress(DamagedRecordError):
+                keys = _keys(pages.entries(roots.get(f"sqlite_autoindex_{table}_1", 0)))
+                if keys is not None:
+                    found[table] = keys
+    return found
+
+
+def _keys(entries: Sequence[Sequence[Value]]) -> dict[int, Value] | None:
+    """None where these are no entries of such an index."""
+    found: dict[int, Value] = {}
+    for entry in entries:
+        if len(entry) != 2 or not isinstance(entry[0], str | bytes) or not isinstance(entry[1], int):
+            return None
+        found[entry[1]] = entry[0]
+    return found if len(found) == len(set(found.values())) == len(entries) else None
+
+
 def sequences_left(path: Path) -> dict[str, int]:
     """The highest row id that each table has ever had, as far as it reads."""
     with Pages(path) as pages:
@@ -101,7 +128,7 @@ class _Reader:
                 yield name, None
         for name, root in roots.items():
             tree = self._pages.tree(root)
-            torn |= bool(tree.torn)
+            torn |= bool(tree.torn) and name != _TABLES  # else they are all known by now, or missing above
             if name in self._shapes:
                 yield from [(name, None)] * tree.torn
             for leaf in tree.leaves:

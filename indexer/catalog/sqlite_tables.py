@@ -114,7 +114,12 @@ class SqliteTables:
     def integrity(self, connection: Connection) -> list[str]:
         """What SQLite's own checks say; empty when all is well."""
         rows = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        problems = [str(row) for row in rows if row != "ok"]
+        problems = [
+            line
+            for row in rows
+            for line in str(row).splitlines()  # those of pages come in one row, below a line that says of which file
+            if line != "ok" and not line.startswith("***")
+        ]
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return problems + [f"a row of {row[0]} refers to a row of {row[2]} that is not there" for row in broken]
 
@@ -128,6 +133,13 @@ class SqliteTables:
         from indexer.catalog.sqlite_rows import rows_left  # queries do without
 
         return rows_left(self.path, copy, tables)
+
+    def keys_left(self, tables: Iterable[Table]) -> dict[str, dict[int, Any]]:
+        """What the index of the one unique column of each of these tables holds, by row id, though the file is damaged;
+        without those whose index does not read. Raises OSError."""
+        from indexer.catalog.sqlite_rows import keys_left
+
+        return keys_left(self.path, [table.name for table in tables])
 
     def keep_sequences(self, copy: Connection, tables: Iterable[Table]) -> None:
         """Ids are never used again, those of lost rows neither. Raises OSError."""

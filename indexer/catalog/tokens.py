@@ -59,9 +59,16 @@ class Tokens(Part):
         return None
 
     def set_shape(self, encoder_row: int, shape: TokenShape) -> None:
-        """Record the shape of an encoder's tokens, and drop those that it has of any other shape."""
-        if self.shape(encoder_row) != shape:
-            self._write(delete(token).where(token.c.encoder_id == encoder_row))
+        """Record the shape of an encoder's tokens, and drop those that it has of any other shape.
+
+        Where the record was lost, those stay that fit; of a later recipe than the first nothing tells which made them.
+        """
+        recorded = self.shape(encoder_row)
+        if recorded != shape:
+            others = token.c.encoder_id == encoder_row
+            if recorded is None and shape.recipe == 1:
+                others = and_(others, ~_fits(shape))
+            self._write(delete(token).where(others))
             Meta(self._transaction).set(f"{SHAPE}{encoder_row}", json.dumps(asdict(shape)))
 
     # -- reading --------------------------------------------------------------------------------------------
@@ -153,6 +160,12 @@ def _row(content_id: int, encoder_row: int, tokens: Int8) -> dict[str, object]:
         "data": data,
         "crc": zlib.crc32(data),
     }
+
+
+def _fits(shape: TokenShape) -> ColumnElement[bool]:
+    """Whether a row can be of tokens of this shape."""
+    bounded = token.c.count.between(1, max(shape.regions, shape.words))
+    return func.coalesce(and_(bounded, func.length(token.c.data) == token.c.count * shape.width), 0) != 0
 
 
 def _whole(count: int | None, data: bytes | None, crc: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from indexer.catalog.completeness import Completeness
@@ -16,16 +16,22 @@ from indexer.store import Store
 
 SAVED: Final = "`repair()` saves what can be read"
 _AGAIN: Final = "`index()` reads again what is missing"
-#: What a row of each table is, in words, and what is to be done when some are lost.
+#: What a row of each table is, in words for one and for many, and what is to be done when some are lost.
 _ROWS: Final = {
-    meta.name: ("values of the whole store", "choices of yours, such as the recall, may be the default ones again"),
-    encoder.name: ("records of encoders", "where none is left, `index()` encodes everything again"),
-    root.name: ("folders of the index", "`index(FOLDER)` with each folder, and its patterns, brings it back"),
-    exclusion.name: ("forgotten paths", "`forget(PATH)` keeps out again what was forgotten"),
-    content.name: ("records of contents", _AGAIN),
-    photo.name: ("records of what photographs say about themselves", _AGAIN),
-    file.name: ("records of files", _AGAIN),
-    item.name: ("records of photographs and texts", _AGAIN),
+    meta.name: (
+        ("value", "values", " of the whole store"),
+        "choices of yours, such as the recall, may be the default ones again",
+    ),
+    encoder.name: (("record", "records", " of encoders"), "where none is left, `index()` encodes everything again"),
+    root.name: (
+        ("folder", "folders", " of the index"),
+        "`index(FOLDER)` with each folder, and its patterns, brings it back",
+    ),
+    exclusion.name: (("forgotten path", "forgotten paths", ""), "`forget(PATH)` keeps out again what was forgotten"),
+    content.name: (("record", "records", " of contents"), _AGAIN),
+    photo.name: (("record", "records", " of what photographs say about themselves"), _AGAIN),
+    file.name: (("record", "records", " of files"), _AGAIN),
+    item.name: (("record", "records", " of photographs and texts"), _AGAIN),
 }
 #: Those of which a run brings nothing back.
 TOLD: Final = (meta.name, encoder.name, root.name, exclusion.name)
@@ -36,7 +42,8 @@ def check_structure(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
         broken = snapshot.integrity()
     if broken:
-        yield Finding("catalog", f"{store.catalog.url.database} is damaged: {'; '.join(broken[:3])}", SAVED)
+        more = f", and {len(broken) - 1:,} more" if len(broken) > 1 else ""
+        yield Finding("catalog", f"{store.catalog.url.database} is damaged ({broken[0]}{more})", SAVED)
 
 
 def check_rows(store: Store) -> Iterator[Finding]:
@@ -44,10 +51,10 @@ def check_rows(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
         damaged = Rows(snapshot).damaged()
     for name, numbers in damaged.items():
-        what, then = _ROWS[name]
-        yield Finding(
-            "catalog", f"{len(numbers):,} {what} are not what was written", f"`repair()` lets go of them; {then}"
-        )
+        what, is_one = _named(name, len(numbers))
+        problem = f"{what} {'is' if is_one else 'are'} not what was written"
+        remedy = f"`repair()` lets go of {'it' if is_one else 'them'}; {_ROWS[name][1]}"
+        yield Finding("catalog", problem, remedy)
 
 
 def check_completeness(store: Store) -> Iterator[Finding]:
@@ -73,11 +80,36 @@ def mend_rows(store: Store) -> Iterator[Finding]:
         yield Finding("catalog", problem, f"mended; {_AGAIN}")
 
 
-def lost_rows(counts: Mapping[str, int]) -> Iterator[Finding]:
-    """What was lost, by table, and what is to be done."""
+def lost_rows(counts: Mapping[str, int], uncounted: Collection[str] = ()) -> Iterator[Finding]:
+    """What was lost, by table, and what is to be done. `uncounted`: the tables of which nobody can say how much."""
     for name, count in counts.items():
-        what, then = _ROWS[name]
-        yield Finding("catalog", f"{count:,} {what} were not what was written", f"let go; {then}")
+        what, is_one = _named(name, count)
+        problem = f"{what} {'was' if is_one else 'were'} not what was written"
+        if name in uncounted:
+            (_, many, of), _ = _ROWS[name]
+            problem = f"an unknown number of {many}{of} may be lost"
+        yield Finding("catalog", problem, f"{'' if name in uncounted else 'let go; '}{_ROWS[name][1]}")
+
+
+def made_again(paths: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """What the index of a table named, and the table had lost, by table."""
+    for path in paths.get(root.name, ()):
+        remedy = f"the default ones take their place until `index({path!r}, ignores=('PATTERN',))` adds its own"
+        yield Finding("catalog", f"the patterns of {path}, by which it leaves files out, were lost", remedy)
+    found = paths.get(exclusion.name, ())
+    if found:
+        what, is_one = _named(exclusion.name, len(found))
+        first = f": {found[0]}" if is_one else f" (first: {found[0]})"
+        problem = f"{what} {'was' if is_one else 'were'} lost from the table{first}"
+        yield Finding(
+            "catalog", problem, f"written again, as the index of the table names {'it' if is_one else 'them'}"
+        )
+
+
+def _named(name: str, count: int) -> tuple[str, bool]:
+    """So many rows of a table, in words, and whether it is one."""
+    (one, many, of), _ = _ROWS[name]
+    return f"{count:,} {one if count == 1 else many}{of}", count == 1
 
 
 def check_orphans(store: Store) -> Iterator[Finding]:

@@ -75,4 +75,5 @@ def look_through(folder: Path) -> Diagnosis:
 
 
 def _broken(error: StoreDamagedError) -> Diagnosis:
-    return Diagnosis([Finding("catalog", str(error), SAVED)], broken=True)
+    problem, _, remedy = str(error).rstrip(".").partition("; ")
+    return Diagnosis([Finding("catalog", problem, remedy or SAVED)], broken=True)

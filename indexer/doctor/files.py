@@ -22,7 +22,7 @@ def check_files(store: Store) -> Iterator[Finding]:
         roots = Roots(snapshot).all()
         failures = len(Files(snapshot).failures())
         waiting = Completeness(snapshot).waiting()
-        outside = Completeness(snapshot).without_root()
+        outside, first = Completeness(snapshot).without_root()
     for root in roots:
         found = presence(root.path, root.mount)
         if found == "unmounted":
@@ -59,8 +59,8 @@ def check_files(store: Store) -> Iterator[Finding]:
         problem = f"{waiting} files are to be read again, because something of them was lost"
         yield Finding("files", problem, "`index()` reads them", grave=False)
     if outside:
-        problem = f"{outside[0]} lies below no folder of this index"
-        if len(outside) > 1:
-            problem = f"{len(outside)} files lie below no folder of this index (first: {outside[0]})"
+        problem = f"{first} lies below no folder of this index"
+        if outside > 1:
+            problem = f"{outside:,} files lie below no folder of this index (first: {first})"
         remedy = "`index(FOLDER)` with their folder keeps them up to date again"
         yield Finding("files", problem, remedy, grave=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from indexer import swap
 from indexer.catalog.salvage import salvage
-from indexer.doctor.catalog import TOLD, lost_rows, mend_rows
+from indexer.doctor.catalog import TOLD, lost_rows, made_again, mend_rows
 from indexer.doctor.check import look_through
 from indexer.doctor.encoder import witness
 from indexer.doctor.finding import Finding
@@ -45,7 +46,7 @@ def repair(folder: Path) -> list[Finding]:
     return done + [finding for finding in diagnosis.findings if not finding.grave or finding.part == "encoder"]
 
 
-def _salvage(folder: Path) -> list[Finding]:
+def _salvage(folder: Path) -> Iterator[Finding]:
     try:
         result = salvage(folder / CATALOG_NAME, swap.unfinished(folder), witness(folder))
         with swapping(folder):
@@ -58,4 +59,6 @@ def _salvage(folder: Path) -> list[Finding]:
     left = "" if damaged is None else f"; the damaged file is kept as {damaged.name}"
     remedy = f"saved {kept:,} rows, lost at least {lost:,}{left}; run `index()` to read again what is missing"
     told = {name: count for name, count in result.lost.items() if count and name in TOLD}
-    return [Finding("catalog", "the catalog was damaged", remedy), *lost_rows(told)]
+    yield Finding("catalog", "the catalog was damaged", remedy)
+    yield from made_again(result.again)
+    yield from lost_rows(told, told.keys() - result.counted)

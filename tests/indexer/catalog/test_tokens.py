@@ -12,6 +12,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
+from indexer.catalog.meta import Meta
 from indexer.catalog.sqlite import MAPPED_BYTES
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
@@ -143,6 +144,28 @@ def test_tokens_of_another_recipe_are_dropped(catalog: Catalog) -> None:
     assert read(catalog, [1, 2]) == {}
     with catalog.snapshot() as snapshot:
         assert Tokens(snapshot).shape(1) == changed
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        (SHAPE, {1, 2}),
+        (TokenShape(rows=1, columns=2, words=8, width=2), set()),
+        (TokenShape(rows=1, columns=1, words=1, width=3), set()),
+        (TokenShape(rows=1, columns=2, words=8, width=3, recipe=2), set()),  # or they may be of the first
+    ],
+)
+def test_tokens_that_fit_stay_where_the_record_of_their_shape_was_lost(
+    catalog: Catalog, shape: TokenShape, kept: set[int]
+) -> None:
+    fill(catalog, range(1, 3))
+    with catalog.batch() as batch:
+        Meta(batch).delete("token_shape:1")
+    with catalog.batch() as batch:
+        Tokens(batch).set_shape(1, shape)
+    assert read(catalog, [1, 2]).keys() == kept
+    with catalog.snapshot() as snapshot:
+        assert Tokens(snapshot).shape(1) == shape
 
 
 def test_whether_tokens_are_wanted_is_remembered(catalog: Catalog) -> None:

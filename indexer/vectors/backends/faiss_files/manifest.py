@@ -106,8 +106,15 @@ def damaged(path: Path, reason: str) -> StoreDamagedError:
     )
 
 
+def no_folder(folder: Path) -> str:
+    """What is said where a file has taken the place of the folder."""
+    return f"{folder} is a file, and the indexes lie in a folder of this name; delete the file"
+
+
 def unreadable(path: Path, error: OSError) -> StoreDamagedError:
     """The error of a file of an index that the system does not give us."""
+    if isinstance(error, NotADirectoryError):
+        return StoreDamagedError(f"{no_folder(path.parent)}, then `repair()` builds the indexes again.")
     if not isinstance(error, PermissionError):
         return damaged(path, "it is not there" if isinstance(error, FileNotFoundError) else reason_of(error))
     return StoreDamagedError(

@@ -17,7 +17,7 @@ from indexer.errors import StoreUnwritableError
 from indexer.private import make_folder, opener
 from indexer.vectors.backend import BuildPlan
 from indexer.vectors.backends.faiss_files.blocks import block_sums, to_text
-from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path
+from indexer.vectors.backends.faiss_files.manifest import Manifest, manifest_path, no_folder
 from indexer.vectors.backends.faiss_files.mapped_file import Mapped
 from indexer.vectors.base import IndexState, IndexType, Tuned
 
@@ -124,6 +124,8 @@ def saying_why(folder: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if isinstance(error, FileExistsError | NotADirectoryError) and folder.is_file():
+            raise StoreUnwritableError(f"{no_folder(folder)}, then run the same command again.") from error
         raise StoreUnwritableError(
             f"The {kind} index cannot be written in {folder} ({error.strerror or error}); "
             "free some space or mend the permissions, then run `index()` again."
