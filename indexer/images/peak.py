@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import (
 
 from indexer.images.cut_headers import ends_early
 from indexer.images.endings import empty_bytes
-from indexer.images.jpeg import is_whole, keeps_coefficients
+from indexer.images.jpeg import first_scan, is_whole, keeps_coefficients
 from indexer.images.tiff import raster_peak
 
 #: Bytes of a pixel in Pillow, by mode; all others have four.
@@ -54,7 +54,8 @@ def decoding_peak(image: ImageFile.ImageFile, data: bytes, *, shrunk: int = 1, t
     found = pixels * each // shrunk**2 + _codec(image)
     if pixels * each > _SMALL and _lacks_end(image, data):
         found = _WITHOUT_END * (pixels * each + _codec(image))
-    copies = 1 if image.format in ("JPEG", "BMP", "GIF") else _COPIES
+    alone = image.format in ("BMP", "GIF") or (image.format == "JPEG" and first_scan(image)[0] is data)
+    copies = 1 if alone else _COPIES
     return found + copies * len(data) + _BASE
 
 

@@ -18,6 +18,7 @@ from indexer.images.cut_headers import ends_early
 from indexer.images.decoder import decode
 from indexer.images.jpeg import first_scan, keeps_coefficients, open_jpeg
 from indexer.images.metadata import read_metadata
+from indexer.images.peak import decoding_peak
 from indexer.settings import DecodeLimits
 from tests.fixtures import tiffs
 from tests.fixtures.hostile import jpeg_claiming
@@ -128,6 +129,10 @@ def test_what_nobody_asks_for_is_cut_out_of_a_header(between: bytes) -> None:
     image = open_jpeg(Counted(upright[:2] + between + upright[2:]))
     data, _ = first_scan(image)
     assert len(data) <= len(upright) + 6 * 2_000
+    flood = upright[:2] + between + upright[2:]
+    whole = open_jpeg(io.BytesIO(upright))
+    more = decoding_peak(image, flood) - decoding_peak(whole, upright)
+    assert more == 2 * len(flood) - len(upright)  # the file, and what is left of it
     found = decode(upright[:2] + between + upright[2:], LIMITS, None)
     assert np.array_equal(np.asarray(found), np.asarray(wanted))
 

@@ -142,7 +142,7 @@ def test_nothing_at_all() -> None:
         decode(b"", LIMITS, None)
 
 
-@pytest.mark.parametrize("data", [b"hello", b"\0" * 4096, b"%PDF-1.7 and so on", b"BM", b"\xff\xd8"])
+@pytest.mark.parametrize("data", [b"hello", b"\0" * 255 + b"\1" * 4096, b"%PDF-1.7 and so on", b"BM", b"\xff\xd8"])
 def test_not_an_image(data: bytes) -> None:
     with pytest.raises(NotAnImageError):
         decode(data, LIMITS, None)
