@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.memory_budget import Share
 from indexer.pipeline import look_up
 from indexer.settings import DecodeLimits, IndexSettings
 from tests.conftest import Cli
@@ -127,13 +128,13 @@ def test_a_file_that_vanishes_or_changes_during_the_run(tmp_path: Path, monkeypa
         Image.new("RGB", (9, 9), (40 * number, 0, 0)).save(photos / f"{number}.png")
     honest = look_up.read_file
 
-    def meddle(candidate: object, limits: DecodeLimits) -> bytes:
+    def meddle(candidate: object, limits: DecodeLimits, share: Share) -> bytes:
         path = Path(candidate.path)  # type: ignore[attr-defined]
         if path.name == "2.png":
             path.unlink(missing_ok=True)
         if path.name == "4.png":
             Image.new("RGB", (30, 30), "white").save(path)
-        return honest(candidate, limits)  # type: ignore[arg-type]
+        return honest(candidate, limits, share)  # type: ignore[arg-type]
 
     monkeypatch.setattr(look_up, "read_file", meddle)
     with search.open(tmp_path / "s", encoder=ColourEncoder()) as library:
