@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
+from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.items import TOTAL
 from indexer.catalog.meta import ENCODER, GENERATION, STORE, Meta
 from indexer.catalog.schema import content, encoder, file, item, photo, root, tombstone, vector
@@ -131,7 +132,7 @@ class Completeness(Part):
         """That of the newest change."""
         highest = 0
         for table in (item, tombstone):
-            found = self._read(select(func.max(table.c.generation))).scalar()
+            found = self._read(select(func.max(table.c.generation)).where(table.c.generation < HIGHEST)).scalar()
             highest = max(highest, found if isinstance(found, int) else 0)
         return highest
 
@@ -141,7 +142,7 @@ class Completeness(Part):
         if not meta.get(STORE):
             wrong.append(STORE)
         generation = whole_number(meta.get(GENERATION))
-        if generation is None or generation < self.highest_generation():
+        if generation is None or not self.highest_generation() <= generation < HIGHEST - 1:  # it has to grow
             wrong.append(GENERATION)
         active = meta.get(ENCODER)
         known = set(self._read(select(encoder.c.id)).scalars())

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
+from indexer.catalog.possible import is_possible
 from indexer.catalog.roots import Roots
 from indexer.catalog.schema import ABSENT, FORGOTTEN, HIDDEN, IGNORED, VANISHED, file, item
 from indexer.catalog.statements import bounds, chunks, has_vector, id_chunks
@@ -144,7 +145,7 @@ class Files(Part):
         found: defaultdict[int, list[str]] = defaultdict(list)
         columns = (file.c.content_id, file.c.path)
         for chunk in id_chunks(content_ids):
-            there = (file.c.content_id.in_(chunk), file.c.state == "present")
+            there = (file.c.content_id.in_(chunk), file.c.state == "present", is_possible(file))
             for content_id, path in self._read(select(*columns).where(*there).order_by(file.c.id)):
                 found[content_id].append(path)
         return found

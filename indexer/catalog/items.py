@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from indexer.catalog import stored
 from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
+from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import ABSENT, HIDDEN, file, item, photo, tombstone
 from indexer.catalog.sqlite import is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
+from indexer.errors import StoreDamagedError
 from indexer.types import Kind, Metadata
 
 #: An item that a file is to have: (kind, content id, about, text).
@@ -55,31 +58,37 @@ class Items(Part):
         """What hits show, for visible items; ids that are gone are left out, and those of which a row is damaged, which
         `Transaction.left_out` tells."""
         found: dict[int, Item] = {}
-        whole = and_(is_whole(item), is_whole(file), or_(photo.c.content_id.is_(None), is_whole(photo))).label("whole")
+        own = and_(is_whole(photo), is_possible(photo))
+        right = and_(is_whole(item), is_possible(item), is_whole(file), is_possible(file))
+        right = and_(right, or_(photo.c.content_id.is_(None), own))
         for chunk in id_chunks(ids):
-            statement = (
-                select(item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo, whole)
-                .join(file, file.c.id == item.c.file_id)
-                .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
-                .where(item.c.id.in_(chunk), VISIBLE)
-            )
-            for row in self._read(statement):
-                if not row.whole:
-                    self._leave_out(item.name, [row.id])
-                    continue
+            columns = (item.c.id, item.c.kind, item.c.text, item.c.about, file.c.path.label("source"), photo)
+            there = _with_photo(*columns).where(item.c.id.in_(chunk), VISIBLE)
+            rows = self._read(there.where(right)).all()
+            for row in rows:
                 path = row.about or row.source
-                found[row.id] = Item(row.id, row.kind, path, row.text, row.source, metadata_of(row))
+                with suppress(StoreDamagedError):
+                    found[row.id] = Item(row.id, row.kind, path, row.text, row.source, metadata_of(row))
+            if len(rows) < len(chunk):
+                wrong = _with_photo(item.c.id).where(item.c.id.in_(chunk), VISIBLE, ~right)
+                self._leave_out(item.name, self._read(wrong).scalars())
+            self._leave_out(item.name, (row.id for row in rows if row.id not in found))
         return found
 
     def identities(self, ids: Sequence[int]) -> dict[int, Identity]:
-        """What makes each item one answer with its copies; ids that are gone are left out."""
+        """What makes each item one answer with its copies; ids that are gone are left out, and those of which a row is
+        damaged, as in `get`."""
         found: dict[int, Identity] = {}
         described = file.alias()
         columns = (item.c.id, item.c.content_id, item.c.about, described.c.content_id.label("described"))
         statement = select(*columns).join(described, described.c.path == item.c.about, isouter=True)
         for chunk in id_chunks(ids):
-            for row in self._read(statement.where(item.c.id.in_(chunk))):
+            rows = self._read(statement.where(item.c.id.in_(chunk), is_possible(item))).all()
+            for row in rows:
                 found[row.id] = row.content_id, row.about if row.described is None else row.described
+            if len(rows) < len(chunk):
+                wrong = select(item.c.id).where(item.c.id.in_(chunk), ~is_possible(item))
+                self._leave_out(item.name, self._read(wrong).scalars())
         return found
 
     def at(self, path: str) -> int | None:
@@ -247,6 +256,15 @@ class Items(Part):
     def buried(self, kind: Kind) -> int:
         """The generation up to which no tombstone of a kind is kept: an index of before may hold what is gone."""
         return stored.whole_number(Meta(self._transaction).get(f"{BURIED}{kind}")) or 0
+
+
+def _with_photo(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of items, of their files, and of what their photographs say."""
+    return (
+        select(*columns)
+        .join(file, file.c.id == item.c.file_id)
+        .join(photo, photo.c.content_id == item.c.content_id, isouter=True)
+    )
 
 
 def _settled(kind: Kind, generation: int) -> tuple[ColumnElement[bool], ...]:

@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 
 from indexer.catalog import stored
+from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.completeness import HOLDS_OTHER, LACKS_IMAGE, MISCOUNTED, SHOWS_OTHER, TO_READ, Completeness
 from indexer.catalog.meta import ENCODER, GENERATION, REPAIRED, STORE, SWEEP, Meta
-from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
+from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, tombstone, vector
 from indexer.catalog.sqlite import row_id, upsert
 from indexer.catalog.statements import id_chunks
 from indexer.catalog.transaction import Part
@@ -75,11 +76,11 @@ class Mending(Part):
         Contents and encoders, on which embeddings hang, are made anew in their places where something tells what they
         were.
         """
-        for table in (meta, root, exclusion, photo, item, file):
+        for table in (meta, root, exclusion, photo, item, file, tombstone):
             for chunk in id_chunks(damaged.get(table.name, ())):
                 self._write(delete(table).where(row_id(table).in_(chunk)))
         numbers = damaged.get(encoder.name, ())
-        identities = self._identities(numbers, witness)
+        identities = self._identities([number for number in numbers if 0 < number < HIGHEST // 2], witness)
         for number in numbers:
             if number in identities:
                 changed = update(encoder).where(encoder.c.id == number)
@@ -87,7 +88,7 @@ class Mending(Part):
             else:
                 self._write(delete(encoder).where(encoder.c.id == number))
         for chunk in id_chunks(damaged.get(content.name, ())):
-            told = self._told(chunk)
+            told = self._told([number for number in chunk if 0 < number < HIGHEST // 2])  # others have no place
             for number, (digest, kind) in told.items():
                 self._write(update(content).where(content.c.id == number).values(digest=digest, kind=kind))
             lost = set(chunk).difference(told)
@@ -100,6 +101,8 @@ class Mending(Part):
 
         The store gets an id of its own: no index of what it was before is ever taken for one of this.
         """
+        self._transaction.mend_ids()
+        self._lower_generations()
         self._make_encoder(witness)
         self._make_contents()
         gone = self._let_go()
@@ -187,6 +190,13 @@ class Mending(Part):
     def _next_generation(self) -> int:
         known = stored.whole_number(self._value(GENERATION)) or 0
         return max(known, Completeness(self._transaction).highest_generation()) + 1
+
+    def _lower_generations(self) -> None:
+        """Where they are near their end they begin anew: no index of before is used again."""
+        if self._next_generation() > HIGHEST // 2:
+            self._write(update(item).values(generation=0))
+            self._write(delete(tombstone))
+            self._write(delete(meta).where(meta.c.key == GENERATION))
 
     def _set_values(self) -> None:
         values = {STORE: uuid.uuid4().hex, GENERATION: str(self._next_generation()), SWEEP: REPAIRED}

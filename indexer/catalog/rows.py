@@ -6,40 +6,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, or_, select
 
 from indexer.catalog import stored
-from indexer.catalog.items import TOTAL
+from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.items import BURIED, TOTAL
 from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, STORE
-from indexer.catalog.schema import HIDDEN, content, encoder, file, item, meta, metadata, photo, root
+from indexer.catalog.possible import is_possible
+from indexer.catalog.schema import encoder, meta, metadata, photo, root, tombstone
 from indexer.catalog.sqlite import is_typed, is_whole, row_id
 from indexer.catalog.tokens import CHOICE, SHAPE
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError
-from indexer.types import KINDS
 
 #: The tables whose rows carry a checksum.
 SUMMED: Final[tuple[Table, ...]] = tuple(table for table in metadata.sorted_tables if "sum" in table.columns)
 
-_WORDS: Final[dict[str, ColumnElement[bool]]] = {
-    content.name: content.c.kind.in_(KINDS),
-    file.name: and_(
-        file.c.role.in_(("image", "captions", "other", "folder")),
-        file.c.state.in_(("present", "failed", *HIDDEN)),
-    ),
-    item.name: item.c.kind.in_(KINDS),
-}
 #: The columns that hold something to parse.
 _PARSED: Final = {
     meta.name: (meta.c.key, meta.c.value),
     encoder.name: (encoder.c.identity,),
-    root.name: (root.c.ignores,),
-    photo.name: (photo.c.captions, photo.c.keywords),
+    root.name: (root.c.ignores, root.c.scanned_at),
+    photo.name: (photo.c.captions, photo.c.keywords, photo.c.taken_at),
 }
 
 
+_MOMENTS: Final = {root.c.scanned_at, photo.c.taken_at}
+
+
 class Rows(Part):
-    """The rows of the tables with checksums."""
+    """The rows of the tables with checksums, and those of the tombstones, which have none."""
 
     def damaged(self) -> dict[str, list[int]]:
         """Row ids, by table, of the rows that are not what was written. Reads every row.
@@ -47,10 +43,12 @@ class Rows(Part):
         Nothing in an older store that cannot be written, which has no checksums.
         """
         found: dict[str, list[int]] = {}
-        for table in SUMMED:
-            if not self._transaction.keeps_sums(table):
+        ended = self._transaction.ids_ended()
+        for table in (*SUMMED, tombstone):
+            if table in SUMMED and not self._transaction.keeps_sums(table):
                 continue
-            numbers = set(self._read(select(row_id(table)).where(~_is_right(table))).scalars())
+            end = HIGHEST // 2 if table.name in ended else HIGHEST  # new ones are to have room below
+            numbers = set(self._read(select(row_id(table)).where(~_is_right(table, end))).scalars())
             numbers.update(self._unread(table))
             if numbers:
                 found[table.name] = sorted(numbers)
@@ -63,15 +61,16 @@ class Rows(Part):
             return
         statement = select(row_id(table), *columns).where(is_typed(table))
         if table is photo:
-            statement = statement.where(or_(*(column != "[]" for column in columns)))
+            statement = statement.where(or_(*(column != "[]" for column in columns)))  # NULL is not asked about
         for number, *values in self._read(statement):
             if not _reads(table, values):
                 yield number
 
 
-def _is_right(table: Table) -> ColumnElement[bool]:
-    right = and_(table.c.sum.is_not(None), is_whole(table), is_typed(table), _WORDS.get(table.name, and_(True)))
-    return func.coalesce(right, 0) != 0  # NULL is not right
+def _is_right(table: Table, end: int) -> ColumnElement[bool]:
+    """Whether a row is what was written; `end`: no id comes so far."""
+    right = and_(is_possible(table), row_id(table).between(1, end - 1))
+    return and_(right, table.c.sum.is_not(None), is_whole(table)) if "sum" in table.columns else right
 
 
 def _reads(table: Table, values: list[Any]) -> bool:
@@ -81,8 +80,11 @@ def _reads(table: Table, values: list[Any]) -> bool:
         if table is encoder:
             stored.encoder_id(values[0])
         else:
-            for value in values:
-                stored.texts(value, "")
+            for column, value in zip(_PARSED[table.name], values, strict=True):
+                if column in _MOMENTS:
+                    stored.moment(value, "")
+                else:
+                    stored.texts(value, "")
     except StoreDamagedError:
         return False
     return True
@@ -90,7 +92,7 @@ def _reads(table: Table, values: list[Any]) -> bool:
 
 def meta_reads(key: str, value: str) -> bool:
     """Whether a single value is one that is written under its key. Raises StoreDamagedError, which says the same."""
-    if key in (GENERATION, ENCODER) or key.startswith(TOTAL):
+    if key in (GENERATION, ENCODER) or key.startswith((TOTAL, BURIED)):
         return stored.whole_number(value) is not None
     if key.startswith(SHAPE):
         stored.token_shape(value)

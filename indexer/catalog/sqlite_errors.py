@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from sqlalchemy.exc import DBAPIError
 
+from indexer.catalog.sqlite_ids import ids_ended
 from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreUnwritableError, UnfitValueError
 
 #: Results that say that SQLite cannot write, of a file that it could open for that.
@@ -64,12 +67,23 @@ class SqliteErrors:
         """Whether `error`, of `translated`, says that nothing can be written beside the file, or to it."""
         return _code(error.__cause__) in _NO_ROOM
 
+    def _ids_ended(self) -> bool:
+        """Whether SQLite means ids where it speaks of a full disk."""
+        try:
+            name = f"file:{quote(os.fsencode(self.path))}?mode=ro"
+            with closing(sqlite3.connect(name, uri=True)) as connection:
+                return bool(ids_ended(lambda statement: [row[0] for row in connection.execute(statement)]))
+        except sqlite3.Error:  # it says of itself what is wrong when it is used next
+            return False
+
     def _translated(self, error: Exception) -> StoreError:
         cause = error.orig if isinstance(error, DBAPIError) else error
         extended = _code(error)
         code = extended & 0xFF  # primary result code
         if code == sqlite3.SQLITE_INTERRUPT:  # what a signal's handler raised, SQLite has swallowed
             raise KeyboardInterrupt from error
+        if code == sqlite3.SQLITE_FULL and self._ids_ended():
+            return StoreDamagedError(f"{self} can number nothing new (its ids are at their end); `repair()` mends it.")
         if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
             return self.full()
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):

@@ -9,9 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, text
 
 from indexer.catalog import sqlite_sums
-
-#: No table has come so far; nothing says whether the highest row id that is kept of a table is what was written.
-HIGHEST: Final = 2**40
+from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.sqlite_ids import ids_ended
 
 #: How the statement begins that made a plain table.
 _MADE: Final = "CREATE TABLE"
@@ -142,13 +141,25 @@ class SqliteTables:
         return keys_left(self.path, [table.name for table in tables])
 
     def keep_sequences(self, copy: Connection, tables: Iterable[Table]) -> None:
-        """Ids are never used again, those of lost rows neither. Raises OSError."""
+        """Ids are never used again, those of lost rows neither; nothing says whether what is kept of them is what was
+        written. Raises OSError."""
         from indexer.catalog.sqlite_rows import sequences_left
 
         names = {table.name for table in tables}
         for name, seq in sequences_left(self.path).items():
-            if name in names and seq < HIGHEST:
+            if name in names and 0 <= seq < HIGHEST:
                 bound = {"name": name, "seq": seq}
                 raised = text("UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name")
                 if not copy.execute(raised, bound).rowcount:
                     copy.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), bound)
+
+    def ids_ended(self, connection: Connection) -> list[str]:
+        """The tables of which the ids are at their end, so that they take no new row."""
+        return ids_ended(lambda statement: connection.exec_driver_sql(statement).scalars())
+
+    def mend_ids(self, connection: Connection) -> None:
+        """Let the ids of such tables go on from those that are there."""
+        for name in self.ids_ended(connection):
+            highest = f'SELECT coalesce(max(rowid), 0) FROM main."{name}"'  # noqa: S608  names of our own tables
+            raised = text(f"UPDATE main.sqlite_sequence SET seq = ({highest}) WHERE name = :name")  # noqa: S608  as above
+            connection.execute(raised, {"name": name})

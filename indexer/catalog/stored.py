@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
+from indexer.catalog.bounds import HIGHEST
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import StoreDamagedError
 
@@ -20,6 +23,8 @@ LONGEST: Final = 4_000_000
 MOST: Final = 100_000
 #: Bytes of an item's tokens; those of the largest models are some hundred thousand.
 LARGEST_TOKENS: Final = 1 << 26
+
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d)?", re.ASCII)
 
 
 def damaged(what: str) -> StoreDamagedError:
@@ -65,11 +70,24 @@ def share(value: object, what: str) -> float | None:
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number of 64 bits, not below 0, kept as text; None for anything else."""
+    """A whole number of 0 to below HIGHEST, kept as text; None for anything else."""
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 19:
         return None
     number = int(value)
-    return number if number < 2**63 else None
+    return number if number < HIGHEST else None
+
+
+def moment(value: object, what: str) -> str | None:
+    """A time in ISO 8601, to the second, with or without its offset from UTC; or None."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            datetime.fromisoformat(value)
+            return value
+    except ValueError as error:
+        raise damaged(what) from error
+    raise damaged(what)
 
 
 def encoder_id(value: object) -> EncoderId:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Executable, Table, select, update
 
 from indexer.catalog import stored
+from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.schema import meta
 from indexer.catalog.sqlite import Sqlite
 
@@ -47,7 +48,7 @@ class Transaction:
         if self._generation is None:
             value = self.connection.execute(select(meta.c.value).where(_GENERATION)).scalar()
             found = 0 if value is None else stored.whole_number(value)
-            if found is None:
+            if found is None or found >= HIGHEST - self.writing:
                 raise stored.damaged("its generation")
             if self.writing:
                 found += 1
@@ -67,6 +68,14 @@ class Transaction:
         """Whether rows of a table have checksums, and files the number of their items: not in an older store that
         cannot be written."""
         return self._database.keeps_sums(self.connection, table)
+
+    def ids_ended(self) -> list[str]:
+        """The tables that take no new row, because their ids are at their end."""
+        return self._database.ids_ended(self.connection)
+
+    def mend_ids(self) -> None:
+        """Let them take new rows again."""
+        self._database.mend_ids(self.connection)
 
     def integrity(self) -> list[str]:
         """What the database's own checks say; empty when all is well."""

@@ -9,7 +9,7 @@ from indexer.catalog.completeness import Completeness
 from indexer.catalog.mending import Mending
 from indexer.catalog.orphans import Orphans, is_repaired
 from indexer.catalog.rows import Rows
-from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root
+from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, tombstone
 from indexer.doctor.encoder import witness
 from indexer.doctor.finding import Finding
 from indexer.store import Store
@@ -32,7 +32,9 @@ _ROWS: Final = {
     photo.name: (("record", "records", " of what photographs say about themselves"), _AGAIN),
     file.name: (("record", "records", " of files"), _AGAIN),
     item.name: (("record", "records", " of photographs and texts"), _AGAIN),
+    tombstone.name: (("note", "notes", " of what was deleted"), "the vector indexes are built again without it"),
 }
+_ENDED: Final = "nothing new can be kept, because the ids of {} are at their end"
 #: Those of which a run brings nothing back.
 TOLD: Final = (meta.name, encoder.name, root.name, exclusion.name)
 
@@ -47,14 +49,16 @@ def check_structure(store: Store) -> Iterator[Finding]:
 
 
 def check_rows(store: Store) -> Iterator[Finding]:
-    """Rows that are not what was written."""
+    """Rows that are not what was written, and tables that take no new ones."""
     with store.catalog.snapshot() as snapshot:
-        damaged = Rows(snapshot).damaged()
+        damaged, ended = Rows(snapshot).damaged(), snapshot.ids_ended()
     for name, numbers in damaged.items():
         what, is_one = _named(name, len(numbers))
         problem = f"{what} {'is' if is_one else 'are'} not what was written"
         remedy = f"`repair()` lets go of {'it' if is_one else 'them'}; {_ROWS[name][1]}"
         yield Finding("catalog", problem, remedy)
+    if ended:
+        yield Finding("catalog", _ENDED.format(_tables(ended)), "`repair()` lets them go on from those that are there")
 
 
 def check_completeness(store: Store) -> Iterator[Finding]:
@@ -68,16 +72,22 @@ def check_completeness(store: Store) -> Iterator[Finding]:
 def mend_rows(store: Store) -> Iterator[Finding]:
     """Let go of damaged rows, mend what is missing, and mark what is to be read again."""
     with store.catalog.snapshot() as snapshot:
-        damaged = Rows(snapshot).damaged()
+        damaged, ended = Rows(snapshot).damaged(), snapshot.ids_ended()
         gaps = [] if damaged else Completeness(snapshot).gaps()  # which are told from rows that are whole
-    if not (damaged or gaps):
+    if not (damaged or gaps or ended):
         return
     with store.catalog.batch() as batch:
         Mending(batch).delete(damaged, witness(store.folder))
         Mending(batch).make_whole(witness(store.folder))
     yield from lost_rows({name: len(numbers) for name, numbers in damaged.items()})
+    if ended:
+        yield Finding("catalog", _ENDED.format(_tables(ended)), "mended; they go on from those that are there")
     for problem in gaps:
         yield Finding("catalog", problem, f"mended; {_AGAIN}")
+
+
+def _tables(names: Sequence[str]) -> str:
+    return ", ".join("".join(_ROWS[name][0][1:]) if name in _ROWS else name for name in names)
 
 
 def lost_rows(counts: Mapping[str, int], uncounted: Collection[str] = ()) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from indexer.catalog.completeness import Completeness
+from indexer.catalog.completeness import TO_READ, Completeness
 from indexer.catalog.files import Files
 from indexer.catalog.known_files import files_below
 from indexer.catalog.roots import Roots
@@ -36,11 +36,11 @@ def check_files(store: Store) -> Iterator[Finding]:
             continue
         inside = frozenset(other.path for other in roots if is_below(other.path, root.path))
         for row in Scope(root.path, root.path, inside).owned(files_below(store.catalog, root.path, None)):
-            if row.state != "present" or row.size < 0:
+            if row.state != "present" or row.size == TO_READ:
                 continue
             try:
                 now = Candidate.at(row.path)
-            except OSError:
+            except (OSError, ValueError):  # of an older store: what can be no path
                 gone = is_missing(row.path)
                 missing += gone
                 closed += not gone

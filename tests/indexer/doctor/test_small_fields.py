@@ -31,7 +31,10 @@ FIELDS = [
     ("photo", "keywords", "1"),
     ("photo", "camera", "1"),
     ("photo", "width", "1"),
+    ("photo", "height", "1"),
     ("photo", "latitude", "1"),
+    ("photo", "longitude", "1"),
+    ("photo", "taken_at", "1"),
     ("photo", "metadata_reader", "1"),
     ("root", "ignores", "1"),
     ("root", "mount", "1"),
@@ -39,25 +42,37 @@ FIELDS = [
     ("root", "scanned_at", "1"),
     ("exclusion", "path", "1"),
     ("encoder", "identity", "1"),
+    ("content", "id", "id = 1"),
     ("content", "kind", "id = 1"),
     ("content", "digest", "id = 1"),
+    ("file", "id", "id = 1"),
     ("file", "path", "id = 1"),
     ("file", "size", "id = 1"),
+    ("file", "mtime_ns", "id = 1"),
+    ("file", "ctime_ns", "id = 1"),
+    ("file", "content_id", "id = 1"),
     ("file", "role", "id = 1"),
     ("file", "state", "id = 1"),
     ("file", "reason", "id = 1"),
     ("file", "digest", "id = 1"),
     ("file", "format_reader", "id = 1"),
     ("file", "item_count", "id = 1"),
+    ("item", "id", "id = 1"),
+    ("item", "file_id", "id = 1"),
+    ("item", "content_id", "id = 1"),
     ("item", "kind", "id = 1"),
     ("item", "about", "kind = 'text'"),
     ("item", "text", "kind = 'text'"),
     ("item", "generation", "id = 1"),
+    ("tombstone", "item_id", "1"),
+    ("tombstone", "kind", "1"),
+    ("tombstone", "generation", "1"),
+    *(("sqlite_sequence", "seq", f"name = '{name}'") for name in ("encoder", "root", "content", "file", "item")),
     *(
         ("meta", "value", f"key = '{key}'")
         for key in (
             "store", "generation", "encoder", "recall", "index_type", "tokens", "token_shape:1", "items:image",
-            "ignore_rules", "lost_exclusions", "sweep",
+            "ignore_rules", "lost_exclusions", "sweep", "buried:image",
         )
     ),
 ]  # fmt: skip
@@ -68,8 +83,11 @@ JSON = [
     '{"name": "colours", "weights": "1", "dimension": -4, "preprocessing": {"height": 8, "width": 8,'
     ' "resize": "squash", "interpolation": "bilinear", "mean": [0, 0, 0], "std": [1, 1, 1], "fill": 0}}',
 ]  # fmt: skip
+#: Where numbers end: those of SQLite, and those of a catalog.
+ENDS = [-(2**63), -1, 2**31, 2**61, 2**61 + 1, 2**62 - 2, 2**62 - 1, 2**62, 2**63 - 2, 2**63 - 1]
 VALUES = (
-    st.sampled_from([None, "", b"", "nan", "-1", "1e400", "9" * 30, "0", "99", "x" * 10_000, b"\xff\xfe", *JSON])
+    st.sampled_from([*ENDS, *map(str, ENDS), 1e308, -91.0, 181.0, b"/a\0b", "x", "2024-02-30T01:02:03"])
+    | st.sampled_from([None, "", b"", "nan", "-1", "1e400", "9" * 30, "0", "99", "x" * 10_000, b"\xff\xfe", *JSON])
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats()
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -94,7 +112,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         library.index()
     run(
         folder / "s" / "catalog.sqlite",
-        "INSERT OR IGNORE INTO meta (key, value) VALUES ('lost_exclusions', '[]'), ('tokens', 'on')",
+        "INSERT OR IGNORE INTO meta (key, value) VALUES "
+        "('lost_exclusions', '[]'), ('tokens', 'on'), ('buried:image', '1')",
+        "INSERT INTO tombstone VALUES (99, 'image', 1)",
         sums=True,
     )
     return folder / "s"
@@ -108,6 +128,7 @@ def ways(photos: Path) -> list[Callable[[search.Library], object]]:
         lambda library: library.status(),
         lambda library: library.check(),
         lambda library: library.index(photos),
+        lambda library: library.forget(photos / "green.jpg"),
     ]
 
 
@@ -129,6 +150,7 @@ def test_any_value(whole: Path, field: tuple[str, str, str], value: object, sums
         with search.open(store, encoder=ColourTokenEncoder()) as library:
             library.repair()
             assert [finding for finding in library.check() if finding.grave] == []
+            library.index(photos / "green.jpg")
             library.index(photos)
             assert {Path(hit.path).stem for hit in library.query("red", k=9)} == {"red", "green", "blue"}
             texts = {hit.text for hit in library.query("red", to="text", k=9)}
