@@ -119,6 +119,7 @@ def test_what_only_sqlite_understands_stands_in_its_own_files() -> None:
     assert found == {
         "indexer/catalog/sqlite.py",
         "indexer/catalog/sqlite_errors.py",
+        "indexer/catalog/sqlite_ids.py",
         "indexer/catalog/sqlite_pages.py",
         "indexer/catalog/sqlite_rows.py",
         "indexer/catalog/sqlite_sums.py",

@@ -258,7 +258,7 @@ class Items(Part):
         return stored.whole_number(Meta(self._transaction).get(f"{BURIED}{kind}")) or 0
 
 
-def _with_photo(*columns: ColumnElement[Any]) -> Select[Any]:
+def _with_photo(*columns: Any) -> Select[Any]:
     """Columns of items, of their files, and of what their photographs say."""
     return (
         select(*columns)

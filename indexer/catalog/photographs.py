@@ -70,9 +70,10 @@ def _row(content_id: int, said: Metadata) -> dict[str, Any]:
     kept = {name: json.dumps(value) if name in _LISTS else value for name, value in values}
     for side in ("width", "height"):
         kept[side] = min(max(int(kept[side]), 1), LONGEST_SIDE)
-    for degrees, most in (("latitude", LATITUDES), ("longitude", LONGITUDES)):
-        if kept[degrees] is not None and not abs(kept[degrees]) <= most:
-            kept[degrees] = None
+    for place, most in (("latitude", LATITUDES), ("longitude", LONGITUDES)):
+        degrees: float | None = getattr(said, place)
+        if degrees is not None and not abs(degrees) <= most:
+            kept[place] = None
     try:
         stored.moment(said.taken_at, "")
     except StoreDamagedError:

@@ -48,7 +48,7 @@ class Rows(Part):
             if table in SUMMED and not self._transaction.keeps_sums(table):
                 continue
             end = HIGHEST // 2 if table.name in ended else HIGHEST  # new ones are to have room below
-            numbers = set(self._read(select(row_id(table)).where(~_is_right(table, end))).scalars())
+            numbers = set(self._read(select(row_id(table)).select_from(table).where(~_is_right(table, end))).scalars())
             numbers.update(self._unread(table))
             if numbers:
                 found[table.name] = sorted(numbers)

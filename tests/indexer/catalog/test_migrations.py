@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Column, Connection, MetaData, Text, select, text
+from sqlalchemy import URL, Column, Connection, Integer, MetaData, Text, select, text
 
 import search
 from indexer.catalog import schema
@@ -210,7 +210,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MetaData:
     for table in schema.metadata.sorted_tables:
         table.to_metadata(known)
     known.tables["photo"].append_column(Column("lens", Text))
-    known.tables["photo"].append_column(Column("stars", Text, server_default="3"))
+    known.tables["photo"].append_column(Column("stars", Integer, server_default="3"))
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("9999_lens", _add_lens)))
     monkeypatch.setattr(migrations, "SCHEMA_VERSION", migrations.SCHEMA_VERSION + 1)
     monkeypatch.setattr("indexer.catalog.catalog.SCHEMA_VERSION", migrations.SCHEMA_VERSION)

@@ -177,7 +177,7 @@ LOST = [
     ("DELETE FROM meta WHERE key = 'encoder'", "values of the whole store are missing"),
     ("DELETE FROM meta WHERE key = 'generation'", "values of the whole store are missing"),
     ("UPDATE meta SET value = '3' WHERE key = 'items:image'", "totals are wrong"),
-    ("UPDATE file SET content_id = 3, digest = x'00' WHERE id = 20", "taken for other ones"),
+    ("UPDATE file SET content_id = 3, digest = zeroblob(32) WHERE id = 20", "taken for other ones"),
 ]
 
 
