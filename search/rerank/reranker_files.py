@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,9 @@ CENTRES: Final = "trust.centres"
 
 #: The field with the digest of the others; `digest` is that of the weights. A description of before has none.
 OWN_DIGEST: Final = "description_digest"
+
+#: Weights, and what stands aside on its way to a name.
+_OURS: Final = re.compile(r"fusion-[0-9a-f]{16}\.safetensors|\..*\.tmp")
 
 #: A description is a few kilobytes, with a line for each pass of the training.
 MAX_DESCRIPTION_BYTES: Final = 1_000_000
@@ -64,6 +68,13 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
         if old.name != name:
             with suppress(OSError):
                 old.unlink()
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether something else lies at the place of a reranker: neither one, nor what is left of an unfinished one."""
+    if not folder.exists() or (folder / DESCRIPTION).exists():
+        return False
+    return not folder.is_dir() or any(not _OURS.fullmatch(path.name) for path in folder.iterdir())
 
 
 def describe(folder: Path) -> RerankerDescription:

@@ -79,7 +79,7 @@ def train_reranker(
     settings = replace(settings, network=replace(settings.network, width=shape.width))
     where = choose_devices(device)[0]
     out = store.folder / reranker_files.FOLDER if out is None else Path(absolute(out))
-    if out.exists() and not (out / reranker_files.DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
+    if reranker_files.is_foreign(out):
         raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with `out`.")
     work = out.with_name(out.name + ".work")
     with _working(work):

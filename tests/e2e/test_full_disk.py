@@ -125,7 +125,7 @@ def test_what_a_killed_writer_left_in_the_log_is_read(small: Path, tmp_path: Pat
 
 
 def test_readers_on_a_full_disk_wait_for_each_other(small: Path) -> None:
-    """Each takes the whole file while it reads; threads and nested snapshots of one process do so together."""
+    """Each takes the whole file while it reads; the threads of one process do so together."""
     writing = catalog(small)
     with writing.batch() as batch:
         Meta(batch).set("colour", "green")
@@ -137,7 +137,7 @@ threads = [threading.Thread(target=read, args=(0.5,)) for _ in range(5)]
 with catalog.snapshot():
     for thread in threads: thread.start()
     for thread in threads: thread.join()
-    print(read(0.5))
+print(read(0.5))
 """
     )
     both = [run(code, small) for _ in range(2)]

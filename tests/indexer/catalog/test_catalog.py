@@ -43,15 +43,17 @@ def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
 
 
 def test_a_snapshot_does_not_see_later_batches(catalog: Catalog) -> None:
+    writing = Catalog.create(catalog.url)  # of another process
     with catalog.snapshot() as before:
         first = before.generation
-        with catalog.batch() as batch:
+        with writing.batch() as batch:
             add_photo(batch, 1, "/a.jpg", 1)
         assert before.generation == first
         assert Items(before).count("image") == 0
     with catalog.snapshot() as after:
         assert after.generation == first + 1
         assert Items(after).count("image") == 1
+    writing.close()
 
 
 def test_a_snapshot_cannot_write(catalog: Catalog) -> None:

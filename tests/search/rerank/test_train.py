@@ -12,6 +12,7 @@ import torch
 from indexer.errors import UsageError
 from indexer.progress import Silent
 from indexer.types import Float32
+from search.rerank import reranker_files
 from search.rerank.batches import Batches
 from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, train
@@ -244,3 +245,14 @@ def test_weight_zero_is_the_first_stage_and_a_perfect_match_wins() -> None:
     assert one_way.helps
     assert one_way.allowed(weights) == (weights.texts, 0.0)
     assert validation.gains(perfect).helps
+
+
+def test_what_an_unfinished_writer_left_is_nothing_else_than_a_reranker(tmp_path: Path) -> None:
+    assert not reranker_files.is_foreign(tmp_path / "none")
+    assert not reranker_files.is_foreign(tmp_path)
+    (tmp_path / f"fusion-{'0' * 16}.safetensors").write_bytes(b"half")
+    (tmp_path / ".reranker.json.0123abcd.tmp").write_bytes(b"{")
+    assert not reranker_files.is_foreign(tmp_path)
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    assert reranker_files.is_foreign(tmp_path)
+    assert reranker_files.is_foreign(tmp_path / "holiday.jpg")

@@ -40,6 +40,8 @@ from indexer.vectors.base import Batches, IndexState, VectorIndex
 
 #: Summing this much takes 3 ms; then an index that is damaged is built anew before it is asked.
 CHECKED_WHOLE: Final = 32 * 1024 * 1024
+#: Times that an index is looked for again which a writer has replaced meanwhile; on a busy machine twice is not rare.
+ATTEMPTS: Final = 5
 
 
 class FaissFiles:
@@ -59,7 +61,7 @@ class FaissFiles:
 
     def open(self, kind: str, key: str, *, once: bool = False) -> OpenIndex | None:
         """See `VectorBackend.open`. Raises StoreDamagedError."""
-        for last_attempt in (False, True):
+        for last_attempt in (*[False] * ATTEMPTS, True):
             manifest = read_manifest(self.folder, kind)
             if manifest is None or manifest.key != key:
                 return None

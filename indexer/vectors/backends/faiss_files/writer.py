@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,12 +110,16 @@ def build_folder(folder: Path, kind: str) -> Iterator[Path]:
 
 def clean(folder: Path, kind: str, keep: str | None) -> None:
     """Delete earlier indexes of `kind`, and what killed writers left; what resists is left for the next time."""
-    ours = re.compile(rf"{re.escape(kind)}-\d+-[0-9a-f]+\.(faiss|npy)")
+    name = re.escape(kind)
+    ours = re.compile(rf"{name}-\d+-[0-9a-f]+\.(faiss|npy)|\.{name}-[0-9a-f-]+\.(faiss|npy)\.tmp")
+    folders = re.compile(rf"\.{name}-\w+\.building")  # of earlier versions, as the second of the above
     with suppress(OSError):
         for path in list(folder.iterdir()):
             if path.name != keep and ours.fullmatch(path.name):
                 with suppress(OSError):
                     path.unlink()
+            elif folders.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
     clean_asides(folder)
 
 
