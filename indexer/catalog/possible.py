@@ -7,6 +7,7 @@ asked for. A row can be wrong and have its checksum, when another program wrote 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Boolean, ColumnElement, Table, and_, literal_column
@@ -68,6 +69,7 @@ _WITHIN: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+@cache
 def is_possible(table: Table) -> ColumnElement[bool]:
     """Whether a row is one that can have been written, but for texts that hold something to parse; never NULL. `table`
     must not be aliased."""

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -70,6 +71,7 @@ def off_index(column: Column[Any]) -> ColumnElement[Any]:
     return literal_column(f"+{column.table.name}.{column.name}", column.type)
 
 
+@cache  # what it costs to put together, a query would feel
 def is_whole(table: Table) -> ColumnElement[bool]:
     """Whether a row has the checksum with which it was written, or none; `table` must not be aliased."""
     columns = sqlite_sums.summed(table)
@@ -82,6 +84,7 @@ def row_id(table: Table) -> ColumnElement[int]:
     return literal_column(f"{table.name}.rowid", Integer)
 
 
+@cache
 def is_typed(table: Table) -> ColumnElement[bool]:
     """Whether every value of a row has the type of its column: damage, and a stranger, can put any type anywhere."""
     return literal_column(sqlite_sums.typed(table), Boolean)

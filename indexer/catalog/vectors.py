@@ -146,7 +146,7 @@ class Vectors(Part):
     def _verified(self, rows: Sequence[_Row], dimension: int) -> tuple[list[_Row], Float32]:
         """Those of `rows` whose vectors are what was written, and the vectors (n, d) float32; the others are left out.
 
-        8,192 of 384 dimensions: 10 ms, beside 100 ms in which they are read.
+        8,192 of 512 dimensions: 6 ms, beside 110 ms in which they are read.
         """
         sums = [row for row in rows if _has_sum(row.data, row.crc) and len(row.data) == 4 * dimension]
         joined = b"".join(row.data for row in sums)
