@@ -103,6 +103,8 @@ class Writer:
             return
         what, paths = step
         ids = [row[0] for path in paths for row in self.rows("SELECT id FROM file WHERE path = ?", path.encode())]
+        contents = "SELECT content_id FROM file WHERE path = ? AND content_id IS NOT NULL"
+        held = [row[0] for path in paths for row in self.rows(contents, path.encode())]
         with self.catalog.batch() as batch:
             if what == "vanish":
                 Files(batch).mark_vanished(ids)
@@ -112,9 +114,7 @@ class Writer:
                 for path in paths:
                     Files(batch).forget(path)
             else:
-                contents = "SELECT content_id FROM file WHERE path = ? AND content_id IS NOT NULL"
-                damaged = [row[0] for path in paths for row in self.rows(contents, path.encode())]
-                Vectors(batch).delete((number, 1) for number in damaged)
+                Vectors(batch).delete((number, 1) for number in held)
 
     def dump(self) -> dict[str, list[Any]]:
         return {name: [tuple(row) for row in self.rows(query)] for name, query in ROWS.items()}
