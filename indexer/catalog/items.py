@@ -250,8 +250,8 @@ class Items(Part):
 
     def delete_tombstones(self, kind: Kind, generation: int) -> None:
         """An index of this generation was written: it holds nothing that was deleted up to then."""
-        self._write(delete(tombstone).where(*_settled(kind, generation)))
-        Meta(self._transaction).set(f"{BURIED}{kind}", str(generation))
+        if self._write(delete(tombstone).where(*_settled(kind, generation))).rowcount:
+            Meta(self._transaction).set(f"{BURIED}{kind}", str(generation))
 
     def buried(self, kind: Kind) -> int:
         """The generation up to which no tombstone of a kind is kept: an index of before may hold what is gone."""
