@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
 from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.json_digest import json_digest
 from indexer.settings import models_folder
 from indexer.types import Int64
 
@@ -143,8 +144,14 @@ def with_sums(fields: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _sum_of(fields: Mapping[str, Any]) -> str:
-    rest = {name: value for name, value in fields.items() if name != _OWN_SUM}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return json_digest({name: value for name, value in fields.items() if name != _OWN_SUM})
+
+
+def _has_own_sum(fields: Mapping[str, Any]) -> bool:
+    try:
+        return bool(fields.get(_OWN_SUM) == _sum_of(fields))
+    except ValueError:  # NaN, which nobody wrote
+        return False
 
 
 # -- exported on this machine -------------------------------------------------------------------------------
@@ -174,7 +181,7 @@ class ExportedModel:
         fields = json.loads((folder / EXPORTED_DESCRIPTION).read_text(encoding="utf-8"))
         if fields["format"] != EXPORTED_FORMAT:
             raise ValueError("another format")
-        if fields[_OWN_SUM] != _sum_of(fields):
+        if not _has_own_sum(fields):
             raise ValueError("its sum is another")
         path, size, changed = fields["checkpoint"]
         tokens = fields["tokens"]
@@ -278,7 +285,7 @@ def _read_bundled(folder: Path) -> dict[str, Any]:
             f"The model in {folder} has format {fields.get('format')!r} and this version reads {BUNDLED_FORMAT}; "
             "install the package and its models in one version."
         )
-    if fields.get(_OWN_SUM) != _sum_of(fields):
+    if not _has_own_sum(fields):
         raise _damaged(file)
     return fields
 
