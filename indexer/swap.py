@@ -43,6 +43,12 @@ def unfinished(folder: Path) -> Path:
     return folder / _UNFINISHED_NAME
 
 
+def discard(folder: Path) -> None:
+    """Take away what was written there, as far as that can be done; the next writer does the rest (`settle`)."""
+    with suppress(OSError):
+        _unlink(folder / _UNFINISHED_NAME)
+
+
 def put_in_place(folder: Path) -> Path | None:
     """Let the catalog at `unfinished`, which is closed, take the place of the one in `folder`.
 

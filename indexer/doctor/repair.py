@@ -54,7 +54,7 @@ def _salvage(folder: Path) -> Iterator[Finding]:
     except OSError as error:
         refuse_store(folder, error)
     finally:
-        swap.unfinished(folder)  # as far as it came, on a full disk
+        swap.discard(folder)  # as far as it came, on a full disk
     kept, lost = sum(result.kept.values()), sum(result.lost.values())
     left = "" if damaged is None else f"; the damaged file is kept as {damaged.name}"
     remedy = f"saved {kept:,} rows, lost at least {lost:,}{left}; run `index()` to read again what is missing"

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import pytest
 
+from indexer.errors import StoreError
 from indexer.store import Store
 from tests.crash.worlds import BATCH, World, new_world
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -126,10 +127,13 @@ def _compact(world: World) -> None:
 
 def _is_indexed(world: World, path: Path) -> bool:
     """Whether `forget` would find something there: it refuses what an attempt before has forgotten."""
-    below = f"{path}/%"
-    with closing(sqlite3.connect(world.store / "catalog.sqlite")) as connection:
-        found = connection.execute("SELECT path, state FROM file WHERE path = ? OR path LIKE ?", (str(path), below))
-        return any(state != "forgotten" for _, state in found)
+    asked = "SELECT path, state FROM file WHERE path = ? OR path LIKE ?"
+    try:
+        with closing(sqlite3.connect(world.store / "catalog.sqlite")) as connection:
+            found = connection.execute(asked, (str(path), f"{path}/%")).fetchall()
+    except sqlite3.OperationalError as error:  # the disk fails in this look too
+        raise StoreError(str(error)) from error
+    return any(state != "forgotten" for _, state in found)
 
 
 def _with_a_bad_page(folder: Path) -> World:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -145,3 +146,37 @@ def test_an_unfinished_copy_goes_with_the_next_writer(damaged: Path, tmp_path: P
         (folder / f"catalog.salvaged.sqlite{end}").write_bytes(b"half")
     with write_lock(folder):
         assert not list(folder.glob("catalog.salvaged*"))
+
+
+def test_a_disk_on_which_nothing_can_be_taken_away_ends_in_a_sentence(
+    damaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(damaged, tmp_path / "s"))
+    fails = Faults(monkeypatch)
+    with pytest.raises(StoreUnwritableError):
+        doctor.repair(folder)
+    assert fails.met
+    monkeypatch.undo()
+    doctor.repair(folder)  # nothing was lost
+    assert images(folder) > 0
+    assert not list(folder.glob("catalog.salvaged*"))
+
+
+class Faults:
+    """From the first write that is made to last on, no file can be made to last or taken away."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.met = False
+        unlink = os.unlink
+
+        def fsync(descriptor: int) -> None:
+            self.met = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def refused(path: str | Path, *arguments: object, **named: object) -> None:
+            if self.met and "salvaged" in str(path):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            unlink(path)
+
+        patch.setattr(os, "fsync", fsync)
+        patch.setattr(os, "unlink", refused)
