@@ -99,21 +99,35 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
     """The model on the CPU, fp32, eval mode, without gradients. Raises EncoderUnavailableError."""
-    with tempfile.TemporaryDirectory(prefix="open_clip-", ignore_cleanup_errors=True) as folder:
-        described = {"model_cfg": sources.config, "preprocess_cfg": sources.preprocess}
-        Path(folder, _CONFIG).write_text(json.dumps(described), encoding="utf-8")
-        with _LOADING, _quietly():
-            try:
-                model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
-            except ImportError as error:
-                raise missing_package(error) from error
-            except Exception as error:  # a configuration from elsewhere: anything can be wrong with it
-                raise EncoderUnavailableError(
-                    f"open_clip cannot build the model that its configuration describes ({first_line(error)})."
-                ) from error
-            _load_weights(open_clip, model, sources.checkpoint)
+    with _described(sources) as folder, _LOADING, _quietly():
+        try:
+            model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+        except ImportError as error:
+            raise missing_package(error) from error
+        except Exception as error:  # a configuration from elsewhere: anything can be wrong with it
+            raise EncoderUnavailableError(
+                f"open_clip cannot build the model that its configuration describes ({first_line(error)})."
+            ) from error
+        _load_weights(open_clip, model, sources.checkpoint)
     built: torch.nn.Module = model.eval().requires_grad_(False)
     return built
+
+
+@contextlib.contextmanager
+def _described(sources: Sources) -> Iterator[str]:
+    """A folder for as long as it takes, with the configuration where open_clip looks for it."""
+    described = {"model_cfg": sources.config, "preprocess_cfg": sources.preprocess}
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = tempfile.TemporaryDirectory(prefix="open_clip-", ignore_cleanup_errors=True)
+            folder = stack.enter_context(kept)
+            Path(folder, _CONFIG).write_text(json.dumps(described), encoding="utf-8")
+        except OSError as error:
+            raise EncoderUnavailableError(
+                f"open_clip reads a model's configuration from a file, and no temporary one can be written "
+                f"({error.strerror}); make room for it, or name another folder by TMPDIR."
+            ) from error
+        yield folder
 
 
 def weights_digest(model: torch.nn.Module, config: Mapping[str, Any]) -> str:

@@ -215,7 +215,9 @@ def _export(world: World) -> None:
     from indexer.progress import Silent
 
     encoder, notes = prepare_for_indexing(load_encoder(f"open_clip:local-dir:{world.model}", "cpu"), "cpu", Silent())
-    assert isinstance(encoder, GraphEncoder), notes
+    if not isinstance(encoder, GraphEncoder):  # the disk fails, and torch answers; nothing else may be the reason
+        assert [note for note in notes if "cannot be kept" in note], notes
+        raise StoreError(notes[0])
     encoder.encode_texts(["red"])  # compiled, and that is kept too
 
 

@@ -26,20 +26,22 @@ def test_killed_at_random_moments(judge: Judge, kills: int) -> None:
     name = judge.operation.name
     chance = random.Random(f"{SEED} {name}")
     troubles: list[str] = []
-    killed = 0
+    killed, seconds = 0, judge.seconds
     for number in range(kills):
         judge.world.begin()
         for again in range(2):
-            moment = chance.uniform(0, 1.0) * judge.seconds
+            moment = chance.uniform(0, 1.0) * seconds
             ended, seen = killed_after(judge, moment)
             killed += ended.killed
+            if not ended.killed:  # on a machine that has less to do by now
+                seconds = min(seconds, ended.seconds)
             said = [*judge.after_a_kill(seen), *([] if ended.killed or ended.code == 0 else [ended.said])]
             troubles += [f"{name}, seed {SEED}, kill {number}.{again} after {moment:.3f} s: {one}" for one in said]
             if chance.random() < 0.6:
                 break
         troubles += [f"{name}, seed {SEED}, kill {number}, run again: {one}" for one in judge.after_the_end()]
     assert not troubles, "\n".join(troubles)
-    assert killed >= kills / 3  # or the moments were badly chosen
+    assert killed >= kills // 4  # or the moments were badly chosen
 
 
 def killed_after(judge: Judge, moment: float) -> tuple[Ended, Committed]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +249,14 @@ def test_folders_without_what_is_needed(tmp_path: Path) -> None:
     broken = CONFIG | {"vision_cfg": CONFIG["vision_cfg"] | {"no_such_field": 1}}
     config.write_text(json.dumps({"model_cfg": broken}))
     assert "cannot build" in refusal(spec)
+
+
+def test_no_room_for_a_temporary_file_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    assert "(No space left on device); make room for it" in refusal(f"ViT-B-32@{folder / 'tiny.safetensors'}")
 
 
 def test_a_tokenizer_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
