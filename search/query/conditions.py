@@ -1,0 +1,100 @@
+"""What a filter says, as a tree: tests of single fields, joined by "and", "or" and "not".
+
+Every tree prints as a line of the query language that reads as an equal tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from search.query.values import Value
+
+#: Tests that one query may make, and brackets within brackets.
+MAX_TESTS: Final = 200
+MAX_DEPTH: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`field` of the query language has this value."""
+
+    field: str
+    value: Value
+
+    def __str__(self) -> str:
+        return f"{self.field}:{quoted_where_needed(str(self.value))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What `condition` leaves out."""
+
+    condition: Condition
+
+    def __str__(self) -> str:
+        return f"-{self.condition}" if isinstance(self.condition, Test) else f"-({self.condition})"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """All of these hold; two at least, none of them an `All`."""
+
+    conditions: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " ".join(f"({each})" if isinstance(each, AnyOf) else str(each) for each in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these holds at least; two at least, none of them an `AnyOf`."""
+
+    conditions: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.conditions))
+
+
+Condition = Test | Not | All | AnyOf
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Their conjunction, at least one, in the one form that a tree has."""
+    flat = tuple(part for each in conditions for part in (each.conditions if isinstance(each, All) else (each,)))
+    return flat[0] if len(flat) == 1 else All(flat)
+
+
+def any_of(*conditions: Condition) -> Condition:
+    """Their disjunction, at least one, in the one form that a tree has."""
+    flat = tuple(part for each in conditions for part in (each.conditions if isinstance(each, AnyOf) else (each,)))
+    return flat[0] if len(flat) == 1 else AnyOf(flat)
+
+
+def opposite(condition: Condition) -> Condition:
+    """Its negation; of a negation what that leaves out."""
+    return condition.condition if isinstance(condition, Not) else Not(condition)
+
+
+def tests(condition: Condition) -> Iterator[Test]:
+    """Every test in it, from left to right."""
+    match condition:
+        case Test():
+            yield condition
+        case Not():
+            yield from tests(condition.condition)
+        case All() | AnyOf():
+            for each in condition.conditions:
+                yield from tests(each)
+
+
+def quoted_where_needed(text: str) -> str:
+    """`text` as one word of a query: in quotation marks where it would be read as something else."""
+    return quoted(text) if not text or any(char.isspace() or char in '()|\\"“”„«»' for char in text) else text
+
+
+def quoted(text: str) -> str:
+    """In quotation marks, so that it is words and nothing else."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,54 @@
+"""The terms of a query: texts and images, added or subtracted, each with its weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from indexer.types import Kind
+from search.query.conditions import quoted
+
+MAX_TERMS: Final = 50
+#: Of a term against the others.
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that stand together; `exact`: they were in quotation marks, and are looked for as they stand."""
+
+    text: str
+    exact: bool = False
+
+    def __str__(self) -> str:
+        return quoted(self.text) if self.exact else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Exactly one of `words`, `image` (a path) and `image_bytes` (the content of an image file; `name` is what results
+    call it). `weight` is below 0 where it is subtracted, never 0."""
+
+    words: tuple[Words, ...] = ()
+    image: str | None = None
+    image_bytes: bytes | None = field(default=None, repr=False)
+    name: str = "(bytes)"
+    weight: float = 1.0
+
+    @property
+    def kind(self) -> Kind:
+        """What it is, an image or a text."""
+        return "text" if self.words else "image"
+
+    @property
+    def text(self) -> str | None:
+        """Its words as an encoder reads them; None for an image."""
+        return " ".join(each.text for each in self.words) if self.words else None
+
+    def __str__(self) -> str:
+        """Without its sign."""
+        if self.image_bytes is not None:
+            return self.name
+        body = f"like:{quoted(self.image)}" if self.image is not None else " ".join(map(str, self.words))
+        factor = abs(self.weight)
+        return body if factor == 1 else f"{factor:.12g}*{body}"

@@ -1,0 +1,106 @@
+"""The query language: what lines mean, that they print as they read, and what is said of those that are wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.errors import SearchError
+from search.query.conditions import AnyOf, Not, all_of, any_of
+from search.query.conditions import Test as Check
+from search.query.lexer import QuerySyntaxError
+from search.query.parser import ParsedLine, parse
+from search.query.terms import Term, Words
+from search.query.values import Near
+
+
+def names_image(word: str) -> str | None:
+    return f"/photos/{word}" if word.endswith(".jpg") else None
+
+
+def words(text: str, weight: float = 1.0) -> Term:
+    return Term((Words(text),), weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("line", "terms"),
+    [
+        ("a red car", [words("a red car")]),
+        ("red car -blue", [words("red car"), words("blue", -1)]),
+        ("red -blue car", [words("red car"), words("blue", -1)]),
+        ("beach.jpg + at night - people", [Term(image="/photos/beach.jpg"), words("at night"), words("people", -1)]),
+        ("beach.jpg at night", [Term(image="/photos/beach.jpg"), words("at night")]),
+        ("at night beach.jpg", [words("at night"), Term(image="/photos/beach.jpg")]),
+        ('"beach.jpg"', [Term((Words("beach.jpg", exact=True),))]),
+        ('2*"sunset" + sea', [Term((Words("sunset", exact=True),), weight=2.0), words("sea")]),
+        ("red 2*big car", [words("red"), words("big car", 2)]),
+        ("car - 0.5*big", [words("car"), words("big", -0.5)]),
+        ("beach +sunset", [words("beach"), words("sunset")]),
+        ("Mission: Impossible", [words("Mission: Impossible")]),
+        ("cat (animal) asleep", [words("cat (animal) asleep")]),
+        ("black-and-white", [words("black-and-white")]),
+        ("car not:people", [words("car"), Term((Words("people", exact=True),), weight=-1.0)]),
+        ("like:sea.jpg calm", [Term(image="sea.jpg"), words("calm")]),
+        ("car (type:png | type:jpeg) at night", [words("car at night")]),
+        ("ｃａｔ\u200b asleep", [words("cat asleep")]),
+    ],
+)
+def test_terms(line: str, terms: list[Term]) -> None:
+    assert list(parse(line, names_image).terms) == terms
+
+
+def test_filters() -> None:
+    found = parse(
+        'invoice text:"ACME" -has:gps (type:png | path:**/scans/** year:2021) near:Paris,5 min:50% sort:-date'
+    )
+    assert found.settings == {"min": 0.5, "sort": "-date"}
+    png, path = Check("type", "png"), Check("path", "**/scans/**")
+    year = parse("year:2021").where
+    assert year is not None
+    assert found.where == all_of(
+        Check("text", "ACME"),
+        Not(Check("has", "gps")),
+        any_of(png, all_of(path, year)),
+        Check("near", Near("Paris", 5.0)),
+    )
+    assert isinstance(parse("(type:png | type:gif)").where, AnyOf)
+
+
+_WORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=12)
+_PIECES = st.one_of(
+    _WORD,
+    st.sampled_from(
+        ["red", "car", "+", "-", "-blue", '"at night"', "2*sunset", '-2*"x y"', "in:2021", "after:2w", "before:today",
+         "2019-06..2019-09", "year:..2020", "month:nov..feb", "weekday:weekend", "time:22..4", "time:18:30..19",
+         "near:Paris", "near:48.85,2.35,3", 'near:"Paris, Texas",40', "camera:pixel", 'lens:"50 mm"', "path:**/a/*.png",
+         "name:IMG*", "type:jpg", "size:>5MB", "size:1kB..2kB", "megapixels:12", "megapixels:>12.5", "width:..900",
+         "orientation:portrait", "has:gps", '-text:"a (b) | c"', "id:4", "min:50%", "min:0.123", "sort:-date", "to:any",
+         "(type:png | -type:gif)", "-(in:2021 (has:gps | year:2020))", "(words)", "b.jpg", "-c.jpg", "3*d.jpg", "foo:bar",
+         "like:\"a \\\" b\"", "not:x", "-(animal)", "((has:gps) | ((has:date)))", "$", "a|b", ")", "("]
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(_PIECES, max_size=8).map(" ".join))
+def test_what_is_read_prints_as_an_equal_line(line: str) -> None:
+    try:
+        found = parse(line, names_image)
+    except SearchError:
+        return
+    again = parse(str(found), lambda word: None if "/" in word or not word.endswith(".jpg") else f"/photos/{word}")
+    assert again == found, str(found)
+    assert str(again) == str(found)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused_with_a_place(line: str) -> None:
+    try:
+        assert isinstance(parse(line), ParsedLine)
+    except QuerySyntaxError as error:
+        assert 0 <= error.position <= len(line)
+        assert "\n" not in str(error)
+    except SearchError as error:
+        assert str(error).endswith(".")
