@@ -8,7 +8,8 @@ from typing import Final
 from indexer.arguments import Rule, follows, one_of, path, shown
 from indexer.encoders.base import Encoder
 from indexer.progress import Progress
-from search.query.query import TARGETS, Query
+from search.query.query import Query
+from search.query.settings import TARGETS
 from search.rerank.base import Reranker
 
 #: What is shown how far a call has come.

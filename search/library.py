@@ -30,7 +30,8 @@ from search.calibration.calibration_file import write as write_calibration
 from search.engine.engine import MAX_HITS, Engine
 from search.engine.index_cache import IndexCache
 from search.loaded_models import LoadedModels
-from search.query.query import Query, Target, image_query, is_address
+from search.query.query import Query, image_query, is_address
+from search.query.settings import Target
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results

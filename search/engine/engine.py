@@ -23,7 +23,8 @@ from search.engine.first_stage import CandidateRequest, FirstStage
 from search.engine.hits import hits_of
 from search.engine.index_cache import IndexCache
 from search.engine.places import Judge
-from search.query.query import TARGETS, Query, Target
+from search.query.query import Query
+from search.query.settings import TARGETS, Target
 from search.ranked import Ranked
 from search.rerank.base import EncodedQuery, Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
@@ -114,7 +115,7 @@ class Engine:
                 clock.lap("explain")
             hits = hits_of(snapshot, best.places, rows, known, explained, content_id)
             notes += _damage(snapshot.left_out)
-        return Results(str(query), hits, tuple(notes), clock.seconds, work, best.fitted)
+        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted)
 
     def _ask(
         self, query: Query, encoder: Encoder, with_tokens: bool, notes: list[str]

@@ -41,7 +41,7 @@ def embed_image(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: boo
     try:
         return _embed(_content(query, limits), limits, encoder, catalog, tokens)
     except FileError as error:
-        raise type(error)(f"The query image {query} cannot be used: {error}.") from error
+        raise type(error)(f"The query image {query.label} cannot be used: {error}.") from error
 
 
 def _content(query: Query, limits: DecodeLimits) -> bytes:
@@ -56,7 +56,7 @@ def _content(query: Query, limits: DecodeLimits) -> bytes:
     try:
         found = Candidate.at(query.image)
     except (FileNotFoundError, NotADirectoryError):
-        raise PathNotFoundError(f"The query image {query} is not there; check the spelling.") from None
+        raise PathNotFoundError(f"The query image {query.label} is not there; check the spelling.") from None
     except (OSError, ValueError) as error:
         raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return read_file(found, limits)

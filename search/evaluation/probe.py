@@ -59,7 +59,7 @@ def probe(
         tuple(answer.seconds["rerank"] for answer in timed if "rerank" in answer.seconds),
     )
     # One by one, as the engine encodes them: the last bits may depend on the size of a batch.
-    vectors = np.concatenate([ask_texts(encoder, [str(query)]).vectors for query in queries])  # (q, d)
+    vectors = np.concatenate([ask_texts(encoder, [query.label]).vectors for query in queries])  # (q, d)
     shown = _padded([[hit.score for hit in answer] for answer in answers])
     opened = indexes.open("image", encoder.identity)
     with indexes.store.catalog.snapshot() as snapshot:

@@ -47,7 +47,7 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
     explanations = [hit.explanation for hit in results if hit.explanation is not None]
     return render(
         "contact_sheet.html.j2",
-        asked=str(query) if query.image is None else os.path.basename(query.image),
+        asked=query.label if query.image is None else os.path.basename(query.image),
         query_image=_asked_with(query),
         count=f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else results.absence,
         notes=results.notes,

@@ -97,7 +97,7 @@ def _word_end(line: str, at: int) -> int:
         char = line[here]
         if char in _CLOSING or char in _QUOTES:
             raise QuerySyntaxError(
-                f"the quotation mark {char} has no partner, or stands in a word; put a space before it or leave it out.",
+                f"the quotation mark {char} has no partner, or stands in a word; put a space before it.",
                 here,
             )
         if char == "|":

@@ -19,10 +19,11 @@ from typing import Final
 
 from indexer.errors import EmptyQueryError, UsageError
 from indexer.text import composed, with_few_marks
-from search.query.conditions import MAX_DEPTH, MAX_TESTS, AnyOf, Condition, Test, all_of, any_of, opposite, quoted
+from search.query.conditions import MAX_DEPTH, MAX_TESTS, Condition, Test, all_of, any_of, opposite, quoted
 from search.query.dates import looks_like_a_span
 from search.query.fields import FIELDS, OTHER_NAMES
 from search.query.lexer import QuerySyntaxError, Token, tokens
+from search.query.settings import Order, Target
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 from search.query.values import Value, parse_value
 
@@ -37,20 +38,14 @@ _SPECIAL: Final = re.compile(r'[\s"“”„«»()|:*\\]|^[+-]|\.\.')
 
 @dataclass(slots=True)
 class ParsedLine:
-    """What a line says. `settings`: values by the names of their fields. `notes`: what a person should know."""
+    """What a line says. `notes`: what a person should know."""
 
     terms: tuple[Term, ...] = ()
     where: Condition | None = None
-    settings: dict[str, str | float] = field(default_factory=dict)
+    sort: Order | None = None
+    min_probability: float | None = None
+    to: Target | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
-
-    def __str__(self) -> str:
-        """A line that reads as an equal one."""
-        said = " ".join(f"{'-' if term.weight < 0 else '+'} {term}" for term in self.terms).removeprefix("+ ")
-        parts = [said] if said else []
-        if self.where is not None:
-            parts.append(f"({self.where})" if isinstance(self.where, AnyOf) else str(self.where))
-        return " ".join([*parts, *(f"{name}:{value}" for name, value in self.settings.items())])
 
 
 def parse(line: str, names_image: NamesImage | None = None) -> ParsedLine:
@@ -272,11 +267,10 @@ class _Parser:
     def _setting(self, token: Token, name: str) -> None:
         if token.negated:
             raise QuerySyntaxError(f"{name}: says how to answer, and has no minus before it.", token.start)
-        if name in self._result.settings:
+        attribute = "min_probability" if name == "min" else name
+        if getattr(self._result, attribute) is not None:
             raise QuerySyntaxError(f"{name}: is there twice; give one.", token.start)
-        value = self._value(token, name)
-        assert isinstance(value, str | float)
-        self._result.settings[name] = value
+        setattr(self._result, attribute, self._value(token, name))
 
     def _test(self, token: Token, name: str) -> Condition:
         self._tests += 1
@@ -369,7 +363,7 @@ class _Parser:
             raise QuerySyntaxError(
                 "this says only what is not wanted; say what is wanted as well, as in car -blue.", sections[0].at
             )
-        if not sections and result.where is None and not result.settings:
+        if not sections and result.where is None and result.sort is None:
             raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
         return result
 

@@ -1,4 +1,4 @@
-"""What a person asks for: words, or an image."""
+"""What a person asks for: words and images, conditions, and how to answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import re
 import stat
 import unicodedata
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, optional
@@ -16,9 +16,12 @@ from indexer.paths import absolute
 from indexer.reach import look_named
 from indexer.text import composed
 from indexer.types import Kind
+from search.query.settings import ORDERS, TARGETS, Order, Target
+from search.query.terms import MAX_TERMS, Term, Words
 
-Target = Literal["image", "text", "any"]
-TARGETS: tuple[Target, ...] = ("image", "text", "any")
+if TYPE_CHECKING:
+    from search.query.filter import Filter
+    from search.query.parser import NamesImage
 
 #: Longer than any question; what an encoder reads of a text is far less.
 MAX_CHARACTERS = 100_000
@@ -30,26 +33,37 @@ _ADDRESS = r"(?i)[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]"
 
 @dataclass(frozen=True, slots=True, init=False)
 class Query:
-    """What is asked for. Exactly one of the first three is given.
+    """What is asked for: terms, texts and images that are added and subtracted; conditions; how to answer.
 
+    Of the first three one at most is given, and makes one term; several terms come from `parse`, or as `terms`.
     `text`: words, whatever they look like; kept without control characters and superfluous spaces. `image`: the path
     of an image file; kept absolute. `image_bytes`: the content of an image file, as it comes from an upload or a pipe;
-    `name` is what results call it.
+    `name` is what results call it. `where`: what answers have to be besides; alone, it lists all of them. `sort`: how
+    they are ordered, `min_probability`: which are left out, `to`: their kind; None: as the call says.
 
-    Raises TypeError, EmptyQueryError for a text without words, UsageError for one of more than MAX_CHARACTERS or a path
-    that can be none, and PathNotFoundError for a path in a working folder that is gone.
+    Raises TypeError, EmptyQueryError for a text without words or a query that says nothing, UsageError for a text of
+    more than MAX_CHARACTERS or a path that can be none, and PathNotFoundError for a path in a working folder that is
+    gone.
     """
 
-    text: str | None
-    image: str | None
-    image_bytes: bytes | None = field(repr=False)
-    name: str
+    terms: tuple[Term, ...]
+    where: Filter | None
+    sort: Order | None
+    min_probability: float | None
+    to: Target | None
+    #: What a person should know of how a line was read.
+    notes: tuple[str, ...] = field(compare=False)
 
     @checked(
         text=optional(arguments.text),
         image=optional(arguments.path),
         image_bytes=optional(arguments.content),
         name=arguments.text,
+        terms=optional(arguments.several(arguments.instance("search.query.terms", "Term"), MAX_TERMS)),
+        where=optional(arguments.instance("search.query.filter", "Filter")),
+        sort=optional(arguments.one_of(ORDERS)),
+        min_probability=optional(arguments.number(0, 1)),
+        to=optional(arguments.one_of(TARGETS)),
     )
     def __init__(
         self,
@@ -57,21 +71,99 @@ class Query:
         image: str | os.PathLike[str] | None = None,
         image_bytes: bytes | bytearray | memoryview | None = None,
         name: str = "(bytes)",
+        *,
+        terms: tuple[Term, ...] | None = None,
+        where: Filter | None = None,
+        sort: Order | None = None,
+        min_probability: float | None = None,
+        to: Target | None = None,
     ) -> None:
-        if sum(given is not None for given in (text, image, image_bytes)) != 1:
+        count = sum(given is not None for given in (text, image, image_bytes, terms))
+        if count > 1 or (count == 0 and where is None and sort is None):
             raise TypeError("A query is one of text, image (a path) and image_bytes; give exactly one.")
-        object.__setattr__(self, "text", None if text is None else _clean(text))
-        object.__setattr__(self, "image", None if image is None else absolute(image))
-        object.__setattr__(self, "image_bytes", image_bytes)
-        object.__setattr__(self, "name", name)
+        made = terms or ()
+        if text is not None:
+            made = (Term((Words(_clean(text)),)),)
+        elif image is not None:
+            made = (Term(image=absolute(image)),)
+        elif image_bytes is not None:
+            made = (Term(image_bytes=bytes(image_bytes), name=name),)
+        if made and all(term.weight < 0 for term in made):
+            raise UsageError("The query says only what is not wanted; say what is wanted as well.")
+        said = {"terms": made, "where": where, "sort": sort, "min_probability": min_probability, "to": to, "notes": ()}
+        for attribute, value in said.items():
+            object.__setattr__(self, attribute, value)
+
+    @classmethod
+    def parse(cls, line: str, names_image: NamesImage | None = None) -> Query:
+        """Read a line of the query language (docs/query-language.md): `red car -blue in:2021 near:Paris`.
+
+        `names_image`: tells of a word which image it names, by its path, or None where it is a word; by default images
+        are named by `like:` alone. The files of images have to be there.
+
+        Raises UsageError, which names the character that is wrong; EmptyQueryError, PathNotFoundError.
+        """
+        from search.query.filter import Filter
+        from search.query.parser import parse
+
+        parsed = parse(line, names_image)
+        query = cls(
+            terms=tuple(_with_file(term) for term in parsed.terms) or None,
+            where=None if parsed.where is None else Filter.of(parsed.where),
+            sort=parsed.sort,
+            min_probability=parsed.min_probability,
+            to=parsed.to,
+        )
+        object.__setattr__(query, "notes", parsed.notes)
+        return query
 
     @property
     def kind(self) -> Kind:
-        """What it is, an image or a text."""
-        return "text" if self.text is not None else "image"
+        """What it is, an image or a text: of several terms the first that is added; a text where it has none."""
+        return next((term.kind for term in self.terms if term.weight > 0), "text")
+
+    @property
+    def text(self) -> str | None:
+        """The words of its only term; None where there are several, or another."""
+        return self.terms[0].text if len(self.terms) == 1 else None
+
+    @property
+    def image(self) -> str | None:
+        """The path of its only term."""
+        return self.terms[0].image if len(self.terms) == 1 else None
+
+    @property
+    def image_bytes(self) -> bytes | None:
+        """The content of its only term."""
+        return self.terms[0].image_bytes if len(self.terms) == 1 else None
+
+    @property
+    def name(self) -> str:
+        """What results call an image that is no file."""
+        return self.terms[0].name if len(self.terms) == 1 else str(self)
+
+    @property
+    def label(self) -> str:
+        """What results call it: of one term alone its words as they are, or the path of its image."""
+        only = self.terms[0] if len(self.terms) == 1 and self.where is None else None
+        if only is None or only.weight != 1 or (self.sort, self.min_probability, self.to) != (None, None, None):
+            return str(self)
+        return only.text or only.image or only.name
 
     def __str__(self) -> str:
-        return self.text or self.image or self.name
+        """A line of the query language that reads as an equal query."""
+        said = " ".join(f"{'-' if term.weight < 0 else '+'} {term}" for term in self.terms).removeprefix("+ ")
+        parts = [said] if said else []
+        if self.where is not None:
+            parts.append(self.where.as_part())
+        least = None if self.min_probability is None else f"{self.min_probability:.10f}".rstrip("0").rstrip(".")
+        settings = (("min", least), ("sort", self.sort), ("to", self.to))
+        return " ".join([*parts, *(f"{name}:{value}" for name, value in settings if value is not None)])
+
+
+def _with_file(term: Term) -> Term:
+    """Its image by the absolute path. Raises PathNotFoundError or UsageError."""
+    return term if term.image is None else replace(term, image=image_query(term.image).image)
 
 
 def image_query(path: str) -> Query:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from indexer.errors import UsageError
 from search.query.dates import DatePoint, DateSpan, parse_point, parse_span
-from search.query.query import TARGETS
 from search.query.ranges import CyclicRange, NumberRange, parse_cycle, parse_numbers, parse_years
+from search.query.settings import ORDERS, TARGETS
 
-Order = Literal["score", "date", "-date", "name", "-name", "size", "-size"]
-ORDERS: Final[tuple[Order, ...]] = ("score", "date", "-date", "name", "-name", "size", "-size")
 DATE_SOURCES: Final = ("taken", "name", "sidecar", "file")
 SHAPES: Final = ("landscape", "portrait", "square")
 HOLDINGS: Final = ("gps", "caption", "keyword", "date")
@@ -126,7 +124,7 @@ def parse_share(text: str) -> float:
     if not 0 <= value <= 1:
         percent = f"; {text} % is {float(text) / 100:g}" if match and not match[2] and value <= 100 else ""
         raise UsageError(f"{text!r} is no probability, as in 50% or 0.5{percent}.")
-    return value
+    return round(value, 10)
 
 
 def _radius(text: str) -> float:

@@ -14,7 +14,8 @@ from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
 
 if TYPE_CHECKING:
     from search.engine.indexed import Indexed
-    from search.query.query import Query, Target
+    from search.query.query import Query
+    from search.query.settings import Target
     from search.results import Results
 
 

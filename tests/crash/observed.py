@@ -19,7 +19,7 @@ from indexer.catalog.vectors import Vectors
 from indexer.encoders import export_cache
 from indexer.encoders.base import Encoder
 from indexer.store import Store
-from search.query.query import Target
+from search.query.settings import Target
 from tests.crash.worlds import World
 
 #: What a store holds: id -> (kind, path, vector, tokens where the encoder yields them).

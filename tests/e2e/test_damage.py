@@ -29,7 +29,8 @@ from indexer.vectors.base import IndexType
 from search.calibration import calibration_file
 from search.calibration.calibration_file import Calibration, Entry
 from search.calibration.curve import ProbabilityCurve, TypicalBackground
-from search.query.query import Query, Target
+from search.query.query import Query
+from search.query.settings import Target
 from tests.fixtures.colour_encoder import COLOURS, ColourTokenEncoder
 from tests.fixtures.colour_reranker import write_fusion
 from tests.fixtures.damage import flip, overwrite, pages

@@ -27,7 +27,7 @@ from search.shell.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.query.query import Target
+    from search.query.settings import Target
 
 #: What people call the kinds that --to takes.
 _OTHER_KINDS = {
@@ -127,7 +127,7 @@ def run(options: QueryOptions) -> int:
 
 def _target(given: str) -> Target:
     """Raises UsageError."""
-    from search.query.query import TARGETS
+    from search.query.settings import TARGETS
 
     target = next((known for known in TARGETS if known == given), None)
     if target is None:
