@@ -115,6 +115,12 @@ def _is_fixed(point: DatePoint) -> bool:
     return _POINT.fullmatch(point.text) is not None
 
 
+def is_date_with_month(text: str) -> bool:
+    """Whether this is a month or a day of the calendar, as a query writes it: no words look so."""
+    match = re.fullmatch(r"[12]\d{3}-(\d\d)(-\d\d)?", text, re.ASCII)
+    return match is not None and 1 <= int(match[1]) <= 12
+
+
 def _check(text: str, year: int, month: int = 1, day: int = 1) -> None:
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise UsageError(f"the year of {text} is out of reach; years go from {FIRST_YEAR} to {LAST_YEAR}.")

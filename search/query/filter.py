@@ -6,6 +6,7 @@ Filter(type=["png", "webp"]) & ~Filter(has="gps") | Filter.parse("in:2021 countr
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
@@ -176,7 +177,7 @@ def _text(field: str, value: object) -> str:
         case int() if field in (*UNITS, "in", "after", "before", "year", "month", "weekday", "time", "id"):
             return str(value)
         case float() if field in UNITS and value == value:
-            return f"{value:.6f}".rstrip("0").rstrip(".")
+            return _decimal(value)
     raise TypeError(
         f"takes what {field}: takes in a query, as in {FIELDS[field].example.split('  ')[0]!r}, not {shown(value)}."
     )
@@ -209,15 +210,23 @@ def _between(start: DatePoint | None, end: DatePoint | None) -> Condition:
 
 def _near(value: tuple[Any, ...]) -> Near:
     """(place, km), (latitude, longitude) or (latitude, longitude, km)."""
+    numbers = [part for part in value if not isinstance(part, str)]
+    if not all(math.isfinite(part) for part in numbers if isinstance(part, float)):
+        raise UsageError(f"takes degrees and kilometres, not {value}.")
     for part in value[1:]:
         if isinstance(part, bool) or not isinstance(part, int | float):
             raise TypeError(f"takes (place, km), (latitude, longitude) or (latitude, longitude, km), not {value}.")
     if isinstance(value[0], str) and len(value) == 2:
-        found = parse_value("near", f"0,0,{value[1]:.6f}")
+        found = parse_value("near", f"0,0,{_decimal(value[1])}")
         assert isinstance(found, Near)
         return Near(" ".join(value[0].split()), found.km)
     if not isinstance(value[0], str) and 2 <= len(value) <= 3:
-        found = parse_value("near", ",".join(f"{float(part):.9f}" for part in value))
+        found = parse_value("near", ",".join(map(_decimal, value)))
         assert isinstance(found, Near)
         return found
     raise TypeError(f"takes (place, km), (latitude, longitude) or (latitude, longitude, km), not {value}.")
+
+
+def _decimal(value: float) -> str:
+    """A number as the query language writes it: to a metre in a kilometre and ten centimetres in a degree."""
+    return f"{float(value):.6f}".rstrip("0").rstrip(".")

@@ -20,12 +20,13 @@ _PREFIX: Final = re.compile(r"(-?)(?:([^\s\"“”„«»()|*:-][^\s\"“”„�
 @dataclass(frozen=True, slots=True)
 class Token:
     """`start`, `end`: its place in the line. `negated`: a minus stands before it. `weight`: what stands before a star.
-    `field`: what stands before a colon, as it was typed. `text`: the rest."""
+    `field`: what stands before a colon, as it was typed. `text`: the rest, which begins at `at`."""
 
     kind: TokenKind
     text: str
     start: int
     end: int
+    at: int
     negated: bool = False
     weight: str | None = None
     field: str | None = None
@@ -47,7 +48,7 @@ def tokens(line: str) -> list[Token]:
         while at < len(line) and line[at].isspace():
             at += 1
         if at == len(line):
-            return [*found, Token("end", "", at, at)]
+            return [*found, Token("end", "", at, at, at)]
         token = _token(line, at)
         found.append(token)
         at = token.end
@@ -57,11 +58,11 @@ def _token(line: str, at: int) -> Token:
     char = line[at]
     following = line[at + 1 : at + 2]
     if char in "()|":
-        return Token(char, char, at, at + 1)  # type: ignore[arg-type]
+        return Token(char, char, at, at + 1, at)  # type: ignore[arg-type]
     if char == "+" or (char == "-" and (not following or following.isspace())):
-        return Token(char, char, at, at + 1)  # type: ignore[arg-type]
+        return Token(char, char, at, at + 1, at)  # type: ignore[arg-type]
     if line.startswith("-(", at):
-        return Token("-(", "-(", at, at + 2)
+        return Token("-(", "-(", at, at + 2, at)
     prefix = _PREFIX.match(line, at)
     assert prefix is not None
     negated, weight, field = bool(prefix[1]), prefix[2], prefix[3]
@@ -70,9 +71,9 @@ def _token(line: str, at: int) -> Token:
         text, end = _quoted(line, begin)
         if end < len(line) and not (line[end].isspace() or line[end] in "()|"):
             raise QuerySyntaxError("a space is missing behind the quotation mark.", end)
-        return Token("quoted", text, at, end, negated, weight, field)
+        return Token("quoted", text, at, end, begin, negated, weight, field)
     end = _word_end(line, begin)
-    return Token("word", line[begin:end], at, end, negated, weight, field)
+    return Token("word", line[begin:end], at, end, begin, negated, weight, field)
 
 
 def _quoted(line: str, at: int) -> tuple[str, int]:
@@ -97,7 +98,7 @@ def _word_end(line: str, at: int) -> int:
         char = line[here]
         if char in _CLOSING or char in _QUOTES:
             raise QuerySyntaxError(
-                f"the quotation mark {char} has no partner, or stands in a word; put a space before it.",
+                f"the quotation mark {char} has no partner; leave it out, or put the words in quotation marks.",
                 here,
             )
         if char == "|":

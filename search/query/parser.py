@@ -14,13 +14,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from indexer.errors import EmptyQueryError, UsageError
 from indexer.text import composed, with_few_marks
 from search.query.conditions import MAX_DEPTH, MAX_TESTS, Condition, Test, all_of, any_of, opposite, quoted
-from search.query.dates import looks_like_a_span
+from search.query.dates import is_date_with_month, looks_like_a_span
 from search.query.fields import FIELDS, OTHER_NAMES
 from search.query.lexer import QuerySyntaxError, Token, tokens
 from search.query.settings import Order, Target
@@ -33,6 +33,8 @@ MAX_CHARACTERS: Final = 100_000
 #: The path of the image that a word names, or None where it is a word. Raises SearchError for what is neither.
 NamesImage = Callable[[str], "str | None"]
 
+_MOST_NOTES: Final = 5
+_ONE_VALUED: Final = frozenset({"type", "orientation", "date", "id", "country", "year"})
 _SPECIAL: Final = re.compile(r'[\s"“”„«»()|:*\\]|^[+-]|\.\.')
 
 
@@ -211,7 +213,7 @@ class _Parser:
                 return
             self._words(token, f"{token.field}:{'' if token.kind == 'quoted' else token.text}", exact=False)
             if token.kind == "quoted":
-                self._words(Token("quoted", token.text, token.start, token.end), token.text, exact=True)
+                self._words(replace(token, field=None, negated=False, weight=None), token.text, exact=True)
             return
         if token.kind == "word":
             bare = token.text.rstrip(":").lower()
@@ -220,6 +222,10 @@ class _Parser:
                     f"the value of {bare}: follows without a space, as in {_example(bare)}; {_as_words(token.text)}.",
                     token.start,
                 )
+            if token.text.endswith(":") and bare.isalpha():
+                self._note(f"{token.text} is no field of a query, and was taken for words.")
+            if is_date_with_month(token.text):
+                self._note(f"{token.text} was taken for words; in:{token.text} means that time.")
             if looks_like_a_span(token.text) and token.weight is None:
                 self._conditions.append(self._test(token, "in"))
                 return
@@ -245,7 +251,7 @@ class _Parser:
                     f"{_as_words(f'{token.field}:{token.text}', capital=True)}.",
                     token.start,
                 )
-            self._result.notes += (f"{token.field}: is no field of a query, and was taken for words.",)
+            self._note(f"{token.field}: is no field of a query, and was taken for words.")
         return None
 
     def _field(self, token: Token, name: str) -> None:
@@ -261,8 +267,7 @@ class _Parser:
         elif token.negated:
             raise QuerySyntaxError("a minus before not: says no twice; leave one out.", token.start)
         else:
-            minus = Token("quoted", token.text, token.start, token.end, negated=True, weight=token.weight)
-            self._words(minus, token.text, exact=True)
+            self._words(replace(token, field=None, negated=True), token.text, exact=True)
 
     def _setting(self, token: Token, name: str) -> None:
         if token.negated:
@@ -280,13 +285,28 @@ class _Parser:
         test = Test(name, value)
         return opposite(test) if token.negated else test
 
+    def _note(self, said: str) -> None:
+        if said not in self._result.notes and len(self._result.notes) < _MOST_NOTES:
+            self._result.notes += (said,)
+
+    def _note_contradictions(self) -> None:
+        """A photograph has one type and one camera: of two none has both."""
+        seen: dict[str, str] = {}
+        for condition in self._conditions:
+            if isinstance(condition, Test) and condition.field in _ONE_VALUED:
+                before = seen.setdefault(condition.field, str(condition))
+                if before != str(condition):
+                    self._note(
+                        f"Both {before} and {condition} have to hold; for either write ({before} | {condition})."
+                    )
+
     def _value(self, token: Token, name: str) -> Value:
         try:
             return parse_value(name, composed(token.text))
         except QuerySyntaxError:
             raise
         except UsageError as error:
-            raise QuerySyntaxError(str(error), token.start) from None
+            raise QuerySyntaxError(str(error), token.at) from None
 
     # -- brackets -------------------------------------------------------------------------------------------
 
@@ -300,8 +320,8 @@ class _Parser:
             self._at = end + 1
             if not inside:
                 raise QuerySyntaxError(f"nothing stands between these brackets; {_as_words('()')}.", token.start)
-            self._words(Token("word", raw.removeprefix("-"), token.start, last.end, token.kind == "-("),
-                        raw.removeprefix("-"), exact=False)  # fmt: skip
+            words = replace(token, kind="word", text=raw.removeprefix("-"), negated=token.kind == "-(")
+            self._words(words, words.text, exact=False)
             return
         condition = self._any(1)
         self._conditions.append(opposite(condition) if token.kind == "-(" else condition)
@@ -358,6 +378,7 @@ class _Parser:
         sections = [section for section in self._sections if not section.is_empty]
         result = self._result
         result.terms = tuple(section.term() for section in sections)
+        self._note_contradictions()
         result.where = all_of(*self._conditions) if self._conditions else None
         if sections and all(section.sign < 0 for section in sections):
             raise QuerySyntaxError(

@@ -69,6 +69,68 @@ def test_filters() -> None:
     assert isinstance(parse("(type:png | type:gif)").where, AnyOf)
 
 
+@pytest.mark.parametrize(
+    ("line", "position", "said"),
+    [
+        ("red in:2021-13", 7, "there is no month 13"),
+        ("in:2021-02-30", 3, "February 2021 has no day 30"),
+        ("in:2021..2019", 3, "ends before it begins; write 2019..2021"),
+        ("size:5MB..1MB", 5, "write 1MB..5MB"),
+        ("cat near:,5", 9, "a radius without a place"),
+        ("near:5km", 5, "a radius without a place"),
+        ("near:91,2", 5, "is no latitude"),
+        ("near:Paris,0", 5, "is no radius in km"),
+        ("time:25:00", 5, "is no time of day"),
+        ("a caemra:pixel", 2, "did you mean camera:"),
+        ("since:2021", 0, "did you mean after:"),
+        ("near: Paris", 0, "follows without a space"),
+        ('red "car', 4, "has no partner"),
+        ('red car"', 7, "has no partner"),
+        ("a (type:png", 2, "this bracket is not closed"),
+        ("type:png)", 8, "this bracket closes none"),
+        ("a | b", 2, "in brackets"),
+        ("(type:png | )", 12, "a filter is missing"),
+        ("(type:png red)", 10, "words cannot stand in brackets"),
+        ("a x*sunset", 2, "'x' is no weight"),
+        ("0*sunset", 0, "'0' is no weight"),
+        ("2*in:2021", 0, "has no weight"),
+        ("-people", 0, "only what is not wanted"),
+        ("a - -b", 4, "two minus signs"),
+        ("a + ", 2, "nothing stands behind this +"),
+        ('a ""', 2, "nothing stands between the quotation marks"),
+        ("a min:50", 6, "50 % is 0.5"),
+        ("a -sort:date", 2, "has no minus before it"),
+        ("sort:date sort:name", 10, "is there twice"),
+        ("type:jepg", 5, "did you mean jpeg?"),
+        ("date:2021", 5, "write in:2021"),
+        ("id:abc", 3, "is no id of a hit"),
+        ("-not:x a", 0, "says no twice"),
+    ],
+)
+def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None:
+    with pytest.raises(QuerySyntaxError) as refused:
+        parse(line, names_image)
+    assert refused.value.position == position
+    assert said in str(refused.value)
+    assert str(refused.value).startswith(f"The query is wrong at character {position + 1}: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("Mission: Impossible", "Mission: is no field of a query, and was taken for words."),
+        ("iso:100", "iso: is no field of a query, and was taken for words."),
+        ("birthday 2021-06", "2021-06 was taken for words; in:2021-06 means that time."),
+        (
+            "type:png type:gif",
+            "Both type:png and type:gif have to hold; for either write (type:png | type:gif).",
+        ),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_noted(line: str, note: str) -> None:
+    assert parse(line).notes == (note,)
+
+
 _WORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=12)
 _PIECES = st.one_of(
     _WORD,

@@ -1,0 +1,91 @@
+"""Filters from Python's own values, and the lines of the query language that they print as."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.errors import UsageError
+from search.query.filter import Filter
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"taken": ("2021-01-01", "2022-01-01")}, "after:2021-01-01 before:2022-01-01"),
+        ({"taken": (None, date(2021, 6, 1))}, "before:2021-06-01"),
+        ({"taken": 2021}, "in:2021"),
+        ({"taken": "2019-06..2019-09"}, "in:2019-06..2019-09"),
+        ({"after": "2w", "before": date(2021, 6, 3)}, "after:2w before:2021-06-03"),
+        ({"year": (2019, 2021)}, "year:2019..2021"),
+        ({"month": (11, 2)}, "month:november..february"),
+        ({"weekday": [6, "sun"]}, "(weekday:saturday | weekday:sunday)"),
+        ({"time": (time(18), time(23, 30))}, "time:18:00..23:30"),
+        ({"near": ("Paris", 5)}, "near:Paris,5"),
+        ({"near": "Paris, Texas"}, 'near:"Paris, Texas,20"'),
+        ({"near": (48.8566, 2.3522)}, "near:48.8566,2.3522,20"),
+        ({"near": (-33.5, -70, 2.5)}, "near:-33.5,-70,2.5"),
+        ({"path": Path("/photos/my trips")}, 'path:"/photos/my trips"'),
+        ({"type": ["png", "jpg"]}, "(type:png | type:jpeg)"),
+        ({"size": (None, 5_000_000)}, "size:..5000000"),
+        ({"width": 4032, "height": (1000, None)}, "width:4032 height:1000.."),
+        ({"megapixels": 12}, "megapixels:11.5..12.5"),
+        ({"megapixels": (12, 20.5)}, "megapixels:12..20.5"),
+        ({"id": 42, "has": "gps"}, "has:gps id:42"),
+    ],
+)
+def test_values_of_python(given: dict[str, Any], line: str) -> None:
+    found = Filter(**given)
+    assert found.as_part() == line
+    assert Filter.parse(line) == found
+    assert hash(Filter.parse(line)) == hash(found)
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_joined() -> None:
+    png, gps, france = Filter(type="png"), Filter(has="gps"), Filter(country="FR")
+    assert str(png & ~gps) == "type:png -has:gps"
+    assert str(png | gps & france) == "type:png | has:gps country:FR"
+    assert str((png | gps) & france) == "(type:png | has:gps) country:FR"
+    assert str(~(png & gps)) == "-(type:png has:gps)"
+    assert ~~png == png
+    assert (png & gps) & france == png & (gps & france)
+    with pytest.raises(AttributeError):
+        png.condition = gps.condition
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({}, UsageError, "at least one condition"),
+        ({"taken": "2021-13"}, UsageError, "`taken`: 2021-13 is no date"),
+        ({"taken": ("2022", "2021")}, UsageError, "ends before it begins"),
+        ({"taken": (None, None)}, UsageError, "at least one end"),
+        ({"taken": datetime(2021, 6, 3, 12)}, TypeError, r"give its .date\(\)"),
+        ({"near": ("Paris", -1)}, UsageError, "no radius"),
+        ({"near": ("Paris", "far")}, TypeError, r"takes \(place, km\)"),
+        ({"near": (100, 2)}, UsageError, "no latitude"),
+        ({"near": (float("nan"), 2)}, UsageError, "`near`"),
+        ({"near": 5}, TypeError, "`near` takes what near: takes"),
+        ({"size": (5, 2)}, UsageError, "write 2..5"),
+        ({"size": (1, 2, 3)}, TypeError, "not 3"),
+        ({"year": True}, TypeError, "not True"),
+        ({"type": ("png", "gif")}, UsageError, "takes jpeg"),
+        ({"camera": ("a", "b")}, TypeError, "no range"),
+        ({"type": []}, UsageError, "an empty list"),
+        ({"type": "jepg"}, UsageError, "did you mean jpeg"),
+    ],
+)
+def test_values_that_mean_nothing(given: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        Filter(**given)
+
+
+@pytest.mark.parametrize("line", ["red car", "in:2021 red", "sort:date", "in:2021 sort:date", ""])
+def test_a_filter_is_fields_alone(line: str) -> None:
+    with pytest.raises(UsageError):
+        Filter.parse(line)
