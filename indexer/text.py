@@ -35,6 +35,15 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", with_few_marks(text))
 
 
+def folded(text: str) -> str:
+    """`text` as it is compared where letter case, accents and forms of letters do not count: "Café" as "cafe"."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", with_few_marks(text))
+    apart = unicodedata.normalize("NFKD", apart.casefold())
+    return "".join(character for character in apart if not unicodedata.combining(character))
+
+
 def with_few_marks(text: str) -> str:
     """`text` with at most `MAX_MARKS` marks on a letter; before any work that puts them in order."""
     if not _MANY_MARKS.search(text):

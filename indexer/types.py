@@ -72,12 +72,23 @@ class Metadata:
     longitude: float | None = None
     captions: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    lens: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a file beside a photograph says of it, as `Metadata` has it: Google Takeout writes one of JSON."""
+
+    taken_at: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    title: str | None = None
 
 
 #: Version of what reads it (`images/metadata.py`), kept with each photograph. It grows by one with a release that reads
 #: more (a field, a block): the next `index` then reads photographs again, but neither decodes nor encodes them. A new
 #: field is a column of its name in the catalog, made by a migration.
-METADATA_READER = 1
+METADATA_READER = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,7 @@ class Files(Part):
             self._write(insert(file), new)
             added = self._at([record.candidate.path for record in records if record.candidate.path not in before])
             ids |= {path: int(row.id) for path, row in added.items()}
+        self._transaction.restated_files.update(ids.values())
         # The texts about what was hidden can be found again.
         Items(self._transaction).touch([row.id for row in before.values() if row.state in HIDDEN], about=True)
         return [ids[record.candidate.path] for record in records]
@@ -256,6 +257,7 @@ class Files(Part):
                 hidden.append(row.id)
         if changed:
             self._write(_FAIL, changed)
+            self._transaction.restated_files.update(int(str(each["of_id"])) for each in changed)
         if new:
             self.save(new)
         Items(self._transaction).touch(hidden)

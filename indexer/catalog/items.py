@@ -130,6 +130,7 @@ class Items(Part):
         """
         if not wanted:
             return
+        self._transaction.restated_files.update(wanted)
         have = self._of_files(list(wanted))
         changed: list[dict[str, object]] = []
         new: list[dict[str, object]] = []

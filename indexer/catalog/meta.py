@@ -21,6 +21,8 @@ IGNORE_RULES = "ignore_rules"
 LOST_EXCLUSIONS = "lost_exclusions"
 #: Key: "done" when there are no contents to which nothing refers; anything else when there may be some.
 SWEEP = "sweep"
+#: Key: the version of the rules by which facts were derived (`facts.RULES`).
+FACTS = "facts"
 #: Key: JSON, the files that are not read because a run ended on them (`pipeline/suspects.py`).
 LEFT_OUT = "left_out"
 #: Its value after a repair: what no file holds may be of files that were lost.
@@ -29,7 +31,7 @@ REPAIRED = "repaired"
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out."""
+    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none. Raises StoreDamagedError for one that is no text."""

@@ -79,6 +79,7 @@ class Moves(Part):
             self._delete_files([*dropped, *(row.id for row in taken.values() if row.state in HIDDEN)])
             followed = [{"of_id": number, "place": path} for number, path in places.items() if number not in dropped]
             self._set(file.c.path, file.c.id, followed)
+            self._transaction.restated_files.update(places.keys() - set(dropped))
             moved += len(followed)
         for chunk in id_chunks(self._below(item.c.about, item.c.id, old)):
             rows = self._read(select(item.c.id, item.c.about).where(item.c.id.in_(chunk))).all()

@@ -48,6 +48,7 @@ class Photographs(Part):
         if photographs:
             rows = [_row(number, said) for number, said in photographs.items()]
             self._write(upsert(photo, ["content_id"], [*_FIELDS, "metadata_reader"]), rows)
+            self._transaction.restated_contents.update(photographs)
 
 
 def metadata_of(row: Row) -> Metadata | None:  # type: ignore[type-arg]

@@ -13,7 +13,7 @@ from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.items import BURIED, TOTAL
 from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, STORE
 from indexer.catalog.possible import is_possible
-from indexer.catalog.schema import encoder, meta, metadata, photo, root, tombstone
+from indexer.catalog.schema import encoder, file, meta, metadata, photo, root, tombstone
 from indexer.catalog.sqlite import is_typed, is_whole, row_id
 from indexer.catalog.tokens import CHOICE, SHAPE
 from indexer.catalog.transaction import Part
@@ -28,6 +28,7 @@ _PARSED: Final = {
     encoder.name: (encoder.c.identity,),
     root.name: (root.c.ignores, root.c.scanned_at),
     photo.name: (photo.c.captions, photo.c.keywords, photo.c.taken_at),
+    file.name: (file.c.said,),
 }
 
 
@@ -60,6 +61,8 @@ class Rows(Part):
         if not columns:
             return
         statement = select(row_id(table), *columns).where(is_typed(table))
+        if table is file:
+            statement = statement.where(file.c.said.is_not(None))
         if table is photo:
             statement = statement.where(or_(*(column != "[]" for column in columns)))  # NULL is not asked about
         for number, *values in self._read(statement):
@@ -83,6 +86,8 @@ def _reads(table: Table, values: list[Any]) -> bool:
             for column, value in zip(_PARSED[table.name], values, strict=True):
                 if column in _MOMENTS:
                     stored.moment(value, "")
+                elif column is file.c.said:
+                    stored.said(value)
                 else:
                     stored.texts(value, "")
     except StoreDamagedError:

@@ -8,6 +8,9 @@
     vector      the embedding of a content under an encoder, with a checksum
     token       what rerankers need of a content under an encoder, with a checksum; may be missing
     photo       what a photograph says about itself
+    fact        what is known of a photograph as filters ask for it; derived from `file` and `photo`, and made again
+    device      cameras and lenses that facts name
+    folder      folders that facts name
     encoder     the identities of the encoders whose vectors are here
     tombstone   ids of items that were deleted, until every index that might hold them was rebuilt
     meta        store id, generation, active encoder
@@ -18,7 +21,8 @@ transaction: an index stamped with generation g is brought up to date by the ite
 
 What one file can bring into a row has a type that makes it fit (`Fit...`, `PathType`): no value of a file ends a run.
 
-A column that came after the first version says what older rows hold (`server_default`). Plain rows carry a checksum.
+A column that came after the first version says what older rows hold (`server_default`). Plain rows carry a checksum;
+those of facts, devices and folders do not, because they can be compared with what they are derived from.
 """
 
 from __future__ import annotations
@@ -42,12 +46,24 @@ _COLUMN_TYPES: dict[str, type[TypeEngine[Any]]] = {
     "tuple[str, ...]": FitText,
 }
 
+#: Fields whose columns came later, and so stand last.
+_LATER = {"lens"}
+
 metadata = MetaData()
 
 
 def _sum() -> Column[Any]:
     """CRC-32 of the row's other values (a database that sums its own pages does without); triggers write it."""
     return Column("sum", Integer)
+
+
+def _said(later: bool) -> list[Column[Any]]:
+    """Columns of the fields of `Metadata`."""
+    return [
+        Column(field.name, _COLUMN_TYPES[str(field.type)])
+        for field in fields(Metadata)
+        if (field.name in _LATER) == later
+    ]
 
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text), _sum())
@@ -107,9 +123,10 @@ photo = Table(
     "photo",
     metadata,
     Column("content_id", Integer, primary_key=True),
-    *(Column(field.name, _COLUMN_TYPES[str(field.type)]) for field in fields(Metadata)),
+    *_said(later=False),
     Column("metadata_reader", Integer, server_default="1"),  # version of what read it
     _sum(),
+    *_said(later=True),
 )
 
 file = Table(
@@ -128,6 +145,7 @@ file = Table(
     Column("ctime_ns", FitInteger),  # when its status changed last
     Column("item_count", Integer),  # how many items it gave; more or fewer are there only after damage
     _sum(),
+    Column("said", FitText),  # JSON: what a file beside a photograph says of it (`stored.said`)
 )
 #: State of a file that a scan did not find; of one that it did not look for, because patterns of its root leave it out;
 #: of one that was forgotten and is kept, as a path alone, because captions elsewhere name it.
@@ -158,4 +176,47 @@ tombstone = Table(
     Column("item_id", Integer, primary_key=True),
     Column("kind", Text),
     Column("generation", Integer),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", FitText),  # as photographs write it
+    Column("folded", FitText),  # `text.folded`
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", PathType),
+    Column("folded", FitText),  # `text.folded` of the path, with "/" between and behind its parts
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("item_id", Integer, primary_key=True),  # of a photograph
+    Column("file_id", Integer),
+    Column("date", Integer),  # seconds since the beginning of 1970, as clocks showed them where it was taken
+    Column("date_from", Text),  # where that is known from: taken, name, sidecar, file
+    Column("month", Integer),  # 1 to 12
+    Column("latitude", FitFloat),  # degrees
+    Column("longitude", FitFloat),
+    Column("x", FitFloat),  # the same place on a sphere of radius 1
+    Column("y", FitFloat),
+    Column("z", FitFloat),
+    Column("city", Integer),  # id of GeoNames
+    Column("country", Text),  # ISO 3166-1, two letters
+    Column("camera_id", Integer),
+    Column("lens_id", Integer),
+    Column("folder_id", Integer),
+    Column("name", FitText),  # of its file, folded
+    Column("type", Text),  # jpeg, png, ...
+    Column("size", FitInteger),  # bytes
+    Column("width", Integer),  # pixels
+    Column("height", Integer),
+    Column("captioned", Integer),  # 0 or 1: it says so itself; others may speak of it besides
+    Column("keyworded", Integer),  # 0 or 1
 )

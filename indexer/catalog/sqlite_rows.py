@@ -158,9 +158,10 @@ class _Reader:
                 if row is not None and _has_sum(row):
                     row.pop(COLUMN, None)
                     return table, row
-            elif self._is_old and table == name and 0 < len(values) < len(shape.columns):
+            elif table == name and 0 < len(values) < len(shape.columns):  # of before later columns came
                 row = shape.row(number, values)
-                if row is not None:
+                if row is not None and (self._is_old or (COLUMN in row and _has_sum(row))):
+                    row.pop(COLUMN, None)
                     return table, row
         return None
 

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.bounds import HIGHEST, LATITUDES, LONGITUDES
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import StoreDamagedError
+from indexer.types import Said
 
 #: Characters of one value in JSON: a photograph's captions, a root's patterns. What we write stays far below.
 LONGEST: Final = 4_000_000
@@ -88,6 +89,26 @@ def moment(value: object, what: str) -> str | None:
     except ValueError as error:
         raise damaged(what) from error
     raise damaged(what)
+
+
+def said(value: object) -> Said | None:
+    """What a file beside a photograph says of it, or None."""
+    if value is None:
+        return None
+    what = "what a file beside a photograph says of it"
+    found = _json(value, what)
+    if not isinstance(found, dict) or not set(found) <= set(Said.__dataclass_fields__):
+        raise damaged(what)
+    for name, most in (("latitude", LATITUDES), ("longitude", LONGITUDES)):
+        degrees = found.get(name)
+        if degrees is not None and not (type(degrees) in (int, float) and abs(degrees) <= most):
+            raise damaged(what)
+    return Said(
+        moment(found.get("taken_at"), what),
+        found.get("latitude"),
+        found.get("longitude"),
+        text(found.get("title"), what),
+    )
 
 
 def encoder_id(value: object) -> EncoderId:

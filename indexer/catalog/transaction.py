@@ -38,6 +38,9 @@ class Transaction:
         self._generation: int | None = None
         #: Contents to which something refers no more.
         self.let_go: set[int] = set()
+        #: Files, and contents of photographs, of which rows changed that facts are derived from.
+        self.restated_files: set[int] = set()
+        self.restated_contents: set[int] = set()
 
     @property
     def generation(self) -> int:

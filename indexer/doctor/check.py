@@ -8,6 +8,7 @@ from typing import Final
 
 from indexer.doctor.catalog import SAVED, check_completeness, check_orphans, check_rows, check_structure
 from indexer.doctor.encoder import check_encoder
+from indexer.doctor.facts import check_facts
 from indexer.doctor.files import check_files
 from indexer.doctor.finding import Finding
 from indexer.doctor.indexes import check_content, check_indexes
@@ -39,7 +40,16 @@ def check(folder: Path) -> list[Finding]:
 
 
 #: What looks at one part each; the catalog itself is looked at before.
-_PARTS: Final = (check_encoder, check_vectors, check_tokens, check_indexes, check_files, check_content, check_orphans)
+_PARTS: Final = (
+    check_encoder,
+    check_facts,
+    check_vectors,
+    check_tokens,
+    check_indexes,
+    check_files,
+    check_content,
+    check_orphans,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from indexer.catalog.salvage import salvage
 from indexer.doctor.catalog import TOLD, lost_rows, made_again, mend_rows
 from indexer.doctor.check import look_through
 from indexer.doctor.encoder import witness
+from indexer.doctor.facts import mend_facts
 from indexer.doctor.finding import Finding
 from indexer.doctor.vectors import mend_vectors
 from indexer.errors import StoreMissingError
@@ -37,6 +38,7 @@ def repair(folder: Path) -> list[Finding]:
         try:
             if parts - {"encoder"}:
                 done += mend_rows(store)
+                done += mend_facts(store)
                 done += mend_vectors(store)
             if parts & {"index", "vectors", "catalog"}:
                 build_indexes(store.catalog, store.vectors, None, Silent(), force=True)

@@ -19,8 +19,10 @@ import search
 from indexer.catalog import schema
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.facts import RULES, Facts
 from indexer.catalog.items import Items
 from indexer.catalog.known_files import files_below
+from indexer.catalog.meta import FACTS
 from indexer.catalog.migrations import run as migrations
 from indexer.catalog.sqlite import file_url, keep_sums
 from indexer.catalog.tokens import Tokens
@@ -129,6 +131,7 @@ def test_an_older_store_is_upgraded_and_keeps_every_row(
         names = snapshot.connection.execute(select(schema.migration.c.name).order_by("name")).scalars().all()
     opened.close()
     assert names == [name for name, _ in migrations.MIGRATIONS]
+    before["meta"] = sorted([*before["meta"], (FACTS, str(RULES))])
     assert rows_of(path) == before
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (migrations.SCHEMA_VERSION,)
@@ -184,6 +187,34 @@ def test_salvage_of_an_older_store_loses_nothing(tmp_path: Path, version: int) -
     assert answers(path.parent, version) == expected(version)
 
 
+@pytest.mark.parametrize("version", RELEASED)
+@pytest.mark.parametrize("opening", [Catalog.open, Catalog.create])
+def test_what_filters_ask_of_an_older_store_is_derived(
+    tmp_path: Path, version: int, opening: Callable[[URL], Catalog]
+) -> None:
+    path = kept(version, tmp_path / "old")
+    opened = opening(file_url(path))
+    with opened.snapshot() as snapshot:
+        assert Facts(snapshot).are_of_these_rules()
+        assert Facts(snapshot).wrong() == []
+    opened.close()
+    rows = "SELECT d.path, f.name, f.type, f.size, f.width, f.height, f.date_from, f.captioned, c.text FROM fact f"
+    names = "JOIN folder d ON d.id = f.folder_id LEFT JOIN device c ON c.id = f.camera_id"
+    with closing(sqlite3.connect(path)) as connection:
+        found = {row[1]: row for row in connection.execute(f"{rows} {names}")}
+        size = dict(connection.execute("SELECT path, size FROM file"))
+    assert found == {
+        name: (folder.encode(), name, kind, size[f"{folder}/{name}".encode()], 24, 16, "file", captioned, camera)
+        for folder, name, kind, captioned, camera in (
+            (PHOTOS, "red.png", "png", 1, None),
+            (f"{PHOTOS}/sub", "green.png", "png", 0, None),
+            (PHOTOS, "white.png", "png", 0, None),
+            (f"{PHOTOS}/sub", "copy.png", "png", 1, None),
+            (PHOTOS, "blue.jpg", "jpeg", 0, "Maker Model 1"),
+        )
+    }
+
+
 def test_the_tables_of_statements_are_those_of_the_last_migration(tmp_path: Path) -> None:
     path = tmp_path / "new.sqlite"
     new_catalog(path).close()
@@ -197,8 +228,8 @@ def test_the_tables_of_statements_are_those_of_the_last_migration(tmp_path: Path
 # -- a column that a later migration adds -------------------------------------------------------------------
 
 
-def _add_lens(connection: Connection) -> None:
-    connection.execute(text("ALTER TABLE photo ADD COLUMN lens TEXT"))
+def _add_aperture(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE photo ADD COLUMN aperture TEXT"))
     connection.execute(text("ALTER TABLE photo ADD COLUMN stars INTEGER NOT NULL DEFAULT 3"))
     keep_sums(connection, "photo")
 
@@ -209,9 +240,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MetaData:
     known = MetaData()
     for table in schema.metadata.sorted_tables:
         table.to_metadata(known)
-    known.tables["photo"].append_column(Column("lens", Text))
+    known.tables["photo"].append_column(Column("aperture", Text))
     known.tables["photo"].append_column(Column("stars", Integer, server_default="3"))
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("9999_lens", _add_lens)))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("9999_aperture", _add_aperture)))
     monkeypatch.setattr(migrations, "SCHEMA_VERSION", migrations.SCHEMA_VERSION + 1)
     monkeypatch.setattr("indexer.catalog.catalog.SCHEMA_VERSION", migrations.SCHEMA_VERSION)
     monkeypatch.setattr(schema, "metadata", known)
@@ -219,10 +250,10 @@ def later(monkeypatch: pytest.MonkeyPatch) -> MetaData:
     return known
 
 
-def lenses(catalog: Catalog, known: MetaData) -> list[tuple[object, object]]:
+def apertures(catalog: Catalog, known: MetaData) -> list[tuple[object, object]]:
     photo = known.tables["photo"]
     with catalog.snapshot() as snapshot:
-        rows = snapshot.connection.execute(select(photo.c.lens, photo.c.stars).order_by(photo.c.content_id))
+        rows = snapshot.connection.execute(select(photo.c.aperture, photo.c.stars).order_by(photo.c.content_id))
         return [tuple(row) for row in rows]
 
 
@@ -230,7 +261,7 @@ def test_a_migration_adds_columns_to_a_new_store(tmp_path: Path, later: MetaData
     catalog = new_catalog(tmp_path / "new.sqlite")
     with catalog.batch() as batch:
         add_photo(batch, 1, "/a.jpg", 1)
-    assert lenses(catalog, later) == [(None, 3)]
+    assert apertures(catalog, later) == [(None, 3)]
     with catalog.snapshot() as snapshot:
         assert Items(snapshot).get([1])[1].metadata is not None
     catalog.close()
@@ -241,7 +272,7 @@ def test_a_migration_adds_columns_to_an_older_store(tmp_path: Path, later: MetaD
     path = kept(version, tmp_path / "old")
     assert answers(path.parent, version) == expected(version)
     opened = Catalog.open(file_url(path))
-    assert lenses(opened, later) == [(None, 3)] * 4
+    assert apertures(opened, later) == [(None, 3)] * 4
     opened.close()
     new_catalog(tmp_path / "new.sqlite").close()
     assert tables_of(path) == tables_of(tmp_path / "new.sqlite")
@@ -254,6 +285,6 @@ def test_columns_stand_in_for_those_that_an_older_store_lacks(tmp_path: Path, la
     before = path.read_bytes()
     assert answers(path.parent, version) == expected(version)
     opened = Catalog.open(file_url(path))
-    assert lenses(opened, later) == [(None, 3)] * 4
+    assert apertures(opened, later) == [(None, 3)] * 4
     opened.close()
     assert path.read_bytes() == before

@@ -1,0 +1,121 @@
+"""What is known of a photograph, from the rows of its file and of its metadata, as filters ask for it.
+
+A pure function: the same rows give the same fact, so that what is kept of it can be judged and made again at any time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from indexer.text import folded
+from indexer.types import Metadata, Said
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Names of types of files as people write them, where a decoder has another.
+_TYPES: Final = {"heif": "heic", "mpo": "jpeg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """`latitude`, `longitude` in degrees; `x`, `y`, `z`: the same on a sphere of radius 1."""
+
+    latitude: float
+    longitude: float
+    x: float
+    y: float
+    z: float
+
+    @classmethod
+    def at(cls, latitude: float, longitude: float) -> Position:
+        """The position of these degrees."""
+        north, east = math.radians(latitude), math.radians(longitude)
+        across = math.cos(north)
+        return cls(latitude, longitude, across * math.cos(east), across * math.sin(east), math.sin(north))
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """`seconds` since the beginning of 1970 as local clocks showed them; `source`: taken, name, sidecar or file."""
+
+    seconds: int
+    source: str
+    month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of a photograph; `camera`, `lens`: as it writes them; `folder`: the path of the folder in which it
+    lies, `name` that of its file, folded."""
+
+    when: When | None
+    position: Position | None
+    city: int | None
+    country: str | None
+    camera: str | None
+    lens: str | None
+    folder: str
+    name: str
+    type: str | None
+    size: int
+    width: int | None
+    height: int | None
+    captioned: bool
+    keyworded: bool
+
+
+def fact_of(path: str, size: int, mtime_ns: int, said: Said | None, metadata: Metadata | None) -> Fact:
+    """The fact of the photograph in the file at `path`, whose size in bytes and time of change in nanoseconds these
+    are. `said`: by a file beside it; `metadata`: by itself, None where that was lost."""
+    position = _position(said, metadata)
+    folder, name = os.path.split(path)
+    kind = metadata.format.lower() if metadata is not None and metadata.format else None
+    return Fact(
+        when=_when(name, mtime_ns, said, metadata),
+        position=position,
+        city=None,
+        country=None,
+        camera=None if metadata is None else metadata.camera,
+        lens=None if metadata is None else metadata.lens,
+        folder=folder,
+        name=folded_name(name),
+        type=None if kind is None else _TYPES.get(kind, kind),
+        size=size,
+        width=None if metadata is None else metadata.width,
+        height=None if metadata is None else metadata.height,
+        captioned=bool(metadata is not None and metadata.captions) or bool(said is not None and said.title),
+        keyworded=metadata is not None and bool(metadata.keywords),
+    )
+
+
+def folded_name(name: str) -> str:
+    """The name of a file or a path as it is compared; bytes that are no text stand as "?"."""
+    return folded(name.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None) -> When | None:
+    """The first of its dates that there is, from the best source to the worst."""
+    if metadata is not None and metadata.taken_at is not None:
+        return _at(datetime.fromisoformat(metadata.taken_at), "taken")
+    if said is not None and said.taken_at is not None:
+        return _at(datetime.fromisoformat(said.taken_at), "sidecar")
+    try:
+        return _at(datetime.fromtimestamp(mtime_ns // 10**9), "file")  # as the clocks of this place show it
+    except (ValueError, OverflowError, OSError):  # a file may say any
+        return None
+
+
+def _at(moment: datetime, source: str) -> When:
+    """A moment by the clock that stands in it, whatever its offset."""
+    local = moment.replace(tzinfo=UTC)
+    return When(int((local - _EPOCH).total_seconds()), source, local.month)
+
+
+def _position(said: Said | None, metadata: Metadata | None) -> Position | None:
+    for source in (metadata, said):
+        if source is not None and source.latitude is not None and source.longitude is not None:
+            return Position.at(source.latitude, source.longitude)
+    return None

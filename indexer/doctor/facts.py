@@ -1,0 +1,35 @@
+"""Facts, which filters ask: whether they are what the rows say from which they are derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from indexer.catalog.facts import Facts
+from indexer.doctor.finding import Finding
+from indexer.store import Store
+
+
+def check_facts(store: Store) -> Iterator[Finding]:
+    """Facts that are missing, wrong, or made by the rules of another version."""
+    with store.catalog.snapshot() as snapshot:
+        if not Facts(snapshot).are_of_these_rules():
+            problem = "what filters ask of photographs was derived by another version, or cannot be kept"
+            yield Finding("facts", problem, "`index()` derives it anew", grave=False)
+            return
+        wrong = len(Facts(snapshot).wrong())
+    if wrong:
+        yield Finding("facts", f"{_of(wrong)} is missing or wrong", "`repair()` derives it anew")
+
+
+def mend_facts(store: Store) -> Iterator[Finding]:
+    """Derive anew what is missing or wrong."""
+    with store.catalog.snapshot() as snapshot:
+        wrong = Facts(snapshot).wrong()
+    if wrong:
+        with store.catalog.batch() as batch:
+            Facts(batch).mend(wrong)
+        yield Finding("facts", f"{_of(len(wrong))} was missing or wrong", "derived anew")
+
+
+def _of(count: int) -> str:
+    return f"what filters ask of {count:,} photograph{'' if count == 1 else 's'}"
