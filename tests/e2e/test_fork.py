@@ -141,7 +141,7 @@ library.query("a")
 holding, done = threading.Event(), threading.Event()
 
 def read():
-    with library._opened[0].catalog.snapshot() as snapshot:
+    with library._opened.store.catalog.snapshot() as snapshot:
         snapshot.generation
         holding.set()
         done.wait()

@@ -59,7 +59,8 @@ def test_an_index_that_a_writer_has_replaced_is_no_damage(store: Path, tmp_path:
     """The query has opened an index; before it reads the catalog, files are forgotten and the next index is built."""
     with search.open(store, encoder=ColourEncoder()) as library:
         assert len(library.query("red", k=50)) == 12
-        engine = library._open()[1]
+        assert library._opened is not None
+        engine = library._opened.engine
         held = engine._indexes.open("image", ColourEncoder().identity)
         with search.open(store, encoder=ColourEncoder()) as other:
             other.forget(*(tmp_path / "photos" / f"{number:02}.png" for number in range(4)))

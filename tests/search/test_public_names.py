@@ -42,9 +42,10 @@ def public_docstrings() -> dict[str, str]:
     for name in search.__all__:
         value = getattr(search, name)
         found[name] = inspect.getdoc(value) or ""
-        for part, inner in vars(value).items() if inspect.isclass(value) else ():
-            if not part.startswith("_"):
-                found[f"{name}.{part}"] = inspect.getdoc(inner) or ""
+        for home in value.__mro__ if inspect.isclass(value) else ():
+            for part, inner in vars(home).items() if home.__module__.startswith(("search", "indexer")) else ():
+                if not part.startswith("_"):
+                    found[f"{name}.{part}"] = inspect.getdoc(inner) or ""
     return found
 
 

@@ -142,7 +142,7 @@ def test_the_background_is_taken_from_all_items_or_a_fixed_spread_of_them(librar
     with library:
         library.query("red")
         assert library._opened is not None
-        with library._opened[0].catalog.snapshot() as snapshot:
+        with library._opened.store.catalog.snapshot() as snapshot:
             active = Encoders(snapshot).active()
             assert active is not None
             everything = {

@@ -42,7 +42,7 @@ def plain(library: search.Library, words: str, k: int) -> list[tuple[str, float]
     query = ColourEncoder().encode_texts([words]).vectors[0].astype(np.float64)
     rows = []
     assert library._opened is not None
-    with library._opened[0].catalog.snapshot() as snapshot:
+    with library._opened.store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         assert active is not None
         for ids, vectors in Vectors(snapshot).pages("image", active[0], active[1].dimension):

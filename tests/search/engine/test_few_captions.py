@@ -59,10 +59,10 @@ def test_captions_about_other_things_stay_behind(library: search.Library) -> Non
 
 
 def test_what_ships_has_a_curve_for_it(library: search.Library) -> None:
-    session = library._session(with_reranker=False)
-    curve = find_calibration(library.folder, session.encoder.identity).curve("text", "text", None)
+    encoder = library._models.encoder(None)
+    curve = find_calibration(library.folder, encoder.identity).curve("text", "text", None)
     assert curve.fitted
-    guessed = typical_of_texts(session.encoder)  # what an encoder without a curve would get: no less strict by far
+    guessed = typical_of_texts(encoder)  # what an encoder without a curve would get: no less strict by far
     assert curve.typical is not None
     assert abs(curve.typical.mean - guessed.mean) < curve.typical.spread / 2
     assert guessed.spread == pytest.approx(curve.typical.spread, rel=0.5)

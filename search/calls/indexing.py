@@ -1,0 +1,138 @@
+"""Calls that write a store: what folders hold comes in, what is not wanted goes out."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from indexer import arguments
+from indexer.arguments import checked, each, flag, instance, optional
+from indexer.encoder_hint import write_encoder_hint
+from indexer.errors import UsageError
+from indexer.progress import Progress, Silent
+from indexer.reach import check_store_place
+from indexer.settings import IndexSettings, thread_count
+from indexer.store import Store
+from indexer.swap import is_store
+from indexer.types import Report
+from indexer.vectors.base import INDEX_TYPES, IndexType
+from search.arguments import progress_given
+from search.calls.opened import Opened, encoder_of
+
+if TYPE_CHECKING:
+    from indexer.compact import Compacted
+    from indexer.pipeline.forget import Forgotten
+
+
+class Indexing(Opened):
+    """See `search.Library`."""
+
+    @checked(
+        roots=each(arguments.path),
+        settings=optional(instance("indexer.settings", "IndexSettings")),
+        progress=optional(progress_given),
+        index_type=optional(arguments.one_of(INDEX_TYPES)),
+        recall=optional(arguments.number(0, 1, open_below=True)),
+        reencode=flag,
+        verify=flag,
+    )
+    def index(
+        self,
+        *roots: str | os.PathLike[str],
+        settings: IndexSettings | None = None,
+        progress: Progress | None = None,
+        index_type: IndexType | None = None,
+        recall: float | None = None,
+        reencode: bool = False,
+        verify: bool = False,
+    ) -> Report:
+        """Bring the store up to date with folders (or single files); none means all that it knows.
+
+        `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
+        size. `recall`: the share of the true first ten that an approximate index has to find, measured on the store's
+        own vectors; None keeps the store's choice, or takes 0.95. `reencode`: let the encoder that this library was
+        opened with take the place of the store's. `verify`: read every file, and compare its content with what was
+        indexed, whatever its size and times say; the report's `altered` names those that differ. Files that cannot be
+        read are in the report's `failures`; they never stop a run.
+
+        Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
+        """
+        from indexer.files.ignores import check_patterns
+        from indexer.pipeline import run as pipeline  # queries do without all that indexes
+        from indexer.pipeline.choose import named_paths
+
+        named = named_paths(roots)  # what can fail fails before a store is made for nothing
+        settings = settings or IndexSettings()
+        check_patterns(settings.ignores)
+        thread_count()
+        if not (check_store_place(self.folder) and is_store(self.folder)):
+            if not named:
+                raise UsageError(f"Name a folder to index; there is no index at {self.folder} yet.")
+            self._models.encoder(None)
+        store = Store.create(self.folder)
+        try:
+            with store.writing():
+                self._models.encoder(encoder_of(store), reencode=reencode)
+                encoder, notes = self._models.encoder_for_indexing(progress or Silent())
+                report = pipeline.run(
+                    store,
+                    encoder,
+                    named,
+                    settings,
+                    progress=progress,
+                    index_type=index_type,
+                    recall=recall,
+                    reencode=reencode,
+                    verify=verify,
+                )
+                report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
+                active = encoder_of(store)
+                if active is not None:
+                    write_encoder_hint(self.folder, active)
+                return report
+        finally:
+            store.close()
+
+    @checked(paths=each(arguments.path), vanished=flag)
+    def forget(self, *paths: str | os.PathLike[str], vanished: bool = False) -> Forgotten:
+        """Take files, or everything below folders, out of the store; the files themselves are not touched.
+
+        `vanished`: also every file that is marked as no longer there. What is forgotten below a folder of the store,
+        and is still there, stays out of it until `index` is given its very path. Raises PathNotFoundError for a path of
+        which nothing is indexed, StoreMissingError, StoreBusyError.
+        """
+        from indexer.files.names import as_named
+        from indexer.pipeline.forget import Forgotten, forget, forget_vanished
+        from indexer.vectors.refresh import build_indexes
+
+        store = Store.open(self.folder)
+        try:
+            with store.writing():
+                named = [as_named(path) for path in paths]
+                found = [forget(store.catalog, *named)] if named else []
+                if vanished:
+                    found.append(forget_vanished(store.catalog))
+                files = sum(each.files for each in found)
+                build_indexes(store.catalog, store.vectors, None, Silent())
+                roots = tuple(root for each in found for root in each.roots)
+                return Forgotten(files, roots, tuple(path for each in found for path in each.excluded))
+        finally:
+            store.close()
+
+    def compact(self) -> Compacted:
+        """Make the store small again: delete what nothing leads to (of photographs that were edited or forgotten, of a
+        change of encoder that was not finished), and give the room back to the disk.
+
+        Nothing that can be found is touched. Of what was forgotten nothing is left in any file of the store afterwards.
+        The disk needs room for a second catalog meanwhile. Raises StoreMissingError, StoreBusyError,
+        StoreUnwritableError.
+        """
+        from indexer.compact import compact
+
+        self.close()
+        store = Store.open(self.folder)
+        try:
+            with store.writing():
+                return compact(store)
+        finally:
+            store.close()

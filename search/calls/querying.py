@@ -1,0 +1,110 @@
+"""The call that asks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from indexer import arguments
+from indexer.arguments import checked, flag, instance, optional, whole
+from indexer.errors import StoreDamagedError
+from indexer.images.sniff import IMAGE_SUFFIXES
+from indexer.vectors.base import SearchParameters
+from search.arguments import asked, kind_of_answer, reranker_or_name
+from search.calls.opened import Opened
+from search.engine.engine import MAX_HITS
+from search.query.query import Query, image_query, is_address
+from search.query.settings import Target
+from search.rerank.base import Reranker
+from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
+from search.results import Results
+
+
+class Querying(Opened):
+    """See `search.Library`."""
+
+    @checked(
+        query=asked,
+        k=whole(1, MAX_HITS),
+        to=kind_of_answer,
+        parameters=optional(instance("indexer.vectors.base", "SearchParameters")),
+        rerank=optional(whole(0, MAX_COUNT)),
+        reranker=optional(reranker_or_name),
+        explain=flag,
+        min_probability=arguments.number(0, 1),
+    )
+    def query(
+        self,
+        query: str | os.PathLike[str] | Query,
+        *,
+        k: int = 10,
+        to: Target = "image",
+        parameters: SearchParameters | None = None,
+        rerank: int | None = None,
+        reranker: str | os.PathLike[str] | Reranker | None = None,
+        explain: bool = False,
+        min_probability: float = 0.0,
+    ) -> Results:
+        """The `k` best matches for words, or for an image.
+
+        A `str` is words, whatever they look like; a `Path` is an image file; `Query(image_bytes=...)` is an image that
+        is no file. `to`: "image", "text" (captions) or "any".
+
+        Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
+        `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
+        takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
+        image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
+        hits of the `k` that are less probable; the result may be empty.
+
+        Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
+        StoreMissingError, EncoderError, StoreError.
+        """
+        wanted = _query_of(query)
+        reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
+
+        def answer() -> Results:
+            needed = bool(reranking.count or explain) and to != wanted.kind
+            session = self._session(opened, reranker, with_reranker=needed)
+            calibration = self._models.calibration(session.encoder)
+            results = session.engine.search(
+                wanted,
+                session.encoder,
+                k=k,
+                to=to,
+                parameters=parameters,
+                reranker=session.reranker,
+                reranking=reranking,
+                calibration=calibration,
+            )
+            return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
+
+        with self._reading() as opened:
+            try:
+                results = answer()
+            except StoreDamagedError:
+                if not opened.store.catalog.was_replaced():
+                    raise
+                results = answer()  # it was written while this reader, who may not write, took it for still
+        said = _mistaken(query) if isinstance(query, str) else None
+        if said is not None:
+            results = replace(results, notes=(said, *results.notes))
+        return results.likely(min_probability) if min_probability else results
+
+
+def _query_of(asked: str | os.PathLike[str] | Query) -> Query:
+    """What is asked for. Raises EmptyQueryError, PathNotFoundError, UsageError."""
+    if isinstance(asked, os.PathLike):
+        return image_query(os.fspath(asked))
+    return Query(text=asked) if isinstance(asked, str) else asked
+
+
+def _mistaken(query: str) -> str | None:
+    """What to say of words that look like an image."""
+    if is_address(query):
+        return (
+            "A query that is a str is words, an address too, and nothing is fetched from the network; Path(...) asks "
+            "with the image in a file, Query(image_bytes=...) with one that a program has fetched."
+        )
+    if os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
+        return "A query that is a str is words; Path(...) asks with the image of that name."
+    return None
