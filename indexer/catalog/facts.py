@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import Column, Select, and_, delete, select
+from sqlalchemy import Column, Select, and_, delete, exists, select
 
 from indexer.catalog import stored
 from indexer.catalog.derivation import Fact, fact_of, folded_name
@@ -60,8 +60,10 @@ class Facts(Part):
         return Meta(self._transaction).get(FACTS) == str(RULES)
 
     def wrong(self) -> list[int]:
-        """Ids of the photographs whose facts are missing or are not what the rows say. Derives every one."""
-        found: list[int] = []
+        """Ids of the photographs whose facts are missing, are not what the rows say, or are left of photographs that
+        are gone. Derives every one."""
+        known = exists().where(item.c.id == fact.c.item_id, item.c.kind == "image")
+        found = list(self._read(select(fact.c.item_id).where(~known)).scalars())
         for derived in self._pages():
             kept = self._kept(list(derived))
             found += [number for number, said in derived.items() if not _is_same(kept.get(number), said)]

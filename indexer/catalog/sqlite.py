@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
-from indexer.catalog import sqlite_sums
+from indexer.catalog import sqlite_derived, sqlite_sums
 from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
@@ -96,6 +96,11 @@ def keep_sums(connection: Connection, table: str) -> None:
     To be called for a table that has got the column of checksums, or any other while it has that one.
     """
     sqlite_sums.keep(connection, table)
+
+
+def go_with_items(connection: Connection, table: str) -> None:
+    """For migrations: let the rows of a table that are derived from items go with them from now on."""
+    sqlite_derived.keep(connection, table)
 
 
 def upsert(table: Table, key: Sequence[str], change: Sequence[str] = ()) -> Insert:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 
-from indexer.catalog import sqlite_sums
+from indexer.catalog import sqlite_derived, sqlite_sums
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.sqlite_ids import ids_ended
 
@@ -24,8 +24,8 @@ class SqliteTables:
     path: Path
 
     def foreign(self, connection: Connection, tables: Iterable[Table]) -> str | None:
-        """What the file holds besides plain tables of ours, indexes, and the triggers that keep checksums: the first of
-        it, in words.
+        """What the file holds besides plain tables of ours, indexes, and the triggers that keep checksums and derived
+        rows: the first of it, in words.
 
         A view in the place of a table, or a column that is computed, could keep a statement busy for ever.
         """
@@ -73,7 +73,7 @@ class SqliteTables:
         for table, columns in there.items():
             if sqlite_sums.COLUMN in columns:
                 made |= sqlite_sums.triggers(table, [name for name in columns if name != sqlite_sums.COLUMN])
-        return made
+        return made | sqlite_derived.triggers(there)
 
     def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:
         """Statements that let a reader use an older file that cannot be written; its indexes still serve.

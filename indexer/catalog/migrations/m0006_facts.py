@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Float,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -20,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from indexer.catalog.sqlite import keep_sums, partial
+from indexer.catalog.sqlite import go_with_items, keep_sums, partial
 
 
 def apply(connection: Connection) -> None:
@@ -30,7 +29,6 @@ def apply(connection: Connection) -> None:
     for table in ("photo", "file"):
         keep_sums(connection, table)
     metadata = MetaData()
-    Table("item", metadata, Column("id", Integer, primary_key=True))  # what the new table refers to
     device = Table(
         "device",
         metadata,
@@ -48,7 +46,7 @@ def apply(connection: Connection) -> None:
     fact = Table(
         "fact",
         metadata,
-        Column("item_id", ForeignKey("item.id", ondelete="CASCADE"), primary_key=True),
+        Column("item_id", Integer, primary_key=True),
         Column("file_id", Integer, nullable=False),
         Column("date", Integer),
         Column("date_from", Text),
@@ -78,3 +76,4 @@ def apply(connection: Connection) -> None:
     Index("fact_camera", fact.c.camera_id)
     Index("fact_lens", fact.c.lens_id)
     metadata.create_all(connection, [device, folder, fact], checkfirst=False)
+    go_with_items(connection, "fact")
