@@ -8,6 +8,7 @@ from typing import Final
 from indexer.arguments import Rule, follows, one_of, path, shown
 from indexer.encoders.base import Encoder
 from indexer.progress import Progress
+from search.query.pictures import is_in_memory, path_or_content
 from search.query.query import Query
 from search.query.settings import TARGETS
 from search.rerank.base import Reranker
@@ -24,9 +25,11 @@ def asked(name: str, given: object) -> object:
         return given
     if isinstance(given, os.PathLike):
         return path(name, given)
+    if is_in_memory(given):
+        return Query(image_bytes=path_or_content(name, given))  # type: ignore[arg-type]  # it is no path
     raise TypeError(
-        f"`{name}` takes words (a str), the file of an image (a pathlib.Path) or a search.Query, not "
-        f"{shown(given)}; the content of an image file goes into search.Query(image_bytes=...)."
+        f"`{name}` takes words (a str), an image (a pathlib.Path, the content of its file as bytes, an image of "
+        f"Pillow, an array (h, w, 3) uint8) or a search.Query, not {shown(given)}."
     )
 
 

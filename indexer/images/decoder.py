@@ -34,7 +34,7 @@ MISSING = "missing"
 _CHANGED = "it changed while it was read; it will be read again next time"
 
 #: What makes a picture of each EXIF orientation upright (EXIF 2.32, tag 0x0112).
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -119,7 +119,7 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None, sh
     with pillow_errors("its data do not decode", data):
         turned = orientation(image, data)
         shape = target[::-1] if target is not None and turned >= 5 else target
-        share.grow(decoding_peak(image, data, shrunk=_factor(image, shape), turned=turned in _TURNS), "decoding it")
+        share.grow(decoding_peak(image, data, shrunk=_factor(image, shape), turned=turned in TURNS), "decoding it")
         covered = None
 
         def prepare(jpeg: ImageFile.ImageFile) -> None:
@@ -134,8 +134,8 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None, sh
             picture = loaded._new(loaded.im)
         del loaded
         picture = in_srgb(picture, profile)
-        if turned in _TURNS:
-            picture = picture.transpose(_TURNS[turned])
+        if turned in TURNS:
+            picture = picture.transpose(TURNS[turned])
         # What the file said of itself (profile, orientation, resolution) no longer holds.
         picture.info = {}
         if covered is not None:

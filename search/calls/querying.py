@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, flag, instance, optional, whole
@@ -18,6 +19,12 @@ from search.query.settings import Target
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results
+
+if TYPE_CHECKING:
+    from search.query.pictures import Picture
+
+    #: What a library is asked with.
+    Asked = str | Query | Picture
 
 
 class Querying(Opened):
@@ -35,7 +42,7 @@ class Querying(Opened):
     )
     def query(
         self,
-        query: str | os.PathLike[str] | Query,
+        query: Asked,
         *,
         k: int = 10,
         to: Target = "image",
@@ -47,8 +54,8 @@ class Querying(Opened):
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
-        A `str` is words, whatever they look like; a `Path` is an image file; `Query(image_bytes=...)` is an image that
-        is no file. `to`: "image", "text" (captions) or "any".
+        A `str` is words, whatever they look like; a `Path` is an image file; bytes are the content of one; and images
+        of Pillow and arrays are taken as `search.Query` says. `to`: "image", "text" (captions) or "any".
 
         Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
@@ -91,11 +98,14 @@ class Querying(Opened):
         return results.likely(min_probability) if min_probability else results
 
 
-def _query_of(asked: str | os.PathLike[str] | Query) -> Query:
+def _query_of(given: Asked) -> Query:
     """What is asked for. Raises EmptyQueryError, PathNotFoundError, UsageError."""
-    if isinstance(asked, os.PathLike):
-        return image_query(os.fspath(asked))
-    return Query(text=asked) if isinstance(asked, str) else asked
+    if isinstance(given, os.PathLike):
+        return image_query(os.fspath(given))
+    if isinstance(given, str):
+        return Query(text=given)
+    assert isinstance(given, Query), "made of what is in memory by the rule of the argument"
+    return given
 
 
 def _mistaken(query: str) -> str | None:
@@ -103,7 +113,7 @@ def _mistaken(query: str) -> str | None:
     if is_address(query):
         return (
             "A query that is a str is words, an address too, and nothing is fetched from the network; Path(...) asks "
-            "with the image in a file, Query(image_bytes=...) with one that a program has fetched."
+            "with the image in a file, its content (bytes) with one that a program has fetched."
         )
     if os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
         return "A query that is a str is words; Path(...) asks with the image of that name."

@@ -16,12 +16,14 @@ from indexer.paths import absolute
 from indexer.reach import look_named
 from indexer.text import composed
 from indexer.types import Kind
+from search.query.pictures import path_or_content
 from search.query.settings import ORDERS, TARGETS, Order, Target
 from search.query.terms import MAX_TERMS, Term, Words
 
 if TYPE_CHECKING:
     from search.query.filter import Filter
     from search.query.parser import NamesImage
+    from search.query.pictures import Picture
 
 #: Longer than any question; what an encoder reads of a text is far less.
 MAX_CHARACTERS = 100_000
@@ -37,12 +39,15 @@ class Query:
 
     Of the first three one at most is given, and makes one term; several terms come from `parse`, or as `terms`.
     `text`: words, whatever they look like; kept without control characters and superfluous spaces. `image`: the path
-    of an image file; kept absolute. `image_bytes`: the content of an image file, as it comes from an upload or a pipe;
-    `name` is what results call it. `where`: what answers have to be besides; alone, it lists all of them. `sort`: how
-    they are ordered, `min_probability`: which are left out, `to`: their kind; None: as the call says.
+    of an image file, kept absolute; or an image in memory: of Pillow (turned upright as its EXIF says) or an array of
+    uint8, (h, w, 3), (h, w, 4) with opacity or (h, w) grey. `image_bytes`: the content of an image file, as it comes
+    from an upload or a pipe. `name`: what results call an image that is no file. `where`: what answers have to be
+    besides; alone, it lists all of them. `sort`: how they are ordered, `min_probability`: which are left out, `to`:
+    their kind; None: as the call says.
 
     Raises TypeError, EmptyQueryError for a text without words or a query that says nothing, UsageError for a text of
-    more than MAX_CHARACTERS or a path that can be none, and PathNotFoundError for a path in a working folder that is
+    more than MAX_CHARACTERS, a path that can be none or an array of another shape, FileError for an image of Pillow
+    that does not decode, and PathNotFoundError for a path in a working folder that is
     gone.
     """
 
@@ -56,7 +61,7 @@ class Query:
 
     @checked(
         text=optional(arguments.text),
-        image=optional(arguments.path),
+        image=optional(path_or_content),
         image_bytes=optional(arguments.content),
         name=arguments.text,
         terms=optional(arguments.several(arguments.instance("search.query.terms", "Term"), MAX_TERMS)),
@@ -68,7 +73,7 @@ class Query:
     def __init__(
         self,
         text: str | None = None,
-        image: str | os.PathLike[str] | None = None,
+        image: Picture | None = None,
         image_bytes: bytes | bytearray | memoryview | None = None,
         name: str = "(bytes)",
         *,
@@ -84,8 +89,10 @@ class Query:
         made = terms or ()
         if text is not None:
             made = (Term((Words(_clean(text)),)),)
-        elif image is not None:
+        elif isinstance(image, str | os.PathLike):
             made = (Term(image=absolute(image)),)
+        elif isinstance(image, bytes):
+            made = (Term(image_bytes=image, name=name),)
         elif image_bytes is not None:
             made = (Term(image_bytes=bytes(image_bytes), name=name),)
         if made and all(term.weight < 0 for term in made):

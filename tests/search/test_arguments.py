@@ -37,10 +37,38 @@ def test_every_argument_of_every_call_has_a_rule() -> None:
         assert set(getattr(call, RULES, {})) == wanted, call.__name__
 
 
-@pytest.mark.parametrize("query", [b"red", Image.new("RGB", (4, 4)), np.zeros((4, 4, 3)), ["red"], None, 5])
+@pytest.mark.parametrize("query", [["red"], None, 5, Image, {"text": "red"}])
 def test_what_is_no_query(library: Library, query: Any) -> None:
-    with pytest.raises(TypeError, match=r"`query` takes words \(a str\), the file of an image \(a pathlib.Path\) or"):
+    with pytest.raises(
+        TypeError, match=r"`query` takes words \(a str\), an image \(a pathlib.Path, the content of its"
+    ):
         library.query(query)
+
+
+def test_an_image_in_memory_is_a_query(library: Library) -> None:
+    red = library.folder.parent / "red.png"
+    picture = Image.open(red)
+    for given in (red.read_bytes(), bytearray(red.read_bytes()), picture, picture.copy(), np.asarray(picture)):
+        found = library.query(given, k=1)
+        assert (found[0].path, found.query) == (str(red), "(bytes)")
+        assert library.query(search.Query(image=given, name="upload"), k=1).query == "upload"
+        assert library.query(search.Query(image=given), k=1)[0].score == pytest.approx(1, abs=1e-6)
+    changing = np.zeros((4, 4, 3), np.uint8)
+    changing[..., 2] = 255
+    query = search.Query(image=changing)
+    changing[:] = 0
+    assert Path(library.query(query, k=1)[0].path).name == "blue.png"
+
+
+def test_an_image_in_memory_that_is_none(library: Library) -> None:
+    with pytest.raises(TypeError, match="array of uint8, 0 to 255, not of float64"):
+        library.query(np.zeros((4, 4, 3)))  # type: ignore[arg-type]
+    with pytest.raises(search.UsageError, match=r"not \(3, 5, 6\); the channels come last"):
+        search.Query(image=np.zeros((3, 5, 6), np.uint8))
+    with pytest.raises(search.DamagedImageError, match="image that was given as `query` cannot be used: it has 0 x 4"):
+        library.query(np.zeros((4, 0, 3), np.uint8))
+    with pytest.raises(search.NotAnImageError, match="cannot be used"):
+        library.query(b"red")
 
 
 def test_an_image_by_any_path_and_any_bytes(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +93,11 @@ def test_an_image_by_any_path_and_any_bytes(library: Library, monkeypatch: pytes
     [
         ({"text": 5}, "`text` takes a str, not 5."),
         ({"text": b"red"}, "`text` takes a str, not bytes."),
-        ({"image": 5}, "`image` takes a path, as a str or a pathlib.Path, not 5."),
+        (
+            {"image": 5},
+            "`image` takes the path of an image file (a str or a pathlib.Path), its content (bytes), an image of "
+            "Pillow, or an array (h, w, 3) uint8, not 5.",
+        ),
         ({"image_bytes": "red.png"}, "`image_bytes` takes the content of a file as bytes, not 'red.png'."),
         ({"image_bytes": [1]}, "`image_bytes` takes the content of a file as bytes, not a list."),
         ({"text": "red", "name": 5}, "`name` takes a str, not 5."),
