@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _INT: Final = re.compile(r"[0-9]{1,9}\Z")
+#: What an option may take though it begins like one: `--sort -date`.
+_MINUS: Final = re.compile(r"-[a-z]{3,20}\Z")
 _FLOAT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 
 
@@ -37,6 +39,7 @@ def read(rows: Mapping[str, Row], types: Mapping[str, str], arguments: Sequence[
         kind = types[name].removesuffix(" | None")
         if not row.flags and kind == "list[str]":
             place = name
+            continue
         for flag in row.flags:
             if kind == "bool":
                 known |= {side: (name, state) for side, state in zip(flag.split("/"), (True, False), strict=False)}
@@ -47,6 +50,12 @@ def read(rows: Mapping[str, Row], types: Mapping[str, str], arguments: Sequence[
     for argument in rest:
         if argument in known:
             name, kind_or_state = known[argument]
+            if kind_or_state == "list[str]":
+                value = _value(next(rest, ""), "str")
+                if value is None:
+                    return None
+                given.setdefault(name, []).append(value)
+                continue
             value = kind_or_state if isinstance(kind_or_state, bool) else _value(next(rest, ""), kind_or_state)
         elif place is not None and argument and not argument.startswith("-"):
             given.setdefault(place, []).append(argument)
@@ -56,11 +65,11 @@ def read(rows: Mapping[str, Row], types: Mapping[str, str], arguments: Sequence[
         if value is None or name in given:
             return None
         given[name] = value
-    return given if place in given else None
+    return given or None
 
 
 def _value(text: str, kind: str) -> Any | None:
-    if not text or text.startswith("-"):
+    if not text or (text.startswith("-") and not (kind == "str" and _MINUS.match(text))):
         return None
     if kind == "int":
         return int(text) if _INT.match(text) else None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from search.query.quoting import quoted_where_needed
 from search.query.values import Value
 
 #: Tests that one query may make, and brackets within brackets.
@@ -87,14 +88,3 @@ def tests(condition: Condition) -> Iterator[Test]:
         case All() | AnyOf():
             for each in condition.conditions:
                 yield from tests(each)
-
-
-def quoted_where_needed(text: str) -> str:
-    """`text` as one word of a query: in quotation marks where it would be read as something else."""
-    return quoted(text) if not text or any(char.isspace() or char in '()|\\"“”„«»' for char in text) else text
-
-
-def quoted(text: str) -> str:
-    """In quotation marks, so that it is words and nothing else."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -53,7 +53,8 @@ _ROWS = (
     Field("megapixels", "filter", "NUMBER", "Of so many megapixels.", "12  >20"),
     Field("orientation", "filter", "SHAPE", "landscape, portrait or square.", "portrait"),
     Field("has", "filter", "WHAT", "That have this: gps, caption, keyword or date.", "gps"),
-    Field("text", "filter", "WORDS", "With all these words in captions, keywords or other texts.", "\"ACME invoice\""),
+    Field("text", "filter", "WORDS", "With all these words in captions, keywords or other texts.", "\"ACME invoice\"",
+          option="--with-text"),  # --text, a switch, has long meant that QUERY is words
     Field("keyword", "filter", "WORDS", "With all these words in one keyword.", "holiday"),
     Field("tag", "filter", "TAG", "With this tag.", "favourite"),
     Field("id", "filter", "NUMBER", "The hit of this id, as --json prints it.", "42"),
@@ -61,7 +62,7 @@ _ROWS = (
     Field("not", "term", "WORDS", "Not like these words; the same as a minus before them.", "people"),
     Field("min", "setting", "P", "Leave out what is less probable.", "50%  0.5", option="--min-probability"),
     Field("sort", "setting", "ORDER", "score, date, name or size; a minus before it turns it round.", "-date"),
-    Field("to", "setting", "KIND", "What to find: image, text (captions) or any.", "text"),
+    Field("to", "setting", "KIND", "What to find: image (the default), text (captions) or any.", "text"),
 )  # fmt: skip
 
 #: By their names, in the order of the documentation.

@@ -33,11 +33,12 @@ class Token:
 
 
 class QuerySyntaxError(UsageError):
-    """A line that is no query. `position`: of the character that is wrong, from 0."""
+    """A line that is no query. `position`: of the character that is wrong, from 0; `line`: the whole."""
 
-    def __init__(self, said: str, position: int) -> None:
+    def __init__(self, said: str, position: int, line: str = "") -> None:
         super().__init__(f"The query is wrong at character {position + 1}: {said}")
         self.position = position
+        self.line = line
 
 
 def tokens(line: str) -> list[Token]:

@@ -19,10 +19,11 @@ from typing import Final
 
 from indexer.errors import EmptyQueryError, UsageError
 from indexer.text import composed, with_few_marks
-from search.query.conditions import MAX_DEPTH, MAX_TESTS, Condition, Test, all_of, any_of, opposite, quoted
+from search.query.conditions import MAX_DEPTH, MAX_TESTS, Condition, Test, all_of, any_of, opposite
 from search.query.dates import is_date_with_month, looks_like_a_span
 from search.query.fields import FIELDS, OTHER_NAMES
 from search.query.lexer import QuerySyntaxError, Token, tokens
+from search.query.quoting import quoted
 from search.query.settings import Order, Target
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 from search.query.values import Value, parse_value
@@ -58,7 +59,11 @@ def parse(line: str, names_image: NamesImage | None = None) -> ParsedLine:
     if len(line) > MAX_CHARACTERS:
         raise UsageError(f"The query has {len(line):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
     line = with_few_marks(line.encode("utf-8", "replace").decode("utf-8"))
-    return _Parser(line, names_image or (lambda word: None)).line()
+    try:
+        return _Parser(line, names_image or (lambda word: None)).line()
+    except QuerySyntaxError as error:
+        error.line = line
+        raise
 
 
 def clean_words(text: str) -> str:
@@ -210,6 +215,10 @@ class _Parser:
             name = self._known_field(token)
             if name is not None:
                 self._field(token, name)
+                return
+            path = self._names_image(f"{token.field}:{token.text}") if token.kind == "word" else None
+            if path is not None:  # an address
+                self._image(token, path)
                 return
             self._words(token, f"{token.field}:{'' if token.kind == 'quoted' else token.text}", exact=False)
             if token.kind == "quoted":

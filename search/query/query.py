@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import unicodedata
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from search.query.settings import ORDERS, TARGETS, Order, Target
 from search.query.terms import MAX_TERMS, Term, Words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from search.query.filter import Filter
     from search.query.parser import NamesImage
     from search.query.pictures import Picture
@@ -102,11 +105,17 @@ class Query:
             object.__setattr__(self, attribute, value)
 
     @classmethod
-    def parse(cls, line: str, names_image: NamesImage | None = None) -> Query:
+    def parse(
+        cls,
+        line: str,
+        names_image: NamesImage | None = None,
+        open_image: Callable[[str], Query] | None = None,
+    ) -> Query:
         """Read a line of the query language (docs/query-language.md): `red car -blue in:2021 near:Paris`.
 
         `names_image`: tells of a word which image it names, by its path, or None where it is a word; by default images
-        are named by `like:` alone. The files of images have to be there.
+        are named by `like:` alone. `open_image`: a query by the image of such a name; by default its file, which has
+        to be there.
 
         Raises UsageError, which names the character that is wrong; EmptyQueryError, PathNotFoundError.
         """
@@ -115,14 +124,19 @@ class Query:
 
         parsed = parse(line, names_image)
         query = cls(
-            terms=tuple(_with_file(term) for term in parsed.terms) or None,
+            terms=tuple(_opened(term, open_image or image_query) for term in parsed.terms) or None,
             where=None if parsed.where is None else Filter.of(parsed.where),
             sort=parsed.sort,
             min_probability=parsed.min_probability,
             to=parsed.to,
         )
-        object.__setattr__(query, "notes", parsed.notes)
-        return query
+        return query.with_notes(*parsed.notes)
+
+    def with_notes(self, *notes: str) -> Query:
+        """The same query, with these sentences beside it."""
+        noted = copy(self)
+        object.__setattr__(noted, "notes", notes)
+        return noted
 
     @property
     def kind(self) -> Kind:
@@ -168,9 +182,9 @@ class Query:
         return " ".join([*parts, *(f"{name}:{value}" for name, value in settings if value is not None)])
 
 
-def _with_file(term: Term) -> Term:
-    """Its image by the absolute path. Raises PathNotFoundError or UsageError."""
-    return term if term.image is None else replace(term, image=image_query(term.image).image)
+def _opened(term: Term, open_image: Callable[[str], Query]) -> Term:
+    """With what its image's name stands for. Raises what `open_image` raises."""
+    return term if term.image is None else replace(open_image(term.image).terms[0], weight=term.weight)
 
 
 def image_query(path: str) -> Query:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from indexer.types import Kind
-from search.query.conditions import quoted
+from search.query.quoting import quoted
 
 MAX_TERMS: Final = 50
 #: Of a term against the others.

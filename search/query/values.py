@@ -119,7 +119,7 @@ def parse_near(text: str) -> Near:
 
 def parse_share(text: str) -> float:
     """A probability, "50%" or "0.5". Raises UsageError."""
-    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,10})?|\.\d{1,10})\s*(%?)", text, re.ASCII)
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{0,10})?(?:e-\d)?|\.\d{1,10})\s*(%?)", text, re.ASCII | re.IGNORECASE)
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= value <= 1:
         percent = f"; {text} % is {float(text) / 100:g}" if match and not match[2] and value <= 100 else ""

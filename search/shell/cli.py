@@ -63,6 +63,10 @@ def parsed(arguments: list[str], run: Run) -> int:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     _check(arguments)
+    if arguments[:1] == ["query"] and any(re.match("-[^-]", each) for each in arguments):
+        from search.shell.minus import check_minus
+
+        check_minus(query.QueryOptions.rows(), query.QueryOptions.types(), arguments[1:])
     try:
         return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:

@@ -45,8 +45,13 @@ class Options:
 
     @classmethod
     def rows(cls) -> dict[str, Option]:
-        """The rows by the names of their fields, in the order of the help."""
-        return {name: row for name, row in vars(cls).items() if isinstance(row, Option)}
+        """The rows by the names of their fields, in the order of the help: a class's own, then those of its bases."""
+        return {name: row for each in cls.__mro__ for name, row in vars(each).items() if isinstance(row, Option)}
+
+    @classmethod
+    def types(cls) -> dict[str, str]:
+        """The annotations of the fields, as text."""
+        return {name: kind for each in reversed(cls.__mro__[:-1]) for name, kind in each.__annotations__.items()}
 
 
 #: What several commands take.

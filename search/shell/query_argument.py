@@ -1,6 +1,7 @@
-"""What the arguments of `search query` mean: words, an image file, or an image that comes through a pipe.
+"""What the arguments of `search query` mean: a line of the query language, an image file, or an image that comes
+through a pipe.
 
-Only the command line guesses. In the library a `str` is words, whatever it looks like.
+Only the command line guesses which words name images. In the library a `str` is words, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -8,147 +9,172 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from collections.abc import Sequence
-from typing import IO
 
-from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, UsageError
-from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, is_image, sniff
+from indexer.errors import PathNotFoundError, UsageError
+from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, is_image
 from indexer.reach import look_named
-from indexer.settings import DecodeLimits
 from search.query.query import Query, image_query, is_address
+from search.query.quoting import quoted
+from search.shell.query_stream import is_stream, read_stream
 
-#: Names of what is open in this process, and in no other.
-_OPEN_HERE = ("/dev/stdin", "/dev/fd/", "/proc/")
 #: How a name ends that is no word: "clip.mp4", not "St. Bernard".
 _SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
+#: How an argument begins whose quotation marks the shell has taken: text:"ACME invoice".
+_LOST_QUOTES = r"(-?[A-Za-z]+):(?=\S)([^\"]*\s[^\"]*)\Z"
 
-#: What results call an image that came through standard input.
-STANDARD_INPUT = "(standard input)"
+#: A line of words and nothing else, whatever the language adds.
+_PLAIN = re.compile(r"[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
 
-_WORDS_THEN = "search for these words with --text"
-
-
-def is_stream(words: Sequence[str]) -> bool:
-    """Whether the arguments name something to read once: standard input, or a pipe. Only this process can read it."""
-    argument = " ".join(words)
-    mode = _mode(argument)
-    is_special = mode is not None and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
-    return argument == "-" or argument.startswith(_OPEN_HERE) or is_special
+_WORDS_THEN = "put it into quotation marks within the query, or give --text, to look for the words"
 
 
 def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[Query, tuple[str, ...]]:
     """What is asked for, and notes for whoever asked.
 
-    What is plainly neither words nor an image is refused: a folder, a file of another kind, an address, a name that
-    ends like an image's and is no file. Raises EmptyQueryError, PathNotFoundError, UsageError, FileError.
+    Several arguments are one line; one that holds spaces and is a file is one image. What is plainly neither words nor
+    an image is refused: a folder, a file of another kind, an address, a name that ends like an image's and is no file.
+    Raises EmptyQueryError, PathNotFoundError, UsageError, QuerySyntaxError for a line that is wrong, FileError.
     """
     argument = " ".join(words)
     if as_text or not argument.strip():
         return Query(text=argument), ()
-    if len(words) == 1 and argument.lower().startswith("file://"):
-        return image_query(_path_of(argument)), ()
+    if len(words) == 1 and is_address(argument) and argument.lower().startswith("file://"):
+        return open_image(argument), ()
     for word in words:
-        if is_address(word):
-            raise UsageError(
-                f"{_short(word)} is an address, and nothing is fetched from the network; save the image and name its "
-                f"file, pipe it in (`search query -`), or {_WORDS_THEN}."
-            )
-    if is_stream(words):
-        return _read_stream(argument), ()
+        if not word.lower().startswith("file://"):
+            _refuse_address(word)
+    if is_stream(argument):
+        return open_image(argument), ()
     mode = _mode(argument)
-    if mode is None and len(words) > 1:
-        _refuse_several(words, as_image)
     if as_image:
+        if mode is None and len(words) > 1:
+            _refuse_several(words)
         return image_query(argument), ()
-    return _guess(argument, mode)
+    name = argument
+    if mode is None and argument.strip() != argument:  # spaces around a name come from copying it
+        name = argument.strip()
+        mode = _mode(name)
+    if mode is None:
+        return _line(words)
+    path, notes = _file_named(name, mode, alone=True)
+    if path is not None:
+        return open_image(path), ()
+    query, said = _line(words)
+    return query, (*notes, *said)
 
 
-def _guess(argument: str, mode: int | None) -> tuple[Query, tuple[str, ...]]:
-    """`mode`: of the file that is named so; None when there is none."""
-    bare = argument.strip()
-    if mode is None and bare != argument:  # spaces around a name come from copying it
-        return _guess(bare, _mode(bare))
-    shown = _short(argument)
-    names_image, names_media = _ends_like(argument)
-    is_named = _looks_like_a_path(argument) or os.sep in argument
-    if mode is None and not argument.isascii() and (names_image or is_named):
+def open_image(path: str) -> Query:
+    """A query by the image that a word or an option names: a file, a file:// address, standard input ("-") or a pipe.
+
+    Raises PathNotFoundError, UsageError, FileError.
+    """
+    if path.lower().startswith("file://"):
+        return image_query(_path_of(path))
+    _refuse_address(path)
+    if is_stream(path):
+        return read_stream(path)
+    if os.path.splitext(path)[1].lower() in RAW_SUFFIXES:
+        raise UsageError(f"{_short(path)} is a camera raw file, which is not read yet; ask with its JPEG.")
+    return image_query(path)
+
+
+def _line(words: Sequence[str]) -> tuple[Query, tuple[str, ...]]:
+    """The query that a line is, and what to say of how it was read."""
+    if len(words) > 1 and words[0] == "-":
+        raise UsageError(
+            "A query that begins with a minus says only what is not wanted; say what is wanted first, as in "
+            "car -blue; an image from standard input beside words is like:- (`search query 'like:- at night'`)."
+        )
+    if all(map(_PLAIN.fullmatch, words)):  # the same without the parser: every other query pays for it
+        return Query(text=" ".join(words)), ()
+    line = " ".join(f"like:{quoted(word)}" if " " in word and _is_image_file(word) else word for word in words)
+    return Query.parse(line, image_named, open_image), _lost_quotes(words)
+
+
+def image_named(word: str) -> str | None:
+    """The path of the image that a word within a line names; None where it is a word.
+
+    Raises PathNotFoundError and UsageError for what is neither.
+    """
+    if word.lower().startswith("file://"):
+        return word
+    _refuse_address(word)
+    if not ("." in word.strip(".") or (os.sep in word and word.strip(os.sep))):
+        return None  # nearly every word; "cats" is one, whatever files there are
+    return _file_named(word, _mode(word), alone=False)[0]
+
+
+def _file_named(name: str, mode: int | None, *, alone: bool) -> tuple[str | None, tuple[str, ...]]:
+    """The path of the image that is named so, None where that is words; and notes.
+
+    `mode`: of the file of that name, None where there is none. `alone`: the query is nothing else.
+    """
+    shown = _short(name)
+    names_image, names_media = _ends_like(name)
+    is_named = _looks_like_a_path(name) or os.sep in name
+    if mode is None and not name.isascii() and (names_image or is_named):
         from indexer.files.names import as_named  # its name may be written otherwise
 
-        named = as_named(argument)
-        if os.path.exists(named):
-            return _guess(named, _mode(named))
+        other = as_named(name)
+        if os.path.exists(other):
+            return _file_named(other, _mode(other), alone=alone)
     if mode is None:
-        if names_image or names_media or _looks_like_a_path(argument) or _is_closed(argument):
-            look_named(os.path.expanduser(argument))  # it may be that nobody is to look at it
+        if names_image or names_media or _looks_like_a_path(name) or _is_closed(name):
+            look_named(os.path.expanduser(name))  # it may be that nobody is to look at it
         if names_image:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
-        if names_media or _looks_like_a_path(argument):
+        if names_media or _looks_like_a_path(name):
             raise PathNotFoundError(f"{shown} is not there; check the spelling, or {_WORDS_THEN}.")
-        return Query(text=argument), ()
+        return None, ()
     if stat.S_ISDIR(mode):
         import shlex
 
-        quoted = shlex.quote(argument)
+        step = f"`search index {shlex.quote(name)}`"
         if is_named or names_image or names_media:
             raise UsageError(
-                f"{shown} is a folder, and a query is words or one image; index it with `search index {quoted}`, or "
-                f"{_WORDS_THEN}."
+                f"{shown} is a folder, and a query is words or images; index it with {step}, or {_WORDS_THEN}."
             )
-        return Query(text=argument), (f"{shown} is also a folder here; `search index {quoted}` indexes it.",)
-    suffix = os.path.splitext(argument)[1].lower()
+        return None, (f"{shown} is also a folder here; {step} indexes it.",) if alone else ()
+    suffix = os.path.splitext(name)[1].lower()
     if suffix in RAW_SUFFIXES:
         raise UsageError(f"{shown} is a camera raw file, which is not read yet; ask with its JPEG.")
-    if suffix in IMAGE_SUFFIXES or is_image(os.path.expanduser(argument)):
-        return image_query(argument), ()
+    if suffix in IMAGE_SUFFIXES or is_stream(name) or is_image(os.path.expanduser(name)):
+        return name, ()
     if is_named or re.match(_SUFFIX, suffix):
         raise UsageError(f"{shown} is no image that can be read; name a photograph to ask with, or {_WORDS_THEN}.")
-    return Query(text=argument), ()
+    return None, ()
 
 
-def _refuse_several(words: Sequence[str], as_image: bool) -> None:
-    """Several arguments are one query in words. Raises UsageError where they are several queries, or one and words."""
-    images = [word for word in words if as_image or os.path.splitext(word)[1].lower() in IMAGE_SUFFIXES]
-    one = "-" if words[0] == "-" else next(filter(_is_file, images), None)
-    if one is not None:
-        raise UsageError(f"A query is words or one image; ask with {one} alone, or {_WORDS_THEN}.")
-
-
-def _read_stream(argument: str) -> Query:
-    """The image that comes through standard input or another pipe; as much of it as an image may have."""
-    if argument != "-":
-        name = STANDARD_INPUT if argument == "/dev/stdin" else argument
-        try:
-            with open(argument, "rb") as stream:
-                return Query(image_bytes=_content(stream, name), name=name)
-        except OSError as error:
-            raise PathNotFoundError(f"{argument} cannot be read ({error.strerror}); name an image file.") from error
-    if sys.stdin is None:
-        raise UsageError("`-` reads an image from standard input, which is closed; name an image file.")
-    return Query(image_bytes=_content(sys.stdin.buffer, STANDARD_INPUT), name=STANDARD_INPUT)
-
-
-def _content(stream: IO[bytes], name: str) -> bytes:
-    if stream.isatty():
-        raise UsageError("`-` reads an image from standard input, as in `search query - < photo.jpg`.")
-    most = DecodeLimits().max_bytes
-    head = stream.read(SNIFFED_BYTES)
-    if sniff(head) is None:  # so that what never ends is not read for long
-        reason = "it is no image that can be read" if head else "nothing came"
-        raise NotAnImageError(f"The query image {name} cannot be used: {reason}.")
-    from indexer.memory import in_words, process_limit, room
-
-    left = room()
-    content = head + stream.read(min(most, left.most) - len(head) + 1)
-    if len(content) > left.most:
-        raise ImageTooLargeError(
-            f"The query image {name} cannot be used: of the {in_words(process_limit())} of memory that this process "
-            f"may use, {in_words(left.most)} are left for it, and it has more; set SEARCH_MEMORY higher if the "
-            "machine has more."
+def _refuse_address(word: str) -> None:
+    """Raises UsageError for an address."""
+    if is_address(word):
+        raise UsageError(
+            f"{_short(word)} is an address, and nothing is fetched from the network; save the image and name its "
+            f"file, pipe it in (`search query -`), or {_WORDS_THEN}."
         )
-    if len(content) > most:
-        raise ImageTooLargeError(f"The query image {name} has more bytes than the limit of {most:,}.")
-    return content
+
+
+def _refuse_several(words: Sequence[str]) -> None:
+    """With --image all arguments are one name. Raises UsageError where one of them is a file of its own."""
+    one = "-" if words[0] == "-" else next((word for word in words if _is_file(word)), None)
+    if one is not None:
+        raise UsageError(f"--image takes one image; ask with {one} alone, or leave --image out to join several.")
+
+
+def _lost_quotes(words: Sequence[str]) -> tuple[str, ...]:
+    """What to say of arguments from which the shell has taken the quotation marks that the language needs."""
+    if len(words) == 1:
+        return ()
+    found = (re.match(_LOST_QUOTES, word) for word in words)
+    lost = next((match for match in found if match is not None), None)
+    if lost is None:
+        return ()
+    first = lost[2].split()[0]
+    return (
+        f"{lost[1]}: has {first} alone for its value; quotation marks are for the query to see: put the whole query "
+        f"between single ones, as in '{lost[1]}:{quoted(lost[2])}'.",
+    )
 
 
 def _path_of(address: str) -> str:
@@ -183,6 +209,11 @@ def _is_closed(argument: str) -> bool:
 def _is_file(argument: str) -> bool:
     mode = _mode(argument)
     return mode is not None and stat.S_ISREG(mode)
+
+
+def _is_image_file(argument: str) -> bool:
+    mode = _mode(argument)
+    return mode is not None and not stat.S_ISDIR(mode) and _file_named(argument, mode, alone=False)[0] is not None
 
 
 def _looks_like_a_path(argument: str) -> bool:

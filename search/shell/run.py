@@ -52,6 +52,10 @@ def _guarded(work: Callable[[], int]) -> int:
         code = WRONG_USE
     except SearchError as error:
         sentence(str(error))
+        if hasattr(error, "position"):  # of a query; its class takes longer to import than a query should
+            from search.shell.caret import point_at
+
+            point_at(error.line, error.position)  # type: ignore[attr-defined]
         code = BROKEN_STORE if isinstance(error, StoreError) else WRONG_USE
     return code
 
@@ -61,7 +65,7 @@ def _command(arguments: list[str]) -> int:
         from search.fast_start.plain_arguments import read
         from search.shell.commands import query
 
-        given = read(query.QueryOptions.rows(), query.QueryOptions.__annotations__, arguments[1:])
+        given = read(query.QueryOptions.rows(), query.QueryOptions.types(), arguments[1:])
         if given is not None:
             return query.run(query.QueryOptions(**given))
     from search.shell.cli import parsed

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from indexer.errors import UsageError
+from search.query.fields import FIELDS, OTHER_NAMES
 from search.shell.options import Options
 
 #: What people call a command that has another name here.
@@ -27,11 +28,11 @@ _OTHER_FLAGS = {
     **dict.fromkeys(("--threshold", "--min-score", "--min"), "--min-probability"),
     **dict.fromkeys(("--copy", "--cp", "--export"), "--copy-to"),
     **dict.fromkeys(("--html", "--output", "-o"), "--sheet"),
-    **dict.fromkeys(("--exclude",), "--ignore"),
     **dict.fromkeys(("--db", "--index-path", "--database"), "--store"),
     **dict.fromkeys(("--model",), "--encoder"),
     **dict.fromkeys(("--view", "--show"), "--open"),
 }
+_OTHER_FIELDS = {f"--{other}": FIELDS[name].option for other, name in OTHER_NAMES.items()}
 
 
 def near(
@@ -94,10 +95,9 @@ def complaint(error: Any, arguments: Sequence[str], commands: Mapping[str, type[
     if typed is not None:  # with one dash, as `-to`: read as the options -t and -o
         return f"`{path}` has no option {typed[1:]}; did you mean {typed}?"
     others = [name for name, options in commands.items() if option in _flags(options)]
-    guess = near(
-        option, flags, cutoff=0.75, meant={other: flag for other, flag in _OTHER_FLAGS.items() if flag in flags}
-    )
-    if guess is not None and (not others or guess == _OTHER_FLAGS.get(option)):
+    meant = {other: flag for other, flag in (_OTHER_FIELDS | _OTHER_FLAGS).items() if flag in flags}
+    guess = near(option, flags, meant, cutoff=0.75)
+    if guess is not None and (not others or guess == meant.get(option)):
         hint = f"did you mean {guess}?"
     elif others:
         hint = f"`search {others[0]}` has it; `{path} --help` lists its own."

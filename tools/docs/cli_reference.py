@@ -51,7 +51,7 @@ def _section(name: str, options: type[Options], said: str) -> str:
 
 
 def _kind(options: type[Options], field: str) -> str:
-    return str(options.__annotations__[field]).removesuffix(" | None")
+    return str(options.types()[field]).removesuffix(" | None")
 
 
 def _place(options: type[Options], field: str, row: Option) -> str:

@@ -18,33 +18,26 @@ from search.shell.options import (
     RERANK,
     RERANKER,
     STORE,
-    Options,
     argument,
     option,
     rerank_count,
 )
+from search.shell.query_fields import FieldOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.query.settings import Target
 
-#: What people call the kinds that --to takes.
-_OTHER_KINDS = {
-    **dict.fromkeys(("images", "photo", "photos", "picture", "pictures"), "image"),
-    **dict.fromkeys(("texts", "caption", "captions", "word", "words"), "text"),
-    **dict.fromkeys(("all", "both", "everything"), "any"),
-}
+class QueryOptions(FieldOptions):
+    """The options of `search query`; its fields (--in, --near ...) stand in `search/shell/query_fields.py`."""
 
-
-class QueryOptions(Options):
-    """The options of `search query`."""
-
-    what: list[str] = argument(
-        "QUERY", help="Words (a red car), the path of an image, or - for an image from standard input."
+    what: list[str] | None = argument(
+        "QUERY",
+        default=None,
+        help="Words (a red car), the path of an image, - for an image from standard input, or a line that joins them "
+        "with filters: 'red car -blue in:2021 near:Paris'.",
     )
     store: Path | None = STORE
-    to: str = option("--to", default="image", metavar="KIND", help="What to find: image, text (captions) or any.")
     limit: int = option("-k", "--limit", default=10, metavar="N", help="How many hits.")
     as_text: bool = option("--text", default=False, help="Take QUERY for words, even if a file is named so.")
     as_image: bool = option("--image", default=False, help="Take QUERY for the path of an image.")
@@ -66,12 +59,6 @@ class QueryOptions(Options):
         default=False,
         help="Say which words met which regions of an image; with --sheet, as heat maps.",
     )
-    min_probability: float = option(
-        "--min-probability",
-        default=0.0,
-        metavar="P",
-        help="Leave out hits whose probability is lower, 0 to 1 (a weak one: 0.05).",
-    )
     encoder: str | None = MOVED_ENCODER
     device: str | None = DEVICE
     resident: bool | None = option(
@@ -83,20 +70,21 @@ class QueryOptions(Options):
 
 def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image."""
-    from search.shell.query_argument import is_stream, read_query
+    from search.shell.query_argument import read_query
+    from search.shell.query_fields import given_fields, joined
     from search.shell.query_output import Wishes, answer
     from search.shell.wording import worded
 
-    target = _target(options.to)
     _check(options)
     sheet = _sheet(options.sheet)
     count = rerank_count(options.rerank, options.no_rerank, None if options.explain else options.reranker)
     keeps_resident = _keeps_resident(options.resident)
-    if is_lent() and not options.as_text and is_stream(options.what):
-        from search.resident.library_pool import NotOursError
-
-        raise NotOursError("its own standard input or pipe is meant")
-    query, said = read_query(options.what, as_text=options.as_text, as_image=options.as_image)
+    given = given_fields(options)
+    line, said = None, tuple[str, ...]()
+    if options.what or not given:
+        line, said = read_query(options.what or [], as_text=options.as_text, as_image=options.as_image)
+    query = joined(line, given)
+    target = query.to or "image"
     prefetch = None
     if query.text is not None and options.encoder is None and not is_lent():
         from search.fast_start.prefetch import prefetch_text
@@ -110,7 +98,7 @@ def run(options: QueryOptions) -> int:
             rerank=count,
             reranker=options.reranker,
             explain=options.explain,
-            min_probability=options.min_probability,
+            min_probability=query.min_probability or 0.0,
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
@@ -123,18 +111,6 @@ def run(options: QueryOptions) -> int:
         sys.stdout.flush()
         _start_resident(library.folder)
     return code
-
-
-def _target(given: str) -> Target:
-    """Raises UsageError."""
-    from search.query.settings import TARGETS
-
-    target = next((known for known in TARGETS if known == given), None)
-    if target is None:
-        from search.shell.slips import choice
-
-        raise choice("--to", given, TARGETS, _OTHER_KINDS)
-    return target
 
 
 def _sheet(given: Path | None) -> Path | None:
@@ -154,10 +130,6 @@ def _check(options: QueryOptions) -> None:
         raise UsageError("--json and --paths (or -0) exclude each other; the JSON has the paths, too.")
     if options.limit < 1:
         raise UsageError(f"-k is the number of hits and has to be at least 1, not {options.limit}.")
-    if not 0.0 <= options.min_probability <= 1.0:
-        given = options.min_probability
-        percent = f"; {given:g} % is {given / 100:g}" if 1 < given <= 100 else ""
-        raise UsageError(f"--min-probability takes a number from 0 to 1, not {given:g}{percent}.")
     if options.copy_to is not None:
         from search.shell.copy_hits import check_folder
 

@@ -16,7 +16,9 @@ from search.fast_start.plain_arguments import read
 from search.shell.cli import COMMANDS, parsed, program
 from search.shell.commands.query import QueryOptions
 
-WORDS = st.sampled_from(["a red car", "x", "photo.jpg", "7", "0.5", "über", "--", "-", "", "-5", "a=b", "text"])
+WORDS = st.sampled_from(
+    ["a red car", "x", "photo.jpg", "7", "0.5", "über", "--", "-", "", "-5", "a=b", "text", "-date", "in:2021"]
+)
 OPTIONS = st.sampled_from(
     [
         *("--text", "--image", "--paths", "--print0", "-0", "--json", "--no-rerank", "--explain", "--resident"),
@@ -33,6 +35,7 @@ OPTIONS = st.sampled_from(
             "--copy-to",
             "--open",
         ),
+        *("--in", "--near", "--not", "--like", "--sort", "--with-text", "--path", "--id"),
         *("--min-probability", "--encoder", "--device", "--help", "--nonsense", "-k5", "--store=x", "--no-text", "-0k"),
     ]
 )
@@ -65,7 +68,7 @@ def by_typer() -> Read:
 
 
 def plainly(arguments: list[str]) -> dict[str, Any] | None:
-    given = read(QueryOptions.rows(), QueryOptions.__annotations__, arguments)
+    given = read(QueryOptions.rows(), QueryOptions.types(), arguments)
     return None if given is None else vars(QueryOptions(**given))
 
 
@@ -74,6 +77,7 @@ def plainly(arguments: list[str]) -> dict[str, Any] | None:
 @example(["a red car"])
 @example(["a red car", "-k", "3", "-s", "store", "--json"])
 @example(["--min-probability", "0.05", "x", "--rerank", "0"])
+@example(["--in", "2021", "--near", "Paris,5", "--near", "Rome", "--sort", "-date"])
 def test_the_same_as_typer(by_typer: Read, capfd: pytest.CaptureFixture[str], rest: list[str]) -> None:
     found = plainly(rest)
     if found is not None:
@@ -89,6 +93,8 @@ def test_the_same_as_typer(by_typer: Read, capfd: pytest.CaptureFixture[str], re
         ["a red car", "--limit", "3", "--to", "any", "-0"],
         ["-s", "/photos.search", "holiday.jpg", "--image", "--json", "--no-rerank", "--no-resident"],
         ["x", "--copy-to", "picks", "--open"],
+        ["--in", "2021", "--near", "Paris,5"],
+        ["a", "red car", "--not", "people", "--not", "dogs", "--like", "b.jpg", "--sort", "-date", "-k", "3"],
         ["x", "--sheet", "out.html", "--explain", "--reranker", "blip:m", "--encoder", "bundled", "--device", "cpu"],
     ],
 )
@@ -108,9 +114,9 @@ def test_the_rest_is_left_to_typer(arguments: list[str]) -> None:
 
 def test_every_option_of_a_query_is_read_plainly() -> None:
     """A type that the reader does not know would send each query that gives it through typer."""
-    values = {"str": "x", "int": "7", "float": "0.5", "Path": "x"}
+    values = {"str": "x", "int": "7", "float": "0.5", "Path": "x", "list[str]": "x"}
     for name, row in QueryOptions.rows().items():
-        kind = QueryOptions.__annotations__[name].removesuffix(" | None")
+        kind = QueryOptions.types()[name].removesuffix(" | None")
         for flag in row.flags:
             for side in flag.split("/"):
                 given = [side] if kind == "bool" else [side, values[kind]]

@@ -12,13 +12,17 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, SearchError, UsageError
 from indexer.settings import DecodeLimits
 from search.query.query import Query
-from search.shell import query_argument
-from search.shell.query_argument import STANDARD_INPUT, is_stream, read_query
+from search.query.terms import Term, Words
+from search.shell import query_stream
+from search.shell.query_argument import image_named, read_query
+from search.shell.query_stream import STANDARD_INPUT, is_stream
 from tests.conftest import Cli
 
 
@@ -45,7 +49,8 @@ def meaning(*words: str, as_text: bool = False, as_image: bool = False) -> Query
     [
         *(["a red car"], ["a", "red", "car"], ["black/white"], ["photos"], ["cats"], ["Makefile"], ["St. Bernard"]),
         *(["jpg/png"], [" photos "], [".jpg"], ["St. Bernard/poodle"]),
-        *(["9:16"], ["C:"], ["cats and dogs."], ["Smith", "-", "family"], ["a \0 b"], ["x" * 5000]),
+        *(["9:16"], ["C:"], ["cats and dogs."], ["a \0 b"], ["x" * 5000], ["wait ... what"]),
+        *(["3.5 litres, it's big"], ["a . b"], ["and / or"], ["cats photos"], ["a no_suffix thing"]),
     ],
     ids=lambda words: " ".join(words)[:20],
 )
@@ -116,9 +121,12 @@ def test_images(here: Path, words: list[str], path: str) -> None:
         (["data:image/png;base64,AAAA"], "nothing is fetched from the network"),
         (["file://elsewhere/a.jpg"], "another machine"),
         (["file://{here}/gone.jpg"], "gone.jpg is not there"),
-        (["photos/red.png", "my holiday.jpg"], "ask with photos/red.png alone"),
-        (["photos/red.png", "at", "night"], "ask with photos/red.png alone"),
-        (["-", "at", "night"], "ask with - alone"),
+        (["-", "at", "night"], "like:-"),
+        (["a cat in gone.jpg"], "gone.jpg is not there"),
+        (["a", "cat", "+", "photos/"], "photos/ is a folder"),
+        (["shot.CR2 at night"], "camera raw"),
+        (["at night -gone.jpg"], "gone.jpg is not there"),
+        (["at night + https://example.org/a.jpg"], "nothing is fetched from the network"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -129,8 +137,8 @@ def test_what_is_plainly_neither_is_refused_and_says_what_to_do(here: Path, word
     message = str(refused.value)
     assert said in message
     assert isinstance(refused.value, PathNotFoundError) == ("not there" in message)
-    if "file:" not in words[0] and "raw" not in said:
-        assert "with --text" in message
+    if "file:" not in words[0] and said not in ("camera raw", "like:-"):
+        assert "give --text" in message
     assert meaning(*words, as_text=True).text == " ".join(words).strip()
 
 
@@ -138,7 +146,7 @@ def test_a_name_in_the_other_form_of_unicode_is_found(here: Path) -> None:
     shutil.copy(here / "photos" / "red.png", here / unicodedata.normalize("NFD", "Köln.png"))
     given = unicodedata.normalize("NFC", "Köln.png")
     assert Path(meaning(given).image or "").read_bytes() == (here / "photos" / "red.png").read_bytes()
-    with pytest.raises(PathNotFoundError, match="with --text"):
+    with pytest.raises(PathNotFoundError, match="give --text"):
         meaning("Bonn ü.png")
     assert meaning("Köln").text == "Köln"
 
@@ -163,6 +171,56 @@ def test_an_image_is_asked_for_by_name_only(here: Path) -> None:
         meaning("no_suffix", "my holiday.jpg", as_image=True)
 
 
+def image(here: Path, name: str, weight: float = 1.0) -> Term:
+    return Term(image=str(here / name), weight=weight)
+
+
+def words(text: str, weight: float = 1.0) -> Term:
+    return Term((Words(text),), weight=weight)
+
+
+def test_a_line_holds_words_and_images(here: Path) -> None:
+    red, holiday = image(here, "photos/red.png"), image(here, "my holiday.jpg")
+    assert meaning("photos/red.png", "at", "night").terms == (red, words("at night"))
+    assert meaning("photos/red.png + at night - people").terms == (red, words("at night"), words("people", -1))
+    assert meaning("photos/red.png", "my holiday.jpg").terms == (red, holiday)  # one that holds spaces
+    assert meaning("at night", "-", "my holiday.jpg").terms == (words("at night"), image(here, "my holiday.jpg", -1))
+    assert meaning('like:"my holiday.jpg" -photos/red.png').terms == (holiday, image(here, "photos/red.png", -1))
+    assert meaning("2*photos/red.png sea").terms == (image(here, "photos/red.png", 2), words("sea"))
+    assert meaning(f"sea file://{here}/my%20holiday.jpg").terms == (words("sea"), holiday)
+    assert meaning('sea "photos/red.png"').terms == (Term((Words("sea"), Words("photos/red.png", exact=True))),)
+    assert meaning("~/nobody" if not Path.home().exists() else "no_suffix").image == str(here / "no_suffix")
+
+
+def test_a_line_holds_filters_and_settings(here: Path) -> None:
+    assert meaning("red car -blue in:2021 sort:date") == Query.parse("red car -blue in:2021 sort:date")
+    assert meaning("red", "car", "in:2021") == Query.parse("red car in:2021")
+    assert str(meaning("in:2021 near:Paris sort:-date")) == "in:2021 near:Paris,20 sort:-date"
+    assert meaning("red", "car", "in:2021", as_text=True) == Query(text="red car in:2021")
+    query = meaning("Mission: Impossible")
+    assert (query.text, query.notes) == ("Mission: Impossible", ())
+    query = meaning("mission:impossible")
+    assert (query.text, len(query.notes), "mission" in query.notes[0]) == ("mission:impossible", 1, True)
+
+
+def test_quotation_marks_that_the_shell_has_taken_are_missed(here: Path) -> None:
+    query, notes = read_query(["invoice", "text:ACME Corp"], as_text=False, as_image=False)
+    assert str(query) == "invoice Corp text:ACME"
+    assert notes == (
+        "text: has ACME alone for its value; quotation marks are for the query to see: put the whole query between "
+        "single ones, as in 'text:\"ACME Corp\"'.",
+    )
+    assert read_query(["invoice text:ACME Corp"], as_text=False, as_image=False)[1] == ()
+    assert read_query(["invoice", 'text:"ACME Corp"'], as_text=False, as_image=False)[1] == ()
+
+
+@given(st.text(st.sampled_from("abcXYZ019,' "), max_size=30))
+@example("a  b")
+def test_plain_words_mean_the_same_without_the_parser(text: str) -> None:
+    if text.strip():
+        assert meaning(text.strip()) == Query.parse(text.strip(), image_named)
+
+
 # -- streams ------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +234,10 @@ def test_a_dash_is_the_image_from_standard_input(here: Path, monkeypatch: pytest
         standard_input(monkeypatch, data)
         query = meaning("-", as_image=as_image)
         assert (query.image_bytes, str(query)) == (data, STANDARD_INPUT)
+    standard_input(monkeypatch, data)
+    both = meaning("like:- + at night")
+    assert [(term.image_bytes, term.text) for term in both.terms] == [(data, None), (None, "at night")]
+    assert str(both) == f"{STANDARD_INPUT} + at night"
     assert meaning("-", as_text=True).text == "-"
 
 
@@ -202,7 +264,7 @@ def test_what_comes_is_bounded_and_has_to_be_an_image(here: Path, monkeypatch: p
         (b"a red car\n", NotAnImageError, "no image that can be read"),
         (data + bytes(1000), ImageTooLargeError, "limit of 1,000"),
     ):
-        monkeypatch.setattr(query_argument, "DecodeLimits", lambda: DecodeLimits(max_bytes=1_000))
+        monkeypatch.setattr(query_stream, "DecodeLimits", lambda: DecodeLimits(max_bytes=1_000))
         standard_input(monkeypatch, sent)
         with pytest.raises(error, match=said):
             meaning("-")
@@ -228,9 +290,9 @@ def test_nobody_types_an_image(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_only_its_own_process_can_read(here: Path) -> None:
     for name in ("-", "/dev/stdin", "/dev/fd/63", "/proc/self/fd/0", "/dev/null"):
-        assert is_stream([name]), name
+        assert is_stream(name), name
     for name in ("photos/red.png", "a red car", "photos", "gone.jpg", "a \0 b"):
-        assert not is_stream([name]), name
+        assert not is_stream(name), name
 
 
 def test_an_image_from_standard_input_is_found_shown_and_named(

@@ -1,0 +1,117 @@
+"""The fields of the query language as options of `search query`, made from `search/query/fields.py`. Light.
+
+search query red car --after 2021 --near Paris,5 --not people
+"""
+
+from __future__ import annotations
+
+from search.query.fields import FIELDS, Field
+from search.shell.options import Option, Options, option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from search.query.conditions import Condition
+    from search.query.query import Query
+    from search.query.terms import Term
+    from search.query.values import Value
+
+#: Of a field's attribute: fields are called `in`, `not` and `id`.
+_PREFIX = "field_"
+
+
+def _row(field: Field) -> Option:
+    row: Option = option(field.option, metavar=field.value, help=field.says)
+    return row
+
+
+class FieldOptions(Options):
+    """`field_in`, `field_near` ...: a row each. Settings are given once, the others may be repeated."""
+
+
+for _field in FIELDS.values():
+    setattr(FieldOptions, f"{_PREFIX}{_field.name}", _row(_field))
+FieldOptions.__annotations__ = {
+    f"{_PREFIX}{field.name}": "str | None" if field.role == "setting" else "list[str] | None"
+    for field in FIELDS.values()
+}
+
+
+def given_fields(options: Options) -> dict[str, list[str]]:
+    """What was given, by the names of the fields."""
+    given = {name: getattr(options, f"{_PREFIX}{name}") for name in FIELDS}
+    return {name: [value] if isinstance(value, str) else value for name, value in given.items() if value}
+
+
+def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
+    """What the line says and what its options say: all conditions have to hold, terms are added.
+
+    Raises UsageError, which names the option; what opening an image raises.
+    """
+    if not given and query is not None:
+        return query
+    from search.query.conditions import Test, all_of
+    from search.query.filter import Filter
+    from search.query.query import Query
+
+    terms: tuple[Term, ...] = () if query is None else query.terms
+    conditions: list[Condition] = [] if query is None or query.where is None else [query.where.condition]
+    settings = {attribute: _setting(name, given, query) for name, attribute in _ATTRIBUTES.items()}
+    for name, values in given.items():
+        if FIELDS[name].role == "filter":
+            conditions += [Test(name, _value(name, value)) for value in values]
+        elif FIELDS[name].role == "term":
+            terms += tuple(_term(name, value) for value in values)
+    if terms and all(term.weight < 0 for term in terms):
+        from indexer.errors import UsageError
+
+        raise UsageError("--not says only what is not wanted; say what is wanted as well, as in car --not blue.")
+    if not terms and not conditions and settings["sort"] is None:
+        from indexer.errors import EmptyQueryError
+
+        raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
+    where = Filter.of(all_of(*conditions)) if conditions else None
+    result = Query(terms=terms or None, where=where, **settings)  # type: ignore[arg-type]
+    return result if query is None else result.with_notes(*query.notes)
+
+
+#: Of a Query, by the names of the fields that set them.
+_ATTRIBUTES = {"min": "min_probability", "sort": "sort", "to": "to"}
+
+
+def _setting(name: str, given: dict[str, list[str]], query: Query | None) -> object:
+    """Raises UsageError where the line and the option say different things."""
+    said = None if query is None else getattr(query, _ATTRIBUTES[name])
+    if name not in given:
+        return said
+    value = _value(name, given[name][0])
+    if said is not None and said != value:
+        from indexer.errors import UsageError
+
+        raise UsageError(f"{FIELDS[name].option} and {name}: in the query say different things; give one.")
+    return value
+
+
+def _value(name: str, text: str) -> Value:
+    from indexer.errors import UsageError
+    from indexer.text import composed
+    from search.query.values import parse_value
+
+    try:
+        return parse_value(name, composed(text))
+    except UsageError as error:
+        raise UsageError(f"{FIELDS[name].option}: {str(error).removeprefix(f'{name}: ')}") from None
+
+
+def _term(name: str, text: str) -> Term:
+    if name == "like":
+        from search.shell.query_argument import open_image
+
+        return open_image(text).terms[0]
+    from indexer.errors import UsageError
+    from search.query.parser import clean_words
+    from search.query.terms import Term, Words
+
+    words = clean_words(text)
+    if not words:
+        raise UsageError(f"{FIELDS[name].option}: {text!r} holds no words.")
+    return Term((Words(words, exact=True),), weight=-1.0)
