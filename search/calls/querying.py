@@ -61,12 +61,15 @@ class Querying(Opened):
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
         takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
         image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
-        hits of the `k` that are less probable; the result may be empty.
+        hits of the `k` that are less probable; the result may be empty. A Query's own `to` and `min_probability` come
+        before these.
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
         """
         wanted = _query_of(query)
+        to = wanted.to or to
+        least = min_probability if wanted.min_probability is None else wanted.min_probability
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
 
         def answer() -> Results:
@@ -83,7 +86,7 @@ class Querying(Opened):
                 reranking=reranking,
                 calibration=calibration,
             )
-            return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
+            return replace(results, notes=(*wanted.notes, *session.notes, *calibration.notes, *results.notes))
 
         with self._reading() as opened:
             try:
@@ -95,7 +98,7 @@ class Querying(Opened):
         said = _mistaken(query) if isinstance(query, str) else None
         if said is not None:
             results = replace(results, notes=(said, *results.notes))
-        return results.likely(min_probability) if min_probability else results
+        return results.likely(least) if least else results
 
 
 def _query_of(given: Asked) -> Query:

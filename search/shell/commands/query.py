@@ -94,11 +94,9 @@ def run(options: QueryOptions) -> int:
         results = library.query(
             query,
             k=options.limit,
-            to=target,
             rerank=count,
             reranker=options.reranker,
             explain=options.explain,
-            min_probability=query.min_probability or 0.0,
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]

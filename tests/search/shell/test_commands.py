@@ -197,7 +197,7 @@ def test_an_index_without_tokens_says_how_to_add_them(cli: Cli, colours: Path) -
         (["query", "nowhere.jpg"], "not there"),
         (["query", "cat", "-k", "0"], "at least 1"),
         (["query", "cat", "-k", "-3"], "at least 1"),
-        (["query", "cat", "--to", "sound"], "image, text, any"),
+        (["query", "cat", "--to", "sound"], "image, text or any"),
         (["query", "cat", "--text", "--image"], "exclude"),
         (["query", "/", "--image"], "not a file"),
         (["query", "cat", "--rerank", "-1"], "from 0 to 10,000"),
@@ -211,7 +211,7 @@ def test_an_index_without_tokens_says_how_to_add_them(cli: Cli, colours: Path) -
         (["index", "/no/such/folder"], "not there"),
         (["index", ".", "--index", "annoy"], "flat, hnsw"),
         (["frobnicate"], "frobnicate"),
-        (["query"], "QUERY"),
+        (["query"], "The query is empty"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_2(cli: Cli, store: Path, arguments: list[str], said: str) -> None:
