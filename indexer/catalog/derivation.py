@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from indexer.dates.best import best_date
 from indexer.text import folded
 from indexer.types import Metadata, Said
 
@@ -97,21 +98,12 @@ def folded_name(name: str) -> str:
 
 
 def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None) -> When | None:
-    """The first of its dates that there is, from the best source to the worst."""
-    if metadata is not None and metadata.taken_at is not None:
-        return _at(datetime.fromisoformat(metadata.taken_at), "taken")
-    if said is not None and said.taken_at is not None:
-        return _at(datetime.fromisoformat(said.taken_at), "sidecar")
-    try:
-        return _at(datetime.fromtimestamp(mtime_ns // 10**9), "file")  # as the clocks of this place show it
-    except (ValueError, OverflowError, OSError):  # a file may say any
+    taken_at = None if metadata is None else metadata.taken_at
+    best = best_date(name, mtime_ns, taken_at, None if said is None else said.taken_at)
+    if best is None:
         return None
-
-
-def _at(moment: datetime, source: str) -> When:
-    """A moment by the clock that stands in it, whatever its offset."""
-    local = moment.replace(tzinfo=UTC)
-    return When(int((local - _EPOCH).total_seconds()), source, local.month)
+    seconds = (best.moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
+    return When(int(seconds), best.source, best.moment.month)
 
 
 def _position(said: Said | None, metadata: Metadata | None) -> Position | None:

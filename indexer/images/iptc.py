@@ -1,4 +1,4 @@
-"""IPTC-IIM: captions and keywords as newsrooms and older photo managers write them (IIM 4.2, record 2)."""
+"""IPTC-IIM: captions, keywords and dates as newsrooms and older photo managers write them (IIM 4.2, record 2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from indexer.text import decode_text
 
 _TITLE, _KEYWORD, _CAPTION = 5, 25, 120
+_CREATED, _CREATED_TIME, _DIGITIZED, _DIGITIZED_TIME = 55, 60, 62, 63
 _UTF8 = b"\x1b%G"  # ISO 2022 escape in 1:90, "coded character set"
 
 
@@ -17,6 +18,7 @@ class IptcTexts:
 
     captions: tuple[str, ...] = ()  # 2:120 caption/abstract, then 2:05 object name
     keywords: tuple[str, ...] = ()  # 2:25
+    times: tuple[tuple[str, str], ...] = ()  # date and time: 2:55 with 2:60 (created), 2:62 with 2:63 (digitized)
 
 
 def read_iptc(block: bytes) -> IptcTexts:
@@ -24,14 +26,17 @@ def read_iptc(block: bytes) -> IptcTexts:
 
     Text is UTF-8 where 1:90 says so or where it is valid UTF-8, else Latin-1.
     """
-    found: dict[int, list[str]] = {_CAPTION: [], _TITLE: [], _KEYWORD: []}
+    texts = (_CAPTION, _TITLE, _KEYWORD, _CREATED, _CREATED_TIME, _DIGITIZED, _DIGITIZED_TIME)
+    found: dict[int, list[str]] = {dataset: [] for dataset in texts}
     utf8 = False
     for record, dataset, value in _datasets(block):
         if (record, dataset) == (1, 90):
             utf8 = value == _UTF8
         elif record == 2 and dataset in found:
             found[dataset].append(value.decode("utf-8", "replace") if utf8 else decode_text(value))
-    return IptcTexts((*found[_CAPTION], *found[_TITLE]), tuple(found[_KEYWORD]))
+    pairs = ((_CREATED, _CREATED_TIME), (_DIGITIZED, _DIGITIZED_TIME))
+    times = tuple((found[day][0], (*found[time], "")[0]) for day, time in pairs if found[day])
+    return IptcTexts((*found[_CAPTION], *found[_TITLE]), tuple(found[_KEYWORD]), times)
 
 
 def _datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:

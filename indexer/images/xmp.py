@@ -1,4 +1,4 @@
-"""XMP packets: titles, descriptions, subjects and dates (XMP specification part 1; ISO 16684-1)."""
+"""XMP packets: titles, descriptions, subjects, dates, lens and place (XMP specification parts 1 and 2)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from xml.etree import ElementTree
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_EXIF_EX = "{http://cipa.jp/exif/1.0/}"
+_AUX = "{http://ns.adobe.com/exif/1.0/aux/}"
 _PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
+_XMP = "{http://ns.adobe.com/xap/1.0/}"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 #: An XMP packet has no business with these; without them the parser expands no entity and opens no file.
 _DECLARATIONS = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+#: Where a packet says when the picture was taken, the best first.
+_TIMES = (
+    f"{_EXIF}DateTimeOriginal",
+    f"{_PHOTOSHOP}DateCreated",
+    f"{_EXIF}DateTimeDigitized",
+    f"{_XMP}CreateDate",
+)
 
 _MAX_CHARACTERS = 1_000_000
 _MAX_VALUES = 200
@@ -21,12 +32,16 @@ _MAX_VALUES = 200
 
 @dataclass(frozen=True, slots=True)
 class XmpFields:
-    """As they stand in the packet, not cleaned. Descriptions and titles: the default language first."""
+    """As they stand in the packet, not cleaned. Descriptions and titles: the default language first; `times`, when it
+    was taken, and `lenses`: the best first."""
 
     descriptions: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
-    taken_at: str | None = None
+    times: tuple[str, ...] = ()
+    lenses: tuple[str, ...] = ()
+    latitude: str = ""
+    longitude: str = ""
 
 
 def read_xmp(packet: bytes) -> XmpFields:
@@ -42,12 +57,14 @@ def read_xmp(packet: bytes) -> XmpFields:
     rdf = root if root.tag == f"{_RDF}RDF" else root.find(f".//{_RDF}RDF")
     # Only the descriptions of the picture itself: deeper ones are about its parts and its history.
     about = [] if rdf is None else rdf.findall(f"{_RDF}Description")
-    dates = (*_values(about, f"{_EXIF}DateTimeOriginal"), *_values(about, f"{_PHOTOSHOP}DateCreated"))
     return XmpFields(
         descriptions=_values(about, f"{_DC}description"),
         titles=_values(about, f"{_DC}title"),
         subjects=_values(about, f"{_DC}subject"),
-        taken_at=dates[0] if dates else None,
+        times=tuple(time for name in _TIMES for time in _values(about, name)[:1]),
+        lenses=(*_values(about, f"{_EXIF_EX}LensModel"), *_values(about, f"{_AUX}Lens")),
+        latitude=next(iter(_values(about, f"{_EXIF}GPSLatitude")), ""),
+        longitude=next(iter(_values(about, f"{_EXIF}GPSLongitude")), ""),
     )
 
 

@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from indexer.errors import NotAnImageError
 from indexer.images.iptc import read_iptc
-from indexer.images.metadata import is_junk, parse_time, read_metadata
+from indexer.images.metadata import is_junk, read_metadata
 from indexer.images.xmp import read_xmp
 from indexer.text import MAX_TEXT_LENGTH, clean_text
 from indexer.types import Metadata
@@ -75,32 +75,43 @@ def test_exif_in_every_format_that_holds_it(image_format: str) -> None:
 # Time
 
 
-@pytest.mark.parametrize(
-    ("text", "offset", "expected"),
-    [
-        ("2024:05:03 18:20:11", "", "2024-05-03T18:20:11"),
-        ("2024:05:03 18:20:11", "+02:00", "2024-05-03T18:20:11+02:00"),
-        ("2024:05:03 18:20:11", "Z", "2024-05-03T18:20:11+00:00"),
-        ("2024:05:03 18:20:11", "+99:00", "2024-05-03T18:20:11"),
-        ("2024:05:03 18:20:11", "   :  ", "2024-05-03T18:20:11"),
-        ("2024:05:03 18:20:11\0", "-03:30\0", "2024-05-03T18:20:11-03:30"),
-        ("2024:05:03 18:20:11.53", "", "2024-05-03T18:20:11"),
-        ("2024-05-03T18:20:11.123+02:00", "", "2024-05-03T18:20:11+02:00"),
-        ("2024-05-03T18:20:11Z", "", "2024-05-03T18:20:11+00:00"),
-        ("2024-05-03T18:20-0530", "", "2024-05-03T18:20:00-05:30"),
-        ("2024-05-03", "", "2024-05-03T00:00:00"),
-        ("0000:00:00 00:00:00", "", None),
-        ("    :  :     :  :  ", "", None),
-        ("2024:13:03 18:20:11", "", None),
-        ("2024:02:30 18:20:11", "", None),
-        ("2024:05:03 25:20:11", "", None),
-        ("yesterday", "", None),
-        ("", "", None),
-        ("٢٠٢٤:05:03", "", None),
-    ],
-)
-def test_times(text: str, offset: str, expected: str | None) -> None:
-    assert parse_time(text, offset) == expected
+_IPTC_TIME = iptc_block((2, 55, b"20200103"), (2, 60, b"030405+0100"))
+_LATER_FIRST: list[tuple[dict[int, object], dict[int, object], str, bytes, str]] = [
+    ({}, {0x9003: "2020:01:01 01:00:00", 0x9004: "2020:01:01 02:00:00"}, "", b"", "2020-01-01T01:00:00"),
+    ({}, {0x9003: "0000:00:00 00:00:00", 0x9004: "2020:01:01 02:00:00"}, "", b"", "2020-01-01T02:00:00"),
+    (
+        {0x0132: "2020:01:01 09:00:00"},
+        {0x9004: "2020:01:01 02:00:00", 0x9012: "-05:00", 0x9010: "+01:00"},
+        'xmp:CreateDate="2020-01-02T03:04:05"',
+        _IPTC_TIME,
+        "2020-01-01T02:00:00-05:00",
+    ),
+    (
+        {0x0132: "2020:01:01 09:00:00"},
+        {},
+        'xmp:CreateDate="2020-01-02T03:04:05"',
+        _IPTC_TIME,
+        "2020-01-02T03:04:05",
+    ),
+    (
+        {},
+        {},
+        'xmp:CreateDate="2020-01-02T03:04:05" photoshop:DateCreated="2020-01-02T02" exif:DateTimeOriginal="nonsense"',
+        b"",
+        "2020-01-02T00:00:00",
+    ),
+    ({0x0132: "2020:01:01 09:00:00"}, {}, "", _IPTC_TIME, "2020-01-03T03:04:05+01:00"),
+    ({0x0132: "2020:01:01 09:00:00"}, {0x9010: "+01:00"}, "", b"", "2020-01-01T09:00:00+01:00"),
+]
+
+
+@pytest.mark.parametrize(("main", "exif", "xmp", "iptc", "expected"), _LATER_FIRST)
+def test_the_time_taken_comes_from_where_it_is_said_best(
+    main: dict[int, object], exif: dict[int, object], xmp: str, iptc: bytes, expected: str
+) -> None:
+    data = encoded(quarters(), "JPEG", exif=_exif(main, exif))
+    packet = xmp_packet("", f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" {xmp}').encode() if xmp else b""
+    assert read_metadata(jpeg_with(data, xmp=packet, iptc=iptc)).taken_at == expected
 
 
 def test_the_time_of_xmp_counts_when_exif_has_none() -> None:
@@ -153,6 +164,72 @@ _ZERO = IFDRational(0, 0)
 def test_places(gps: dict[int, object], expected: tuple[float | None, float | None]) -> None:
     found = _jpeg_exif(gps=gps)
     assert (found.latitude, found.longitude) == expected
+
+
+def _place(latitude: str, longitude: str, gps: dict[int, object] | None = None) -> tuple[float | None, float | None]:
+    attributes = f'exif:GPSLatitude="{latitude}" exif:GPSLongitude="{longitude}"'
+    data = encoded(quarters(), "JPEG", exif=_exif(gps=gps))
+    found = read_metadata(jpeg_with(data, xmp=xmp_packet("", attributes).encode()))
+    return found.latitude, found.longitude
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "expected"),
+    [
+        ("48,51.507N", "2,21.12E", (48.85845, 2.352)),
+        ("33,51,30S", "151,12,36.0E", (-33.8583333, 151.21)),
+        ("48.8584", "-2.352", (48.8584, -2.352)),
+        ("48.8584n", "2.352w", (48.8584, -2.352)),
+        ("0,0.0N", "0,0.0E", (None, None)),
+        ("48,51.507E", "2,21.12E", (None, None)),
+        ("-48,51.507N", "2,21.12E", (None, None)),
+        ("91,0N", "2,21.12E", (None, None)),
+        ("48,51.507N", "181", (None, None)),
+        ("48,51.507N", "", (None, None)),
+        ("1e3", "nan", (None, None)),
+    ],
+)
+def test_places_of_xmp(latitude: str, longitude: str, expected: tuple[float | None, float | None]) -> None:
+    assert _place(latitude, longitude) == expected
+
+
+def test_the_place_of_exif_comes_before_that_of_xmp() -> None:
+    paris: dict[int, object] = {1: "N", 2: (48.5, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)}
+    assert _place("1,0N", "1,0E", paris) == (48.5, 2.0)
+    paris[1] = "X"
+    assert _place("1,0N", "1,0E", paris) == (1.0, 1.0)  # never half of the one and half of the other
+
+
+# Lens
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "expected"),
+    [
+        ("Canon", "EF50mm f/1.8 STM", "Canon EF50mm f/1.8 STM"),
+        ("Apple", "iPhone 12 back camera 4.2mm f/1.6", "Apple iPhone 12 back camera 4.2mm f/1.6"),
+        ("NIKON", "NIKON  Z 50mm\0\0", "NIKON Z 50mm"),
+        ("----", "24-70mm", "24-70mm"),
+        ("Canon", "----", None),
+        ("", "0.0 mm f/0.0", None),
+        ("Sony", "", None),
+        ("", "Unknown (0)", None),
+    ],
+)
+def test_lenses(make: str, model: str, expected: str | None) -> None:
+    assert _jpeg_exif(exif={0xA433: make, 0xA434: model}).lens == expected
+
+
+def test_the_lens_of_xmp_counts_when_exif_has_none() -> None:
+    names = 'xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" xmlns:exifEX="http://cipa.jp/exif/1.0/"'
+    assert _xmp(attributes=f'{names} aux:Lens="EF85mm f/1.8 USM"').lens == "EF85mm f/1.8 USM"
+    assert _xmp(attributes=f'{names} aux:Lens="Old" exifEX:LensModel="New"').lens == "New"
+    assert _xmp(attributes=f'{names} aux:Lens="----"').lens is None
+    both = jpeg_with(
+        encoded(quarters(), "JPEG", exif=_exif(exif={0xA434: "50mm"})),
+        xmp=xmp_packet("", f'{names} aux:Lens="EF85mm"').encode(),
+    )
+    assert read_metadata(both).lens == "50mm"
 
 
 # Captions and keywords
