@@ -42,6 +42,12 @@ def encode_texts(encoder: Encoder, texts: Texts, *, tokens: bool = False) -> Enc
     return _in_batches(encoder, texts, "", encoder.text_batch_size if texts else 1, encode, tokens)
 
 
+def encode_query(encoder: Encoder, texts: Texts, *, tokens: bool = False) -> Encoded:
+    """The texts of one query: a single one in a pass of its own, which is the fastest."""
+    encode = ask_texts if len(texts) == 1 else encode_texts
+    return encode(encoder, texts, tokens=tokens)
+
+
 def try_out(encoder: Encoder) -> None:
     """Encode one picture and one text, before a store takes the encoder for its own. Raises EncoderError."""
     wanted = encoder.identity.preprocessing

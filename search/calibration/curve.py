@@ -107,18 +107,24 @@ FALLBACK = ProbabilityCurve(-3.5, (0.0, 2.0, 1.0), fitted=False)
 def describe(scores: Float64, background: Background | Backgrounds, typical: TypicalBackground | None) -> Float64:
     """The features (n, 3) float64 of hits with `scores` (n,), in the order of FEATURES: all of one query, or each with
     a background of its own. A typical background counts as PRIOR_ITEMS more similarities in the sample."""
-    mean, spread = np.asarray(background.mean, np.float64), np.asarray(background.spread, np.float64)  # () or (n,)
-    if typical is not None:
-        own = background.sampled / (np.asarray(background.sampled, np.float64) + PRIOR_ITEMS)
-        joined = own * mean + (1.0 - own) * typical.mean
-        spread = np.sqrt(
-            own * (spread**2 + (mean - joined) ** 2) + (1.0 - own) * (typical.spread**2 + (typical.mean - joined) ** 2)
-        )
-        mean = joined
+    mean, spread = joined(background, typical)  # () or (n,)
     limited = np.clip(scores, -_LIMIT, _LIMIT)  # (n,)
     standard = np.where(spread > MIN_SPREAD, (limited - mean) / np.maximum(spread, MIN_SPREAD), 0.0)  # (n,)
     items = -np.log(np.maximum(1.0, np.asarray(background.items, np.float64)))  # () or (n,)
     return np.stack([limited, standard, np.broadcast_to(items, limited.shape)], axis=1)
+
+
+def joined(background: Background | Backgrounds, typical: TypicalBackground | None) -> tuple[Float64, Float64]:
+    """Mean and spread, each () or (n,), of a background together with what is typical."""
+    mean, spread = np.asarray(background.mean, np.float64), np.asarray(background.spread, np.float64)
+    if typical is None:
+        return mean, spread
+    own = background.sampled / (np.asarray(background.sampled, np.float64) + PRIOR_ITEMS)
+    centre = own * mean + (1.0 - own) * typical.mean
+    spread = np.sqrt(
+        own * (spread**2 + (mean - centre) ** 2) + (1.0 - own) * (typical.spread**2 + (typical.mean - centre) ** 2)
+    )
+    return centre, spread
 
 
 def sigmoid(logits: Float64) -> Float64:

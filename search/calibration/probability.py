@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ def hit_probabilities(
     background: Background,
     *,
     familiar: bool = True,
+    several: bool = False,
 ) -> HitProbabilities:
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
     gave the scores; None when they are the similarities.
@@ -37,11 +38,14 @@ def hit_probabilities(
     Hits of a reranker that nothing was fitted for get it from their similarities: what its scores mean is not known.
     So do those of a query that is not `familiar`, and from the background alone: "a cat" has other scores than the
     captions that the curve was fitted on. There neighbours whose probabilities would rise share their mean
-    (`never_rising`).
+    (`never_rising`). Those of a query of `several` terms come from the background too: no curve was fitted on such.
     """
     curve = calibration.curve(asks, finds, reranker)
     used = scores
-    if asks != finds and not familiar:
+    if several:
+        typical = calibration.curve(asks, finds, None).typical if asks == finds else None
+        curve, used = replace(FALLBACK, typical=typical), similarities
+    elif asks != finds and not familiar:
         curve, used = FALLBACK, similarities
     elif reranker is not None and not curve.fitted:
         curve, used = calibration.curve(asks, finds, None), similarities

@@ -8,27 +8,28 @@ from dataclasses import replace
 from indexer.arguments import one_of, whole
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Identity, Items
-from indexer.encoders.answers import ask_texts
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import check_encoder
 from indexer.types import KINDS, Kind
 from indexer.vectors.base import SearchParameters
-from search.calibration.background import BackgroundSamples
+from search.calibration.background import BackgroundSamples, Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import Background, TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
+from search.engine.asked import Asked, ask, reranked_kinds
 from search.engine.clock import Clock
 from search.engine.copies import rank_distinct
 from search.engine.first_stage import CandidateRequest, FirstStage
 from search.engine.hits import hits_of
 from search.engine.index_cache import IndexCache
+from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge
 from search.query.query import Query
 from search.query.settings import TARGETS, Target
 from search.ranked import Ranked
-from search.rerank.base import EncodedQuery, Reranker, is_familiar
+from search.rerank.base import Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
-from search.rerank.stage import Reranking, TokenSource, crosses, rerank
+from search.rerank.stage import Reranking, TokenSource, rerank
 from search.results import Results, Work
 
 #: More than any store of one machine holds.
@@ -65,78 +66,60 @@ class Engine:
         k, to = whole(1, MAX_HITS)("k", k), one_of(TARGETS)("to", to)
         parameters, reranking = parameters or SearchParameters(), reranking or Reranking()
         kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
-        crossing = [kind for kind in kinds if crosses(query.kind, kind)]
-        notes: list[str] = []
+        crossing = reranked_kinds(query, kinds)
         work = Work()
         clock = Clock()
         opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
         clock.lap("open")
         # No state of the catalog is held while models compute: connections are few, and threads may be many.
         with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
-        asked, content_id = self._ask(query, encoder, with_tokens, notes)
-        curves = self._curves(calibration, query.kind, kinds, encoder)
-        clock.lap("encode")
         store = self._indexes.store
+        asked = ask(query, encoder, store.catalog, tokens=with_tokens)
+        notes = list(asked.notes)
+        curves = self._curves(calibration, asked.query.kind, kinds, encoder)
+        clock.lap("encode")
         with store.catalog.snapshot() as snapshot:
             row, active = Encoders(snapshot).required()
             check_encoder(store.folder, active, encoder.identity)
             tokens = TokenSource.open(snapshot, row, encoder)
             ranked: dict[Kind, Ranked] = {}
             known: dict[int, Identity] = {}
+            penalties: dict[Kind, Penalty | None] = {}
+            backgrounds: dict[Kind, Background] = {}
             for kind in kinds:
                 depth = max(k, reranking.count) if reranker is not None and kind in crossing else k
-                request = CandidateRequest(snapshot, row, asked.vector, k, depth, parameters)
+                sample = self._samples.of(snapshot, kind, row, encoder.identity.dimension)
+                vector, penalties[kind] = asked.against(kind, sample, curves)
+                request = CandidateRequest(snapshot, row, vector, k, depth, parameters, penalties[kind])
                 ranked[kind], found, spent = rank_distinct(self._first_stage, request, kind, opened[kind])
                 known |= found
                 work += spent
-            backgrounds: dict[Kind, Background] = {}
-            for kind in kinds:
-                typical = curves.curve("text", "text", None).typical if kind == query.kind == "text" else None
-                backgrounds[kind] = self._background(request, kind, typical)
+                backgrounds[kind] = _background(request, sample, asked, kind, curves)
             scorers: dict[Kind, Reranker] = {}
             clock.lap("search")
             if reranker is not None and reranking.count:
                 for kind in crossing:
-                    again = rerank(ranked[kind], asked, reranker, reranking, tokens)
+                    loss = loss_of(penalties[kind], reranker, snapshot, row)
+                    again = rerank(ranked[kind], asked.query, reranker, reranking, tokens, loss)
                     ranked[kind] = again.ranked
                     work += Work(reranked=again.count)
                     if again.count:
                         scorers[kind] = reranker
                     notes += again.notes
                     clock.lap("rerank")
-            judge = Judge(curves, query.kind, backgrounds, scorers, is_familiar(reranker, asked))
+            familiar = is_familiar(reranker, asked.query)
+            judge = Judge(curves, asked.query.kind, backgrounds, scorers, familiar, asked.several)
             best = judge.best(ranked, k)
             rows = Items(snapshot).get([place.id for place in best.places])
             clock.lap("search")
             explained: dict[int, Explanation] = {}
             if reranking.explain:
-                explained, said = explain_images(asked, list(rows.values()), encoder, reranker, tokens)
+                explained, said = explain_images(asked.query, list(rows.values()), encoder, reranker, tokens)
                 notes += said
                 clock.lap("explain")
-            hits = hits_of(snapshot, best.places, rows, known, explained, content_id)
+            hits = hits_of(snapshot, best.places, rows, known, explained, asked.content_ids)
             notes += _damage(snapshot.left_out)
         return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted)
-
-    def _ask(
-        self, query: Query, encoder: Encoder, with_tokens: bool, notes: list[str]
-    ) -> tuple[EncodedQuery, int | None]:
-        """The query's vector, and its tokens when they are wanted and to be had, from one pass of the encoder; and of
-        an image the row id of its content, where it is indexed."""
-        if query.text is None:
-            from search.engine.query_image import embed_image  # brings what decodes images
-
-            found = embed_image(query, encoder, self._indexes.store.catalog, tokens=with_tokens)
-            asked = EncodedQuery("image", found.vector, found.tokens, image=query.image, image_bytes=query.image_bytes)
-            return asked, found.content_id
-        count = encoder.count_tokens(query.text)
-        if count > encoder.max_text_tokens:
-            notes.append(
-                f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
-                "word pieces count."
-            )
-        encoded = ask_texts(encoder, [query.text], tokens=with_tokens)
-        words = encoded.tokens[0] if encoded.tokens else None
-        return EncodedQuery("text", encoded.vectors[0], words, text=query.text), None
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder
@@ -151,11 +134,12 @@ class Engine:
             self._texts[key] = typical_of_texts(encoder)
         return curves.guessing(self._texts[key])
 
-    def _background(self, request: CandidateRequest, kind: Kind, typical: TypicalBackground | None) -> Background:
-        """What the similarities of a kind's items to the query look like when none matches."""
-        sample = self._samples.of(request.snapshot, kind, request.encoder_row, request.dimension)
-        found, only = sample.background(request.embedding, typical), request.parameters.only
-        return found if only is None else replace(found, items=min(found.items, len(only)))
+
+def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: Kind, curves: Calibration) -> Background:
+    """What the similarities of a kind's items to the query look like when none matches."""
+    typical = curves.curve("text", "text", None).typical if kind == asked.query.kind == "text" else None
+    found, only = sample.background(request.embedding, typical), request.parameters.only
+    return found if only is None else replace(found, items=min(found.items, len(only)))
 
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:

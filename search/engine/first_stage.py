@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,15 +20,20 @@ from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.backend import OpenIndex
 from indexer.vectors.base import SearchParameters
+from search.engine.penalty import Penalty
 from search.ranked import Ranked, rank
 from search.results import Work
+
+#: Candidates that are looked at where something is subtracted: of "dog -grass" hundreds may show grass.
+MOST_LOST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateRequest:
     """What one search asks of one state of the catalog, for one kind.
 
-    `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage.
+    `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage. `penalty`:
+    what similarities lose by what was subtracted.
     """
 
     snapshot: Transaction
@@ -36,6 +42,7 @@ class CandidateRequest:
     k: int
     depth: int
     parameters: SearchParameters
+    penalty: Penalty | None = None
 
     @property
     def dimension(self) -> int:
@@ -59,6 +66,8 @@ class FirstStage:
             return self._scan(request, kind)
         changes = self._changed(request, kind, opened)
         wanted = max(request.depth, opened.state.candidates(request.k))
+        if request.penalty is not None:  # others take the places of those that fall behind
+            wanted = max(wanted, MOST_LOST)
         wanted = max(1, min(wanted, len(opened.index)))  # memory is taken for as many as are asked for
         exclude = changes.exclude
         if parameters.exclude is not None:
@@ -131,6 +140,8 @@ def similarities(vectors: Float32, embedding: Float32) -> Float32:
 
 def _best(ids: Int64, vectors: Float32, request: CandidateRequest) -> Ranked:
     scores = similarities(vectors, request.embedding)
+    if request.penalty is not None:
+        scores = (scores - request.penalty.of(vectors)).astype(np.float32)
     return rank(ids, scores, scores, request.depth)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from indexer.catalog.files import Files
@@ -25,11 +25,12 @@ def hits_of(
     rows: Mapping[int, Item],
     known: Mapping[int, Identity],
     explained: Mapping[int, Explanation],
-    asked: int | None,
+    asked: Set[int],
 ) -> tuple[Hit, ...]:
     """The hits at `places`, but for those that are no longer in the catalog.
 
-    `rows`, `known`, `explained`: by item id. `asked`: row id of the query image's content, where it is indexed.
+    `rows`, `known`, `explained`: by item id. `asked`: row ids of the contents of the query's images,
+    where they are indexed.
     """
     shown = [place for place in places if place.id in rows]
     photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
@@ -61,7 +62,7 @@ def hits_of(
                 explained.get(place.id),
                 also=tuple(also),
                 missing=missing,
-                same=place.kind == "image" and asked is not None and photograph == asked,
+                same=place.kind == "image" and photograph in asked,
             )
         )
     return tuple(hits)

@@ -39,7 +39,8 @@ class Judge:
     """What gives the candidates of one query their probabilities.
 
     `asks`: what the query is. `backgrounds`: its similarities to each kind where none match. `scorers`: who gave the
-    scores of a kind, where a reranker did. `familiar`: the query is of the kind that a curve was fitted on.
+    scores of a kind, where a reranker did. `familiar`: the query is of the kind that a curve was fitted on. `several`:
+    it has several terms.
     """
 
     calibration: Calibration
@@ -47,6 +48,7 @@ class Judge:
     backgrounds: Mapping[Kind, Background]
     scorers: Mapping[Kind, Reranker]
     familiar: bool
+    several: bool = False
 
     def best(self, ranked: Mapping[Kind, Ranked], k: int) -> Places:
         """The k best of all kinds.
@@ -67,6 +69,7 @@ class Judge:
                 near,
                 self.backgrounds[kind],
                 familiar=self.familiar,
+                several=self.several,
             )
             fitted &= found.fitted
             lists.append(list(_places(kind, one, found.probabilities)))

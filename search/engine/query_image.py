@@ -18,7 +18,7 @@ from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate, Float32, Int8
-from search.query.query import Query
+from search.query.terms import Term
 from search.rerank.stage import TokenSource
 
 
@@ -32,31 +32,35 @@ class QueryImage:
     content_id: int | None = None
 
 
-def embed_image(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> QueryImage:
-    """What a query's image looks like to the encoder.
+def embed_image(term: Term, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> QueryImage:
+    """What an image of a query looks like to the encoder.
 
     Raises PathNotFoundError, and FileError when it is no image that can be read.
     """
     limits = DecodeLimits()
     try:
-        return _embed(_content(query, limits), limits, encoder, catalog, tokens)
+        return _embed(_content(term, limits), limits, encoder, catalog, tokens)
     except FileError as error:
-        raise type(error)(f"The query image {query.label} cannot be used: {error}.") from error
+        raise type(error)(f"The query image {_label(term)} cannot be used: {error}.") from error
 
 
-def _content(query: Query, limits: DecodeLimits) -> bytes:
+def _label(term: Term) -> str:
+    return term.image or term.name
+
+
+def _content(term: Term, limits: DecodeLimits) -> bytes:
     """The bytes of its file."""
-    if query.image is None:
-        assert query.image_bytes is not None
-        if len(query.image_bytes) > limits.max_bytes:
+    if term.image is None:
+        assert term.image_bytes is not None
+        if len(term.image_bytes) > limits.max_bytes:
             raise ImageTooLargeError(
-                f"it has {len(query.image_bytes):,} bytes, more than the limit of {limits.max_bytes:,}"
+                f"it has {len(term.image_bytes):,} bytes, more than the limit of {limits.max_bytes:,}"
             )
-        return query.image_bytes
+        return term.image_bytes
     try:
-        found = Candidate.at(query.image)
+        found = Candidate.at(term.image)
     except (FileNotFoundError, NotADirectoryError):
-        raise PathNotFoundError(f"The query image {query.label} is not there; check the spelling.") from None
+        raise PathNotFoundError(f"The query image {_label(term)} is not there; check the spelling.") from None
     except (OSError, ValueError) as error:
         raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return read_file(found, limits)

@@ -1,6 +1,6 @@
 """The encoder of a command, on its way while everything else is imported and the catalog is opened.
 
-Of a query: which encoder that will be, a hint in the store says (`indexer/encoder_hint.py`). The text is encoded with
+Of a query: which encoder that will be, a hint in the store says (`indexer/encoder_hint.py`). Its texts are encoded with
 it in a forked process, where one may be forked safely: loading a runtime and importing a database toolkit then take
 the time of the longer one. (In a thread, which shares the interpreter with the imports, nothing is gained.)
 
@@ -36,13 +36,13 @@ class Prefetch(Protocol):
         ...
 
 
-def prefetch_text(folder: Path, text: str, device: str | None) -> Prefetch | None:
-    """Begin to encode `text` with the encoder that the hint of the store in `folder` names; None where that would gain
-    nothing."""
+def prefetch_texts(folder: Path, texts: tuple[str, ...], device: str | None) -> Prefetch | None:
+    """Begin to encode the texts of a query with the encoder that the hint of the store in `folder` names; None where
+    that would gain nothing."""
     if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
         return None
     with suppress(OSError):  # no process may be added, no descriptor is left
-        return _Child(folder, text, device)
+        return _Child(folder, texts, device)
     return None
 
 
@@ -62,9 +62,9 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
 
 
 class _Child:
-    """A forked process, which sends an `EncodedText` or nothing, and holds none of our outputs: nobody waits for it."""
+    """A forked process, which sends `EncodedTexts` or nothing, and holds none of our outputs: nobody waits for it."""
 
-    def __init__(self, folder: Path, text: str, device: str | None) -> None:
+    def __init__(self, folder: Path, texts: tuple[str, ...], device: str | None) -> None:
         import search.fast_start.prefetched_encoder  # noqa: F401 (once, for both)
 
         self._folder, self._device = folder, device
@@ -72,11 +72,11 @@ class _Child:
         self._pid: int | None = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            _encode(folder, text, device, answer)
+            _encode(folder, texts, device, answer)
         os.close(answer)
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
-        from search.fast_start.prefetched_encoder import EncodedText, PrefetchedEncoder
+        from search.fast_start.prefetched_encoder import EncodedTexts, PrefetchedEncoder
 
         if self._pid is None or stored is None:
             return None
@@ -86,13 +86,13 @@ class _Child:
             os.waitpid(self._pid, 0)
         self._pid = None
         try:
-            known: EncodedText = pickle.loads(data)  # noqa: S301 (of our own child)
+            known: EncodedTexts = pickle.loads(data)  # noqa: S301 (of our own child)
         except (EOFError, pickle.UnpicklingError):  # it did not come to an end
             return None
         return PrefetchedEncoder(known, self._folder, self._device) if known.identity.matches(stored) else None
 
 
-def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoReturn:
+def _encode(folder: Path, texts: tuple[str, ...], device: str | None, answer: int) -> NoReturn:
     """In the child: never returns into the caller's code, and runs none of its clean-up."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -101,11 +101,11 @@ def _encode(folder: Path, text: str, device: str | None, answer: int) -> NoRetur
             os.dup2(nothing, stream)
         from indexer.encoder_hint import read_encoder_hint
         from indexer.encoders.registry import open_encoder
-        from search.fast_start.prefetched_encoder import encode_text
+        from search.fast_start.prefetched_encoder import encode_ahead
 
         hint = read_encoder_hint(folder)
         if hint is not None:
-            data = pickle.dumps(encode_text(open_encoder(folder, hint, None, device), text))
+            data = pickle.dumps(encode_ahead(open_encoder(folder, hint, None, device), texts))
             with open(answer, "wb") as pipe:
                 pipe.write(data)
     finally:

@@ -1,4 +1,4 @@
-"""What the process of a query knows of its encoder: one text, encoded elsewhere."""
+"""What the process of a query knows of its encoder: its own texts, encoded elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
+from indexer.encoders.batches import encode_query
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,35 +15,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedText:
-    """Everything that a query wants to know of its text. `encoded`: one row, with tokens where the encoder has them."""
+class EncodedTexts:
+    """Everything that a query wants to know of its texts. `counts`, `words`: of each; `encoded`: a row of each, with
+    tokens where the encoder has them."""
 
-    text: str
+    texts: tuple[str, ...]
     identity: EncoderId
     shape: TokenShape | None
     max_text_tokens: int
-    count: int
-    words: list[str]
+    text_batch_size: int
+    independent_rows: bool
+    counts: dict[str, int]
+    words: dict[str, list[str]]
     encoded: Encoded
 
 
-def encode_text(encoder: Encoder, text: str) -> EncodedText:
+def encode_ahead(encoder: Encoder, texts: tuple[str, ...]) -> EncodedTexts:
     """Ask an encoder for all of it."""
-    return EncodedText(
-        text,
+    return EncodedTexts(
+        texts,
         encoder.identity,
         encoder.token_shape,
         encoder.max_text_tokens,
-        encoder.count_tokens(text),
-        encoder.words(text),
-        encoder.encode_texts([text], tokens=True),
+        encoder.text_batch_size,
+        encoder.independent_rows,
+        {text: encoder.count_tokens(text) for text in texts},
+        {text: encoder.words(text) for text in texts},
+        encode_query(encoder, texts, tokens=True),
     )
 
 
 class PrefetchedEncoder:
-    """An `Encoder` that knows one text already; for all else it loads the one that it stands for, that of `store`."""
+    """An `Encoder` that knows some texts already; for all else it loads the one that it stands for, that of `store`."""
 
-    def __init__(self, known: EncodedText, store: Path, device: str | None) -> None:
+    def __init__(self, known: EncodedTexts, store: Path, device: str | None) -> None:
         self._known = known
         self._store, self._device = store, device
         self._loaded: Encoder | None = None
@@ -61,11 +67,11 @@ class PrefetchedEncoder:
 
     @property
     def text_batch_size(self) -> int:
-        return self._encoder().text_batch_size
+        return self._known.text_batch_size
 
     @property
     def independent_rows(self) -> bool:
-        return self._encoder().independent_rows
+        return self._known.independent_rows
 
     @property
     def max_text_tokens(self) -> int:
@@ -75,15 +81,21 @@ class PrefetchedEncoder:
         return self._encoder().encode_images(pixels, tokens=tokens)
 
     def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
-        if isinstance(texts, str) or list(texts) != [self._known.text]:
+        known = self._known
+        places = {"": 0} | {text: row for row, text in enumerate(known.texts)}  # "" fills batches up, and is cut off
+        if isinstance(texts, str) or not any(texts) or not all(text in places for text in texts):
             return self._encoder().encode_texts(texts, tokens=tokens)
-        return self._known.encoded if tokens else Encoded(self._known.encoded.vectors)
+        rows = [places[text] for text in texts]
+        found = known.encoded.tokens if tokens else None
+        return Encoded(known.encoded.vectors[rows], None if found is None else [found[row] for row in rows])
 
     def words(self, text: str) -> list[str]:
-        return list(self._known.words) if text == self._known.text else self._encoder().words(text)
+        known = self._known.words.get(text)
+        return self._encoder().words(text) if known is None else list(known)
 
     def count_tokens(self, text: str) -> int:
-        return self._known.count if text == self._known.text else self._encoder().count_tokens(text)
+        known = self._known.counts.get(text)
+        return self._encoder().count_tokens(text) if known is None else known
 
     def _encoder(self) -> Encoder:
         if self._loaded is None:

@@ -59,12 +59,14 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
 
 
 def _asked_with(query: Query) -> str | None:
-    """A data: address of the query's image, "" when it has none to show; None for words."""
-    if query.text is not None:
+    """A data: address of the query's image, of several the first that is added; "" when it cannot be shown, None where
+    only words are added."""
+    image = next((term for term in query.terms if term.kind == "image" and term.weight > 0), None)
+    if image is None:
         return None
-    if query.image is not None:
-        return picture(query.image, None, SIDE).address or ""
-    return encoded(query.image_bytes or b"", SIDE) or ""
+    if image.image is not None:
+        return picture(image.image, None, SIDE).address or ""
+    return encoded(image.image_bytes or b"", SIDE) or ""
 
 
 def _card(hit: Hit, shown: Picture) -> Card:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,3 +53,27 @@ class Term:
         body = f"like:{quoted(self.image)}" if self.image is not None else " ".join(map(str, self.words))
         factor = abs(self.weight)
         return body if factor == 1 else f"{factor:.12g}*{body}"
+
+
+def wanted_text(terms: Iterable[Term]) -> str | None:
+    """The texts that are added, as one text: an encoder finds "dog" and "water" together better by "dog water" than by
+    the mean of both (docs/ranking.md). None where none is added."""
+    return " ".join(term.text for term in terms if term.weight > 0 and term.text is not None) or None
+
+
+def extra_weights(terms: Iterable[Term]) -> dict[str, float]:
+    """What texts that are added weigh beyond the one that weighs least."""
+    added = [(term.text, term.weight) for term in terms if term.weight > 0 and term.text is not None]
+    least = min((weight for _, weight in added), default=0.0)
+    found: dict[str, float] = {}
+    for text, weight in added:
+        if weight > least:
+            found[text] = found.get(text, 0.0) + weight - least
+    return found
+
+
+def texts_to_encode(terms: tuple[Term, ...]) -> tuple[str, ...]:
+    """Every text that an encoder is asked for, each once."""
+    together = wanted_text(terms)
+    subtracted = (term.text for term in terms if term.weight < 0 and term.text is not None)
+    return tuple(dict.fromkeys([*([] if together is None else [together]), *extra_weights(terms), *subtracted]))

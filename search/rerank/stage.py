@@ -13,6 +13,7 @@ from indexer.catalog.items import Item, Items
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
+from indexer.metrics import Float64
 from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
 from search.rerank.answers import ask_scores
@@ -95,10 +96,20 @@ def crosses(query: Kind, answers: Kind) -> bool:
     return query != answers
 
 
+#: What candidates lose besides, (n,): of their ids and what is known of them.
+Loss = Callable[[Sequence[int], Candidates], Float64]
+
+
 def rerank(
-    first: Ranked, query: EncodedQuery, reranker: Reranker, reranking: Reranking, source: TokenSource
+    first: Ranked,
+    query: EncodedQuery,
+    reranker: Reranker,
+    reranking: Reranking,
+    source: TokenSource,
+    loss: Loss | None = None,
 ) -> Reranked:
-    """Order the first `reranking.count` candidates of `first` by the reranker's scores; the others stay behind them.
+    """Order the first `reranking.count` candidates of `first` by the reranker's scores, less `loss`; the others stay
+    behind them.
 
     No image is decoded here. Candidates that the reranker cannot score are placed by their similarity. Raises what the
     reranker raises.
@@ -121,6 +132,8 @@ def rerank(
     )
     scores = ask_scores(reranker, query, candidates)  # (n,) float32, NaN where unknown
     missing = int(np.isnan(scores).sum())
+    if loss is not None:
+        scores = (scores - loss(ids, candidates)).astype(np.float32)
     joined = join(scores, first.similarities)
     return Reranked(
         rank(first.ids, joined, first.similarities),

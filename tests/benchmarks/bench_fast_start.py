@@ -20,7 +20,7 @@ from tests.benchmarks.machine import about, save
 WITHOUT = {
     "as it is": "",
     "typer reads the options": "import search.fast_start.plain_arguments as m; m.read = lambda *a: None",
-    "no prefetch": "import search.fast_start.prefetch as m; m.prefetch_text = lambda *a: None",
+    "no prefetch": "import search.fast_start.prefetch as m; m.prefetch_texts = lambda *a: None",
     "garbage collector on": "import gc; gc.disable = lambda: None",
     "modules taken apart": "import search.__main__ as m; m._is_flushed = lambda: False",
 }

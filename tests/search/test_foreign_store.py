@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import search
-from search.fast_start.prefetch import prefetch_text
+from search.fast_start.prefetch import prefetch_texts
 from search.library import Library
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -74,7 +74,7 @@ def test_a_command_says_how_it_is_fetched(store: Path, asked: list[str], cli: Cl
 
 def test_the_process_that_encodes_ahead_asks_nobody(store: Path, asked: list[str]) -> None:
     """It follows the hint in the store, before the catalog is open."""
-    ahead = prefetch_text(store, "red", None)
+    ahead = prefetch_texts(store, ("red",), None)
     identity = replace(ColourEncoder().identity, name=NAME)
     assert ahead is None or ahead.get(identity) is None
     assert asked == []

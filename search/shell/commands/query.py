@@ -70,6 +70,7 @@ class QueryOptions(FieldOptions):
 
 def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image."""
+    from search.query.terms import texts_to_encode
     from search.shell.query_argument import read_query
     from search.shell.query_fields import given_fields, joined
     from search.shell.query_output import Wishes, answer
@@ -86,10 +87,11 @@ def run(options: QueryOptions) -> int:
     query = joined(line, given)
     target = query.to or "image"
     prefetch = None
-    if query.text is not None and options.encoder is None and not is_lent():
-        from search.fast_start.prefetch import prefetch_text
+    texts = texts_to_encode(query.terms)
+    if texts and options.encoder is None and not is_lent():
+        from search.fast_start.prefetch import prefetch_texts
 
-        prefetch = prefetch_text(folder_of(options.store), query.text, options.device)
+        prefetch = prefetch_texts(folder_of(options.store), texts, options.device)
     with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
         results = library.query(
             query,

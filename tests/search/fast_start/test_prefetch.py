@@ -27,10 +27,10 @@ def in_a_fresh_process(code: str, store: Path) -> str:
     """What `code` prints where a process may be forked: `folder` is the store, `fork()` begins to encode "a cat",
     `right` is the id of the store's encoder."""
     before = (
-        "import os, sys; from pathlib import Path; from search.fast_start.prefetch import prefetch_text\n"
+        "import os, sys; from pathlib import Path; from search.fast_start.prefetch import prefetch_texts\n"
         "from indexer.encoders.base import EncoderId\n"
         "folder = Path(sys.argv[1]); right = EncoderId.from_json(sys.argv[2])\n"
-        "def fork():\n    found = prefetch_text(folder, 'a cat', None); assert found is not None; return found\n"
+        "def fork():\n    found = prefetch_texts(folder, ('a cat',), None); assert found is not None; return found\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", before + code, str(store), GraphEncoder().identity.to_json()],
@@ -131,10 +131,10 @@ def test_nobody_waits_for_a_process_whose_answer_is_not_wanted(store: Path) -> N
 def test_where_a_fork_is_not_safe_there_is_none(store: Path) -> None:
     in_a_fresh_process(
         "import threading; started = threading.Event(); threading.Thread(target=started.wait).start()\n"
-        "assert prefetch_text(folder, 'a cat', None) is None; started.set()",
+        "assert prefetch_texts(folder, ('a cat',), None) is None; started.set()",
         store,
     )
-    in_a_fresh_process("import openvino; assert prefetch_text(folder, 'a cat', None) is None", store)
+    in_a_fresh_process("import openvino; assert prefetch_texts(folder, ('a cat',), None) is None", store)
 
 
 def test_a_query_answers_the_same_without(store: Path, cli: Cli) -> None:

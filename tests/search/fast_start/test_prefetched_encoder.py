@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer.encoders.graph_encoder import GraphEncoder
-from search.fast_start.prefetched_encoder import EncodedText, PrefetchedEncoder, encode_text
+from search.fast_start.prefetched_encoder import EncodedTexts, PrefetchedEncoder, encode_ahead
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 
@@ -21,22 +21,22 @@ def bundled() -> GraphEncoder:
     return GraphEncoder()
 
 
-def sent(known: EncodedText) -> EncodedText:
+def sent(known: EncodedTexts) -> EncodedTexts:
     """As it comes out of a pipe."""
-    read: EncodedText = pickle.loads(pickle.dumps(known))
+    read: EncodedTexts = pickle.loads(pickle.dumps(known))
     return read
 
 
 def test_an_encoder_without_tokens() -> None:
     colours = ColourEncoder()
-    ahead = PrefetchedEncoder(sent(encode_text(colours, "red")), Path("s"), None)
+    ahead = PrefetchedEncoder(sent(encode_ahead(colours, ("red",))), Path("s"), None)
     assert (ahead.token_shape, ahead.encode_texts(["red"], tokens=True).tokens, ahead.words("red")) == (None, None, [])
     np.testing.assert_array_equal(ahead.encode_texts(["red"]).vectors, colours.encode_texts(["red"]).vectors)
 
 
 @pytest.mark.parametrize("text", [TEXT, "another"])
 def test_it_stands_for_the_whole_encoder(bundled: GraphEncoder, text: str) -> None:
-    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), Path("s"), None)
+    ahead = PrefetchedEncoder(sent(encode_ahead(bundled, (TEXT,))), Path("s"), None)
     assert ahead.independent_rows == bundled.independent_rows
     assert (ahead.identity, ahead.token_shape, ahead.batch_size, ahead.text_batch_size, ahead.max_text_tokens) == (
         bundled.identity, bundled.token_shape, bundled.batch_size, bundled.text_batch_size, bundled.max_text_tokens
@@ -52,7 +52,7 @@ def test_it_stands_for_the_whole_encoder(bundled: GraphEncoder, text: str) -> No
 
 
 def test_it_encodes_images(bundled: GraphEncoder) -> None:
-    ahead = PrefetchedEncoder(sent(encode_text(bundled, TEXT)), Path("s"), None)
+    ahead = PrefetchedEncoder(sent(encode_ahead(bundled, (TEXT,))), Path("s"), None)
     wanted = bundled.identity.preprocessing
     pixels = np.full((1, wanted.height, wanted.width, 3), 90, np.uint8)
     np.testing.assert_array_equal(ahead.encode_images(pixels).vectors, bundled.encode_images(pixels).vectors)
@@ -60,7 +60,7 @@ def test_it_encodes_images(bundled: GraphEncoder) -> None:
 
 
 def test_what_was_cut_short_is_refused(bundled: GraphEncoder) -> None:
-    data = pickle.dumps(encode_text(bundled, TEXT))
+    data = pickle.dumps(encode_ahead(bundled, (TEXT,)))
     for end in (0, 1, 100, len(data) // 2, len(data) - 1):
         with pytest.raises((EOFError, pickle.UnpicklingError)):
             pickle.loads(data[:end])

@@ -1,0 +1,153 @@
+"""The terms of a query as vectors: all its texts in one pass of the encoder, its images from the catalog or their
+files; what is added joined into one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from indexer.catalog.catalog import Catalog
+from indexer.encoders.base import Encoder
+from indexer.encoders.batches import encode_query
+from indexer.metrics import Float64
+from indexer.types import Float32, Kind
+from search.calibration.background import Sample
+from search.calibration.calibration_file import Calibration
+from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
+from search.engine.penalty import STRENGTH, Penalty, Unwanted
+from search.query.query import Query
+from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
+from search.rerank.base import EncodedQuery
+from search.rerank.stage import crosses
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """A part of a query and its weight, above 0."""
+
+    query: EncodedQuery
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as it is compared with items. `added`: its texts together, and each of its images; one at least.
+    `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
+    indexed, of those that are added. `several`: it has more than one term. `notes`: what a person should know."""
+
+    added: Sequence[Weighted]
+    subtracted: Sequence[Weighted]
+    content_ids: frozenset[int]
+    several: bool
+    notes: tuple[str, ...]
+
+    @property
+    def query(self) -> EncodedQuery:
+        """What is added, when it is texts alone or one image; else a query that neither rerankers nor explanations
+        know anything of."""
+        first = self.added[0].query
+        return first if len(self.added) == 1 else EncodedQuery("image", first.vector, None)
+
+    def against(self, kind: Kind, sample: Sample, curves: Calibration) -> tuple[Float32, Penalty | None]:
+        """The one vector (d,) float32, unit norm, that items of this kind are compared with, and what they lose by what
+        is subtracted. `sample`: of the items.
+
+        Similarities to an image spread twice as far as those to a text, so that images would drown texts: each part
+        counts in its own spreads. (Its mean is the same for all items, and changes no order.)
+        """
+
+        def spread_of(query: EncodedQuery) -> tuple[float, float]:
+            return _spread(query.kind, query.vector, kind, sample, curves)
+
+        vector = self.added[0].query.vector
+        if len(self.added) > 1:
+            rows = [
+                part.weight / max(spread_of(part.query)[1], MIN_SPREAD) * part.query.vector.astype(np.float64)
+                for part in self.added
+            ]
+            vector = _unit(np.sum(rows, axis=0), vector)
+        if not self.subtracted:
+            return vector, None
+        asks: Kind = "image" if len(self.added) > 1 else self.added[0].query.kind
+        scale = _spread(asks, vector, kind, sample, curves)[1] * STRENGTH
+        terms = [Unwanted(part.query, *spread_of(part.query), scale * part.weight) for part in self.subtracted]
+        return vector, Penalty(terms)
+
+
+def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
+    """The kinds of items that rerankers can compare with a query: words with images, and one image with words."""
+    added = [term for term in query.terms if term.weight > 0]
+    images = sum(term.kind == "image" for term in added)
+    asks: Kind | None = "text" if not images else "image" if len(added) == 1 else None
+    return [] if asks is None else [kind for kind in kinds if crosses(asks, kind)]
+
+
+def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> Asked:
+    """Encode what a query says; `tokens`: with those that a reranker needs.
+
+    Raises PathNotFoundError, and FileError for an image that cannot be read.
+    """
+    notes: list[str] = []
+    texts = texts_to_encode(query.terms)
+    encoded = encode_query(encoder, texts, tokens=tokens)
+    known = {}
+    for row, text in enumerate(texts):
+        words = encoded.tokens[row] if encoded.tokens else None
+        known[text] = EncodedQuery("text", encoded.vectors[row], words, text=text)
+        count = encoder.count_tokens(text)
+        if count > encoder.max_text_tokens:
+            notes.append(
+                f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
+                "word pieces count."
+            )
+    added = _added_texts(query.terms, known)
+    greatest = max(term.weight for term in query.terms)
+    subtracted: list[Weighted] = []
+    content_ids: set[int] = set()
+    for term in query.terms:
+        if term.kind == "text":
+            if term.weight < 0:
+                assert term.text is not None
+                subtracted.append(Weighted(known[term.text], -term.weight / greatest))
+            continue
+        from search.engine.query_image import embed_image  # brings what decodes images
+
+        found = embed_image(term, encoder, catalog, tokens=tokens)
+        image = EncodedQuery("image", found.vector, found.tokens, image=term.image, image_bytes=term.image_bytes)
+        if term.weight < 0:
+            subtracted.append(Weighted(image, -term.weight / greatest))
+            continue
+        added.append(Weighted(image, term.weight))
+        if found.content_id is not None:
+            content_ids.add(found.content_id)
+    return Asked(added, subtracted, frozenset(content_ids), len(query.terms) > 1, tuple(notes))
+
+
+def _added_texts(terms: Sequence[Term], known: dict[str, EncodedQuery]) -> list[Weighted]:
+    """The texts that are added, as one part: together, and what some weigh beyond the others by itself."""
+    together = wanted_text(terms)
+    if together is None:
+        return []
+    weights = [term.weight for term in terms if term.kind == "text" and term.weight > 0]
+    part = known[together]
+    extra = extra_weights(terms)
+    if extra:
+        rows = [min(weights) * len(weights) * part.vector.astype(np.float64)]
+        rows += [weight * known[text].vector.astype(np.float64) for text, weight in extra.items()]
+        part = replace(part, vector=_unit(np.sum(rows, axis=0), part.vector))
+    return [Weighted(part, sum(weights))]
+
+
+def _unit(vector: Float64, otherwise: Float32) -> Float32:
+    """(d,) float32 of unit norm; `otherwise` where nothing is left of it."""
+    norm = float(np.linalg.norm(vector))
+    return otherwise if norm < 1e-9 else (vector / norm).astype(np.float32)
+
+
+def _spread(asks: Kind, vector: Float32, finds: Kind, sample: Sample, curves: Calibration) -> tuple[float, float]:
+    """Mean and spread of the similarities of a vector (d,) to items that do not match."""
+    typical: TypicalBackground | None = curves.curve(asks, finds, None).typical
+    mean, spread = joined(sample.background(vector, typical if asks == finds == "text" else None), typical)
+    return float(mean), float(spread)

@@ -1,0 +1,258 @@
+"""Queries of several terms, against their definition worked out over every vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.vectors import Vectors
+from indexer.errors import PathNotFoundError
+from indexer.vectors.base import INDEX_TYPES, IndexType
+from search.engine.penalty import START, STRENGTH, Unwanted
+from search.query.query import Query
+from search.query.terms import Term, Words, extra_weights, texts_to_encode, wanted_text
+from search.rerank.base import EncodedQuery
+from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+from tests.search.engine.test_engine import paint
+
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    paint(folder, COUNT)
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "red.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    with search.open(tmp_path_factory.mktemp("store"), encoder=ColourTokenEncoder(batch_size=64)) as opened:
+        opened.index(folder)
+        yield opened
+
+
+def text(words: str, weight: float = 1.0) -> Term:
+    return Term((Words(words),), weight=weight)
+
+
+def image(path: Path, weight: float = 1.0) -> Term:
+    return Term(image=str(path), weight=weight)
+
+
+def asked(*terms: Term) -> Query:
+    return Query(terms=terms)
+
+
+def answers(library: search.Library, *terms: Term, k: int = 12) -> list[tuple[str, float]]:
+    return [(hit.path, hit.score) for hit in library.query(asked(*terms), k=k, rerank=0)]
+
+
+def every_vector(library: search.Library) -> tuple[list[str], np.ndarray]:
+    """Paths, and (n, 4) float64."""
+    paths, rows = [], []
+    assert library._opened is not None
+    with library._opened[0].catalog.snapshot() as snapshot:
+        active = Encoders(snapshot).active()
+        assert active is not None
+        for ids, vectors in Vectors(snapshot).pages("image", active[0], 4):
+            known = Items(snapshot).get(ids.tolist())
+            paths += [known[number].path for number in ids.tolist()]
+            rows.append(vectors.astype(np.float64))
+    return paths, np.concatenate(rows)
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def of_text(words: str) -> np.ndarray:
+    return ColourEncoder().encode_texts([words]).vectors[0].astype(np.float64)
+
+
+def loss(vectors: np.ndarray, query: np.ndarray, unwanted: np.ndarray, weight: float = 1.0) -> np.ndarray:
+    """As `search/engine/penalty.py` says it, where the sample is everything."""
+    near = vectors @ unwanted
+    standard = (near - near.mean()) / near.std()
+    return weight * STRENGTH * (vectors @ query).std() / 2 * np.log1p(np.exp(2 * (standard - START)))
+
+
+def assert_ranked(found: list[tuple[str, float]], paths: list[str], scores: np.ndarray) -> None:
+    order = np.argsort(-scores, kind="stable")[: len(found)]
+    np.testing.assert_allclose([score for _, score in found], scores[order], atol=1e-6)
+    assert [path for path, _ in found] == [paths[place] for place in order]
+
+
+def test_one_term_answers_as_ever(library: search.Library) -> None:
+    plain = library.query("red", k=20)
+    for term in (text("red"), text("red", 3.0)):
+        again = library.query(asked(term), k=20)
+        assert [(hit.id, hit.score, hit.probability) for hit in again] == [
+            (hit.id, hit.score, hit.probability) for hit in plain
+        ]
+
+
+def test_texts_that_are_added_are_one_text(library: search.Library) -> None:
+    assert answers(library, text("red"), text("green")) == answers(library, text("red green"))
+    assert answers(library, text("red", 2.0), text("green", 2.0)) == answers(library, text("red green"))
+
+
+def test_what_one_weighs_beyond_the_others_counts_besides(library: search.Library) -> None:
+    paths, vectors = every_vector(library)
+    query = unit(2 * of_text("red green") + 2 * of_text("red"))
+    assert_ranked(answers(library, text("red", 3.0), text("green")), paths, vectors @ query)
+
+
+def test_an_image_and_words_count_in_their_own_spreads(library: search.Library, folder: Path) -> None:
+    paths, vectors = every_vector(library)
+    red = unit(np.array([1.0, 0.0, 0.0, 1.0]))
+    for weight in (1.0, 2.5):
+        parts = [(of_text("blue"), weight), (red, 1.0)]
+        query = unit(np.sum([share / (vectors @ part).std() * part for part, share in parts], axis=0))
+        found = answers(library, image(folder / "red.png"), text("blue", weight))
+        assert_ranked(found, paths, vectors @ query)
+
+
+@pytest.mark.parametrize("index_type", INDEX_TYPES)
+def test_what_is_subtracted_pushes_down_what_shows_it(folder: Path, tmp_path: Path, index_type: IndexType) -> None:
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
+        library.index(folder, index_type=index_type)
+        paths, vectors = every_vector(library) if library.status() else ([], np.empty(0))
+        query, unwanted = of_text("red"), of_text("green")
+        scores = vectors @ query - loss(vectors, query, unwanted, 0.5)
+        assert_ranked(answers(library, text("red"), text("green", -0.5)), paths, scores)
+        results = library.query(asked(text("red"), text("green", -0.5)), k=12)
+        assert results.work.rescored == COUNT + 1  # all that could take the place of others
+
+
+def test_an_image_minus_a_word_and_words_minus_an_image(library: search.Library, folder: Path) -> None:
+    paths, vectors = every_vector(library)
+    red, blue = unit(np.array([1.0, 0.0, 0.0, 1.0])), of_text("blue")
+    found = answers(library, image(folder / "red.png"), text("blue", -1.0))
+    assert_ranked(found, paths, vectors @ red - loss(vectors, red, blue))
+    white = of_text("white")
+    found = answers(library, text("white"), image(folder / "red.png", -1.0))
+    assert_ranked(found, paths, vectors @ white - loss(vectors, white, red))
+
+
+def test_weights_that_are_subtracted_are_against_the_greatest(library: search.Library) -> None:
+    one = answers(library, text("red"), text("white"), text("green", -1.0))
+    assert one == answers(library, text("red", 4.0), text("white", 4.0), text("green", -4.0))
+
+
+def test_the_image_that_was_added_is_marked_and_one_that_was_subtracted_is_not(
+    library: search.Library, folder: Path
+) -> None:
+    def same(*terms: Term) -> list[str]:
+        return [Path(hit.path).name for hit in library.query(asked(*terms), k=COUNT) if hit.same]
+
+    assert same(image(folder / "red.png"), text("white")) == ["red.png"]
+    assert same(text("white"), image(folder / "red.png", -1.0)) == []
+
+
+@pytest.mark.parametrize("terms", [(text("red"), text("green", -1.0)), (text("red"), text("green"))])
+def test_probabilities_are_estimated_and_never_rise(library: search.Library, terms: tuple[Term, ...]) -> None:
+    results = library.query(asked(*terms), k=50)
+    chances = [hit.probability for hit in results]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > chances[-1]
+    assert not results.calibrated
+
+
+def test_the_reranker_scores_what_is_subtracted_as_well(library: search.Library) -> None:
+    """A match is the mean over words of the best region's cosine; a picture of one colour has one region four times."""
+    paths, vectors = every_vector(library)
+    query, unwanted = of_text("red"), of_text("green")
+
+    def reranked(part: np.ndarray) -> np.ndarray:
+        tokens = np.rint(vectors * 127)
+        word = np.rint(part * 127)
+        return vectors @ part + tokens @ word / np.linalg.norm(tokens, axis=1) / np.linalg.norm(word)
+
+    near = vectors @ unwanted
+    standard = (reranked(unwanted) - near.mean()) / near.std()
+    lost = STRENGTH * (vectors @ query).std() / 2 * np.log1p(np.exp(2 * (standard - START)))
+    found = library.query(asked(text("red"), text("green", -1.0)), k=12, reranker=ColourReranker(), rerank=COUNT + 1)
+    assert_ranked([(hit.path, hit.score) for hit in found], paths, reranked(query) - lost)
+    assert found.work.reranked == COUNT + 1
+
+
+def test_words_and_an_image_together_are_not_reranked(library: search.Library, folder: Path) -> None:
+    reranker = ColourReranker()
+    results = library.query(asked(text("blue"), image(folder / "red.png")), reranker=reranker, explain=True)
+    assert reranker.calls == 0
+    assert any("can be explained" in note for note in results.notes)
+
+
+def test_several_texts_are_explained_as_the_one_that_they_are(library: search.Library) -> None:
+    results = library.query(
+        asked(text("red"), text("green"), text("blue", -1.0)), reranker=ColourReranker(), explain=True
+    )
+    explanation = results[0].explanation
+    assert explanation is not None
+    assert [word.word for word in explanation.words] == ["red", "green"]
+
+
+def test_an_image_of_several_that_is_not_there_is_named(library: search.Library, folder: Path) -> None:
+    with pytest.raises(PathNotFoundError, match=r"gone\.png is not there"):
+        library.query(asked(text("red"), image(folder / "gone.png", -1.0)))
+
+
+def test_a_text_that_is_cut_is_told_whichever_term_it_is(library: search.Library) -> None:
+    long = " ".join(["green"] * 40)
+    for terms in ((text("red"), text(long, -1.0)), (text("red"), text(long))):
+        notes = library.query(asked(*terms)).notes
+        assert any("only its first 32 of 4" in note for note in notes)
+
+
+def test_all_texts_go_through_the_encoder_at_once(folder: Path, tmp_path: Path) -> None:
+    batches: list[list[str]] = []
+
+    class Counting(ColourEncoder):
+        def encode_texts(self, texts, *, tokens=False):  # type: ignore[no-untyped-def]
+            batches.append(list(texts))
+            return super().encode_texts(texts, tokens=tokens)
+
+    with search.open(tmp_path / "s", encoder=Counting()) as library:
+        library.index(folder)
+        batches.clear()
+        library.query(asked(text("red", 2.0), text("green"), text("blue", -1.0), text("white", -1.0)))
+    assert batches == [["red green", "red", "blue", "white"]]
+
+
+def test_nothing_stands_out_where_all_are_alike() -> None:
+    query = EncodedQuery("text", np.array([1.0, 0.0], np.float32), None, text="red")
+    assert Unwanted(query, mean=0.5, spread=0.0, amount=1.0).loss(np.array([0.2, 0.9])).tolist() == [0.0, 0.0]
+
+
+def test_the_loss_is_that_of_a_probability() -> None:
+    """amount / 2 * -ln(1 - p), p = 1 / (1 + exp(-2 (z - START)))."""
+    query = EncodedQuery("text", np.array([1.0, 0.0], np.float32), None, text="red")
+    term = Unwanted(query, mean=0.1, spread=0.2, amount=3.0)
+    for standard in (-2.0, START, 1.0, 4.0):
+        chance = 1 / (1 + np.exp(-2 * (standard - START)))
+        [lost] = term.loss(np.array([0.1 + 0.2 * standard]))
+        assert lost == pytest.approx(-1.5 * np.log(1 - chance))
+
+
+def test_texts_of_terms() -> None:
+    terms = (text("dog", 3.0), text("water"), text("cat", -1.0), text("dog", 2.0), Term(image="/a.png"))
+    assert wanted_text(terms) == "dog water dog"
+    assert extra_weights(terms) == {"dog": 3.0}
+    assert texts_to_encode(terms) == ("dog water dog", "dog", "cat")
+    assert texts_to_encode((Term(image="/a.png"),)) == ()
+
+
+@pytest.mark.parametrize("least", [0.0, 0.5])
+def test_hits_are_cut_by_probability_as_ever(library: search.Library, least: float) -> None:
+    results = library.query(asked(text("red"), text("green", -1.0)), k=30, min_probability=least)
+    assert all(hit.probability >= least for hit in results)
