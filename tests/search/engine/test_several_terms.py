@@ -61,7 +61,7 @@ def every_vector(library: search.Library) -> tuple[list[str], np.ndarray]:
     """Paths, and (n, 4) float64."""
     paths, rows = [], []
     assert library._opened is not None
-    with library._opened[0].catalog.snapshot() as snapshot:
+    with library._opened.store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()
         assert active is not None
         for ids, vectors in Vectors(snapshot).pages("image", active[0], 4):
