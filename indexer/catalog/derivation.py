@@ -37,6 +37,11 @@ class Position:
         across = math.cos(north)
         return cls(latitude, longitude, across * math.cos(east), across * math.sin(east), math.sin(north))
 
+    @property
+    def on_sphere(self) -> tuple[float, float, float]:
+        """Its place on the sphere."""
+        return self.x, self.y, self.z
+
 
 @dataclass(frozen=True, slots=True)
 class When:

@@ -200,7 +200,7 @@ fact = Table(
     Column("item_id", Integer, primary_key=True),  # of a photograph
     Column("file_id", Integer),
     Column("date", Integer),  # seconds since the beginning of 1970, as clocks showed them where it was taken
-    Column("date_from", Text),  # where that is known from: taken, name, sidecar, file
+    Column("date_from", FitText),  # where that is known from: taken, name, sidecar, file
     Column("month", Integer),  # 1 to 12
     Column("latitude", FitFloat),  # degrees
     Column("longitude", FitFloat),
@@ -208,12 +208,12 @@ fact = Table(
     Column("y", FitFloat),
     Column("z", FitFloat),
     Column("city", Integer),  # id of GeoNames
-    Column("country", Text),  # ISO 3166-1, two letters
+    Column("country", FitText),  # ISO 3166-1, two letters
     Column("camera_id", Integer),
     Column("lens_id", Integer),
     Column("folder_id", Integer),
     Column("name", FitText),  # of its file, folded
-    Column("type", Text),  # jpeg, png, ...
+    Column("type", FitText),  # jpeg, png, ...
     Column("size", FitInteger),  # bytes
     Column("width", Integer),  # pixels
     Column("height", Integer),

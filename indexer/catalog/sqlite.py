@@ -35,6 +35,10 @@ from indexer.catalog import sqlite_derived, sqlite_sums
 from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
+from indexer.catalog.sqlite_text import among as among
+from indexer.catalog.sqlite_text import text_begins as text_begins
+from indexer.catalog.sqlite_text import text_holds as text_holds
+from indexer.catalog.sqlite_text import text_matches as text_matches
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 from indexer.private import make_catalog
 from indexer.reach import check_store_place, is_missing, look, reason, refuse_store

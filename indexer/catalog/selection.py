@@ -1,0 +1,132 @@
+"""Which items a criterion selects: one statement of SQL each time. The catalog alone answers; no vector is touched.
+
+Texts are selected by the photograph that they are about; one that is about none that is indexed is never selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from indexer.catalog.criteria import Criterion, PathMatches
+from indexer.catalog.globs import PathPattern
+from indexer.catalog.matching import Matcher
+from indexer.catalog.schema import fact, file, folder, item
+from indexer.catalog.sqlite import among, off_index
+from indexer.catalog.statements import VISIBLE
+from indexer.catalog.transaction import Part, Transaction
+from indexer.types import Int64, Kind
+
+Sorted = Literal["date", "-date", "name", "-name", "size", "-size"]
+#: What listings are ordered by, and whether the greatest comes first.
+_ORDERS: Final[dict[Sorted, tuple[ColumnElement[Any], bool]]] = {
+    "date": (fact.c.date, False),
+    "-date": (fact.c.date, True),
+    "name": (fact.c.name, False),
+    "-name": (fact.c.name, True),
+    "size": (fact.c.size, False),
+    "-size": (fact.c.size, True),
+}
+
+
+#: The file of the photograph that a text is about.
+_photographed = file.alias("photographed")
+
+
+class Listed(NamedTuple):
+    """An item of a listing; `key`: what it is ordered by, None where that is not known or nothing is asked for."""
+
+    id: int
+    key: int | str | None
+
+
+class Selection(Part):
+    """Items by criteria, in one state of the catalog."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction)
+        self._folders: list[tuple[int, str]] | None = None
+
+    def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
+        """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
+        found = self._visible(criterion, kind).limit(limit)
+        return np.fromiter(self._read(found).scalars(), np.int64)
+
+    def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
+        """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""
+        of_ids = among(_target(kind), ids)
+        found = set(self._read(self._matching(criterion, kind).where(of_ids)).scalars())
+        return np.array([number for number in map(int, ids) if number in found], np.int64)
+
+    def page(
+        self, criterion: Criterion | None, kind: Kind, order: Sorted | None, after: Listed | None, limit: int
+    ) -> list[Listed]:
+        """The next `limit` visible items of a kind that fit, those behind `after`: by `order` (date, name, size; with a
+        minus the other way), then by id; without an order by id. What `order` asks and is not known comes last.
+
+        Items that come or go meanwhile move no other.
+        """
+        key, falls = (None, False) if order is None else _ORDERS[order]
+        wanted = self._visible(criterion, kind)
+        number = _target(kind)
+        if key is None:
+            wanted = wanted if after is None else wanted.where(number > after.id)
+            return [Listed(found, None) for found in self._read(wanted.order_by(number).limit(limit)).scalars()]
+        found: list[Listed] = []
+        if after is None or after.key is not None:
+            known = wanted.where(key.is_not(None)).add_columns(key)
+            if after is not None:
+                known = known.where(_behind(key, number, after, falls))
+            by = (key.desc(), number.desc()) if falls else (key, number)
+            found += [Listed(*row) for row in self._read(known.order_by(*by).limit(limit))]
+        if len(found) < limit:
+            rest = wanted.where(key.is_(None))
+            if after is not None and after.key is None:
+                rest = rest.where(number > after.id)
+            ids = self._read(rest.order_by(number).limit(limit - len(found))).scalars()
+            found += [Listed(each, None) for each in ids]
+        return found
+
+    def _matching(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
+        """The ids of the items of a kind that fit, hidden ones among them."""
+        number = _target(kind)
+        statement = select(number).select_from(fact)
+        if kind == "text":
+            statement = statement.join(_photographed, _photographed.c.id == fact.c.file_id)
+            statement = statement.join(item, item.c.about == _photographed.c.path)
+            statement = statement.where(off_index(item.c.kind) == "text")
+        return statement if criterion is None else statement.where(self._condition(criterion, number))
+
+    def _visible(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
+        """Those of them that are visible."""
+        statement = self._matching(criterion, kind)
+        if kind == "image":
+            return statement.join(file, file.c.id == fact.c.file_id).where(file.c.state == "present")
+        return statement.join(file, file.c.id == item.c.file_id).where(VISIBLE)
+
+    def _condition(self, criterion: Criterion, number: ColumnElement[Any]) -> ColumnElement[bool]:
+        return Matcher(number, self._folders_of).condition(criterion)
+
+    def _folders_of(self, wanted: PathMatches) -> tuple[list[int], list[int]]:
+        """Of a pattern: see `matching.FoldersOf`. There are few folders beside so many files."""
+        if self._folders is None:
+            self._folders = [(number, path) for number, path in self._read(select(folder.c.id, folder.c.folded))]
+        pattern = PathPattern(wanted.pattern)
+        whole = [number for number, path in self._folders if pattern.holds_folder(path)]
+        of_files = [number for number, path in self._folders if pattern.holds_files_of(path)]
+        return whole, of_files
+
+
+def _target(kind: Kind) -> ColumnElement[Any]:
+    """The column of the ids that are asked for."""
+    return fact.c.item_id if kind == "image" else item.c.id
+
+
+def _behind(key: ColumnElement[Any], number: ColumnElement[Any], after: Listed, falls: bool) -> ColumnElement[bool]:
+    """What comes behind `after` in the order of a key and of the id, both rising or both falling."""
+    if falls:
+        return and_(key <= after.key, or_(key < after.key, number < after.id))
+    return and_(key >= after.key, or_(key > after.key, number > after.id))

@@ -1,0 +1,39 @@
+"""Conditions on texts, and on many numbers, as SQLite writes them. What comes from people is bound, never written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Integer, bindparam, column, func, select
+
+from indexer.catalog.column_types import FitText
+
+
+def text_holds(text: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    """Whether a text holds `part`, letter by letter."""
+    return func.instr(text, _bound(part)) > 0
+
+
+def text_begins(text: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    """Whether a text begins with `part`."""
+    return func.substr(text, 1, len(part)) == _bound(part)
+
+
+def text_matches(text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Whether a text matches a pattern as a whole: "*" stands for any letters, "?" for one, the rest for itself."""
+    return text.op("GLOB", is_comparison=True)(_bound(pattern.replace("[", "[[]")))
+
+
+def among(number: ColumnElement[Any], numbers: Iterable[int]) -> ColumnElement[bool]:
+    """Whether a number is one of many: bound as one value, where a statement has room for some hundred alone."""
+    given = func.json_each(bindparam(None, json.dumps([int(each) for each in numbers]))).table_valued(
+        column("value", Integer)
+    )
+    return number.in_(select(given.c.value))
+
+
+def _bound(text: str) -> BindParameter[Any]:
+    """Text of a person, whatever is in it."""
+    return bindparam(None, text, FitText)
