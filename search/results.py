@@ -27,7 +27,8 @@ class Hit:
 
     `probability`: that it is what was asked for, 0 to 1 (`search.calibration.curve`). `score`: what hits are ordered
     by: their similarity, joined with the match score where a second stage ran. `similarity`: cosine of the query's and
-    the item's embedding, -1 to 1. `path`: the image; for a text the image that it is about, or the file that it came
+    the item's embedding, -1 to 1. All three are None where filters alone were asked and there is nothing to be similar
+    to. `path`: the image; for a text the image that it is about, or the file that it came
     from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
     itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
@@ -37,9 +38,9 @@ class Hit:
     id: int
     kind: Kind
     path: str
-    score: float
-    similarity: float
-    probability: float
+    score: float | None
+    similarity: float | None
+    probability: float | None
     text: str | None = None
     source: str | None = None
     metadata: Metadata | None = None
@@ -51,7 +52,7 @@ class Hit:
     @property
     def weak(self) -> bool:
         """Whether it is more likely than not, by far, something else."""
-        return self.probability < WEAK
+        return self.probability is not None and self.probability < WEAK
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object; unknown fields are left out."""
@@ -59,10 +60,9 @@ class Hit:
             "id": self.id,
             "kind": self.kind,
             "path": self.path,
-            "score": round(self.score, 6),
-            "similarity": round(self.similarity, 6),
-            "probability": round(self.probability, 4),
         }
+        numbers = (("score", self.score, 6), ("similarity", self.similarity, 6), ("probability", self.probability, 4))
+        fields |= {name: round(value, digits) for name, value, digits in numbers if value is not None}
         if self.weak:
             fields["weak"] = True
         if self.text is not None:
@@ -102,8 +102,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a least probability left out: `left_out` hits below `least`; `best`: the highest probability of all hits,
-    None when there was no hit."""
+    """What a least probability left out: `left_out` hits below `least`, of a sorted answer `left_out` candidates;
+    `best`: the highest probability of all of them, None when there was none."""
 
     least: float
     left_out: int
@@ -112,13 +112,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Results(Sequence[Hit]):
-    """Hits, best first: ordered by (-score, id), the same query twice gives the same list.
+    """Hits, best first: ordered by (-score, id), the same query twice gives the same list. With `sort`: in that order.
 
     When both kinds are asked for, each kind keeps that order, and the two lists are merged by probability: a cosine
     between two texts is not comparable with one between a text and an image. Copies of a photograph are one hit.
     `notes`: sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
     `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
-    spread alone. `cut`: what --min-probability left out.
+    spread alone. `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
     """
 
     query: str
@@ -128,6 +128,7 @@ class Results(Sequence[Hit]):
     work: Work = field(default_factory=Work)
     calibrated: bool = False
     cut: Cut | None = None
+    reason: str | None = None
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -145,6 +146,8 @@ class Results(Sequence[Hit]):
     @property
     def absence(self) -> str:
         """What to say when there is no hit."""
+        if self.reason is not None:
+            return self.reason
         if self.cut is None or self.cut.best is None:
             return "Nothing found."
         best, least = self.cut.best, self.cut.least
@@ -156,8 +159,8 @@ class Results(Sequence[Hit]):
     def likely(self, least: float) -> Results:
         """Those hits alone whose probability is at least `least`. Raises UsageError unless 0 <= least <= 1."""
         least = number(0, 1)("min_probability", least)
-        kept = tuple(hit for hit in self.hits if hit.probability >= least)
-        best = max((hit.probability for hit in self.hits), default=None)
+        kept = tuple(hit for hit in self.hits if hit.probability is None or hit.probability >= least)
+        best = max((hit.probability for hit in self.hits if hit.probability is not None), default=None)
         return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best))
 
     def to_json(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
 from indexer.catalog.schema import fact, file, folder, item
 from indexer.catalog.sqlite import among, off_index
-from indexer.catalog.statements import VISIBLE
+from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.types import Int64, Kind
 
@@ -88,6 +88,15 @@ class Selection(Part):
                 rest = rest.where(number > after.id)
             ids = self._read(rest.order_by(number).limit(limit - len(found))).scalars()
             found += [Listed(each, None) for each in ids]
+        return found
+
+    def keys(self, order: Sorted, kind: Kind, ids: Sequence[int]) -> dict[int, int | str]:
+        """What `order` goes by, by id: seconds since 1970 of local clocks, folded names, bytes, where it is known."""
+        key, number = _ORDERS[order][0], _target(kind)
+        found: dict[int, int | str] = {}
+        for chunk in id_chunks(ids):
+            rows = self._read(self._matching(None, kind).add_columns(key).where(number.in_(chunk), key.is_not(None)))
+            found.update((row[0], row[1]) for row in rows)
         return found
 
     def _matching(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:

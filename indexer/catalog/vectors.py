@@ -96,10 +96,11 @@ class Vectors(Part):
         return found
 
     def sample(self, kind: Kind, encoder_row: int, dimension: int, count: int) -> tuple[int, Float32]:
-        """How many items of a kind there are, and the vectors (n, d) float32 of at most `count` visible ones.
+        """How many contents the items of a kind have, and the vectors (n, d) float32 of at most `count` visible ones.
 
         Of copies of one content one counts. Up to `count` items: all of them, and their number exactly. Beyond: those
-        at ids drawn over the whole range, the same each time for one state of the catalog. The cost is that of so many
+        at ids drawn over the whole range, the same each time for one state of the catalog, and the number that is
+        estimated from how often each of them is there; exact where nothing is there twice. The cost is that of so many
         rows, whatever the size of the store.
         """
         total = Items(self._transaction).total(kind)
@@ -113,13 +114,27 @@ class Vectors(Part):
             own = np.fromiter(self._read(of_kind).scalars(), np.int64)
             ids = np.sort(own)[spread(len(own), count) - 1].tolist()
         firsts: dict[int, _Row] = {}  # by content
-        for row in sorted(self._rows(kind, encoder_row, ids), key=lambda row: row.id):
+        drawn = sorted(self._rows(kind, encoder_row, ids), key=lambda row: row.id)
+        for row in drawn:
             firsts.setdefault(row.content_id, row)
         found = list(firsts.values())
         if len(found) > count:
             found = [found[position - 1] for position in spread(len(found), count).tolist()]
         _, vectors = self._verified(found, dimension)
-        return (len(vectors) if total <= count else total), vectors
+        if total <= count or not drawn:
+            return len(vectors), vectors
+        copies = self._copies(kind, list(firsts))
+        share = sum(1 / copies[row.content_id] for row in drawn) / len(drawn)
+        return max(len(vectors), round(total * share)), vectors
+
+    def _copies(self, kind: Kind, content_ids: Sequence[int]) -> dict[int, int]:
+        """How many items of a kind have each content, visible or not."""
+        found: dict[int, int] = {}
+        for chunk in id_chunks(content_ids):
+            of_chunk = (item.c.content_id.in_(chunk), off_index(item.c.kind) == kind)
+            counted = select(item.c.content_id, func.count()).where(*of_chunk).group_by(item.c.content_id)
+            found.update((row[0], row[1]) for row in self._read(counted))
+        return found
 
     def changes_since(self, kind: Kind, generation: int, encoder_row: int, dimension: int) -> Changes:
         """What an index of `generation` misses, held in memory: meant for the few items of an index's tail."""

@@ -13,9 +13,10 @@ from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.vectors.base import SearchParameters
 from search.arguments import asked, kind_of_answer, reranker_or_name
 from search.calls.opened import Opened
+from search.engine.arrangement import Arrangement
 from search.engine.engine import MAX_HITS
 from search.query.query import Query, image_query, is_address
-from search.query.settings import Target
+from search.query.settings import ORDERS, Order, Target
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results
@@ -39,6 +40,8 @@ class Querying(Opened):
         reranker=optional(reranker_or_name),
         explain=flag,
         min_probability=arguments.number(0, 1),
+        sort=optional(arguments.one_of(ORDERS)),
+        all_copies=flag,
     )
     def query(
         self,
@@ -51,6 +54,8 @@ class Querying(Opened):
         reranker: str | os.PathLike[str] | Reranker | None = None,
         explain: bool = False,
         min_probability: float = 0.0,
+        sort: Order | None = None,
+        all_copies: bool = False,
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
@@ -61,7 +66,9 @@ class Querying(Opened):
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
         takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
         image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
-        hits of the `k` that are less probable; the result may be empty. A Query's own `to` and `min_probability` come
+        hits of the `k` that are less probable; the result may be empty. `sort`: "date", "name", "size", a minus before
+        it for the other way round: of all that are so probable (without `min_probability`: not weak), up to 10,000, not
+        of the first `k`. `all_copies`: copies of a photograph are hits of their own. What a Query says itself comes
         before these.
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
@@ -69,7 +76,8 @@ class Querying(Opened):
         """
         wanted = _query_of(query)
         to = wanted.to or to
-        least = min_probability if wanted.min_probability is None else wanted.min_probability
+        least = (min_probability or None) if wanted.min_probability is None else wanted.min_probability
+        arrangement = Arrangement(wanted.sort or sort, least, all_copies)
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
 
         def answer() -> Results:
@@ -85,8 +93,9 @@ class Querying(Opened):
                 reranker=session.reranker,
                 reranking=reranking,
                 calibration=calibration,
+                arrangement=arrangement,
             )
-            return replace(results, notes=(*wanted.notes, *session.notes, *calibration.notes, *results.notes))
+            return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
 
         with self._reading() as opened:
             try:
@@ -96,9 +105,10 @@ class Querying(Opened):
                     raise
                 results = answer()  # it was written while this reader, who may not write, took it for still
         said = _mistaken(query) if isinstance(query, str) else None
-        if said is not None:
-            results = replace(results, notes=(said, *results.notes))
-        return results.likely(least) if least else results
+        notes = (*(() if said is None else (said,)), *wanted.notes)
+        if notes:
+            results = replace(results, notes=(*notes, *results.notes))
+        return results.likely(least) if least and wanted.terms and results.cut is None else results
 
 
 def _query_of(given: Asked) -> Query:

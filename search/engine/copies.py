@@ -16,11 +16,11 @@ from search.results import Work
 
 
 def rank_distinct(
-    stage: FirstStage, request: CandidateRequest, kind: Kind, opened: OpenIndex | None
+    stage: FirstStage, request: CandidateRequest, kind: Kind, opened: OpenIndex | None, *, all_copies: bool = False
 ) -> tuple[Ranked, dict[int, Identity], Work]:
     """The best candidates of a kind, of each content the one with the least id; what each is; what it took.
 
-    At most `request.depth` of them, and `request.k` at least, where there are so many.
+    At most `request.depth` of them, and `request.k` at least, where there are so many. `all_copies`: all of each.
     """
     work, wanted = Work(), request.k
     while True:
@@ -30,6 +30,8 @@ def rank_distinct(
             known: dict[int, Identity] = {number: (content_id, None) for number, content_id in contents.items()}
         else:
             known = Items(request.snapshot).identities(ranked.ids.tolist())
+        if all_copies:
+            return ranked, known, work
         distinct = _firsts(ranked, known)
         if len(distinct) >= wanted or len(ranked) < request.depth:  # the second: these are all that there are
             return distinct, known, work

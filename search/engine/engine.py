@@ -16,6 +16,7 @@ from search.calibration.background import BackgroundSamples, Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import Background, TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
+from search.engine.arrangement import Arrangement, arrange
 from search.engine.asked import Asked, ask, reranked_kinds
 from search.engine.clock import Clock
 from search.engine.copies import rank_distinct
@@ -56,6 +57,7 @@ class Engine:
         reranker: Reranker | None = None,
         reranking: Reranking | None = None,
         calibration: Calibration | None = None,
+        arrangement: Arrangement | None = None,
     ) -> Results:
         """The `k` best items of the kind `to`; the first candidates as the `reranker` orders them, when there is one.
 
@@ -65,6 +67,8 @@ class Engine:
         """
         k, to = whole(1, MAX_HITS)("k", k), one_of(TARGETS)("to", to)
         parameters, reranking = parameters or SearchParameters(), reranking or Reranking()
+        arrangement = arrangement or Arrangement()
+        pool = arrangement.pool(k)
         kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
         crossing = reranked_kinds(query, kinds)
         work = Work()
@@ -87,11 +91,13 @@ class Engine:
             penalties: dict[Kind, Penalty | None] = {}
             backgrounds: dict[Kind, Background] = {}
             for kind in kinds:
-                depth = max(k, reranking.count) if reranker is not None and kind in crossing else k
+                depth = max(pool, reranking.count) if reranker is not None and kind in crossing else pool
                 sample = self._samples.of(snapshot, kind, row, encoder.identity.dimension)
                 vector, penalties[kind] = asked.against(kind, sample, curves)
-                request = CandidateRequest(snapshot, row, vector, k, depth, parameters, penalties[kind])
-                ranked[kind], found, spent = rank_distinct(self._first_stage, request, kind, opened[kind])
+                request = CandidateRequest(snapshot, row, vector, pool, depth, parameters, penalties[kind])
+                ranked[kind], found, spent = rank_distinct(
+                    self._first_stage, request, kind, opened[kind], all_copies=arrangement.all_copies
+                )
                 known |= found
                 work += spent
                 backgrounds[kind] = _background(request, sample, asked, kind, curves)
@@ -109,17 +115,19 @@ class Engine:
                     clock.lap("rerank")
             familiar = is_familiar(reranker, asked.query)
             judge = Judge(curves, asked.query.kind, backgrounds, scorers, familiar, asked.several)
-            best = judge.best(ranked, k)
-            rows = Items(snapshot).get([place.id for place in best.places])
+            best = judge.best(ranked, pool)
+            arranged = arrange(snapshot, best.places, arrangement, k)
+            notes += arranged.notes
+            rows = Items(snapshot).get([place.id for place in arranged.places])
             clock.lap("search")
             explained: dict[int, Explanation] = {}
             if reranking.explain:
                 explained, said = explain_images(asked.query, list(rows.values()), encoder, reranker, tokens)
                 notes += said
                 clock.lap("explain")
-            hits = hits_of(snapshot, best.places, rows, known, explained, asked.content_ids)
+            hits = hits_of(snapshot, arranged.places, rows, known, explained, asked.content_ids, arrangement.all_copies)
             notes += _damage(snapshot.left_out)
-        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted)
+        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut)
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder

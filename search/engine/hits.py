@@ -26,11 +26,12 @@ def hits_of(
     known: Mapping[int, Identity],
     explained: Mapping[int, Explanation],
     asked: Set[int],
+    all_copies: bool = False,
 ) -> tuple[Hit, ...]:
     """The hits at `places`, but for those that are no longer in the catalog.
 
     `rows`, `known`, `explained`: by item id. `asked`: row ids of the contents of the query's images,
-    where they are indexed.
+    where they are indexed. `all_copies`: a copy is a hit of its own, and no hit names others.
     """
     shown = [place for place in places if place.id in rows]
     photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
@@ -39,7 +40,7 @@ def hits_of(
     hits = []
     for place in shown:
         row, photograph = rows[place.id], photographs[place.id]
-        holding = [] if photograph is None else holders.get(photograph, [])
+        holding = [] if photograph is None or all_copies else holders.get(photograph, [])
         number, path, missing = place.id, row.path, False
         if not os.path.exists(path):
             if place.kind == "image":  # a copy that is there, and may be looked at, is the better answer

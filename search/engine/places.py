@@ -17,13 +17,13 @@ from search.rerank.base import Reranker
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What was found at one place of the answer."""
+    """What was found at one place of the answer; without numbers where filters alone were asked."""
 
     id: int
     kind: Kind
-    score: float
-    similarity: float
-    probability: float
+    score: float | None = None
+    similarity: float | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Judge:
             )
             fitted &= found.fitted
             lists.append(list(_places(kind, one, found.probabilities)))
-        merged = heapq.merge(*lists, key=lambda place: -place.probability)  # keeps the order within a kind
+        merged = heapq.merge(*lists, key=lambda place: -(place.probability or 0.0))  # keeps the order within a kind
         return Places(list(islice(merged, k)), fitted)
 
 

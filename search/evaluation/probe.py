@@ -60,7 +60,7 @@ def probe(
     )
     # One by one, as the engine encodes them: the last bits may depend on the size of a batch.
     vectors = np.concatenate([ask_texts(encoder, [query.label]).vectors for query in queries])  # (q, d)
-    shown = _padded([[hit.score for hit in answer] for answer in answers])
+    shown = _padded([[hit.score or 0.0 for hit in answer] for answer in answers])
     opened = indexes.open("image", encoder.identity)
     with indexes.store.catalog.snapshot() as snapshot:
         active = Encoders(snapshot).active()

@@ -70,7 +70,8 @@ def _asked_with(query: Query) -> str | None:
 
 
 def _card(hit: Hit, shown: Picture) -> Card:
-    chance, explanation, about = percent(hit.probability), hit.explanation, hit.metadata
+    explanation, about = hit.explanation, hit.metadata
+    chance = "" if hit.probability is None else percent(hit.probability)
     if explanation is None or about is None:
         return Card(hit, shown, chance, _facts(hit))
     frame = frame_size(about.width, about.height, *PLACE)

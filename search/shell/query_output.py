@@ -47,7 +47,7 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str],
     elif wishes.path_end is not None:
         code = _print_paths(results, wishes.path_end)
     else:
-        results_table.print_results(results)
+        results_table.print_results(results, query.sort)
     if reason is not None:
         printing.complain(reason)
     sheet, trouble = _sheet(wishes, query, results, indexed)
@@ -138,7 +138,7 @@ def _private_folder() -> Path:
 
 def _reason_of_absence(wishes: Wishes, results: Results) -> str | None:
     """Why nothing was found; None where what is printed says so."""
-    if results.cut is not None and results.cut.best is not None:
+    if results.reason is not None or (results.cut is not None and results.cut.best is not None):
         return None if wishes.path_end is None else results.absence
     from indexer.store import writer
 

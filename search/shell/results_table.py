@@ -11,10 +11,14 @@ from search.shell.printing import print_line, printable
 from search.shell.wording import in_shell_words
 
 if TYPE_CHECKING:
+    from search.query.settings import Order
     from search.rerank.explain import Explanation
 
 #: Other paths of a photograph that the table names.
 SHOWN_COPIES = 3
+
+#: Characters of a date to the minute.
+_KEY_WIDTH = 16
 
 #: Words of a query that the table explains.
 SHOWN_WORDS = 12
@@ -40,8 +44,11 @@ def _file(hit: Hit) -> str | None:
     return next(filter(os.path.exists, hit.also), None) if hit.missing else hit.path
 
 
-def print_results(results: Results) -> None:
-    """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such."""
+def print_results(results: Results, order: Order | None = None) -> None:
+    """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such.
+
+    Of what filters alone have found: rank, what `order` goes by (the date, where it is none), path, and the rest.
+    """
     for note in results.notes:
         print_line(f"Note: {note}")
     if not results:
@@ -50,12 +57,26 @@ def print_results(results: Results) -> None:
     width = len(str(len(results)))
     mark = len(" weak") if any(hit.weak for hit in results) else 0
     for rank, hit in enumerate(results, 1):
-        chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
-        weak = " weak" if hit.weak else ""
-        known = f"{rank:>{width}}  {hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
+        known = f"{rank:>{width}}  "
+        if hit.probability is None:
+            known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
+        else:
+            chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
+            weak = " weak" if hit.weak else ""
+            known += f"{hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
         print_line(f"{known}{display_path(hit.path)}{_details(hit)}")
         if hit.explanation is not None:
             print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
+
+
+def _key(hit: Hit, order: Order | None) -> str:
+    """What a listed hit stands where it does for; of its name the path says enough."""
+    if order in ("size", "-size"):
+        try:
+            return f"{os.path.getsize(hit.path):,} B".rjust(_KEY_WIDTH)
+        except OSError:
+            return ""
+    return _date(hit) or "(no date)"
 
 
 def display_path(path: str) -> str:
@@ -71,8 +92,8 @@ def _details(hit: Hit) -> str:
     said = []
     if hit.text is not None:
         said.append(f"“{hit.text}”")
-    elif hit.metadata is not None and hit.metadata.taken_at is not None:
-        said.append(hit.metadata.taken_at[:10])
+    elif hit.probability is not None and _date(hit) is not None:  # of a listing it stands in front
+        said.append((_date(hit) or "")[:10])
     if hit.same:
         said.append("(the query image)")
     if hit.missing:
@@ -82,6 +103,12 @@ def _details(hit: Hit) -> str:
         shown = ", ".join(map(display_path, hit.also[:SHOWN_COPIES]))
         said.append(f"(also {shown}{f' and {more:,} more' if more > 0 else ''})")
     return "".join(f"  {one}" for one in said)
+
+
+def _date(hit: Hit) -> str | None:
+    """When it was taken, to the minute."""
+    taken = None if hit.metadata is None else hit.metadata.taken_at
+    return None if taken is None else taken[:16].replace("T", " ")
 
 
 def _words(explanation: Explanation) -> str:

@@ -59,6 +59,11 @@ class QueryOptions(FieldOptions):
         default=False,
         help="Say which words met which regions of an image; with --sheet, as heat maps.",
     )
+    all_copies: bool = option(
+        "--all-copies",
+        default=False,
+        help="Copies of a photograph are hits of their own, instead of one with its paths.",
+    )
     encoder: str | None = MOVED_ENCODER
     device: str | None = DEVICE
     resident: bool | None = option(
@@ -99,6 +104,7 @@ def run(options: QueryOptions) -> int:
             rerank=count,
             reranker=options.reranker,
             explain=options.explain,
+            all_copies=options.all_copies,
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]

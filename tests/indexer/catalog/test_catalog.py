@@ -286,6 +286,22 @@ def test_a_sample_is_of_one_kind_and_knows_no_rhythm(catalog: Catalog, texts: in
         assert Items(snapshot).total("text") == 100 * texts
 
 
+@pytest.mark.parametrize("copies", [1, 2, 7])  # of every other photograph
+def test_a_sample_counts_copies_once(catalog: Catalog, copies: int) -> None:
+    with catalog.batch() as batch:
+        contents = [add_content(batch, number.to_bytes(32, "big"), "image") for number in range(1, 401)]
+        Vectors(batch).add(1, {content: unit(content) for content in contents})
+        for content in contents:
+            for copy in range(copies if content % 2 else 1):
+                add_file(batch, f"/p/{content:03}-{copy}", "image", [("image", content, None, None)], content)
+    with catalog.snapshot() as snapshot:
+        assert Items(snapshot).total("image") == 200 * (copies + 1)
+        number, vectors = Vectors(snapshot).sample("image", 1, 3, 100)
+        assert len({vector.tobytes() for vector in vectors}) == len(vectors) <= 100
+        assert (number == 400) if copies == 1 else (abs(number - 400) < 80)
+        assert Vectors(snapshot).sample("image", 1, 3, 10_000)[0] == 400
+
+
 def test_texts_that_lack_a_vector_are_listed_once_and_in_order(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         contents = [add_content(batch, bytes([number]) * 32, "text") for number in range(6)]

@@ -340,6 +340,9 @@ def test_pages_are_the_whole_list_in_order(catalog: Catalog, collection: list[Ph
             found += page
             if len(page) < limit:
                 break
+        if order is not None:
+            known = {row.id: row.key for row in found if row.key is not None}
+            assert Selection(snapshot).keys(order, "image", [*known, 10**9]) == known
     assert [row.id for row in found] == [photo.ids["image"] for photo in wanted]
 
 

@@ -1,0 +1,77 @@
+"""How answers are arranged: which are probable enough, in what order they stand, and whether copies are one.
+
+First the cut, then the order: what is improbable would stand between the others in any order but that of the scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from indexer.catalog.selection import Selection, Sorted
+from indexer.catalog.transaction import Transaction
+from search.engine.places import Place
+from search.query.settings import Order
+from search.results import WEAK, Cut
+
+#: The most similar candidates that an order other than the score's looks at: their vectors are read in 0.1 s. Up to so
+#: many that are probable enough the answer is exact.
+POOL: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """`order`: None is that of the scores. `least`: the probability that a sorted answer's hits have at least, None for
+    the weak mark. `all_copies`: each copy of a photograph is a hit of its own."""
+
+    order: Order | None = None
+    least: float | None = None
+    all_copies: bool = False
+
+    @property
+    def sorted_by(self) -> Sorted | None:
+        """The order, where it is not that of the scores."""
+        return None if self.order is None or self.order == "score" else self.order
+
+    def pool(self, k: int) -> int:
+        """How many of the best candidates are looked at for `k` hits."""
+        return k if self.sorted_by is None else max(k, POOL)
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The places that are hits, in their order; what the cut left out, where one was made; notes for a person."""
+
+    places: list[Place]
+    cut: Cut | None = None
+    notes: tuple[str, ...] = ()
+
+
+def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement, k: int) -> Arranged:
+    """The first `k` of `places`, which stand best first, as they are wanted."""
+    order = arrangement.sorted_by
+    if order is None:
+        return Arranged(places[:k])
+    least = WEAK if arrangement.least is None else arrangement.least
+    kept = [place for place in places if (place.probability or 0.0) >= least]
+    best = max((place.probability or 0.0 for place in places), default=None)
+    notes: tuple[str, ...] = ()
+    if len(kept) == len(places) >= arrangement.pool(k):
+        notes = (
+            f"More than {len(kept):,} are probable enough; the most similar {len(kept):,} of them were sorted. A "
+            "higher `min_probability` leaves fewer.",
+        )
+    return Arranged(in_order(snapshot, kept, order)[:k], Cut(least, len(places) - len(kept), best), notes)
+
+
+def in_order(snapshot: Transaction, places: Sequence[Place], order: Sorted) -> list[Place]:
+    """By date, name or size, then by id; with a minus the other way round. What is not known comes last, by id: as
+    `Selection.page` has them."""
+    keys: dict[int, int | str] = {}
+    for kind in ("image", "text"):
+        ids = [place.id for place in places if place.kind == kind]
+        keys |= Selection(snapshot).keys(order, kind, ids)
+    known = [place for place in places if place.id in keys]
+    known.sort(key=lambda place: (keys[place.id], place.id), reverse=order.startswith("-"))
+    return known + sorted((place for place in places if place.id not in keys), key=lambda place: place.id)
