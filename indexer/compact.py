@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.items import Items
 from indexer.catalog.orphans import Orphans, is_repaired
+from indexer.catalog.words import Words
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.progress import Silent
 from indexer.store import Store, size_of
@@ -47,6 +48,8 @@ def compact(store: Store) -> Compacted:
     before = size_of(store.folder)
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()
+    with store.catalog.batch() as batch:
+        Words(batch).forget_deleted()
     with store.catalog.snapshot() as snapshot:
         buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind, snapshot.generation)]
     if buried:  # indexes that hold vectors of what is gone

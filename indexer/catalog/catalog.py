@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection
 
 from indexer import forking
-from indexer.catalog import schema
-from indexer.catalog.facts import Facts
+from indexer.catalog import derived, schema
 from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.sqlite import Sqlite
@@ -107,8 +106,7 @@ class Catalog:
             self._check_tables(transaction.connection, found)
             if found < SCHEMA_VERSION:
                 migrate(transaction.connection, self._database)
-            if not Facts(transaction).are_of_these_rules():
-                Facts(transaction).make_all()
+            derived.follow_rules(transaction)
 
     def _check_tables(self, connection: Connection, found: int) -> None:
         """Raise StoreDamagedError for a file of which a statement could do something else than is meant."""
@@ -208,8 +206,7 @@ class Catalog:
                 with connection.begin():
                     transaction = Transaction(connection, self._database, writing=writing)
                     yield transaction
-                    if transaction.restated_files or transaction.restated_contents:
-                        Facts(transaction).refresh(transaction.restated_files, transaction.restated_contents)
+                    derived.refresh(transaction)
                     if transaction.let_go:
                         Meta(transaction).set(SWEEP, "due")
                 self._remember(transaction.let_go)

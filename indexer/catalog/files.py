@@ -278,6 +278,8 @@ class Files(Part):
     def _mark(self, file_ids: Sequence[int], values: Mapping[str, str | None]) -> None:
         for chunk in id_chunks(file_ids):
             self._write(update(file).where(file.c.id.in_(chunk)).values(**values))
+            telling = select(file.c.id).where(file.c.id.in_(chunk), file.c.role == "captions")
+            self._transaction.restated_files.update(self._read(telling).scalars())
         Items(self._transaction).touch(file_ids, about=True)
 
     def delete(self, file_ids: Sequence[int]) -> None:

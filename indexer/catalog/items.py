@@ -224,9 +224,11 @@ class Items(Part):
     def delete(self, ids: Sequence[int]) -> None:
         """Delete items, leaving tombstones for the indexes that still hold them."""
         for chunk in id_chunks(ids):
-            kinds = self._read(select(item.c.id, item.c.kind, item.c.content_id).where(item.c.id.in_(chunk))).all()
+            columns = (item.c.id, item.c.kind, item.c.content_id, item.c.about)
+            kinds = self._read(select(*columns).where(item.c.id.in_(chunk))).all()
             if kinds:
                 self._transaction.let_go.update(row.content_id for row in kinds)
+                self._transaction.restated_paths.update(row.about for row in kinds if row.about is not None)
                 generation = self._transaction.generation
                 graves = [{"item_id": row.id, "kind": row.kind, "generation": generation} for row in kinds]
                 self._write(insert(tombstone), graves)

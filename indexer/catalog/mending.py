@@ -28,10 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from indexer.catalog import stored
+from indexer.catalog import derived, stored
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.completeness import HOLDS_OTHER, LACKS_IMAGE, MISCOUNTED, SHOWS_OTHER, TO_READ, Completeness
-from indexer.catalog.facts import Facts
 from indexer.catalog.meta import ENCODER, GENERATION, REPAIRED, STORE, SWEEP, Meta
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, tombstone, vector
 from indexer.catalog.sqlite import row_id, upsert
@@ -111,7 +110,7 @@ class Mending(Part):
         self._write(insert(item).from_select(*_IMAGES, include_defaults=False), {"now": self._next_generation()})
         self._write(update(file).where(or_(MISCOUNTED, HOLDS_OTHER)).values(size=TO_READ))
         self._set_values()
-        Facts(self._transaction).make_all()
+        derived.make_all(self._transaction)
         return gone
 
     # -- what others tell -----------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ LOST_EXCLUSIONS = "lost_exclusions"
 SWEEP = "sweep"
 #: Key: the version of the rules by which facts were derived (`facts.RULES`).
 FACTS = "facts"
+#: Key: the version of the rules by which words are kept (`words.RULES`).
+WORDS = "words"
 #: Key: JSON, the files that are not read because a run ended on them (`pipeline/suspects.py`).
 LEFT_OUT = "left_out"
 #: Its value after a repair: what no file holds may be of files that were lost.

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 #: By table, the column that holds the id of the item.
-_DERIVED: Final = {"fact": "item_id"}
+_DERIVED: Final = {"fact": "item_id", "word": "rowid"}
 
 
 def triggers(tables: Iterable[str]) -> dict[str, str]:

@@ -34,6 +34,11 @@ def _code(error: BaseException | None) -> int:
     return getattr(cause, "sqlite_errorcode", None) or 0
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether it says that what is stored does not read; of a virtual table also that a part of it is missing."""
+    return _code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+
+
 class SqliteErrors:
     """The errors of the database in the file `path`."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 
-from indexer.catalog import sqlite_derived, sqlite_sums
+from indexer.catalog import full_text, sqlite_derived, sqlite_sums
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.sqlite_ids import ids_ended
 
@@ -29,13 +29,15 @@ class SqliteTables:
 
         A view in the place of a table, or a column that is computed, could keep a statement busy for ever.
         """
-        known = {table.name: set(table.columns.keys()) for table in tables}
+        known: dict[str, Set[str]] = {table.name: set(table.columns.keys()) for table in tables}
         found = connection.exec_driver_sql("SELECT type, name, sql FROM main.sqlite_schema").all()
         for kind, name, sql in found:
             plain = name in _OF_SQLITE or (name in known and str(sql).startswith(_MADE))
+            plain = plain or full_text.is_ours(name, sql)
             if (kind == "table" and not plain) or kind not in ("table", "index", "trigger"):
                 return f"a {kind} {name!r}"
         there = self._all_columns(connection)
+        known |= full_text.SHADOWS
         for table, columns in there.items():
             for column, computed in columns.items():
                 if table in known and (computed or column not in known[table]):
@@ -57,10 +59,10 @@ class SqliteTables:
         return next((f"the trigger {name!r}" for name in self._triggers(there) if name not in names), None)
 
     def _all_columns(self, connection: Connection) -> dict[str, dict[str, bool]]:
-        """Whether each column of each table is computed, by the names of both."""
+        """Whether each column of each plain table is computed, by the names of both."""
         statement = (
             "SELECT t.name, c.name, c.hidden FROM main.sqlite_schema t, pragma_table_xinfo(t.name) c "
-            "WHERE t.type = 'table'"
+            "WHERE t.type = 'table' AND t.sql LIKE 'CREATE TABLE%'"
         )
         found: dict[str, dict[str, bool]] = {}
         for table, column, hidden in connection.exec_driver_sql(statement):
@@ -73,7 +75,7 @@ class SqliteTables:
         for table, columns in there.items():
             if sqlite_sums.COLUMN in columns:
                 made |= sqlite_sums.triggers(table, [name for name in columns if name != sqlite_sums.COLUMN])
-        return made | sqlite_derived.triggers(there)
+        return made | sqlite_derived.triggers({*there, full_text.TABLE})
 
     def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:
         """Statements that let a reader use an older file that cannot be written; its indexes still serve.

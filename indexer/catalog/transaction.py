@@ -41,6 +41,8 @@ class Transaction:
         #: Files, and contents of photographs, of which rows changed that facts are derived from.
         self.restated_files: set[int] = set()
         self.restated_contents: set[int] = set()
+        #: Paths of photographs of which something else was said.
+        self.restated_paths: set[str] = set()
 
     @property
     def generation(self) -> int:

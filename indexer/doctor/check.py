@@ -13,6 +13,7 @@ from indexer.doctor.files import check_files
 from indexer.doctor.finding import Finding
 from indexer.doctor.indexes import check_content, check_indexes
 from indexer.doctor.vectors import check_tokens, check_vectors
+from indexer.doctor.words import check_words
 from indexer.errors import StoreDamagedError
 from indexer.store import Store, writer
 
@@ -43,6 +44,7 @@ def check(folder: Path) -> list[Finding]:
 _PARTS: Final = (
     check_encoder,
     check_facts,
+    check_words,
     check_vectors,
     check_tokens,
     check_indexes,

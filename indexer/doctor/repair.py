@@ -13,6 +13,7 @@ from indexer.doctor.encoder import witness
 from indexer.doctor.facts import mend_facts
 from indexer.doctor.finding import Finding
 from indexer.doctor.vectors import mend_vectors
+from indexer.doctor.words import mend_words
 from indexer.errors import StoreMissingError
 from indexer.progress import Silent
 from indexer.reach import check_store_place, refuse_store
@@ -39,6 +40,7 @@ def repair(folder: Path) -> list[Finding]:
             if parts - {"encoder"}:
                 done += mend_rows(store)
                 done += mend_facts(store)
+                done += mend_words(store)
                 done += mend_vectors(store)
             if parts & {"index", "vectors", "catalog"}:
                 build_indexes(store.catalog, store.vectors, None, Silent(), force=True)

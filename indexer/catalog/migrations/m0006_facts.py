@@ -2,6 +2,7 @@
 
 The lens of a photograph, and what a file beside it says of it. Facts are derived from these and from the rows that are
 there; whoever runs the migrations makes them (`facts.py`), as the rules by which they are made change more often.
+The table of words (`full_text.py`) comes with them and is filled in the same way (`words.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from indexer.catalog import full_text
 from indexer.catalog.sqlite import go_with_items, keep_sums, partial
 
 
@@ -77,3 +79,4 @@ def apply(connection: Connection) -> None:
     Index("fact_lens", fact.c.lens_id)
     metadata.create_all(connection, [device, folder, fact], checkfirst=False)
     go_with_items(connection, "fact")
+    full_text.make(connection)

@@ -22,11 +22,12 @@ from indexer.catalog.encoders import Encoders
 from indexer.catalog.facts import RULES, Facts
 from indexer.catalog.items import Items
 from indexer.catalog.known_files import files_below
-from indexer.catalog.meta import FACTS
+from indexer.catalog.meta import FACTS, WORDS
 from indexer.catalog.migrations import run as migrations
 from indexer.catalog.sqlite import file_url, keep_sums
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.vectors import Vectors
+from indexer.catalog.words import RULES as WORD_RULES
 from indexer.errors import StoreUnwritableError
 from tests.fixtures.catalog_rows import add_photo, new_catalog
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
@@ -131,7 +132,7 @@ def test_an_older_store_is_upgraded_and_keeps_every_row(
         names = snapshot.connection.execute(select(schema.migration.c.name).order_by("name")).scalars().all()
     opened.close()
     assert names == [name for name, _ in migrations.MIGRATIONS]
-    before["meta"] = sorted([*before["meta"], (FACTS, str(RULES))])
+    before["meta"] = sorted([*before["meta"], (FACTS, str(RULES)), (WORDS, str(WORD_RULES))])
     assert rows_of(path) == before
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (migrations.SCHEMA_VERSION,)

@@ -1,0 +1,149 @@
+"""The table of words, as SQLite keeps and searches it (FTS5): one row an image item, made of what is said of it.
+
+    captions  keywords  name  folders  place      each the tokens of `indexer.words`, with a space between two
+
+The table has its own content, a copy of the tokens: a row is deleted by its number alone, by a trigger too, and is
+compared with what it should be. (An index without content has to be told the old words of a row to delete it.) FTS5
+cuts at spaces and at ASCII signs, of which tokens have none; all else is done in Python. It is derived: damage of it
+costs words, and no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Integer,
+    Label,
+    Select,
+    bindparam,
+    column,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+
+from indexer.catalog import sqlite_derived
+from indexer.catalog.sqlite_errors import is_damage
+
+TABLE: Final = "word"
+COLUMNS: Final = ("captions", "keywords", "name", "folders", "place")
+
+_MADE: Final = f"CREATE VIRTUAL TABLE {TABLE} USING fts5({', '.join(COLUMNS)}, tokenize = 'ascii')"
+#: The tables in which FTS5 keeps it, and their columns.
+SHADOWS: Final[dict[str, frozenset[str]]] = {
+    f"{TABLE}_data": frozenset({"id", "block"}),
+    f"{TABLE}_idx": frozenset({"segid", "term", "pgno"}),
+    f"{TABLE}_content": frozenset({"id", *(f"c{number}" for number in range(len(COLUMNS)))}),
+    f"{TABLE}_docsize": frozenset({"id", "sz"}),
+    f"{TABLE}_config": frozenset({"k", "v"}),
+}
+#: How much a match counts in each of COLUMNS: what people write, before the names of files and folders.
+_WEIGHTS: Final = "2, 2, 1, 1, 2"
+
+_word = table(TABLE, column("rowid", Integer), *map(column, COLUMNS))
+_matches = literal_column(TABLE).op("MATCH")(bindparam("words"))
+#: Rank is below 0, and lowest for the best (Okapi BM25: Robertson and others 1994).
+_rank: Label[float] = literal_column(f"bm25({TABLE}, {_WEIGHTS})").label("rank")
+#: The `most` best rows that match `words`: id and rank.
+BEST: Final = (
+    select(_word.c.rowid, _rank).where(_matches).order_by(text("rank"), _word.c.rowid).limit(bindparam("most"))
+)
+#: The `most` newest rows that match `words`.
+NEWEST: Final = select(_word.c.rowid).where(_matches).order_by(_word.c.rowid.desc()).limit(bindparam("most"))
+#: How many rows match `words`; `most` at most are counted.
+COUNT: Final = text(
+    f"SELECT count(*) FROM (SELECT 1 FROM {TABLE} WHERE {TABLE} MATCH :words LIMIT :most)"  # noqa: S608  as above
+)
+#: The rows of the items `ids`.
+ROWS: Final = select(_word).where(_word.c.rowid.in_(bindparam("ids", expanding=True)))
+WRITE: Final = text(
+    f"INSERT OR REPLACE INTO {TABLE} (rowid, {', '.join(COLUMNS)}) VALUES (:id, :{', :'.join(COLUMNS)})"  # noqa: S608  as above
+)
+#: Whether the file has the table.
+IS_THERE: Final = text(f"SELECT count(*) FROM main.sqlite_schema WHERE name = '{TABLE}'")  # noqa: S608  as above
+#: Make the index anew from the rows: of words that were deleted, it holds nothing then.
+REBUILD: Final = text(f"INSERT INTO {TABLE}({TABLE}) VALUES ('rebuild')")  # noqa: S608  as above
+
+
+def make(connection: Connection) -> None:
+    """The table, empty; its rows go with their items."""
+    connection.execute(text(_MADE))
+    sqlite_derived.keep(connection, TABLE)
+
+
+def drop(connection: Connection) -> None:
+    """Let go of the table, whatever state it is in, so that it can be made anew."""
+    for name in sqlite_derived.triggers([TABLE]):
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
+    try:
+        connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+    except DBAPIError:  # FTS5 opens what it is to drop
+        _drop_unopened(connection)
+
+
+def _drop_unopened(connection: Connection) -> None:
+    """Take the table out of the schema by hand, then what kept it: plain tables."""
+    connection.execute(text("PRAGMA writable_schema = ON"))
+    try:
+        connection.execute(text(f"DELETE FROM main.sqlite_schema WHERE name = '{TABLE}'"))  # noqa: S608  as above
+    finally:
+        connection.execute(text("PRAGMA writable_schema = RESET"))  # and read the schema again
+    for name in SHADOWS:
+        connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+
+
+def rows(connection: Connection, statement: Executable, bound: Mapping[str, Any]) -> list[Any] | None:
+    """What a statement gives; None where the table is damaged, or a part of it is missing. Raises what else
+    the driver raises."""
+    try:
+        return list(connection.execute(statement, bound))
+    except DBAPIError as error:
+        if is_damage(error):
+            return None
+        raise
+
+
+def vocabulary(connection: Connection) -> Iterator[tuple[str, int]] | None:
+    """Each token of the index, and how often it is there; None where the index does not read. Reads all of it."""
+    connection.execute(text(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', '{TABLE}', 'row')"))
+    try:
+        found = rows(connection, text("SELECT term, cnt FROM temp.vocabulary"), {})
+        return None if found is None else ((str(token), int(count)) for token, count in found)
+    finally:
+        connection.execute(text("DROP TABLE temp.vocabulary"))
+
+
+def is_ours(name: str, sql: str | None) -> bool:
+    """Whether a table of this name, made by this statement, is the table of words or keeps it."""
+    return sql == _MADE if name == TABLE else name in SHADOWS and str(sql).startswith("CREATE TABLE")
+
+
+def matching(words: str) -> Select[tuple[int]]:
+    """The ids of the items that match an expression, for a condition `IN`."""
+    return select(_word.c.rowid).where(literal_column(TABLE).op("MATCH")(bindparam(None, words)))
+
+
+def phrase(tokens: Sequence[str]) -> str:
+    """An expression for these tokens one behind the other: a string of FTS5, in which nothing else means anything."""
+    return '"' + " ".join(tokens).replace("\0", " ").replace('"', '""') + '"'
+
+
+def any_of(phrases: Iterable[Sequence[str]]) -> str:
+    """An expression for one of these phrases at least; there is one."""
+    return " OR ".join(map(phrase, phrases))
+
+
+def all_of(phrases: Iterable[Sequence[str]]) -> str:
+    """An expression for all of these phrases; there is one."""
+    return " AND ".join(map(phrase, phrases))
+
+
+def within(columns: Sequence[str], expression: str) -> str:
+    """An expression in these of COLUMNS alone."""
+    return f"{{{' '.join(columns)}}} : ({expression})"

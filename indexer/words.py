@@ -1,0 +1,96 @@
+"""The words of a text, as they are kept and looked for: folded, and cut where a script writes no spaces.
+
+"Café" and "CAFE" are one word, "２０２１" is "2021". Chinese, Japanese, Thai, Lao, Khmer and Burmese are cut into
+characters, so that a word inside a sentence is found as a phrase of them. What is kept and what is asked go the same
+way, so nothing depends on the tables of Unicode in a database.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby
+from typing import Final
+
+from indexer.text import with_few_marks
+
+#: A word: its tokens, one, or one a character where the script writes no spaces.
+Word = tuple[str, ...]
+
+#: Stands between two texts, so that no phrase goes over their ends; no word folds to it.
+BREAK: Final = "¦"
+#: A token is cut after this many characters; what is longer is no word.
+MAX_TOKEN: Final = 64
+#: Marks with a lower combining class are no accents: signs of vowels, nuktas, voicing marks of kana, viramas.
+_FIRST_ACCENT: Final = 10
+#: Scripts without spaces: Thai and Lao, Burmese, Khmer, kana and ideographs.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+#: Letters that Unicode takes for letters of their own and typists write without their strokes: Tromsø, Łódź.
+_STROKES: Final = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_ASCII_TOKEN: Final = re.compile(r"[0-9a-z]+")
+#: Where a file's name goes from one word to the next without a sign between them: beachSunset, IMG2021, 2021Rome.
+_JOINT: Final = re.compile(
+    r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)"
+)
+
+
+def words(text: str) -> list[Word]:
+    """The words of `text`, in order; the same for every spelling that folds to the same letters."""
+    if text.isascii():
+        return [(token[:MAX_TOKEN],) for token in _ASCII_TOKEN.findall(text.lower())]
+    found: list[Word] = []
+    for is_word, run in groupby(fold(text), _is_part):
+        if is_word:
+            for unspaced, part in groupby(run, _is_unspaced):
+                characters = tuple(part)
+                found.append(characters if unspaced else ("".join(characters)[:MAX_TOKEN],))
+    return found
+
+
+def column(texts: Iterable[str], limit: int) -> str:
+    """The tokens of `texts` in order, at most `limit`, as a column of words keeps them: a space between each two, and a
+    break between two texts."""
+    found: list[str] = []
+    for text in texts:
+        own = [token for word in words(text) for token in word]
+        if own:
+            found += [BREAK, *own] if found else own
+        if len(found) >= limit:
+            break
+    return " ".join(found[:limit])
+
+
+def name_parts(name: str) -> str:
+    """The name of a file or folder with spaces where one word goes over into the next: at signs, at digits and where
+    capitals begin; what was cut without a sign stands there in one as well."""
+    found: list[str] = []
+    for piece in re.split(r"[\W_]+", name):
+        parts = _JOINT.split(piece)
+        found += (*parts, piece) if len(parts) > 1 else parts
+    return " ".join(found)
+
+
+def fold(text: str) -> str:
+    """Compatibility forms, capitals and accents taken away (NFKC, casefold, marks of class 10 and above)."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKC", with_few_marks(text)).casefold().translate(_STROKES)
+    marked = unicodedata.normalize("NFD", plain)
+    return unicodedata.normalize("NFC", "".join(c for c in marked if unicodedata.combining(c) < _FIRST_ACCENT))
+
+
+@lru_cache(maxsize=20_000)
+def _is_part(character: str) -> bool:
+    """Whether it belongs to a word: a letter, a digit, or a mark that is written with letters."""
+    return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
+
+
+def _is_unspaced(character: str) -> bool:
+    return _UNSPACED.match(character) is not None

@@ -1,0 +1,187 @@
+"""The table of words follows the rows that it is derived from, finds any text, and is no way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from indexer.catalog import full_text
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.files import Files
+from indexer.catalog.items import Items
+from indexer.catalog.moves import Moves
+from indexer.catalog.photographs import Photographs
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.words import DAMAGED, WordRow, Words
+from indexer.errors import StoreDamagedError
+from indexer.text import text_digest
+from indexer.types import Metadata
+from indexer.words import words
+from tests.fixtures.catalog_rows import add_content, add_file, new_catalog, path_of
+from tests.fixtures.damaged import run
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    made = new_catalog(tmp_path / "catalog.sqlite")
+    yield made
+    made.close()
+
+
+def add(batch: Transaction, path: str, *, captions: tuple[str, ...] = (), keywords: tuple[str, ...] = ()) -> int:
+    """A photograph at a path, of a content of its own; returns the row id of its file."""
+    content = add_content(batch, path.encode().ljust(32, b"\0")[-32:], "image")
+    Photographs(batch).save({content: Metadata(10, 20, "JPEG", captions=captions, keywords=keywords)})
+    return add_file(batch, path, "image", [("image", content, None, None)], content)
+
+
+def tell(batch: Transaction, path: str, about: dict[str, str]) -> int:
+    """A file of captions, by the paths of their photographs."""
+    items = [("text", add_content(batch, text_digest(said), "text"), where, said) for where, said in about.items()]
+    return add_file(batch, path, "captions", items)
+
+
+def found(catalog: Catalog, asked: str) -> list[str]:
+    """The paths of the photographs that have a phrase."""
+    with catalog.snapshot() as snapshot:
+        tokens = [token for word in words(asked) for token in word]
+        ids = [number for number, _ in Words(snapshot).best(full_text.phrase(tokens), 100)]
+        assert snapshot.left_out == set()
+        rows = Items(snapshot).get(ids)
+        return [rows[number].path for number in ids]
+
+
+def kept(catalog: Catalog) -> list[WordRow]:
+    with catalog.snapshot() as snapshot:
+        assert Words(snapshot).are_right()
+        return list(Words(snapshot).of_items(range(1, 100)).values())
+
+
+def test_what_is_said_of_a_photograph_is_found(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add(batch, "/home/ann/Trips/Rome_2021/redCar.jpg", captions=("A café",), keywords=("New York", "night"))
+        tell(batch, "/home/ann/Trips/Rome_2021/redCar.txt", {"/home/ann/Trips/Rome_2021/redCar.jpg": "two dogs"})
+    assert kept(catalog) == [
+        WordRow("a cafe ¦ two dogs", "new york ¦ night", "red car redcar", "ann ¦ trips ¦ rome 2021", "")
+    ]
+    for asked in ("CAFE", "two dogs", "new york", "car", "redcar", "rome 2021"):
+        assert found(catalog, asked) == ["/home/ann/Trips/Rome_2021/redCar.jpg"]
+    for asked in ("cafe two", "york night", "home", "jpg"):  # no phrase goes over the end of a text
+        assert found(catalog, asked) == []
+
+
+def test_captions_that_change_go_or_vanish_change_the_rows_that_they_are_about(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        tell(batch, "/p/all.csv", {"/p/a.jpg": "first", "/p/b.jpg": "second"})  # before the photographs
+    with catalog.batch() as batch:
+        add(batch, "/p/a.jpg")
+        add(batch, "/p/b.jpg")
+    assert (found(catalog, "first"), found(catalog, "second")) == (["/p/a.jpg"], ["/p/b.jpg"])
+    with catalog.batch() as batch:
+        table = tell(batch, "/p/all.csv", {"/p/b.jpg": "first"})
+    assert (found(catalog, "first"), found(catalog, "second")) == (["/p/b.jpg"], [])
+    with catalog.batch() as batch:
+        Files(batch).mark_vanished([table])
+    assert found(catalog, "first") == []
+    with catalog.batch() as batch:
+        Files(batch).mark_present([table])
+    assert found(catalog, "first") == ["/p/b.jpg"]
+    with catalog.batch() as batch:
+        Files(batch).delete([table])
+    assert found(catalog, "first") == []
+    assert len(kept(catalog)) == 2
+
+
+def test_rows_go_and_move_with_their_photographs(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        gone = add(batch, "/p/old/sunset.jpg")
+        add(batch, "/p/old/beach.jpg")
+    with catalog.batch() as batch:
+        Files(batch).delete([gone])
+        Moves(batch).move("/p/old", "/p/summer")
+    assert found(catalog, "sunset") == []
+    assert found(catalog, "summer") == ["/p/summer/beach.jpg"]
+    assert found(catalog, "old") == []
+    assert len(kept(catalog)) == 1
+
+
+def test_what_a_photograph_says_anew_takes_the_place_of_what_it_said(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add(batch, "/p/a.jpg", keywords=("before",))
+    with catalog.batch() as batch:
+        (content,) = [number for _, _, number in Files(batch).holding(range(1, 10))]
+        Photographs(batch).save({content: Metadata(10, 20, "JPEG", keywords=("after",))})
+    assert (found(catalog, "before"), found(catalog, "after")) == ([], ["/p/a.jpg"])
+
+
+def test_of_words_that_went_nothing_is_left(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        for number in range(50):
+            add(batch, f"/p/{number}.jpg", keywords=(f"common{number}",))
+        gone = add(batch, "/p/secretname.jpg", captions=("xylophonist",))
+    with catalog.batch() as batch:
+        Files(batch).delete([gone])
+        Words(batch).forget_deleted()
+    catalog.compact()
+    held = path_of(catalog).read_bytes()
+    assert b"xylophonist" not in held
+    assert b"secretname" not in held
+    assert found(catalog, "common7") == ["/p/7.jpg"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(said=st.text(min_size=1, max_size=60))
+def test_any_text_is_found_by_itself_and_is_no_way_in(catalog: Catalog, said: str) -> None:
+    tokens = [token for word in words(said) for token in word]
+    with catalog.batch() as batch:
+        batch.connection.execute(text("DELETE FROM word"))
+        batch.connection.execute(full_text.WRITE, [
+            {"id": 7, "captions": " ".join(tokens), "keywords": "", "name": "", "folders": "", "place": ""}
+        ])  # fmt: skip
+        asked = full_text.phrase(tokens)
+        assert [number for number, _ in Words(batch).best(asked, 9)] == ([7] if tokens else [])
+        assert Words(batch).count(asked, 9) == bool(tokens)
+        Words(batch).best(full_text.phrase([said]), 9)  # no token of ours ends the statement, or means anything
+        assert batch.left_out == set()
+
+
+#: Statements that damage the table, and whether a query of it sees that.
+DAMAGES = {
+    "emptied index": ("UPDATE word_data SET block = x'00000004' WHERE id > 10", False),
+    "broken index": ("UPDATE word_data SET block = x'0000ffff' WHERE id > 10", True),
+    "no index": ("DELETE FROM word_data", True),
+    "no settings": ("DROP TABLE word_config", True),
+    "no rows": ("DELETE FROM word_content", False),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_table_breaks_nothing_and_is_made_anew(catalog: Catalog, damage: str) -> None:
+    statement, is_seen = DAMAGES[damage]
+    path = path_of(catalog)
+    with catalog.batch() as batch:
+        add(batch, "/p/church.jpg")
+    catalog.close()
+    run(path, statement)
+    with catalog.snapshot() as snapshot:
+        Words(snapshot).best(full_text.phrase(["church"]), 9)
+        assert (DAMAGED in snapshot.left_out) == is_seen
+        assert not Words(snapshot).of_items([1]) or not is_seen
+        assert not Words(snapshot).are_right()
+    with catalog.batch() as batch:
+        Words(batch).make_all()
+    assert found(catalog, "church") == ["/p/church.jpg"]
+    assert len(kept(catalog)) == 1
+
+
+def test_a_table_that_is_made_otherwise_is_not_opened(catalog: Catalog) -> None:
+    path = path_of(catalog)
+    catalog.close()
+    run(path, "DROP TABLE word", "CREATE VIRTUAL TABLE word USING fts5(captions)")
+    with pytest.raises(StoreDamagedError, match="a table 'word' that this program does not make"):
+        Catalog.open(catalog.url)
