@@ -149,8 +149,17 @@ def _of_user(kind: Literal["data", "cache"]) -> Path | None:
 
 def models_folder() -> Path:
     """The folder of the models that ship with the product: inside the wheel, or `data/models` of a checkout."""
+    return _shipped("models")
+
+
+def places_folder() -> Path:
+    """That of the table of places."""
+    return _shipped("places")
+
+
+def _shipped(name: str) -> Path:
     package = Path(__file__).resolve().parent
-    for folder in (package / "data" / "models", package.parent / "data" / "models"):
+    for folder in (package / "data" / name, package.parent / "data" / name):
         if folder.is_dir():
             return folder
-    raise UsageError(f"The bundled models are missing beside {package}; install the package again.")
+    raise UsageError(f"The bundled {name} are missing beside {package}; install the package again.")

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-from indexer.dates.best import best_date
 from indexer.text import folded
 from indexer.types import Metadata, Said
+
+if TYPE_CHECKING:
+    from indexer.places.gazetteer import Place
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Names of types of files as people write them, where a decoder has another.
@@ -77,13 +80,14 @@ def fact_of(path: str, size: int, mtime_ns: int, said: Said | None, metadata: Me
     """The fact of the photograph in the file at `path`, whose size in bytes and time of change in nanoseconds these
     are. `said`: by a file beside it; `metadata`: by itself, None where that was lost."""
     position = _position(said, metadata)
+    place = None if position is None else _place_at(position.latitude, position.longitude)
     folder, name = os.path.split(path)
     kind = metadata.format.lower() if metadata is not None and metadata.format else None
     return Fact(
-        when=_when(name, mtime_ns, said, metadata),
+        when=_when(name, mtime_ns, said, metadata, place),
         position=position,
-        city=None,
-        country=None,
+        city=None if place is None else place.city,
+        country=None if place is None else place.country,
         camera=None if metadata is None else metadata.camera,
         lens=None if metadata is None else metadata.lens,
         folder=folder,
@@ -102,13 +106,30 @@ def folded_name(name: str) -> str:
     return folded(name.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None) -> When | None:
+def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None, place: Place | None) -> When | None:
+    from indexer.dates.best import best_date  # here and below: a query derives nothing
+
     taken_at = None if metadata is None else metadata.taken_at
-    best = best_date(name, mtime_ns, taken_at, None if said is None else said.taken_at)
+    best = best_date(name, mtime_ns, taken_at, None if said is None else said.taken_at, _zone_of(place))
     if best is None:
         return None
     seconds = (best.moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
     return When(int(seconds), best.source, best.moment.month)
+
+
+@lru_cache(maxsize=4096)  # of one walk many photographs, and of one photograph many copies
+def _place_at(latitude: float, longitude: float) -> Place | None:
+    from indexer.places.gazetteer import places
+
+    return places().at(latitude, longitude)
+
+
+def _zone_of(place: Place | None) -> tzinfo | None:
+    if place is None:
+        return None
+    from indexer.places.gazetteer import zone_of
+
+    return zone_of(place.zone)
 
 
 def _position(said: Said | None, metadata: Metadata | None) -> Position | None:

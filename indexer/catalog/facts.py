@@ -26,7 +26,7 @@ from indexer.errors import StoreDamagedError
 from indexer.text import folded
 
 #: Version of the rules of `derivation.py`: with another one, all facts are made anew by whoever writes next.
-RULES: Final = 2
+RULES: Final = 3
 #: Photographs whose facts are made at once.
 PAGE: Final = 5_000
 #: Seconds by which dates differ that are of the file itself, between the clocks of two places on earth.

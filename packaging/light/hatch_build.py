@@ -16,7 +16,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 #: Where the parts of a checkout go in a wheel; the full form's pyproject.toml says the same of its own.
-WHEEL = {"search": "search", "indexer": "indexer", "data/models": "indexer/data/models"}
+WHEEL = {
+    "search": "search",
+    "indexer": "indexer",
+    "data/models": "indexer/data/models",
+    "data/places": "indexer/data/places",
+}
 #: What a source distribution needs besides.
 SOURCES = ("README.md", "LICENSE", "pyproject.toml")
 CARRIED = "checkout"

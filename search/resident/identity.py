@@ -57,12 +57,13 @@ def node() -> bytes:
 
 
 def stamp() -> int:
-    """Changes when the files of the product do: its code, its models, and the folders of what it depends on.
+    """Changes when the files of the product do: its code, its data, and the folders of what it depends on.
 
     For comparison within one process.
     """
     here = os.path.dirname(package())
-    roots = [os.path.join(here, name) for name in ("search", "indexer", os.path.join("data", "models"))]
+    data = (os.path.join("data", name) for name in ("models", "places"))
+    roots = [os.path.join(here, name) for name in ("search", "indexer", *data)]
     packages = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
     found: list[object] = [fingerprint(path) for path in packages]
     while roots:
