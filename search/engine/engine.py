@@ -16,6 +16,7 @@ from search.calibration.background import BackgroundSamples, Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import Background, TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
+from search.computing import own_thread
 from search.engine.arrangement import Arrangement, arrange
 from search.engine.asked import Asked, ask, reranked_kinds
 from search.engine.clock import Clock
@@ -46,6 +47,7 @@ class Engine:
         self._samples = BackgroundSamples()
         self._texts: dict[str, TypicalBackground] = {}
 
+    @own_thread()
     def search(
         self,
         query: Query,

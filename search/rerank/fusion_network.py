@@ -17,11 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.types import Float32, Int8, Int64
+from search.computing import map_parts
 
 _EPS = np.float32(1e-6)  # `fusion_model.SHORTEST`
 _NORM_EPS = np.float32(1e-5)  # torch's own of LayerNorm
 #: Words of one block: its buffers are about 1 MB each and stay in the cache. Measured best of 100 to 2,000.
 _BLOCK_WORDS = 600
+#: From so many words on there are two blocks at least, for two cores.
+_SHARED_WORDS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +116,15 @@ class FusionNetwork:
         text = floats(words)
         weights = self.weigh(text)  # (t,)
         scores = np.empty(len(images), np.float32)  # (n,)
-        step = max(1, _BLOCK_WORDS // len(text))
-        for positions in _equal_lengths(images):
-            for start in range(0, len(positions), step):
-                some = positions[start : start + step]
-                regions = floats(np.stack([images[each] for each in some]))  # (b, r, w)
-                late = self.late(text, regions)
-                x = self._blocks_of(late, regions)  # (b, t, h)
-                scores[some] = self._gain * (late.similarities @ weights) + self._matching(weights @ x)
+
+        def score(some: Int64) -> None:
+            regions = floats(np.stack([images[each] for each in some]))  # (b, r, w)
+            late = self.late(text, regions)
+            x = self._blocks_of(late, regions)  # (b, t, h)
+            scores[some] = self._gain * (late.similarities @ weights) + self._matching(weights @ x)
+
+        blocks = [part for positions in _equal_lengths(images) for part in _parts(positions, len(text))]
+        map_parts(score, blocks)
         return scores
 
     def texts(self, regions: Int8, texts: Sequence[Int8]) -> Float32:
@@ -247,6 +251,13 @@ def _equal_lengths(tokens: Sequence[Int8]) -> list[Int64]:
     lengths = np.array([len(each) for each in tokens])
     # not np.unique: it imports numpy.ma, as long as a fortieth of a cold query
     return [np.flatnonzero(lengths == length) for length in sorted(set(lengths.tolist()))]
+
+
+def _parts(positions: Int64, words: int) -> list[Int64]:
+    """Positions of images with `words` words each, in blocks of about the same size."""
+    least = 2 if len(positions) * words >= _SHARED_WORDS else 1
+    step = max(1, _BLOCK_WORDS // words)
+    return [part for part in np.array_split(positions, max(least, -(-len(positions) // step))) if len(part)]
 
 
 def _runs(lengths: Int64, most: int) -> list[tuple[int, int]]:
