@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from indexer.words import Word, words
+
 Cycle = Literal["month", "weekday", "minute"]
 Measure = Literal["size", "width", "height", "pixels"]
 Device = Literal["camera", "lens"]
@@ -130,6 +132,26 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class Says:
+    """All of these phrases, each of tokens one behind the other, stand in `columns` of the table of words. Where there
+    is no phrase nothing fits."""
+
+    columns: tuple[str, ...]
+    phrases: tuple[Word, ...]
+
+    @classmethod
+    def in_texts(cls, text: str) -> Says:
+        """All words of `text` are in captions and keywords."""
+        return cls(("captions", "keywords"), tuple(words(text)))
+
+    @classmethod
+    def in_keyword(cls, text: str) -> Says:
+        """The words of `text`, one behind the other, are in one keyword."""
+        together = tuple(token for word in words(text) for token in word)
+        return cls(("keywords",), (together,) if together else ())
+
+
+@dataclass(frozen=True, slots=True)
 class OfId:
     """The item of this id."""
 
@@ -166,5 +188,5 @@ class Either:
 
 Criterion = (
     Dated | DatedBy | InCycle | Within | InCountry | MadeWith | Named | NameMatches | Below | BelowNamed | PathMatches
-    | Measured | Shaped | OfType | Has | OfId | Tagged | No | Both | Either
+    | Measured | Shaped | OfType | Has | Says | OfId | Tagged | No | Both | Either
 )  # fmt: skip

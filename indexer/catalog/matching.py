@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
 
+from indexer.catalog import full_text
 from indexer.catalog.criteria import (
     Below,
     BelowNamed,
@@ -31,6 +32,7 @@ from indexer.catalog.criteria import (
     OfId,
     OfType,
     PathMatches,
+    Says,
     Shaped,
     Tagged,
     Within,
@@ -117,6 +119,11 @@ class Matcher:
                 name = PathPattern(criterion.pattern).name
                 by_name = and_(among(fact.c.folder_id, of_files), text_matches(fact.c.name, name))
                 return or_(among(fact.c.folder_id, whole), by_name)
+            case Says():
+                if not criterion.phrases:
+                    return false()
+                asked = full_text.within(criterion.columns, full_text.all_of(criterion.phrases))
+                return fact.c.item_id.in_(full_text.matching(asked))
             case Measured():
                 return _between(_COLUMNS[criterion.measure], criterion.low, criterion.high)
             case Shaped():

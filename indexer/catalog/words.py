@@ -10,13 +10,14 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, or_, select
 
 from indexer.catalog import full_text, stored
 from indexer.catalog.meta import WORDS, Meta
-from indexer.catalog.schema import file, item, photo
+from indexer.catalog.schema import fact, file, item, photo
 from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
@@ -162,8 +163,10 @@ class Words(Part):
         """The rows of photographs as they should be."""
         made: dict[int, WordRow] = {}
         for chunk in id_chunks(ids):
-            columns = (item.c.id, file.c.id.label("file_id"), file.c.path, photo.c.captions, photo.c.keywords)
-            statement = select(*columns).join(file, file.c.id == item.c.file_id)
+            columns = (item.c.id, file.c.id.label("file_id"), file.c.path, file.c.said, photo.c.captions)
+            others = (photo.c.keywords, fact.c.city, fact.c.country)
+            statement = select(*columns, *others).join(file, file.c.id == item.c.file_id)
+            statement = statement.join(fact, fact.c.item_id == item.c.id, isouter=True)
             statement = statement.join(photo, photo.c.content_id == item.c.content_id, isouter=True)
             rows = self._read(statement.where(item.c.id.in_(chunk))).all()
             told = self._texts({row.path: row.file_id for row in rows})
@@ -174,9 +177,9 @@ class Words(Part):
                 made[row.id] = WordRow(
                     column(captions, MOST_SAID),
                     column(_list(row.keywords), MOST_SAID),
-                    column([name_parts(name)], MOST_NAMED),
+                    column(map(name_parts, (name, *_title(row.said))), MOST_NAMED),
                     column(map(name_parts, folders), MOST_NAMED),
-                    "",
+                    column(_place(row.city, row.country), MOST_NAMED),
                 )
         return made
 
@@ -198,6 +201,25 @@ _NONE = WordRow("", "", "", "", "")
 
 def _sum(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "surrogatepass"))
+
+
+def _title(value: object) -> tuple[str, ...]:
+    """What a file beside a photograph calls it, without its suffix."""
+    said = None
+    with suppress(StoreDamagedError):
+        said = stored.said(value)
+    return () if said is None or said.title is None else (os.path.splitext(said.title)[0],)
+
+
+def _place(city: object, country: object) -> tuple[str, ...]:
+    """The words for where a photograph was taken."""
+    if not isinstance(city, int):
+        city = None
+    if not isinstance(country, str):
+        return ()
+    from indexer.places.gazetteer import places  # brings a table, which only photographs with a position need
+
+    return places().words(city, country)
 
 
 def _list(value: object) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from sqlalchemy import text
 
 from indexer.catalog import full_text
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.criteria import Both, Criterion, No, Says
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
 from indexer.catalog.moves import Moves
 from indexer.catalog.photographs import Photographs
+from indexer.catalog.selection import Selection
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import DAMAGED, WordRow, Words
 from indexer.errors import StoreDamagedError
@@ -75,6 +78,20 @@ def test_what_is_said_of_a_photograph_is_found(catalog: Catalog) -> None:
         assert found(catalog, asked) == []
 
 
+def test_a_place_is_found_by_the_names_of_city_region_and_country(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        content = add_content(batch, b"1" * 32, "image")
+        Photographs(batch).save({content: Metadata(10, 20, "JPEG", latitude=38.7, longitude=-9.14)})
+        add_file(batch, "/p/a.jpg", "image", [("image", content, None, None)], content)
+        add(batch, "/p/b.jpg")
+    for asked in ("Lisbon", "PORTUGAL"):
+        assert found(catalog, asked) == ["/p/a.jpg"]
+    with catalog.batch() as batch:
+        Photographs(batch).save({content: Metadata(10, 20, "JPEG", latitude=48.85, longitude=2.35)})
+    assert (found(catalog, "lisbon"), found(catalog, "paris")) == ([], ["/p/a.jpg"])
+    assert len(kept(catalog)) == 2
+
+
 def test_captions_that_change_go_or_vanish_change_the_rows_that_they_are_about(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         tell(batch, "/p/all.csv", {"/p/a.jpg": "first", "/p/b.jpg": "second"})  # before the photographs
@@ -132,6 +149,42 @@ def test_of_words_that_went_nothing_is_left(catalog: Catalog) -> None:
     assert b"xylophonist" not in held
     assert b"secretname" not in held
     assert found(catalog, "common7") == ["/p/7.jpg"]
+
+
+def selected(catalog: Catalog, criterion: Criterion) -> list[str]:
+    with catalog.snapshot() as snapshot:
+        rows = Items(snapshot).get(Selection(snapshot).ids(criterion, "image").tolist())
+        return [os.path.basename(rows[number].path) for number in sorted(rows)]
+
+
+def test_filters_by_words_of_texts_and_of_one_keyword(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add(batch, "/p/a.jpg", captions=("An invoice of ACME",), keywords=("New York", "tax"))
+        add(batch, "/p/b.jpg", keywords=("york", "new hat", "東京タワー"))
+        add(batch, "/p/invoice.jpg")
+    for asked, names in {
+        "acme INVOICE": ["a.jpg"],  # all words, in any order, not of names of files
+        "tax of": ["a.jpg"],  # in any of its texts
+        "new york": ["a.jpg", "b.jpg"],
+        "タワー": ["b.jpg"],
+        "invoice car": [],
+        "🐈": [],
+    }.items():
+        assert selected(catalog, Says.in_texts(asked)) == names
+    for asked, names in {"new york": ["a.jpg"], "york": ["a.jpg", "b.jpg"], "acme": [], "京タ": ["b.jpg"]}.items():
+        assert selected(catalog, Says.in_keyword(asked)) == names
+    assert selected(catalog, No(Says.in_texts("york"))) == ["invoice.jpg"]
+    assert selected(catalog, Both((Says.in_texts("york"), No(Says.in_keyword("tax"))))) == ["b.jpg"]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(said=st.text(max_size=60))
+def test_no_text_of_a_filter_is_a_way_in(catalog: Catalog, said: str) -> None:
+    with catalog.batch() as batch:
+        add(batch, "/p/a.jpg", captions=("zebra",), keywords=("okapi",))  # the same one each time
+    for criterion, one in ((Says.in_texts(said), {"zebra", "okapi"}), (Says.in_keyword(said), {"okapi"})):
+        fits = bool(words(said)) and {token for word in words(said) for token in word} <= one
+        assert selected(catalog, criterion) == (["a.jpg"] if fits else [])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
