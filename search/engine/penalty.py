@@ -28,7 +28,7 @@ from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import Loss
 
 #: How much an item loses that shows the term, in spreads of the query for a spread of the term.
-STRENGTH: Final = 7.0
+STRENGTH: Final = 5.0
 #: Where that begins, in spreads above the mean.
 START: Final = -0.25
 
