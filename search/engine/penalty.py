@@ -5,9 +5,10 @@ A term's similarity s to an item is standardised against the collection, z = (s 
 
     (weight / greatest added weight) * spread of the query * STRENGTH / 2 * ln(1 + exp(2 (z - START)))
 
-which is nothing for what does not show the term and grows with how clearly it is shown: -ln(1 - p) for p the logistic
-function of z, so that with its first stage an item is ranked by "shows what is wanted, and does not show the other".
-Chosen on Flickr8k `val`, among others: docs/decisions.md.
+which is nothing for what does not show the term and grows with how clearly it is shown: -ln(1 - p) for p a logistic
+function of z, so that an item is ranked by "shows what is wanted, and does not show the other". Where a reranker looks
+at candidates, z also gains MATCH_SHARE times how far the term's match stands out among them. Both were chosen on
+Flickr8k `val`, among other ways: docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import Loss
 
 #: How much an item loses that shows the term, in spreads of the query for a spread of the term.
-STRENGTH: Final = 5.0
+STRENGTH: Final = 8.0
 #: Where that begins, in spreads above the mean.
-START: Final = -0.25
+START: Final = 0.75
+#: Spreads that a match counts which is one spread above those of the other candidates.
+MATCH_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,15 @@ class Unwanted:
     spread: float
     amount: float
 
-    def loss(self, similarities: Float64) -> Float64:
-        """(n,): what items with these `similarities` (n,) to the term lose, at least 0."""
+    def standard(self, similarities: Float64) -> Float64:
+        """(n,): spreads above the mean; 0 where all items are alike."""
         if self.spread <= MIN_SPREAD:
-            return np.zeros_like(similarities)
-        standard = (similarities - self.mean) / self.spread
+            return np.full_like(similarities, -np.inf)
+        found: Float64 = (similarities - self.mean) / self.spread
+        return found
+
+    def loss(self, standard: Float64) -> Float64:
+        """(n,): what items lose that stand out so far, at least 0."""
         found: Float64 = self.amount * np.logaddexp(0.0, 2.0 * (standard - START)) / 2.0
         return found
 
@@ -61,20 +68,27 @@ class Penalty:
     def of(self, vectors: Float32) -> Float64:
         """(n,): what items with these `vectors` (n, d) lose in the first stage."""
         wide = vectors.astype(np.float64)
-        return sum((term.loss(wide @ term.query.vector.astype(np.float64)) for term in self.terms), np.zeros(len(wide)))
+        losses = (term.loss(term.standard(wide @ term.query.vector.astype(np.float64))) for term in self.terms)
+        return sum(losses, np.zeros(len(wide)))
 
     def of_reranked(self, vectors: Float32, candidates: Candidates, reranker: Reranker) -> Float64:
         """(n,): how much more than that `candidates` with these `vectors` (n, d) lose when the reranker has looked at
-        them; a term is scored as a query of its own is. 0 where it cannot say."""
+        them. 0 where it cannot say."""
         wide = vectors.astype(np.float64)
         more = np.zeros(len(wide))
         for term in self.terms:
             if term.query.kind == "image":
                 continue
-            near = wide @ term.query.vector.astype(np.float64)  # (n,)
-            seen = Candidates(near.astype(np.float32), candidates.tokens, candidates.paths, candidates.texts)
-            scores = ask_scores(reranker, term.query, seen).astype(np.float64)
-            more += np.where(np.isnan(scores), 0.0, term.loss(scores) - term.loss(near))
+            near = (wide @ term.query.vector.astype(np.float64)).astype(np.float32)  # (n,)
+            seen = Candidates(near, candidates.tokens, candidates.paths, candidates.texts)
+            matches = (ask_scores(reranker, term.query, seen) - near).astype(np.float64)
+            known = ~np.isnan(matches)
+            spread = float(matches[known].std()) if known.any() else 0.0
+            if spread > MIN_SPREAD:
+                standard = term.standard(near.astype(np.float64))
+                above = (matches - matches[known].mean()) / spread
+                further = standard + MATCH_SHARE * np.where(known, above, 0.0)
+                more += term.loss(further) - term.loss(standard)
         return more
 
 

@@ -15,7 +15,7 @@ from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
 from indexer.errors import PathNotFoundError
 from indexer.vectors.base import INDEX_TYPES, IndexType
-from search.engine.penalty import START, STRENGTH, Unwanted
+from search.engine.penalty import MATCH_SHARE, START, STRENGTH, Unwanted
 from search.query.query import Query
 from search.query.terms import Term, Words, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
@@ -168,21 +168,20 @@ def test_probabilities_are_estimated_and_never_rise(library: search.Library, ter
     assert not results.calibrated
 
 
-def test_the_reranker_scores_what_is_subtracted_as_well(library: search.Library) -> None:
+def test_the_reranker_looks_for_what_is_subtracted_as_well(library: search.Library) -> None:
     """A match is the mean over words of the best region's cosine; a picture of one colour has one region four times."""
     paths, vectors = every_vector(library)
     query, unwanted = of_text("red"), of_text("green")
 
-    def reranked(part: np.ndarray) -> np.ndarray:
-        tokens = np.rint(vectors * 127)
-        word = np.rint(part * 127)
-        return vectors @ part + tokens @ word / np.linalg.norm(tokens, axis=1) / np.linalg.norm(word)
+    def match(part: np.ndarray) -> np.ndarray:
+        tokens, word = np.rint(vectors * 127), np.rint(part * 127)
+        return tokens @ word / np.linalg.norm(tokens, axis=1) / np.linalg.norm(word)
 
-    near = vectors @ unwanted
-    standard = (reranked(unwanted) - near.mean()) / near.std()
+    near, matches = vectors @ unwanted, match(unwanted)
+    standard = (near - near.mean()) / near.std() + MATCH_SHARE * (matches - matches.mean()) / matches.std()
     lost = STRENGTH * (vectors @ query).std() / 2 * np.log1p(np.exp(2 * (standard - START)))
     found = library.query(asked(text("red"), text("green", -1.0)), k=12, reranker=ColourReranker(), rerank=COUNT + 1)
-    assert_ranked([(hit.path, hit.score) for hit in found], paths, reranked(query) - lost)
+    assert_ranked([(hit.path, hit.score) for hit in found], paths, vectors @ query + match(query) - lost)
     assert found.work.reranked == COUNT + 1
 
 
@@ -231,7 +230,8 @@ def test_all_texts_go_through_the_encoder_at_once(folder: Path, tmp_path: Path) 
 
 def test_nothing_stands_out_where_all_are_alike() -> None:
     query = EncodedQuery("text", np.array([1.0, 0.0], np.float32), None, text="red")
-    assert Unwanted(query, mean=0.5, spread=0.0, amount=1.0).loss(np.array([0.2, 0.9])).tolist() == [0.0, 0.0]
+    term = Unwanted(query, mean=0.5, spread=0.0, amount=1.0)
+    assert term.loss(term.standard(np.array([0.2, 0.9]))).tolist() == [0.0, 0.0]
 
 
 def test_the_loss_is_that_of_a_probability() -> None:
@@ -240,7 +240,7 @@ def test_the_loss_is_that_of_a_probability() -> None:
     term = Unwanted(query, mean=0.1, spread=0.2, amount=3.0)
     for standard in (-2.0, START, 1.0, 4.0):
         chance = 1 / (1 + np.exp(-2 * (standard - START)))
-        [lost] = term.loss(np.array([0.1 + 0.2 * standard]))
+        [lost] = term.loss(term.standard(np.array([0.1 + 0.2 * standard])))
         assert lost == pytest.approx(-1.5 * np.log(1 - chance))
 
 
