@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog import sqlite_derived
+from indexer.catalog.column_types import FitText
 from indexer.catalog.sqlite_errors import is_damage
 
 TABLE: Final = "word"
@@ -126,7 +127,7 @@ def is_ours(name: str, sql: str | None) -> bool:
 
 def matching(words: str) -> Select[tuple[int]]:
     """The ids of the items that match an expression, for a condition `IN`."""
-    return select(_word.c.rowid).where(literal_column(TABLE).op("MATCH")(bindparam(None, words)))
+    return select(_word.c.rowid).where(literal_column(TABLE).op("MATCH")(bindparam(None, words, FitText)))
 
 
 def phrase(tokens: Sequence[str]) -> str:

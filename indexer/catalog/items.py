@@ -96,6 +96,13 @@ class Items(Part):
         statement = select(item.c.id).join(file, file.c.id == item.c.file_id)
         return self._read(statement.where(file.c.path == path, off_index(item.c.kind) == "image")).scalar()
 
+    def of_kind(self, kind: Kind, ids: Sequence[int]) -> list[int]:
+        """Those of `ids` that are items of a kind, ascending."""
+        found: list[int] = []
+        for chunk in id_chunks(ids):
+            found += self._read(select(item.c.id).where(item.c.id.in_(chunk), off_index(item.c.kind) == kind)).scalars()
+        return sorted(found)
+
     def total(self, kind: Kind) -> int:
         """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
         kept = Meta(self._transaction).get(f"{TOTAL}{kind}")

@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from indexer.catalog.criteria import Criterion, PathMatches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
+from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.schema import fact, file, folder, item
 from indexer.catalog.sqlite import among, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
+from indexer.errors import StoreUnwritableError
 from indexer.types import Int64, Kind
 
 Sorted = Literal["date", "-date", "name", "-name", "size", "-size"]
@@ -44,10 +46,15 @@ class Listed(NamedTuple):
 
 
 class Selection(Part):
-    """Items by criteria, in one state of the catalog."""
+    """Items by criteria, in one state of the catalog. Raises StoreUnwritableError for a store without facts."""
 
     def __init__(self, transaction: Transaction) -> None:
         super().__init__(transaction)
+        if Meta(transaction).get(FACTS) is None:
+            raise StoreUnwritableError(
+                "An earlier version wrote this index, and it cannot be written now, so what filters ask is not known; "
+                "make its folder writable, then `index()`."
+            )
         self._folders: list[tuple[int, str]] | None = None
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:

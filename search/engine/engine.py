@@ -21,12 +21,14 @@ from search.engine.arrangement import Arrangement, arrange
 from search.engine.asked import Asked, ask, reranked_kinds
 from search.engine.clock import Clock
 from search.engine.copies import rank_distinct
+from search.engine.eligible import eligible_of
 from search.engine.first_stage import CandidateRequest, FirstStage
 from search.engine.hits import hits_of
 from search.engine.index_cache import IndexCache
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge
 from search.query.query import Query
+from search.query.resolve import resolve
 from search.query.settings import TARGETS, Target
 from search.ranked import Ranked
 from search.rerank.base import Reranker, is_familiar
@@ -77,11 +79,12 @@ class Engine:
         clock = Clock()
         opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
         clock.lap("open")
+        where = None if query.where is None else resolve(query.where)
         # No state of the catalog is held while models compute: connections are few, and threads may be many.
         with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
         store = self._indexes.store
         asked = ask(query, encoder, store.catalog, tokens=with_tokens)
-        notes = list(asked.notes)
+        notes = [*asked.notes, *(() if where is None else where.notes)]
         curves = self._curves(calibration, asked.query.kind, kinds, encoder)
         clock.lap("encode")
         with store.catalog.snapshot() as snapshot:
@@ -96,7 +99,8 @@ class Engine:
                 depth = max(pool, reranking.count) if reranker is not None and kind in crossing else pool
                 sample = self._samples.of(snapshot, kind, row, encoder.identity.dimension)
                 vector, penalties[kind] = asked.against(kind, sample, curves)
-                request = CandidateRequest(snapshot, row, vector, pool, depth, parameters, penalties[kind])
+                eligible = eligible_of(snapshot, where, kind, opened[kind])
+                request = CandidateRequest(snapshot, row, vector, pool, depth, parameters, penalties[kind], eligible)
                 ranked[kind], found, spent = rank_distinct(
                     self._first_stage, request, kind, opened[kind], all_copies=arrangement.all_copies
                 )
@@ -149,7 +153,9 @@ def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: K
     """What the similarities of a kind's items to the query look like when none matches."""
     typical = curves.curve("text", "text", None).typical if kind == asked.query.kind == "text" else None
     found, only = sample.background(request.embedding, typical), request.parameters.only
-    return found if only is None else replace(found, items=min(found.items, len(only)))
+    counts = [] if only is None else [len(only)]
+    counts += [] if request.eligible is None else [request.eligible.count(found.items)]
+    return replace(found, items=min([found.items, *counts]))
 
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:

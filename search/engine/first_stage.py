@@ -7,7 +7,7 @@ one, so that an answer never depends on the state of a cache.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,10 +20,13 @@ from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.backend import OpenIndex
 from indexer.vectors.base import SearchParameters
+from search.engine.eligible import Eligible
 from search.engine.penalty import Penalty
 from search.ranked import Ranked, rank
 from search.results import Work
 
+#: So few that may be found are compared one by one: 15 ms.
+FEW: Final = 1_000
 #: Candidates that are looked at where something is subtracted: of "dog -grass" hundreds may show grass.
 MOST_LOST: Final = 1_000
 
@@ -33,7 +36,7 @@ class CandidateRequest:
     """What one search asks of one state of the catalog, for one kind.
 
     `embedding` (d,) float32, unit norm. `k` hits are wanted, and `depth` >= k candidates for a second stage. `penalty`:
-    what similarities lose by what was subtracted.
+    what similarities lose by what was subtracted. `eligible`: what may be found; None: everything.
     """
 
     snapshot: Transaction
@@ -43,10 +46,22 @@ class CandidateRequest:
     depth: int
     parameters: SearchParameters
     penalty: Penalty | None = None
+    eligible: Eligible | None = None
 
     @property
     def dimension(self) -> int:
         return len(self.embedding)
+
+    def allowed(self, ids: Int64) -> Int64:
+        """(m,) int64: those of `ids` that may be found, in their order."""
+        allowed = ids[_allowed(ids, self.parameters)]
+        return allowed if self.eligible is None else self.eligible.among(allowed)
+
+    def narrowed(self) -> CandidateRequest:
+        """The same, with all that may be found looked up."""
+        if self.eligible is None:
+            return self
+        return replace(self, parameters=self.eligible.within(self.parameters), eligible=None)
 
 
 class FirstStage:
@@ -62,25 +77,36 @@ class FirstStage:
         """The best `depth` items of a kind, with exact similarities; row ids of contents, of those that were looked at
         one by one; and what it took."""
         snapshot, parameters = request.snapshot, request.parameters
+        if parameters.only is not None and len(parameters.only) <= FEW:
+            return _compared(request, kind)
         if opened is None or opened.state.generation > snapshot.generation:
-            return self._scan(request, kind)
+            return self._scan(request.narrowed(), kind)
         changes = self._changed(request, kind, opened)
         wanted = max(request.depth, opened.state.candidates(request.k))
         if request.penalty is not None:  # others take the places of those that fall behind
             wanted = max(wanted, MOST_LOST)
         wanted = max(1, min(wanted, len(opened.index)))  # memory is taken for as many as are asked for
+        fetch = wanted
+        if request.eligible is not None:
+            fetch = min(request.eligible.fetch(wanted), len(opened.index))
+            if not fetch:
+                return self.rank(request.narrowed(), kind, opened)
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
-        tail = _allowed(changes.ids, parameters)
+        tail = np.isin(changes.ids, request.allowed(changes.ids))
         tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
         while True:
             within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
             try:
-                _, found = opened.index.search(request.embedding[None, :], wanted, within)
+                _, found = opened.index.search(request.embedding[None, :], fetch, within)
             except StoreDamagedError:  # a part of it that was not used before
-                return self._scan(request, kind)
+                return self._scan(request.narrowed(), kind)
             candidates = found[0][found[0] >= 0]  # (m,) int64
+            if request.eligible is not None:
+                candidates, proposed = request.eligible.among(candidates)[:wanted], len(candidates)
+                if len(candidates) < wanted and proposed < len(opened.index):  # others are farther away
+                    return self.rank(request.narrowed(), kind, opened)
             ids = np.concatenate([candidates, tail_best.ids])
             found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
             gone = [number for number in candidates.tolist() if number not in found_again.vectors]
@@ -130,6 +156,17 @@ class FirstStage:
             scores = np.concatenate([best.scores, found.scores])
             best = rank(np.concatenate([best.ids, found.ids]), scores, scores, request.depth)
         return best, {}, Work(scanned=scanned)
+
+
+def _compared(request: CandidateRequest, kind: Kind) -> tuple[Ranked, dict[int, int], Work]:
+    """The few that may be found, by their vectors in the catalog: right whatever the index leaves out."""
+    assert request.parameters.only is not None
+    ids = Items(request.snapshot).of_kind(kind, request.allowed(np.unique(request.parameters.only)).tolist())
+    found = Vectors(request.snapshot).of_items(ids, request.encoder_row, request.dimension)
+    kept = np.array([number for number in ids if number in found.vectors], np.int64)
+    vectors = np.array([found.vectors[number] for number in kept.tolist()], np.float32)
+    ranked = _best(kept, vectors.reshape(len(kept), request.dimension), request)
+    return ranked, found.contents, Work(rescored=len(kept))
 
 
 def similarities(vectors: Float32, embedding: Float32) -> Float32:

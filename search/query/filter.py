@@ -134,11 +134,7 @@ class Filter:
 
     def __str__(self) -> str:
         """A line of the query language that reads as an equal filter."""
-        return str(self.condition)
-
-    def as_part(self) -> str:
-        """The same, fit to stand beside others."""
-        return f"({self})" if isinstance(self.condition, AnyOf) else str(self)
+        return f"({self.condition})" if isinstance(self.condition, AnyOf) else str(self.condition)
 
     def __repr__(self) -> str:
         return f"Filter.parse({str(self)!r})"

@@ -176,7 +176,7 @@ class Query:
         said = " ".join(f"{'-' if term.weight < 0 else '+'} {term}" for term in self.terms).removeprefix("+ ")
         parts = [said] if said else []
         if self.where is not None:
-            parts.append(self.where.as_part())
+            parts.append(str(self.where))
         least = None if self.min_probability is None else f"{self.min_probability:.10f}".rstrip("0").rstrip(".")
         settings = (("min", least), ("sort", self.sort), ("to", self.to))
         return " ".join([*parts, *(f"{name}:{value}" for name, value in settings if value is not None)])

@@ -37,6 +37,7 @@ from indexer.catalog.criteria import (
     OfId,
     OfType,
     PathMatches,
+    Says,
     Shaped,
     Tagged,
     Within,
@@ -407,6 +408,43 @@ def test_ten_metres_are_told_from_eleven(catalog: Catalog) -> None:
     with catalog.snapshot() as snapshot:
         found = [len(Selection(snapshot).ids(Within(48.0, 2.0, km), "image")) for km in (0.0104, 0.0106)]
     assert found == [0, 1]
+
+
+SAID = Metadata(9, 9, "JPEG", captions=("The café's invoice (ACME)",), keywords=("summer holiday", "sea"))
+
+
+@pytest.mark.parametrize(
+    ("line", "keyword", "wanted"),
+    [
+        ("cafe", False, [True, False]),
+        ("ACME invoice", False, [True, False]),
+        ("invoice holiday", False, [True, False]),
+        ("invoice text", False, [False, False]),
+        ("text", False, [False, True]),
+        ("summer", True, [True, False]),
+        ("Summer Holiday", True, [True, False]),
+        ("holiday sea", True, [False, False]),
+        ("cafe", True, [False, False]),
+        ('caf* OR "x" NEAR(a) captions: -', False, [False, False]),
+    ],
+)
+def test_words_of_captions_and_keywords(catalog: Catalog, line: str, keyword: bool, wanted: list[bool]) -> None:
+    photos = [Photo("/text/a.jpg", 1, SAID), Photo("/text/b.jpg", 1, Metadata(9, 9, "JPEG"), told=True)]
+    fill(catalog, photos)
+    with catalog.snapshot() as snapshot:
+        for holds, flip in ((True, False), (False, True)):
+            test: Criterion = Says.in_keyword(line) if keyword else Says.in_texts(line)
+            found = set(Selection(snapshot).ids(test if holds else No(test), "image").tolist())
+            assert [photo.ids["image"] in found for photo in photos] == [each != flip for each in wanted]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_words_are_words(catalog: Catalog, text: str) -> None:
+    fill(catalog, [Photo("/a.jpg", 1, SAID)])
+    with catalog.snapshot() as snapshot:
+        for test in (Says(("captions", "keywords"), (("invoice",), (text,))), Says(("keywords",), (("sea", text),))):
+            assert len(Selection(snapshot).ids(test, "image")) in (0, 1)
+            assert len(Selection(snapshot).among(No(test), "text", [1, 2])) == 0
 
 
 def test_a_limit_ends_early(catalog: Catalog, tmp_path: Path) -> None:

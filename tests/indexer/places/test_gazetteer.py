@@ -206,3 +206,13 @@ def test_a_table_that_is_cut_or_missing_or_another_file(tmp_path: Path) -> None:
 def test_it_is_read_on_first_use_only() -> None:
     code = "import sys, search, indexer.catalog.catalog\nassert not [m for m in sys.modules if 'indexer.places' in m]"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Lisbonn", "Lisbon"), ("Zurrich", "Zürich"), ("Ney York", None), ("qqqqqq", None), ("", None)],
+)
+def test_names_that_are_written_nearly_like_it(written: str, meant: str | None) -> None:
+    found = places().alike(written)
+    assert len(found) <= 3
+    assert meant in found if meant is not None else "Lisbon" not in found

@@ -40,7 +40,7 @@ from search.query.filter import Filter
 )
 def test_values_of_python(given: dict[str, Any], line: str) -> None:
     found = Filter(**given)
-    assert found.as_part() == line
+    assert str(found) == line
     assert Filter.parse(line) == found
     assert hash(Filter.parse(line)) == hash(found)
     assert pickle.loads(pickle.dumps(found)) == found
@@ -49,7 +49,8 @@ def test_values_of_python(given: dict[str, Any], line: str) -> None:
 def test_joined() -> None:
     png, gps, france = Filter(type="png"), Filter(has="gps"), Filter(country="FR")
     assert str(png & ~gps) == "type:png -has:gps"
-    assert str(png | gps & france) == "type:png | has:gps country:FR"
+    assert str(png | gps & france) == "(type:png | has:gps country:FR)"
+    assert Filter.parse(str(png | gps & france)) == png | gps & france
     assert str((png | gps) & france) == "(type:png | has:gps) country:FR"
     assert str(~(png & gps)) == "-(type:png has:gps)"
     assert ~~png == png

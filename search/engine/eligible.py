@@ -1,0 +1,89 @@
+"""The items that a query may answer with: those that its conditions select.
+
+Few are looked up at once, and the index looks at them alone (and scans them exactly). Of many only candidates are asked
+about, of which more are fetched: how many, a sample of the index tells. Where that was not enough, all are looked up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from indexer.catalog.criteria import Criterion
+from indexer.catalog.selection import Selection
+from indexer.catalog.transaction import Transaction
+from indexer.types import Int64, Kind
+from indexer.vectors.backend import OpenIndex
+from indexer.vectors.base import SearchParameters
+from search.query.resolve import Resolved
+
+#: Of an index of no more than this all that are selected are looked up.
+SMALL: Final = 5_000
+#: Items of an index that tell what share of it is selected.
+SAMPLE: Final = 1_000
+#: With a smaller share all that are selected are looked up: 10,000 of 1,000,000.
+BROAD: Final = 0.01
+#: So many times more candidates are fetched than the share asks for: what is near a query need not be spread evenly.
+SPARE: Final = 3.0
+#: Candidates beyond which looking up everything costs less.
+MOST: Final = 20_000
+
+
+@dataclass
+class Eligible:
+    """Items of one kind that a criterion selects, in one state of the catalog. `held`: the ids of an index (n,) int64,
+    ascending, None where there is none."""
+
+    snapshot: Transaction
+    criterion: Criterion
+    kind: Kind
+    held: Int64 | None
+    selection: Selection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.selection = Selection(self.snapshot)
+
+    @cached_property
+    def ids(self) -> Int64:
+        """(m,) int64: all of them."""
+        return self.selection.ids(self.criterion, self.kind)
+
+    @cached_property
+    def share(self) -> float:
+        """What share of the index they are, about; 0 where they are so few that they are looked up."""
+        if self.held is None or len(self.held) <= SMALL:
+            return 0.0
+        sample = self.held[:: len(self.held) // SAMPLE]
+        share = len(self.among(sample)) / len(sample)
+        return share if share >= BROAD else 0.0
+
+    def count(self, items: int) -> int:
+        """How many of so many `items` there are; about, where they are many."""
+        return max(1, round(self.share * items)) if self.share else min(items, len(self.ids))
+
+    def among(self, ids: Int64) -> Int64:
+        """(m,) int64: those of `ids` that are selected, in their order."""
+        return self.selection.among(self.criterion, self.kind, ids)
+
+    def fetch(self, wanted: int) -> int:
+        """How many candidates to ask an index for, so that about `wanted` are left; 0: all are to be looked up."""
+        if not self.share:
+            return 0
+        count = math.ceil(SPARE * wanted / self.share)
+        return count if count <= MOST else 0
+
+    def within(self, parameters: SearchParameters) -> SearchParameters:
+        """With these alone as what may be returned."""
+        only = self.ids if parameters.only is None else np.intersect1d(self.ids, parameters.only)
+        return replace(parameters, only=only)
+
+
+def eligible_of(snapshot: Transaction, where: Resolved | None, kind: Kind, opened: OpenIndex | None) -> Eligible | None:
+    """What conditions leave of the items of a kind; None where there are none."""
+    if where is None:
+        return None
+    return Eligible(snapshot, where.criterion, kind, None if opened is None else opened.index.ids)

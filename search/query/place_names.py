@@ -1,0 +1,47 @@
+"""Places and countries by their names, from the table that ships."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from indexer.errors import UsageError
+
+#: Other places of one name that a note names.
+_OTHERS: Final = 3
+
+
+def position_of(name: str) -> tuple[tuple[float, float], str | None]:
+    """Latitude and longitude in degrees of the best known place of this name, and a note where others are called so.
+
+    Raises UsageError for a name that no place has.
+    """
+    from indexer.places.gazetteer import places
+
+    cities = places().cities(name)
+    if not cities:
+        raise UsageError(f"No place called {name!r} is known{_guess(name)}; near:LAT,LON takes any position.")
+    first, *others = cities
+    note = None
+    if others:
+        named = [str(city) for city in others[:_OTHERS]]
+        more = f" and {len(others) - _OTHERS} more" if len(others) > _OTHERS else ""
+        note = f"near:{name} is taken for {first}; others of that name: {'; '.join(named)}{more}."
+    return (first.latitude, first.longitude), note
+
+
+def country_named(name: str) -> str:
+    """The two letters of a country. Raises UsageError for a name that none has."""
+    from indexer.places.gazetteer import places
+
+    code = places().country(name)
+    if code is None:
+        raise UsageError(f"No country called {name!r} is known; its English name or its two letters do, as in FR.")
+    return code
+
+
+def _guess(name: str) -> str:
+    """Names of places that are written like this one, as part of a sentence."""
+    from indexer.places.gazetteer import places
+
+    alike = places().alike(name)
+    return f" (did you mean {' or '.join(alike)}?)" if alike else ""
