@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
+    from search.query.filter import Filter
     from search.query.query import Query
     from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
@@ -97,6 +98,7 @@ _HOME = {
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
+    "search.query.filter": ("Filter",),
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
@@ -128,6 +130,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "FileError",
+    "Filter",
     "Finding",
     "Forgotten",
     "Hit",

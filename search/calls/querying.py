@@ -22,6 +22,7 @@ from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
+    from search.query.filter import Filter
     from search.query.pictures import Picture
 
     #: What a library is asked with.
@@ -42,6 +43,7 @@ class Querying(Opened):
         min_probability=arguments.number(0, 1),
         sort=optional(arguments.one_of(ORDERS)),
         all_copies=flag,
+        where=optional(instance("search.query.filter", "Filter")),
     )
     def query(
         self,
@@ -56,6 +58,7 @@ class Querying(Opened):
         min_probability: float = 0.0,
         sort: Order | None = None,
         all_copies: bool = False,
+        where: Filter | None = None,
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
@@ -69,12 +72,12 @@ class Querying(Opened):
         hits of the `k` that are less probable; the result may be empty. `sort`: "date", "name", "size", a minus before
         it for the other way round: of all that are so probable (without `min_probability`: not weak), up to 10,000, not
         of the first `k`. `all_copies`: copies of a photograph are hits of their own. What a Query says itself comes
-        before these.
+        before these. `where`: what hits have to be besides, beside what a Query asks of them itself.
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
         """
-        wanted = _query_of(query)
+        wanted = _query_of(query).narrowed(where)
         to = wanted.to or to
         least = (min_probability or None) if wanted.min_probability is None else wanted.min_probability
         arrangement = Arrangement(wanted.sort or sort, least, all_copies)

@@ -138,6 +138,14 @@ class Query:
         object.__setattr__(noted, "notes", notes)
         return noted
 
+    def narrowed(self, where: Filter | None) -> Query:
+        """The same, of which answers have to be `where` as well."""
+        if where is None:
+            return self
+        narrowed = copy(self)
+        object.__setattr__(narrowed, "where", where if self.where is None else self.where & where)
+        return narrowed
+
     @property
     def kind(self) -> Kind:
         """What it is, an image or a text: of several terms the first that is added; a text where it has none."""

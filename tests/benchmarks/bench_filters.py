@@ -22,14 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import insert
 
 import search
 from indexer.catalog.encoders import Encoders
-from indexer.pipeline.ingest import Ingest
-from indexer.pipeline.values import NewImage
+from indexer.catalog.items import TOTAL
+from indexer.catalog.meta import Meta
+from indexer.catalog.photographs import Photographs
+from indexer.catalog.schema import content, file, item
+from indexer.catalog.vectors import Vectors
 from indexer.progress import Silent
 from indexer.store import Store
-from indexer.types import Candidate, Metadata, Report
+from indexer.types import Metadata
 from indexer.vectors.refresh import build_indexes
 from search.query.filter import Filter
 from search.query.query import Query
@@ -37,7 +41,7 @@ from tests.benchmarks.machine import about, save
 from tests.fixtures.given_encoder import GivenEncoder, pixels_of
 
 DIMENSION = 64
-BATCH = 256
+BATCH = 16_384
 HOMES = ((48.85, 2.35), (52.52, 13.4), (40.71, -74.0))
 CAMERAS = ("Google Pixel 6", "Apple iPhone 12", "Canon EOS 80D", "NIKON D90", "SONY ILCE-7M3", "FUJIFILM X-T4",
            "samsung SM-G991B", "Panasonic DMC-G80", "OLYMPUS E-M10", "LEICA Q2", "GoPro HERO9",
@@ -65,8 +69,8 @@ WORDS = (
 )
 
 
-def photographs(count: int) -> Iterator[NewImage]:
-    """`count` of them, the same each time."""
+def photographs(count: int) -> Iterator[tuple[str, int, Metadata]]:
+    """(path, size, metadata) of `count` of them, the same each time."""
     drawn = random.Random(0)
     start = datetime(2004, 1, 1)
     journeys = [(drawn.uniform(-60, 70), drawn.uniform(-180, 180)) for _ in range(400)]
@@ -79,25 +83,40 @@ def photographs(count: int) -> Iterator[NewImage]:
         sides = (4000, 3000) if drawn.random() < 0.7 else (3000, 4000)
         week = moment.isocalendar()
         path = f"/photos/{week.year}-w{week.week:02}/IMG_{number:08}.{suffix}"
-        candidate = Candidate(path, drawn.randrange(100_000, 9_000_000), 10**18 + number)
-        taken = moment.isoformat(timespec="seconds")
-        said = Metadata(*sides, kind, taken, camera, *place)
-        digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
-        yield NewImage(candidate, digest, said, pixels_of(np.array([number]))[0])
+        said = Metadata(*sides, kind, moment.isoformat(timespec="seconds"), camera, *place)
+        yield path, drawn.randrange(100_000, 9_000_000), said
 
 
 def make(folder: Path, count: int) -> None:
-    """The store of `count` photographs, with its index."""
-    encoder = GivenEncoder(DIMENSION, batch_size=BATCH)
+    """The store of `count` photographs, with its index. Rows are written in bulk; what is derived from them is derived
+    as ever."""
+    encoder = GivenEncoder(DIMENSION)
     store = Store.create(folder)
+    shots = enumerate(photographs(count), 1)
     with store.writing():
         with store.catalog.batch() as batch:
             row = Encoders(batch).add(encoder.identity)
             Encoders(batch).activate(row)
-        images = photographs(count)
-        with Ingest(store.catalog, encoder, row, Report(), tokens=False) as ingest:
-            while some := list(islice(images, BATCH)):
-                ingest.add(some)
+        while some := list(islice(shots, BATCH)):
+            numbers = np.array([number for number, _ in some])
+            vectors = encoder.encode_images(pixels_of(numbers)).vectors
+            with store.catalog.batch() as batch:
+                digests = {number: hashlib.sha256(b"%d" % number).digest() for number, _ in some}
+                batch.write(insert(content), [{"id": n, "digest": d, "kind": "image"} for n, d in digests.items()])
+                Vectors(batch).add(row, dict(zip(numbers.tolist(), vectors, strict=True)))
+                files = [
+                    {"id": number, "path": path, "size": size, "mtime_ns": 10**18, "ctime_ns": 10**18, "role": "image",
+                     "state": "present", "content_id": number, "digest": digests[number], "item_count": 1}
+                    for number, (path, size, _) in some
+                ]  # fmt: skip
+                batch.write(insert(file), files)
+                items = [
+                    {"id": number, "file_id": number, "kind": "image", "content_id": number, "generation": 1}
+                    for number, _ in some
+                ]
+                batch.write(insert(item), items)
+                Photographs(batch).save({number: said for number, (_, _, said) in some})
+                Meta(batch).set(f"{TOTAL}image", str(some[-1][0]))
         build_indexes(store.catalog, store.vectors, None, Silent())
     store.close()
 

@@ -192,3 +192,13 @@ def test_today_is_the_day_of_the_question(library: search.Library) -> None:
     year = date.today().year
     assert len(library.query(Query("red", where=Filter(after=f"{year - 2000}y")), rerank=0)) == 10
     assert len(library.query(Query("red", where=Filter(after="1d")), rerank=0)) == 0
+
+
+def test_the_call_and_the_query_both_narrow(library: search.Library, ranking: dict[str, list[tuple[int, str]]]) -> None:
+    wanted = [number for number, path in ranking["red"] if SHOTS[path].year == 2021 and not SHOTS[path].wide]
+    query = Query("red", where=Filter(year=2021))
+    found = library.query(query, where=Filter(orientation="portrait"), k=2_000, rerank=0)
+    assert sorted(hit.id for hit in found) == sorted(wanted)
+    assert query.where == Filter(year=2021)
+    of_words = library.query("red", where=Filter(year=2021, orientation="portrait"), k=2_000, rerank=0)
+    assert [hit.id for hit in of_words] == [hit.id for hit in found]
