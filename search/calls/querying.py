@@ -15,6 +15,7 @@ from search.arguments import asked, kind_of_answer, reranker_or_name
 from search.calls.opened import Opened
 from search.engine.arrangement import Arrangement
 from search.engine.engine import MAX_HITS
+from search.engine.listing import list_items
 from search.query.query import Query, image_query, is_address
 from search.query.settings import ORDERS, Order, Target
 from search.rerank.base import Reranker
@@ -74,6 +75,8 @@ class Querying(Opened):
         of the first `k`. `all_copies`: copies of a photograph are hits of their own. What a Query says itself comes
         before these. `where`: what hits have to be besides, beside what a Query asks of them itself.
 
+        A Query without words and images lists what its filters leave, by `sort` (the newest first).
+
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
         """
@@ -84,6 +87,8 @@ class Querying(Opened):
         reranking = Reranking(DEFAULT_COUNT if rerank is None else rerank, explain, insist=reranker is not None)
 
         def answer() -> Results:
+            if not wanted.terms:
+                return list_items(opened.store, wanted, k, to, arrangement)
             needed = bool(reranking.count or explain) and to != wanted.kind
             session = self._session(opened, reranker, with_reranker=needed)
             calibration = self._models.calibration(session.encoder)

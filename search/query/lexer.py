@@ -70,6 +70,8 @@ def _token(line: str, at: int) -> Token:
     begin = prefix.end()
     if line[begin : begin + 1] in _QUOTES:
         text, end = _quoted(line, begin)
+        if field is not None and line[end : end + 1] == ",":  # near:"New York",5
+            text, end = text + line[end : _word_end(line, end)], _word_end(line, end)
         if end < len(line) and not (line[end].isspace() or line[end] in "()|"):
             raise QuerySyntaxError("a space is missing behind the quotation mark.", end)
         return Token("quoted", text, at, end, begin, negated, weight, field)

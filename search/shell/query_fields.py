@@ -20,7 +20,11 @@ _PREFIX = "field_"
 
 
 def _row(field: Field) -> Option:
-    row: Option = option(field.option, metavar=field.value, help=field.says)
+    told = [each for each in field.example.split("  ") if each not in field.says]
+    shown = [f"'{each}'" if any(char in "<>*" for char in each) else each for each in told]  # a shell would act on them
+    row: Option = option(
+        field.option, metavar=field.value, help=f"{field.says[:-1]} ({' or '.join(shown)})." if shown else field.says
+    )
     return row
 
 

@@ -138,7 +138,9 @@ def _private_folder() -> Path:
 
 def _reason_of_absence(wishes: Wishes, results: Results) -> str | None:
     """Why nothing was found; None where what is printed says so."""
-    if results.reason is not None or (results.cut is not None and results.cut.best is not None):
+    if results.reason is not None:
+        return results.reason if wishes.as_json or wishes.path_end is not None else None
+    if results.cut is not None and results.cut.best is not None:
         return None if wishes.path_end is None else results.absence
     from indexer.store import writer
 

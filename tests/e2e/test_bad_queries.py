@@ -75,6 +75,8 @@ WRONG: list[tuple[list[str], str, int | None]] = [
     (["   "], "The query is empty", None),
     (['""'], "nothing stands between the quotation marks", 1),
     (["min:50"], "'50' is no probability, as in 50% or 0.5; 50 % is 0.5", 5),
+    (["near:Parisss"], "No place called 'Parisss' is known", None),
+    (["--country", "Narnia"], "No country called 'Narnia' is known", None),
     (["sort:dat"], "did you mean date?", 6),
 ]
 
@@ -109,3 +111,12 @@ def test_what_looks_odd_and_is_read(ask: Run, here: Path) -> None:
     words = ask("Mission: Impossible", "-k", "1")
     assert (words.returncode, words.stderr) == (0, "")
     assert words.stdout.startswith("Note: Mission: is no field of a query, and was taken for words.\n")
+
+
+def test_of_two_places_of_one_name_the_larger_is_taken(ask: Run) -> None:
+    answer = ask("near:Springfield")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    note, reason = answer.stdout.splitlines()
+    assert note.startswith("Note: near:Springfield is taken for Springfield, Missouri")
+    assert "others of that name: " in note
+    assert reason == "Nothing here was taken near Springfield (within 20 km)."

@@ -74,7 +74,7 @@ class QueryOptions(FieldOptions):
 
 
 def run(options: QueryOptions) -> int:
-    """Find images (or captions) by words or by image."""
+    """Find images (or captions) by words or by image; options from --in on are fields of the query, too (in:2021)."""
     from search.query.terms import texts_to_encode
     from search.shell.query_argument import read_query
     from search.shell.query_fields import given_fields, joined

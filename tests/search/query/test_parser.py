@@ -52,6 +52,15 @@ def test_terms(line: str, terms: list[Term]) -> None:
     assert list(parse(line, names_image).terms) == terms
 
 
+def test_a_radius_stands_behind_the_quotation_marks_of_its_place_or_within() -> None:
+    for line in ('near:"New York",5', 'near:"New York,5"', "near:“New York”,5"):
+        assert parse(f"cat {line} asleep").where == Check("near", Near("New York", 5.0)), line
+    with pytest.raises(QuerySyntaxError, match="a space is missing behind the quotation mark"):
+        parse('"New York",5')
+    with pytest.raises(QuerySyntaxError, match="a space is missing behind the quotation mark"):
+        parse('near:"New York"5')
+
+
 def test_filters() -> None:
     found = parse(
         'invoice text:"ACME" -has:gps (type:png | path:**/scans/** year:2021) near:Paris,5 min:50% sort:-date'

@@ -1,0 +1,108 @@
+"""A query of filters alone: what matches, in an order, without an encoder. The catalog alone answers."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from indexer.catalog.criteria import Criterion
+from indexer.catalog.items import Identity, Items
+from indexer.catalog.selection import Listed, Selection, Sorted
+from indexer.catalog.transaction import Transaction
+from indexer.store import Store
+from indexer.types import KINDS, Kind
+from search.engine.absence import reason_of_absence
+from search.engine.arrangement import Arrangement
+from search.engine.clock import Clock
+from search.engine.hits import hits_of
+from search.engine.places import Place
+from search.query.query import Query
+from search.query.resolve import resolve
+from search.query.settings import Target
+from search.results import Results
+
+#: Where nothing else is said: what was taken last is looked for most.
+NEWEST_FIRST: Final[Sorted] = "-date"
+#: Rows that are read at once, at least.
+PAGE: Final = 200
+
+
+def list_items(store: Store, query: Query, k: int, to: Target, arrangement: Arrangement) -> Results:
+    """The first `k` items of the kind `to` that match the filters of a query without terms.
+
+    Copies are one hit, the first of them in the order, unless `arrangement.all_copies`. Hits have no score, similarity
+    and probability. Raises StoreError, and UsageError for a place that nobody knows.
+    """
+    clock = Clock()
+    kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
+    order = arrangement.sorted_by or NEWEST_FIRST
+    resolved = None if query.where is None else resolve(query.where)
+    criterion = None if resolved is None else resolved.criterion
+    with store.catalog.snapshot() as snapshot:
+        lists = [_distinct(snapshot, criterion, kind, order, k, arrangement.all_copies) for kind in kinds]
+        merged = heapq.merge(*lists, key=_position(order))
+        found = list(islice(merged, k))
+        places = [Place(listed.id, kind) for kind, listed, _ in found]
+        known = {listed.id: identity for _, listed, identity in found}
+        rows = Items(snapshot).get(list(known))
+        clock.lap("search")
+        hits = hits_of(snapshot, places, rows, known, {}, frozenset(), arrangement.all_copies)
+        reason = None if hits or query.where is None else reason_of_absence(snapshot, query.where, kinds)
+    notes = () if resolved is None else resolved.notes
+    if arrangement.least:
+        notes += ("min: leaves nothing out here: what filters alone have found has no probability.",)
+    return Results(query.label, hits, notes, clock.seconds, reason=reason)
+
+
+_Found = tuple[Kind, Listed, Identity]
+
+
+def _distinct(
+    snapshot: Transaction, criterion: Criterion | None, kind: Kind, order: Sorted, k: int, all_copies: bool
+) -> Iterator[_Found]:
+    """The first `k` of a kind in their order; of each content the first."""
+    seen: set[Identity] = set()
+    after, size, count = None, max(k, PAGE), 0
+    while True:
+        page = Selection(snapshot).page(criterion, kind, order, after, size)
+        identities = Items(snapshot).identities([listed.id for listed in page])
+        for listed in page:
+            identity = identities.get(listed.id)
+            if identity is None or (identity in seen and not all_copies):
+                continue
+            seen.add(identity)
+            yield kind, listed, identity
+            count += 1
+            if count == k:
+                return
+        if len(page) < size:
+            return
+        after = page[-1]
+
+
+def _position(order: Sorted) -> Callable[[_Found], Any]:
+    """What the lists of the kinds are merged by: where each stands in its own."""
+    falls = order.startswith("-")
+
+    def position(found: _Found) -> Any:
+        key, number = found[1].key, found[1].id
+        if key is None:
+            return True, _Falling(0) if falls else 0, number
+        return (False, _Falling(key), _Falling(number)) if falls else (False, key, number)
+
+    return position
+
+
+class _Falling:
+    """A key by which the greatest comes first."""
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __lt__(self, other: _Falling) -> bool:
+        return bool(other.key < self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Falling) and self.key == other.key

@@ -1,0 +1,133 @@
+"""Queries of filters alone: what matches, in an order, without scores and without an encoder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import search
+from search.query.query import Query
+from tests.conftest import Cli
+from tests.fixtures.colour_encoder import ColourEncoder
+
+#: Names, years of their files, widths.
+PHOTOS = {"b.png": (2021, 30), "a.png": (2019, 10), "c.jpg": (2023, 20)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("listed")
+    (folder / "photos" / "copies").mkdir(parents=True)
+    for name, (year, width) in PHOTOS.items():
+        path = folder / "photos" / name
+        Image.effect_noise((width, 20), width).convert("RGB").save(path)
+        os.utime(path, (0, (year - 1970) * 31_556_952 + 10_000_000))
+    shutil.copy2(folder / "photos" / "b.png", folder / "photos" / "copies" / "b.png")
+    (folder / "photos" / "captions.csv").write_text("image,caption\na.png,an old one\nc.jpg,a new one\n")
+    with search.open(folder / "store", encoder=ColourEncoder()) as library:
+        library.index(folder / "photos")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(folder: Path) -> Iterator[search.Library]:
+    with search.open(folder / "store") as opened:  # no encoder: none is needed, and this one could not be found
+        yield opened
+
+
+def names(results: search.Results) -> list[str]:
+    return [Path(hit.path).name for hit in results]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("year:2000..2100", ["c.jpg", "b.png", "a.png"]),
+        ("year:2000..2100 sort:date", ["a.png", "b.png", "c.jpg"]),
+        ("year:2000..2100 sort:-name", ["c.jpg", "b.png", "a.png"]),
+        ("year:2000..2100 sort:score", ["c.jpg", "b.png", "a.png"]),
+        ("sort:name", ["a.png", "b.png", "c.jpg"]),
+        ("type:png", ["b.png", "a.png"]),
+        ("-type:png", ["c.jpg"]),
+        ("path:copies", ["b.png"]),
+        ("year:2020..2030 width:<25", ["c.jpg"]),
+    ],
+)
+def test_what_matches_is_listed_in_its_order(library: search.Library, line: str, wanted: list[str]) -> None:
+    found = library.query(Query.parse(line))
+    assert names(found) == wanted
+    assert names(library.query(Query.parse(line), k=1)) == names(found)[:1]
+    assert all((hit.score, hit.similarity, hit.probability, hit.weak) == (None, None, None, False) for hit in found)
+    assert not found.calibrated
+
+
+def test_sizes_are_an_order(library: search.Library) -> None:
+    sizes = [os.path.getsize(hit.path) for hit in library.query(Query.parse("sort:size"))]
+    assert (len(sizes), sizes) == (3, sorted(sizes))
+    falling = [os.path.getsize(hit.path) for hit in library.query(Query.parse("sort:-size"))]
+    assert falling == sizes[::-1]
+
+
+def test_copies_are_one_hit_or_each(library: search.Library) -> None:
+    (hit,) = library.query(Query.parse("name:b.png"))
+    assert len(hit.also) == 1
+    each = library.query(Query.parse("name:b.png"), all_copies=True)
+    assert [hit.also for hit in each] == [(), ()]
+    assert len({hit.path for hit in each}) == 2
+
+
+def test_captions_are_listed_by_their_photographs(library: search.Library) -> None:
+    found = library.query(Query.parse("year:2000.. to:text"))
+    assert [hit.text for hit in found] == ["a new one", "an old one"]
+    both = library.query(Query.parse("year:2000.. to:any sort:date"))
+    assert [(hit.kind, Path(hit.path).name) for hit in both] == [
+        ("image", "a.png"),
+        ("text", "a.png"),
+        ("image", "b.png"),
+        ("image", "c.jpg"),
+        ("text", "c.jpg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("camera:pixel", "Nothing here was taken with a camera whose name holds pixel."),
+        ("in:1990 type:png", "Nothing here has a date that matches in:1990."),
+        ("near:48.85,2.35,5 type:png", "Nothing here was taken near 48.85,2.35 (within 5 km)."),
+        ("type:png (has:gps | type:gif)", "Nothing here matches has:gps | type:gif."),
+        ("type:jpeg width:30", "Nothing here matches all of these filters at once, though each of them alone matches"),
+    ],
+)
+def test_nothing_has_a_reason(library: search.Library, line: str, said: str) -> None:
+    found = library.query(Query.parse(line))
+    assert len(found) == 0
+    assert found.absence.startswith(said)
+
+
+def test_the_command_lists(cli: Cli, folder: Path) -> None:
+    store = folder / "store"
+    shown = cli("query", "year:2000..2100", "sort:date", "-s", store)
+    assert (shown.code, shown.err) == (0, "")
+    lines = shown.out.splitlines()
+    assert [line.split()[-1].rpartition("/")[2].rstrip(")") for line in lines[:1]] == ["a.png"]
+    assert "%" not in shown.out
+    by_options = cli("query", "--year", "2000..2100", "--sort", "date", "-s", store)
+    assert by_options.out == shown.out
+    assert cli("query", "--type", "png", "--paths", "-s", store).out.count("\n") == 2
+    found = cli("query", "type:png", "--json", "-s", store)
+    assert '"score"' not in found.out
+    nothing = cli("query", "type:gif", "-s", store)
+    assert (nothing.code, nothing.out) == (1, "Nothing here matches type:gif.\n")
+    quiet = cli("query", "type:gif", "--paths", "-s", store)
+    assert (quiet.code, quiet.out, quiet.err) == (1, "", "search: Nothing here matches type:gif.\n")
+    noted = cli("query", "type:png min:50%", "-s", store)
+    assert noted.out.startswith("Note: min: leaves nothing out here")
+    page = cli("query", "type:png", "-s", store, "--sheet", folder / "sheet.html")
+    assert page.code == 0
+    assert "%</span>" not in (folder / "sheet.html").read_text()
