@@ -17,6 +17,7 @@ from search.calibration.calibration_file import Calibration
 from search.calibration.curve import Background, TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
 from search.computing import own_thread
+from search.engine.absence import reason_of_absence
 from search.engine.arrangement import Arrangement, arrange
 from search.engine.asked import Asked, ask, reranked_kinds
 from search.engine.clock import Clock
@@ -133,7 +134,10 @@ class Engine:
                 clock.lap("explain")
             hits = hits_of(snapshot, arranged.places, rows, known, explained, asked.content_ids, arrangement.all_copies)
             notes += _damage(snapshot.left_out)
-        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut)
+            reason = None
+            if not best.places and query.where is not None:
+                reason = reason_of_absence(snapshot, query.where, kinds)
+        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut, reason)
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder

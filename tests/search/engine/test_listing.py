@@ -110,6 +110,13 @@ def test_nothing_has_a_reason(library: search.Library, line: str, said: str) -> 
     assert found.absence.startswith(said)
 
 
+def test_words_that_filters_leave_nothing_for_have_the_same_reason(folder: Path) -> None:
+    with search.open(folder / "store", encoder=ColourEncoder()) as library:
+        found = library.query(Query.parse("red camera:pixel sort:date"))
+        assert (len(found), found.absence) == (0, "Nothing here was taken with a camera whose name holds pixel.")
+        assert library.query(Query.parse("red type:png")).reason is None
+
+
 def test_the_command_lists(cli: Cli, folder: Path) -> None:
     store = folder / "store"
     shown = cli("query", "year:2000..2100", "sort:date", "-s", store)
