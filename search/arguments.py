@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 from indexer.arguments import Rule, follows, one_of, path, shown
 from indexer.encoders.base import Encoder
+from indexer.errors import SearchError, UsageError
 from indexer.progress import Progress
 from search.query.pictures import is_in_memory, path_or_content
 from search.query.query import Query
 from search.query.settings import TARGETS
 from search.rerank.base import Reranker
+
+#: Queries of one call: their answers are all in memory in the end.
+MAX_QUERIES: Final = 10_000
 
 #: What is shown how far a call has come.
 progress_given: Final[Rule] = follows(Progress)
@@ -31,6 +36,21 @@ def asked(name: str, given: object) -> object:
         f"`{name}` takes words (a str), an image (a pathlib.Path, the content of its file as bytes, an image of "
         f"Pillow, an array (h, w, 3) uint8) or a search.Query, not {shown(given)}."
     )
+
+
+def asked_many(name: str, given: object) -> tuple[object, ...]:
+    """Many of them; in the place of one that cannot be asked stands the error that says why."""
+    if isinstance(given, str | bytes | Query) or not isinstance(given, Iterable) or is_in_memory(given):
+        raise TypeError(f"`{name}` takes several queries in a list, not {shown(given)}.")
+    found: list[object] = []
+    for one in given:
+        try:
+            found.append(asked(name, one))
+        except SearchError as error:
+            found.append(error)
+        if len(found) > MAX_QUERIES:
+            raise UsageError(f"`{name}` takes {MAX_QUERIES:,} queries at most; ask in several calls.")
+    return tuple(found)
 
 
 def encoder_or_name(name: str, given: object) -> object:

@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, overload
 
 from indexer.arguments import number
+from indexer.errors import SearchError
 from indexer.types import Kind, Metadata
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Results(Sequence[Hit]):
     `notes`: sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
     `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
     spread alone. `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
+    `error`: why one of many queries (`Library.query_many`) has no answer.
     """
 
     query: str
@@ -129,6 +131,7 @@ class Results(Sequence[Hit]):
     calibrated: bool = False
     cut: Cut | None = None
     reason: str | None = None
+    error: SearchError | None = None
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

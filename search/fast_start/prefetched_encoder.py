@@ -46,12 +46,13 @@ def encode_ahead(encoder: Encoder, texts: tuple[str, ...]) -> EncodedTexts:
 
 
 class PrefetchedEncoder:
-    """An `Encoder` that knows some texts already; for all else it loads the one that it stands for, that of `store`."""
+    """An `Encoder` that knows some texts already; for all else it has the one that it stands for: `loaded`, or that of
+    `store`, which is loaded then."""
 
-    def __init__(self, known: EncodedTexts, store: Path, device: str | None) -> None:
+    def __init__(self, known: EncodedTexts, store: Path, device: str | None, loaded: Encoder | None = None) -> None:
         self._known = known
         self._store, self._device = store, device
-        self._loaded: Encoder | None = None
+        self._loaded = loaded
 
     @property
     def identity(self) -> EncoderId:

@@ -1,0 +1,126 @@
+"""Many queries in one call: the answers of one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import search
+from search import arguments
+from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+
+COLOURS = ("red", "green", "blue", "white", "black", "yellow")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    """Plain pictures under an encoder whose rows are the same in any batch."""
+    folder = tmp_path_factory.mktemp("many")
+    for name in COLOURS:
+        Image.new("RGB", (16, 16), name).save(folder / f"{name}.png")
+    with search.open(folder / "s.search", encoder=ColourTokenEncoder()) as opened:
+        assert opened.index(folder).encoded == len(COLOURS)
+        yield opened
+
+
+class Listener:
+    """Notes what it is told; stops after so many."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self.phases: list[str] = []
+        self.of, self.done, self._most = 0, 0, most
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def total(self, files: int) -> None:
+        self.of = files
+
+    def advance(self, files: int) -> None:
+        self.done += files
+        if self.done == self._most:
+            raise RuntimeError("stopped")
+
+
+def plain(results: search.Results) -> Any:
+    """All but what took how long."""
+    return results.query, results.hits, results.notes, results.work, results.calibrated, results.cut
+
+
+def test_every_answer_is_that_of_one_query(library: search.Library) -> None:
+    folder = library.folder.parent
+    queries: list[Any] = [
+        *COLOURS,
+        folder / "red.png",
+        (folder / "blue.png").read_bytes(),
+        np.full((8, 8, 3), 255, np.uint8),
+        search.Query.parse("red -blue min:1%"),
+        search.Query(image=folder / "green.png", sort="name"),
+        "red.png",
+        "red",
+    ]
+    for how in ({}, {"k": 2, "to": "any"}, {"reranker": ColourReranker(), "rerank": 3}, {"min_probability": 0.2}):
+        expected = [library.query(query, **how) for query in queries]  # type: ignore[arg-type]
+        found = library.query_many(queries, **how)  # type: ignore[arg-type]
+        assert [plain(each) for each in found] == [plain(each) for each in expected]
+        assert [each.error for each in found] == [None] * len(queries)
+    assert library.query_many([]) == []
+
+
+def test_the_bundled_encoder_gives_the_same_up_to_its_last_bits(indexed: Path) -> None:
+    queries = ["a cat", "a cup of coffee", "a red flower in a garden", "an astronaut", "a dog", "a rocket at night"]
+    with search.open(indexed) as library:
+        expected = [library.query(query, k=5) for query in queries]
+        found = library.query_many(queries, k=5)
+    assert [[hit.path for hit in each] for each in found] == [[hit.path for hit in each] for each in expected]
+    scores = [[[hit.score for hit in each] for each in answers] for answers in (found, expected)]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+
+
+def test_one_that_cannot_be_asked_does_not_lose_the_others(library: search.Library, tmp_path: Path) -> None:
+    gone = tmp_path / "gone.png"
+    (tmp_path / "words.png").write_text("no image")
+    queries = ["red", "  ", gone, tmp_path / "words.png", b"no image", np.zeros((0, 4, 3), np.uint8), "blue"]
+    found = library.query_many(queries, k=1)
+    assert [Path(each[0].path).stem if each else None for each in found] == ["red", *[None] * 5, "blue"]
+    kinds = [type(each.error) for each in found]
+    assert kinds == [
+        type(None), search.EmptyQueryError, search.PathNotFoundError, search.NotAnImageError, search.NotAnImageError,
+        search.DamagedImageError, type(None),
+    ]  # fmt: skip
+    for each in found[1:-1]:
+        assert each.notes == (str(each.error),)
+    assert (found[1].query, found[2].query, found[4].query) == ("  ", str(gone), "(bytes)")
+
+
+def test_what_concerns_all_is_raised(library: search.Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("red", b"red", None, 5, library.folder, [5], [None]):
+        with pytest.raises(TypeError, match=r"`queries` takes "):
+            library.query_many(wrong)  # type: ignore[arg-type]
+    with pytest.raises(search.StoreMissingError):
+        search.open(tmp_path / "none").query_many(["red"])
+    with pytest.raises(search.EncoderError), search.open(library.folder, encoder=ColourEncoder()) as other:
+        other._models._encoder = None
+        other._models._name = "bundled"
+        other.query_many(["red"])
+    monkeypatch.setattr(arguments, "MAX_QUERIES", 2)
+    assert len(library.query_many(["red", "blue"])) == 2
+    with pytest.raises(search.UsageError, match="2 queries at most"):
+        library.query_many(["red", "blue", "green"])
+
+
+def test_progress_is_told_and_may_stop_it(library: search.Library) -> None:
+    listener = Listener()
+    library.query_many(COLOURS, progress=listener)
+    assert (listener.phases, listener.of, listener.done) == (["Answering 6 queries"], 6, 6)
+    stopping = Listener(2)
+    with pytest.raises(RuntimeError, match="stopped"):
+        library.query_many(COLOURS * 50, progress=stopping)
+    assert stopping.done == 2
+    assert Path(library.query("red", k=1)[0].path).stem == "red"
