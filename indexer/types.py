@@ -77,12 +77,11 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a file beside a photograph says of it, as `Metadata` has it: Google Takeout writes one of JSON."""
+    """What a file beside a photograph says of it, as `Metadata` has it: Google Takeout writes one of JSON, with UTC."""
 
     taken_at: str | None = None
     latitude: float | None = None
     longitude: float | None = None
-    title: str | None = None
 
 
 #: Version of what reads it (`images/metadata.py`), kept with each photograph. It grows by one with a release that reads
@@ -109,13 +108,14 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """What one run of the indexer did; every file that was looked at is in exactly one of the first seven counts."""
+    """What one run of the indexer did; every file that was looked at is in exactly one of the first eight counts."""
 
     encoded: int = 0  # images decoded and encoded
     reused: int = 0  # new paths whose content was encoded before: moved or copied files
     unchanged: int = 0
     ignored: int = 0  # files that are neither images nor captions
     caption_files: int = 0  # captions files read anew
+    sidecars: int = 0  # files that say when and where one photograph was taken (Google Takeout's JSON), read anew
     failures: list[Failure] = field(default_factory=list)  # new ones, or for another reason than before
     known_failures: int = 0  # files, unchanged, and folders that failed before for the same reason
     texts: int = 0  # text items encoded

@@ -96,7 +96,7 @@ def fact_of(path: str, size: int, mtime_ns: int, said: Said | None, metadata: Me
         size=size,
         width=None if metadata is None else metadata.width,
         height=None if metadata is None else metadata.height,
-        captioned=bool(metadata is not None and metadata.captions) or bool(said is not None and said.title),
+        captioned=metadata is not None and bool(metadata.captions),
         keyworded=metadata is not None and bool(metadata.keywords),
     )
 

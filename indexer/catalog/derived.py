@@ -14,9 +14,10 @@ from indexer.catalog.words import Words
 def refresh(transaction: Transaction) -> None:
     """Make again what is derived from rows that the transaction has changed."""
     files, contents, paths = transaction.restated_files, transaction.restated_contents, transaction.restated_paths
-    if files or contents:
-        Facts(transaction).refresh(files, contents)
+    if files:
+        files |= Facts(transaction).told_of(files)
     if files or contents or paths:
+        Facts(transaction).refresh(files, contents, paths)
         Words(transaction).refresh(files, contents, paths)
 
 

@@ -26,7 +26,7 @@ from indexer.errors import StoreDamagedError
 from indexer.text import folded
 
 #: Version of the rules of `derivation.py`: with another one, all facts are made anew by whoever writes next.
-RULES: Final = 3
+RULES: Final = 4
 #: Photographs whose facts are made at once.
 PAGE: Final = 5_000
 #: Seconds by which dates differ that are of the file itself, between the clocks of two places on earth.
@@ -39,13 +39,25 @@ _Row = dict[str, Any]
 class Facts(Part):
     """The facts of photographs, by the ids of their items or files."""
 
-    def refresh(self, file_ids: Iterable[int], content_ids: Iterable[int] = ()) -> None:
-        """Make the facts of the photographs in these files, and of those with these contents, what the rows say."""
+    def refresh(self, file_ids: Iterable[int], content_ids: Iterable[int] = (), paths: Iterable[str] = ()) -> None:
+        """Make facts what the rows say: of the photographs in these files, of those with these contents, and of those
+        at these paths."""
         files = set(file_ids)
+        for some in chunks(sorted(paths)):
+            files.update(self._read(select(file.c.id).where(file.c.path.in_(some))).scalars())
         for chunk in id_chunks(sorted(content_ids)):
             files.update(self._read(select(item.c.file_id).where(item.c.content_id.in_(chunk))).scalars())
         for chunk in id_chunks(sorted(files)):
             self._save(self._derived(_sources().where(item.c.file_id.in_(chunk))))
+
+    def told_of(self, file_ids: Iterable[int]) -> set[int]:
+        """The files of the photographs of which these files, beside them, say something."""
+        found: set[int] = set()
+        beside = file.alias()
+        for chunk in id_chunks(sorted(file_ids)):
+            about = select(beside.c.about).where(beside.c.id.in_(chunk), beside.c.about.is_not(None))
+            found.update(self._read(select(file.c.id).where(file.c.path.in_(about))).scalars())
+        return found
 
     def make_all(self) -> None:
         """Make the facts of all photographs anew: 30 s for 1,000,000."""
@@ -144,12 +156,15 @@ def folded_path(path: str) -> str:
 
 
 def _sources() -> Select[Any]:
-    """Rows of photographs: their items, their files, what they say, where that is what was written."""
+    """Rows of photographs: their items, their files, what they say and what files beside them say that are there, where
+    that is what was written."""
+    beside = file.alias("beside")
     return (
         select(
-            item.c.id.label("item_id"), item.c.file_id, file.c.path, file.c.size, file.c.mtime_ns, file.c.said, photo
+            item.c.id.label("item_id"), item.c.file_id, file.c.path, file.c.size, file.c.mtime_ns, beside.c.said, photo
         )
         .join(file, file.c.id == item.c.file_id)
+        .join(beside, and_(beside.c.about == file.c.path, beside.c.state == "present"), isouter=True)
         .join(photo, and_(photo.c.content_id == item.c.content_id, is_possible(photo)), isouter=True)
         .where(off_index(item.c.kind) == "image")
     )

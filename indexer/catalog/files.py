@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from indexer.catalog import stored
 from indexer.catalog.contents import Contents
 from indexer.catalog.items import Items
 from indexer.catalog.possible import is_possible
@@ -30,11 +31,12 @@ from indexer.catalog.transaction import Part
 from indexer.images import sniff
 from indexer.memory import without_amounts
 from indexer.path_forms import spellings
-from indexer.types import Candidate
+from indexer.types import Candidate, Said
 
 _COLUMNS = ("size", "mtime_ns", "ctime_ns", "role", "state", "reason", "content_id", "digest", "format_reader")
+_SAYING = ("said", "about")
 _OF_ID = file.c.id == bindparam("of_id")
-_UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in _COLUMNS})
+_UPDATE = update(file).where(_OF_ID).values({name: bindparam(name) for name in (*_COLUMNS, *_SAYING)})
 _FAIL = update(file).where(_OF_ID).values({name: bindparam(name) for name in ("state", "reason", "size", "mtime_ns")})
 #: What is kept of a forgotten file that texts name: its path, and a size that no file has.
 _FORGOTTEN = {
@@ -47,13 +49,16 @@ _FORGOTTEN = {
     "content_id": None,
     "digest": None,
     "item_count": 0,
+    "said": None,
+    "about": None,
 }
 _TIME = update(file).where(_OF_ID).values(ctime_ns=bindparam("ctime_ns"))
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file as it now is. `content_id` of a photograph; `digest` the SHA-256 of the bytes.
+    """A file as it now is. `content_id` of a photograph; `digest` the SHA-256 of the bytes. `said`: what it says of the
+    photograph at the path `about`.
 
     `settled` False: it is to be looked at again on every run.
     """
@@ -65,6 +70,8 @@ class FileRecord:
     content_id: int | None = None
     digest: bytes | None = None
     settled: bool = True
+    said: Said | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ class Files(Part):
                 same_status = any_status or row.ctime_ns in (candidate.ctime_ns, None)
                 if None not in (row.digest, record.digest) and same_status:
                     altered.append(candidate.path)
+                continue
+            if (row.said, row.about) != (stored.said_text(record.said), record.about):
                 continue
             read = row.role == "image" or row.format_reader >= _reader(record)
             if read and row.state == "present" and row.reason is None:
@@ -207,11 +216,15 @@ class Files(Part):
                 "content_id": record.content_id,
                 "digest": record.digest,
                 "format_reader": _reader(record),
+                "said": stored.said_text(record.said),
+                "about": record.about,
             }
             if row is None:
                 new.append({"path": record.candidate.path, **values})
             else:
                 changed.append({"of_id": row.id, **values})
+                if row.about not in (None, record.about):
+                    self._transaction.restated_paths.add(row.about)
                 if row.content_id not in (None, record.content_id):
                     self._transaction.let_go.add(row.content_id)
         ids = {path: int(row.id) for path, row in before.items()}
@@ -304,17 +317,24 @@ class Files(Part):
     def _delete(self, which: ColumnElement[bool]) -> int:
         """Texts of other files about what is deleted go too. Of what they name the path is kept, and nothing else: so
         that these files do not bring them back."""
-        rows = self._read(select(file.c.id, file.c.state, file.c.content_id).where(which)).all()
+        rows = self._read(
+            select(file.c.id, file.c.path, file.c.state, file.c.content_id, file.c.about).where(which)
+        ).all()
+        self._transaction.restated_paths.update(row.about for row in rows if row.about is not None)
         self._transaction.let_go.update(row.content_id for row in rows if row.content_id is not None)
         Items(self._transaction).delete_of_files([row.id for row in rows])
         for chunk in id_chunks([row.id for row in rows]):
-            named = select(file.c.id).where(file.c.id.in_(chunk), exists().where(item.c.about == file.c.path))
+            saying = file.alias()
+            said_of = or_(exists().where(item.c.about == file.c.path), exists().where(saying.c.about == file.c.path))
+            named = select(file.c.id).where(file.c.id.in_(chunk), said_of)
             kept = self._read(named).scalars().all()
             if kept:
                 self._write(update(file).where(file.c.id.in_(kept)).values(_FORGOTTEN))
                 Items(self._transaction).delete_about(item.c.about.in_(select(file.c.path).where(file.c.id.in_(kept))))
             kept = [*kept, *(row.id for row in rows if row.state == FORGOTTEN)]
             self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
+        for paths in chunks([row.path for row in rows]):
+            self._write(update(file).where(file.c.about.in_(paths)).values(said=None, about=None))
         Contents(self._transaction).delete_let_go()
         return sum(row.state != FORGOTTEN for row in rows)
 

@@ -86,6 +86,12 @@ class Moves(Part):
             self._set(
                 item.c.about, item.c.id, [{"of_id": row.id, "place": _place(row.about, old, new)} for row in rows]
             )
+        for chunk in id_chunks(self._below(file.c.about, file.c.id, old)):
+            rows = self._read(select(file.c.id, file.c.about).where(file.c.id.in_(chunk))).all()
+            self._set(
+                file.c.about, file.c.id, [{"of_id": row.id, "place": _place(row.about, old, new)} for row in rows]
+            )
+            self._transaction.restated_files.update(row.id for row in rows)
         for table in (root, exclusion):
             rows = self._read(select(table.c.id, table.c.path)).all()
             there = {row.path for row in rows}

@@ -49,6 +49,7 @@ _WITHIN: Final[dict[str, tuple[str, ...]]] = {
         _one_of("file.state", ("present", "failed", *HIDDEN)),
         "file.size >= -1",  # which says that it is to be read
         _or_none("file.digest", _is_digest("file.digest")),
+        _or_none("file.about", _is_path("file.about")),
         _or_none("file.item_count", _counts("file.item_count")),
         _counts("file.format_reader"),
     ),

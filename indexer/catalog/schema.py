@@ -145,7 +145,8 @@ file = Table(
     Column("ctime_ns", FitInteger),  # when its status changed last
     Column("item_count", Integer),  # how many items it gave; more or fewer are there only after damage
     _sum(),
-    Column("said", FitText),  # JSON: what a file beside a photograph says of it (`stored.said`)
+    Column("said", FitText),  # of captions: what it says of one photograph besides, as JSON (`stored.said`)
+    Column("about", PathType),  # and of which
 )
 #: State of a file that a scan did not find; of one that it did not look for, because patterns of its root leave it out;
 #: of one that was forgotten and is kept, as a path alone, because captions elsewhere name it.

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -103,11 +104,13 @@ def said(value: object) -> Said | None:
         degrees = found.get(name)
         if degrees is not None and not (type(degrees) in (int, float) and abs(degrees) <= most):
             raise damaged(what)
-    return Said(
-        moment(found.get("taken_at"), what),
-        found.get("latitude"),
-        found.get("longitude"),
-        text(found.get("title"), what),
+    return Said(moment(found.get("taken_at"), what), found.get("latitude"), found.get("longitude"))
+
+
+def said_text(value: Said | None) -> str | None:
+    """How that is kept."""
+    return (
+        None if value is None else json.dumps({name: part for name, part in asdict(value).items() if part is not None})
     )
 
 

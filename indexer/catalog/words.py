@@ -10,7 +10,6 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, or_, select
@@ -163,7 +162,7 @@ class Words(Part):
         """The rows of photographs as they should be."""
         made: dict[int, WordRow] = {}
         for chunk in id_chunks(ids):
-            columns = (item.c.id, file.c.id.label("file_id"), file.c.path, file.c.said, photo.c.captions)
+            columns = (item.c.id, file.c.id.label("file_id"), file.c.path, photo.c.captions)
             others = (photo.c.keywords, fact.c.city, fact.c.country)
             statement = select(*columns, *others).join(file, file.c.id == item.c.file_id)
             statement = statement.join(fact, fact.c.item_id == item.c.id, isouter=True)
@@ -177,7 +176,7 @@ class Words(Part):
                 made[row.id] = WordRow(
                     column(captions, MOST_SAID),
                     column(_list(row.keywords), MOST_SAID),
-                    column(map(name_parts, (name, *_title(row.said))), MOST_NAMED),
+                    column(map(name_parts, (name,)), MOST_NAMED),
                     column(map(name_parts, folders), MOST_NAMED),
                     column(_place(row.city, row.country), MOST_NAMED),
                 )
@@ -201,14 +200,6 @@ _NONE = WordRow("", "", "", "", "")
 
 def _sum(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "surrogatepass"))
-
-
-def _title(value: object) -> tuple[str, ...]:
-    """What a file beside a photograph calls it, without its suffix."""
-    said = None
-    with suppress(StoreDamagedError):
-        said = stored.said(value)
-    return () if said is None or said.title is None else (os.path.splitext(said.title)[0],)
 
 
 def _place(city: object, country: object) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from indexer.reach import beginning
 
 #: Version of what tells which files are understood, kept with each file. It grows by one with a release that reads one
 #: more format, or one more kind of captions: the next `index` then looks again at what was ignored or refused.
-FORMAT_READER = 2
+FORMAT_READER = 3
 
 #: Suffixes of the formats that are read, lower case. A hint for finding images; the content decides.
 IMAGE_SUFFIXES = frozenset(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Set
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.files import Files
 from indexer.catalog.texts import Texts
+from indexer.files import takeout
 from indexer.files.captions import is_caption_table
 from indexer.files.scope import is_below
 from indexer.pipeline.ingest import Ingest
@@ -46,6 +47,8 @@ def _may_name(captions: str, images: Set[str]) -> bool:
     folder, name = os.path.split(captions)
     if is_caption_table(name):
         return any(is_below(image, folder) for image in images)
+    if name.lower().endswith(takeout.SUFFIX):
+        return any(os.path.dirname(image) == folder for image in images)
     stem = os.path.splitext(captions)[0]
     return any(stem in (image, os.path.splitext(image)[0]) for image in images)
 

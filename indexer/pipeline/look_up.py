@@ -13,6 +13,7 @@ from indexer.catalog.contents import Contents
 from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.errors import FileError, UnreadableFileError
+from indexer.files import takeout
 from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
 from indexer.files.names import by_form
 from indexer.images.decoder import read_file
@@ -48,6 +49,7 @@ class LookUp:
         self._limits = limits
         self._tokens = tokens
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+        self._ordered = lru_cache(maxsize=8)(lambda folder: sorted(self._names(folder)))
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
 
     def __call__(
@@ -81,11 +83,30 @@ class LookUp:
             about = os.path.join(folder, image)
             texts = () if about in self._forgotten else parse_sidecar(data)
             return CaptionFile(candidate, _digest(data), tuple(Caption(text, about) for text in texts), ())
+        if suffix == takeout.SUFFIX and takeout.may_be_takeout(name) and candidate.size <= takeout.MAX_BYTES:
+            return self._takeout(candidate, folder, name, share)
         if suffix in RAW_SUFFIXES:
             return Ignored(candidate, settled=True)
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
             return Ignored(candidate, settled=True)
         return self._image(candidate, share)
+
+    def _takeout(self, candidate: Candidate, folder: str, name: str, share: Share) -> CaptionFile | Ignored:
+        image = takeout.takeout_image(self._ordered(folder), name)
+        if image is None and not name.isascii():
+            forms = self._forms(folder)
+            image = forms.get(takeout.takeout_image(sorted(forms), composed(name)) or "")
+        if image is None:
+            return Ignored(candidate, settled=False)  # as above
+        data = read_file(candidate, self._limits, share)
+        found = takeout.parse_takeout(data)
+        if found is None:
+            return Ignored(candidate, settled=True)
+        about = os.path.join(folder, image)
+        if about in self._forgotten:
+            return CaptionFile(candidate, _digest(data), (), ())
+        captions = (Caption(found.description, about),) if found.description else ()
+        return CaptionFile(candidate, _digest(data), captions, (), found.said, about)
 
     def _image(self, candidate: Candidate, share: Share) -> ImageBytes | KnownImage:
         if candidate.size > _LARGE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.text import one_line
-from indexer.types import Candidate, Caption, Float32, Int8, Metadata, Pixels
+from indexer.types import Candidate, Caption, Float32, Int8, Metadata, Pixels, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,15 @@ class ImageBytes:
 
 @dataclass(frozen=True, slots=True)
 class CaptionFile:
-    """Texts about images. `problems`: sentences about rows that were left out."""
+    """Texts about images. `problems`: sentences about rows that were left out. `said`: what it says besides of the
+    photograph at the path `about`."""
 
     candidate: Candidate
     digest: bytes
     captions: tuple[Caption, ...]
     problems: tuple[str, ...]
+    said: Said | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

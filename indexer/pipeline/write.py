@@ -182,7 +182,9 @@ class Writer:
                 report.unchanged += 1
         elif isinstance(one, CaptionFile):
             self.found.tables.add(one.candidate.path)
-            if changed:
+            if changed and one.said is not None:
+                report.sidecars += 1
+            elif changed:
                 report.caption_files += 1
             else:
                 report.unchanged += 1
@@ -216,7 +218,7 @@ def _record(one: Prepared, numbers: Mapping[bytes, int]) -> FileRecord | None:
         case NewImage() | KnownImage():
             return FileRecord(one.candidate, "image", content_id=numbers[one.digest], digest=one.digest)
         case CaptionFile():
-            return FileRecord(one.candidate, "captions", digest=one.digest)
+            return FileRecord(one.candidate, "captions", digest=one.digest, said=one.said, about=one.about)
         case Ignored():
             return FileRecord(one.candidate, "other", settled=one.settled)
     return None

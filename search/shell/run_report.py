@@ -32,6 +32,7 @@ def print_report(report: Report, *, quiet: bool) -> None:
         (report.reused, "known from another place"),
         (report.unchanged, "unchanged"),
         (report.texts, f"text{'' if report.texts == 1 else 's'} encoded"),
+        (report.sidecars, f"sidecar{'' if report.sidecars == 1 else 's'} read"),
         (report.tokens_added, "had tokens added"),
         (report.vanished, "vanished"),
         (report.newly_ignored, "left out from now on"),

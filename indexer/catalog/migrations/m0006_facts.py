@@ -28,6 +28,7 @@ def apply(connection: Connection) -> None:
     """Add the columns, empty, and the tables, whose rows go with their photographs."""
     connection.execute(text("ALTER TABLE photo ADD COLUMN lens TEXT"))
     connection.execute(text("ALTER TABLE file ADD COLUMN said TEXT"))
+    connection.execute(text("ALTER TABLE file ADD COLUMN about BLOB"))
     for table in ("photo", "file"):
         keep_sums(connection, table)
     metadata = MetaData()
@@ -77,6 +78,8 @@ def apply(connection: Connection) -> None:
     Index("fact_place", fact.c.latitude, fact.c.longitude, **partial(fact.c.latitude.is_not(None)))
     Index("fact_camera", fact.c.camera_id)
     Index("fact_lens", fact.c.lens_id)
+    about = Table("file", MetaData(), Column("about", LargeBinary)).c.about
+    Index("file_about", about, **partial(about.is_not(None))).create(connection)
     metadata.create_all(connection, [device, folder, fact], checkfirst=False)
     go_with_items(connection, "fact")
     full_text.make(connection)
