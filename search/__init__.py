@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` takes 5 ms
 if TYPE_CHECKING:
     from typing import Any
 
+    from indexer.catalog.items import Item
     from indexer.compact import Compacted
     from indexer.doctor import Finding
     from indexer.encoders.base import Encoded, Encoder, EncoderId, Preprocessing, TokenShape
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from indexer.types import Failure, Metadata, Report
     from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
+    from search.calls.listing import Page
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "indexer.catalog.items": ("Item",),
     "indexer.doctor": ("Finding",),
     "indexer.encoders.base": ("Encoded", "Encoder", "EncoderId", "Preprocessing", "TokenShape"),
     "indexer.encoders.registry": ("EncoderInfo", "list_encoders"),
@@ -95,6 +98,7 @@ _HOME = {
     "indexer.types": ("Failure", "Metadata", "Report"),
     "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
+    "search.calls.listing": ("Page",),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
@@ -136,9 +140,11 @@ __all__ = [
     "Hit",
     "ImageTooLargeError",
     "IndexSettings",
+    "Item",
     "Library",
     "Metadata",
     "NotAnImageError",
+    "Page",
     "PathNotFoundError",
     "Preprocessing",
     "Progress",

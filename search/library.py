@@ -14,6 +14,7 @@ from indexer.encoders.base import Encoder
 from indexer.settings import default_store
 from search.arguments import encoder_or_name
 from search.calls.indexing import Indexing
+from search.calls.listing import Listing
 from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
@@ -32,5 +33,5 @@ def open(
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
 
 
-class Library(Indexing, Querying, Reading, Measuring):
+class Library(Indexing, Querying, Listing, Reading, Measuring):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

@@ -39,7 +39,9 @@ _COUNT = update(file).where(file.c.id == bindparam("of_id")).values(item_count=b
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a hit shows. `path` is the image's own, or for a text that of the image that it is about."""
+    """What is stored of one item. `path` is the image's own, or for a text that of the image that it is about; `text`:
+    None for images. `source`: the file that it came from. `metadata`: what the photograph says about itself, None for
+    texts."""
 
     id: int
     kind: Kind
@@ -102,6 +104,10 @@ class Items(Part):
         for chunk in id_chunks(ids):
             found += self._read(select(item.c.id).where(item.c.id.in_(chunk), off_index(item.c.kind) == kind)).scalars()
         return sorted(found)
+
+    def newest(self) -> int:
+        """The highest id of an item; 0 where there is none. Ids are never given twice."""
+        return self._read(select(func.max(item.c.id))).scalar() or 0
 
     def total(self, kind: Kind) -> int:
         """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
