@@ -21,6 +21,9 @@ Pixels = npt.NDArray[np.uint8]
 Kind = Literal["image", "text"]
 """What an item is: a photograph, or a text about one."""
 
+DateSource = Literal["taken", "sidecar", "name", "file"]
+"""Where the date of a photograph is known from: itself, a file beside it, its name, the time of its file."""
+
 KINDS: tuple[Kind, ...] = ("image", "text")
 
 

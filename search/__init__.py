@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from search.query.query import Query
     from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
-    from search.results import Hit, Results
+    from search.results import Hit, PlaceNames, Results
     from search.status import Status
 
 __version__ = "0.1.0"
@@ -106,7 +106,7 @@ _HOME = {
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
-    "search.results": ("Hit", "Results"),
+    "search.results": ("Hit", "PlaceNames", "Results"),
     "search.status": ("Status",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -146,6 +146,7 @@ __all__ = [
     "NotAnImageError",
     "Page",
     "PathNotFoundError",
+    "PlaceNames",
     "Preprocessing",
     "Progress",
     "Query",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from indexer.arguments import number
 from indexer.errors import SearchError
-from indexer.types import Kind, Metadata
+from indexer.types import DateSource, Kind, Metadata
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from search.rerank.explain import Explanation
 
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
@@ -20,6 +22,28 @@ JSON_SCHEMA = 1
 #: A hit whose probability is below this is weak, and marked. One in twenty: captions name one photograph of a thousand,
 #: and photographs that a person would call right as well ("a cat", "a dog in the water") often have 10 %.
 WEAK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceNames:
+    """Where a photograph was taken, in words. `city`: the nearest, a quarter of a larger one too, which `near` names
+    then; None where none is near. `country`: in English."""
+
+    city: str | None
+    near: str | None
+    region: str | None
+    country: str
+
+    def __str__(self) -> str:
+        """In short: "Kreuzberg (Berlin), Germany"."""
+        if self.city is None:
+            return self.country
+        return f"{self.city}{'' if self.near is None else f' ({self.near})'}, {self.country}"
+
+    def to_json(self) -> dict[str, str]:
+        """The documented JSON object; unknown fields are left out."""
+        named = (("city", self.city), ("near", self.near), ("region", self.region), ("country", self.country))
+        return {name: value for name, value in named if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +57,9 @@ class Hit:
     from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
     itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
-    file at `path` just now. `same`: it is the very image that was asked with.
+    file at `path` just now. `same`: it is the very image that was asked with. `date`: when the photograph was taken, as
+    clocks showed it there, and `date_from` where that is known from: "taken" (itself), "sidecar" (a file beside it),
+    "name" or "file". `place`: where (None for texts, and where nothing is known).
     """
 
     id: int
@@ -49,6 +75,9 @@ class Hit:
     also: tuple[str, ...] = ()
     missing: bool = False
     same: bool = False
+    date: datetime | None = None
+    date_from: DateSource | None = None
+    place: PlaceNames | None = None
 
     @property
     def weak(self) -> bool:
@@ -73,6 +102,10 @@ class Hit:
         if self.also:
             fields["also"] = list(self.also)
         fields |= {name: True for name in ("missing", "same") if getattr(self, name)}
+        if self.date is not None:
+            fields |= {"date": self.date.isoformat(), "date_from": self.date_from}
+        if self.place is not None:
+            fields["place"] = self.place.to_json()
         if self.metadata is not None:
             said = ((each.name, getattr(self.metadata, each.name)) for each in dataclass_fields(self.metadata))
             fields |= {name: value for name, value in said if value is not None and not isinstance(value, tuple)}

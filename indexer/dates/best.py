@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Final
 
 from indexer.dates.in_names import date_in_name
 from indexer.dates.written import is_sane
-
-DateSource = Literal["taken", "sidecar", "name", "file"]
+from indexer.types import DateSource
 
 #: Clocks on earth are at most so far from UTC; and a few seconds pass until a file has its name.
 _FARTHEST: Final = timedelta(hours=14, minutes=1)

@@ -11,6 +11,7 @@ from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.transaction import Transaction
 from indexer.reach import is_missing
 from indexer.types import Kind
+from search.engine.dated import dated
 from search.engine.places import Place
 from search.rerank.explain import Explanation
 from search.results import Hit
@@ -66,7 +67,7 @@ def hits_of(
                 same=place.kind == "image" and photograph in asked,
             )
         )
-    return tuple(hits)
+    return dated(snapshot, hits)
 
 
 def _photograph(kind: Kind, identity: Identity) -> int | None:

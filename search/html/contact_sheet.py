@@ -84,8 +84,10 @@ def _facts(hit: Hit) -> str:
     if about is None:
         return ""
     facts = [f"{about.width} × {about.height}"]
-    if about.taken_at is not None:
-        facts.append(about.taken_at[:16].replace("T", " "))
+    if hit.date is not None and hit.date_from != "file":
+        facts.append(f"{hit.date:%Y-%m-%d %H:%M}")
+    if hit.place is not None:
+        facts.append(str(hit.place))
     if about.camera is not None:
         facts.append(about.camera)
     return " · ".join(facts)

@@ -92,8 +92,10 @@ def _details(hit: Hit) -> str:
     said = []
     if hit.text is not None:
         said.append(f"“{hit.text}”")
-    elif hit.probability is not None and _date(hit) is not None:  # of a listing it stands in front
-        said.append((_date(hit) or "")[:10])
+    elif hit.probability is not None and hit.date is not None and hit.date_from != "file":
+        said.append(f"{hit.date:%Y-%m-%d}")  # of a listing it stands in front; that of a file says little
+    if hit.place is not None:
+        said.append(str(hit.place))
     if hit.same:
         said.append("(the query image)")
     if hit.missing:
@@ -107,8 +109,7 @@ def _details(hit: Hit) -> str:
 
 def _date(hit: Hit) -> str | None:
     """When it was taken, to the minute."""
-    taken = None if hit.metadata is None else hit.metadata.taken_at
-    return None if taken is None else taken[:16].replace("T", " ")
+    return None if hit.date is None else f"{hit.date:%Y-%m-%d %H:%M}"
 
 
 def _words(explanation: Explanation) -> str:

@@ -14,7 +14,7 @@ from search.engine.indexed import Indexed
 from search.html.contact_sheet import sheet, write_sheet
 from search.query.query import Query
 from search.rerank.explain import Explanation, WordMatch
-from search.results import Hit, Results
+from search.results import Hit, PlaceNames, Results
 from tests.fixtures.page_elements import HOSTILE, assert_harmless
 
 AREA = (0.0, 0.0, 1.0, 1.0)
@@ -22,9 +22,21 @@ AREA = (0.0, 0.0, 1.0, 1.0)
 
 def hostile_hit(path: str) -> Hit:
     word = WordMatch(HOSTILE, 1.0, 0.5, AREA, ((1.0,),))
-    metadata = Metadata(40, 30, "png", taken_at=HOSTILE, camera=HOSTILE)
+    metadata = Metadata(40, 30, "png", camera=HOSTILE)
     explanation = Explanation((word,), ((1.0,),), AREA)
-    return Hit(1, "image", path, 0.3, 0.2, 0.01, HOSTILE, path, metadata, explanation)
+    return Hit(
+        1,
+        "image",
+        path,
+        0.3,
+        0.2,
+        0.01,
+        HOSTILE,
+        path,
+        metadata,
+        explanation,
+        place=PlaceNames(HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+    )
 
 
 def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
@@ -40,7 +52,7 @@ def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path:
         assert name in page.text
         assert str(folder) in page.text
         assert page.text.count(HOSTILE) >= 2 * 2 + 1 + 1  # a word and a text of each hit, the note, the legend
-        assert f"40 × 30 · {HOSTILE[:16]} · {HOSTILE}" in page.text
+        assert f"40 × 30 · {HOSTILE} ({HOSTILE}), {HOSTILE} · {HOSTILE}" in page.text
         assert name in page.attributes("alt")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from indexer.types import Metadata
-from search.results import Hit, Results
+from search.results import Hit, PlaceNames, Results
 from search.shell.results_table import print_paths, print_results
 from tests.conftest import Cli
 
@@ -26,10 +26,10 @@ def test_copies_missing_files_and_the_query_image(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     copies = tuple(f"{tmp_path}/sub/{number}.jpg" for number in range(5))
-    taken = Metadata(4, 3, "JPEG", taken_at="2024-05-03T18:20:11")
+    taken = datetime(2024, 5, 3, 18, 20, 11)
     first, second, third, fourth = lines(
         capsys,
-        Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5, metadata=taken, also=copies[:2], same=True),
+        Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5, also=copies[:2], same=True, date=taken, date_from="taken"),
         Hit(2, "image", "/p/b.jpg", 0.4, 0.4, 0.5, also=copies, missing=True),
         Hit(3, "text", "/p/c.jpg", 0.3, 0.3, 0.5, text="a\ncaption", also=copies),
         Hit(4, "image", "/p/d.jpg", 0.2, 0.2, 0.5),
@@ -38,6 +38,21 @@ def test_copies_missing_files_and_the_query_image(
     assert second.endswith("/p/b.jpg  (the file is not there)  (also sub/0.jpg, sub/1.jpg, sub/2.jpg and 2 more)")
     assert third.endswith("/p/c.jpg  “a\\ncaption”")
     assert fourth.endswith("/p/d.jpg")
+
+
+def test_when_and_where_it_was_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    moment = datetime(2024, 5, 3, 18, 20, 11)
+    kreuzberg = PlaceNames("Kreuzberg", "Berlin", "State of Berlin", "Germany")
+    ranked = (
+        Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5, date=moment, date_from="name", place=kreuzberg),
+        Hit(2, "image", "/p/b.jpg", 0.5, 0.5, 0.5, date=moment, date_from="file"),
+        Hit(3, "image", "/p/c.jpg", 0.5, 0.5, 0.5, place=PlaceNames(None, None, None, "Australia")),
+    )
+    assert [line.split("/p/")[1] for line in lines(capsys, *ranked)] == [
+        "a.jpg  2024-05-03  Kreuzberg (Berlin), Germany", "b.jpg", "c.jpg  Australia",
+    ]  # fmt: skip
+    (listed,) = lines(capsys, Hit(2, "image", "/p/b.jpg", None, None, None, date=moment, date_from="file"))
+    assert listed == "1  2024-05-03 18:20  /p/b.jpg"
 
 
 def test_paths_name_each_photograph_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

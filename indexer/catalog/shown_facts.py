@@ -1,0 +1,55 @@
+"""What hits show of the facts of photographs: their dates, and where they were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, cast, get_args
+
+from sqlalchemy import select
+
+from indexer.catalog.schema import fact
+from indexer.catalog.statements import id_chunks
+from indexer.catalog.transaction import Part
+from indexer.types import DateSource
+
+_EPOCH: Final = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFact:
+    """`date`: local time, and where it is known from; `city`: an id of GeoNames; `country`: two letters."""
+
+    date: datetime | None
+    date_from: DateSource | None
+    city: int | None
+    country: str | None
+
+
+class ShownFacts(Part):
+    """By the ids of items."""
+
+    def get(self, item_ids: Sequence[int]) -> dict[int, ShownFact]:
+        """Those of photographs; what is damaged of them is left out: they are derived, and a repair makes them anew."""
+        found: dict[int, ShownFact] = {}
+        columns = (fact.c.item_id, fact.c.date, fact.c.date_from, fact.c.city, fact.c.country)
+        for chunk in id_chunks(item_ids):
+            for number, *values in self._read(select(*columns).where(fact.c.item_id.in_(chunk))):
+                found[number] = _shown(*values)
+        return found
+
+
+def _shown(seconds: object, source: object, city: object, country: object) -> ShownFact:
+    date = None
+    if isinstance(seconds, int) and source in get_args(DateSource):
+        try:
+            date = _EPOCH + timedelta(seconds=seconds)
+        except OverflowError:
+            date = None
+    return ShownFact(
+        date,
+        None if date is None else cast(DateSource, source),
+        city if isinstance(city, int) else None,
+        country if isinstance(country, str) else None,
+    )

@@ -1,0 +1,32 @@
+"""When and where the photographs of hits were taken, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from indexer.catalog.shown_facts import ShownFact, ShownFacts
+from indexer.catalog.transaction import Transaction
+from search.results import Hit, PlaceNames
+
+
+def dated(snapshot: Transaction, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The hits with their dates and places. Only where one has a place the table of places is read."""
+    facts = ShownFacts(snapshot).get([hit.id for hit in hits if hit.kind == "image"])
+    return tuple(_dated(hit, facts[hit.id]) if hit.id in facts else hit for hit in hits)
+
+
+def _dated(hit: Hit, known: ShownFact) -> Hit:
+    return replace(hit, date=known.date, date_from=known.date_from, place=_place(known))
+
+
+def _place(known: ShownFact) -> PlaceNames | None:
+    if known.country is None:
+        return None
+    from indexer.places.gazetteer import places
+
+    city = None if known.city is None else places().city(known.city)
+    country = places().country_name(known.country)
+    if city is not None:
+        return PlaceNames(city.name, city.near, city.region, city.country_name)
+    return None if country is None else PlaceNames(None, None, None, country)

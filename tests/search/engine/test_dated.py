@@ -1,0 +1,66 @@
+"""Hits say when and where their photographs were taken, and how that is known."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import search
+from tests.fixtures.colour_encoder import ColourEncoder
+
+GPS = {1: "N", 2: (52.4986, 0.0, 0.0), 3: "E", 4: (13.4033, 0.0, 0.0)}
+
+
+def _shoot(path: Path, *, taken: str | None = None, gps: dict[int, object] | None = None) -> None:
+    exif = Image.Exif()
+    if taken is not None:
+        exif.get_ifd(0x8769)[0x9003] = taken
+    if gps is not None:
+        exif.get_ifd(0x8825).update(gps)
+    Image.new("RGB", (16, 12), (200, 10, len(path.name) * 7 % 256)).save(path, exif=exif)
+    os.utime(path, (1_500_000_000, 1_500_000_000))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, search.Hit]:
+    folder = tmp_path_factory.mktemp("dated")
+    photos = folder / "photos"
+    photos.mkdir()
+    _shoot(photos / "a.jpg", taken="2024:05:03 18:20:11", gps=GPS)
+    _shoot(photos / "IMG_20210504_101112.jpg")
+    _shoot(photos / "uluru.jpg", gps={1: "S", 2: (25.3444, 0.0, 0.0), 3: "E", 4: (131.0369, 0.0, 0.0)})
+    _shoot(photos / "sea.jpg", gps={1: "N", 2: (35.0, 0.0, 0.0), 3: "W", 4: (40.0, 0.0, 0.0)})
+    (photos / "sea.txt").write_text("red at sea")
+    with search.open(folder / "s", encoder=ColourEncoder()) as library:
+        library.index(photos)
+        return {os.path.basename(hit.source or ""): hit for hit in library.query("red", to="any")}
+
+
+def test_dates_say_where_they_are_from(found: dict[str, search.Hit]) -> None:
+    dates = {name: (hit.date, hit.date_from) for name, hit in found.items()}
+    assert dates["a.jpg"] == (datetime(2024, 5, 3, 18, 20, 11), "taken")
+    assert dates["IMG_20210504_101112.jpg"] == (datetime(2021, 5, 4, 10, 11, 12), "name")
+    assert dates["uluru.jpg"] == (datetime.fromtimestamp(1_500_000_000), "file")
+    assert dates["sea.txt"] == (None, None)
+
+
+def test_places_in_words(found: dict[str, search.Hit]) -> None:
+    places = {name: hit.place for name, hit in found.items()}
+    assert places["a.jpg"] == search.PlaceNames("Kreuzberg", "Berlin", "State of Berlin", "Germany")
+    assert places["uluru.jpg"] == search.PlaceNames(None, None, None, "Australia")
+    assert str(places["uluru.jpg"]) == "Australia"
+    assert [places[name] for name in ("sea.jpg", "sea.txt", "IMG_20210504_101112.jpg")] == [None, None, None]
+
+
+def test_json_has_what_is_known(found: dict[str, search.Hit]) -> None:
+    said = found["a.jpg"].to_json()
+    assert (said["date"], said["date_from"]) == ("2024-05-03T18:20:11", "taken")
+    assert said["place"] == {
+        "city": "Kreuzberg", "near": "Berlin", "region": "State of Berlin", "country": "Germany",
+    }  # fmt: skip
+    assert found["uluru.jpg"].to_json()["place"] == {"country": "Australia"}
+    assert not {"date", "date_from", "place"} & found["sea.txt"].to_json().keys()
