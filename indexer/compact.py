@@ -9,7 +9,7 @@ from indexer.catalog.items import Items
 from indexer.catalog.orphans import Orphans, is_repaired
 from indexer.catalog.words import Words
 from indexer.errors import StoreUnwritableError, UsageError
-from indexer.progress import Silent
+from indexer.progress import Progress, Silent
 from indexer.store import Store, size_of
 from indexer.types import KINDS
 from indexer.vectors.refresh import build_indexes
@@ -32,7 +32,7 @@ class Compacted:
     complete: bool
 
 
-def compact(store: Store) -> Compacted:
+def compact(store: Store, progress: Progress | None = None) -> Compacted:
     """Delete what nothing leads to, write the catalog anew without the room that was left in it, and fold its log.
 
     Nothing that can be found is touched, and of what was forgotten nothing is left in any file of the store. Killed
@@ -45,7 +45,9 @@ def compact(store: Store) -> Compacted:
             f"{store.folder} was repaired, and not all of its folders were read since; run `index()` first: it uses "
             "what `compact()` would delete."
         )
+    progress = progress or Silent()
     before = size_of(store.folder)
+    progress.phase("Deleting what nothing leads to")
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()
     with store.catalog.batch() as batch:
@@ -53,8 +55,9 @@ def compact(store: Store) -> Compacted:
     with store.catalog.snapshot() as snapshot:
         buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind, snapshot.generation)]
     if buried:  # indexes that hold vectors of what is gone
-        build_indexes(store.catalog, store.vectors, None, Silent(), kinds=buried, force=True)
+        build_indexes(store.catalog, store.vectors, None, progress, kinds=buried, force=True)
     _check_room(store)
+    progress.phase("Writing the catalog anew")
     complete = store.catalog.compact()
     now = size_of(store.folder)
     return Compacted(max(0, before - now), now, found.contents, found.texts, found.vectors, complete)

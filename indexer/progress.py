@@ -6,7 +6,8 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called from the thread that runs the indexer. An exception raised here stops the run."""
+    """Called from the thread that asked for the work. An exception raised here ends the call, which raises it; what was
+    committed by then stays."""
 
     def phase(self, name: str) -> None:
         """A step begins: "Looking through /photos", "Building the index of images"."""

@@ -15,10 +15,11 @@ from indexer.doctor.indexes import check_content, check_indexes
 from indexer.doctor.vectors import check_tokens, check_vectors
 from indexer.doctor.words import check_words
 from indexer.errors import StoreDamagedError
+from indexer.progress import Progress, Silent
 from indexer.store import Store, writer
 
 
-def check(folder: Path) -> list[Finding]:
+def check(folder: Path, progress: Progress | None = None) -> list[Finding]:
     """Everything that is wrong with a store; empty when all is well. Changes nothing.
 
     Of a store that another process writes into, the vector indexes are not judged: they come last.
@@ -26,7 +27,7 @@ def check(folder: Path) -> list[Finding]:
     Raises StoreMissingError when there is no store, StoreTooNewError when this version cannot judge it.
     """
     before = writer(folder)
-    findings = look_through(folder).findings
+    findings = look_through(folder, progress or Silent()).findings
     at_work = before or writer(folder)
     if at_work is None or any(finding.part == "catalog" and finding.grave for finding in findings):
         return findings
@@ -41,17 +42,17 @@ def check(folder: Path) -> list[Finding]:
 
 
 #: What looks at one part each; the catalog itself is looked at before.
-_PARTS: Final = (
-    check_encoder,
-    check_facts,
-    check_words,
-    check_vectors,
-    check_tokens,
-    check_indexes,
-    check_files,
-    check_content,
-    check_orphans,
-)
+_PARTS: Final = {
+    "the encoder": check_encoder,
+    "what is known of photographs": check_facts,
+    "words": check_words,
+    "vectors": check_vectors,
+    "tokens": check_tokens,
+    "the vector indexes": check_indexes,
+    "files": check_files,
+    "what the indexes hold": check_content,
+    "what nothing leads to": check_orphans,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Diagnosis:
     broken: bool = False
 
 
-def look_through(folder: Path) -> Diagnosis:
+def look_through(folder: Path, progress: Progress) -> Diagnosis:
     """As `check`, whoever writes."""
     try:
         store = Store.open(folder)
@@ -70,6 +71,7 @@ def look_through(folder: Path) -> Diagnosis:
         return _broken(error)
     findings: list[Finding] = []
     try:
+        progress.phase(f"Checking the catalog of {folder}")
         findings += check_structure(store)
         if findings:
             return Diagnosis(findings, broken=True)
@@ -77,7 +79,8 @@ def look_through(folder: Path) -> Diagnosis:
         if findings:  # what the others would judge by is not what was written
             return Diagnosis(findings)
         findings += check_completeness(store)
-        for part in _PARTS:
+        for name, part in _PARTS.items():
+            progress.phase(f"Checking {name}")
             findings += part(store)
     except StoreDamagedError as error:
         return Diagnosis(findings) if findings else _broken(error)  # what was found says why

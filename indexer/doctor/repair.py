@@ -15,35 +15,38 @@ from indexer.doctor.finding import Finding
 from indexer.doctor.vectors import mend_vectors
 from indexer.doctor.words import mend_words
 from indexer.errors import StoreMissingError
-from indexer.progress import Silent
+from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, swapping, write_lock
 from indexer.vectors.refresh import build_indexes
 
 
-def repair(folder: Path) -> list[Finding]:
+def repair(folder: Path, progress: Progress | None = None) -> list[Finding]:
     """Mend what can be mended; what was found, and in `remedy` what was done or is left to do.
 
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
     if not (check_store_place(folder) and swap.is_store(folder)):
         raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
+    progress = progress or Silent()
     with write_lock(folder):
-        diagnosis = look_through(folder)
+        diagnosis = look_through(folder, progress)
         parts = {finding.part for finding in diagnosis.findings if finding.grave}
         done: list[Finding] = []
         if diagnosis.broken:
+            progress.phase("Saving what can be read of the catalog")
             done += _salvage(folder)
         store = Store.open(folder)
         try:
             if parts - {"encoder"}:
+                progress.phase("Mending what is damaged")
                 done += mend_rows(store)
                 done += mend_facts(store)
                 done += mend_words(store)
                 done += mend_vectors(store)
             if parts & {"index", "vectors", "catalog"}:
-                build_indexes(store.catalog, store.vectors, None, Silent(), force=True)
+                build_indexes(store.catalog, store.vectors, None, progress, force=True)
                 done.append(Finding("index", "the vector indexes were missing, damaged or out of date", "built again"))
         finally:
             store.close()

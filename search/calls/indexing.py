@@ -119,13 +119,14 @@ class Indexing(Opened):
         finally:
             store.close()
 
-    def compact(self) -> Compacted:
+    @checked(progress=optional(progress_given))
+    def compact(self, *, progress: Progress | None = None) -> Compacted:
         """Make the store small again: delete what nothing leads to (of photographs that were edited or forgotten, of a
         change of encoder that was not finished), and give the room back to the disk.
 
         Nothing that can be found is touched. Of what was forgotten nothing is left in any file of the store afterwards.
         The disk needs room for a second catalog meanwhile. Raises StoreMissingError, StoreBusyError,
-        StoreUnwritableError.
+        StoreUnwritableError, and what `progress` raises.
         """
         from indexer.compact import compact
 
@@ -133,6 +134,6 @@ class Indexing(Opened):
         store = Store.open(self.folder)
         try:
             with store.writing():
-                return compact(store)
+                return compact(store, progress)
         finally:
             store.close()

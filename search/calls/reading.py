@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from indexer import arguments
-from indexer.arguments import checked, each
+from indexer.arguments import checked, each, optional
+from indexer.progress import Progress
+from search.arguments import progress_given
 from search.calls.opened import Opened
 from search.status import Status, read_status
 
@@ -45,15 +47,24 @@ class Reading(Opened):
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
             return sorted(Files(snapshot).others())
 
-    def check(self) -> list[Finding]:
-        """What is wrong with the store; empty when all is well. Changes nothing."""
+    @checked(progress=optional(progress_given))
+    def check(self, *, progress: Progress | None = None) -> list[Finding]:
+        """What is wrong with the store; empty when all is well. Changes nothing.
+
+        Raises StoreMissingError, StoreTooNewError, and what `progress` raises.
+        """
         from indexer import doctor
 
-        return doctor.check(self.folder)
+        return doctor.check(self.folder, progress)
 
-    def repair(self) -> list[Finding]:
-        """Mend what can be mended; says what was done and what cannot be."""
+    @checked(progress=optional(progress_given))
+    def repair(self, *, progress: Progress | None = None) -> list[Finding]:
+        """Mend what can be mended; says what was done and what cannot be.
+
+        Raises StoreMissingError, StoreBusyError, StoreUnwritableError, and what `progress` raises: what was mended by
+        then stays, and the next repair goes on.
+        """
         from indexer import doctor
 
         self.close()
-        return doctor.repair(self.folder)
+        return doctor.repair(self.folder, progress)
