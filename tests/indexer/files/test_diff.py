@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from indexer.catalog.known_files import KnownFile
 from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
 from indexer.images.sniff import FORMAT_READER
-from indexer.types import Candidate
+from indexer.types import METADATA_READER, Candidate
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6).map("/r/".__add__)
 STATES = st.sampled_from(["present", "vanished", "failed"])
@@ -31,7 +31,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
 ) -> None:
     found = [(os.fsencode(path), size, 7, ctime) for path, (size, ctime) in disk.items()]
     rows = [
-        KnownFile(os.fsencode(path), size, 7, number, "image", state, None, 1, 1, 1, ctime)
+        KnownFile(os.fsencode(path), size, 7, number, "image", state, None, 1, 1, METADATA_READER, ctime)
         for number, (path, (size, state, ctime)) in enumerate(known.items())
     ]
     comparison = Comparison(sorted(found), sorted(rows), verify=verify)
@@ -60,7 +60,7 @@ def test_every_path_is_judged_once_and_as_a_plain_comparison_does(
 
 
 def test_times_that_64_bits_do_not_hold_are_compared_as_a_catalog_has_them() -> None:
-    row = KnownFile(b"/r/a.jpg", 5, FAR_KEPT, 1, "image", "present", None, 1, 1, 1, FAR_KEPT)
+    row = KnownFile(b"/r/a.jpg", 5, FAR_KEPT, 1, "image", "present", None, 1, 1, METADATA_READER, FAR_KEPT)
     same = Comparison([(b"/r/a.jpg", 5, FAR, FAR)], [row])
     assert (list(same), same.unchanged) == ([], 1)
     later = Comparison([(b"/r/a.jpg", 5, FAR, FAR + 1)], [row])
@@ -68,7 +68,7 @@ def test_times_that_64_bits_do_not_hold_are_compared_as_a_catalog_has_them() -> 
 
 
 def test_a_file_without_an_embedding_is_read_again() -> None:
-    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", None, 0, 1, 1)
+    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", None, 0, 1, METADATA_READER)
     assert list(Comparison([(b"/r/a.jpg", 5, 7, 8)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7, 8))]
 
 
@@ -81,5 +81,5 @@ def test_another_file_needs_no_embedding() -> None:
 
 
 def test_a_file_that_could_not_be_read_last_time_is_tried_again() -> None:
-    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", "permission denied", 1, 1, 1)
+    row = KnownFile(b"/r/a.jpg", 5, 7, 1, "image", "present", "permission denied", 1, 1, METADATA_READER)
     assert list(Comparison([(b"/r/a.jpg", 5, 7, 8)], [row])) == [ToRead(Candidate("/r/a.jpg", 5, 7, 8))]
