@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
-from indexer.catalog.criteria import Criterion, PathMatches
+from indexer.catalog.criteria import BelowNamed, Both, Criterion, Dated, MadeWith, PathMatches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
@@ -33,6 +33,16 @@ _ORDERS: Final[dict[Sorted, tuple[ColumnElement[Any], bool]]] = {
     "-size": (fact.c.size, True),
 }
 
+
+#: The indexes that serve tests. A range has to have an end, or all of it fits.
+_INDEXES: Final[dict[type, str]] = {
+    Dated: "fact_date",
+    MadeWith: "fact_camera",
+    BelowNamed: "fact_folder",
+}
+#: Rows that are counted of each to find the narrowest, and so few that no other is looked at.
+LOOKED_AT: Final = 20_000
+FEW: Final = 1_000
 
 #: The file of the photograph that a text is about.
 _photographed = file.alias("photographed")
@@ -60,6 +70,9 @@ class Selection(Part):
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
         found = self._visible(criterion, kind).limit(limit)
+        index = self._narrowest(criterion) if kind == "image" else None
+        if index is not None:
+            found = found.with_hint(fact, f"INDEXED BY {index}", "sqlite")
         return np.fromiter(self._read(found).scalars(), np.int64)
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
@@ -119,12 +132,32 @@ class Selection(Part):
     def _visible(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
         """Those of them that are visible."""
         statement = self._matching(criterion, kind)
-        if kind == "image":
-            return statement.join(file, file.c.id == fact.c.file_id).where(file.c.state == "present")
+        if kind == "image":  # no join, of which the database might begin at the files
+            return statement.where(exists().where(file.c.id == fact.c.file_id, file.c.state == "present"))
         return statement.join(file, file.c.id == item.c.file_id).where(VISIBLE)
 
     def _condition(self, criterion: Criterion, number: ColumnElement[Any]) -> ColumnElement[bool]:
         return Matcher(number, self._folders_of).condition(criterion)
+
+    def _narrowest(self, criterion: Criterion) -> str | None:
+        """The index in which the fewest rows lie that one of the tests leaves, all of which have to hold; without
+        statistics the database takes the first equality. None where there is but one to choose from."""
+        tests = criterion.criteria if isinstance(criterion, Both) else (criterion,)
+        indexed = [
+            (_INDEXES[type(test)], test) for test in tests if type(test) in _INDEXES and test != Dated(None, None)
+        ]
+        if len(indexed) < 2:
+            return None
+        counts: list[tuple[int, str]] = []
+        for number, (index, test) in enumerate(indexed):
+            if isinstance(test, MadeWith) and test.device == "lens":
+                index = "fact_lens"
+            rows = select(fact.c.item_id).where(self._condition(test, fact.c.item_id)).limit(LOOKED_AT)
+            rows = rows.with_hint(fact, f"INDEXED BY {index}", "sqlite")
+            counts.append((self._read(select(func.count()).select_from(rows.subquery())).scalar_one(), index))
+            if counts[number][0] < FEW:
+                break
+        return min(counts)[1]
 
     def _folders_of(self, wanted: PathMatches) -> tuple[list[int], list[int]]:
         """Of a pattern: see `matching.FoldersOf`. There are few folders beside so many files."""

@@ -451,3 +451,20 @@ def test_a_limit_ends_early(catalog: Catalog, tmp_path: Path) -> None:
     fill(catalog, [Photo(f"/p/{number}.jpg", 1, Metadata(9, 9, "JPEG")) for number in range(9)])
     with catalog.snapshot() as snapshot:
         assert len(Selection(snapshot).ids(OfType("jpeg"), "image", 4)) == 4
+
+
+def test_the_narrowest_of_several_indexes_gives_the_same(catalog: Catalog) -> None:
+    photos = [
+        Photo(
+            f"/p/{'trips' if at % 2 else 'home'}/{at}.jpg",
+            1,
+            Metadata(9, 9, "JPEG", f"20{at + 10}-06-01T12:00:00", cam),
+        )
+        for at, cam in enumerate(("Pixel", "Canon", "Pixel", "Canon", None, "Pixel"))
+    ]
+    fill(catalog, photos)
+    tests: tuple[Criterion, ...] = (Dated(1_300_000_000, None), MadeWith("camera", "pixel"), BelowNamed("trips"))
+    with catalog.snapshot() as snapshot:
+        for criterion in (Both(tests), Both(tests[:2]), Both(tests[1:]), Both((Dated(None, None), *tests))):
+            wanted = {photo.ids["image"] for photo in photos if holds(criterion, photo)}
+            assert set(Selection(snapshot).ids(criterion, "image").tolist()) == wanted != set()
