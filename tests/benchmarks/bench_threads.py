@@ -4,8 +4,9 @@
 
 FOLDER holds photographs and `captions.jsonl` beside them (one JSON object a line, with `captions`): the photographs are
 indexed into a store that is thrown away, and the first caption of each is a query. All ways answer the same queries,
-in turn, so that what else the machine does falls on all of them; the ratios are of the same round. Prints medians, and
-where the time of a query goes in one thread.
+in turn, so that what else the machine does falls on all of them; the ratios are of the same round. Prints medians, the
+time of a core that a query takes, and where the time goes in one thread. First, what two processes that only count do
+in a second beside one: no two threads can do better.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +26,28 @@ import search
 from tests.benchmarks.machine import about, save
 
 THREADS = (1, 2, 4)
+
+
+#: Counts for a second, and says how far it came.
+COUNT = """
+import time
+end, count = time.perf_counter() + 1, 0
+while time.perf_counter() < end:
+    count += 1
+print(count)
+"""
+
+
+def ceiling() -> float:
+    """How much more two processes do than one; what else runs on the machine counts."""
+
+    def counted(processes: int) -> int:
+        started = [
+            subprocess.Popen([sys.executable, "-c", COUNT], stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        return sum(int(each.communicate()[0]) for each in started)
+
+    return statistics.median(counted(2) / counted(1) for _ in range(3))
 
 
 def captions(folder: Path, count: int) -> list[str]:
@@ -47,6 +72,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = about(photos=given.photos, queries=given.queries)
+    print(f"two processes do {ceiling():.2f} times as much as one")
     queries = captions(given.folder, given.queries)
     with tempfile.TemporaryDirectory() as temporary, search.open(Path(temporary) / "store") as library:
         photos = sorted(path for path in (given.folder / "images").iterdir())[: given.photos]
@@ -58,6 +84,7 @@ def main() -> None:
         if hasattr(library, "query_many"):
             ways[f"a batch of {len(queries)}"] = lambda: library.query_many(queries)
         rates: dict[str, list[float]] = {name: [] for name in ways}
+        cores: dict[str, list[float]] = {name: [] for name in ways}  # ms
         steps: dict[str, float] = {}
         for name, way in ways.items():
             first = way()  # loads what it needs
@@ -67,8 +94,9 @@ def main() -> None:
                 raise SystemExit(f"{name} answers otherwise than one thread.")
         for _ in range(given.rounds):
             for name, way in ways.items():
-                started = time.perf_counter()
+                started, spent = time.perf_counter(), time.process_time()
                 answers = way()
+                cores[name].append((time.process_time() - spent) / len(queries) * 1e3)
                 rates[name].append(len(queries) / (time.perf_counter() - started))
                 if name == "1 thread":
                     for answer in answers:
@@ -76,9 +104,13 @@ def main() -> None:
                             steps[step] = steps.get(step, 0.0) + seconds / len(queries) / given.rounds
     for name, values in rates.items():
         ratios = [value / one for value, one in zip(values, rates["1 thread"], strict=True)]
-        print(f"{name:<16} {statistics.median(values):7.1f} queries/s   {statistics.median(ratios):.2f} times one")
+        core = statistics.median(cores[name])
+        print(
+            f"{name:<16} {statistics.median(values):7.1f} queries/s   {statistics.median(ratios):.2f} times one   "
+            f"{core:.0f} ms of a core each"
+        )
     print("one query:", ", ".join(f"{step} {seconds * 1e3:.1f} ms" for step, seconds in steps.items()))
-    save(given.json, found, rates=rates, steps=steps)
+    save(given.json, found, rates=rates, cores=cores, steps=steps)
 
 
 if __name__ == "__main__":
