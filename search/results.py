@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from indexer.arguments import number
 from indexer.errors import SearchError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from search.rerank.explain import Explanation
+
+FoundBy = Literal["meaning", "words", "both"]
+"""What has brought a hit among those that were asked for: what it shows, words that are said of it, or both."""
 
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
@@ -60,6 +63,8 @@ class Hit:
     file at `path` just now. `same`: it is the very image that was asked with. `date`: when the photograph was taken, as
     clocks showed it there, and `date_from` where that is known from: "taken" (itself), "sidecar" (a file beside it),
     "name" or "file". `place`: where (None for texts, and where nothing is known).
+    `found_by`: "both" where words of the query are said of a photograph (in captions, keywords, names, its place) that
+    its meaning would have brought as well, "words" where it would not.
     """
 
     id: int
@@ -78,6 +83,7 @@ class Hit:
     date: datetime | None = None
     date_from: DateSource | None = None
     place: PlaceNames | None = None
+    found_by: FoundBy | None = None
 
     @property
     def weak(self) -> bool:
@@ -93,6 +99,8 @@ class Hit:
         }
         numbers = (("score", self.score, 6), ("similarity", self.similarity, 6), ("probability", self.probability, 4))
         fields |= {name: round(value, digits) for name, value, digits in numbers if value is not None}
+        if self.found_by is not None:
+            fields["found_by"] = self.found_by
         if self.weak:
             fields["weak"] = True
         if self.text is not None:

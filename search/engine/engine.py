@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
+from functools import partial
 
 from indexer.arguments import one_of, whole
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Identity, Items
+from indexer.catalog.words import DAMAGED
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import check_encoder
 from indexer.types import KINDS, Kind
@@ -20,23 +22,28 @@ from search.computing import own_thread
 from search.engine.absence import reason_of_absence
 from search.engine.arrangement import Arrangement, arrange
 from search.engine.asked import Asked, ask, reranked_kinds
+from search.engine.asked_words import AskedWords
+from search.engine.by_words import ByWords, beside
 from search.engine.clock import Clock
 from search.engine.copies import rank_distinct
 from search.engine.eligible import eligible_of
 from search.engine.first_stage import CandidateRequest, FirstStage
+from search.engine.fusion import DEPTH
 from search.engine.hits import hits_of
 from search.engine.index_cache import IndexCache
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge
+from search.query.content_words import content_words
 from search.query.query import Query
 from search.query.resolve import resolve
 from search.query.settings import TARGETS, Target
 from search.ranked import Ranked
 from search.rerank.base import Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
-from search.rerank.stage import Reranking, TokenSource, rerank
+from search.rerank.stage import Reranking, TokenSource, rerank, rerank_more
 from search.results import Results, Work
 
+_WORDS = "The words of captions, names and places are damaged, so meaning alone answers; `repair()` mends them."
 #: More than any store of one machine holds.
 MAX_HITS = 1_000_000_000
 
@@ -92,16 +99,20 @@ class Engine:
             row, active = Encoders(snapshot).required()
             check_encoder(store.folder, active, encoder.identity)
             tokens = TokenSource.open(snapshot, row, encoder)
+            words = AskedWords.of(snapshot, content_words(query) if "image" in kinds else ())
             ranked: dict[Kind, Ranked] = {}
             known: dict[int, Identity] = {}
             penalties: dict[Kind, Penalty | None] = {}
+            requests: dict[Kind, CandidateRequest] = {}
             backgrounds: dict[Kind, Background] = {}
             for kind in kinds:
-                depth = max(pool, reranking.count) if reranker is not None and kind in crossing else pool
+                wanted = max(pool, DEPTH) if words and kind == "image" else pool
+                depth = max(wanted, reranking.count) if reranker is not None and kind in crossing else wanted
                 sample = self._samples.of(snapshot, kind, row, encoder.identity.dimension)
                 vector, penalties[kind] = asked.against(kind, sample, curves)
                 eligible = eligible_of(snapshot, where, kind, opened[kind])
-                request = CandidateRequest(snapshot, row, vector, pool, depth, parameters, penalties[kind], eligible)
+                request = CandidateRequest(snapshot, row, vector, wanted, depth, parameters, penalties[kind], eligible)
+                requests[kind] = request
                 ranked[kind], found, spent = rank_distinct(
                     self._first_stage, request, kind, opened[kind], all_copies=arrangement.all_copies
                 )
@@ -120,9 +131,20 @@ class Engine:
                         scorers[kind] = reranker
                     notes += again.notes
                     clock.lap("rerank")
+            by_words: ByWords | None = None
+            if words:
+                scored_as: Callable[[Ranked], Ranked] | None = None
+                if "image" in scorers:
+                    loss = loss_of(penalties["image"], scorers["image"], snapshot, row)
+                    scored_as = partial(rerank_more, ranked["image"], asked.query, scorers["image"], tokens, loss)
+                apart = arrangement.all_copies
+                by_words = beside(words, requests["image"], ranked["image"], known, scored_as, all_copies=apart)
+                ranked["image"] = by_words.ranked
+                known |= by_words.known
+                clock.lap("words")
             familiar = is_familiar(reranker, asked.query)
             judge = Judge(curves, asked.query.kind, backgrounds, scorers, familiar, asked.several)
-            best = judge.best(ranked, pool)
+            best = judge.best(ranked, pool, by_words)
             arranged = arrange(snapshot, best.places, arrangement, k)
             notes += arranged.notes
             rows = Items(snapshot).get([place.id for place in arranged.places])
@@ -164,10 +186,15 @@ def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: K
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:
     """What a person should know where the catalog is not what was written."""
+    words = [_WORDS] if DAMAGED in left_out else []
+    left_out = left_out - {DAMAGED}
     count = sum(table != "token" for table, _ in left_out)
     if count:
         what = "one item" if count == 1 else f"{count:,} items"
-        return [f"The catalog is damaged: at least {what} cannot be read, and so not be found; `repair()` mends it."]
+        return [
+            f"The catalog is damaged: at least {what} cannot be read, and so not be found; `repair()` mends it.",
+            *words,
+        ]
     if left_out:
-        return ["The catalog is damaged: tokens of some candidates cannot be read; `repair()` mends it."]
-    return []
+        return ["The catalog is damaged: tokens of some candidates cannot be read; `repair()` mends it.", *words]
+    return words

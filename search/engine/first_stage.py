@@ -95,7 +95,7 @@ class FirstStage:
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
         tail = np.isin(changes.ids, request.allowed(changes.ids))
-        tail_best = _best(changes.ids[tail], changes.vectors[tail], request)
+        tail_best = best_of(changes.ids[tail], changes.vectors[tail], request)
         while True:
             within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
             try:
@@ -120,7 +120,7 @@ class FirstStage:
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
         stacked = stacked.reshape(len(kept), request.dimension)  # (m, d), also when m is 0
         work = Work(len(opened.index), len(changes.ids), len(kept))
-        return _best(kept, stacked, request), found_again.contents, work
+        return best_of(kept, stacked, request), found_again.contents, work
 
     def _tell_lost(self, snapshot: Transaction, ids: Sequence[int]) -> None:
         """What an index of this state proposes is there, unless the catalog has lost it; a damaged vector is told
@@ -152,7 +152,7 @@ class FirstStage:
         for ids, vectors in Vectors(request.snapshot).pages(kind, request.encoder_row, request.dimension):
             scanned += len(ids)
             keep = _allowed(ids, request.parameters)
-            found = _best(ids[keep], vectors[keep], request)
+            found = best_of(ids[keep], vectors[keep], request)
             scores = np.concatenate([best.scores, found.scores])
             best = rank(np.concatenate([best.ids, found.ids]), scores, scores, request.depth)
         return best, {}, Work(scanned=scanned)
@@ -165,7 +165,7 @@ def _compared(request: CandidateRequest, kind: Kind) -> tuple[Ranked, dict[int, 
     found = Vectors(request.snapshot).of_items(ids, request.encoder_row, request.dimension)
     kept = np.array([number for number in ids if number in found.vectors], np.int64)
     vectors = np.array([found.vectors[number] for number in kept.tolist()], np.float32)
-    ranked = _best(kept, vectors.reshape(len(kept), request.dimension), request)
+    ranked = best_of(kept, vectors.reshape(len(kept), request.dimension), request)
     return ranked, found.contents, Work(rescored=len(kept))
 
 
@@ -175,7 +175,8 @@ def similarities(vectors: Float32, embedding: Float32) -> Float32:
     return scores
 
 
-def _best(ids: Int64, vectors: Float32, request: CandidateRequest) -> Ranked:
+def best_of(ids: Int64, vectors: Float32, request: CandidateRequest) -> Ranked:
+    """Of items with these ids (n,) and vectors (n, d) float32, unit norm, the best `request.depth`."""
     scores = similarities(vectors, request.embedding)
     if request.penalty is not None:
         scores = (scores - request.penalty.of(vectors)).astype(np.float32)
@@ -183,6 +184,7 @@ def _best(ids: Int64, vectors: Float32, request: CandidateRequest) -> Ranked:
 
 
 def _allowed(ids: Int64, parameters: SearchParameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which of `ids` (n,) may be found, (n,)."""
     keep = np.ones(len(ids), bool)
     if parameters.exclude is not None:
         keep &= ~np.isin(ids, parameters.exclude)

@@ -65,6 +65,7 @@ def hits_of(
                 also=tuple(also),
                 missing=missing,
                 same=place.kind == "image" and photograph in asked,
+                found_by=place.found_by,
             )
         )
     return dated(snapshot, hits)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from indexer.types import Kind
 from search.calibration.calibration_file import Calibration, reranker_key
 from search.calibration.curve import Background
-from search.calibration.probability import hit_probabilities
+from search.calibration.probability import hit_probabilities, never_rising
+from search.calibration.said import with_words
+from search.engine.by_words import ByWords
+from search.engine.fusion import fuse
 from search.ranked import Ranked
 from search.rerank.base import Reranker
+from search.results import FoundBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Place:
     score: float | None = None
     similarity: float | None = None
     probability: float | None = None
+    found_by: FoundBy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ class Judge:
     familiar: bool
     several: bool = False
 
-    def best(self, ranked: Mapping[Kind, Ranked], k: int) -> Places:
-        """The k best of all kinds.
+    def best(self, ranked: Mapping[Kind, Ranked], k: int, words: ByWords | None = None) -> Places:
+        """The k best of all kinds; `words`: what those of the query say of the images.
 
         Scores of different kinds are not comparable, probabilities are; within a kind both have the same order.
         """
@@ -59,7 +64,9 @@ class Judge:
         fitted = True
         for kind, one in ranked.items():
             key = reranker_key(self.scorers.get(kind))
-            scores, near = one.scores[:k].tolist(), one.similarities[:k].tolist()
+            beside = words if kind == "image" else None
+            count = k if beside is None else len(one)
+            scores, near = one.scores[:count].tolist(), one.similarities[:count].tolist()
             found = hit_probabilities(
                 self.calibration,
                 self.asks,
@@ -72,7 +79,8 @@ class Judge:
                 several=self.several,
             )
             fitted &= found.fitted
-            lists.append(list(_places(kind, one, found.probabilities)))
+            by_meaning = list(_places(kind, one, found.probabilities))
+            lists.append(by_meaning if beside is None else _fused(by_meaning, beside, k))
         merged = heapq.merge(*lists, key=lambda place: -(place.probability or 0.0))  # keeps the order within a kind
         return Places(list(islice(merged, k)), fitted)
 
@@ -80,4 +88,21 @@ class Judge:
 def _places(kind: Kind, one: Ranked, probabilities: tuple[float, ...]) -> Iterator[Place]:
     rows = zip(one.ids.tolist(), one.scores.tolist(), one.similarities.tolist(), strict=True)
     for (number, score, similarity), probability in zip(islice(rows, len(probabilities)), probabilities, strict=True):
-        yield Place(number, kind, score, similarity, probability)
+        yield Place(number, kind, score, similarity, probability, "meaning")
+
+
+def _fused(by_meaning: Sequence[Place], words: ByWords, k: int) -> list[Place]:
+    """The k best by meaning and words, with the probabilities that both tell."""
+    of_id = {place.id: place for place in by_meaning}
+    first = {place.id for place in by_meaning[:k]}
+    found: list[Place] = []
+    for number, score in fuse(words.places, words.matches)[:k]:
+        place, match = of_id[number], words.matches.get(number)
+        if match is None:
+            found.append(replace(place, score=score))
+        else:
+            chance = with_words(place.probability or 0.0, match.said)
+            by: FoundBy = "both" if number in first else "words"
+            found.append(replace(place, score=score, probability=chance, found_by=by))
+    chances = never_rising([place.probability or 0.0 for place in found])
+    return [replace(place, probability=chance) for place, chance in zip(found, chances, strict=True)]

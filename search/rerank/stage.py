@@ -142,6 +142,17 @@ def rerank(
     )
 
 
+def rerank_more(
+    first: Ranked, query: EncodedQuery, reranker: Reranker, source: TokenSource, loss: Loss | None, more: Ranked
+) -> Ranked:
+    """`more` candidates of a query whose `first` were reranked, with scores that compare with those."""
+    found = rerank(more, query, reranker, Reranking(len(more)), source, loss)
+    if found.count or not len(more):
+        return found.ranked
+    shift = np.float32(np.median(first.scores - first.similarities))  # none could be scored
+    return rank(more.ids, more.similarities + shift, more.similarities)
+
+
 class _Rows:
     """The candidates' rows in the catalog, read when first needed: rerankers that go by tokens never ask."""
 
