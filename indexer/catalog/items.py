@@ -93,6 +93,14 @@ class Items(Part):
                 self._leave_out(item.name, self._read(wrong).scalars())
         return found
 
+    def visible(self, ids: Sequence[int]) -> list[int]:
+        """Those of them that can be found, in their order."""
+        there: set[int] = set()
+        for chunk in id_chunks(ids):
+            statement = select(item.c.id).join(file, file.c.id == item.c.file_id)
+            there.update(self._read(statement.where(item.c.id.in_(chunk), VISIBLE)).scalars())
+        return [number for number in ids if number in there]
+
     def at(self, path: str) -> int | None:
         """Id of the photograph at a path."""
         statement = select(item.c.id).join(file, file.c.id == item.c.file_id)

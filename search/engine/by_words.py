@@ -51,7 +51,7 @@ def beside(
     """
     head, tail = _part(ranked, slice(None, DEPTH)), _part(ranked, slice(DEPTH, None))
     first: list[int] = head.ids.tolist()
-    found = _allowed(asked.best(LOOKED_AT), request.parameters)
+    found = Items(request.snapshot).visible(_allowed(asked.best(LOOKED_AT), request.parameters))
     identities = {**known, **Items(request.snapshot).identities([number for number in found if number not in known])}
     matches = asked.matches(list(dict.fromkeys([*first, *found])))
     matches = matches if all_copies else _of_distinct(matches, [*first, *found], identities)

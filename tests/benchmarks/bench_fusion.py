@@ -29,7 +29,7 @@ import search
 from indexer.metrics import Float64
 from search.calibration.curve_fitting import cross_fitted, fit_standardised
 from search.calibration.reliability import reliability
-from search.calibration.said import with_words
+from search.calibration.said import FULL, with_words
 from search.engine import places
 from search.engine.asked_words import AskedWords
 from search.engine.by_words import ByWords
@@ -198,7 +198,7 @@ def choose(answers: Sequence[Answer]) -> None:
         print(f"K {constant:3}, share to the power {power}: {found}")
     chances, said, right, of = evidence(answers)
     held = np.clip(chances, 1e-9, 1 - 1e-9)
-    features = np.stack([np.log(held / (1 - held)), said], axis=1)
+    features = np.stack([np.log(held / (1 - held)), np.minimum(said, FULL)], axis=1)
     intercept, slopes = fit_standardised(features, right)
     fitted = cross_fitted(features, right, of.astype(np.int64))
     error = reliability(fitted, right).ece

@@ -1,0 +1,183 @@
+"""Words of a query find photographs by what is said of them, beside what these show."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import search
+from indexer.vectors.base import SearchParameters
+from search.results import Results
+from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
+
+#: Of every query the reddest comes first by meaning: 00.png.
+SHADES = 40
+
+
+def paint(folder: Path) -> None:
+    folder.mkdir()
+    for number in range(SHADES):
+        Image.new("RGB", (8, 8), (255 - 5 * number, 5 * number, 60)).save(folder / f"{number:02}.png")
+
+
+def tell(folder: Path) -> None:
+    """What is said of some: by a file beside, by names."""
+    (folder / "30.txt").write_text("A café by the church")
+    (folder / "31.txt").write_text("the church")
+    (folder / "03.txt").write_text("東京タワーの夜")
+    os.rename(folder / "35.png", folder / "old_harbour.png")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    folder = tmp_path_factory.mktemp("words")
+    paint(folder / "photos")
+    tell(folder / "photos")
+    with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
+        opened.index(folder / "photos")
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    """The same photographs, of which nothing is said."""
+    folder = tmp_path_factory.mktemp("silent")
+    paint(folder / "photos")
+    with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
+        opened.index(folder / "photos")
+        yield opened
+
+
+def names(found: Results) -> list[str]:
+    return [Path(hit.path).stem for hit in found]
+
+
+def test_words_bring_what_meaning_alone_does_not(library: search.Library, silent: search.Library) -> None:
+    before, found = silent.query("church", k=5), library.query("church", k=5)
+    assert not {"30", "31"} & set(names(before))
+    assert {"30", "31"} <= set(names(found))
+    assert {Path(hit.path).stem: hit.found_by for hit in found} == {
+        name: "words" if name in ("30", "31") else "meaning" for name in names(found)
+    }
+    wide = library.query("church", k=40)
+    assert {Path(hit.path).stem for hit in wide if hit.found_by == "both"} == {"30", "31"}
+    assert found.to_json()["hits"][0]["found_by"] == found[0].found_by
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("CAFE", "30"),
+        ("a photo of the Café", "30"),
+        ("タワー", "03"),
+        ("harbour", "old_harbour"),
+        ("old_harbour.png?", "old_harbour"),
+    ],
+)
+def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, first: str) -> None:
+    found = library.query(asked, k=3)
+    assert first in names(found)
+    assert found[names(found).index(first)].found_by in ("words", "both")
+
+
+@pytest.mark.parametrize("asked", ["red", "the red of it", "a photo of red", "🐈 red", "(red", 'red"', "red OR NOT *"])
+def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
+    library: search.Library, silent: search.Library, asked: str
+) -> None:
+    found, alone = library.query(asked, k=SHADES), silent.query(asked, k=SHADES)
+    assert [hit.score for hit in found] == [hit.similarity for hit in found]
+    assert {hit.found_by for hit in found} == {"meaning"}
+    assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in alone])
+
+
+def test_phrases_in_quotation_marks_stand_as_they_are(library: search.Library) -> None:
+    assert "30" in names(library.query(search.Query.parse('"by the church"'), k=3))
+    found = library.query(search.Query.parse('"church the"'), k=SHADES)
+    assert {hit.found_by for hit in found} == {"meaning"}
+
+
+def test_the_first_hits_do_not_depend_on_how_many_are_asked_for(library: search.Library) -> None:
+    every = names(library.query("red church café harbour", k=SHADES))
+    for k in (1, 2, 5, 17):
+        assert names(library.query("red church café harbour", k=k)) == every[:k]
+
+
+@settings(max_examples=40, deadline=None)
+@given(asked=st.lists(st.sampled_from(["red", "church", "café", "harbour", "by", "タワー", "02", "-", '"the'])))
+def test_hits_are_ordered_and_probabilities_never_rise(library: search.Library, asked: list[str]) -> None:
+    found = library.query(" ".join(["green", *asked]), k=SHADES)
+    order = [(-hit.score, hit.id) for hit in found if hit.score is not None]
+    assert order == sorted(order)
+    assert len(order) == SHADES == len(set(names(found)))
+    chances = [hit.probability for hit in found if hit.probability is not None]
+    assert chances == sorted(chances, reverse=True)
+    assert all(0 <= chance <= 1 for chance in chances)
+
+
+def test_what_is_kept_out_words_do_not_bring(library: search.Library) -> None:
+    church = {Path(hit.path).stem: hit.id for hit in library.query("church", k=SHADES)}
+    without = SearchParameters(exclude=np.array([church["31"]], np.int64))
+    assert "31" not in names(library.query("church", k=SHADES, parameters=without))
+    only = SearchParameters(only=np.array([church["31"], church["02"]], np.int64))
+    assert sorted(names(library.query("church café", k=SHADES, parameters=only))) == ["02", "31"]
+
+
+def test_texts_and_images_that_ask_are_answered_by_meaning(library: search.Library) -> None:
+    assert {hit.found_by for hit in library.query("church", to="text")} == {"meaning"}
+    image = Path(library.query("red", k=1)[0].path)
+    assert {hit.found_by for hit in library.query(image, k=5)} == {"meaning"}
+
+
+def test_candidates_that_words_bring_are_reranked_like_the_others(tmp_path: Path) -> None:
+    paint(tmp_path / "photos")
+    tell(tmp_path / "photos")
+    with search.open(tmp_path / "s", encoder=ColourTokenEncoder(batch_size=64)) as library:
+        library.index(tmp_path / "photos")
+        found = library.query("red church", k=SHADES, reranker=ColourReranker())
+        few = library.query("church", k=3, rerank=2, reranker=ColourReranker())
+    assert {hit.found_by for hit in found} == {"both", "meaning"}
+    assert len(found) == SHADES
+    assert "words" in {hit.found_by for hit in few}
+
+
+def test_a_copy_speaks_for_the_photograph(tmp_path: Path) -> None:
+    paint(tmp_path / "photos")
+    (tmp_path / "photos" / "the zebra.png").write_bytes((tmp_path / "photos" / "33.png").read_bytes())
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
+        library.index(tmp_path / "photos")
+        found = library.query("zebra", k=SHADES)
+        assert len(found) == SHADES
+        (hit,) = [hit for hit in found if hit.found_by != "meaning"]
+        assert {Path(path).stem for path in (hit.path, *hit.also)} == {"33", "the zebra"}
+        (tmp_path / "photos" / "the zebra.png").unlink()
+        library.index()
+        assert {hit.found_by for hit in library.query("zebra", k=SHADES)} == {"meaning"}
+
+
+def test_damaged_words_leave_the_answer_of_meaning_with_a_note(tmp_path: Path) -> None:
+    paint(tmp_path / "photos")
+    tell(tmp_path / "photos")
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
+        library.index(tmp_path / "photos")
+        library.close()
+        with closing(sqlite3.connect(tmp_path / "s" / "catalog.sqlite")) as connection:
+            connection.execute("UPDATE word_data SET block = x'0000ffff' WHERE id > 10")
+            connection.commit()
+        found = library.query("church", k=5)
+        assert {hit.found_by for hit in found} == {"meaning"}
+        assert [note for note in found.notes if "`repair()`" in note]
+        assert "words" in {finding.part for finding in library.check()}
+        library.repair()
+        assert library.query("church", k=5).notes == ()
+        assert "words" in {hit.found_by for hit in library.query("church", k=5)}
