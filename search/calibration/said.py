@@ -22,14 +22,15 @@ FULL: Final = 0.75
 _LEAST: Final = 1e-9
 
 
-def with_words(probability: float, said: float) -> float:
-    """0 to 1, and no less than `probability`; `said`: the share of the query that is said of the picture, 0 to 1.
+def with_words(probability: float, said: float, *, captioned: bool = True) -> float:
+    """0 to 1; `said`: the share of the query that is said of the picture, 0 to 1. Where nothing is, nothing changes.
 
-    Few of the words are no evidence against a picture, though they were among captions, which are sentences: keywords
-    leave out most of what a picture shows.
+    `captioned`: a caption is among what is said. One that has a few of many words makes a picture less probable; a
+    keyword that is one of them does not, as keywords leave out most of what a picture shows.
     """
     if said <= 0:
         return probability
     held = min(max(probability, _LEAST), 1 - _LEAST)
     logit = INTERCEPT + MEANING * math.log(held / (1 - held)) + SAID * min(said, FULL)
-    return max(probability, 1 / (1 + math.exp(-logit)))
+    found = 1 / (1 + math.exp(-logit))
+    return found if captioned else max(probability, found)

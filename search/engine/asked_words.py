@@ -67,7 +67,7 @@ class AskedWords:
         for number, row in Words(self.snapshot).of_items(ids).items():
             share, said = (self._weight(columns) / whole for columns in (row, row.said))
             if share > 0:
-                found[number] = WordMatch(share, said)
+                found[number] = WordMatch(share, said, bool(row.captions))
         return found
 
     def _weight(self, columns: Iterable[str]) -> float:

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from indexer.catalog.items import Identity, Items
 from indexer.catalog.vectors import Vectors
-from indexer.vectors.base import SearchParameters
 from search.engine.asked_words import AskedWords
-from search.engine.first_stage import CandidateRequest, allowed, best_of
+from search.engine.first_stage import CandidateRequest, best_of
 from search.engine.fusion import DEPTH, WordMatch
 from search.ranked import Ranked, rank
 
@@ -51,7 +50,8 @@ def beside(
     """
     head, tail = _part(ranked, slice(None, DEPTH)), _part(ranked, slice(DEPTH, None))
     first: list[int] = head.ids.tolist()
-    found = Items(request.snapshot).visible(_allowed(asked.best(LOOKED_AT), request.parameters))
+    best = request.allowed(np.array(asked.best(LOOKED_AT), np.int64))
+    found = Items(request.snapshot).visible(best.tolist())
     identities = {**known, **Items(request.snapshot).identities([number for number in found if number not in known])}
     matches = asked.matches(list(dict.fromkeys([*first, *found])))
     matches = matches if all_copies else _of_distinct(matches, [*first, *found], identities)
@@ -83,7 +83,8 @@ def _of_distinct(
             one = firsts.setdefault(identities[number], number)
             if number in matches:
                 other, match = found.get(one, WordMatch(0, 0)), matches[number]
-                found[one] = WordMatch(max(match.share, other.share), max(match.said, other.said))
+                share, said = max(match.share, other.share), max(match.said, other.said)
+                found[one] = WordMatch(share, said, match.captioned or other.captioned)
     return found
 
 
@@ -96,12 +97,6 @@ def _nearest(request: CandidateRequest, matches: Mapping[int, WordMatch]) -> Ran
     shares = [matches[number].share for number in every.ids.tolist()]
     kept = np.sort(np.argsort([-share for share in shares], kind="stable")[:BROUGHT])
     return _part(every, kept)
-
-
-def _allowed(ids: Sequence[int], parameters: SearchParameters) -> list[int]:
-    every = np.array(ids, np.int64)
-    kept: list[int] = every[allowed(every, parameters)].tolist()
-    return kept
 
 
 def _part(ranked: Ranked, rows: slice | npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Ranked:

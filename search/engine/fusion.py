@@ -26,10 +26,11 @@ DEPTH: Final = 100
 class WordMatch:
     """What the words about a photograph say. `share`: of what the query's words weigh (the rarer, the more), how much
     is there, above 0 and at most 1; `said`: the same of captions, keywords and places alone, which say what is in the
-    picture; names of files may say anything."""
+    picture; names of files may say anything. `captioned`: it has a caption."""
 
     share: float
     said: float
+    captioned: bool = False
 
 
 def fuse(places: Mapping[int, int], matches: Mapping[int, WordMatch]) -> list[tuple[int, float]]:

@@ -101,7 +101,7 @@ def _fused(by_meaning: Sequence[Place], words: ByWords, k: int) -> list[Place]:
         if match is None:
             found.append(replace(place, score=score))
         else:
-            chance = with_words(place.probability or 0.0, match.said)
+            chance = with_words(place.probability or 0.0, match.said, captioned=match.captioned)
             by: FoundBy = "both" if number in first else "words"
             found.append(replace(place, score=score, probability=chance, found_by=by))
     chances = never_rising([place.probability or 0.0 for place in found])

@@ -1,4 +1,4 @@
-"""What words say of a picture raises its probability, by as much as was measured, and never lowers it."""
+"""What words say of a picture changes its probability as it was measured; keywords never lower it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ SHARES = st.floats(0, 1)
 
 def test_at_even_odds_by_meaning_the_rest_decides() -> None:
     assert with_words(0.5, FULL) == pytest.approx(0.6129, abs=1e-3)  # the logistic function of -3.12 + 0.75 * 4.77
-    assert with_words(0.5, 0.1) == 0.5
+    assert with_words(0.5, 0.1) == pytest.approx(0.0664, abs=1e-3)  # of -3.12 + 0.477
+    assert with_words(0.5, 0.1, captioned=False) == 0.5
     assert (INTERCEPT < 0 < MEANING, SAID > 0) == (True, True)
 
 
@@ -25,9 +26,14 @@ def test_where_nothing_is_said_nothing_changes() -> None:
 @given(SHARES, SHARES, SHARES)
 def test_more_said_and_more_meant_is_never_less_probable(chance: float, less: float, more: float) -> None:
     less, more = sorted((less, more))
-    assert chance <= with_words(chance, less) <= with_words(chance, more) <= 1
-    assert with_words(less, chance) <= with_words(more, chance)
+    for captioned in (True, False):
+        if less > 0 or not captioned:
+            assert with_words(chance, less, captioned=captioned) <= with_words(chance, more, captioned=captioned) <= 1
+        assert with_words(less, chance, captioned=captioned) <= with_words(more, chance, captioned=captioned)
+    assert chance <= with_words(chance, more, captioned=False)
 
 
 def test_down_a_list_it_never_rises() -> None:
-    assert never_rising([with_words(0.1, 0.0), with_words(0.1, 1.0)]) == pytest.approx([0.239, 0.239], abs=1e-3)  # the mean of 0.1 and 0.378
+    assert never_rising([with_words(0.1, 0.0), with_words(0.1, 1.0)]) == pytest.approx(
+        [0.239, 0.239], abs=1e-3
+    )  # the mean of 0.1 and 0.378
