@@ -54,7 +54,8 @@ class Hit:
     """One answer.
 
     `probability`: that it is what was asked for, 0 to 1 (`search.calibration.curve`). `score`: what hits are ordered
-    by: their similarity, joined with the match score where a second stage ran. `similarity`: cosine of the query's and
+    by: their similarity, joined with the match score where a second stage ran, or with words that are said of them
+    (`search.engine.fusion`). `similarity`: cosine of the query's and
     the item's embedding, -1 to 1. All three are None where filters alone were asked and there is nothing to be similar
     to. `path`: the image; for a text the image that it is about, or the file that it came
     from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about

@@ -11,6 +11,7 @@
     fact        what is known of a photograph as filters ask for it; derived from `file` and `photo`, and made again
     device      cameras and lenses that facts name
     folder      folders that facts name
+    word        what is said of each photograph, as words; derived; it is not among these tables (`full_text.py`)
     encoder     the identities of the encoders whose vectors are here
     tombstone   ids of items that were deleted, until every index that might hold them was rebuilt
     meta        store id, generation, active encoder

@@ -30,7 +30,7 @@ COUNT = 200
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     paint(folder, COUNT)
-    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "red.png")
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "one.png")
     return folder
 
 
@@ -118,7 +118,7 @@ def test_an_image_and_words_count_in_their_own_spreads(library: search.Library, 
     for weight in (1.0, 2.5):
         parts = [(of_text("blue"), weight), (red, 1.0)]
         query = unit(np.sum([share / (vectors @ part).std() * part for part, share in parts], axis=0))
-        found = answers(library, image(folder / "red.png"), text("blue", weight))
+        found = answers(library, image(folder / "one.png"), text("blue", weight))
         assert_ranked(found, paths, vectors @ query)
 
 
@@ -137,10 +137,10 @@ def test_what_is_subtracted_pushes_down_what_shows_it(folder: Path, tmp_path: Pa
 def test_an_image_minus_a_word_and_words_minus_an_image(library: search.Library, folder: Path) -> None:
     paths, vectors = every_vector(library)
     red, blue = unit(np.array([1.0, 0.0, 0.0, 1.0])), of_text("blue")
-    found = answers(library, image(folder / "red.png"), text("blue", -1.0))
+    found = answers(library, image(folder / "one.png"), text("blue", -1.0))
     assert_ranked(found, paths, vectors @ red - loss(vectors, red, blue))
     white = of_text("white")
-    found = answers(library, text("white"), image(folder / "red.png", -1.0))
+    found = answers(library, text("white"), image(folder / "one.png", -1.0))
     assert_ranked(found, paths, vectors @ white - loss(vectors, white, red))
 
 
@@ -155,8 +155,8 @@ def test_the_image_that_was_added_is_marked_and_one_that_was_subtracted_is_not(
     def same(*terms: Term) -> list[str]:
         return [Path(hit.path).name for hit in library.query(asked(*terms), k=COUNT) if hit.same]
 
-    assert same(image(folder / "red.png"), text("white")) == ["red.png"]
-    assert same(text("white"), image(folder / "red.png", -1.0)) == []
+    assert same(image(folder / "one.png"), text("white")) == ["one.png"]
+    assert same(text("white"), image(folder / "one.png", -1.0)) == []
 
 
 @pytest.mark.parametrize("terms", [(text("red"), text("green", -1.0)), (text("red"), text("green"))])
@@ -187,7 +187,7 @@ def test_the_reranker_looks_for_what_is_subtracted_as_well(library: search.Libra
 
 def test_words_and_an_image_together_are_not_reranked(library: search.Library, folder: Path) -> None:
     reranker = ColourReranker()
-    results = library.query(asked(text("blue"), image(folder / "red.png")), reranker=reranker, explain=True)
+    results = library.query(asked(text("blue"), image(folder / "one.png")), reranker=reranker, explain=True)
     assert reranker.calls == 0
     assert any("can be explained" in note for note in results.notes)
 
