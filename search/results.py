@@ -57,9 +57,10 @@ class Hit:
     by: their similarity, joined with the match score where a second stage ran, or with words that are said of them
     (`search.engine.fusion`). `similarity`: cosine of the query's and
     the item's embedding, -1 to 1. All three are None where filters alone were asked and there is nothing to be similar
-    to. `path`: the image; for a text the image that it is about, or the file that it came
-    from when it names none. `source`: the file that the item came from. `metadata`: what the photograph says about
-    itself (None for texts). `explanation`: which words met which regions, when that was asked for and is known.
+    to, `probability` also where the encoder cannot read all words of the query. `path`: the image; for a text the image
+    that it is about, or the file that it came from when it names none. `source`: the file that the item came from.
+    `metadata`: what the photograph says about itself (None for texts). `explanation`: which words met which regions,
+    when that was asked for and is known.
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
     file at `path` just now. `same`: it is the very image that was asked with. `date`: when the photograph was taken, as
     clocks showed it there, and `date_from` where that is known from: "taken" (itself), "sidecar" (a file beside it),

@@ -129,6 +129,9 @@ class Encoder(Protocol):
     Encoding is a pure function of its input and the identity. A row never depends on what the other rows hold; its last
     bits may depend on how many rows there are, unless `independent_rows` (`batches.py` sends batches that are right for
     both). Vectors are the same with tokens and without. Safe to call from several threads.
+
+    One that knows which words it cannot read has a method `unread(text) -> list[str]` besides: those of `text` that its
+    vocabulary or language does not cover, in their order (`indexer/encoders/coverage.py`).
     """
 
     @property

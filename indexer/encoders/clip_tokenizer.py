@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from indexer import forking
+from indexer.encoders.coverage import unread_english
 from indexer.errors import EncoderUnavailableError
 from indexer.text import with_few_marks
 from indexer.types import Int64, Texts
@@ -92,6 +93,10 @@ class ClipTokenizer:
         """What a person reads at each of `word_places` of `text`; "" where that is no word."""
         row = self([text])[0]  # (context_length,)
         return [self._readable(int(row[place])) for place in self._places(row)[:limit]]
+
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that texts in English, with emoji among them, have not taught."""
+        return unread_english(text, lambda word: len(self._ids(word)), other_scripts=True)
 
     def _places(self, row: Int64) -> Int64:
         end = int(np.flatnonzero(row == self._end)[-1])

@@ -172,6 +172,10 @@ class GraphEncoder:
         """What a person reads at each token of `text`; [""] for a text without words, [] where there are no tokens."""
         return self._tokenizer.words(text, self._words) if self._words else []
 
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that the model has no idea of."""
+        return self._tokenizer.unread(text)
+
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
         return self._tokenizer.count(text)

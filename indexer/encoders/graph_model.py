@@ -66,6 +66,10 @@ class Tokenizer(Protocol):
         """What a person reads at each of those tokens."""
         ...
 
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that the model has no idea of."""
+        ...
+
     def count(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
         ...

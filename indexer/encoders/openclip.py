@@ -216,6 +216,10 @@ class OpenClipEncoder:
             raise ValueError("A sequence of texts is wanted here, not one text.")
         return self._tokenizer(texts) if len(texts) else np.empty((0, self.max_text_tokens), np.int64)
 
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that the model has no idea of."""
+        return self._tokenizer.unread(text)
+
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, those for start and end included."""
         return self._tokenizer.count(text)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from indexer import forking
+from indexer.encoders.coverage import unread_english, unread_unknown
 from indexer.encoders.openclip_model import Sources, check_runs_no_code, first_line, missing_package
 from indexer.errors import EncoderUnavailableError
 from indexer.text import with_few_marks
@@ -78,6 +79,19 @@ class Tokenizer:
         ids = [int(row[place]) for place in self._places(row)[:limit]]
         with self._lock:
             return [self._readable(each) for each in ids]
+
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that the tokenizer's texts have not taught: CLIP's were English, the others tell an
+        unknown piece."""
+        if self._simple:
+            return unread_english(text, lambda word: self.count(word) - 2, other_scripts=True)
+        return unread_unknown(text, self._pieces)
+
+    def _pieces(self, word: str) -> int | None:
+        here = self._tokenizer.tokenizer
+        with self._lock:
+            ids = here(self._tokenizer.clean_fn(self._clean(word)))["input_ids"]
+        return None if here.unk_token_id is not None and here.unk_token_id in ids else len(ids)
 
     def byte_pairs(self) -> tuple[dict[str, int], dict[tuple[str, str], int]] | None:
         """CLIP's vocabulary (token to id) and merges (pair to rank); None for other tokenizers or another cleaning."""

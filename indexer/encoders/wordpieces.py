@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from indexer import forking
+from indexer.encoders.coverage import unread_english
 from indexer.errors import EncoderUnavailableError
 from indexer.text import with_few_marks
 from indexer.types import Int64
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+
+_UNKNOWN: Final = "[UNK]"
 
 
 class WordPieces:
@@ -54,6 +58,14 @@ class WordPieces:
         encoding = self._encode(text)
         pieces = min(len(encoding.ids), self._limit)
         return [clean[start:end] for start, end in encoding.offsets[_places(pieces, most)]]
+
+    def unread(self, text: str) -> list[str]:
+        """The words of `text` that texts in English have not taught."""
+        return unread_english(_clean(text), self._pieces, other_scripts=False)
+
+    def _pieces(self, word: str) -> int | None:
+        pieces = self._encode(word).tokens[1:-1]
+        return None if _UNKNOWN in pieces else len(pieces)
 
     def _encode(self, text: str) -> Encoding:
         with self._loading:

@@ -54,7 +54,7 @@ def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement
     if order is None:
         return Arranged(places[:k])
     least = WEAK if arrangement.least is None else arrangement.least
-    kept = [place for place in places if (place.probability or 0.0) >= least]
+    kept = [place for place in places if place.probability is None or place.probability >= least]
     best = max((place.probability or 0.0 for place in places), default=None)
     notes: tuple[str, ...] = ()
     if len(kept) == len(places) >= arrangement.pool(k):

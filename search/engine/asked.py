@@ -11,6 +11,7 @@ import numpy as np
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Encoder
 from indexer.encoders.batches import encode_query
+from indexer.encoders.coverage import is_read, unread_words
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
 from search.calibration.background import Sample
@@ -35,12 +36,16 @@ class Weighted:
 class Asked:
     """A query as it is compared with items. `added`: its texts together, and each of its images; one at least.
     `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
-    indexed, of those that are added. `several`: it has more than one term. `notes`: what a person should know."""
+    indexed, of those that are added. `several`: it has more than one term. `unread`: it
+    has words that the encoder cannot read, and nobody knows how probable its answers are. `nothing`:
+    why there is nothing to search for, unless the words of captions and names answer. `notes`: what a person should know."""
 
     added: Sequence[Weighted]
     subtracted: Sequence[Weighted]
     content_ids: frozenset[int]
     several: bool
+    unread: bool
+    nothing: str | None
     notes: tuple[str, ...]
 
     @property
@@ -102,6 +107,9 @@ def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> As
                 f"The query is longer than the encoder reads: only its first {encoder.max_text_tokens} of {count} "
                 "word pieces count."
             )
+    unread = list(dict.fromkeys(word for text in texts for word in unread_words(encoder, text)))
+    if unread:
+        notes.append(_note(unread))
     added = _added_texts(query.terms, known)
     greatest = max(term.weight for term in query.terms)
     subtracted: list[Weighted] = []
@@ -122,7 +130,38 @@ def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> As
         added.append(Weighted(image, term.weight))
         if found.content_id is not None:
             content_ids.add(found.content_id)
-    return Asked(added, subtracted, frozenset(content_ids), len(query.terms) > 1, tuple(notes))
+    return Asked(
+        added,
+        subtracted,
+        frozenset(content_ids),
+        len(query.terms) > 1,
+        bool(unread),
+        _nothing(query, encoder, unread),
+        tuple(notes),
+    )
+
+
+def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> str | None:
+    """What to say where the encoder can read nothing of a query, and neither an image nor a filter is there."""
+    together = wanted_text(query.terms)
+    has_image = any(term.kind == "image" and term.weight > 0 for term in query.terms)
+    if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
+        return None
+    return (
+        f"There is nothing to search for: the encoder {encoder.identity.name} cannot read {_listed(unread)}. Ask in "
+        "English, or index with an encoder of many languages, such as "
+        '`open("STORE", encoder="open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k")`.'
+    )
+
+
+def _note(unread: Sequence[str]) -> str:
+    return f"The encoder cannot read {_listed(unread)}, so no hit has a probability; ask in other words."
+
+
+def _listed(words: Sequence[str]) -> str:
+    """At most five of them."""
+    shown = ", ".join(f"“{word if len(word) <= 40 else f'{word[:39]}…'}”" for word in words[:5])
+    return shown if len(words) <= 5 else f"{shown} and {len(words) - 5:,} more words"
 
 
 def _added_texts(terms: Sequence[Term], known: dict[str, EncodedQuery]) -> list[Weighted]:

@@ -12,6 +12,7 @@ from indexer.catalog.items import Identity, Items
 from indexer.catalog.words import DAMAGED
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import check_encoder
+from indexer.errors import EmptyQueryError
 from indexer.types import KINDS, Kind
 from indexer.vectors.base import SearchParameters
 from search.calibration.background import BackgroundSamples, Sample
@@ -32,7 +33,7 @@ from search.engine.fusion import DEPTH
 from search.engine.hits import hits_of
 from search.engine.index_cache import IndexCache
 from search.engine.penalty import Penalty, loss_of
-from search.engine.places import Judge
+from search.engine.places import Judge, without_probabilities
 from search.query.content_words import content_words
 from search.query.query import Query
 from search.query.resolve import resolve
@@ -100,6 +101,8 @@ class Engine:
             check_encoder(store.folder, active, encoder.identity)
             tokens = TokenSource.open(snapshot, row, encoder)
             words = AskedWords.of(snapshot, content_words(query) if "image" in kinds else ())
+            if asked.nothing is not None and not words:
+                raise EmptyQueryError(asked.nothing)
             ranked: dict[Kind, Ranked] = {}
             known: dict[int, Identity] = {}
             penalties: dict[Kind, Penalty | None] = {}
@@ -145,6 +148,8 @@ class Engine:
             familiar = is_familiar(reranker, asked.query)
             judge = Judge(curves, asked.query.kind, backgrounds, scorers, familiar, asked.several)
             best = judge.best(ranked, pool, by_words)
+            if asked.unread:
+                best = without_probabilities(best)
             arranged = arrange(snapshot, best.places, arrangement, k)
             notes += arranged.notes
             rows = Items(snapshot).get([place.id for place in arranged.places])

@@ -85,6 +85,11 @@ class Judge:
         return Places(list(islice(merged, k)), fitted)
 
 
+def without_probabilities(places: Places) -> Places:
+    """The same in the same order; nobody knows how probable they are."""
+    return Places([replace(place, probability=None) for place in places.places], fitted=False)
+
+
 def _places(kind: Kind, one: Ranked, probabilities: tuple[float, ...]) -> Iterator[Place]:
     rows = zip(one.ids.tolist(), one.scores.tolist(), one.similarities.tolist(), strict=True)
     for (number, score, similarity), probability in zip(islice(rows, len(probabilities)), probabilities, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 from indexer.encoders.batches import encode_query
+from indexer.encoders.coverage import unread_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTexts:
-    """Everything that a query wants to know of its texts. `counts`, `words`: of each; `encoded`: a row of each, with
-    tokens where the encoder has them."""
+    """Everything that a query wants to know of its texts. `counts`, `words`, `unread`: of each; `encoded`: a row
+    of each, with tokens where the encoder has them."""
 
     texts: tuple[str, ...]
     identity: EncoderId
@@ -27,6 +28,7 @@ class EncodedTexts:
     independent_rows: bool
     counts: dict[str, int]
     words: dict[str, list[str]]
+    unread: dict[str, list[str]]
     encoded: Encoded
 
 
@@ -41,6 +43,7 @@ def encode_ahead(encoder: Encoder, texts: tuple[str, ...]) -> EncodedTexts:
         encoder.independent_rows,
         {text: encoder.count_tokens(text) for text in texts},
         {text: encoder.words(text) for text in texts},
+        {text: unread_words(encoder, text) for text in texts},
         encode_query(encoder, texts, tokens=True),
     )
 
@@ -93,6 +96,10 @@ class PrefetchedEncoder:
     def words(self, text: str) -> list[str]:
         known = self._known.words.get(text)
         return self._encoder().words(text) if known is None else list(known)
+
+    def unread(self, text: str) -> list[str]:
+        known = self._known.unread.get(text)
+        return unread_words(self._encoder(), text) if known is None else list(known)
 
     def count_tokens(self, text: str) -> int:
         known = self._known.counts.get(text)

@@ -12,7 +12,6 @@ before a word takes that word alone; a weight begins a term and holds for its wo
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -27,6 +26,7 @@ from search.query.quoting import quoted
 from search.query.settings import Order, Target
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 from search.query.values import Value, parse_value
+from search.query.words import clean_words
 
 #: Longer than any question; what an encoder reads of a text is far less.
 MAX_CHARACTERS: Final = 100_000
@@ -64,18 +64,6 @@ def parse(line: str, names_image: NamesImage | None = None) -> ParsedLine:
     except QuerySyntaxError as error:
         error.line = line
         raise
-
-
-def clean_words(text: str) -> str:
-    """`text` as it is looked for: in NFKC, without control and format characters, its spaces single."""
-    text = unicodedata.normalize("NFKC", composed(text))
-    kept = "".join(_fit(char) for char in text)
-    return " ".join(composed(kept).split())
-
-
-def _fit(char: str) -> str:
-    category = unicodedata.category(char)
-    return " " if category in ("Cc", "Cs", "Zl", "Zp") else "" if category == "Cf" else char
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import unicodedata
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from indexer.arguments import checked, optional
 from indexer.errors import EmptyQueryError, PathNotFoundError, UsageError
 from indexer.paths import absolute
 from indexer.reach import look_named
-from indexer.text import composed
 from indexer.types import Kind
 from search.query.pictures import path_or_content
 from search.query.settings import ORDERS, TARGETS, Order, Target
@@ -221,8 +219,9 @@ def _clean(text: str) -> str:
     """Raises EmptyQueryError and UsageError."""
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"The query has {len(text):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
-    clean = composed(text.encode("utf-8", "replace").decode("utf-8"))
-    clean = " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in clean).split())
+    from search.query.words import clean_words
+
+    clean = clean_words(text.encode("utf-8", "replace").decode("utf-8"))
     if not clean:
         raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
     return clean

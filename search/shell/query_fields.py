@@ -112,8 +112,8 @@ def _term(name: str, text: str) -> Term:
 
         return open_image(text).terms[0]
     from indexer.errors import UsageError
-    from search.query.parser import clean_words
     from search.query.terms import Term, Words
+    from search.query.words import clean_words
 
     words = clean_words(text)
     if not words:

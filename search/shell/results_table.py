@@ -58,10 +58,11 @@ def print_results(results: Results, order: Order | None = None) -> None:
     mark = len(" weak") if any(hit.weak for hit in results) else 0
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "
-        if hit.probability is None:
+        if hit.score is None:
             known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
         else:
-            chance = percent(hit.probability) if results.calibrated else f"~{percent(hit.probability)}"
+            chance = "" if hit.probability is None else percent(hit.probability)
+            chance = chance if results.calibrated or not chance else f"~{chance}"
             weak = " weak" if hit.weak else ""
             known += f"{hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
         print_line(f"{known}{display_path(hit.path)}{_details(hit)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.encoders.batches import encode_query
 from indexer.encoders.graph_encoder import GraphEncoder
 from search.fast_start.prefetched_encoder import EncodedTexts, PrefetchedEncoder, encode_ahead
 from tests.fixtures.colour_encoder import ColourEncoder
@@ -64,3 +65,17 @@ def test_what_was_cut_short_is_refused(bundled: GraphEncoder) -> None:
     for end in (0, 1, 100, len(data) // 2, len(data) - 1):
         with pytest.raises((EOFError, pickle.UnpicklingError)):
             pickle.loads(data[:end])
+
+
+def test_it_knows_all_texts_of_a_query(bundled: GraphEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ("a cat 猫", "a dog", "grass")
+    ahead = PrefetchedEncoder(sent(encode_ahead(bundled, texts)), Path("s"), None)
+    monkeypatch.setattr(ahead, "_encoder", lambda: pytest.fail("nothing has to be loaded"))
+    found, right = encode_query(ahead, texts, tokens=True), encode_query(bundled, texts, tokens=True)
+    np.testing.assert_array_equal(found.vectors, right.vectors)
+    assert found.tokens is not None
+    assert right.tokens is not None
+    for one, other in zip(found.tokens, right.tokens, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [ahead.count_tokens(text) for text in texts] == [bundled.count_tokens(text) for text in texts]
+    assert [ahead.unread(text) for text in texts] == [["猫"], [], []]

@@ -1,0 +1,74 @@
+"""A query that the encoder cannot read gets no confident answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import search
+from indexer.errors import EmptyQueryError
+from search.query.filter import Filter
+from search.query.query import Query
+from search.query.terms import Term, Words
+from tests.fixtures.colour_encoder import COLOURS, ColourEncoder
+from tests.search.engine.test_engine import paint
+
+
+class Reader(ColourEncoder):
+    """Reads the names of colours."""
+
+    def unread(self, text: str) -> list[str]:
+        return [word for word in text.split() if word not in COLOURS]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    folder = tmp_path_factory.mktemp("photos")
+    paint(folder, 30)
+    with search.open(tmp_path_factory.mktemp("store"), encoder=Reader(batch_size=64)) as opened:
+        opened.index(folder)
+        yield opened
+
+
+def test_nothing_that_is_read_is_nothing_to_search_for(library: search.Library) -> None:
+    with pytest.raises(EmptyQueryError, match="nothing to search for: the encoder colours cannot read “собака”, “猫”"):
+        library.query("собака 猫")
+    with pytest.raises(EmptyQueryError, match="and 2 more words"):
+        library.query("а б в г д е ж")
+
+
+def test_words_beside_those_that_are_read_are_named_and_leave_no_probability(library: search.Library) -> None:
+    results = library.query("red собака", k=5)
+    assert [hit.path for hit in results] == [hit.path for hit in library.query("red", k=5)]
+    assert {hit.probability for hit in results} == {None}
+    assert not any(hit.weak for hit in results)
+    assert not results.calibrated
+    assert any("cannot read “собака”" in note for note in results.notes)
+    assert "probability" not in results.to_json()["hits"][0]
+    assert len(library.query("red собака", k=5, min_probability=0.9)) == 5
+
+
+def test_what_is_subtracted_and_not_read_is_named(library: search.Library) -> None:
+    terms = (Term((Words("red"),)), Term((Words("猫"),), weight=-1.0))
+    assert any("cannot read “猫”" in note for note in library.query(Query(terms=terms)).notes)
+
+
+def test_filters_and_images_answer_without_the_words(library: search.Library, tmp_path: Path) -> None:
+    found = library.query(Query(text="собака", where=Filter(type="png")), k=5, sort="name")
+    assert (len(found), found[0].probability) == (5, None)
+    image = library.query("red", k=1)[0].path
+    assert library.query(Query(terms=(Term((Words("猫"),)), Term(image=image))), k=3)[0].probability is None
+
+
+def test_a_query_that_is_read_has_its_probabilities(library: search.Library) -> None:
+    results = library.query("red")
+    assert results[0].probability is not None
+    assert not any("cannot read" in note for note in results.notes)
+
+
+@pytest.mark.parametrize("text", ["re\u200bd", "\uff52\uff45\uff44", "\u202ared\u202c", "red\u00ad"])
+def test_a_query_is_in_nfkc_and_without_format_characters(text: str) -> None:
+    assert Query(text=text).text == "red"
+    assert Query(text=text) == Query.parse(text)
