@@ -38,7 +38,9 @@ class Asked:
     `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
     indexed, of those that are added. `several`: it has more than one term. `unread`: it
     has words that the encoder cannot read, and nobody knows how probable its answers are. `nothing`:
-    why there is nothing to search for, unless the words of captions and names answer. `notes`: what a person should know."""
+    why there is nothing to search for, unless the words of captions and names answer. `notes`: what a person should
+    know.
+    """
 
     added: Sequence[Weighted]
     subtracted: Sequence[Weighted]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexer.encoders import coverage
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 from indexer.encoders.batches import encode_images, encode_texts
-from indexer.encoders.coverage import unread_words, words_of
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.registry import load_encoder, prepare_for_indexing
 from indexer.progress import Silent
@@ -415,14 +415,15 @@ def test_other_weights_are_another_identity(case: Case) -> None:
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_words_that_it_cannot_read_are_words_of_the_text(encoder: Encoder, text: str) -> None:
-    whole = list(words_of(text.encode("utf-8", "replace").decode("utf-8")))
-    assert [word for word in whole if word in (unread := unread_words(encoder, text))] == unread
+    whole = list(coverage.words_of(text.encode("utf-8", "replace").decode("utf-8")))
+    unread = coverage.unread_words(encoder, text)
+    assert [word for word in whole if word in unread] == unread
 
 
 def test_plain_english_is_read(encoder: Encoder) -> None:
-    assert unread_words(encoder, "a brown dog jumps over the fence, twice") == []
+    assert coverage.unread_words(encoder, "a brown dog jumps over the fence, twice") == []
 
 
 def test_what_no_english_text_taught_is_told(checking: Encoder) -> None:
-    assert unread_words(checking, "собака") == ["собака"]
-    assert unread_words(checking, "a 猫") == ["猫"]
+    assert coverage.unread_words(checking, "собака") == ["собака"]
+    assert coverage.unread_words(checking, "a 猫") == ["猫"]
