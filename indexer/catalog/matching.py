@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
 
 from indexer.catalog import full_text
 from indexer.catalog.criteria import (
@@ -40,7 +40,7 @@ from indexer.catalog.criteria import (
 from indexer.catalog.derivation import Position
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.schema import device, fact, file, folder, item
-from indexer.catalog.sqlite import among, text_begins, text_holds, text_matches
+from indexer.catalog.sqlite import among, off_index, text_begins, text_holds, text_matches
 
 Condition = ColumnElement[bool]
 #: Row ids of the folders that a pattern holds altogether, and of those of which it holds files by their names.
@@ -61,18 +61,21 @@ _COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
     "month": fact.c.month,
     "weekday": ((fact.c.date + _WEEKS) // DAY + 3) % 7 + 1,
     "minute": (fact.c.date + _WEEKS) // 60 % 1440,
-    "camera": fact.c.camera_id,
-    "lens": fact.c.lens_id,
 }
 
 
 class Matcher:
     """Makes conditions. `item_id`: the column of the ids that are asked for; `folders_of`: looks folders up for
-    patterns."""
+    patterns; `first`: the one test whose index is to be used, None for any."""
 
-    def __init__(self, item_id: ColumnElement[Any], folders_of: FoldersOf) -> None:
+    def __init__(self, item_id: ColumnElement[Any], folders_of: FoldersOf, first: Criterion | None = None) -> None:
         self._item_id = item_id
         self._folders_of = folders_of
+        self._first = first
+
+    def _indexed(self, column: Column[Any], test: Criterion) -> ColumnElement[Any]:
+        """The column, by whose index the database may go for this test or not."""
+        return column if self._first in (None, test) else off_index(column)
 
     def condition(self, criterion: Criterion, holds: bool = True) -> Condition:
         """That `criterion` holds, or that it does not."""
@@ -89,7 +92,8 @@ class Matcher:
     def _test(self, criterion: Criterion) -> Condition:
         match criterion:
             case Dated():
-                return _between(fact.c.date, criterion.start, None if criterion.end is None else criterion.end - 1)
+                date = self._indexed(fact.c.date, criterion)
+                return _between(date, criterion.start, None if criterion.end is None else criterion.end - 1)
             case DatedBy():
                 return fact.c.date_from == criterion.source
             case InCycle():
@@ -98,12 +102,13 @@ class Matcher:
                     return column.between(criterion.first, criterion.last)
                 return or_(column >= criterion.first, column <= criterion.last)
             case Within():
-                return _within(criterion)
+                return _within(criterion, self._indexed(fact.c.latitude, criterion))
             case InCountry():
                 return fact.c.country == criterion.code
             case MadeWith():
                 named = select(device.c.id).where(text_holds(device.c.folded, criterion.part))
-                return _COLUMNS[criterion.device].in_(named)
+                device_id = fact.c.camera_id if criterion.device == "camera" else fact.c.lens_id
+                return self._indexed(device_id, criterion).in_(named)
             case Named():
                 return text_holds(fact.c.name, criterion.part)
             case NameMatches():
@@ -113,7 +118,8 @@ class Matcher:
                 its_own = and_(fact.c.folder_id.in_(_folders(folder.c.folded == f"{above}/")), fact.c.name == name)
                 return or_(fact.c.folder_id.in_(_folders(text_begins(folder.c.folded, f"{criterion.path}/"))), its_own)
             case BelowNamed():
-                return fact.c.folder_id.in_(_folders(text_holds(folder.c.folded, f"/{criterion.name}/")))
+                named = _folders(text_holds(folder.c.folded, f"/{criterion.name}/"))
+                return self._indexed(fact.c.folder_id, criterion).in_(named)
             case PathMatches():
                 whole, of_files = self._folders_of(criterion)
                 name = PathPattern(criterion.pattern).name
@@ -155,7 +161,7 @@ def _between(column: ColumnElement[Any], low: int | None, high: int | None) -> C
     return and_(*bounds) if bounds else column.is_not(None)
 
 
-def _within(near: Within) -> Condition:
+def _within(near: Within, latitude: ColumnElement[Any]) -> Condition:
     """By the chord between two positions on a sphere of radius 1; a box of degrees around it serves the index."""
     angle = near.km / EARTH_KM  # at the middle of the earth, radians
     if angle >= math.pi:
@@ -166,7 +172,7 @@ def _within(near: Within) -> Condition:
     conditions: list[Condition] = [x * x + y * y + z * z <= most * (1 + ROUNDING) + ROUNDING**2]
     reach = math.degrees(angle) + 1e-6
     south, north = near.latitude - reach, near.latitude + reach
-    conditions.append(fact.c.latitude.between(south, north))
+    conditions.append(latitude.between(south, north))
     if south > -90 and north < 90:  # else all longitudes are near
         ratio = min(math.sin(math.radians(reach)) / math.cos(math.radians(near.latitude)), 1.0)
         across = math.degrees(math.asin(ratio)) + 1e-6

@@ -34,12 +34,8 @@ _ORDERS: Final[dict[Sorted, tuple[ColumnElement[Any], bool]]] = {
 }
 
 
-#: The indexes that serve tests. A range has to have an end, or all of it fits.
-_INDEXES: Final[dict[type, str]] = {
-    Dated: "fact_date",
-    MadeWith: "fact_camera",
-    BelowNamed: "fact_folder",
-}
+#: The tests that an index serves, and that it is cheap to count by.
+_INDEXED: Final = (Dated, MadeWith, BelowNamed)
 #: Rows that are counted of each to find the narrowest, and so few that no other is looked at.
 LOOKED_AT: Final = 20_000
 FEW: Final = 1_000
@@ -69,10 +65,8 @@ class Selection(Part):
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
-        found = self._visible(criterion, kind).limit(limit)
-        index = self._narrowest(criterion) if kind == "image" else None
-        if index is not None:
-            found = found.with_hint(fact, f"INDEXED BY {index}", "sqlite")
+        first = self._narrowest(criterion) if kind == "image" else None
+        found = self._visible(criterion, kind, first).limit(limit)
         return np.fromiter(self._read(found).scalars(), np.int64)
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
@@ -119,7 +113,7 @@ class Selection(Part):
             found.update((row[0], row[1]) for row in rows)
         return found
 
-    def _matching(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
+    def _matching(self, criterion: Criterion | None, kind: Kind, first: Criterion | None = None) -> Select[Any]:
         """The ids of the items of a kind that fit, hidden ones among them."""
         number = _target(kind)
         statement = select(number).select_from(fact)
@@ -127,37 +121,34 @@ class Selection(Part):
             statement = statement.join(_photographed, _photographed.c.id == fact.c.file_id)
             statement = statement.join(item, item.c.about == _photographed.c.path)
             statement = statement.where(off_index(item.c.kind) == "text")
-        return statement if criterion is None else statement.where(self._condition(criterion, number))
+        return statement if criterion is None else statement.where(self._condition(criterion, number, first))
 
-    def _visible(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
+    def _visible(self, criterion: Criterion | None, kind: Kind, first: Criterion | None = None) -> Select[Any]:
         """Those of them that are visible."""
-        statement = self._matching(criterion, kind)
+        statement = self._matching(criterion, kind, first)
         if kind == "image":  # no join, of which the database might begin at the files
             return statement.where(exists().where(file.c.id == fact.c.file_id, file.c.state == "present"))
         return statement.join(file, file.c.id == item.c.file_id).where(VISIBLE)
 
-    def _condition(self, criterion: Criterion, number: ColumnElement[Any]) -> ColumnElement[bool]:
-        return Matcher(number, self._folders_of).condition(criterion)
+    def _condition(
+        self, criterion: Criterion, number: ColumnElement[Any], first: Criterion | None = None
+    ) -> ColumnElement[bool]:
+        return Matcher(number, self._folders_of, first).condition(criterion)
 
-    def _narrowest(self, criterion: Criterion) -> str | None:
-        """The index in which the fewest rows lie that one of the tests leaves, all of which have to hold; without
+    def _narrowest(self, criterion: Criterion) -> Criterion | None:
+        """Of the tests that an index serves, all of which have to hold, the one that leaves the fewest rows; without
         statistics the database takes the first equality. None where there is but one to choose from."""
         tests = criterion.criteria if isinstance(criterion, Both) else (criterion,)
-        indexed = [
-            (_INDEXES[type(test)], test) for test in tests if type(test) in _INDEXES and test != Dated(None, None)
-        ]
+        indexed = [test for test in tests if isinstance(test, _INDEXED) and test != Dated(None, None)]
         if len(indexed) < 2:
             return None
-        counts: list[tuple[int, str]] = []
-        for number, (index, test) in enumerate(indexed):
-            if isinstance(test, MadeWith) and test.device == "lens":
-                index = "fact_lens"
+        counts: list[int] = []
+        for test in indexed:
             rows = select(fact.c.item_id).where(self._condition(test, fact.c.item_id)).limit(LOOKED_AT)
-            rows = rows.with_hint(fact, f"INDEXED BY {index}", "sqlite")
-            counts.append((self._read(select(func.count()).select_from(rows.subquery())).scalar_one(), index))
-            if counts[number][0] < FEW:
+            counts.append(self._read(select(func.count()).select_from(rows.subquery())).scalar_one())
+            if counts[-1] < FEW:
                 break
-        return min(counts)[1]
+        return indexed[counts.index(min(counts))]
 
     def _folders_of(self, wanted: PathMatches) -> tuple[list[int], list[int]]:
         """Of a pattern: see `matching.FoldersOf`. There are few folders beside so many files."""
