@@ -97,8 +97,6 @@ def _details(hit: Hit) -> str:
         said.append(f"{hit.date:%Y-%m-%d}")  # of a listing it stands in front; that of a file says little
     if hit.place is not None:
         said.append(str(hit.place))
-    elif hit.probability is not None and _date(hit) is not None:  # of a listing it stands in front
-        said.append((_date(hit) or "")[:10])
     if hit.found_by == "words":
         said.append("(found by its words)")
     if hit.same:
