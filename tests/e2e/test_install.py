@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 #: What a user's program may well say; mypy has to know all of it from the wheel.
 PROGRAM = """
 import search
-from search import Encoder, IndexSettings, PathNotFoundError, Query, Reranker, SearchParameters
+from search import Encoder, Filter, IndexSettings, PathNotFoundError, Query, Reranker, SearchParameters
 
 def first(library: search.Library, words: str) -> str | None:
     try:
@@ -31,11 +31,12 @@ def first(library: search.Library, words: str) -> str | None:
         return None
     return results[0].path if results else None
 
-def made(encoder: Encoder, reranker: Reranker) -> float:
+def made(encoder: Encoder, reranker: Reranker) -> float | None:
     with search.open("photos.search", encoder=encoder) as library:
         report: search.Report = library.index("photos", settings=IndexSettings(workers=2))
         assert report.encoded >= 0
-        return library.query("a red car", reranker=reranker)[0].probability
+        where = Filter(taken=("2021-01-01", "2022-01-01"), near=("Paris", 5))
+        return library.query("a red car", reranker=reranker, where=where, sort="date")[0].probability
 """
 
 
