@@ -20,8 +20,9 @@ def main(folder: Path, words: str = "a cat") -> None:
 
         hits = library.query(words, k=5)
         for hit in hits:
+            chance = "" if hit.probability is None else f"{hit.probability:.1%}"  # of words that cannot be read
             mark = " (weak)" if hit.weak else ""
-            print(f"{hit.score:.3f}  {hit.probability:6.1%}{mark}  {hit.path}")
+            print(f"{hit.score:.3f}  {chance:>6}{mark}  {hit.path}")
 
         if hits:
             print(f"Like {Path(hits[0].path).name}:")

@@ -55,7 +55,7 @@ _ROWS = (
     Field("has", "filter", "WHAT", "That have this: gps, caption, keyword or date.", "gps"),
     Field("text", "filter", "WORDS", "With all these words in captions, keywords or other texts.", "\"ACME invoice\"",
           option="--with-text"),  # --text, a switch, has long meant that QUERY is words
-    Field("keyword", "filter", "WORDS", "With all these words in one keyword.", "holiday"),
+    Field("keyword", "filter", "WORDS", "With these words, in this order, in one keyword.", "holiday"),
     Field("tag", "filter", "TAG", "With this tag.", "favourite"),
     Field("id", "filter", "NUMBER", "The hit of this id, as --json prints it.", "42"),
     Field("like", "term", "IMAGE", "Like this image, besides the words.", "beach.jpg"),
