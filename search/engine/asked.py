@@ -151,8 +151,8 @@ def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> str | Non
         return None
     return (
         f"There is nothing to search for: the encoder {encoder.identity.name} cannot read {_listed(unread)}. Ask in "
-        "English, or index with an encoder of many languages, such as "
-        '`open("STORE", encoder="open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k")`.'
+        "English, or encode anew with a model of many languages: "
+        "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
     )
 
 
