@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from indexer.errors import UsageError
 from search.query.quoting import quoted_where_needed
 from search.query.values import Value
 
@@ -76,6 +77,26 @@ def any_of(*conditions: Condition) -> Condition:
 def opposite(condition: Condition) -> Condition:
     """Its negation; of a negation what that leaves out."""
     return condition.condition if isinstance(condition, Not) else Not(condition)
+
+
+def check_size(condition: Condition) -> None:
+    """Raises UsageError for a tree that makes more tests, or is deeper, than a query may be."""
+    count, level, depth = 0, [condition], 0
+    while level:
+        depth += 1
+        below: list[Condition] = []
+        for each in level:
+            match each:
+                case Test():
+                    count += 1
+                case Not():
+                    below.append(each.condition)
+                case All() | AnyOf():
+                    below += each.conditions
+        level = below
+        if count > MAX_TESTS or depth > 2 * MAX_DEPTH:  # a "not" between any two brackets
+            what = f"at most {MAX_TESTS} tests" if count > MAX_TESTS else f"brackets at most {MAX_DEPTH} deep"
+            raise UsageError(f"A filter has {what}, and this one has more; ask in several queries.")
 
 
 def tests(condition: Condition) -> Iterator[Test]:

@@ -7,6 +7,7 @@ Filter(type=["png", "webp"]) & ~Filter(has="gps") | Filter.parse("in:2021 countr
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
@@ -14,14 +15,16 @@ from typing import Any, Final
 
 from indexer.arguments import shown
 from indexer.errors import UsageError
-from search.query.conditions import AnyOf, Condition, Test, all_of, any_of, opposite
+from search.query.conditions import AnyOf, Condition, Test, all_of, any_of, check_size, opposite
 from search.query.dates import DatePoint, parse_point
 from search.query.fields import FIELDS
-from search.query.ranges import UNITS, CyclicRange, NumberRange
+from search.query.ranges import MOST, UNITS, CyclicRange, NumberRange
 from search.query.values import Near, parse_value
 
 #: Attributes whose field has another name: `in` is a word of Python's own.
 _FIELD_OF: Final = {"taken": "in"}
+#: Fields that take a number of Python's or of numpy's.
+_NUMBERED: Final = frozenset({*UNITS, "in", "after", "before", "year", "month", "weekday", "time", "id"})
 
 Written = str | int | float | date | time | os.PathLike[str] | tuple[Any, ...]
 """One value: as the query language writes it, or as Python has it."""
@@ -106,25 +109,35 @@ class Filter:
         """
         from search.query.parser import parse
 
+        if not isinstance(line, str):
+            raise TypeError(f"`line` takes a str, not {shown(line)}.")
         parsed = parse(line)
         if parsed.terms or parsed.sort or parsed.min_probability is not None or parsed.to or parsed.where is None:
             raise UsageError(f"A filter has fields alone, as in year:2021, and {line[:60]!r} says more.")
         return cls.of(parsed.where)
 
     def _set(self, condition: Condition) -> None:
+        check_size(condition)
         object.__setattr__(self, "condition", condition)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("A Filter does not change; make another one.")
 
     def __and__(self, other: Filter) -> Filter:
+        if not isinstance(other, Filter):
+            return NotImplemented
         return Filter.of(all_of(self.condition, other.condition))
 
     def __or__(self, other: Filter) -> Filter:
+        if not isinstance(other, Filter):
+            return NotImplemented
         return Filter.of(any_of(self.condition, other.condition))
 
     def __invert__(self) -> Filter:
         return Filter.of(opposite(self.condition))
+
+    def __bool__(self) -> bool:
+        raise TypeError("A Filter is neither true nor false; join filters by & and |, not by `and` and `or`.")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Filter) and self.condition == other.condition
@@ -170,10 +183,12 @@ def _text(field: str, value: object) -> str:
             return str(os.fspath(value))
         case bool():
             pass
-        case int() if field in (*UNITS, "in", "after", "before", "year", "month", "weekday", "time", "id"):
-            return str(value)
-        case float() if field in UNITS and value == value:
-            return _decimal(value)
+        case numbers.Integral() if field in _NUMBERED:
+            if abs(int(value)) > MOST:
+                raise UsageError(f"no {field} is so large.")
+            return str(int(value))
+        case numbers.Real() if field in UNITS and math.isfinite(value):
+            return _decimal(float(value))
     raise TypeError(
         f"takes what {field}: takes in a query, as in {FIELDS[field].example.split('  ')[0]!r}, not {shown(value)}."
     )
@@ -206,12 +221,12 @@ def _between(start: DatePoint | None, end: DatePoint | None) -> Condition:
 
 def _near(value: tuple[Any, ...]) -> Near:
     """(place, km), (latitude, longitude) or (latitude, longitude, km)."""
-    numbers = [part for part in value if not isinstance(part, str)]
-    if not all(math.isfinite(part) for part in numbers if isinstance(part, float)):
-        raise UsageError(f"takes degrees and kilometres, not {value}.")
-    for part in value[1:]:
-        if isinstance(part, bool) or not isinstance(part, int | float):
-            raise TypeError(f"takes (place, km), (latitude, longitude) or (latitude, longitude, km), not {value}.")
+    forms = "takes (place, km), (latitude, longitude) or (latitude, longitude, km), not"
+    rest = value[1:] if value and isinstance(value[0], str) else value
+    if not rest or any(isinstance(part, bool) or not isinstance(part, numbers.Real) for part in rest):
+        raise TypeError(f"{forms} {shown(value)}.")
+    if not all(abs(part) <= MOST for part in rest):  # nan neither
+        raise UsageError("takes degrees and kilometres, and one of these is none.")
     if isinstance(value[0], str) and len(value) == 2:
         found = parse_value("near", f"0,0,{_decimal(value[1])}")
         assert isinstance(found, Near)
@@ -220,7 +235,7 @@ def _near(value: tuple[Any, ...]) -> Near:
         found = parse_value("near", ",".join(map(_decimal, value)))
         assert isinstance(found, Near)
         return found
-    raise TypeError(f"takes (place, km), (latitude, longitude) or (latitude, longitude, km), not {value}.")
+    raise TypeError(f"{forms} {shown(value)}.")
 
 
 def _decimal(value: float) -> str:

@@ -214,6 +214,13 @@ class _Parser:
             return
         if token.kind == "word":
             bare = token.text.rstrip(":").lower()
+            name = token.text.partition(":")[0].lower()
+            if name in FIELDS and re.match(r"[A-Za-z]+:[(\[{]", token.text):
+                raise QuerySyntaxError(
+                    f"the value of {name}: stands without brackets, as in {_example(name)}; for several, "
+                    f"({_example(name)} | {name}:...).",
+                    token.at,
+                )
             if token.text.endswith(":") and bare in FIELDS:
                 raise QuerySyntaxError(
                     f"the value of {bare}: follows without a space, as in {_example(bare)}; {_as_words(token.text)}.",

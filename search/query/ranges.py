@@ -128,7 +128,7 @@ def parse_cycle(field: str, text: str) -> CyclicRange:
         raise UsageError(f"the range {text} has one end; both are needed, as in {field}:{_example(field)}.")
     if field == "time":
         start = _minute(first)[0]
-        return CyclicRange(start, _minute(last)[0] if dots else _minute(first)[1], field)
+        return CyclicRange(start, _minute(last if dots else first)[1], field)
     names = MONTHS if field == "month" else WEEKDAYS
     start = _named(field, first, names)
     return CyclicRange(start, _named(field, last, names) if dots else start, field)

@@ -68,7 +68,8 @@ Value = str | int | float | DatePoint | DateSpan | NumberRange | CyclicRange | N
 def parse_value(field: str, text: str) -> Value:
     """The value of a field, from what stands behind its colon. Raises UsageError, in a sentence that goes on from
     the name of the field or its place."""
-    written = " ".join(text.split())
+    # A path and a name are kept as they are: two spaces in a row are no mistake there.
+    written = text.strip() if field in ("path", "name") else " ".join(text.split())
     if not written:
         raise UsageError(f"{field}: has no value.")
     if len(written) > MAX_VALUE:

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from indexer.errors import UsageError
@@ -36,6 +37,9 @@ from search.query.filter import Filter
         ({"megapixels": 12}, "megapixels:11.5..12.5"),
         ({"megapixels": (12, 20.5)}, "megapixels:12..20.5"),
         ({"id": 42, "has": "gps"}, "has:gps id:42"),
+        ({"year": np.int64(2021), "width": np.int32(300)}, "year:2021 width:300"),
+        ({"near": ("Paris", np.int64(5))}, "near:Paris,5"),
+        ({"path": "/a  b", "name": "q  r"}, 'path:"/a  b" name:"q  r"'),
     ],
 )
 def test_values_of_python(given: dict[str, Any], line: str) -> None:
@@ -79,6 +83,11 @@ def test_joined() -> None:
         ({"camera": ("a", "b")}, TypeError, "no range"),
         ({"type": []}, UsageError, "an empty list"),
         ({"type": "jepg"}, UsageError, "did you mean jpeg"),
+        ({"near": ()}, TypeError, r"takes \(place, km\)"),
+        ({"near": (None, 5)}, TypeError, r"takes \(place, km\)"),
+        ({"near": (10**400, 0)}, UsageError, "degrees and kilometres"),
+        ({"year": 10**5000}, UsageError, "no year is so large"),
+        ({"id": list(range(1, 1100))}, UsageError, "at most 200 tests"),
     ],
 )
 def test_values_that_mean_nothing(given: dict[str, Any], error: type[Exception], said: str) -> None:
@@ -90,3 +99,18 @@ def test_values_that_mean_nothing(given: dict[str, Any], error: type[Exception],
 def test_a_filter_is_fields_alone(line: str) -> None:
     with pytest.raises(UsageError):
         Filter.parse(line)
+
+
+def test_filters_are_joined_by_operators_alone() -> None:
+    png: Any = Filter(type="png")
+    with pytest.raises(TypeError, match=r"by & and \|"):
+        png and Filter(has="gps")
+    for other in (None, "type:png"):
+        with pytest.raises(TypeError):
+            png & other
+        with pytest.raises(TypeError):
+            png | other
+    deep = png
+    with pytest.raises(UsageError, match="at most"):
+        for year in range(1000, 1300):
+            deep = ~(deep & Filter(year=year)) | Filter(has="gps")

@@ -111,6 +111,7 @@ def test_filters() -> None:
         ("a -sort:date", 2, "has no minus before it"),
         ("sort:date sort:name", 10, "is there twice"),
         ("type:jepg", 5, "did you mean jpeg?"),
+        ("dog type:(png)", 4, "stands without brackets, as in type:jpeg"),
         ("date:2021", 5, "write in:2021"),
         ("id:abc", 3, "is no id of a hit"),
         ("-not:x a", 0, "says no twice"),

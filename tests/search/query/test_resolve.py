@@ -61,7 +61,7 @@ def resolved(line: str) -> Criterion:
         ("year:2019..", Dated(at(2019), None)),
         ("month:11..2", InCycle("month", 11, 2)),
         ("weekday:weekend", InCycle("weekday", 6, 7)),
-        ("time:22:30..4", InCycle("minute", 1350, 240)),
+        ("time:22:30..4", InCycle("minute", 1350, 299)),
         ("date:taken", DatedBy("taken")),
         ("near:48.85,2.35,5", Within(48.85, 2.35, 5.0)),
         ("near:-33,151", Within(-33.0, 151.0, 20.0)),
