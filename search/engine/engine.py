@@ -159,7 +159,16 @@ class Engine:
                 explained, said = explain_images(asked.query, list(rows.values()), encoder, reranker, tokens)
                 notes += said
                 clock.lap("explain")
-            hits = hits_of(snapshot, arranged.places, rows, known, explained, asked.content_ids, arrangement.all_copies)
+            hits = hits_of(
+                snapshot,
+                arranged.places,
+                rows,
+                known,
+                explained,
+                asked.content_ids,
+                arrangement.all_copies,
+                None if where is None else where.criterion,
+            )
             notes += _damage(snapshot.left_out)
             reason = None
             if not best.places and query.where is not None:

@@ -6,8 +6,12 @@ import os
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
+import numpy as np
+
+from indexer.catalog.criteria import Criterion
 from indexer.catalog.files import Files
 from indexer.catalog.items import Identity, Item, Items
+from indexer.catalog.selection import Selection
 from indexer.catalog.transaction import Transaction
 from indexer.reach import is_missing
 from indexer.types import Kind
@@ -28,11 +32,13 @@ def hits_of(
     explained: Mapping[int, Explanation],
     asked: Set[int],
     all_copies: bool = False,
+    where: Criterion | None = None,
 ) -> tuple[Hit, ...]:
     """The hits at `places`, but for those that are no longer in the catalog.
 
     `rows`, `known`, `explained`: by item id. `asked`: row ids of the contents of the query's images,
     where they are indexed. `all_copies`: a copy is a hit of its own, and no hit names others.
+    `where`: what was to be found; a copy takes the place of a file that is gone only where it is selected, too.
     """
     shown = [place for place in places if place.id in rows]
     photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
@@ -45,7 +51,7 @@ def hits_of(
         number, path, missing = place.id, row.path, False
         if not os.path.exists(path):
             if place.kind == "image":  # a copy that is there, and may be looked at, is the better answer
-                path = next((each for each in holding if os.path.exists(each)), path)
+                path = next((each for each in holding if os.path.exists(each) and _fits(snapshot, each, where)), path)
                 number = number if path == row.path else Items(snapshot).at(path) or number
             missing = path == row.path and is_missing(path)
         copies = [each for each in holding if each != path]
@@ -69,6 +75,14 @@ def hits_of(
             )
         )
     return dated(snapshot, hits)
+
+
+def _fits(snapshot: Transaction, path: str, where: Criterion | None) -> bool:
+    """Whether conditions select the photograph at a path."""
+    if where is None:
+        return True
+    number = Items(snapshot).at(path)
+    return number is not None and len(Selection(snapshot).among(where, "image", np.array([number], np.int64))) == 1
 
 
 def _photograph(kind: Kind, identity: Identity) -> int | None:

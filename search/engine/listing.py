@@ -48,7 +48,7 @@ def list_items(store: Store, query: Query, k: int, to: Target, arrangement: Arra
         known = {listed.id: identity for _, listed, identity in found}
         rows = Items(snapshot).get(list(known))
         clock.lap("search")
-        hits = hits_of(snapshot, places, rows, known, {}, frozenset(), arrangement.all_copies)
+        hits = hits_of(snapshot, places, rows, known, {}, frozenset(), arrangement.all_copies, criterion)
         reason = None if hits or query.where is None else reason_of_absence(snapshot, query.where, kinds)
     notes = () if resolved is None else resolved.notes
     if arrangement.least:

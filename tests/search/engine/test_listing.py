@@ -138,3 +138,17 @@ def test_the_command_lists(cli: Cli, folder: Path) -> None:
     page = cli("query", "type:png", "-s", store, "--sheet", folder / "sheet.html")
     assert page.code == 0
     assert "%</span>" not in (folder / "sheet.html").read_text()
+
+
+def test_a_copy_that_a_filter_leaves_out_takes_no_place(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        Image.new("RGB", (16, 16), (255, 0, 0)).save(tmp_path / "photos" / folder / "red.png")
+    with search.open(tmp_path / "store", encoder=ColourEncoder()) as library:
+        library.index(tmp_path / "photos")
+        (tmp_path / "photos" / "a" / "red.png").unlink()
+        in_a = search.Filter(path=tmp_path / "photos" / "a")
+        for hits in (library.query("red", where=in_a), library.query(search.Query(where=in_a))):
+            assert [(hit.path, hit.missing) for hit in hits] == [(str(tmp_path / "photos" / "a" / "red.png"), True)]
+        [hit] = library.query("red", k=1)
+        assert hit.path == str(tmp_path / "photos" / "b" / "red.png")
