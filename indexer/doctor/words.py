@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from indexer.catalog.words import Words
 from indexer.doctor.finding import Finding
+from indexer.errors import StoreUnwritableError
 from indexer.store import Store
 
 _PROBLEM: Final = "the words of captions, keywords, names and places are damaged"
@@ -14,12 +16,15 @@ _PROBLEM: Final = "the words of captions, keywords, names and places are damaged
 
 def check_words(store: Store) -> Iterator[Finding]:
     """Words that are missing, wrong, or kept by the rules of another version."""
-    with store.catalog.snapshot() as snapshot:
+    with suppress(StoreUnwritableError), store.catalog.snapshot() as snapshot:  # to look through them takes room, too
         if not Words(snapshot).are_of_these_rules():
             problem = "words were kept by another version, or cannot be kept"
-            yield Finding("words", problem, "`index()` keeps them anew", grave=False)
+            found = Finding("words", problem, "`index()` keeps them anew", grave=False)
         elif not Words(snapshot).are_right():
-            yield Finding("words", _PROBLEM, "`repair()` makes them anew")
+            found = Finding("words", _PROBLEM, "`repair()` makes them anew")
+        else:
+            return
+        yield found
 
 
 def mend_words(store: Store) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ class Options:
     min_probability: float
     sort: Order | None
     all_copies: bool
+    by_words: bool
     where: Filter | None
 
 
@@ -97,6 +98,7 @@ def answer(
             reranking=reranking,
             calibration=calibration,
             arrangement=arrangement,
+            use_words=options.by_words,
         )
         return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
 

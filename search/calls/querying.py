@@ -38,6 +38,7 @@ class Querying(Opened):
         min_probability=arguments.number(0, 1),
         sort=optional(arguments.one_of(ORDERS)),
         all_copies=flag,
+        by_words=flag,
         where=optional(instance("search.query.filter", "Filter")),
     )
     def query(
@@ -53,6 +54,7 @@ class Querying(Opened):
         min_probability: float = 0.0,
         sort: Order | None = None,
         all_copies: bool = False,
+        by_words: bool = False,
         where: Filter | None = None,
     ) -> Results:
         """The `k` best matches for words, or for an image.
@@ -66,15 +68,19 @@ class Querying(Opened):
         image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
         hits of the `k` that are less probable; the result may be empty. `sort`: "date", "name", "size", a minus before
         it for the other way round: of all that are so probable (without `min_probability`: not weak), up to 10,000, not
-        of the first `k`. `all_copies`: copies of a photograph are hits of their own. What a Query says itself comes
-        before these. `where`: what hits have to be besides, beside what a Query asks of them itself.
+        of the first `k`. `all_copies`: copies of a photograph are hits of their own.
+        `by_words`: the words of captions, keywords, names and places find photographs, too, beside what they show.
+        What a Query says itself comes before these. `where`: what hits have to be besides, beside what a Query asks of
+        them itself.
 
         A Query without words and images lists what its filters leave, by `sort` (the newest first).
 
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
         """
-        options = Options(k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, where)
+        options = Options(
+            k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, by_words, where
+        )
         with self._reading() as opened:
             return answer(opened, query, options, self._session, self._models)
 
@@ -89,6 +95,7 @@ class Querying(Opened):
         min_probability=arguments.number(0, 1),
         sort=optional(arguments.one_of(ORDERS)),
         all_copies=flag,
+        by_words=flag,
         where=optional(instance("search.query.filter", "Filter")),
         progress=optional(progress_given),
     )
@@ -105,6 +112,7 @@ class Querying(Opened):
         min_probability: float = 0.0,
         sort: Order | None = None,
         all_copies: bool = False,
+        by_words: bool = False,
         where: Filter | None = None,
         progress: Progress | None = None,
     ) -> list[Results]:
@@ -117,6 +125,8 @@ class Querying(Opened):
         `Results.error`; the others are answered. What concerns all is raised: StoreMissingError, EncoderError,
         StoreError, UsageError for more than 10,000 queries, TypeError, and what `progress` raises.
         """
-        options = Options(k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, where)
+        options = Options(
+            k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, by_words, where
+        )
         with self._reading() as opened:
             return answer_many(opened, queries, options, self._session, self._models, progress or Silent())

@@ -71,10 +71,12 @@ class Engine:
         reranking: Reranking | None = None,
         calibration: Calibration | None = None,
         arrangement: Arrangement | None = None,
+        use_words: bool = False,
     ) -> Results:
         """The `k` best items of the kind `to`; the first candidates as the `reranker` orders them, when there is one.
 
         `calibration`: what the hits' probabilities are made with; None: from the spread of the scores alone.
+        `use_words`: what captions, names and places say finds photographs, too.
 
         Raises UsageError when k < 1, FileError for a broken query image, and what the reranker raises.
         """
@@ -100,7 +102,7 @@ class Engine:
             row, active = Encoders(snapshot).required()
             check_encoder(store.folder, active, encoder.identity)
             tokens = TokenSource.open(snapshot, row, encoder)
-            words = AskedWords.of(snapshot, content_words(query) if "image" in kinds else ())
+            words = AskedWords.of(snapshot, content_words(query) if use_words and "image" in kinds else ())
             if asked.nothing is not None and not words:
                 raise EmptyQueryError(asked.nothing)
             ranked: dict[Kind, Ranked] = {}

@@ -25,7 +25,7 @@ class Field:
     def __init__(self, name: str, role: Role, value: str, says: str, example: str, option: str | None = None) -> None:
         self.name = name
         self.role = role
-        self.option = f"--{name}" if option is None else option
+        self.option = f"--{option or name}"
         self.value = value
         self.says = says
         self.example = example
@@ -54,13 +54,13 @@ _ROWS = (
     Field("orientation", "filter", "SHAPE", "landscape, portrait or square.", "portrait"),
     Field("has", "filter", "WHAT", "That have this: gps, caption, keyword or date.", "gps"),
     Field("text", "filter", "WORDS", "With all these words in captions, keywords or other texts.", "\"ACME invoice\"",
-          option="--with-text"),  # --text, a switch, has long meant that QUERY is words
+          option="with-text"),  # --text, a switch, has long meant that QUERY is words
     Field("keyword", "filter", "WORDS", "With these words, in this order, in one keyword.", "holiday"),
     Field("tag", "filter", "TAG", "With this tag.", "favourite"),
-    Field("id", "filter", "NUMBER", "The hit of this id, as --json prints it.", "42"),
+    Field("id", "filter", "NUMBER", "The hit of this id, as JSON has it.", "42"),
     Field("like", "term", "IMAGE", "Like this image, besides the words.", "beach.jpg"),
     Field("not", "term", "WORDS", "Not like these words; the same as a minus before them.", "people"),
-    Field("min", "setting", "P", "Leave out what is less probable.", "50%  0.5", option="--min-probability"),
+    Field("min", "setting", "P", "Leave out what is less probable.", "50%  0.5", option="min-probability"),
     Field("sort", "setting", "ORDER", "score, date, name or size; a minus before it turns it round.", "-date"),
     Field("to", "setting", "KIND", "What to find: image (the default), text (captions) or any.", "text"),
 )  # fmt: skip

@@ -91,7 +91,7 @@ def parse_value(field: str, text: str) -> Value:
             return parse_share(written)
         case "id":
             if not re.fullmatch(r"[1-9]\d{0,17}", written.lstrip("#"), re.ASCII):
-                raise UsageError(f"{written!r} is no id of a hit; --json prints them.")
+                raise UsageError(f"{written!r} is no id of a hit; JSON has them.")
             return int(written.lstrip("#"))
     if field in _CHOICES:
         return _choice(field, written)
@@ -124,7 +124,7 @@ def parse_share(text: str) -> float:
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= value <= 1:
         percent = f"; {text} % is {float(text) / 100:g}" if match and not match[2] and value <= 100 else ""
-        raise UsageError(f"{text!r} is no probability, as in 50% or 0.5{percent}.")
+        raise UsageError(f"{text!r} is no probability from 0 to 1, as in 50% or 0.5{percent}.")
     return round(value, 10)
 
 

@@ -74,7 +74,7 @@ WRONG: list[tuple[list[str], str, int | None]] = [
     (["file:///gone/a.jpg"], "/gone/a.jpg is not there", None),
     (["   "], "The query is empty", None),
     (['""'], "nothing stands between the quotation marks", 1),
-    (["min:50"], "'50' is no probability, as in 50% or 0.5; 50 % is 0.5", 5),
+    (["min:50"], "'50' is no probability from 0 to 1, as in 50% or 0.5; 50 % is 0.5", 5),
     (["near:Parisss"], "No place called 'Parisss' is known", None),
     (["--country", "Narnia"], "No country called 'Narnia' is known", None),
     (["sort:dat"], "did you mean date?", 6),

@@ -59,6 +59,11 @@ class QueryOptions(FieldOptions):
         default=False,
         help="Say which words met which regions of an image; with --sheet, as heat maps.",
     )
+    by_words: bool = option(
+        "--by-words",
+        default=False,
+        help="Words of captions, keywords, names and places find photographs, too.",
+    )
     all_copies: bool = option(
         "--all-copies",
         default=False,
@@ -105,6 +110,7 @@ def run(options: QueryOptions) -> int:
             reranker=options.reranker,
             explain=options.explain,
             all_copies=options.all_copies,
+            by_words=options.by_words,
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ from tests.fixtures.colour_reranker import ColourReranker
 
 #: Of every query the reddest comes first by meaning: 00.png.
 SHADES = 40
+
+
+def ask(library: search.Library, *asked: Any, **more: Any) -> search.Results:
+    """By words, too."""
+    return library.query(*asked, by_words=True, **more)
 
 
 def paint(folder: Path) -> None:
@@ -63,13 +69,13 @@ def names(found: Results) -> list[str]:
 
 
 def test_words_bring_what_meaning_alone_does_not(library: search.Library, silent: search.Library) -> None:
-    before, found = silent.query("church", k=5), library.query("church", k=5)
+    before, found = ask(silent, "church", k=5), ask(library, "church", k=5)
     assert not {"30", "31"} & set(names(before))
     assert {"30", "31"} <= set(names(found))
     assert {Path(hit.path).stem: hit.found_by for hit in found} == {
         name: "words" if name in ("30", "31") else "meaning" for name in names(found)
     }
-    wide = library.query("church", k=40)
+    wide = ask(library, "church", k=40)
     assert {Path(hit.path).stem for hit in wide if hit.found_by == "both"} == {"30", "31"}
     assert found.to_json()["hits"][0]["found_by"] == found[0].found_by
 
@@ -85,7 +91,7 @@ def test_words_bring_what_meaning_alone_does_not(library: search.Library, silent
     ],
 )
 def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, first: str) -> None:
-    found = library.query(asked, k=3)
+    found = ask(library, asked, k=3)
     assert first in names(found)
     assert found[names(found).index(first)].found_by in ("words", "both")
 
@@ -94,7 +100,7 @@ def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, f
 def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
     library: search.Library, silent: search.Library, asked: str
 ) -> None:
-    found, alone = library.query(asked, k=SHADES), silent.query(asked, k=SHADES)
+    found, alone = ask(library, asked, k=SHADES), ask(silent, asked, k=SHADES)
     assert [hit.score for hit in found] == [hit.similarity for hit in found]
     assert {hit.found_by for hit in found} == {"meaning"}
     assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
@@ -102,21 +108,21 @@ def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
 
 
 def test_phrases_in_quotation_marks_stand_as_they_are(library: search.Library) -> None:
-    assert "30" in names(library.query(search.Query.parse('"by the church"'), k=3))
-    found = library.query(search.Query.parse('"church the"'), k=SHADES)
+    assert "30" in names(ask(library, search.Query.parse('"by the church"'), k=3))
+    found = ask(library, search.Query.parse('"church the"'), k=SHADES)
     assert {hit.found_by for hit in found} == {"meaning"}
 
 
 def test_the_first_hits_do_not_depend_on_how_many_are_asked_for(library: search.Library) -> None:
-    every = names(library.query("red church café harbour", k=SHADES))
+    every = names(ask(library, "red church café harbour", k=SHADES))
     for k in (1, 2, 5, 17):
-        assert names(library.query("red church café harbour", k=k)) == every[:k]
+        assert names(ask(library, "red church café harbour", k=k)) == every[:k]
 
 
 @settings(max_examples=40, deadline=None)
 @given(asked=st.lists(st.sampled_from(["red", "church", "café", "harbour", "by", "タワー", "02", "-", '"the'])))
 def test_hits_are_ordered_and_probabilities_never_rise(library: search.Library, asked: list[str]) -> None:
-    found = library.query(" ".join(["green", *asked]), k=SHADES)
+    found = ask(library, " ".join(["green", *asked]), k=SHADES)
     order = [(-hit.score, hit.id) for hit in found if hit.score is not None]
     assert order == sorted(order)
     assert len(order) == SHADES == len(set(names(found)))
@@ -126,17 +132,17 @@ def test_hits_are_ordered_and_probabilities_never_rise(library: search.Library, 
 
 
 def test_what_is_kept_out_words_do_not_bring(library: search.Library) -> None:
-    church = {Path(hit.path).stem: hit.id for hit in library.query("church", k=SHADES)}
+    church = {Path(hit.path).stem: hit.id for hit in ask(library, "church", k=SHADES)}
     without = SearchParameters(exclude=np.array([church["31"]], np.int64))
-    assert "31" not in names(library.query("church", k=SHADES, parameters=without))
+    assert "31" not in names(ask(library, "church", k=SHADES, parameters=without))
     only = SearchParameters(only=np.array([church["31"], church["02"]], np.int64))
-    assert sorted(names(library.query("church café", k=SHADES, parameters=only))) == ["02", "31"]
+    assert sorted(names(ask(library, "church café", k=SHADES, parameters=only))) == ["02", "31"]
 
 
 def test_texts_and_images_that_ask_are_answered_by_meaning(library: search.Library) -> None:
-    assert {hit.found_by for hit in library.query("church", to="text")} == {"meaning"}
-    image = Path(library.query("red", k=1)[0].path)
-    assert {hit.found_by for hit in library.query(image, k=5)} == {"meaning"}
+    assert {hit.found_by for hit in ask(library, "church", to="text")} == {"meaning"}
+    image = Path(ask(library, "red", k=1)[0].path)
+    assert {hit.found_by for hit in ask(library, image, k=5)} == {"meaning"}
 
 
 def test_candidates_that_words_bring_are_reranked_like_the_others(tmp_path: Path) -> None:
@@ -144,8 +150,8 @@ def test_candidates_that_words_bring_are_reranked_like_the_others(tmp_path: Path
     tell(tmp_path / "photos")
     with search.open(tmp_path / "s", encoder=ColourTokenEncoder(batch_size=64)) as library:
         library.index(tmp_path / "photos")
-        found = library.query("red church", k=SHADES, reranker=ColourReranker())
-        few = library.query("church", k=3, rerank=2, reranker=ColourReranker())
+        found = ask(library, "red church", k=SHADES, reranker=ColourReranker())
+        few = ask(library, "church", k=3, rerank=2, reranker=ColourReranker())
     assert {hit.found_by for hit in found} == {"both", "meaning"}
     assert len(found) == SHADES
     assert "words" in {hit.found_by for hit in few}
@@ -156,13 +162,13 @@ def test_a_copy_speaks_for_the_photograph(tmp_path: Path) -> None:
     (tmp_path / "photos" / "the zebra.png").write_bytes((tmp_path / "photos" / "33.png").read_bytes())
     with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
         library.index(tmp_path / "photos")
-        found = library.query("zebra", k=SHADES)
+        found = ask(library, "zebra", k=SHADES)
         assert len(found) == SHADES
         (hit,) = [hit for hit in found if hit.found_by != "meaning"]
         assert {Path(path).stem for path in (hit.path, *hit.also)} == {"33", "the zebra"}
         (tmp_path / "photos" / "the zebra.png").unlink()
         library.index()
-        assert {hit.found_by for hit in library.query("zebra", k=SHADES)} == {"meaning"}
+        assert {hit.found_by for hit in ask(library, "zebra", k=SHADES)} == {"meaning"}
 
 
 def test_damaged_words_leave_the_answer_of_meaning_with_a_note(tmp_path: Path) -> None:
@@ -174,10 +180,10 @@ def test_damaged_words_leave_the_answer_of_meaning_with_a_note(tmp_path: Path) -
         with closing(sqlite3.connect(tmp_path / "s" / "catalog.sqlite")) as connection:
             connection.execute("UPDATE word_data SET block = x'0000ffff' WHERE id > 10")
             connection.commit()
-        found = library.query("church", k=5)
+        found = ask(library, "church", k=5)
         assert {hit.found_by for hit in found} == {"meaning"}
         assert [note for note in found.notes if "`repair()`" in note]
         assert "words" in {finding.part for finding in library.check()}
         library.repair()
-        assert library.query("church", k=5).notes == ()
-        assert "words" in {hit.found_by for hit in library.query("church", k=5)}
+        assert ask(library, "church", k=5).notes == ()
+        assert "words" in {hit.found_by for hit in ask(library, "church", k=5)}

@@ -61,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["query", "cat", "--to", "txt"], "did you mean text?"),
         (
             ["query", "cat", "--min-probability", "50"],
-            "--min-probability: '50' is no probability, as in 50% or 0.5; 50",
+            "--min-probability: '50' is no probability from 0 to 1, as in 50% or 0.5; 50",
         ),
         (["query", "cat", "--min-probability", "500"], "'500' is no probability"),
         (["query", "cat", "--min-probability", "nan"], "'nan' is no probability"),

@@ -11,6 +11,7 @@ from PIL import Image
 
 import search
 from indexer.doctor import Finding
+from search.query.fields import FIELDS
 from search.results import Results
 from search.shell import wording
 from search.shell.wording import in_shell_words, worded
@@ -83,6 +84,7 @@ def test_the_commands_and_options_are_there() -> None:
                 flags = (each.value for each in node.args if isinstance(each, ast.Constant))
                 named |= {flag for each in flags for flag in str(each).split("/")}
     assert len(named) > 30
+    named |= {field.option for field in FIELDS.values()}
     assert set(wording.OPTIONS.values()) <= named
     pages = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [name for name in wording.COMMANDS.values() if name.partition(" --")[0] not in pages] == []
