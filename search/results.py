@@ -22,6 +22,9 @@ FoundBy = Literal["meaning", "words", "both"]
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
 
+#: Hits beyond which nobody is told to ask for all.
+MANY = 500
+
 #: A hit whose probability is below this is weak, and marked. One in twenty: captions name one photograph of a thousand,
 #: and photographs that a person would call right as well ("a cat", "a dog in the water") often have 10 %.
 WEAK = 0.05
@@ -161,6 +164,9 @@ class Results(Sequence[Hit]):
     When both kinds are asked for, each kind keeps that order, and the two lists are merged by probability: a cosine
     between two texts is not comparable with one between a text and an image. Copies of a photograph are one hit.
     `notes`: sentences that a person should see. `seconds`: time by step; "rerank" when a second stage was asked.
+    `matches`: how many there are in all, of which these are the first: of a listing those that its filters leave, of an
+    answer with `sort` those that its cut leaves; None of a ranking, which everything there is belongs to.
+    `more_matches`: they were counted no further, and there are more.
     `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
     spread alone. `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
     `error`: why one of many queries (`Library.query_many`) has no answer.
@@ -175,6 +181,8 @@ class Results(Sequence[Hit]):
     cut: Cut | None = None
     reason: str | None = None
     error: SearchError | None = None
+    matches: int | None = None
+    more_matches: bool = False
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -188,6 +196,16 @@ class Results(Sequence[Hit]):
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
+
+    @property
+    def rest(self) -> str | None:
+        """How many there are beside these, in a sentence with the next step; None where these are all, or where nobody
+        counts."""
+        if self.matches is None or len(self) >= self.matches or not self.hits:
+            return None
+        every = not self.more_matches and self.matches <= MANY
+        step = f"`k={self.matches}` for all" if every else f"`k={10 * len(self)}` for more"
+        return f"{len(self):,} of {'more than ' if self.more_matches else ''}{self.matches:,}; {step}."
 
     @property
     def absence(self) -> str:
@@ -217,6 +235,8 @@ class Results(Sequence[Hit]):
             "query": self.query,
             "calibrated": self.calibrated,
             **({} if cut is None else {"min_probability": cut.least, "left_out": cut.left_out, "best": cut.best}),
+            **({} if self.matches is None else {"matches": self.matches}),
+            **({"more_matches": True} if self.more_matches else {}),
             "hits": [{"rank": rank, **hit.to_json()} for rank, hit in enumerate(self.hits, 1)],
             "notes": list(self.notes),
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},

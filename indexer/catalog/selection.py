@@ -104,6 +104,19 @@ class Selection(Part):
             found += [Listed(each, None) for each in ids]
         return found
 
+    def count(self, criterion: Criterion | None, kind: Kind, most: int, *, copies: bool = False) -> int:
+        """How many visible items of a kind fit, counted no further than `most`; of each content one, unless `copies`.
+
+        (What makes a text one with its copies: `Items.identities`.)
+        """
+        first = self._narrowest(criterion) if kind == "image" and criterion is not None else None
+        counted = self._visible(criterion, kind, first)
+        if not copies:
+            content = select(file.c.content_id).where(file.c.id == fact.c.file_id).scalar_subquery()
+            same = (content,) if kind == "image" else (item.c.content_id, _photographed.c.content_id)
+            counted = counted.with_only_columns(*same).distinct()
+        return int(self._read(select(func.count()).select_from(counted.limit(most).subquery())).scalar_one())
+
     def keys(self, order: Sorted, kind: Kind, ids: Sequence[int]) -> dict[int, int | str]:
         """What `order` goes by, by id: seconds since 1970 of local clocks, folded names, bytes, where it is known."""
         key, number = _ORDERS[order][0], _target(kind)

@@ -41,11 +41,14 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """The places that are hits, in their order; what the cut left out, where one was made; notes for a person."""
+    """The places that are hits, in their order; what the cut left out, where one was made; notes for a person;
+    `matches`: how many the cut has left, None where none was made, `more_matches`: there may be more."""
 
     places: list[Place]
     cut: Cut | None = None
     notes: tuple[str, ...] = ()
+    matches: int | None = None
+    more_matches: bool = False
 
 
 def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement, k: int) -> Arranged:
@@ -57,12 +60,14 @@ def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement
     kept = [place for place in places if place.probability is None or place.probability >= least]
     best = max((place.probability or 0.0 for place in places), default=None)
     notes: tuple[str, ...] = ()
-    if len(kept) == len(places) >= arrangement.pool(k):
+    more = len(kept) == len(places) >= arrangement.pool(k)
+    if more:
         notes = (
             f"More than {len(kept):,} are probable enough; the most similar {len(kept):,} of them were sorted. A "
             "higher `min_probability` leaves fewer.",
         )
-    return Arranged(in_order(snapshot, kept, order)[:k], Cut(least, len(places) - len(kept), best), notes)
+    cut = Cut(least, len(places) - len(kept), best)
+    return Arranged(in_order(snapshot, kept, order)[:k], cut, notes, len(kept), more)
 
 
 def in_order(snapshot: Transaction, places: Sequence[Place], order: Sorted) -> list[Place]:

@@ -61,10 +61,6 @@ class Eligible:
         share = len(self.among(sample)) / len(sample)
         return share if share >= BROAD else 0.0
 
-    def count(self, items: int) -> int:
-        """How many of so many `items` there are; about, where they are many."""
-        return max(1, round(self.share * items)) if self.share else min(items, len(self.ids))
-
     def among(self, ids: Int64) -> Int64:
         """(m,) int64: those of `ids` that are selected, in their order."""
         return self.selection.among(self.criterion, self.kind, ids)

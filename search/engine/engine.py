@@ -175,7 +175,8 @@ class Engine:
             reason = None
             if not best.places and query.where is not None:
                 reason = reason_of_absence(snapshot, query.where, kinds)
-        return Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut, reason)
+        results = Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut, reason)
+        return replace(results, matches=arranged.matches, more_matches=arranged.more_matches)
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder
@@ -192,12 +193,11 @@ class Engine:
 
 
 def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: Kind, curves: Calibration) -> Background:
-    """What the similarities of a kind's items to the query look like when none matches."""
+    """What the similarities of a kind's items to the query look like when none matches. Of the whole collection,
+    whatever conditions leave of it: a photograph is as probable with a filter as without."""
     typical = curves.curve("text", "text", None).typical if kind == asked.query.kind == "text" else None
     found, only = sample.background(request.embedding, typical), request.parameters.only
-    counts = [] if only is None else [len(only)]
-    counts += [] if request.eligible is None else [request.eligible.count(found.items)]
-    return replace(found, items=min([found.items, *counts]))
+    return found if only is None else replace(found, items=min(found.items, len(only)))
 
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:

@@ -49,13 +49,21 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
         "contact_sheet.html.j2",
         asked=query.label if query.image is None else os.path.basename(query.image),
         query_image=_asked_with(query),
-        count=f"{len(results)} hit{'' if len(results) == 1 else 's'}" if results else results.absence,
+        count=_count(results),
         notes=results.notes,
         calibrated=results.calibrated,
         explained=shown_words(explanations),
         legend=chips(explanations[0], "{0.weight:.0%}") if explanations else (),
         cards=[_card(hit, shown[hit.path]) for hit in results],
     )
+
+
+def _count(results: Results) -> str:
+    if not results:
+        return results.absence
+    if results.rest is None:
+        return f"{len(results):,} hit{'' if len(results) == 1 else 's'}"
+    return f"{len(results):,} of {'more than ' if results.more_matches else ''}{results.matches:,}"
 
 
 def _asked_with(query: Query) -> str | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What is wanted of the hits. `folder`: of the store; `to`: what was looked for in it. `path_end`: print paths
-    alone, each ended by this."""
+    alone, each ended by this. `all_wanted`: nobody said how many."""
 
     folder: Path
     to: Target
@@ -31,6 +31,7 @@ class Wishes:
     sheet: Path | None
     opens: bool
     copy_to: Path | None
+    all_wanted: bool
 
 
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str], indexed: Mapping[str, Indexed]) -> int:
@@ -46,6 +47,8 @@ def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str],
             printing.print_json(fields)
     elif wishes.path_end is not None:
         code = _print_paths(results, wishes.path_end)
+        if wishes.all_wanted and results.rest is not None:  # a program that reads paths would take them for all
+            printing.complain(results.rest)
     else:
         results_table.print_results(results, query.sort)
     if reason is not None:

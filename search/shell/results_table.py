@@ -47,7 +47,8 @@ def _file(hit: Hit) -> str | None:
 def print_results(results: Results, order: Order | None = None) -> None:
     """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such.
 
-    Of what filters alone have found: rank, what `order` goes by (the date, where it is none), path, and the rest.
+    Then how many more there are, where that is known. Of what filters alone have found: rank, what `order` goes by (the
+    date, where it is none), path, and the rest.
     """
     for note in results.notes:
         print_line(f"Note: {note}")
@@ -68,6 +69,8 @@ def print_results(results: Results, order: Order | None = None) -> None:
         print_line(f"{known}{display_path(hit.path)}{_details(hit)}")
         if hit.explanation is not None:
             print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
+    if results.rest is not None:
+        print_line(in_shell_words(results.rest))
 
 
 def _key(hit: Hit, order: Order | None) -> str:

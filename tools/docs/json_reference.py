@@ -42,8 +42,7 @@ def _section(name: str) -> str:
         f"{schema['description']} Schema: [{name}](schemas/{name}.schema.json).",
         "",
     ]
-    example = DOCS / "examples" / f"{name}.json"
-    if example.exists():
+    for example in sorted((DOCS / "examples").glob(f"{name}.*json")):
         lines += ["```json", example.read_text(encoding="utf-8").rstrip(), "```", ""]
     if schema["type"] == "array":
         lines += ["A list of objects:", ""]

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Hits, where nobody says how many: the best, and of a listing, which has no best, a page of a terminal.
+SHOWN = 10
+LISTED = 50
+
+
 class QueryOptions(FieldOptions):
     """The options of `search query`; its fields (--in, --near ...) stand in `search/shell/query_fields.py`."""
 
@@ -38,7 +43,7 @@ class QueryOptions(FieldOptions):
         "with filters: 'red car -blue in:2021 near:Paris'.",
     )
     store: Path | None = STORE
-    limit: int = option("-k", "--limit", default=10, metavar="N", help="How many hits.")
+    limit: int | None = option("-k", "--limit", metavar="N", help="How many hits (default: 10; of filters alone 50).")
     as_text: bool = option("--text", default=False, help="Take QUERY for words, even if a file is named so.")
     as_image: bool = option("--image", default=False, help="Take QUERY for the path of an image.")
     paths: bool = option("--paths", default=False, help="Print paths only, one a line.")
@@ -105,7 +110,7 @@ def run(options: QueryOptions) -> int:
     with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
         results = library.query(
             query,
-            k=options.limit,
+            k=options.limit or (SHOWN if query.terms else LISTED),
             rerank=count,
             reranker=options.reranker,
             explain=options.explain,
@@ -117,7 +122,16 @@ def run(options: QueryOptions) -> int:
         leaves = options.copy_to is not None or sheet is not None or options.opens
         indexed = library.indexed(*(path for hit in results for path in (hit.path, *hit.also))) if leaves else {}
     path_end = b"\0" if options.print0 else b"\n" if options.paths else None
-    wishes = Wishes(library.folder, target, options.as_json, path_end, sheet, options.opens, options.copy_to)
+    wishes = Wishes(
+        library.folder,
+        target,
+        options.as_json,
+        path_end,
+        sheet,
+        options.opens,
+        options.copy_to,
+        all_wanted=options.limit is None,
+    )
     code = answer(wishes, query, results, roots, indexed)
     if keeps_resident:
         sys.stdout.flush()
@@ -140,7 +154,7 @@ def _check(options: QueryOptions) -> None:
         raise UsageError("--text and --image exclude each other; give one.")
     if options.as_json and (options.paths or options.print0):
         raise UsageError("--json and --paths (or -0) exclude each other; the JSON has the paths, too.")
-    if options.limit < 1:
+    if options.limit is not None and options.limit < 1:
         raise UsageError(f"-k is the number of hits and has to be at least 1, not {options.limit}.")
     if options.copy_to is not None:
         from search.shell.copy_hits import check_folder

@@ -59,7 +59,7 @@ def test_what_survives_the_cut_is_sorted(library: search.Library, sort: str, wan
     assert names(found) == wanted
     assert names(library.query(Query(text="red", sort=sort), k=3)) == wanted  # type: ignore[arg-type]
     if sort == "score":
-        assert found.cut is None
+        assert (found.cut, found.matches) == (None, None)
         return
     assert found.cut is not None
     assert found.cut.least == WEAK
@@ -70,7 +70,9 @@ def test_what_survives_the_cut_is_sorted(library: search.Library, sort: str, wan
 def test_the_first_by_date_is_so_among_all_that_survive_and_not_among_the_first_k(library: search.Library) -> None:
     assert names(library.query("red", k=1)) == ["b.png"]
     assert names(library.query("red", k=1, sort="date")) == ["a.png"]
-    assert names(library.query("red", k=1, sort="-date")) == ["c.png"]
+    found = library.query("red", k=1, sort="-date")
+    assert names(found) == ["c.png"]
+    assert (found.matches, found.more_matches, found.rest) == (3, False, "1 of 3; `k=3` for all.")
 
 
 def test_a_least_probability_takes_the_place_of_the_weak_mark(library: search.Library) -> None:
@@ -90,6 +92,7 @@ def test_beyond_its_bound_a_sorted_answer_says_so(library: search.Library, monke
     monkeypatch.setattr(arrangement, "POOL", 2)
     found = library.query("red", k=1, sort="-date")
     assert names(found) == ["b.png"]  # of the two most similar
+    assert (found.matches, found.more_matches, found.rest) == (2, True, "1 of more than 2; `k=10` for more.")
     assert any("More than 2 are probable enough" in note for note in found.notes)
     monkeypatch.setattr(arrangement, "POOL", len(PHOTOS))
     found = library.query("red", k=1, sort="-date")

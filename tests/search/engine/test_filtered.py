@@ -173,15 +173,18 @@ def test_the_limits_of_a_call_and_its_conditions_both_hold(
         assert [hit.id for hit in library.query(query, k=20, rerank=0, parameters=parameters)] == wanted[:20]
 
 
-def test_a_probability_knows_among_how_many_it_was(library: search.Library) -> None:
-    """As it does where a call names them: the same probabilities."""
-    narrow = Filter.parse("size:1500..1520")
-    found = library.query(Query("red", where=narrow), k=2_000, rerank=0)
-    ids = np.array([hit.id for hit in found])
-    named = library.query("red", k=2_000, rerank=0, parameters=SearchParameters(only=ids))
+@pytest.mark.parametrize("line", ["size:1500..1520", "year:2021", "-type:png"])
+def test_a_photograph_is_as_probable_with_a_filter_as_without(library: search.Library, line: str) -> None:
+    found = library.query(Query("red", where=Filter.parse(line)), k=2_000, rerank=0)
+    everything = {hit.id: hit.probability for hit in library.query("red", k=2_000, rerank=0)}
+    assert len(found) > 10
+    assert {hit.id: hit.probability for hit in found} == {hit.id: everything[hit.id] for hit in found}
+
+
+def test_where_a_call_names_the_collection_a_probability_knows_how_small_it_is(library: search.Library) -> None:
     everything = library.query("red", k=2_000, rerank=0)
-    assert [(hit.id, hit.probability) for hit in found] == [(hit.id, hit.probability) for hit in named]
-    assert found[0].probability > {hit.id: hit.probability for hit in everything}[found[0].id]
+    few = SearchParameters(only=np.array([hit.id for hit in everything[:20]]))
+    assert library.query("red", rerank=0, parameters=few)[0].probability > everything[0].probability
 
 
 def test_a_filter_nothing_fits_finds_nothing(library: search.Library) -> None:

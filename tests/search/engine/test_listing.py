@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 import search
+from search.engine import listing
 from search.query.query import Query
+from search.shell.commands import query
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 
@@ -95,6 +98,47 @@ def test_captions_are_listed_by_their_photographs(library: search.Library) -> No
 
 
 @pytest.mark.parametrize(
+    ("line", "all_copies", "matches"),
+    [
+        ("year:2000..2100", False, 3),
+        ("year:2000..2100", True, 4),
+        ("type:png", False, 2),
+        ("name:b.png", False, 1),
+        ("sort:name", False, 3),
+        ("year:2000..2100 to:text", False, 2),
+        ("year:2000..2100 to:any", False, 5),
+        ("year:2000..2100 to:any", True, 6),
+        ("width:<25", False, 2),
+        ("camera:pixel", False, 0),
+    ],
+)
+def test_all_that_match_are_counted(library: search.Library, line: str, all_copies: bool, matches: int) -> None:
+    for k in (1, matches or 1, matches + 1):
+        found = library.query(Query.parse(line), k=k, all_copies=all_copies)
+        assert (len(found), found.matches, found.more_matches) == (min(k, matches), matches, False)
+        assert found.to_json()["matches"] == matches
+        assert found.rest == (f"1 of {matches}; `k={matches}` for all." if k == 1 < matches else None)
+
+
+def test_the_count_has_a_bound(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "COUNTED", (2, 1))
+    everything = Query.parse("year:2000..2100")
+    found = library.query(everything, k=1)
+    assert (found.matches, found.more_matches, found.rest) == (2, True, "1 of more than 2; `k=10` for more.")
+    assert {"matches": 2, "more_matches": True}.items() <= found.to_json().items()
+    assert (library.query(everything, k=3).matches, library.query(everything, k=3).more_matches) == (3, False)
+    monkeypatch.setattr(listing, "LARGE", 3)
+    assert (library.query(everything, k=1).matches, library.query(everything, k=1).more_matches) == (1, True)
+
+
+def test_a_ranking_counts_nothing(folder: Path) -> None:
+    with search.open(folder / "store", encoder=ColourEncoder()) as library:
+        found = library.query(Query.parse("red type:png"), k=1)
+        assert (found.matches, found.rest) == (None, None)
+        assert "matches" not in found.to_json()
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("camera:pixel", "Nothing here was taken with a camera whose name holds pixel."),
@@ -135,9 +179,21 @@ def test_the_command_lists(cli: Cli, folder: Path) -> None:
     assert (quiet.code, quiet.out, quiet.err) == (1, "", "search: Nothing here matches type:gif.\n")
     noted = cli("query", "type:png min:50%", "-s", store)
     assert noted.out.startswith("Note: min: leaves nothing out here")
-    page = cli("query", "type:png", "-s", store, "--sheet", folder / "sheet.html")
+    page = cli("query", "type:png", "-k", 1, "-s", store, "--sheet", folder / "sheet.html")
     assert page.code == 0
     assert "%</span>" not in (folder / "sheet.html").read_text()
+    assert "<p>1 of 2</p>" in (folder / "sheet.html").read_text()
+
+
+def test_the_command_says_how_many_there_are(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = folder / "store"
+    assert cli("query", "type:png", "-k", 1, "-s", store).out.splitlines()[1:] == ["1 of 2; -k 2 for all."]
+    assert json.loads(cli("query", "type:png", "-k", 1, "--json", "-s", store).out)["matches"] == 2
+    paths = cli("query", "type:png", "-k", 1, "--paths", "-s", store)
+    assert (paths.out.count("\n"), paths.err) == (1, "")  # so many were asked for
+    monkeypatch.setattr(query, "LISTED", 1)
+    paths = cli("query", "type:png", "--paths", "-s", store)
+    assert (paths.code, paths.out.count("\n"), paths.err) == (0, 1, "search: 1 of 2; -k 2 for all.\n")
 
 
 def test_a_copy_that_a_filter_leaves_out_takes_no_place(tmp_path: Path) -> None:
