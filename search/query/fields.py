@@ -68,6 +68,9 @@ _ROWS = (
 #: By their names, in the order of the documentation.
 FIELDS: dict[str, Field] = {row.name: row for row in _ROWS}
 
+#: Those whose value is any text, with whatever is in it.
+OF_ANY_TEXT = frozenset({"camera", "lens", "path", "name", "text", "keyword", "tag", "like", "not"})
+
 #: What people call a field that has another name here.
 OTHER_NAMES: dict[str, str] = {
     "since": "after",

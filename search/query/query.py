@@ -18,17 +18,14 @@ from indexer.types import Kind
 from search.query.pictures import path_or_content
 from search.query.settings import ORDERS, TARGETS, Order, Target
 from search.query.terms import MAX_TERMS, Term, Words
+from search.query.words import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from search.query.filter import Filter
-    from search.query.parser import NamesImage
+    from search.query.image_names import NamesImage
     from search.query.pictures import Picture
-
-#: Longer than any question; what an encoder reads of a text is far less.
-MAX_CHARACTERS = 100_000
-
 
 #: An address. (One letter is a drive of Windows.) Compiled where it is needed: every query pays for this file.
 _ADDRESS = r"(?i)[a-z][a-z0-9+.-]+://\S|data:[a-z]+/[a-z0-9.+-]+[;,]"
@@ -47,7 +44,7 @@ class Query:
     their kind; None: as the call says.
 
     Raises TypeError, EmptyQueryError for a text without words or a query that says nothing, UsageError for a text of
-    more than MAX_CHARACTERS, a path that can be none or an array of another shape, FileError for an image of Pillow
+    more than 100,000 characters, a path that can be none or an array of another shape, FileError for an image of Pillow
     that does not decode, and PathNotFoundError for a path in a working folder that is
     gone.
     """
@@ -89,7 +86,7 @@ class Query:
             raise TypeError("A query is one of text, image (a path) and image_bytes; give exactly one.")
         made = terms or ()
         if text is not None:
-            made = (Term((Words(_clean(text)),)),)
+            made = (Term((_words(text),)),)
         elif isinstance(image, str | os.PathLike):
             made = (Term(image=absolute(image)),)
         elif isinstance(image, bytes):
@@ -215,13 +212,9 @@ def is_address(text: str) -> bool:
     return ":" in text and re.match(_ADDRESS, text) is not None
 
 
-def _clean(text: str) -> str:
+def _words(text: str) -> Words:
     """Raises EmptyQueryError and UsageError."""
-    if len(text) > MAX_CHARACTERS:
-        raise UsageError(f"The query has {len(text):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
-    from search.query.words import clean_words
-
-    clean = clean_words(text.encode("utf-8", "replace").decode("utf-8"))
-    if not clean:
+    words = Words.of(legible(text))
+    if words is None:
         raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
-    return clean
+    return words

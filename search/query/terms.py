@@ -8,6 +8,7 @@ from typing import Final
 
 from indexer.types import Kind
 from search.query.quoting import quoted
+from search.query.words import clean_words
 
 MAX_TERMS: Final = 50
 #: Of a term against the others.
@@ -20,6 +21,12 @@ class Words:
 
     text: str
     exact: bool = False
+
+    @classmethod
+    def of(cls, text: str, exact: bool = False) -> Words | None:
+        """Those of a text, as they are looked for; None where it has none."""
+        clean = clean_words(text)
+        return cls(clean, exact) if clean else None
 
     def __str__(self) -> str:
         return quoted(self.text) if self.exact else self.text

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 
-from indexer.text import composed
+from indexer.errors import UsageError
+from indexer.text import composed, with_few_marks
+
+#: Longer than any question; what an encoder reads of a text is far less.
+MAX_CHARACTERS = 100_000
+
+
+def legible(text: str) -> str:
+    """`text` without what no work is to be done on: lone surrogates, heaps of marks. Raises UsageError for a text of
+    more than MAX_CHARACTERS."""
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"The query has {len(text):,} characters, and {MAX_CHARACTERS:,} are allowed; shorten it.")
+    return text if text.isascii() else with_few_marks(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def clean_words(text: str) -> str:

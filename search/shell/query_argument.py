@@ -24,7 +24,7 @@ _SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
 _LOST_QUOTES = r"(-?[A-Za-z]+):(?=\S)([^\"]*\s[^\"]*)\Z"
 
 #: A line of words and nothing else, whatever the language adds.
-_PLAIN = re.compile(r"[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
+_PLAIN = re.compile(r"(?!(?:.* )?(?:AND|OR|NOT)(?: |\Z))[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
 
 _WORDS_THEN = "put it into quotation marks within the query, or give --text, to look for the words"
 

@@ -113,9 +113,8 @@ def _term(name: str, text: str) -> Term:
         return open_image(text).terms[0]
     from indexer.errors import UsageError
     from search.query.terms import Term, Words
-    from search.query.words import clean_words
 
-    words = clean_words(text)
-    if not words:
+    words = Words.of(text, exact=True)
+    if words is None:
         raise UsageError(f"{FIELDS[name].option}: {text!r} holds no words.")
-    return Term((Words(words, exact=True),), weight=-1.0)
+    return Term((words,), weight=-1.0)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from indexer.encoders import clip_tokenizer, wordpieces
 from indexer.path_forms import spellings
 from indexer.text import MAX_MARKS, clean_text, composed, with_few_marks
-from search.query.query import MAX_CHARACTERS, Query
+from search.query.query import Query
+from search.query.words import MAX_CHARACTERS
 
 #: Two marks whose order has to be changed, as often as a query may be long.
 MARKS = "a" + "\u0300\u0323" * (MAX_CHARACTERS // 2 - 1)

@@ -18,7 +18,8 @@ from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
 from indexer.errors import EmptyQueryError, FileError, NotAnImageError, PathNotFoundError, StoreMissingError, UsageError
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
-from search.query.query import MAX_CHARACTERS, Query
+from search.query.query import Query
+from search.query.words import MAX_CHARACTERS
 from tests.fixtures.colour_encoder import ColourEncoder
 
 

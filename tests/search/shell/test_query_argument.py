@@ -103,7 +103,7 @@ def test_images(here: Path, words: list[str], path: str) -> None:
         (["photos/red.png/"], "photos/red.png/ is not there"),
         (["photos/red.png/2"], "photos/red.png/2 is not there"),
         (["gone.JPG/"], "gone.JPG/ is not there"),
-        (["my", "holiday.jpg", "/"], "is not there"),
+        (["my", "birthday.jpg", "/"], "birthday.jpg is not there"),
         (["."], "is a folder"),
         (["{here}"], "is a folder"),
         (["photos/clip.mp4"], "photos/clip.mp4 is no image"),
@@ -216,9 +216,13 @@ def test_quotation_marks_that_the_shell_has_taken_are_missed(here: Path) -> None
 
 @given(st.text(st.sampled_from("abcXYZ019,' "), max_size=30))
 @example("a  b")
+@example("a AND b")
+@example("A NOT B")
+@example("a ANDOR b")
 def test_plain_words_mean_the_same_without_the_parser(text: str) -> None:
     if text.strip():
-        assert meaning(text.strip()) == Query.parse(text.strip(), image_named)
+        query = Query.parse(text.strip(), image_named)
+        assert (meaning(text.strip()), meaning(text.strip()).notes) == (query, query.notes)
 
 
 # -- streams ------------------------------------------------------------------------------------------------

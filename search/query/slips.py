@@ -1,0 +1,109 @@
+"""What is written nearly as the query language writes, and what is said of it: one table.
+
+Free text is the common case, so a note is enough where words may be meant; what nobody writes as words is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from search.query.dates import is_date_with_month
+from search.query.fields import FIELDS, OF_ANY_TEXT, OTHER_NAMES
+from search.query.lexer import QuerySyntaxError, Token
+from search.query.quoting import plain_forms, quoted
+
+Note = Callable[[str], None]
+
+
+class _Slip(NamedTuple):
+    """`pattern`: of a whole word. `known`: whether the field that it names has to be one. `refused`: else noted.
+    `said`: a sentence about {word}, {field}, {example}."""
+
+    pattern: str
+    known: bool | None
+    refused: bool
+    said: str
+
+
+_AS_WORDS: Final = "to look for the words, write {quoted}."
+_SLIPS: Final = (
+    _Slip(
+        r"(?P<field>[A-Za-z]+):+", True, True,
+        "the value of {field}: follows without a space, as in {example}; " + _AS_WORDS,
+    ),
+    _Slip(r"(?P<field>[A-Za-z]+):+", False, False, "{word} is no field of a query, and was taken for words."),
+    _Slip(
+        r"[\[{]+-?(?P<field>[A-Za-z]+):.+", True, True,
+        "filters are joined in round brackets, as in (type:png | type:jpeg); one alone needs none; " + _AS_WORDS,
+    ),
+    _Slip(r"\*(\d+(\.\d+)?)?", None, True, "a weight stands before its words, as in 2*dog; " + _AS_WORDS),
+)  # fmt: skip
+
+
+def check_word(token: Token, note: Note) -> None:
+    """Notes, or refuses with a QuerySyntaxError, a word that is written like something else."""
+    word = plain_forms(token.text)
+    for slip in _SLIPS:
+        match = re.fullmatch(slip.pattern, word)
+        if match is None:
+            continue
+        field = (match.groupdict().get("field") or "").lower()
+        if slip.known is not None and slip.known != (field in FIELDS):
+            continue
+        told = {"field": field, "example": example(field) if field in FIELDS else "", "quoted": _quoted(token.text)}
+        said = slip.said.format(word=token.text, **told)
+        if slip.refused:
+            raise QuerySyntaxError(said, token.start)
+        note(said)
+    if is_date_with_month(word):
+        note(f"{word} was taken for words; in:{word} means that time.")
+
+
+def check_value(token: Token, name: str) -> None:
+    """Refuses brackets around the value of a field, and such as are not closed in it."""
+    first = plain_forms(token.text[:1])
+    if token.kind != "word" or first not in ("(", "[", "{"):
+        return
+    if name not in OF_ANY_TEXT or token.text.count("(") != token.text.count(")"):
+        raise QuerySyntaxError(
+            f"the value of {name}: stands without brackets, as in {example(name)}; for several, "
+            f"({example(name)} | {name}:...).",
+            token.at,
+        )
+
+
+def field_named(token: Token, note: Note) -> str | None:
+    """The field that a token names; None where it is words. Raises QuerySyntaxError for a slip."""
+    assert token.field is not None
+    name = token.field.lower()
+    if name in FIELDS:
+        return name
+    if not token.text.startswith("//"):  # of an address
+        import difflib
+
+        known = OTHER_NAMES.get(name) or next(iter(difflib.get_close_matches(name, FIELDS, 1, 0.74)), None)
+        if known is not None:
+            raise QuerySyntaxError(
+                f"there is no field {token.field}:; did you mean {known}:, as in {example(known)}? "
+                f"{as_words(f'{token.field}:{token.text}', capital=True)}.",
+                token.start,
+            )
+        note(f"{token.field}: is no field of a query, and was taken for words.")
+    return None
+
+
+def as_words(text: str, *, capital: bool = False) -> str:
+    """How to look for what stands there."""
+    said = f"to look for the words, write {_quoted(text)}"
+    return said[0].upper() + said[1:] if capital else said
+
+
+def example(name: str) -> str:
+    """A field with a value."""
+    return f"{name}:{FIELDS[name].example.split('  ')[0]}"
+
+
+def _quoted(text: str) -> str:
+    return quoted(text if len(text) <= 60 else f"{text[:59]}…")
