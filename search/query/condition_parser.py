@@ -7,6 +7,7 @@ all     = { [-] field:value | [-] ( any ) }
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from indexer.errors import UsageError
@@ -16,8 +17,9 @@ from search.query.dates import looks_like_a_span
 from search.query.field_tests import test_of
 from search.query.fields import FIELDS, OF_ANY_TEXT
 from search.query.lexer import QuerySyntaxError, Token
-from search.query.quoting import plain_forms
-from search.query.slips import Note, as_words, check_value, field_named
+from search.query.place_names import MOST_WORDS, is_named
+from search.query.quoting import plain_forms, quoted
+from search.query.slips import Note, as_words, check_unit, check_value, field_named
 
 
 class Cursor:
@@ -47,6 +49,9 @@ class ConditionParser:
         if token.weight is not None:
             raise QuerySyntaxError(f"{name}: has no weight; only words and images have one.", token.start)
         check_value(token, name)
+        if name in ("near", "country") and token.kind == "word":
+            token = self._with_following(token, name)
+        check_unit(name, token, self._cursor.tokens[self._cursor.at])
         condition = at_place(token, lambda: test_of(name, value_text(token, name)))
         self._tests += sum(1 for _ in tests(condition))
         if self._tests > MAX_TESTS:
@@ -70,6 +75,21 @@ class ConditionParser:
             if depth == 0:
                 return at
         raise QuerySyntaxError(f"this bracket is not closed; {as_words('(')}.", opening.end - 1)
+
+    def _with_following(self, token: Token, name: str) -> Token:
+        """With the words behind it that name a place together: `near:new york`."""
+        text, found = token.text, None
+        for count, each in enumerate(self._cursor.tokens[self._cursor.at :][:MOST_WORDS], 1):
+            if not each.is_bare:
+                break
+            text = f"{text} {each.text}"
+            if is_named(name, text):
+                found = count, replace(token, text=text, end=each.end)
+        if found is None:
+            return token
+        self._cursor.at += found[0]
+        self._note(f"{name}:{found[1].text} was read as {name}:{quoted(found[1].text)}.")
+        return found[1]
 
     def _turned(self, opening: Token, condition: Condition) -> Condition:
         return opposite(condition) if opening.kind == "-(" else condition

@@ -17,6 +17,7 @@ from indexer.arguments import shown
 from indexer.errors import UsageError
 from search.query.conditions import AnyOf, Condition, Test, all_of, any_of, check_size, opposite
 from search.query.dates import DatePoint, parse_point
+from search.query.field_tests import test_of
 from search.query.fields import FIELDS
 from search.query.ranges import MOST, UNITS, CyclicRange, NumberRange
 from search.query.values import Near, parse_value
@@ -159,9 +160,7 @@ class Filter:
 def _test(attribute: str, value: object) -> Condition:
     field = _FIELD_OF.get(attribute, attribute)
     try:
-        return (
-            _tuple(field, value) if isinstance(value, tuple) else Test(field, parse_value(field, _text(field, value)))
-        )
+        return _tuple(field, value) if isinstance(value, tuple) else test_of(field, _text(field, value))
     except TypeError as error:
         raise TypeError(f"`{attribute}` {error}") from None
     except UsageError as error:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from indexer.errors import UsageError
-from search.query.quoting import QUOTES, plain_forms
+from search.query.quoting import DASHES, QUOTES, plain_forms
 
 #: "word" and "quoted": with what stands before them, a minus, a weight, a field's name. The others stand alone.
 TokenKind = Literal["word", "quoted", "(", ")", "|", "+", "-", "-(", "end"]
 
-#: What people and their programs write for a minus.
-DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _DASH: Final = re.compile(rf"(?<![^\s(|])[{DASHES}]")
 #: What closes a quotation mark, by what opens it.
 _CLOSING: Final = {'"': '"', "＂": "＂", "“": '”“"', "„": '“”"', "”": "”", "«": "»", "»": "«»"}

@@ -18,8 +18,9 @@ from search.query.condition_parser import ConditionParser, Cursor, at_place, val
 from search.query.conditions import Condition, Test, all_of
 from search.query.fields import FIELDS
 from search.query.image_names import NamesImage, named_image
-from search.query.lexer import DASHES, QuerySyntaxError, Token, tokens
+from search.query.lexer import QuerySyntaxError, Token, tokens
 from search.query.operators import with_operators
+from search.query.quoting import DASHES
 from search.query.sections import Sections
 from search.query.settings import Order, Target
 from search.query.slips import as_words, check_word, field_named

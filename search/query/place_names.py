@@ -5,9 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 from indexer.errors import UsageError
+from search.query.values import parse_near
 
 #: Other places of one name that a note names.
 _OTHERS: Final = 3
+#: Words behind the first that are looked at for the name of one place.
+MOST_WORDS: Final = 4
+
+
+def is_named(field: str, text: str) -> bool:
+    """Whether `near:` or `country:` has a place or a position in these words together."""
+    from indexer.places.gazetteer import places
+
+    if field == "country":
+        return places().country(text) is not None
+    try:
+        place = parse_near(text).place
+    except UsageError:
+        return False
+    if not isinstance(place, str):
+        return True
+    if "," in text and " " not in place:  # near:Paris, 5
+        return True
+    return len(place.split()[-1]) > 2 and bool(places().cities(place))  # "Columbus in" is no state's code
 
 
 def position_of(name: str) -> tuple[tuple[float, float], str | None]:

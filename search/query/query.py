@@ -109,8 +109,8 @@ class Query:
         """Read a line of the query language (docs/query-language.md): `red car -blue in:2021 near:Paris`.
 
         `names_image`: tells of a word which image it names, by its path, or None where it is a word; by default images
-        are named by `like:` alone. `open_image`: a query by the image of such a name; by default its file, which has
-        to be there.
+        are named by `like:` alone. `open_image`: a query by the image of such a name (by default of its
+        file or a `file://` address).
 
         Raises UsageError, which names the character that is wrong; EmptyQueryError, PathNotFoundError.
         """
@@ -119,7 +119,7 @@ class Query:
 
         parsed = parse(line, names_image)
         query = cls(
-            terms=tuple(_opened(term, open_image or image_query) for term in parsed.terms) or None,
+            terms=tuple(_opened(term, open_image or open_named) for term in parsed.terms) or None,
             where=None if parsed.where is None else Filter.of(parsed.where),
             sort=parsed.sort,
             min_probability=parsed.min_probability,
@@ -205,6 +205,50 @@ def image_query(path: str) -> Query:
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(f"The query image {query.image} is not a file; name one photograph.")
     return query
+
+
+def open_named(name: str) -> Query:
+    """A query by the image file that `like:` names, by its path or a `file://` address.
+
+    Raises PathNotFoundError, and UsageError for what is none: another address, `-`, a camera raw file.
+    """
+    if name.lower().startswith("file://"):
+        return image_query(path_of_address(name))
+    refuse_address(name, "save the image and name its file")
+    if name == "-":
+        raise UsageError(
+            "like:- is standard input, which the command line alone reads; ask with `Query(image_bytes=...)`."
+        )
+    from indexer.images.sniff import RAW_SUFFIXES
+
+    if os.path.splitext(name)[1].lower() in RAW_SUFFIXES:
+        raise UsageError(f"{short(name)} is a camera raw file, which is not read yet; ask with its JPEG.")
+    return image_query(name)
+
+
+def refuse_address(word: str, step: str) -> None:
+    """Raises UsageError for an address; `step`: what to do instead."""
+    if is_address(word):
+        raise UsageError(f"{short(word)} is an address, and nothing is fetched from the network; {step}.")
+
+
+def path_of_address(address: str) -> str:
+    """The path in a `file://` address. Raises UsageError for a file of another machine."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        parts = urlsplit(address, allow_fragments=False)
+    except ValueError:  # file://[x
+        raise UsageError(f"{short(address)} is no address of a file; name it by its path.") from None
+    if parts.netloc not in ("", "localhost"):
+        raise UsageError(f"{short(address)} is a file of another machine; name it by its path here.")
+    return url2pathname(parts.path)
+
+
+def short(text: str) -> str:
+    """A name as a sentence shows it."""
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def is_address(text: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Every mark that opens or closes.
 QUOTES = '"＂“”„«»'
+#: What people and their programs write for a minus.
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 
 
 def quoted_where_needed(text: str) -> str:

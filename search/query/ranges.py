@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from indexer.errors import UsageError
+from search.query.dates import FIRST_YEAR, LAST_YEAR
 
 _BYTES: Final = {"": 1, "b": 1, "kb": 1000, "k": 1000, "mb": 1000**2, "m": 1000**2, "gb": 1000**3, "g": 1000**3}
 _BYTES_OF_TWO: Final = {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
@@ -28,18 +29,25 @@ MONTHS: Final = ("january", "february", "march", "april", "may", "june",
                  "july", "august", "september", "october", "november", "december")  # fmt: skip
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKEND: Final = "weekend"
+_WEEK_PARTS: Final = {
+    **dict.fromkeys((_WEEKEND, "weekends"), (6, 7)),
+    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), (1, 5)),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
     """Both ends included; None: without a bound. Bytes, pixels, or years; `unit`: how many of them make one that is
-    written."""
+    written; `written`: as it was typed."""
 
     low: int | None
     high: int | None
     unit: int = 1
+    written: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
+        if self.written is not None:
+            return self.written
         if self.low == self.high and self.unit == 1:
             return str(self.low)
         return f"{self._written(self.low)}..{self._written(self.high)}"
@@ -53,11 +61,12 @@ class NumberRange:
 @dataclass(frozen=True, slots=True)
 class CyclicRange:
     """Both ends included, and round the end of the cycle where `last` is before `first`: months 1 to 12, weekdays 1
-    (Monday) to 7, minutes of the day 0 to 1,439."""
+    (Monday) to 7, minutes of the day 0 to 1,439. `written`: as it was typed."""
 
     first: int
     last: int
     cycle: str
+    written: str | None = field(default=None, compare=False)
 
     def __contains__(self, value: int) -> bool:
         if self.first <= self.last:
@@ -65,6 +74,8 @@ class CyclicRange:
         return value >= self.first or value <= self.last
 
     def __str__(self) -> str:
+        if self.written is not None:
+            return self.written
         if self.cycle == "time":
             return f"{_clock(self.first)}..{_clock(self.last)}"
         if self.cycle == "weekday" and (self.first, self.last) == (6, 7):
@@ -79,6 +90,10 @@ def parse_numbers(field: str, text: str) -> NumberRange:
 
     Alone, a number with a unit or a fraction stands for all that round to it: 12 megapixels are 11.5 to 12.5.
     """
+    return replace(_numbers(field, text), written=text.strip())
+
+
+def _numbers(field: str, text: str) -> NumberRange:
     unit = 1_000_000 if field == "megapixels" else 1
     first, dots, last = text.partition("..")
     if not dots:
@@ -104,7 +119,13 @@ def parse_numbers(field: str, text: str) -> NumberRange:
 
 
 def parse_years(text: str) -> NumberRange:
-    """A year of four digits, or a range of two. Raises UsageError."""
+    """A year of four digits, a range of two, or one after <, <=, > or >=. Raises UsageError."""
+    signed = re.fullmatch(r"(>=|<=|>|<)\s*(.*)", text.strip())
+    if signed is not None:
+        year, sign = _year(signed[2]), signed[1]
+        beyond = 0 if "=" in sign else 1
+        low, high = (year + beyond, None) if ">" in sign else (None, year - beyond)
+        return NumberRange(low, high, written=text.strip())
     first, dots, last = text.partition("..")
     years = [None if dots and not end.strip() else _year(end) for end in ((first, last) if dots else (first, first))]
     low, high = years
@@ -112,7 +133,7 @@ def parse_years(text: str) -> NumberRange:
         raise UsageError("a range has at least one end, as in year:2019.. .")
     if low is not None and high is not None and low > high:
         raise UsageError(f"the range {text} ends before it begins; write {last.strip()}..{first.strip()}.")
-    return NumberRange(low, high)
+    return NumberRange(low, high, written=text.strip())
 
 
 def parse_cycle(field: str, text: str) -> CyclicRange:
@@ -120,9 +141,13 @@ def parse_cycle(field: str, text: str) -> CyclicRange:
 
     Raises UsageError.
     """
+    return replace(_cycle(field, text), written=text.strip())
+
+
+def _cycle(field: str, text: str) -> CyclicRange:
     written = text.strip().lower()
-    if field == "weekday" and written in (_WEEKEND, "weekends"):
-        return CyclicRange(6, 7, field)
+    if field == "weekday" and written in _WEEK_PARTS:
+        return CyclicRange(*_WEEK_PARTS[written], field)
     first, dots, last = written.partition("..")
     if dots and not (first.strip() and last.strip()):
         raise UsageError(f"the range {text} has one end; both are needed, as in {field}:{_example(field)}.")
@@ -172,6 +197,8 @@ def _end(field: str, text: str) -> int:
 def _year(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{3}", text.strip(), re.ASCII):
         raise UsageError(f"{text.strip()!r} is no year of four digits, as in year:2021 or year:2019..2021.")
+    if not FIRST_YEAR <= int(text) <= LAST_YEAR:
+        raise UsageError(f"the year {text.strip()} is out of reach; years go from {FIRST_YEAR} to {LAST_YEAR}.")
     return int(text)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from search.query.lexer import DASHES, QuerySyntaxError, Token
+from search.query.lexer import QuerySyntaxError, Token
 from search.query.operators import OPERATORS
-from search.query.quoting import plain_forms
+from search.query.quoting import DASHES, plain_forms
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 
 _SPECIAL: Final = re.compile(rf'[\s"“”„«»()|:*\\]|^[+{DASHES}-]|\.\.')
@@ -59,7 +59,7 @@ class Sections:
             if exact:
                 raise QuerySyntaxError("nothing stands between the quotation marks.", token.start)
             return
-        if not exact and _reads_as_other(token, text, words.text):
+        if not exact and _reads_as_other(text, words.text):
             words = Words(words.text, exact=True)
         self._section_for(token, alone=False).words.append(words)
 
@@ -119,10 +119,10 @@ class Sections:
         return section
 
 
-def _reads_as_other(token: Token, text: str, clean: str) -> bool:
-    """Whether words would be read as something else once they are printed in their normal form."""
-    if clean in OPERATORS:
-        return clean != text or not token.is_bare
+def _reads_as_other(text: str, clean: str) -> bool:
+    """Whether words would be read as something else where they are printed, in their normal form."""
+    if not OPERATORS.keys().isdisjoint(re.findall("[A-Z]+", clean)):  # of a line in capitals
+        return True
     return clean.startswith("*") or (clean != text and _SPECIAL.search(clean) is not None)
 
 

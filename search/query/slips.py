@@ -13,6 +13,7 @@ from search.query.dates import is_date_with_month
 from search.query.fields import FIELDS, OF_ANY_TEXT, OTHER_NAMES
 from search.query.lexer import QuerySyntaxError, Token
 from search.query.quoting import plain_forms, quoted
+from search.query.ranges import UNITS
 
 Note = Callable[[str], None]
 
@@ -71,6 +72,16 @@ def check_value(token: Token, name: str) -> None:
             f"the value of {name}: stands without brackets, as in {example(name)}; for several, "
             f"({example(name)} | {name}:...).",
             token.at,
+        )
+
+
+def check_unit(name: str, token: Token, following: Token) -> None:
+    """Refuses a unit that stands apart from its number: size:>5 MB would be five bytes, and words."""
+    units = {"km", "m"} if name == "near" else UNITS.get(name, {})
+    unit = following.text.lower()
+    if token.kind == "word" and unit and following.is_bare and unit in units and token.text[-1:].isdigit():
+        raise QuerySyntaxError(
+            f"the unit stands right behind its number, as in {name}:{token.text}{following.text}.", following.start
         )
 
 

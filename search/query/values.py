@@ -8,6 +8,7 @@ from typing import Final
 
 from indexer.errors import UsageError
 from search.query.dates import DatePoint, DateSpan, parse_point, parse_span
+from search.query.quoting import DASHES
 from search.query.ranges import CyclicRange, NumberRange, parse_cycle, parse_numbers, parse_years
 from search.query.settings import ORDERS, TARGETS
 
@@ -45,6 +46,7 @@ _CHOICES: Final = {
     "sort": ORDERS,
     "to": TARGETS,
 }
+_RANGED: Final = frozenset({"in", "year", "month", "weekday", "time", "size", "width", "height", "megapixels"})
 _COORDINATE: Final = r"([+-]?\d{1,3}(?:\.\d{1,12})?)"
 _POSITION: Final = re.compile(rf"{_COORDINATE}\s*,\s*{_COORDINATE}(?:\s*,\s*(\S.*))?", re.ASCII)
 _RADIUS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(km|m)?", re.ASCII | re.IGNORECASE)
@@ -74,6 +76,29 @@ def parse_value(field: str, text: str) -> Value:
         raise UsageError(f"{field}: has no value.")
     if len(written) > MAX_VALUE:
         raise UsageError(f"the value of {field}: has {len(written):,} characters, and {MAX_VALUE:,} are allowed.")
+    try:
+        return _value(field, written)
+    except UsageError:
+        meant = _with_dots(field, written)
+        if meant is None:
+            raise
+    raise UsageError(f"a range has two dots, as in {field}:{meant}.")
+
+
+def _with_dots(field: str, written: str) -> str | None:
+    """A range that was written with a dash, as it is read; None where it is none."""
+    if field in _RANGED and ".." not in written:
+        for dash in re.finditer(rf"[{DASHES}-]", written):
+            meant = f"{written[: dash.start()].strip()}..{written[dash.end() :].strip()}"
+            try:
+                _value(field, meant)
+            except UsageError:
+                continue
+            return None if meant.startswith("..") or meant.endswith("..") else meant
+    return None
+
+
+def _value(field: str, written: str) -> Value:
     match field:
         case "in":
             return parse_span(written)
@@ -108,6 +133,8 @@ def parse_near(text: str) -> Near:
         if abs(longitude) > 180:
             raise UsageError(f"{position[2]} is no longitude; they go from -180 to 180.")
         return Near((latitude, longitude), DEFAULT_KM if position[3] is None else _radius(position[3]))
+    if re.search(r"\d\s*[°º′']", text):
+        raise UsageError(f"{text!r} has no decimal degrees, as in near:48.85,2.35; south and west have a minus.")
     place, comma, last = (part.strip() for part in text.rpartition(","))
     if comma and re.match(r"[+-]?[\d.]", last):
         if not place:
@@ -132,7 +159,7 @@ def _radius(text: str) -> float:
     match = _RADIUS.fullmatch(text)
     km = 0.0 if match is None else float(match[1]) / (1000 if (match[2] or "").lower() == "m" else 1)
     if not 0 < km <= MOST_KM:
-        raise UsageError(f"{text!r} is no radius in km, as in near:Paris,5.")
+        raise UsageError(f"{text!r} is no radius in km, as in near:Paris,5: more than 0, at most {MOST_KM:,.0f}.")
     return km
 
 
@@ -146,6 +173,8 @@ def _choice(field: str, text: str) -> str:
         return written
     guess = difflib.get_close_matches(written, known, 1)
     hint = f"; did you mean {guess[0]}?" if guess else "."
+    if (field, written) == ("sort", "-score"):
+        raise UsageError("sort:-score would show what fits least first; leave it out, or write sort:score.")
     if field == "date" and written[:1].isdigit():
         hint = f"; for photographs of that time write in:{text}."
     raise UsageError(f"{field}: takes {', '.join(known[:-1])} or {known[-1]}, not {text!r}{hint}")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from indexer.errors import PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, is_image
 from indexer.reach import look_named
-from search.query.query import Query, image_query, is_address
+from search.query.query import Query, image_query, is_address, open_named, refuse_address, short
 from search.query.quoting import quoted
 from search.shell.query_stream import is_stream, read_stream
 
@@ -70,13 +70,9 @@ def open_image(path: str) -> Query:
     Raises PathNotFoundError, UsageError, FileError.
     """
     if path.lower().startswith("file://"):
-        return image_query(_path_of(path))
+        return open_named(path)
     _refuse_address(path)
-    if is_stream(path):
-        return read_stream(path)
-    if os.path.splitext(path)[1].lower() in RAW_SUFFIXES:
-        raise UsageError(f"{_short(path)} is a camera raw file, which is not read yet; ask with its JPEG.")
-    return image_query(path)
+    return read_stream(path) if is_stream(path) else open_named(path)
 
 
 def _line(words: Sequence[str]) -> tuple[Query, tuple[str, ...]]:
@@ -110,7 +106,7 @@ def _file_named(name: str, mode: int | None, *, alone: bool) -> tuple[str | None
 
     `mode`: of the file of that name, None where there is none. `alone`: the query is nothing else.
     """
-    shown = _short(name)
+    shown = short(name)
     names_image, names_media = _ends_like(name)
     is_named = _looks_like_a_path(name) or os.sep in name
     if mode is None and not name.isascii() and (names_image or is_named):
@@ -148,11 +144,7 @@ def _file_named(name: str, mode: int | None, *, alone: bool) -> tuple[str | None
 
 def _refuse_address(word: str) -> None:
     """Raises UsageError for an address."""
-    if is_address(word):
-        raise UsageError(
-            f"{_short(word)} is an address, and nothing is fetched from the network; save the image and name its "
-            f"file, pipe it in (`search query -`), or {_WORDS_THEN}."
-        )
+    refuse_address(word, f"save the image and name its file, pipe it in (`search query -`), or {_WORDS_THEN}")
 
 
 def _refuse_several(words: Sequence[str]) -> None:
@@ -175,17 +167,6 @@ def _lost_quotes(words: Sequence[str]) -> tuple[str, ...]:
         f"{lost[1]}: has {first} alone for its value; quotation marks are for the query to see: put the whole query "
         f"between single ones, as in '{lost[1]}:{quoted(lost[2])}'.",
     )
-
-
-def _path_of(address: str) -> str:
-    """The path in a file:// address. Raises UsageError for a file of another machine."""
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    parts = urlsplit(address, allow_fragments=False)
-    if parts.netloc not in ("", "localhost"):
-        raise UsageError(f"{_short(address)} is a file of another machine; name it by its path here.")
-    return url2pathname(parts.path)
 
 
 def _mode(argument: str) -> int | None:
@@ -240,7 +221,3 @@ def _is_media(suffix: str) -> bool:
 
     kind = mimetypes.guess_type(f"x{suffix}")[0] or ""
     return kind.startswith(("image/", "video/", "audio/")) or kind == "application/pdf"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -10,10 +10,14 @@ from search.shell.options import Option, Options, option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from search.query.conditions import Condition
     from search.query.query import Query
     from search.query.terms import Term
-    from search.query.values import Value
+
+    T = TypeVar("T")
 
 #: Of a field's attribute: fields are called `in`, `not` and `id`.
 _PREFIX = "field_"
@@ -53,7 +57,8 @@ def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
     """
     if not given and query is not None:
         return query
-    from search.query.conditions import Test, all_of
+    from search.query.conditions import all_of
+    from search.query.field_tests import test_of
     from search.query.filter import Filter
     from search.query.query import Query
 
@@ -62,7 +67,7 @@ def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
     settings = {attribute: _setting(name, given, query) for name, attribute in _ATTRIBUTES.items()}
     for name, values in given.items():
         if FIELDS[name].role == "filter":
-            conditions += [Test(name, _value(name, value)) for value in values]
+            conditions += [_read(name, value, test_of) for value in values]
         elif FIELDS[name].role == "term":
             terms += tuple(_term(name, value) for value in values)
     if terms and all(term.weight < 0 for term in terms):
@@ -87,7 +92,9 @@ def _setting(name: str, given: dict[str, list[str]], query: Query | None) -> obj
     said = None if query is None else getattr(query, _ATTRIBUTES[name])
     if name not in given:
         return said
-    value = _value(name, given[name][0])
+    from search.query.values import parse_value
+
+    value = _read(name, given[name][0], parse_value)
     if said is not None and said != value:
         from indexer.errors import UsageError
 
@@ -95,13 +102,13 @@ def _setting(name: str, given: dict[str, list[str]], query: Query | None) -> obj
     return value
 
 
-def _value(name: str, text: str) -> Value:
+def _read(name: str, text: str, read: Callable[[str, str], T]) -> T:
+    """The value of an option, as the field of its name reads it. Raises UsageError, which names the option."""
     from indexer.errors import UsageError
     from indexer.text import composed
-    from search.query.values import parse_value
 
     try:
-        return parse_value(name, composed(text))
+        return read(name, composed(text))
     except UsageError as error:
         raise UsageError(f"{FIELDS[name].option}: {str(error).removeprefix(f'{name}: ')}") from None
 

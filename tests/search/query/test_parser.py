@@ -77,7 +77,7 @@ def words(text: str, weight: float = 1.0) -> Term:
         ("cat AND dog", [words("cat dog")]),
         ("cat NOT dog asleep", [words("cat asleep"), words("dog", -1)]),
         ("cat NOT “big dog”", [words("cat"), Term((Words("big dog", exact=True),), weight=-1)]),
-        ("ROCK AND ROLL", [words("ROCK AND ROLL")]),
+        ("ROCK AND ROLL", [Term((Words("ROCK"), Words("AND", exact=True), Words("ROLL")))]),
         ('rock "AND" roll', [Term((Words("rock"), Words("AND", exact=True), Words("roll")))]),
         (
             '„at night“ »a b« «c d» “e f" ＂g＂',
@@ -177,6 +177,15 @@ def test_filters() -> None:
         ("dog - ", 4, "nothing stands behind this -"),
         ("dog + + cat", 4, "nothing stands behind this +"),
         ("a «b c", 2, "the quotation mark « has no partner"),
+        ("a size:>5 MB", 10, "the unit stands right behind its number, as in size:>5MB"),
+        ("near:48°51'N,2°21'E", 5, "has no decimal degrees, as in near:48.85,2.35"),
+        ("near:Paris,0km", 5, "as in near:Paris,5: more than 0, at most 20,040."),
+        ("sort:-score", 5, "would show what fits least first"),
+        ("year:9999", 5, "years go from 1000 to 9998"),
+        ("year:2019-2021", 5, "a range has two dots, as in year:2019..2021."),
+        ("time:18:00–23:00", 5, "a range has two dots, as in time:18:00..23:00."),
+        ("in:2021-06-2021-09", 3, "as in in:2021-06..2021-09."),
+        ("month:jun-aug", 6, "as in month:jun..aug."),
         ("weekday:sat,,sun", 8, "a value is missing beside a comma of 'sat,,sun'"),
     ],
 )
@@ -203,6 +212,7 @@ def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None
         ("cat AND dog", 'AND was read as both; for the word write "AND".'),
         ("cat NOT dog", 'NOT was read as a minus; for the word write "NOT".'),
         ("(type:png OR type:gif)", 'OR was read as |; for the word write "OR".'),
+        ("near:new york skyline", 'near:new york was read as near:"new york".'),
         ("ROCK AND ROLL", "AND was taken for a word, as all words are in capitals."),
     ],
 )
@@ -222,8 +232,21 @@ def test_filters_in_other_forms() -> None:
         ("-type:png,gif", "-(type:png | type:gif)"),
         ("type:png,png", "type:png"),
         ("country:FR,DE", "(country:FR | country:DE)"),
+        ("near:new york skyline", 'near:"new york"'),
+        ("(near:new york,5 | -near:Paris, 5)", '(near:"new york,5" | -near:Paris,5)'),
+        ("near:48.85, 2.35 boats", "near:48.85,2.35"),
+        ("near:Paris,5 km", "near:Paris,5"),
+        ("near:Paris, Texas", 'near:"Paris, Texas"'),
+        ("near:columbus in snow", "near:columbus"),
+        ("country:new zealand sheep", 'country:"new zealand"'),
+        ("year:>2020", "year:2021.."),
+        ("year:<=2020", "year:..2020"),
+        ("weekday:weekdays", "weekday:mon..fri"),
     ):
         assert parse(line).where == parse(same).where, line
+    assert str(parse("near:Paris size:>5MB time:7pm year:>=2021").where) == (
+        "near:Paris,20 size:>5MB time:7pm year:>=2021"
+    )
     assert parse("path:[2021]/（old） name:(1)").where == all_of(Check("path", "[2021]/（old）"), Check("name", "(1)"))
     assert parse('country:"Korea, South"').where == Check("country", "Korea, South")
     assert parse('path:"C:\\photos\\" red').where == Check("path", "C:\\photos\\")
