@@ -35,7 +35,8 @@ class DatedBy:
 @dataclass(frozen=True, slots=True)
 class InCycle:
     """A month (1 to 12), weekday (1, Monday, to 7) or minute of the day (0 to 1,439) of `first` to `last`, both
-    included; round the end of the cycle where `last` is before `first`."""
+    included; round the end of the cycle where `last` is before `first`. A date at midnight, to the second, is one whose
+    time is not known, and has no minute."""
 
     cycle: Cycle
     first: int

@@ -62,6 +62,8 @@ _COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
     "weekday": ((fact.c.date + _WEEKS) // DAY + 3) % 7 + 1,
     "minute": (fact.c.date + _WEEKS) // 60 % 1440,
 }
+#: A date that names no time of the day stands at midnight, to the second.
+_HAS_TIME: Final = (fact.c.date + _WEEKS) % DAY != 0
 
 
 class Matcher:
@@ -98,9 +100,12 @@ class Matcher:
                 return fact.c.date_from == criterion.source
             case InCycle():
                 column = _COLUMNS[criterion.cycle]
-                if criterion.first <= criterion.last:
-                    return column.between(criterion.first, criterion.last)
-                return or_(column >= criterion.first, column <= criterion.last)
+                inside = (
+                    column.between(criterion.first, criterion.last)
+                    if criterion.first <= criterion.last
+                    else or_(column >= criterion.first, column <= criterion.last)
+                )
+                return and_(_HAS_TIME, inside) if criterion.cycle == "minute" else inside
             case Within():
                 return _within(criterion, self._indexed(fact.c.latitude, criterion))
             case InCountry():

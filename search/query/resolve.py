@@ -28,6 +28,8 @@ _EPOCH: Final = date(1970, 1, 1)
 _DAY: Final = 86_400
 #: How a path begins that does not begin at any folder: at the root, at a drive, at home or here.
 _ANCHORED: Final = re.compile(r"[/~]|\.{1,2}(/|$)|[A-Za-z]:/")
+#: How one ends that may be a file's.
+_FILE: Final = re.compile(r"[^/]\.[a-z0-9]{1,5}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +132,24 @@ class _Resolver:
 
 def path_criterion(text: str) -> Criterion:
     """What a path means: absolute, of home ("~") or of the working folder ("./") that file or folder and what is below
-    it; else a folder of that name at any depth; with "*" or "?" a pattern (`globs.py`)."""
-    written = text.replace(os.sep, "/")
+    it; else a folder of that name at any depth, or a file where it ends like one; with "*" or "?" a pattern
+    (`globs.py`). Backslashes part folders as well, as on Windows; elsewhere a name may hold them."""
+    if os.sep != "\\" and "\\" in text:
+        return criteria.Either((_path(text), _path(text.replace("\\", "/"))))
+    return _path(text.replace(os.sep, "/"))
+
+
+def _path(written: str) -> Criterion:
     if _ANCHORED.match(written):
         end = "/" if written.endswith("/") else ""
-        written = absolute(text).replace(os.sep, "/").rstrip("/") + end
+        written = absolute(written).replace(os.sep, "/").rstrip("/") + end
     found = folded_name(written)
     if is_glob(found):
         return criteria.PathMatches(found)
-    return (
-        criteria.Below(found.rstrip("/"))
-        if _ANCHORED.match(written) or not found
-        else criteria.BelowNamed(found.strip("/"))
-    )
+    if _ANCHORED.match(written) or not found:
+        return criteria.Below(found.rstrip("/"))
+    # A pattern without a star is one of the whole name, of a folder or a file.
+    return criteria.PathMatches(found) if _FILE.search(found) else criteria.BelowNamed(found.strip("/"))
 
 
 def _seconds(day: date | None) -> int | None:

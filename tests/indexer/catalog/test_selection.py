@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,8 @@ def holds(criterion: Criterion, photo: Photo) -> bool:
             return criterion.source == ("file" if said.taken_at is None else "taken")
         case InCycle():
             moment = dated(photo)
+            if criterion.cycle == "minute" and moment.replace(microsecond=0).time() == time.min:
+                return False
             found = {"month": moment.month, "weekday": moment.isoweekday(), "minute": moment.hour * 60 + moment.minute}
             first, last, number = criterion.first, criterion.last, found[criterion.cycle]
             return first <= number <= last if first <= last else number >= first or number <= last
