@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from indexer.dates.written import is_sane
+from indexer.errors import CaptionFileError
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.text import clean_text
 from indexer.types import Said
@@ -54,19 +55,24 @@ def takeout_image(names: Sequence[str], name: str) -> str | None:
     if stem is None:
         return None
     wanted = _photograph(stem, copy)
-    if wanted is not None and _is_in(names, wanted):
-        return wanted
+    if wanted is not None:
+        named, suffix = os.path.splitext(wanted)
+        for spelling in (wanted, *(f"{named}{each}" for each in (suffix.lower(), suffix.upper(), suffix.title()))):
+            if _is_in(names, spelling):
+                return spelling
     return _cut_image(names, stem, copy) if len(stem) == _CUT else None
 
 
 def parse_takeout(data: bytes) -> Takeout | None:
-    """What Takeout says in a file; None where it is another kind of JSON, or none. Never raises."""
+    """What Takeout says in a file; None where it is another kind of JSON. Raises CaptionFileError where it is none."""
     if len(data) > MAX_BYTES:
         return None
     try:
         fields = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        return None
+        raise CaptionFileError(
+            "it is broken JSON, so its photograph is found without the date and place in it; copy or export it again"
+        ) from None
     if not isinstance(fields, dict) or not isinstance(fields.get("photoTakenTime", fields.get("geoData")), dict):
         return None
     description = fields.get("description")

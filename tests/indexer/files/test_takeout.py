@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.errors import CaptionFileError
 from indexer.files.takeout import MAX_BYTES, Takeout, may_be_takeout, parse_takeout, takeout_image
 from indexer.types import Said
 
@@ -19,6 +21,12 @@ LONG = "a" * 45  # with the dot of its suffix cut to 46
     [
         ("IMG_1.jpg.json", ["IMG_1.jpg"], "IMG_1.jpg"),
         ("IMG_1.JPG.JSON", ["IMG_1.JPG"], "IMG_1.JPG"),
+        ("IMG_1.jpg.json", ["IMG_1.JPG"], "IMG_1.JPG"),
+        ("IMG_1.JPG.json", ["IMG_1.jpg"], "IMG_1.jpg"),
+        ("IMG_1.jpg.json", ["IMG_1.JPG", "IMG_1.jpg"], "IMG_1.jpg"),
+        ("IMG_1.HEIC.json", ["IMG_1.HEIC", "IMG_1.MP4"], "IMG_1.HEIC"),  # a picture and its few seconds of video
+        ("IMG_1.HEIC.supplemental-metadata.json", ["IMG_1.HEIC", "IMG_1.MP4"], "IMG_1.HEIC"),
+        ("IMG_1.MP.jpg.supplemental-metada.json", ["IMG_1.MP", "IMG_1.MP.jpg"], "IMG_1.MP.jpg"),
         ("IMG_1.jpg.supplemental-metadata.json", ["IMG_1.jpg"], "IMG_1.jpg"),
         ("IMG_1.jpg.supplemental-met.json", ["IMG_1.jpg"], "IMG_1.jpg"),
         ("IMG_1.jpg.s.json", ["IMG_1.jpg"], "IMG_1.jpg"),
@@ -111,14 +119,25 @@ def test_places_that_make_no_sense(degrees: object) -> None:
     [
         b"",
         b"\xff\xfe\x00",
+        b'{"photoTakenTime": {"timestamp": "1620123',
+        b"[" * 100_000,
+        b'{"photoTakenTime": ' * 50_000,
+        b'{"photoTakenTime": {"timestamp": ' + b"9" * 10_000 + b"}}",
+    ],
+)
+def test_broken_json_is_told(data: bytes) -> None:
+    with pytest.raises(CaptionFileError, match="broken JSON, so its photograph is found without the date and place"):
+        parse_takeout(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
         b"[]",
         b"null",
         b"3",
         b'{"photoTakenTime": 5}',
         b'{"image": "a.jpg"}',
-        b"[" * 100_000,
-        b'{"photoTakenTime": ' * 50_000,
-        b'{"photoTakenTime": {"timestamp": ' + b"9" * 10_000 + b"}}",
         b'{"photoTakenTime": {}}' + b" " * MAX_BYTES,
     ],
 )
@@ -146,7 +165,8 @@ def test_whatever_it_holds(value: object) -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_bytes_there_are(data: bytes) -> None:
-    assert parse_takeout(data) is None
+    with suppress(CaptionFileError):
+        assert parse_takeout(data) is None
 
 
 @given(st.text(max_size=80), st.lists(st.text(max_size=60), max_size=5))

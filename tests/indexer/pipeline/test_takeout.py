@@ -188,6 +188,21 @@ def test_other_json_is_counted_as_what_it_is(bench: Bench, photos: Path) -> None
     assert bench.run(photos).unchanged == 3
 
 
+def test_broken_json_beside_a_photograph_is_a_failure_that_names_it(bench: Bench, photos: Path) -> None:
+    told = photos / "DSC_1.jpg.json"
+    _tell(told)
+    bench.run(photos)
+    told.write_text(told.read_text()[:-9])
+    report = bench.run(photos)
+    assert [(failure.path, failure.reason[:17]) for failure in report.failures] == [(str(told), "it is broken JSON")]
+    assert _facts(bench) == {"DSC_1.jpg": ITS_OWN}
+    again = bench.run(photos)
+    assert (again.failures, again.known_failures, again.unchanged) == ([], 1, 1)
+    _tell(told)
+    assert bench.run(photos).sidecars == 1
+    assert _facts(bench) == {"DSC_1.jpg": TOLD}
+
+
 def _forget(bench: Bench, path: Path) -> None:
     store = Store.open(bench.folder)
     try:
