@@ -67,7 +67,7 @@ class Hit:
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
     file at `path` just now. `same`: it is the very image that was asked with. `date`: when the photograph was taken, as
     clocks showed it there, and `date_from` where that is known from: "taken" (itself), "sidecar" (a file beside it),
-    "name" or "file". `place`: where (None for texts, and where nothing is known).
+    "name" or "file". `place`: where (None where nothing is known). Of a text they are those of its photograph.
     `found_by`: "both" where words of the query are said of a photograph (in captions, keywords, names, its place) that
     its meaning would have brought as well, "words" where it would not.
     """
@@ -208,6 +208,19 @@ class Results(Sequence[Hit]):
         return f"{len(self):,} of {'more than ' if self.more_matches else ''}{self.matches:,}; {step}."
 
     @property
+    def left_out(self) -> str | None:
+        """What the cut of a sorted answer took from it, in a sentence with the next step; None where that is nothing,
+        or where nothing is left and `absence` says so."""
+        cut = self.cut
+        if not self.hits or cut is None or not cut.left_out or self.matches is None:
+            return None
+        are = "is" if cut.left_out == 1 else "are"
+        return (
+            f"{cut.left_out:,} less probable than {percent(cut.least)} {are} left out; a lower `min_probability` sorts "
+            "more."
+        )
+
+    @property
     def absence(self) -> str:
         """What to say when there is no hit."""
         if self.reason is not None:
@@ -217,7 +230,8 @@ class Results(Sequence[Hit]):
         best, least = self.cut.best, self.cut.least
         digits = next((n for n in range(2, 6) if round(best, n) > 0 and round(best, n) < least), 6)
         return (
-            f"Nothing here matches well: the best hit has probability {best:.{digits}f} (`min_probability={least:g}`)."
+            f"Nothing here matches well: the best hit has probability {best:.{digits}f}, and "
+            f"`min_probability={least:g}` leaves it out; a lower one shows more."
         )
 
     def likely(self, least: float) -> Results:

@@ -9,12 +9,13 @@ from typing import Final, cast, get_args
 
 from sqlalchemy import select
 
-from indexer.catalog.schema import fact
-from indexer.catalog.statements import id_chunks
+from indexer.catalog.schema import fact, file
+from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.types import DateSource
 
 _EPOCH: Final = datetime(1970, 1, 1)
+_SHOWN: Final = (fact.c.date, fact.c.date_from, fact.c.city, fact.c.country)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,23 @@ class ShownFact:
 
 
 class ShownFacts(Part):
-    """By the ids of items."""
+    """Of photographs. What is damaged of them is left out: they are derived, and a repair makes them anew."""
 
     def get(self, item_ids: Sequence[int]) -> dict[int, ShownFact]:
-        """Those of photographs; what is damaged of them is left out: they are derived, and a repair makes them anew."""
+        """By the ids of items."""
         found: dict[int, ShownFact] = {}
-        columns = (fact.c.item_id, fact.c.date, fact.c.date_from, fact.c.city, fact.c.country)
         for chunk in id_chunks(item_ids):
-            for number, *values in self._read(select(*columns).where(fact.c.item_id.in_(chunk))):
+            for number, *values in self._read(select(fact.c.item_id, *_SHOWN).where(fact.c.item_id.in_(chunk))):
                 found[number] = _shown(*values)
+        return found
+
+    def at(self, paths: Sequence[str]) -> dict[str, ShownFact]:
+        """By the paths of files."""
+        found: dict[str, ShownFact] = {}
+        for chunk in chunks(paths):
+            statement = select(file.c.path, *_SHOWN).join(fact, fact.c.file_id == file.c.id)
+            for path, *values in self._read(statement.where(file.c.path.in_(chunk))):
+                found[path] = _shown(*values)
         return found
 
 

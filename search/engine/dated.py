@@ -11,12 +11,17 @@ from search.results import Hit, PlaceNames
 
 
 def dated(snapshot: Transaction, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """The hits with their dates and places. Only where one has a place the table of places is read."""
-    facts = ShownFacts(snapshot).get([hit.id for hit in hits if hit.kind == "image"])
-    return tuple(_dated(hit, facts[hit.id]) if hit.id in facts else hit for hit in hits)
+    """The hits with the dates and places of their photographs; a text's is the one that it is about. Only where one
+    has a place the table of places is read."""
+    of_images = ShownFacts(snapshot).get([hit.id for hit in hits if hit.kind == "image"])
+    about = list({hit.path for hit in hits if hit.kind == "text"})
+    of_texts = ShownFacts(snapshot).at(about) if about else {}
+    return tuple(_dated(hit, of_images.get(hit.id) if hit.kind == "image" else of_texts.get(hit.path)) for hit in hits)
 
 
-def _dated(hit: Hit, known: ShownFact) -> Hit:
+def _dated(hit: Hit, known: ShownFact | None) -> Hit:
+    if known is None:
+        return hit
     return replace(hit, date=known.date, date_from=known.date_from, place=_place(known))
 
 

@@ -44,6 +44,7 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
     """The page. Pictures are read from the files as they are now, and shown where they are what was `indexed` at their
     paths; others leave their place empty."""
     shown = pictures({hit.path: indexed.get(hit.path, UNKNOWN) for hit in results}, SIDE)
+    by_date = query.sort in ("date", "-date") or (not query.terms and query.sort in (None, "score"))
     explanations = [hit.explanation for hit in results if hit.explanation is not None]
     return render(
         "contact_sheet.html.j2",
@@ -54,7 +55,7 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
         calibrated=results.calibrated,
         explained=shown_words(explanations),
         legend=chips(explanations[0], "{0.weight:.0%}") if explanations else (),
-        cards=[_card(hit, shown[hit.path]) for hit in results],
+        cards=[_card(hit, shown[hit.path], by_date) for hit in results],
     )
 
 
@@ -63,7 +64,7 @@ def _count(results: Results) -> str:
         return results.absence
     if results.rest is None:
         return f"{len(results):,} hit{'' if len(results) == 1 else 's'}"
-    return f"{len(results):,} of {'more than ' if results.more_matches else ''}{results.matches:,}"
+    return f"{len(results):,} of {'more than ' if results.more_matches else ''}{results.matches:,} hits"
 
 
 def _asked_with(query: Query) -> str | None:
@@ -77,25 +78,26 @@ def _asked_with(query: Query) -> str | None:
     return encoded(image.image_bytes or b"", SIDE) or ""
 
 
-def _card(hit: Hit, shown: Picture) -> Card:
-    explanation, about = hit.explanation, hit.metadata
+def _card(hit: Hit, shown: Picture, by_date: bool) -> Card:
+    explanation, about, facts = hit.explanation, hit.metadata, _facts(hit, by_date)
     chance = "" if hit.probability is None else percent(hit.probability)
     if explanation is None or about is None:
-        return Card(hit, shown, chance, _facts(hit))
+        return Card(hit, shown, chance, facts)
     frame = frame_size(about.width, about.height, *PLACE)
     words = chips(explanation, "{0.similarity:.2f}")
-    return Card(hit, shown, chance, _facts(hit), frame, layers(explanation), words)
+    return Card(hit, shown, chance, facts, frame, layers(explanation), words)
 
 
-def _facts(hit: Hit) -> str:
+def _facts(hit: Hit, by_date: bool) -> str:
+    """`by_date`: it stands where it does for its date, whatever that is known from."""
     about = hit.metadata
-    if about is None:
-        return ""
-    facts = [f"{about.width} × {about.height}"]
-    if hit.date is not None and hit.date_from != "file":
+    facts = [] if about is None else [f"{about.width} × {about.height}"]
+    if hit.date is not None and (by_date or hit.date_from != "file"):
         facts.append(f"{hit.date:%Y-%m-%d %H:%M}")
     if hit.place is not None:
         facts.append(str(hit.place))
-    if about.camera is not None:
+    if about is not None and about.camera is not None:
         facts.append(about.camera)
+    if hit.found_by == "words":
+        facts.append("found by its words")
     return " · ".join(facts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from indexer.errors import UsageError
 from search.shell import printing, results_table
 from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
+from search.shell.wording import in_shell_words
 
 if TYPE_CHECKING:
     from search.engine.indexed import Indexed
@@ -112,6 +113,8 @@ def _sheet(
         return None, None
     from search.html.contact_sheet import write_sheet
 
+    if not results:
+        results = replace(results, reason=in_shell_words(results.absence))
     try:
         if path is not None:
             write_sheet(path, results, query, indexed)

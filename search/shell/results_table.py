@@ -47,8 +47,8 @@ def _file(hit: Hit) -> str | None:
 def print_results(results: Results, order: Order | None = None) -> None:
     """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such.
 
-    Then how many more there are, where that is known. Of what filters alone have found: rank, what `order` goes by (the
-    date, where it is none), path, and the rest.
+    Of what is sorted, or what filters alone have found, also what `order` goes by (the date, where it is none). Then
+    what was left out and how many more there are, where that is known.
     """
     for note in results.notes:
         print_line(f"Note: {note}")
@@ -59,22 +59,23 @@ def print_results(results: Results, order: Order | None = None) -> None:
     mark = len(" weak") if any(hit.weak for hit in results) else 0
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "
-        if hit.score is None:
-            known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
-        else:
+        if hit.score is not None:
             chance = "" if hit.probability is None else percent(hit.probability)
             chance = chance if results.calibrated or not chance else f"~{chance}"
             weak = " weak" if hit.weak else ""
             known += f"{hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
-        print_line(f"{known}{display_path(hit.path)}{_details(hit)}")
+        if hit.score is None or order not in (None, "score"):
+            known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
+        print_line(f"{known}{display_path(hit.path)}{_details(hit, order)}")
         if hit.explanation is not None:
             print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
-    if results.rest is not None:
-        print_line(in_shell_words(results.rest))
+    for said in (results.left_out, results.rest):
+        if said is not None:
+            print_line(in_shell_words(said))
 
 
 def _key(hit: Hit, order: Order | None) -> str:
-    """What a listed hit stands where it does for; of its name the path says enough."""
+    """What a sorted hit stands where it does for; of its name the path says enough, and the date is worth more."""
     if order in ("size", "-size"):
         try:
             return f"{os.path.getsize(hit.path):,} B".rjust(_KEY_WIDTH)
@@ -92,12 +93,12 @@ def display_path(path: str) -> str:
     return path[len(here) :] if path.startswith(here) else path
 
 
-def _details(hit: Hit) -> str:
+def _details(hit: Hit, order: Order | None) -> str:
     said = []
     if hit.text is not None:
         said.append(f"“{hit.text}”")
-    elif hit.probability is not None and hit.date is not None and hit.date_from != "file":
-        said.append(f"{hit.date:%Y-%m-%d}")  # of a listing it stands in front; that of a file says little
+    elif hit.score is not None and order in (None, "score") and hit.date is not None and hit.date_from != "file":
+        said.append(f"{hit.date:%Y-%m-%d}")  # of what is sorted it stands in front; that of a file says little
     if hit.place is not None:
         said.append(str(hit.place))
     if hit.found_by == "words":

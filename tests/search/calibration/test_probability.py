@@ -134,7 +134,7 @@ def test_a_least_probability_cuts_and_says_so(library: search.Library) -> None:
 )
 def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float, least: float, said: str) -> None:
     results = Results("q", (Hit(1, "image", "a", 0.1, 0.1, best),)).likely(least)
-    assert f"probability {said} (`min_probability={least:g}`)" in results.absence
+    assert f"probability {said}, and `min_probability={least:g}` leaves" in results.absence
     assert Results("q").likely(0.5).absence == "Nothing found."
 
 

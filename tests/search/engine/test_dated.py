@@ -34,7 +34,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, search.Hit]:
     _shoot(photos / "IMG_20210504_101112.jpg")
     _shoot(photos / "uluru.jpg", gps={1: "S", 2: (25.3444, 0.0, 0.0), 3: "E", 4: (131.0369, 0.0, 0.0)})
     _shoot(photos / "sea.jpg", gps={1: "N", 2: (35.0, 0.0, 0.0), 3: "W", 4: (40.0, 0.0, 0.0)})
-    (photos / "sea.txt").write_text("red at sea")
+    (photos / "a.txt").write_text("red at home")
+    (photos / "captions.csv").write_text("image,caption\nnowhere.jpg,red nowhere\n")
     with search.open(folder / "s", encoder=ColourEncoder()) as library:
         library.index(photos)
         return {os.path.basename(hit.source or ""): hit for hit in library.query("red", to="any")}
@@ -45,7 +46,7 @@ def test_dates_say_where_they_are_from(found: dict[str, search.Hit]) -> None:
     assert dates["a.jpg"] == (datetime(2024, 5, 3, 18, 20, 11), "taken")
     assert dates["IMG_20210504_101112.jpg"] == (datetime(2021, 5, 4, 10, 11, 12), "name")
     assert dates["uluru.jpg"] == (datetime.fromtimestamp(1_500_000_000), "file")
-    assert dates["sea.txt"] == (None, None)
+    assert dates["a.txt"] == dates["a.jpg"]
 
 
 def test_places_in_words(found: dict[str, search.Hit]) -> None:
@@ -53,7 +54,8 @@ def test_places_in_words(found: dict[str, search.Hit]) -> None:
     assert places["a.jpg"] == search.PlaceNames("Kreuzberg", "Berlin", "State of Berlin", "Germany")
     assert places["uluru.jpg"] == search.PlaceNames(None, None, None, "Australia")
     assert str(places["uluru.jpg"]) == "Australia"
-    assert [places[name] for name in ("sea.jpg", "sea.txt", "IMG_20210504_101112.jpg")] == [None, None, None]
+    assert places["a.txt"] == places["a.jpg"]
+    assert [places[name] for name in ("sea.jpg", "captions.csv", "IMG_20210504_101112.jpg")] == [None, None, None]
 
 
 def test_json_has_what_is_known(found: dict[str, search.Hit]) -> None:
@@ -63,4 +65,4 @@ def test_json_has_what_is_known(found: dict[str, search.Hit]) -> None:
         "city": "Kreuzberg", "near": "Berlin", "region": "State of Berlin", "country": "Germany",
     }  # fmt: skip
     assert found["uluru.jpg"].to_json()["place"] == {"country": "Australia"}
-    assert not {"date", "date_from", "place"} & found["sea.txt"].to_json().keys()
+    assert not {"date", "date_from", "place"} & found["captions.csv"].to_json().keys()

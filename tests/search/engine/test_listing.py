@@ -182,7 +182,7 @@ def test_the_command_lists(cli: Cli, folder: Path) -> None:
     page = cli("query", "type:png", "-k", 1, "-s", store, "--sheet", folder / "sheet.html")
     assert page.code == 0
     assert "%</span>" not in (folder / "sheet.html").read_text()
-    assert "<p>1 of 2</p>" in (folder / "sheet.html").read_text()
+    assert "<p>1 of 2 hits</p>" in (folder / "sheet.html").read_text()
 
 
 def test_the_command_says_how_many_there_are(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

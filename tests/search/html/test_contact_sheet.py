@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from indexer.errors import UsageError
 from indexer.types import Metadata
 from search.engine.indexed import Indexed
 from search.html.contact_sheet import sheet, write_sheet
+from search.query.filter import Filter
 from search.query.query import Query
 from search.rerank.explain import Explanation, WordMatch
 from search.results import Hit, PlaceNames, Results
@@ -98,3 +101,22 @@ def test_copies_a_file_that_is_gone_and_the_query_image_are_told() -> None:
     assert also[0] in page.text
     assert page.text.count("the file is not there") == page.text.count("the query image") == 1
     assert page.text.count("no picture to show") == 2
+
+
+def test_why_a_hit_is_there_and_where_it_is_is_told() -> None:
+    moment, size = datetime(2024, 5, 3, 18, 20), Metadata(40, 30, "PNG")
+    of_file = Hit(1, "image", "/gone/a.png", 0.3, 0.2, 0.5, metadata=size, date=moment, date_from="file")
+    said = replace(of_file, id=2, found_by="words")
+    indexed = {of_file.path: Indexed("")}
+
+    def shown(query: Query, *hits: Hit) -> str:
+        return assert_harmless(sheet(Results("x", hits, matches=7), query, indexed)).text
+
+    ranked = shown(Query(text="x"), of_file, said)
+    assert "2024-05-03" not in ranked
+    assert ranked.count("found by its words") == 1
+    assert "2 of 7 hits" in ranked
+    assert "40 × 30 · 2024-05-03 18:20" in shown(Query(text="x", sort="-date"), of_file)
+    assert "2024-05-03" not in shown(Query(text="x", sort="name"), of_file)
+    listed = replace(of_file, score=None, similarity=None, probability=None)
+    assert "2024-05-03" in shown(Query(where=Filter(type="png")), listed)

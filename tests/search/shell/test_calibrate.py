@@ -200,7 +200,8 @@ def test_guessed_probabilities_are_shown_as_guesses(cli: Cli, folder: Path) -> N
 
 def test_when_nothing_matches_well_that_is_said(cli: Cli, folder: Path) -> None:
     said = re.compile(
-        r"Nothing here matches well: the best hit has probability 0\.\d+ \(--min-probability 0\.999\)\.\n"
+        r"Nothing here matches well: the best hit has probability 0\.\d+, and --min-probability 0\.999 leaves it out; "
+        r"a lower one shows more\.\n"
     )
     answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999)
     assert (answer.code, bool(said.fullmatch(answer.out))) == (1, True), answer.out
@@ -212,7 +213,9 @@ def test_when_nothing_matches_well_that_is_said(cli: Cli, folder: Path) -> None:
     assert 0 < found["best"] < 0.999
     answer = cli("query", "red", "-s", folder / "s", "--min-probability", 0.999, "--sheet", folder / "out.html")
     assert answer.code == 1
-    assert "Nothing here matches well" in (folder / "out.html").read_text()
+    page = (folder / "out.html").read_text()
+    assert "Nothing here matches well" in page
+    assert "and --min-probability 0.999 leaves" in page
     assert cli("query", "red", "-s", folder / "s", "--min-probability", 0).code == 0
     wrong = cli("query", "red", "-s", folder / "s", "--min-probability", 1.5)
     assert (wrong.code, "from 0 to 1" in wrong.err) == (2, True)

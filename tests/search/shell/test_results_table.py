@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from search.results import Hit, PlaceNames, Results
+from search.results import Cut, Hit, PlaceNames, Results
 from search.shell.results_table import print_paths, print_results
 from tests.conftest import Cli
 
@@ -53,6 +53,41 @@ def test_when_and_where_it_was_taken(capsys: pytest.CaptureFixture[str]) -> None
     ]  # fmt: skip
     (listed,) = lines(capsys, Hit(2, "image", "/p/b.jpg", None, None, None, date=moment, date_from="file"))
     assert listed == "1  2024-05-03 18:20  /p/b.jpg"
+
+
+def test_what_is_sorted_shows_by_what(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    moment = datetime(2024, 5, 3, 18, 20, 11)
+    (tmp_path / "a.jpg").write_bytes(bytes(1_234))
+    path = os.fspath(tmp_path / "a.jpg")
+    hits = (
+        Hit(1, "image", path, 0.5, 0.5, 0.5, date=moment, date_from="file"),
+        Hit(2, "text", "/p/b.jpg", 0.5, 0.5, None, text="words", date=moment, date_from="taken"),
+    )
+    print_results(Results("x", hits), "-date")
+    assert capsys.readouterr().out.splitlines() == [
+        f"1   0.500  ~50 %  2024-05-03 18:20  {path}",
+        "2   0.500         2024-05-03 18:20  /p/b.jpg  “words”",
+    ]
+    print_results(Results("x", hits[:1]), "size")
+    assert capsys.readouterr().out == f"1   0.500  ~50 %           1,234 B  {path}\n"
+
+
+def test_what_a_cut_left_out_is_said_below_what_is_sorted(capsys: pytest.CaptureFixture[str]) -> None:
+    hit = Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5)
+    print_results(Results("x", (hit,), cut=Cut(0.05, 1_234, 0.5), matches=7), "date")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "1,234 less probable than 5 % are left out; a lower --min-probability sorts more.",
+        "1 of 7; -k 7 for all.",
+    ]
+    print_results(Results("x", (hit,), cut=Cut(0.05, 0, 0.5), matches=1), "date")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    print_results(Results("x", (hit,), cut=Cut(0.05, 9, 0.5)))  # of the first alone, which somebody asked for
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    print_results(Results("x", cut=Cut(0.05, 9, 0.02), matches=0), "date")
+    assert capsys.readouterr().out.splitlines() == [
+        "Nothing here matches well: the best hit has probability 0.02, and --min-probability 0.05 leaves it out; "
+        "a lower one shows more."
+    ]
 
 
 def test_paths_name_each_photograph_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
