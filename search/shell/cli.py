@@ -27,6 +27,7 @@ from search.shell.commands import (
     train_reranker,
 )
 from search.shell.exit_codes import FOUND, INTERRUPTED, MEANINGS, WRONG_USE
+from search.shell.grouped_help import GroupedCommand
 from search.shell.options import Option, Options
 
 #: Runs a command line, and returns its exit code.
@@ -120,7 +121,9 @@ def program(run: Run) -> Any:
         call = functools.partial(work, run_command=run) if work is serve.run else work
         said = work.__doc__ or ""
         short = f"{said.split(';')[0].rstrip('.')}."  # the list of commands would cut it anywhere
-        (train if group else app).command(command, help=said, short_help=short)(_command(options, call))
+        examples = "\n  ".join(("\b\nExamples:", *options.EXAMPLES)) if options.EXAMPLES else None
+        add = (train if group else app).command
+        add(command, cls=GroupedCommand, help=said, short_help=short, epilog=examples)(_command(options, call))
     app.add_typer(train, name="train", short_help=train.info.help)
     return typer.main.get_command(app)
 
@@ -147,6 +150,7 @@ def _command(options: type[Options], work: Callable[[Any], int]) -> Callable[...
 def _parameter(name: str, value: Any, row: Option) -> inspect.Parameter:
     """A row as typer knows it; `value`: the type of its values."""
     said: dict[str, Any] = {"metavar": row.metavar, "help": row.help, "readable": False}  # commands say why it is not
+    said["rich_help_panel"] = row.group
     declared = typer.Option(*row.flags, **said) if row.flags else typer.Argument(**said)
     default = inspect.Parameter.empty if row.default is ... else row.default
     return inspect.Parameter(

@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 
 
 class Option:
-    """A row. `flags`: as they are typed, "--on/--off" for both sides of a switch; () for an argument."""
+    """A row. `flags`: as they are typed, "--on/--off" for both sides of a switch; () for an argument. `group`: the
+    heading under which the help has it."""
 
-    def __init__(self, flags: tuple[str, ...], default: object, metavar: str | None, help: str) -> None:
+    def __init__(
+        self, flags: tuple[str, ...], default: object, metavar: str | None, help: str, group: str = "Options"
+    ) -> None:
         self.flags = flags
         self.default = default
         self.metavar = metavar
         self.help = help
+        self.group = group
+
+    def under(self, group: str) -> "Option":
+        """The same row under another heading."""
+        return Option(self.flags, self.default, self.metavar, self.help, group)
 
 
-def option(*flags: str, help: str, default: object = None, metavar: str | None = None) -> "Any":
+def option(*flags: str, help: str, default: object = None, metavar: str | None = None, group: str = "Options") -> "Any":
     """Declare an option; `default` ... has to be given. The annotation of the field is the type of its value."""
-    return Option(flags, default, metavar, help)
+    return Option(flags, default, metavar, help, group)
 
 
 def argument(metavar: str, *, help: str, default: object = ...) -> "Any":
@@ -35,7 +43,10 @@ def argument(metavar: str, *, help: str, default: object = ...) -> "Any":
 
 
 class Options:
-    """The values of a command's options: those that were given, and the defaults of the others."""
+    """The values of a command's options: those that were given, and the defaults of the others. `EXAMPLES`: lines for
+    the end of the help."""
+
+    EXAMPLES: "tuple[str, ...]" = ()
 
     def __init__(self, **given: object) -> None:
         for name, row in self.rows().items():
@@ -51,7 +62,7 @@ class Options:
     @classmethod
     def types(cls) -> dict[str, str]:
         """The annotations of the fields, as text."""
-        return {name: kind for each in reversed(cls.__mro__[:-1]) for name, kind in each.__annotations__.items()}
+        return {name: kind for each in reversed(cls.__mro__[:-2]) for name, kind in each.__annotations__.items()}
 
 
 #: What several commands take.

@@ -22,32 +22,44 @@ if TYPE_CHECKING:
 #: Of a field's attribute: fields are called `in`, `not` and `id`.
 _PREFIX = "field_"
 
+#: The headings of the help, and the fields below each.
+_HEADINGS = {
+    "Answers": "min sort to",
+    "More or less of what is meant": "like not",
+    "When": "in after before year month weekday time date",
+    "Where": "near country",
+    "Camera": "camera lens",
+    "File": "path name type size width height megapixels orientation id",
+    "What is said of it": "has text keyword tag",
+}
+_GROUPS = {name: group for group, names in _HEADINGS.items() for name in names.split()}
+
 
 def _row(field: Field) -> Option:
     told = [each for each in field.example.split("  ") if each not in field.says]
     shown = [f"'{each}'" if any(char in "<>*" for char in each) else each for each in told]  # a shell would act on them
     row: Option = option(
-        field.option, metavar=field.value, help=f"{field.says[:-1]} ({' or '.join(shown)})." if shown else field.says
+        field.option,
+        metavar=field.value,
+        help=f"{field.says[:-1]} ({' or '.join(shown)})." if shown else field.says,
+        group=_GROUPS[field.name],
     )
     return row
 
 
 class FieldOptions(Options):
-    """`field_in`, `field_near` ...: a row each. Settings are given once, the others may be repeated."""
+    """`field_in`, `field_near` ...: a row each. All may be repeated, settings where they say one thing."""
 
 
-for _field in FIELDS.values():
-    setattr(FieldOptions, f"{_PREFIX}{_field.name}", _row(_field))
-FieldOptions.__annotations__ = {
-    f"{_PREFIX}{field.name}": "str | None" if field.role == "setting" else "list[str] | None"
-    for field in FIELDS.values()
-}
+for _name in _GROUPS:
+    setattr(FieldOptions, f"{_PREFIX}{_name}", _row(FIELDS[_name]))
+FieldOptions.__annotations__ = {f"{_PREFIX}{name}": "list[str] | None" for name in _GROUPS}
 
 
 def given_fields(options: Options) -> dict[str, list[str]]:
     """What was given, by the names of the fields."""
     given = {name: getattr(options, f"{_PREFIX}{name}") for name in FIELDS}
-    return {name: [value] if isinstance(value, str) else value for name, value in given.items() if value}
+    return {name: values for name, values in given.items() if values}
 
 
 def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
@@ -94,12 +106,15 @@ def _setting(name: str, given: dict[str, list[str]], query: Query | None) -> obj
         return said
     from search.query.values import parse_value
 
-    value = _read(name, given[name][0], parse_value)
-    if said is not None and said != value:
+    option = FIELDS[name].option
+    first, *others = ((text, _read(name, text, parse_value)) for text in given[name])
+    wrong = next((text for text, value in others if value != first[1]), None)
+    if wrong is not None or said not in (None, first[1]):
         from indexer.errors import UsageError
 
-        raise UsageError(f"{FIELDS[name].option} and {name}: in the query say different things; give one.")
-    return value
+        both = f"{name}: in the query" if wrong is None else f"{option} {wrong}"
+        raise UsageError(f"{option} {first[0]} and {both} say different things; give one.")
+    return first[1]
 
 
 def _read(name: str, text: str, read: Callable[[str, str], T]) -> T:

@@ -33,8 +33,19 @@ SHOWN = 10
 LISTED = 50
 
 
+_OUTPUT, _RANKING, _RUNNING = "Output", "Ranking", "Running"
+
+
 class QueryOptions(FieldOptions):
     """The options of `search query`; its fields (--in, --near ...) stand in `search/shell/query_fields.py`."""
+
+    EXAMPLES = (
+        "search query 'red car -blue in:2021 near:Paris'",
+        "search query red car --not blue --in 2021 --near Paris",
+        "search query 'beach.jpg + at night' --copy-to nights",
+        "search query 'in:2019-06..2019-09 type:jpeg' --paths",
+        "search query 'birthday min:50% sort:date'",
+    )
 
     what: list[str] | None = argument(
         "QUERY",
@@ -46,45 +57,56 @@ class QueryOptions(FieldOptions):
     limit: int | None = option("-k", "--limit", metavar="N", help="How many hits (default: 10; of filters alone 50).")
     as_text: bool = option("--text", default=False, help="Take QUERY for words, even if a file is named so.")
     as_image: bool = option("--image", default=False, help="Take QUERY for the path of an image.")
-    paths: bool = option("--paths", default=False, help="Print paths only, one a line.")
-    print0: bool = option("--print0", "-0", default=False, help="Like --paths, ended by NUL (for xargs -0).")
-    as_json: bool = AS_JSON
+    paths: bool = option("--paths", default=False, help="Print paths only, one a line.", group=_OUTPUT)
+    print0: bool = option(
+        "--print0", "-0", default=False, help="Like --paths, ended by NUL (for xargs -0).", group=_OUTPUT
+    )
+    as_json: bool = AS_JSON.under(_OUTPUT)
     sheet: Path | None = option(
-        "--sheet", metavar="FILE", help="Write a contact sheet: one HTML file with everything in it."
+        "--sheet", metavar="FILE", help="Write a contact sheet: one HTML file with everything in it.", group=_OUTPUT
     )
-    opens: bool = option("--open", default=False, help="Open the hits in your browser, as a contact sheet.")
+    opens: bool = option(
+        "--open", default=False, help="Open the hits in your browser, as a contact sheet.", group=_OUTPUT
+    )
     copy_to: Path | None = option(
-        "--copy-to", metavar="FOLDER", help="Copy the photographs into this folder; nothing there is overwritten."
+        "--copy-to",
+        metavar="FOLDER",
+        help="Copy the photographs into this folder; nothing there is overwritten.",
+        group=_OUTPUT,
     )
-    rerank: int | None = RERANK
-    no_rerank: bool = NO_RERANK
-    reranker: str | None = RERANKER
+    rerank: int | None = RERANK.under(_RANKING)
+    no_rerank: bool = NO_RERANK.under(_RANKING)
+    reranker: str | None = RERANKER.under(_RANKING)
     explain: bool = option(
         "--explain",
         default=False,
         help="Say which words met which regions of an image; with --sheet, as heat maps.",
+        group=_OUTPUT,
     )
     by_words: bool = option(
         "--by-words",
         default=False,
         help="Words of captions, keywords, names and places find photographs, too.",
+        group=_RANKING,
     )
     all_copies: bool = option(
         "--all-copies",
         default=False,
         help="Copies of a photograph are hits of their own, instead of one with its paths.",
+        group=_OUTPUT,
     )
-    encoder: str | None = MOVED_ENCODER
-    device: str | None = DEVICE
+    encoder: str | None = MOVED_ENCODER.under(_RUNNING)
+    device: str | None = DEVICE.under(_RUNNING)
     resident: bool | None = option(
         "--resident/--no-resident",
         help="Start a process that answers the next query at once (see `search serve`); or use none "
         "(default: SEARCH_RESIDENT, auto or off; else use one that is there).",
+        group=_RUNNING,
     )
 
 
 def run(options: QueryOptions) -> int:
-    """Find images (or captions) by words or by image; options from --in on are fields of the query, too (in:2021)."""
+    """Find images (or captions) by words or by image; options below "Answers" are fields of QUERY, too (in:2021)."""
     from search.query.terms import texts_to_encode
     from search.shell.query_argument import read_query
     from search.shell.query_fields import given_fields, joined

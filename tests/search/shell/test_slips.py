@@ -65,7 +65,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["query", "cat", "--min-probability", "500"], "'500' is no probability"),
         (["query", "cat", "--min-probability", "nan"], "'nan' is no probability"),
-        (["query", "cat to:any", "--to", "text"], "--to and to: in the query say different things; give one."),
+        (["query", "cat to:any", "--to", "text"], "--to text and to: in the query say different things; give one."),
+        (
+            ["query", "cat", "--sort", "date", "--sort", "-date"],
+            "--sort date and --sort -date say different things; give one.",
+        ),
+        (["query", "cat sort:date", "--sort=-size"], "--sort -size and sort: in the query say different things"),
+        (
+            ["query", "cat", "--min-probability", "5%", "--min-probability", "0.05", "--min-probability", ".5"],
+            "--min-probability 5% and --min-probability .5 say different things; give one.",
+        ),
         (["query", "cat", "--near", "5km"], "--near: '5km' is a radius without a place"),
         (["query", "cat", "--in", "2021-02-30"], "--in: 2021-02-30 is no date: February 2021 has no day 30."),
         (["query", "cat", "--type", "jpge"], "--type: takes jpeg, png"),
@@ -100,6 +109,19 @@ def test_one_sentence_says_what_to_type(cli: Cli, here: Path, typed: list[str], 
     assert said in answer.err
     assert "no store" not in answer.err  # it is said before anything is looked for
     assert not (here / "no store").exists()
+
+
+def test_the_help_of_a_query_has_headings_and_examples(cli: Cli) -> None:
+    lines = cli("query", "--help").out.splitlines()
+    headings = [line for line in lines if line.endswith(":") and "--" not in line and not line.startswith("   ")]
+    assert headings == [
+        *("Arguments:", "Options:", "Output:", "Ranking:", "Running:", "Answers:", "More or less of what is meant:"),
+        *("When:", "Where:", "Camera:", "File:", "What is said of it:", "  Examples:"),
+    ]
+    assert max(map(len, lines)) <= 80
+    options = [line.split()[0] for line in lines if line.startswith("  -")]
+    assert len(options) == len(set(options)) > 40
+    assert lines[-1] == "    search query 'birthday min:50% sort:date'"
 
 
 @pytest.mark.parametrize("typed", [["help"], ["help", "query"], ["help", "train", "reranker"], ["train"], []])
