@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 
 from indexer.catalog.items import Items
+from indexer.catalog.name_parts import NameParts
 from indexer.catalog.orphans import Orphans, is_repaired
 from indexer.catalog.words import Words
 from indexer.errors import StoreUnwritableError, UsageError
@@ -52,6 +53,7 @@ def compact(store: Store, progress: Progress | None = None) -> Compacted:
         found = Orphans(batch).delete_all()
     with store.catalog.batch() as batch:
         Words(batch).forget_deleted()
+        NameParts(batch).forget_deleted()
     with store.catalog.snapshot() as snapshot:
         buried = [kind for kind in KINDS if Items(snapshot).has_tombstones(kind, snapshot.generation)]
     if buried:  # indexes that hold vectors of what is gone

@@ -118,6 +118,7 @@ def test_what_only_sqlite_understands_stands_in_its_own_files() -> None:
     }
     assert found == {
         "indexer/catalog/full_text.py",
+        "indexer/catalog/full_text_names.py",
         "indexer/catalog/sqlite.py",
         "indexer/catalog/sqlite_derived.py",
         "indexer/catalog/sqlite_errors.py",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Select, and_, delete, exists, select
 
-from indexer.catalog import stored
+from indexer.catalog import full_text_names, stored
 from indexer.catalog.derivation import Fact, fact_of, folded_name
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.photographs import metadata_of
@@ -61,10 +61,12 @@ class Facts(Part):
 
     def make_all(self) -> None:
         """Make the facts of all photographs anew: 30 s for 1,000,000."""
+        full_text_names.drop(self._transaction.connection)  # to follow each name would take longer than to begin anew
         for table in (fact, device, folder):
             self._write(delete(table))
         for derived in self._pages():
             self._save(derived)
+        full_text_names.make(self._transaction.connection)
         Meta(self._transaction).set(FACTS, str(RULES))
 
     def are_of_these_rules(self) -> bool:

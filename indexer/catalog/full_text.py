@@ -36,14 +36,15 @@ TABLE: Final = "word"
 COLUMNS: Final = ("captions", "keywords", "name", "folders", "place")
 
 _MADE: Final = f"CREATE VIRTUAL TABLE {TABLE} USING fts5({', '.join(COLUMNS)}, tokenize = 'ascii')"
-#: The tables in which FTS5 keeps it, and their columns.
-SHADOWS: Final[dict[str, frozenset[str]]] = {
-    f"{TABLE}_data": frozenset({"id", "block"}),
-    f"{TABLE}_idx": frozenset({"segid", "term", "pgno"}),
-    f"{TABLE}_content": frozenset({"id", *(f"c{number}" for number in range(len(COLUMNS)))}),
-    f"{TABLE}_docsize": frozenset({"id", "sz"}),
-    f"{TABLE}_config": frozenset({"k", "v"}),
+#: The tables in which FTS5 keeps such a table, by the ends of their names, and their columns.
+KEPT: Final[dict[str, frozenset[str]]] = {
+    "data": frozenset({"id", "block"}),
+    "idx": frozenset({"segid", "term", "pgno"}),
+    "content": frozenset({"id", *(f"c{number}" for number in range(len(COLUMNS)))}),
+    "docsize": frozenset({"id", "sz"}),
+    "config": frozenset({"k", "v"}),
 }
+SHADOWS: Final[dict[str, frozenset[str]]] = {f"{TABLE}_{name}": columns for name, columns in KEPT.items()}
 #: How much a match counts in each of COLUMNS: what people write, before the names of files and folders.
 _WEIGHTS: Final = "2, 2, 1, 1, 2"
 
@@ -82,20 +83,25 @@ def drop(connection: Connection) -> None:
     """Let go of the table, whatever state it is in, so that it can be made anew."""
     for name in sqlite_derived.triggers([TABLE]):
         connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
+    drop_table(connection, TABLE, SHADOWS)
+
+
+def drop_table(connection: Connection, table: str, shadows: Iterable[str]) -> None:
+    """Let go of a table of FTS5, whatever state it and its `shadows` are in."""
     try:
-        connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+        connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     except DBAPIError:  # FTS5 opens what it is to drop
-        _drop_unopened(connection)
+        _drop_unopened(connection, table, shadows)
 
 
-def _drop_unopened(connection: Connection) -> None:
+def _drop_unopened(connection: Connection, table: str, shadows: Iterable[str]) -> None:
     """Take the table out of the schema by hand, then what kept it: plain tables."""
     connection.execute(text("PRAGMA writable_schema = ON"))
     try:
-        connection.execute(text(f"DELETE FROM main.sqlite_schema WHERE name = '{TABLE}'"))  # noqa: S608  as above
+        connection.execute(text(f"DELETE FROM main.sqlite_schema WHERE name = '{table}'"))  # noqa: S608  names of our own tables
     finally:
         connection.execute(text("PRAGMA writable_schema = RESET"))  # and read the schema again
-    for name in SHADOWS:
+    for name in shadows:
         connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 

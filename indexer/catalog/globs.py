@@ -80,3 +80,8 @@ def _match(parts: Sequence[str], names: Sequence[str]) -> bool:
 def _test(part: str) -> Callable[[str], object]:
     """Whether one name matches; `fnmatch` never tries a star again that another one follows."""
     return re.compile(fnmatch.translate(part.replace("[", "[[]"))).match
+
+
+def longest_plain(pattern: str) -> str:
+    """The longest piece of a pattern of one name that stands for itself."""
+    return max(re.split(r"[*?]", pattern), key=len)

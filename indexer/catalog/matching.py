@@ -1,4 +1,5 @@
-"""From a criterion to a condition of SQL on the row of `fact`, over indexed columns; no function of Python runs a row.
+"""From a criterion to a condition of SQL on the row of `fact`; no function of Python runs a row. By which index the rows
+are looked up, `routes.py` says: here no index is offered.
 
 What a test is of and is not known stands as NULL. A test holds only where it is true; so its opposite, which is asked
 of the tests themselves and not of what they are joined to, holds where it is false or not known.
@@ -64,20 +65,17 @@ _COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
 }
 #: A date that names no time of the day stands at midnight, to the second.
 _HAS_TIME: Final = (fact.c.date + _WEEKS) % DAY != 0
+_DATE: Final = off_index(fact.c.date)
+_FOLDER: Final = off_index(fact.c.folder_id)
 
 
 class Matcher:
     """Makes conditions. `item_id`: the column of the ids that are asked for; `folders_of`: looks folders up for
-    patterns; `first`: the one test whose index is to be used, None for any."""
+    patterns."""
 
-    def __init__(self, item_id: ColumnElement[Any], folders_of: FoldersOf, first: Criterion | None = None) -> None:
+    def __init__(self, item_id: Column[Any], folders_of: FoldersOf) -> None:
         self._item_id = item_id
         self._folders_of = folders_of
-        self._first = first
-
-    def _indexed(self, column: Column[Any], test: Criterion) -> ColumnElement[Any]:
-        """The column, by whose index the database may go for this test or not."""
-        return column if self._first in (None, test) else off_index(column)
 
     def condition(self, criterion: Criterion, holds: bool = True) -> Condition:
         """That `criterion` holds, or that it does not."""
@@ -94,8 +92,7 @@ class Matcher:
     def _test(self, criterion: Criterion) -> Condition:
         match criterion:
             case Dated():
-                date = self._indexed(fact.c.date, criterion)
-                return _between(date, criterion.start, None if criterion.end is None else criterion.end - 1)
+                return between(_DATE, criterion.start, None if criterion.end is None else criterion.end - 1)
             case DatedBy():
                 return fact.c.date_from == criterion.source
             case InCycle():
@@ -107,36 +104,34 @@ class Matcher:
                 )
                 return and_(_HAS_TIME, inside) if criterion.cycle == "minute" else inside
             case Within():
-                return _within(criterion, self._indexed(fact.c.latitude, criterion))
+                return _within(criterion)
             case InCountry():
-                return fact.c.country == criterion.code
+                return off_index(fact.c.country) == criterion.code
             case MadeWith():
-                named = select(device.c.id).where(text_holds(device.c.folded, criterion.part))
                 device_id = fact.c.camera_id if criterion.device == "camera" else fact.c.lens_id
-                return self._indexed(device_id, criterion).in_(named)
+                return off_index(device_id).in_(devices(criterion.part))
             case Named():
                 return text_holds(fact.c.name, criterion.part)
             case NameMatches():
                 return text_matches(fact.c.name, criterion.pattern)
             case Below():
                 above, _, name = criterion.path.rpartition("/")
-                its_own = and_(fact.c.folder_id.in_(_folders(folder.c.folded == f"{above}/")), fact.c.name == name)
-                return or_(fact.c.folder_id.in_(_folders(text_begins(folder.c.folded, f"{criterion.path}/"))), its_own)
+                its_own = and_(_FOLDER.in_(_folders(folder.c.folded == f"{above}/")), fact.c.name == name)
+                return or_(_FOLDER.in_(folders_below(criterion.path)), its_own)
             case BelowNamed():
-                named = _folders(text_holds(folder.c.folded, f"/{criterion.name}/"))
-                return self._indexed(fact.c.folder_id, criterion).in_(named)
+                return _FOLDER.in_(folders_named(criterion.name))
             case PathMatches():
                 whole, of_files = self._folders_of(criterion)
                 name = PathPattern(criterion.pattern).name
-                by_name = and_(among(fact.c.folder_id, of_files), text_matches(fact.c.name, name))
-                return or_(among(fact.c.folder_id, whole), by_name)
+                by_name = and_(among(_FOLDER, of_files), text_matches(fact.c.name, name))
+                return or_(among(_FOLDER, whole), by_name)
             case Says():
                 if not criterion.phrases:
                     return false()
                 asked = full_text.within(criterion.columns, full_text.all_of(criterion.phrases))
-                return fact.c.item_id.in_(full_text.matching(asked))
+                return off_index(fact.c.item_id).in_(full_text.matching(asked))
             case Measured():
-                return _between(_COLUMNS[criterion.measure], criterion.low, criterion.high)
+                return between(_COLUMNS[criterion.measure], criterion.low, criterion.high)
             case Shaped():
                 compared = {
                     "landscape": fact.c.width > fact.c.height,
@@ -149,7 +144,7 @@ class Matcher:
             case Has():
                 return _HELD[criterion.what]
             case OfId():
-                return self._item_id == criterion.id
+                return off_index(self._item_id) == criterion.id
             case Tagged():
                 return false()
         raise TypeError(f"no criterion: {criterion!r}")
@@ -159,30 +154,57 @@ def _folders(which: Condition) -> Select[Any]:
     return select(folder.c.id).where(which)
 
 
-def _between(column: ColumnElement[Any], low: int | None, high: int | None) -> Condition:
+def between(column: ColumnElement[Any], low: int | None, high: int | None) -> Condition:
     """Both included; of no bounds, that it is known."""
     bounds = [] if low is None else [column >= low]
     bounds += [] if high is None else [column <= high]
     return and_(*bounds) if bounds else column.is_not(None)
 
 
-def _within(near: Within, latitude: ColumnElement[Any]) -> Condition:
-    """By the chord between two positions on a sphere of radius 1; a box of degrees around it serves the index."""
+def devices(part: str) -> Select[tuple[int]]:
+    """The ids of the devices whose names hold `part`."""
+    return select(device.c.id).where(text_holds(device.c.folded, part))
+
+
+def folders_named(name: str) -> Select[tuple[int]]:
+    """The ids of the folders of this name, and of those below them."""
+    return _folders(text_holds(folder.c.folded, f"/{name}/"))
+
+
+def folders_below(path: str, its_own: bool = False) -> Select[tuple[int]]:
+    """The ids of the folder at `path` and of those below it; `its_own`: and of the one in which it lies."""
+    below = text_begins(folder.c.folded, f"{path}/")
+    return _folders(or_(below, folder.c.folded == f"{path.rpartition('/')[0]}/") if its_own else below)
+
+
+def latitudes(near: Within) -> Condition | None:
+    """The band of latitudes, and the longitudes of it, in which all that is near lies; None: everywhere."""
+    angle = near.km / EARTH_KM
+    return None if angle >= math.pi else and_(*_box(near, angle, fact.c.latitude))
+
+
+def _within(near: Within) -> Condition:
+    """By the chord between two positions on a sphere of radius 1; a box of degrees around it is judged first."""
     angle = near.km / EARTH_KM  # at the middle of the earth, radians
     if angle >= math.pi:
         return fact.c.x.is_not(None)
     middle = Position.at(near.latitude, near.longitude)
     x, y, z = (column - value for column, value in zip(_SPHERE, middle.on_sphere, strict=True))
     most = (2 * math.sin(angle / 2)) ** 2
-    conditions: list[Condition] = [x * x + y * y + z * z <= most * (1 + ROUNDING) + ROUNDING**2]
+    near_enough = x * x + y * y + z * z <= most * (1 + ROUNDING) + ROUNDING**2
+    return and_(*_box(near, angle, off_index(fact.c.latitude)), near_enough)
+
+
+def _box(near: Within, angle: float, latitude: ColumnElement[Any]) -> list[Condition]:
+    """Degrees between which everything lies that is near; `angle`: how far, in radians at the middle of the earth."""
     reach = math.degrees(angle) + 1e-6
     south, north = near.latitude - reach, near.latitude + reach
-    conditions.append(latitude.between(south, north))
+    conditions = [latitude.between(south, north)]
     if south > -90 and north < 90:  # else all longitudes are near
         ratio = min(math.sin(math.radians(reach)) / math.cos(math.radians(near.latitude)), 1.0)
         across = math.degrees(math.asin(ratio)) + 1e-6
         conditions.append(_longitudes(near.longitude - across, near.longitude + across))
-    return and_(*conditions)
+    return conditions
 
 
 def _longitudes(west: float, east: float) -> Condition:
@@ -213,7 +235,7 @@ _TOLD: Final = (
     .correlate(fact)
 )
 _HELD: Final[dict[str, Condition]] = {
-    "gps": fact.c.latitude.is_not(None),
+    "gps": off_index(fact.c.latitude).is_not(None),
     "caption": or_(fact.c.captioned == 1, _TOLD),
     "keyword": fact.c.keyworded == 1,
     "date": fact.c.date_from != "file",

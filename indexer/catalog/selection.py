@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, or_, select
 
-from indexer.catalog.criteria import BelowNamed, Both, Criterion, Dated, MadeWith, PathMatches
+from indexer.catalog.criteria import Criterion, PathMatches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
+from indexer.catalog.routes import Routes
 from indexer.catalog.schema import fact, file, folder, item
 from indexer.catalog.sqlite import among, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
@@ -24,7 +25,7 @@ from indexer.types import Int64, Kind
 
 Sorted = Literal["date", "-date", "name", "-name", "size", "-size"]
 #: What listings are ordered by, and whether the greatest comes first.
-_ORDERS: Final[dict[Sorted, tuple[ColumnElement[Any], bool]]] = {
+_ORDERS: Final[dict[Sorted, tuple[Column[Any], bool]]] = {
     "date": (fact.c.date, False),
     "-date": (fact.c.date, True),
     "name": (fact.c.name, False),
@@ -33,12 +34,6 @@ _ORDERS: Final[dict[Sorted, tuple[ColumnElement[Any], bool]]] = {
     "-size": (fact.c.size, True),
 }
 
-
-#: The tests that an index serves, and that it is cheap to count by.
-_INDEXED: Final = (Dated, MadeWith, BelowNamed)
-#: Rows that are counted of each to find the narrowest, and so few that no other is looked at.
-LOOKED_AT: Final = 20_000
-FEW: Final = 1_000
 
 #: The file of the photograph that a text is about.
 _photographed = file.alias("photographed")
@@ -65,9 +60,20 @@ class Selection(Part):
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
-        first = self._narrowest(criterion) if kind == "image" else None
-        found = self._visible(criterion, kind, first).limit(limit)
-        return np.fromiter(self._read(found).scalars(), np.int64)
+        routes = self._routes(kind)
+        route = routes.narrow(criterion)
+        return self._ids(criterion, kind, routes.wide(criterion) if route is None else route, limit)
+
+    def few(self, criterion: Criterion, kind: Kind, most: int) -> Int64 | None:
+        """The same, where an index leads to at most `most` rows, whatever of them fits; None elsewhere."""
+        route = self._routes(kind).narrow(criterion, most)
+        return None if route is None else self._ids(criterion, kind, route, None)
+
+    def _ids(self, criterion: Criterion, kind: Kind, route: ColumnElement[bool] | None, limit: int | None) -> Int64:
+        found = self._visible(criterion, kind)
+        # Ordered by dates the database goes by their index, which answers most tests; by itself it would read the table.
+        found = found.order_by(fact.c.date) if route is None else found.where(route)
+        return np.fromiter(self._read(found.limit(limit)).scalars(), np.int64)
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
         """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""
@@ -84,23 +90,30 @@ class Selection(Part):
         Items that come or go meanwhile move no other.
         """
         key, falls = (None, False) if order is None else _ORDERS[order]
+        routes, number = self._routes(kind), _target(kind)
+        route = None if criterion is None else routes.narrow(criterion)
         wanted = self._visible(criterion, kind)
-        number = _target(kind)
+        by_id: ColumnElement[Any] = number
+        if route is not None:  # few are sorted, and no index of the order is gone by
+            wanted, by_id = wanted.where(route), off_index(number)
+            key = None if key is None else off_index(key)
+        elif key is fact.c.date and (dates := routes.dates(criterion)) is not None:
+            wanted = wanted.where(dates)
         if key is None:
-            wanted = wanted if after is None else wanted.where(number > after.id)
-            return [Listed(found, None) for found in self._read(wanted.order_by(number).limit(limit)).scalars()]
+            wanted = wanted if after is None else wanted.where(by_id > after.id)
+            return [Listed(found, None) for found in self._read(wanted.order_by(by_id).limit(limit)).scalars()]
         found: list[Listed] = []
         if after is None or after.key is not None:
             known = wanted.where(key.is_not(None)).add_columns(key)
             if after is not None:
-                known = known.where(_behind(key, number, after, falls))
-            by = (key.desc(), number.desc()) if falls else (key, number)
+                known = known.where(_behind(key, by_id, after, falls))
+            by = (key.desc(), by_id.desc()) if falls else (key, by_id)
             found += [Listed(*row) for row in self._read(known.order_by(*by).limit(limit))]
         if len(found) < limit:
             rest = wanted.where(key.is_(None))
             if after is not None and after.key is None:
-                rest = rest.where(number > after.id)
-            ids = self._read(rest.order_by(number).limit(limit - len(found))).scalars()
+                rest = rest.where(by_id > after.id)
+            ids = self._read(rest.order_by(by_id).limit(limit - len(found))).scalars()
             found += [Listed(each, None) for each in ids]
         return found
 
@@ -126,7 +139,7 @@ class Selection(Part):
             found.update((row[0], row[1]) for row in rows)
         return found
 
-    def _matching(self, criterion: Criterion | None, kind: Kind, first: Criterion | None = None) -> Select[Any]:
+    def _matching(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
         """The ids of the items of a kind that fit, hidden ones among them."""
         number = _target(kind)
         statement = select(number).select_from(fact)
@@ -134,34 +147,20 @@ class Selection(Part):
             statement = statement.join(_photographed, _photographed.c.id == fact.c.file_id)
             statement = statement.join(item, item.c.about == _photographed.c.path)
             statement = statement.where(off_index(item.c.kind) == "text")
-        return statement if criterion is None else statement.where(self._condition(criterion, number, first))
+        return statement if criterion is None else statement.where(self._condition(criterion, kind))
 
-    def _visible(self, criterion: Criterion | None, kind: Kind, first: Criterion | None = None) -> Select[Any]:
+    def _visible(self, criterion: Criterion | None, kind: Kind) -> Select[Any]:
         """Those of them that are visible."""
-        statement = self._matching(criterion, kind, first)
+        statement = self._matching(criterion, kind)
         if kind == "image":  # no join, of which the database might begin at the files
             return statement.where(exists().where(file.c.id == fact.c.file_id, file.c.state == "present"))
         return statement.join(file, file.c.id == item.c.file_id).where(VISIBLE)
 
-    def _condition(
-        self, criterion: Criterion, number: ColumnElement[Any], first: Criterion | None = None
-    ) -> ColumnElement[bool]:
-        return Matcher(number, self._folders_of, first).condition(criterion)
+    def _condition(self, criterion: Criterion, kind: Kind) -> ColumnElement[bool]:
+        return Matcher(_target(kind), self._folders_of).condition(criterion)
 
-    def _narrowest(self, criterion: Criterion) -> Criterion | None:
-        """Of the tests that an index serves, all of which have to hold, the one that leaves the fewest rows; without
-        statistics the database takes the first equality. None where there is but one to choose from."""
-        tests = criterion.criteria if isinstance(criterion, Both) else (criterion,)
-        indexed = [test for test in tests if isinstance(test, _INDEXED) and test != Dated(None, None)]
-        if len(indexed) < 2:
-            return None
-        counts: list[int] = []
-        for test in indexed:
-            rows = select(fact.c.item_id).where(self._condition(test, fact.c.item_id)).limit(LOOKED_AT)
-            counts.append(self._read(select(func.count()).select_from(rows.subquery())).scalar_one())
-            if counts[-1] < FEW:
-                break
-        return indexed[counts.index(min(counts))]
+    def _routes(self, kind: Kind) -> Routes:
+        return Routes(self._transaction, _target(kind), self._folders_of)
 
     def _folders_of(self, wanted: PathMatches) -> tuple[list[int], list[int]]:
         """Of a pattern: see `matching.FoldersOf`. There are few folders beside so many files."""
@@ -173,7 +172,7 @@ class Selection(Part):
         return whole, of_files
 
 
-def _target(kind: Kind) -> ColumnElement[Any]:
+def _target(kind: Kind) -> Column[Any]:
     """The column of the ids that are asked for."""
     return fact.c.item_id if kind == "image" else item.c.id
 

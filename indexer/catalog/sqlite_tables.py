@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 
-from indexer.catalog import full_text, sqlite_derived, sqlite_sums
+from indexer.catalog import full_text, full_text_names, sqlite_derived, sqlite_sums
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.sqlite_ids import ids_ended
 
@@ -33,11 +33,11 @@ class SqliteTables:
         found = connection.exec_driver_sql("SELECT type, name, sql FROM main.sqlite_schema").all()
         for kind, name, sql in found:
             plain = name in _OF_SQLITE or (name in known and str(sql).startswith(_MADE))
-            plain = plain or full_text.is_ours(name, sql)
+            plain = plain or full_text.is_ours(name, sql) or full_text_names.is_ours(name, sql)
             if (kind == "table" and not plain) or kind not in ("table", "index", "trigger"):
                 return f"a {kind} {name!r}"
         there = self._all_columns(connection)
-        known |= full_text.SHADOWS
+        known |= full_text.SHADOWS | full_text_names.SHADOWS
         for table, columns in there.items():
             for column, computed in columns.items():
                 if table in known and (computed or column not in known[table]):
@@ -75,6 +75,8 @@ class SqliteTables:
         for table, columns in there.items():
             if sqlite_sums.COLUMN in columns:
                 made |= sqlite_sums.triggers(table, [name for name in columns if name != sqlite_sums.COLUMN])
+        if "fact" in there:
+            made |= full_text_names.TRIGGERS
         return made | sqlite_derived.triggers({*there, full_text.TABLE})
 
     def stand_ins(self, connection: Connection, tables: Iterable[Table]) -> list[str]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
 
 from indexer.catalog.facts import Facts
+from indexer.catalog.name_parts import NameParts
 from indexer.doctor.finding import Finding
+from indexer.errors import StoreUnwritableError
 from indexer.store import Store
+
+_NAMES: Final = "the parts of names of files"
 
 
 def check_facts(store: Store) -> Iterator[Finding]:
@@ -17,12 +23,21 @@ def check_facts(store: Store) -> Iterator[Finding]:
             yield Finding("facts", problem, "`index()` derives it anew", grave=False)
             return
         wrong = len(Facts(snapshot).wrong())
+        with suppress(StoreUnwritableError):  # to look through them takes room
+            if not NameParts(snapshot).are_right():
+                yield Finding("facts", f"{_NAMES} are damaged", "`repair()` makes them anew")
     if wrong:
         yield Finding("facts", f"{_of(wrong)} is missing or wrong", "`repair()` derives it anew")
 
 
 def mend_facts(store: Store) -> Iterator[Finding]:
-    """Derive anew what is missing or wrong."""
+    """Derive anew what is missing or wrong. The parts of names first, which follow every change of the others."""
+    with store.catalog.snapshot() as snapshot:
+        right = NameParts(snapshot).are_right()
+    if not right:
+        with store.catalog.batch() as batch:
+            NameParts(batch).make_all()
+        yield Finding("facts", f"{_NAMES} were damaged", "made anew")
     with store.catalog.snapshot() as snapshot:
         wrong = Facts(snapshot).wrong()
     if wrong:

@@ -132,7 +132,7 @@ def test_an_older_store_is_upgraded_and_keeps_every_row(
         names = snapshot.connection.execute(select(schema.migration.c.name).order_by("name")).scalars().all()
     opened.close()
     assert names == [name for name, _ in migrations.MIGRATIONS]
-    before["meta"] = sorted([*before["meta"], (FACTS, str(RULES)), (WORDS, str(WORD_RULES))])
+    before["meta"] = sorted({**dict(before["meta"]), FACTS: str(RULES), WORDS: str(WORD_RULES)}.items())
     assert rows_of(path) == before
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (migrations.SCHEMA_VERSION,)
