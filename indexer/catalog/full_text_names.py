@@ -79,7 +79,7 @@ def holding(parts: Iterable[str]) -> Select[tuple[int]]:
 
 
 def held(connection: Connection) -> dict[str, tuple[int, float]] | None:
-    """By part: how many names hold it, and the sum of their ids; None where the index does not read. Reads all of it."""
+    """By part: how many names hold it, and the sum of their ids; None where the index does not read."""
     if full_text.rows(connection, holding(["any"]).limit(1), {}) is None:
         return None  # it does not open: nothing that looks into it could be let go of again
     connection.execute(text(f"CREATE VIRTUAL TABLE temp.name_parts USING fts5vocab('main', '{TABLE}', 'instance')"))

@@ -1,5 +1,5 @@
-"""From a criterion to a condition of SQL on the row of `fact`; no function of Python runs a row. By which index the rows
-are looked up, `routes.py` says: here no index is offered.
+"""From a criterion to a condition of SQL on the row of `fact`; no function of Python runs a row. By which index the
+rows are looked up, `routes.py` says: here no index is offered.
 
 What a test is of and is not known stands as NULL. A test holds only where it is true; so its opposite, which is asked
 of the tests themselves and not of what they are joined to, holds where it is false or not known.

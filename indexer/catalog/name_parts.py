@@ -1,4 +1,4 @@
-"""The index of parts of names (`full_text_names.py`) in one state of the catalog: made, judged, and which parts are rare."""
+"""The index of parts of names (`full_text_names.py`): made, judged, and which parts are rare."""
 
 from __future__ import annotations
 

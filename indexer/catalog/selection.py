@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, func, or_, select
 
 from indexer.catalog.criteria import Criterion, PathMatches
 from indexer.catalog.globs import PathPattern
@@ -60,9 +60,7 @@ class Selection(Part):
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
-        routes = self._routes(kind)
-        route = routes.narrow(criterion)
-        return self._ids(criterion, kind, routes.wide(criterion) if route is None else route, limit)
+        return self._ids(criterion, kind, self._routes(kind).best(criterion), limit)
 
     def few(self, criterion: Criterion, kind: Kind, most: int) -> Int64 | None:
         """The same, where an index leads to at most `most` rows, whatever of them fits; None elsewhere."""
@@ -71,7 +69,7 @@ class Selection(Part):
 
     def _ids(self, criterion: Criterion, kind: Kind, route: ColumnElement[bool] | None, limit: int | None) -> Int64:
         found = self._visible(criterion, kind)
-        # Ordered by dates the database goes by their index, which answers most tests; by itself it would read the table.
+        # Ordered by dates the database goes by their index, which answers most tests; else it would read the table.
         found = found.order_by(fact.c.date) if route is None else found.where(route)
         return np.fromiter(self._read(found.limit(limit)).scalars(), np.int64)
 
@@ -122,8 +120,9 @@ class Selection(Part):
 
         (What makes a text one with its copies: `Items.identities`.)
         """
-        first = self._narrowest(criterion) if kind == "image" and criterion is not None else None
-        counted = self._visible(criterion, kind, first)
+        route = None if criterion is None else self._routes(kind).best(criterion)
+        counted = self._visible(criterion, kind)
+        counted = counted if route is None else counted.where(route)
         if not copies:
             content = select(file.c.content_id).where(file.c.id == fact.c.file_id).scalar_subquery()
             same = (content,) if kind == "image" else (item.c.content_id, _photographed.c.content_id)

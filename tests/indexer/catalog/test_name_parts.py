@@ -1,4 +1,4 @@
-"""Parts of names follow the names of photographs, and are found by every three letters; damage of them costs nothing."""
+"""Parts of names follow the names of photographs, and are found by every three letters; damage costs nothing."""
 
 from __future__ import annotations
 

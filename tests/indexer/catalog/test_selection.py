@@ -105,7 +105,29 @@ seconds = st.none() | st.datetimes(datetime(1890, 1, 1), datetime(2110, 1, 1)).m
     lambda moment: int((moment.replace(tzinfo=UTC) - EPOCH).total_seconds())
 )
 numbers = st.none() | st.sampled_from((0, 5, 10, 20, 3000, 4000, 200, 12_000_000))
-parts = st.sampled_from(("img", "1", "%", "_", "'", "[", "pixel", "cafe", "*", "?", "ete", "nothing", "img_", "[1].png", "*y?.", "100%", '"', "\\", ""))
+parts = st.sampled_from(
+    (
+        "img",
+        "1",
+        "%",
+        "_",
+        "'",
+        "[",
+        "pixel",
+        "cafe",
+        "*",
+        "?",
+        "ete",
+        "nothing",
+        "img_",
+        "[1].png",
+        "*y?.",
+        "100%",
+        '"',
+        "\\",
+        "",
+    )
+)
 tests = st.one_of(
     st.builds(Dated, seconds, seconds),
     st.builds(DatedBy, st.sampled_from(("taken", "file", "name"))),
