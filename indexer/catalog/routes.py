@@ -54,6 +54,9 @@ class Routes(Part):
     def narrow(self, criterion: Criterion, most: int = LOOKED_AT) -> Condition | None:
         """What leads to all that fits and to fewer than `most` rows, by one index; None where none does."""
         tests = _tests(criterion)
+        one = next((test for test in tests if isinstance(test, OfId)), None)
+        if one is not None:
+            return self._item_id == one.id
         found: Condition | None = None
         fewest = most
         ways = [way for way in (self.dates(criterion), self._cameras(tests)) if way is not None]
@@ -94,8 +97,6 @@ class Routes(Part):
     def _way(self, test: Criterion) -> Condition | None:
         """What an index finds that holds all that fits, but for dates and cameras."""
         match test:
-            case OfId():
-                return self._item_id == test.id
             case BelowNamed():
                 return fact.c.folder_id.in_(folders_named(test.name))
             case Below():
@@ -119,7 +120,7 @@ class Routes(Part):
             case Either():
                 ways = [self._way(each) for each in test.criteria]
                 known = [way for way in ways if way is not None]
-                return or_(*known) if len(known) == len(ways) else None
+                return or_(*known) if known and len(known) == len(ways) else None
         return None
 
     def _names(self, part: str) -> Condition | None:
