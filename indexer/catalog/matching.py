@@ -199,7 +199,7 @@ def _box(near: Within, angle: float, latitude: ColumnElement[Any]) -> list[Condi
     """Degrees between which everything lies that is near; `angle`: how far, in radians at the middle of the earth."""
     reach = math.degrees(angle) + 1e-6
     south, north = near.latitude - reach, near.latitude + reach
-    conditions = [latitude.between(south, north)]
+    conditions: list[Condition] = [latitude.between(south, north)]
     if south > -90 and north < 90:  # else all longitudes are near
         ratio = min(math.sin(math.radians(reach)) / math.cos(math.radians(near.latitude)), 1.0)
         across = math.degrees(math.asin(ratio)) + 1e-6

@@ -87,15 +87,16 @@ class Selection(Part):
 
         Items that come or go meanwhile move no other.
         """
-        key, falls = (None, False) if order is None else _ORDERS[order]
+        column, falls = (None, False) if order is None else _ORDERS[order]
+        key: ColumnElement[Any] | None = column
         routes, number = self._routes(kind), _target(kind)
         route = None if criterion is None else routes.narrow(criterion)
         wanted = self._visible(criterion, kind)
         by_id: ColumnElement[Any] = number
         if route is not None:  # few are sorted, and no index of the order is gone by
             wanted, by_id = wanted.where(route), off_index(number)
-            key = None if key is None else off_index(key)
-        elif key is fact.c.date and (dates := routes.dates(criterion)) is not None:
+            key = None if column is None else off_index(column)
+        elif column is fact.c.date and (dates := routes.dates(criterion)) is not None:
             wanted = wanted.where(dates)
         if key is None:
             wanted = wanted if after is None else wanted.where(by_id > after.id)
