@@ -216,8 +216,8 @@ class Results(Sequence[Hit]):
             return None
         are = "is" if cut.left_out == 1 else "are"
         return (
-            f"{cut.left_out:,} less probable than {percent(cut.least)} {are} left out; a lower `min_probability` sorts "
-            "more."
+            f"{cut.left_out:,} less probable than {100 * cut.least:g} % {are} left out; a lower `min_probability` "
+            "sorts more."
         )
 
     @property

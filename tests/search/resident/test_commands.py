@@ -18,6 +18,7 @@ from search.resident.protocol import Request
 from search.shell.query_effects import Effects
 from search.shell.run import run
 from tests.conftest import Cli
+from tests.e2e.test_bad_queries import WRONG
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,16 @@ def without_times(text: bytes) -> bytes:
         ["a cat", "-k", "30", "a", "dog"],
         ["a cat", "--reranker", "/no/such/folder"],
         ["a cat", "--resident"],
+        ["a cat -dog type:png"],
+        ["a cat sort:-size min:0.1%", "-k", "2"],
+        ["a", "cat", "--not", "dog", "--type", "png", "--sort", "-date", "--json"],
+        ["type:png", "--paths", "-k", "2"],
+        ["sort:-size", "-k", "2"],
+        ["near:Paris"],
+        ["type:heic"],
+        ["Mission: Impossible in:2000..2100"],
+        ["photos/chelsea.png + red", "-k", "2"],
+        ["собака"],
     ],
 )
 def test_a_query_is_the_same_here(
@@ -96,6 +107,20 @@ def test_a_query_is_the_same_here(
         assert without_times(out) == without_times(alone.out.encode("utf-8", "surrogateescape"))
         assert err == alone.err.encode()
         assert "SEARCH_STORE" not in os.environ
+
+
+def test_what_is_wrong_is_said_as_the_commands_own_process_says_it(
+    commands: Commands, cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = []  # to that process, before the store is looked at
+    for arguments, said, _ in WRONG:
+        monkeypatch.chdir(indexed.parent)
+        alone = cli("query", *arguments, "-s", indexed)
+        ran = commands.answer(request("query", *arguments, "-s", indexed, here=indexed.parent, store=indexed))
+        left.append(ran is None)
+        assert alone.code == 2, arguments
+        assert ran is None or printed(ran) == (alone.code, alone.out.encode(), alone.err.encode()), (arguments, said)
+    assert 0 < left.count(False) < len(WRONG)
 
 
 def test_status_is_the_same_here(commands: Commands, cli: Cli, indexed: Path) -> None:

@@ -79,6 +79,8 @@ def test_what_a_cut_left_out_is_said_below_what_is_sorted(capsys: pytest.Capture
         "1,234 less probable than 5 % are left out; a lower --min-probability sorts more.",
         "1 of 7; -k 7 for all.",
     ]
+    print_results(Results("x", (hit,), cut=Cut(0.002, 1, 0.5), matches=1), "date")
+    assert capsys.readouterr().out.splitlines()[1].startswith("1 less probable than 0.2 % is left out; a lower")
     print_results(Results("x", (hit,), cut=Cut(0.05, 0, 0.5), matches=1), "date")
     assert len(capsys.readouterr().out.splitlines()) == 1
     print_results(Results("x", (hit,), cut=Cut(0.05, 9, 0.5)))  # of the first alone, which somebody asked for
