@@ -29,10 +29,12 @@ RULES: Final = "__rules__"
 
 
 def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Check the arguments that are given, by these rules; a default needs none."""
+    """Check the arguments that are given, by these rules; a default needs none. Of a function that takes `**options`
+    these are all that have a rule."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
+        free = next((each.name for each in signature.parameters.values() if each.kind is each.VAR_KEYWORD), None)
 
         @functools.wraps(function)
         def call(*positional: P.args, **named: P.kwargs) -> R:
@@ -42,8 +44,13 @@ def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 bound = None
             if bound is None:
                 return function(*positional, **named)  # raises what Python says, with the function's name
+            options = bound.arguments.get(free, {}) if free is not None else {}
+            for name, given in options.items():
+                if name not in rules:
+                    raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {name!r}")
+                options[name] = rules[name](name, given)
             for name, given in bound.arguments.items():
-                if name in rules:
+                if name in rules and name != free:
                     bound.arguments[name] = rules[name](name, given)
             return function(*bound.args, **bound.kwargs)
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from indexer.types import Failure, Metadata, Report
     from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
+    from search.calls.answering import QueryOptions
     from search.calls.listing import Page
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
@@ -98,6 +99,7 @@ _HOME = {
     "indexer.types": ("Failure", "Metadata", "Report"),
     "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
+    "search.calls.answering": ("QueryOptions",),
     "search.calls.listing": ("Page",),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
@@ -150,6 +152,7 @@ __all__ = [
     "Preprocessing",
     "Progress",
     "Query",
+    "QueryOptions",
     "Report",
     "Reranker",
     "ResidentError",

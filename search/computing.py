@@ -9,7 +9,7 @@ whole parts of its work to other threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -80,17 +80,28 @@ def own_thread() -> Iterator[None]:
         _cores.leave()
 
 
-def map_parts(function: Callable[[P], R], parts: Sequence[P]) -> list[R]:
+def map_parts(function: Callable[[P], R], parts: Sequence[P], done: Callable[[], None] = lambda: None) -> list[R]:
     """`function` of each part, in their order; at the same time on other cores, where this is the only query.
 
-    Which thread computes a part changes none of its bits.
+    Which thread computes a part changes none of its bits. `done` is called after each, by the thread that asks. What it
+    and `function` raise ends all: no part is computed any more when this raises.
     """
     helpers = thread_count() - 1
+    found: list[R] = []
     if len(parts) < 2 or helpers < 1 or _cores.active > 1:
-        return [function(part) for part in parts]
+        for part in parts:
+            found.append(function(part))
+            done()
+        return found
     pool = _cores.pool(helpers)
     others = [pool.submit(function, part) for part in parts[1:]]
-    found = [function(parts[0])]
-    for part, future in zip(parts[1:], others, strict=True):
-        found.append(function(part) if future.cancel() else future.result())  # what no thread has begun is done here
+    try:
+        found.append(function(parts[0]))
+        done()
+        for part, future in zip(parts[1:], others, strict=True):
+            found.append(function(part) if future.cancel() else future.result())  # what no thread has begun: here
+            done()
+    except BaseException:
+        wait([future for future in others if not future.cancel()])
+        raise
     return found

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
-from indexer.encoders.base import Encoder
-from indexer.errors import EncoderError, SearchError, StoreDamagedError, StoreError, StoreMissingError
+from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreMissingError
 from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.progress import Progress
-from indexer.settings import thread_count
 from indexer.vectors.base import SearchParameters
 from search.calls.opened import OpenStore, Session
-from search.computing import own_thread
 from search.engine.arrangement import Arrangement
 from search.engine.listing import list_items
+from search.engine.wanted import Wanted
 from search.loaded_models import LoadedModels
 from search.query.query import Query, image_query, is_address
 from search.query.settings import Order, Target
-from search.query.terms import texts_to_encode
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, Reranking
 from search.results import Results
@@ -33,10 +30,12 @@ if TYPE_CHECKING:
     #: What a library is asked with.
     Asked = str | Query | Picture
 
+#: Queries that are answered over one state of the catalog: what is read for them is in memory together.
+AT_ONCE: Final = 64
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How queries are answered: the arguments of `Library.query`."""
+
+class QueryOptions(TypedDict, total=False):
+    """What `query` and `query_many` take beside what is asked; `Library.query` says what they mean."""
 
     k: int
     to: Target
@@ -63,117 +62,154 @@ class OpenSession(Protocol):
     ) -> Session: ...
 
 
-def answer(
-    opened: OpenStore,
-    given: Asked,
-    options: Options,
-    open_session: OpenSession,
-    models: LoadedModels,
-    encoder: Encoder | None = None,
-) -> Results:
-    """The answer to one query. `encoder`: stands for the store's own, and knows some texts already.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One query with all that it says itself put before what the call says. `least`: None leaves nothing out."""
 
-    Raises what `Library.query` says.
-    """
-    wanted = query_of(given).narrowed(options.where)
-    to = wanted.to or options.to
-    least = (options.min_probability or None) if wanted.min_probability is None else wanted.min_probability
-    arrangement = Arrangement(wanted.sort or options.sort, least, options.all_copies)
-    count = DEFAULT_COUNT if options.rerank is None else options.rerank
-    reranking = Reranking(count, options.explain, insist=options.reranker is not None)
+    given: Asked
+    query: Query
+    to: Target
+    least: float | None
+    arrangement: Arrangement
+    reranking: Reranking
 
-    def search() -> Results:
-        if not wanted.terms:
-            return list_items(opened.store, wanted, options.k, to, arrangement)
-        needed = bool(reranking.count or options.explain) and to != wanted.kind
-        session = open_session(opened, options.reranker, with_reranker=needed)
-        calibration = models.calibration(session.encoder)
-        results = session.engine.search(
-            wanted,
-            encoder or session.encoder,
-            k=options.k,
-            to=to,
-            parameters=options.parameters,
-            reranker=session.reranker,
-            reranking=reranking,
-            calibration=calibration,
-            arrangement=arrangement,
-            use_words=options.by_words,
+    @classmethod
+    def of(cls, given: Asked, options: QueryOptions) -> Plan:
+        """Raises EmptyQueryError, PathNotFoundError, UsageError."""
+        query = query_of(given).narrowed(options["where"])
+        least = (options["min_probability"] or None) if query.min_probability is None else query.min_probability
+        count = DEFAULT_COUNT if options["rerank"] is None else options["rerank"]
+        return cls(
+            given,
+            query,
+            query.to or options["to"],
+            least,
+            Arrangement(query.sort or options["sort"], least, options["all_copies"]),
+            Reranking(count, options["explain"], insist=options["reranker"] is not None),
         )
-        return replace(results, notes=(*session.notes, *calibration.notes, *results.notes))
 
-    try:
-        results = search()
-    except StoreDamagedError:
-        if not opened.store.catalog.was_replaced():
-            raise
-        results = search()  # it was written while this reader, who may not write, took it for still
-    said = _mistaken(given) if isinstance(given, str) else None
-    notes = (*(() if said is None else (said,)), *wanted.notes)
-    if notes:
-        results = replace(results, notes=(*notes, *results.notes))
-    return results.likely(least) if least and wanted.terms and results.cut is None else results
+    @property
+    def wants_reranker(self) -> bool:
+        return bool(self.reranking.count or self.reranking.explain) and self.to != self.query.kind
+
+    def said(self, results: Results) -> Results:
+        """With what there is to say of the query, and without what is not probable enough."""
+        mistaken = _mistaken(self.given) if isinstance(self.given, str) else None
+        notes = (*(() if mistaken is None else (mistaken,)), *self.query.notes)
+        if notes:
+            results = replace(results, notes=(*notes, *results.notes))
+        return results.likely(self.least) if self.least and self.query.terms and results.cut is None else results
 
 
-@own_thread()
-def answer_many(
-    opened: OpenStore,
-    given: Sequence[Asked | SearchError],
-    options: Options,
-    open_session: OpenSession,
-    models: LoadedModels,
-    progress: Progress,
-) -> list[Results]:
-    """The answers to many queries, in their order; `Results.error` of those that cannot be asked.
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What queries are answered with: the store as it is open, and the models."""
 
-    Raises what concerns all of them, and what `progress` raises.
-    """
-    from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
+    opened: OpenStore
+    options: QueryOptions
+    open_session: OpenSession
+    models: LoadedModels
 
-    progress.phase(f"Answering {len(given):,} queries")
-    progress.total(len(given))
-    queries = [_try(one) for one in given]
-    texts = dict.fromkeys(
-        text for query in queries if isinstance(query, Query) for text in texts_to_encode(query.terms)
-    )
-    encoder = open_session(opened, with_reranker=False).encoder
-    ahead: Encoder | None = None
-    if len(texts) > 1:
-        ahead = PrefetchedEncoder(encode_ahead(encoder, tuple(texts)), opened.store.folder, None, encoder)
+    def one(self, given: Asked) -> Results:
+        """The answer to one query. Raises what `Library.query` says."""
+        (found,) = self._answered([Plan.of(given, self.options)], lambda: None)
+        if isinstance(found, SearchError):
+            raise found
+        return found
 
-    def one(place: int) -> Results:
-        query = queries[place]
-        if isinstance(query, Query):
-            asked = given[place]
-            try:
-                return answer(opened, asked if isinstance(asked, str) else query, options, open_session, models, ahead)
-            except (StoreError, StoreMissingError, EncoderError):
-                raise
-            except SearchError as error:
-                query = error
-        return Results(_label(given[place]), notes=(str(query),), error=query)
+    def many(self, given: Sequence[Asked | SearchError], progress: Progress) -> list[Results]:
+        """The answers to many queries, in their order; `Results.error` of those that cannot be asked.
 
-    found: list[Results] = []
-    with ThreadPoolExecutor(max(1, min(thread_count(), len(given))), "query") as pool:
-        waiting = [pool.submit(one, place) for place in range(len(given))]
+        Raises what concerns all of them, and what `progress` raises.
+        """
+        progress.phase(f"Answering {len(given):,} queries")
+        progress.total(len(given))
+        found: list[Results] = []
+        for start in range(0, len(given), AT_ONCE):
+            some = given[start : start + AT_ONCE]
+            plans = [self._planned(one) for one in some]
+            answers = iter(
+                self._answered([one for one in plans if isinstance(one, Plan)], partial(progress.advance, 1))
+            )
+            for one, plan in zip(some, plans, strict=True):
+                if isinstance(plan, SearchError):
+                    progress.advance(1)
+                answer = plan if isinstance(plan, SearchError) else next(answers)
+                if isinstance(answer, SearchError):
+                    answer = Results(_label(one), notes=(str(answer),), error=answer)
+                found.append(answer)
+        return found
+
+    def _planned(self, given: Asked | SearchError) -> Plan | SearchError:
+        if isinstance(given, SearchError):
+            return given
         try:
-            for future in waiting:
-                found.append(future.result())
-                progress.advance(1)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            return Plan.of(given, self.options)
+        except SearchError as error:
+            return error
+
+    def _answered(self, plans: Sequence[Plan], done: Callable[[], None]) -> list[Results | SearchError]:
+        try:
+            found = self._tried(plans, done)
+        except StoreDamagedError:
+            if not self.opened.store.catalog.was_replaced():
+                raise
+            found = self._tried(plans, lambda: None)  # it was written while this reader took it for still
+        return [plan.said(one) if isinstance(one, Results) else one for plan, one in zip(plans, found, strict=True)]
+
+    def _tried(self, plans: Sequence[Plan], done: Callable[[], None]) -> list[Results | SearchError]:
+        asking = [plan for plan in plans if plan.query.terms]
+        answers = iter(self._searched(asking, done))
+        found: list[Results | SearchError] = []
+        for plan in plans:
+            if plan.query.terms:
+                found.append(next(answers))
+            else:
+                found.append(self._listed(plan))
+                done()
+        return found
+
+    def _listed(self, plan: Plan) -> Results | SearchError:
+        try:
+            return list_items(self.opened.store, plan.query, self.options["k"], plan.to, plan.arrangement)
+        except (StoreError, StoreMissingError):
             raise
-    return found
+        except SearchError as error:
+            return error
 
-
-def _try(given: Asked | SearchError) -> Query | SearchError:
-    """What is asked for, or why that cannot be."""
-    if isinstance(given, SearchError):
-        return given
-    try:
-        return query_of(given)
-    except SearchError as error:
-        return error
+    def _searched(self, plans: Sequence[Plan], done: Callable[[], None]) -> list[Results | SearchError]:
+        if not plans:
+            return []
+        options = self.options
+        sessions = {
+            wanted: self.open_session(self.opened, options["reranker"], with_reranker=wanted)
+            for wanted in dict.fromkeys(plan.wants_reranker for plan in plans)
+        }
+        session = next(iter(sessions.values()))
+        calibration = self.models.calibration(session.encoder)
+        given = [
+            (
+                plan.query,
+                Wanted(
+                    options["k"],
+                    plan.to,
+                    options["parameters"] or SearchParameters(),
+                    sessions[plan.wants_reranker].reranker,
+                    plan.reranking,
+                    calibration,
+                    plan.arrangement,
+                    options["by_words"],
+                ),
+            )
+            for plan in plans
+        ]
+        found = session.engine.search_many(given, session.encoder, done)
+        return [
+            replace(one, notes=(*sessions[plan.wants_reranker].notes, *calibration.notes, *one.notes))
+            if isinstance(one, Results)
+            else one
+            for plan, one in zip(plans, found, strict=True)
+        ]
 
 
 def _label(given: Asked | SearchError) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Unpack, cast
 
 from indexer import arguments
-from indexer.arguments import checked, flag, instance, optional, whole
+from indexer.arguments import Rule, checked, flag, instance, optional, whole
 from indexer.progress import Progress, Silent
 from indexer.vectors.base import SearchParameters
 from search.arguments import asked, asked_many, kind_of_answer, progress_given, reranker_or_name
-from search.calls.answering import Options, answer, answer_many
+from search.calls.answering import Answering, QueryOptions
 from search.calls.opened import Opened
-from search.engine.engine import MAX_HITS
+from search.engine.wanted import MAX_HITS
 from search.query.settings import ORDERS, Order, Target
 from search.rerank.base import Reranker
 from search.rerank.stage import MAX_COUNT
@@ -24,23 +25,26 @@ if TYPE_CHECKING:
     from search.query.filter import Filter
 
 
+#: What the options of queries may be.
+_RULES: Final[dict[str, Rule]] = {
+    "k": whole(1, MAX_HITS),
+    "to": kind_of_answer,
+    "parameters": optional(instance("indexer.vectors.base", "SearchParameters")),
+    "rerank": optional(whole(0, MAX_COUNT)),
+    "reranker": optional(reranker_or_name),
+    "explain": flag,
+    "min_probability": arguments.number(0, 1),
+    "sort": optional(arguments.one_of(ORDERS)),
+    "all_copies": flag,
+    "by_words": flag,
+    "where": optional(instance("search.query.filter", "Filter")),
+}
+
+
 class Querying(Opened):
     """See `search.Library`."""
 
-    @checked(
-        query=asked,
-        k=whole(1, MAX_HITS),
-        to=kind_of_answer,
-        parameters=optional(instance("indexer.vectors.base", "SearchParameters")),
-        rerank=optional(whole(0, MAX_COUNT)),
-        reranker=optional(reranker_or_name),
-        explain=flag,
-        min_probability=arguments.number(0, 1),
-        sort=optional(arguments.one_of(ORDERS)),
-        all_copies=flag,
-        by_words=flag,
-        where=optional(instance("search.query.filter", "Filter")),
-    )
+    @checked(query=asked, **_RULES)
     def query(
         self,
         query: Asked,
@@ -78,55 +82,48 @@ class Querying(Opened):
         Raises EmptyQueryError, PathNotFoundError, UsageError, FileError for a query image that does not decode,
         StoreMissingError, EncoderError, StoreError.
         """
-        options = Options(
-            k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, by_words, where
+        options = QueryOptions(
+            k=k,
+            to=to,
+            parameters=parameters,
+            rerank=rerank,
+            reranker=reranker,
+            explain=explain,
+            min_probability=min_probability,
+            sort=sort,
+            all_copies=all_copies,
+            by_words=by_words,
+            where=where,
         )
         with self._reading() as opened:
-            return answer(opened, query, options, self._session, self._models)
+            return Answering(opened, options, self._session, self._models).one(query)
 
-    @checked(
-        queries=asked_many,
-        k=whole(1, MAX_HITS),
-        to=kind_of_answer,
-        parameters=optional(instance("indexer.vectors.base", "SearchParameters")),
-        rerank=optional(whole(0, MAX_COUNT)),
-        reranker=optional(reranker_or_name),
-        explain=flag,
-        min_probability=arguments.number(0, 1),
-        sort=optional(arguments.one_of(ORDERS)),
-        all_copies=flag,
-        by_words=flag,
-        where=optional(instance("search.query.filter", "Filter")),
-        progress=optional(progress_given),
-    )
+    @checked(queries=asked_many, progress=optional(progress_given), **_RULES)
     def query_many(
-        self,
-        queries: Sequence[Asked],
-        *,
-        k: int = 10,
-        to: Target = "image",
-        parameters: SearchParameters | None = None,
-        rerank: int | None = None,
-        reranker: str | os.PathLike[str] | Reranker | None = None,
-        explain: bool = False,
-        min_probability: float = 0.0,
-        sort: Order | None = None,
-        all_copies: bool = False,
-        by_words: bool = False,
-        where: Filter | None = None,
-        progress: Progress | None = None,
+        self, queries: Sequence[Asked], *, progress: Progress | None = None, **options: Unpack[QueryOptions]
     ) -> list[Results]:
-        """The answers to many queries, in their order: those of `query`, in less time.
+        """The answers to many queries, in their order: those of `query`, in less time. `options`: as for `query`.
 
-        Their texts go through the encoder together, and the rest runs on all cores. A score may differ from that of
-        `query` in its last bits (one text alone is computed otherwise than among others), by less than 0.00001.
+        They go through the encoder and the index together, 64 over one state of the store, and are reranked on all
+        cores. A score may differ from that of `query` in its last bits (texts of one length are computed together), by
+        less than 0.00001. `Results.seconds`: a query's share.
 
         A query that cannot be asked (no words, an image that is not there or does not decode) has no hits and its
         `Results.error`; the others are answered. What concerns all is raised: StoreMissingError, EncoderError,
         StoreError, UsageError for more than 10,000 queries, TypeError, and what `progress` raises.
         """
-        options = Options(
-            k, to, parameters, rerank, reranker, explain, min_probability, sort, all_copies, by_words, where
-        )
         with self._reading() as opened:
-            return answer_many(opened, queries, options, self._session, self._models, progress or Silent())
+            return Answering(opened, {**_DEFAULTS, **options}, self._session, self._models).many(
+                queries, progress or Silent()
+            )
+
+
+#: What `query` does where nothing else is said.
+_DEFAULTS: Final = cast(
+    QueryOptions,
+    {
+        name: each.default
+        for name, each in inspect.signature(Querying.query).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    },
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -89,6 +90,16 @@ def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
     images = sum(term.kind == "image" for term in added)
     asks: Kind | None = "text" if not images else "image" if len(added) == 1 else None
     return [] if asks is None else [kind for kind in kinds if crosses(asks, kind)]
+
+
+def encoded_together(queries: Sequence[Query], encoder: Encoder, store: Path) -> Encoder:
+    """An encoder that knows the texts of several queries already: they have shared passes of `encoder`."""
+    texts = tuple(dict.fromkeys(text for query in queries for text in texts_to_encode(query.terms)))
+    if len(queries) < 2 or len(texts) < 2:
+        return encoder
+    from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
+
+    return PrefetchedEncoder(encode_ahead(encoder, texts), store, None, encoder)
 
 
 def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> Asked:

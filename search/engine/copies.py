@@ -10,21 +10,28 @@ import numpy as np
 from indexer.catalog.items import Identity, Items
 from indexer.types import Kind
 from indexer.vectors.backend import OpenIndex
-from search.engine.first_stage import CandidateRequest, FirstStage
+from search.engine.first_stage import CandidateRequest, FirstStage, Proposed
 from search.ranked import Ranked
 from search.results import Work
 
 
 def rank_distinct(
-    stage: FirstStage, request: CandidateRequest, kind: Kind, opened: OpenIndex | None, *, all_copies: bool = False
+    stage: FirstStage,
+    request: CandidateRequest,
+    kind: Kind,
+    opened: OpenIndex | None,
+    proposed: Proposed | None = None,
+    *,
+    all_copies: bool = False,
 ) -> tuple[Ranked, dict[int, Identity], Work]:
     """The best candidates of a kind, of each content the one with the least id; what each is; what it took.
 
     At most `request.depth` of them, and `request.k` at least, where there are so many. `all_copies`: all of each.
+    `proposed`: see `FirstStage.rank`.
     """
     work, wanted = Work(), request.k
     while True:
-        ranked, contents, spent = stage.rank(request, kind, opened)
+        ranked, contents, spent = stage.rank(request, kind, opened, proposed)
         work += spent
         if kind == "image" and all(number in contents for number in ranked.ids.tolist()):
             known: dict[int, Identity] = {number: (content_id, None) for number, content_id in contents.items()}
@@ -35,7 +42,7 @@ def rank_distinct(
         distinct = _firsts(ranked, known)
         if len(distinct) >= wanted or len(ranked) < request.depth:  # the second: these are all that there are
             return distinct, known, work
-        request = replace(request, k=2 * request.k, depth=2 * request.depth)
+        request, proposed = replace(request, k=2 * request.k, depth=2 * request.depth), None
 
 
 def _firsts(ranked: Ranked, known: Mapping[int, Identity]) -> Ranked:

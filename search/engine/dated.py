@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from indexer.catalog.shown_facts import ShownFact, ShownFacts
-from indexer.catalog.transaction import Transaction
+from indexer.catalog.shown_facts import ShownFact
 from search.results import Hit, PlaceNames
 
 
-def dated(snapshot: Transaction, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """The hits with the dates and places of their photographs; a text's is the one that it is about. Only where one
-    has a place the table of places is read."""
-    of_images = ShownFacts(snapshot).get([hit.id for hit in hits if hit.kind == "image"])
-    about = list({hit.path for hit in hits if hit.kind == "text"})
-    of_texts = ShownFacts(snapshot).at(about) if about else {}
-    return tuple(_dated(hit, of_images.get(hit.id) if hit.kind == "image" else of_texts.get(hit.path)) for hit in hits)
+def dated(hits: Sequence[Hit], facts: Mapping[int, ShownFact]) -> tuple[Hit, ...]:
+    """The hits with the dates and places of their photographs. `facts`: by item id. Only where one has a place the
+    table of places is read."""
+    return tuple(_dated(hit, facts.get(hit.id)) for hit in hits)
 
 
 def _dated(hit: Hit, known: ShownFact | None) -> Hit:

@@ -3,50 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
-from functools import partial
 
-from indexer.arguments import one_of, whole
 from indexer.catalog.encoders import Encoders
-from indexer.catalog.items import Identity, Items
+from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import DAMAGED
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import check_encoder
-from indexer.errors import EmptyQueryError
+from indexer.errors import EncoderError, SearchError, StoreError, StoreMissingError
 from indexer.types import KINDS, Kind
-from indexer.vectors.base import SearchParameters
-from search.calibration.background import BackgroundSamples, Sample
+from indexer.vectors.backend import OpenIndex
+from search.calibration.background import BackgroundSamples
 from search.calibration.calibration_file import Calibration
-from search.calibration.curve import Background, TypicalBackground
+from search.calibration.curve import TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
-from search.computing import own_thread
-from search.engine.absence import reason_of_absence
-from search.engine.arrangement import Arrangement, arrange
-from search.engine.asked import Asked, ask, reranked_kinds
-from search.engine.asked_words import AskedWords
-from search.engine.by_words import ByWords, beside
+from search.computing import map_parts, own_thread
+from search.engine.asked import ask, encoded_together, reranked_kinds
 from search.engine.clock import Clock
-from search.engine.copies import rank_distinct
-from search.engine.eligible import eligible_of
-from search.engine.first_stage import CandidateRequest, FirstStage
-from search.engine.fusion import DEPTH
-from search.engine.hits import hits_of
+from search.engine.first_stage import FirstStage, Proposed
+from search.engine.hits import HitRows
 from search.engine.index_cache import IndexCache
-from search.engine.penalty import Penalty, loss_of
-from search.engine.places import Judge, without_probabilities
-from search.query.content_words import content_words
+from search.engine.under_way import Setting, UnderWay
+from search.engine.wanted import Wanted
 from search.query.query import Query
 from search.query.resolve import resolve
-from search.query.settings import TARGETS, Target
-from search.ranked import Ranked
-from search.rerank.base import Reranker, is_familiar
-from search.rerank.explain import Explanation, explain_images
-from search.rerank.stage import Reranking, TokenSource, rerank, rerank_more
-from search.results import Results, Work
+from search.rerank.stage import Reranked, TokenSource
+from search.results import Results
 
 _WORDS = "The words of captions, names and places are damaged, so meaning alone answers; `repair()` mends them."
-#: More than any store of one machine holds.
-MAX_HITS = 1_000_000_000
+#: What concerns all queries of a call, and not the one that meets it first.
+_OF_ALL = (StoreError, StoreMissingError, EncoderError)
 
 
 class Engine:
@@ -58,125 +43,95 @@ class Engine:
         self._samples = BackgroundSamples()
         self._texts: dict[str, TypicalBackground] = {}
 
-    @own_thread()
-    def search(
-        self,
-        query: Query,
-        encoder: Encoder,
-        *,
-        k: int = 10,
-        to: Target = "image",
-        parameters: SearchParameters | None = None,
-        reranker: Reranker | None = None,
-        reranking: Reranking | None = None,
-        calibration: Calibration | None = None,
-        arrangement: Arrangement | None = None,
-        use_words: bool = False,
-    ) -> Results:
-        """The `k` best items of the kind `to`; the first candidates as the `reranker` orders them, when there is one.
+    def search(self, query: Query, encoder: Encoder, wanted: Wanted | None = None) -> Results:
+        """The answer to one query.
 
-        `calibration`: what the hits' probabilities are made with; None: from the spread of the scores alone.
-        `use_words`: what captions, names and places say finds photographs, too.
-
-        Raises UsageError when k < 1, FileError for a broken query image, and what the reranker raises.
+        Raises EmptyQueryError, UsageError for a place that nobody knows, FileError for a broken query image, and what
+        the reranker raises.
         """
-        k, to = whole(1, MAX_HITS)("k", k), one_of(TARGETS)("to", to)
-        parameters, reranking = parameters or SearchParameters(), reranking or Reranking()
-        arrangement = arrangement or Arrangement()
-        pool = arrangement.pool(k)
-        kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
-        crossing = reranked_kinds(query, kinds)
-        work = Work()
+        (found,) = self.search_many([(query, wanted or Wanted())], encoder)
+        if isinstance(found, SearchError):
+            raise found
+        return found
+
+    @own_thread()
+    def search_many(
+        self,
+        given: Sequence[tuple[Query, Wanted]],
+        encoder: Encoder,
+        done: Callable[[], None] = lambda: None,
+    ) -> list[Results | SearchError]:
+        """The answers to queries over one state of the catalog, each that of `search`, or why it has none.
+
+        All are encoded together, ask each index together, and share what is read of the catalog; all cores rerank.
+        `done` is called once for each. `Results.seconds`: a query's share. Raises StoreError, EncoderError, and what
+        `done` raises.
+        """
         clock = Clock()
-        opened = {kind: self._indexes.open(kind, encoder.identity) for kind in kinds}
+        opened = {
+            kind: self._indexes.open(kind, encoder.identity)
+            for kind in KINDS
+            if any(kind in wanted.kinds for _, wanted in given)
+        }
         clock.lap("open")
-        where = None if query.where is None else resolve(query.where)
-        # No state of the catalog is held while models compute: connections are few, and threads may be many.
-        with_tokens = reranker is not None and reranker.needs_tokens and bool(crossing)
-        store = self._indexes.store
-        asked = ask(query, encoder, store.catalog, tokens=with_tokens)
-        notes = [*asked.notes, *(() if where is None else where.notes)]
-        curves = self._curves(calibration, asked.query.kind, kinds, encoder)
+        # No state of the catalog is held while models encode: connections are few, and threads may be many.
+        knowing = encoded_together([query for query, _ in given], encoder, self._indexes.store.folder)
+        found: dict[int, Results | SearchError] = {}
+        ways: dict[int, UnderWay] = {}
+        for place, (query, wanted) in enumerate(given):
+            try:
+                ways[place] = self._asked(query, wanted, knowing)
+            except _OF_ALL:
+                raise
+            except SearchError as error:
+                found[place] = error
         clock.lap("encode")
-        with store.catalog.snapshot() as snapshot:
-            row, active = Encoders(snapshot).required()
-            check_encoder(store.folder, active, encoder.identity)
-            tokens = TokenSource.open(snapshot, row, encoder)
-            words = AskedWords.of(snapshot, content_words(query) if use_words and "image" in kinds else ())
-            if asked.nothing is not None and not words:
-                raise EmptyQueryError(asked.nothing)
-            ranked: dict[Kind, Ranked] = {}
-            known: dict[int, Identity] = {}
-            penalties: dict[Kind, Penalty | None] = {}
-            requests: dict[Kind, CandidateRequest] = {}
-            backgrounds: dict[Kind, Background] = {}
-            for kind in kinds:
-                wanted = max(pool, DEPTH) if words and kind == "image" else pool
-                depth = max(wanted, reranking.count) if reranker is not None and kind in crossing else wanted
-                sample = self._samples.of(snapshot, kind, row, encoder.identity.dimension)
-                vector, penalties[kind] = asked.against(kind, sample, curves)
-                eligible = eligible_of(snapshot, where, kind, opened[kind])
-                request = CandidateRequest(snapshot, row, vector, wanted, depth, parameters, penalties[kind], eligible)
-                requests[kind] = request
-                ranked[kind], found, spent = rank_distinct(
-                    self._first_stage, request, kind, opened[kind], all_copies=arrangement.all_copies
-                )
-                known |= found
-                work += spent
-                backgrounds[kind] = _background(request, sample, asked, kind, curves)
-            scorers: dict[Kind, Reranker] = {}
+        with self._indexes.store.catalog.snapshot() as snapshot:
+            setting = self._setting(snapshot, encoder, opened)
+            for place, way in list(ways.items()):
+                try:
+                    way.request(setting)
+                except _OF_ALL:
+                    raise
+                except SearchError as error:
+                    found[place] = error
+                    del ways[place]
+            _find(list(ways.values()), setting)
             clock.lap("search")
-            if reranker is not None and reranking.count:
-                for kind in crossing:
-                    loss = loss_of(penalties[kind], reranker, snapshot, row)
-                    again = rerank(ranked[kind], asked.query, reranker, reranking, tokens, loss)
-                    ranked[kind] = again.ranked
-                    work += Work(reranked=again.count)
-                    if again.count:
-                        scorers[kind] = reranker
-                    notes += again.notes
-                    clock.lap("rerank")
-            by_words: ByWords | None = None
-            if words:
-                scored_as: Callable[[Ranked], Ranked] | None = None
-                if "image" in scorers:
-                    loss = loss_of(penalties["image"], scorers["image"], snapshot, row)
-                    scored_as = partial(rerank_more, ranked["image"], asked.query, scorers["image"], tokens, loss)
-                apart = arrangement.all_copies
-                by_words = beside(words, requests["image"], ranked["image"], known, scored_as, all_copies=apart)
-                ranked["image"] = by_words.ranked
-                known |= by_words.known
+            _rerank(list(ways.values()), setting, clock, done)
+            for way in ways.values():
+                way.join_words(setting)
+            if any(way.by_words is not None for way in ways.values()):
                 clock.lap("words")
-            familiar = is_familiar(reranker, asked.query)
-            judge = Judge(curves, asked.query.kind, backgrounds, scorers, familiar, asked.several)
-            best = judge.best(ranked, pool, by_words)
-            if asked.unread:
-                best = without_probabilities(best)
-            arranged = arrange(snapshot, best.places, arrangement, k)
-            notes += arranged.notes
-            rows = Items(snapshot).get([place.id for place in arranged.places])
+            for way in ways.values():
+                way.judge(setting)
+            rows = HitRows.read(snapshot, [(way.arranged.places, way.known) for way in ways.values()])
             clock.lap("search")
-            explained: dict[int, Explanation] = {}
-            if reranking.explain:
-                explained, said = explain_images(asked.query, list(rows.values()), encoder, reranker, tokens)
-                notes += said
+            explained = {place: way.explain(setting, rows) for place, way in ways.items()}
+            if any(way.wanted.reranking.explain for way in ways.values()):
                 clock.lap("explain")
-            hits = hits_of(
-                snapshot,
-                arranged.places,
-                rows,
-                known,
-                explained,
-                asked.content_ids,
-                arrangement.all_copies,
-                None if where is None else where.criterion,
-            )
-            notes += _damage(snapshot.left_out)
-            reason = None
-            if not best.places and query.where is not None:
-                reason = reason_of_absence(snapshot, query.where, kinds)
-        results = Results(query.label, hits, tuple(notes), clock.seconds, work, best.fitted, arranged.cut, reason)
-        return replace(results, matches=arranged.matches, more_matches=arranged.more_matches)
+            damage = _damage(snapshot.left_out)
+            seconds = {step: spent / len(given) for step, spent in clock.seconds.items()}
+            for place, way in ways.items():
+                found[place] = way.results(setting, rows, explained[place], damage, dict(seconds))
+        for _ in range(len(given) - len(ways)):
+            done()
+        return [found[place] for place in range(len(given))]
+
+    def _asked(self, query: Query, wanted: Wanted, encoder: Encoder) -> UnderWay:
+        where = None if query.where is None else resolve(query.where)
+        tokens = wanted.reranker is not None and wanted.reranker.needs_tokens
+        tokens &= bool(reranked_kinds(query, wanted.kinds))
+        asked = ask(query, encoder, self._indexes.store.catalog, tokens=tokens)
+        curves = self._curves(wanted.calibration, asked.query.kind, wanted.kinds, encoder)
+        return UnderWay(query, wanted, asked, curves, where)
+
+    def _setting(self, snapshot: Transaction, encoder: Encoder, opened: dict[Kind, OpenIndex | None]) -> Setting:
+        """Raises EncoderMismatchError where the store has another encoder by now."""
+        row, active = Encoders(snapshot).required()
+        check_encoder(self._indexes.store.folder, active, encoder.identity)
+        tokens = TokenSource.open(snapshot, row, encoder)
+        return Setting(snapshot, encoder, row, tokens, opened, self._first_stage, self._samples)
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder
@@ -192,12 +147,36 @@ class Engine:
         return curves.guessing(self._texts[key])
 
 
-def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: Kind, curves: Calibration) -> Background:
-    """What the similarities of a kind's items to the query look like when none matches. Of the whole collection,
-    whatever conditions leave of it: a photograph is as probable with a filter as without."""
-    typical = curves.curve("text", "text", None).typical if kind == asked.query.kind == "text" else None
-    found, only = sample.background(request.embedding, typical), request.parameters.only
-    return found if only is None else replace(found, items=min(found.items, len(only)))
+def _find(ways: Sequence[UnderWay], setting: Setting) -> None:
+    """The candidates of all; of several queries each index is asked for all at once."""
+    proposed: list[dict[Kind, Proposed]] = [{} for _ in ways]
+    if len(ways) > 1:
+        for kind, index in setting.indexes.items():
+            asking = [place for place, way in enumerate(ways) if kind in way.requests]
+            requests = [ways[place].requests[kind] for place in asking]
+            for place, one in zip(asking, setting.stage.propose(requests, kind, index), strict=True):
+                if one is not None:
+                    proposed[place][kind] = one
+    for way, own in zip(ways, proposed, strict=True):
+        way.find(setting, own)
+
+
+def _rerank(ways: Sequence[UnderWay], setting: Setting, clock: Clock, done: Callable[[], None]) -> None:
+    """The second stage of all, on all cores; the tokens of all candidates are read at once."""
+    setting.tokens.read_ahead(list(dict.fromkeys(number for way in ways for number in way.reranked_ids())))
+
+    @own_thread()  # of several, each computes by itself
+    def several(way: UnderWay) -> dict[Kind, Reranked]:
+        return way.rerank(setting)
+
+    if len(ways) == 1:
+        ways[0].take(ways[0].rerank(setting))
+        done()
+    else:
+        for way, reranked in zip(ways, map_parts(several, ways, done), strict=True):
+            way.take(reranked)
+    if any(way.crossing and way.wanted.reranking.count for way in ways):
+        clock.lap("rerank")
 
 
 def _damage(left_out: Set[tuple[str, int]]) -> list[str]:

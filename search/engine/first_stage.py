@@ -6,7 +6,7 @@ one, so that an answer never depends on the state of a cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy as np
 from indexer import forking
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
-from indexer.catalog.vectors import Changes, Vectors
+from indexer.catalog.vectors import Changes, OfItems, Vectors
 from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64, Kind
 from indexer.vectors.backend import OpenIndex
@@ -27,6 +27,8 @@ from search.results import Work
 
 #: So few that may be found are compared one by one: 15 ms.
 FEW: Final = 1_000
+#: Candidates of one query beyond which it asks an index by itself: their vectors are in memory for all queries at once.
+MOST_SHARED: Final = 1_000
 #: Candidates that are looked at where something is subtracted: of "dog -grass" hundreds may show grass.
 MOST_LOST: Final = 1_000
 
@@ -64,6 +66,29 @@ class CandidateRequest:
         return replace(self, parameters=self.eligible.within(self.parameters), eligible=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What an index proposes for one of the queries that asked it together. `ids` (m,) int64, best first. `read`: the
+    ids of all of these queries, `found` what the catalog has of them."""
+
+    ids: Int64
+    read: Set[int]
+    found: OfItems
+
+    def vectors(self, ids: Sequence[int], request: CandidateRequest) -> OfItems:
+        """Of these items; what was not read before is read now."""
+        more = [number for number in ids if number not in self.read]
+        if more:
+            other = Vectors(request.snapshot).of_items(more, request.encoder_row, request.dimension)
+        else:
+            other = OfItems({}, {})
+        there = [number for number in ids if number in self.found.vectors]
+        return OfItems(
+            {number: self.found.vectors[number] for number in there} | other.vectors,
+            {number: self.found.contents[number] for number in there} | other.contents,
+        )
+
+
 class FirstStage:
     """Safe to use from several threads."""
 
@@ -71,22 +96,55 @@ class FirstStage:
         self._lock = forking.lock()
         self._changes: dict[Kind, tuple[tuple[int, int, int], Changes]] = {}
 
+    def propose(
+        self, requests: Sequence[CandidateRequest], kind: Kind, opened: OpenIndex | None
+    ) -> list[Proposed | None]:
+        """The candidates of requests of one snapshot, for `rank`: the index is asked for all at once, and the vectors
+        are read at once. None for a request that has to be answered by itself: where only some items may be found, or
+        very many are wanted."""
+        nothing: list[Proposed | None] = [None] * len(requests)
+        alike: dict[object, list[int]] = {}
+        for place, request in enumerate(requests):
+            parameters = request.parameters
+            if request.eligible is None and parameters.only is None and parameters.exclude is None:
+                alike.setdefault(parameters.effort, []).append(place)
+        if opened is None or not alike or opened.state.generation > requests[0].snapshot.generation:
+            return nothing
+        first = requests[0]
+        exclude = self._changed(first, kind, opened).exclude
+        found: dict[int, Int64] = {}
+        for effort, places in alike.items():
+            fetches = {place: _fetch(requests[place], opened) for place in places}
+            fetches = {place: fetch for place, fetch in fetches.items() if fetch <= MOST_SHARED}
+            if len(fetches) < 2:
+                continue
+            stacked = np.stack([requests[place].embedding for place in fetches])  # (q, d)
+            within = SearchParameters(effort, exclude if len(exclude) else None)  # type: ignore[arg-type]
+            try:
+                _, rows = opened.index.search(stacked, max(fetches.values()), within)  # (q, m)
+            except StoreDamagedError:
+                return nothing  # `rank` meets it, too
+            for (place, fetch), row in zip(fetches.items(), rows, strict=True):
+                found[place] = row[:fetch][row[:fetch] >= 0]
+        if not found:
+            return nothing
+        every = list(dict.fromkeys(np.concatenate(list(found.values())).tolist()))
+        of_all = Vectors(first.snapshot).of_items(every, first.encoder_row, first.dimension)
+        read = frozenset(every)
+        return [Proposed(found[place], read, of_all) if place in found else None for place in range(len(requests))]
+
     def rank(
-        self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None
+        self, request: CandidateRequest, kind: Kind, opened: OpenIndex | None, proposed: Proposed | None = None
     ) -> tuple[Ranked, dict[int, int], Work]:
         """The best `depth` items of a kind, with exact similarities; row ids of contents, of those that were looked at
-        one by one; and what it took."""
+        one by one; and what it took. `proposed`: what `propose` gave for this request."""
         snapshot, parameters = request.snapshot, request.parameters
         if parameters.only is not None and len(parameters.only) <= FEW:
             return _compared(request, kind)
         if opened is None or opened.state.generation > snapshot.generation:
             return self._scan(request.narrowed(), kind)
         changes = self._changed(request, kind, opened)
-        wanted = max(request.depth, opened.state.candidates(request.k))
-        if request.penalty is not None:  # others take the places of those that fall behind
-            wanted = max(wanted, MOST_LOST)
-        wanted = max(1, min(wanted, len(opened.index)))  # memory is taken for as many as are asked for
-        fetch = wanted
+        wanted = fetch = _fetch(request, opened)
         if request.eligible is not None:
             fetch = min(request.eligible.fetch(wanted), len(opened.index))
             if not fetch:
@@ -97,24 +155,30 @@ class FirstStage:
         tail = np.isin(changes.ids, request.allowed(changes.ids))
         tail_best = best_of(changes.ids[tail], changes.vectors[tail], request)
         while True:
-            within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
-            try:
-                _, found = opened.index.search(request.embedding[None, :], fetch, within)
-            except StoreDamagedError:  # a part of it that was not used before
-                return self._scan(request.narrowed(), kind)
-            candidates = found[0][found[0] >= 0]  # (m,) int64
+            if proposed is not None:
+                candidates = proposed.ids
+            else:
+                within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
+                try:
+                    _, found = opened.index.search(request.embedding[None, :], fetch, within)
+                except StoreDamagedError:  # a part of it that was not used before
+                    return self._scan(request.narrowed(), kind)
+                candidates = found[0][found[0] >= 0]  # (m,) int64
             if request.eligible is not None:
-                candidates, proposed = request.eligible.among(candidates)[:wanted], len(candidates)
-                if len(candidates) < wanted and proposed < len(opened.index):  # others are farther away
+                candidates, count = request.eligible.among(candidates)[:wanted], len(candidates)
+                if len(candidates) < wanted and count < len(opened.index):  # others are farther away
                     return self.rank(request.narrowed(), kind, opened)
             ids = np.concatenate([candidates, tail_best.ids])
-            found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
+            if proposed is not None:
+                found_again = proposed.vectors(ids.tolist(), request)
+            else:
+                found_again = Vectors(snapshot).of_items(ids.tolist(), request.encoder_row, request.dimension)
             gone = [number for number in candidates.tolist() if number not in found_again.vectors]
             if not gone:
                 break
             if opened.state.generation >= Items(snapshot).buried(kind):  # else another index has taken its place
                 self._tell_lost(snapshot, gone)
-            exclude = np.union1d(exclude, gone)  # others take their places
+            exclude, proposed = np.union1d(exclude, gone), None  # others take their places
         vectors = found_again.vectors
         kept = np.array([number for number in ids if int(number) in vectors], np.int64)
         stacked = np.array([vectors[int(number)] for number in kept], np.float32)
@@ -156,6 +220,14 @@ class FirstStage:
             scores = np.concatenate([best.scores, found.scores])
             best = rank(np.concatenate([best.ids, found.ids]), scores, scores, request.depth)
         return best, {}, Work(scanned=scanned)
+
+
+def _fetch(request: CandidateRequest, opened: OpenIndex) -> int:
+    """How many candidates an index is asked for, where everything may be found."""
+    wanted = max(request.depth, opened.state.candidates(request.k))
+    if request.penalty is not None:  # others take the places of those that fall behind
+        wanted = max(wanted, MOST_LOST)
+    return max(1, min(wanted, len(opened.index)))  # memory is taken for as many as are asked for
 
 
 def _compared(request: CandidateRequest, kind: Kind) -> tuple[Ranked, dict[int, int], Work]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from indexer.catalog.criteria import Criterion
 from indexer.catalog.files import Files
 from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.selection import Selection
+from indexer.catalog.shown_facts import ShownFact, ShownFacts
 from indexer.catalog.transaction import Transaction
 from indexer.reach import is_missing
 from indexer.types import Kind
@@ -24,10 +26,38 @@ from search.results import Hit
 LOOKED_AT: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class HitRows:
+    """What hits are made of, read at once for all of one answer or of several: `items` and `facts` by item id,
+    `holders`: the paths of photographs by content."""
+
+    items: Mapping[int, Item]
+    facts: Mapping[int, ShownFact]
+    holders: Mapping[int, Sequence[str]]
+
+    @classmethod
+    def read(cls, snapshot: Transaction, answers: Sequence[tuple[Sequence[Place], Mapping[int, Identity]]]) -> HitRows:
+        """`answers`: the places of each, and what was found there, by item id."""
+        kinds: dict[int, Kind] = {place.id: place.kind for places, _ in answers for place in places}
+        items = Items(snapshot).get(list(kinds))
+        facts = ShownFacts(snapshot).get([number for number in items if kinds[number] == "image"])
+        texts = [number for number in items if kinds[number] == "text"]
+        if texts:  # a text's are those of the photograph that it is about
+            about = ShownFacts(snapshot).at(list({items[number].path for number in texts}))
+            facts |= {number: about[items[number].path] for number in texts if items[number].path in about}
+        wanted = {
+            number
+            for places, known in answers
+            for place in places
+            if place.id in items and (number := _photograph(place.kind, known[place.id])) is not None
+        }
+        return cls(items, facts, Files(snapshot).paths_of(sorted(wanted)))
+
+
 def hits_of(
     snapshot: Transaction,
     places: Sequence[Place],
-    rows: Mapping[int, Item],
+    said: HitRows,
     known: Mapping[int, Identity],
     explained: Mapping[int, Explanation],
     asked: Set[int],
@@ -36,23 +66,23 @@ def hits_of(
 ) -> tuple[Hit, ...]:
     """The hits at `places`, but for those that are no longer in the catalog.
 
-    `rows`, `known`, `explained`: by item id. `asked`: row ids of the contents of the query's images,
-    where they are indexed. `all_copies`: a copy is a hit of its own, and no hit names others.
+    `said`: what was read of them; `known`, `explained`: by item id. `asked`: row ids of the contents of the
+    query's images, where they are indexed. `all_copies`: a copy is a hit of its own, and no hit names others.
     `where`: what was to be found; a copy takes the place of a file that is gone only where it is selected, too.
     """
-    shown = [place for place in places if place.id in rows]
-    photographs = {place.id: _photograph(place.kind, known[place.id]) for place in shown}
-    wanted = {number for number in photographs.values() if number is not None}
-    holders = Files(snapshot).paths_of(sorted(wanted))
-    hits = []
-    for place in shown:
-        row, photograph = rows[place.id], photographs[place.id]
-        holding = [] if photograph is None or all_copies else holders.get(photograph, [])
+    hits: list[Hit] = []
+    others: dict[int, ShownFact] = {}
+    for place in places:
+        if place.id not in said.items:
+            continue
+        row, photograph = said.items[place.id], _photograph(place.kind, known[place.id])
+        holding = [] if photograph is None or all_copies else said.holders.get(photograph, ())
         number, path, missing = place.id, row.path, False
         if not os.path.exists(path):
             if place.kind == "image":  # a copy that is there, and may be looked at, is the better answer
                 path = next((each for each in holding if os.path.exists(each) and _fits(snapshot, each, where)), path)
-                number = number if path == row.path else Items(snapshot).at(path) or number
+                if path != row.path and (number := Items(snapshot).at(path) or place.id) != place.id:
+                    others |= ShownFacts(snapshot).get([number])
             missing = path == row.path and is_missing(path)
         copies = [each for each in holding if each != path]
         also = [*(each for each in copies[:LOOKED_AT] if not is_missing(each)), *copies[LOOKED_AT:]]
@@ -74,7 +104,7 @@ def hits_of(
                 found_by=place.found_by,
             )
         )
-    return dated(snapshot, hits)
+    return dated(hits, {**said.facts, **others})
 
 
 def _fits(snapshot: Transaction, path: str, where: Criterion | None) -> bool:

@@ -17,7 +17,7 @@ from indexer.types import KINDS, Kind
 from search.engine.absence import reason_of_absence
 from search.engine.arrangement import Arrangement
 from search.engine.clock import Clock
-from search.engine.hits import hits_of
+from search.engine.hits import HitRows, hits_of
 from search.engine.places import Place
 from search.query.query import Query
 from search.query.resolve import resolve
@@ -51,7 +51,7 @@ def list_items(store: Store, query: Query, k: int, to: Target, arrangement: Arra
         found = list(islice(merged, k))
         places = [Place(listed.id, kind) for kind, listed, _ in found]
         known = {listed.id: identity for _, listed, identity in found}
-        rows = Items(snapshot).get(list(known))
+        rows = HitRows.read(snapshot, [(places, known)])
         clock.lap("search")
         hits = hits_of(snapshot, places, rows, known, {}, frozenset(), arrangement.all_copies, criterion)
         most = max(COUNTED[Items(snapshot).newest() > LARGE], k)

@@ -19,14 +19,13 @@ from typing import Final
 
 import numpy as np
 
-from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
 from indexer.types import Float32
 from search.calibration.curve import MIN_SPREAD
 from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker
-from search.rerank.stage import Loss
+from search.rerank.stage import Loss, TokenSource
 
 #: How much an item loses that shows the term, in spreads of the query for a spread of the term.
 STRENGTH: Final = 8.0
@@ -92,14 +91,15 @@ class Penalty:
         return more
 
 
-def loss_of(penalty: Penalty | None, reranker: Reranker, snapshot: Transaction, encoder_row: int) -> Loss | None:
-    """What the second stage subtracts; None where nothing was subtracted in words."""
+def loss_of(penalty: Penalty | None, reranker: Reranker, source: TokenSource) -> Loss | None:
+    """What the second stage subtracts; `source`: where it reads. None where nothing was subtracted in words."""
     if penalty is None or all(term.query.kind == "image" for term in penalty.terms):
         return None
     dimension = len(penalty.terms[0].query.vector)
 
     def loss(ids: Sequence[int], candidates: Candidates) -> Float64:
-        vectors = Vectors(snapshot).of_items(ids, encoder_row, dimension).vectors
+        with source.lock:
+            vectors = Vectors(source.snapshot).of_items(ids, source.encoder_row, dimension).vectors
         rows = np.array([vectors[number] for number in ids], np.float32)  # (n, d): the first stage has read them
         return penalty.of_reranked(rows, candidates, reranker)
 

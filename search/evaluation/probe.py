@@ -16,6 +16,7 @@ from indexer.metrics import neighbour_recall
 from indexer.types import Float32, Int64
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
+from search.engine.wanted import Wanted
 from search.evaluation.results import IndexRecall, Latency
 from search.query.query import Query
 from search.rerank.base import Reranker
@@ -46,13 +47,12 @@ def probe(
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(texts))[:QUERIES])
     queries = [Query(text=texts[position]) for position in chosen]
+    both = Wanted(NEIGHBOURS, reranker=reranker, reranking=reranking or Reranking())
     for query in queries[:WARM_UP]:
-        engine.search(query, encoder, k=NEIGHBOURS, reranker=reranker, reranking=reranking)
-    answers = timed = [
-        engine.search(query, encoder, k=NEIGHBOURS, reranker=reranker, reranking=reranking) for query in queries
-    ]
+        engine.search(query, encoder, both)
+    answers = timed = [engine.search(query, encoder, both) for query in queries]
     if reranker is not None:
-        answers = [engine.search(query, encoder, k=NEIGHBOURS) for query in queries]
+        answers = [engine.search(query, encoder, Wanted(NEIGHBOURS)) for query in queries]
     latency = Latency(
         tuple(answer.seconds["encode"] for answer in timed),
         tuple(answer.seconds["open"] + answer.seconds["search"] for answer in timed),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
 import numpy as np
@@ -48,11 +49,17 @@ class Reranking:
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """Where tokens are read: one state of the catalog, and the encoder's row in it. `width` is 0 where none are."""
+    """Where tokens are read: one state of the catalog, and the encoder's row in it. `width` is 0 where none are.
+
+    Queries that are reranked at the same time share it, and hold its `lock` while they read the snapshot. `ahead`: what
+    was read for all of them, by item id; None for an item that has no tokens.
+    """
 
     snapshot: Transaction
     encoder_row: int
     width: int
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    ahead: dict[int, Int8 | None] = field(default_factory=dict)
 
     @classmethod
     def open(cls, snapshot: Transaction, encoder_row: int, encoder: Encoder) -> TokenSource:
@@ -63,7 +70,20 @@ class TokenSource:
 
     def of(self, ids: Sequence[int]) -> Mapping[int, Int8]:
         """Tokens (t, width) int8 by item id; items that have none are left out."""
-        return Tokens(self.snapshot).of_items(ids, self.encoder_row, self.width) if self.width else {}
+        if not self.width:
+            return {}
+        more = [number for number in ids if number not in self.ahead]
+        found = {number: tokens for number in ids if (tokens := self.ahead.get(number)) is not None}
+        if more:
+            with self.lock:
+                found |= Tokens(self.snapshot).of_items(more, self.encoder_row, self.width)
+        return found
+
+    def read_ahead(self, ids: Sequence[int]) -> None:
+        """Read the tokens of items that several queries will ask for."""
+        if self.width and ids:
+            found = Tokens(self.snapshot).of_items(ids, self.encoder_row, self.width)
+            self.ahead.update((number, found.get(number)) for number in ids)
 
     @property
     def declined(self) -> bool:
@@ -123,7 +143,7 @@ def rerank(
         tokens = {} if query.tokens is None else source.of(ids)
         if not tokens:
             return Reranked(first, 0, _nothing_known(query, kind, reranking, source))
-    rows = _Rows(source.snapshot, ids)
+    rows = _Rows(source, ids)
     candidates = Candidates(
         first.similarities[: len(ids)],
         [tokens.get(number) for number in ids],
@@ -156,14 +176,15 @@ def rerank_more(
 class _Rows:
     """The candidates' rows in the catalog, read when first needed: rerankers that go by tokens never ask."""
 
-    def __init__(self, snapshot: Transaction, ids: Sequence[int]) -> None:
-        self._snapshot = snapshot
+    def __init__(self, source: TokenSource, ids: Sequence[int]) -> None:
+        self._source = source
         self._rows: dict[int, Item] | None = None
         self.ids = ids
 
     def __getitem__(self, place: int) -> Item:
         if self._rows is None:
-            self._rows = Items(self._snapshot).get(self.ids)
+            with self._source.lock:
+                self._rows = Items(self._source.snapshot).get(self.ids)
         return self._rows[self.ids[place]]
 
 

@@ -33,8 +33,30 @@ def test_every_argument_of_every_call_has_a_rule() -> None:
     calls = [search.open, *(call for name, call in inspect.getmembers(Library, callable) if name[0] != "_")]
     assert len(calls) > 8
     for call in calls:
-        wanted = {name for name in inspect.signature(call).parameters if name != "self"}
+        parameters = inspect.signature(call).parameters
+        wanted = {name for name in parameters if name not in ("self", "options")}
+        wanted |= set(search.QueryOptions.__annotations__) if "options" in parameters else set()
         assert set(getattr(call, RULES, {})) == wanted, call.__name__
+
+
+def test_the_options_of_queries_are_the_arguments_of_query() -> None:
+    named = {
+        name: each.annotation
+        for name, each in inspect.signature(Library.query).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    }
+    types = {name: one.__forward_arg__ for name, one in search.QueryOptions.__annotations__.items()}
+    assert types == named
+    assert list(named)[:2] == ["k", "to"]
+
+
+def test_an_option_that_is_none(library: Library) -> None:
+    with pytest.raises(TypeError, match=r"query_many\(\) got an unexpected keyword argument 'limit'"):
+        library.query_many(["red"], limit=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="`k` takes a whole number"):
+        library.query_many(["red"], k="3")  # type: ignore[arg-type]
+    with pytest.raises(search.UsageError, match="`rerank` takes"):
+        library.query_many(["red"], rerank=-1)
 
 
 @pytest.mark.parametrize("query", [["red"], None, 5, Image, {"text": "red"}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,26 @@ def three() -> Iterator[None]:
     blas.set(3)
     yield
     blas.set(before)
+
+
+def test_parts_are_told_in_their_order_and_none_is_computed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(computing, "thread_count", lambda: 3)
+    told: list[int] = []
+    with own_thread():
+        assert map_parts(lambda part: 2 * part, range(5), lambda: told.append(len(told))) == [0, 2, 4, 6, 8]
+        assert told == [0, 1, 2, 3, 4]
+        computed: list[int] = []
+
+        def stop() -> None:
+            if len(computed) >= 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            map_parts(computed.append, range(1_000), stop)
+        there = len(computed)
+        assert there < 1_000
+        time.sleep(0.05)
+        assert len(computed) == there
 
 
 def test_the_number_is_that_of_numpy() -> None:

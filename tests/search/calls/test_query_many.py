@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Engine, event
 
 import search
+from indexer.vectors.backend import OpenIndex
 from search import arguments
+from search.calls import answering
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 
@@ -71,6 +74,69 @@ def test_every_answer_is_that_of_one_query(library: search.Library) -> None:
         assert [plain(each) for each in found] == [plain(each) for each in expected]
         assert [each.error for each in found] == [None] * len(queries)
     assert library.query_many([]) == []
+
+
+def statements(library: search.Library, queries: list[Any], **how: Any) -> int:
+    """How many statements the catalog is asked for the answers."""
+    library.query_many(queries, **how)  # what is read once
+    found = 0
+
+    def count(*_: object) -> None:
+        nonlocal found
+        found += 1
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        library.query_many(queries, **how)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    return found
+
+
+def test_many_queries_read_as_often_as_two(library: search.Library) -> None:
+    for how in ({}, {"k": 3, "min_probability": 0.1}, {"reranker": ColourReranker()}):
+        two = statements(library, ["red", "blue"], **how)
+        assert 5 < two < 40
+        assert statements(library, [*COLOURS, "grey", "pink", "orange"], **how) == two
+
+
+def test_many_queries_ask_the_index_once(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.query("red")
+    assert library._opened is not None
+    opened = library._opened.engine._indexes.open("image", ColourTokenEncoder().identity)
+    assert opened is not None
+    asked: list[tuple[int, ...]] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self.ids = opened.index.ids
+
+        def __len__(self) -> int:
+            return len(opened.index)
+
+        def search(self, queries: Any, k: int, parameters: Any = None) -> Any:
+            asked.append(queries.shape)
+            return opened.index.search(queries, k, parameters)
+
+    cache = library._opened.engine._indexes
+    monkeypatch.setattr(cache, "open", lambda kind, identity: OpenIndex(Counted(), opened.state))  # type: ignore[arg-type]
+    found = library.query_many(COLOURS, k=2)
+    assert asked == [(len(COLOURS), ColourTokenEncoder().identity.dimension)]
+    monkeypatch.undo()
+    ids, vectors = library.vectors([item.id for item in library.items()])
+    for asking, answer in zip(library.embed(texts=COLOURS), found, strict=True):  # a plain reference
+        order = np.lexsort((ids, -(vectors.astype(np.float64) @ asking).astype(np.float32)))
+        assert [hit.id for hit in answer] == ids[order][:2].tolist()
+
+
+def test_more_than_are_answered_at_once(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "AT_ONCE", 4)
+    five = COLOURS[:5]
+    queries: list[Any] = [*five, " ", *five]
+    listener = Listener()
+    found = library.query_many(queries, k=1, progress=listener)
+    assert [Path(each[0].path).stem if each else "" for each in found] == [*five, "", *five]
+    assert (listener.of, listener.done) == (11, 11)
 
 
 def test_the_bundled_encoder_gives_the_same_up_to_its_last_bits(indexed: Path) -> None:

@@ -1,0 +1,215 @@
+"""One query between what was asked and its hits: what is known of it so far, and the steps that find out more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from indexer.catalog.items import Identity
+from indexer.catalog.transaction import Transaction
+from indexer.encoders.base import Encoder
+from indexer.errors import EmptyQueryError
+from indexer.types import Kind
+from indexer.vectors.backend import OpenIndex
+from search.calibration.background import BackgroundSamples, Sample
+from search.calibration.calibration_file import Calibration
+from search.calibration.curve import Background
+from search.engine.absence import reason_of_absence
+from search.engine.arrangement import Arranged, arrange
+from search.engine.asked import Asked, reranked_kinds
+from search.engine.asked_words import AskedWords
+from search.engine.by_words import ByWords, beside
+from search.engine.copies import rank_distinct
+from search.engine.eligible import eligible_of
+from search.engine.first_stage import CandidateRequest, FirstStage, Proposed
+from search.engine.fusion import DEPTH
+from search.engine.hits import HitRows, hits_of
+from search.engine.penalty import Penalty, loss_of
+from search.engine.places import Judge, Places, without_probabilities
+from search.engine.wanted import Wanted
+from search.query.content_words import content_words
+from search.query.query import Query
+from search.query.resolve import Resolved
+from search.ranked import Ranked
+from search.rerank.base import Reranker, is_familiar
+from search.rerank.explain import Explanation, explain_images
+from search.rerank.stage import Loss, Reranked, TokenSource, rerank, rerank_more
+from search.results import Results, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One state of a store, and what queries are answered with in it. `encoder_row`: its id in the catalog."""
+
+    snapshot: Transaction
+    encoder: Encoder
+    encoder_row: int
+    tokens: TokenSource
+    indexes: Mapping[Kind, OpenIndex | None]
+    stage: FirstStage
+    samples: BackgroundSamples
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """`curves`: what probabilities are made with; `where`: the conditions. The rest comes with the steps: `requests`,
+    `ranked`, `penalties` and `backgrounds` of each kind, what the candidates are (`known`), who has `scored` a kind
+    anew, the places, and what a person should know (`notes`)."""
+
+    query: Query
+    wanted: Wanted
+    asked: Asked
+    curves: Calibration
+    where: Resolved | None
+    notes: list[str] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
+    words: AskedWords | None = None
+    requests: dict[Kind, CandidateRequest] = field(default_factory=dict)
+    penalties: dict[Kind, Penalty | None] = field(default_factory=dict)
+    backgrounds: dict[Kind, Background] = field(default_factory=dict)
+    ranked: dict[Kind, Ranked] = field(default_factory=dict)
+    known: dict[int, Identity] = field(default_factory=dict)
+    scored: dict[Kind, Reranker] = field(default_factory=dict)
+    by_words: ByWords | None = None
+    best: Places = field(default_factory=lambda: Places([], False))
+    arranged: Arranged = field(default_factory=lambda: Arranged([]))
+
+    @property
+    def crossing(self) -> list[Kind]:
+        """The kinds that a reranker looks at."""
+        return reranked_kinds(self.query, self.wanted.kinds) if self.wanted.reranker is not None else []
+
+    def request(self, setting: Setting) -> None:
+        """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
+        wanted, snapshot = self.wanted, setting.snapshot
+        self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
+        asked_words = content_words(self.query) if wanted.use_words and "image" in wanted.kinds else ()
+        self.words = AskedWords.of(snapshot, asked_words)
+        if self.asked.nothing is not None and not self.words:
+            raise EmptyQueryError(self.asked.nothing)
+        for kind in wanted.kinds:
+            count = max(wanted.pool, DEPTH) if self.words and kind == "image" else wanted.pool
+            depth = max(count, wanted.reranking.count) if kind in self.crossing else count
+            sample = setting.samples.of(snapshot, kind, setting.encoder_row, setting.encoder.identity.dimension)
+            vector, penalty = self.asked.against(kind, sample, self.curves)
+            eligible = eligible_of(snapshot, self.where, kind, setting.indexes[kind])
+            request = CandidateRequest(
+                snapshot, setting.encoder_row, vector, count, depth, wanted.parameters, penalty, eligible
+            )
+            self.requests[kind], self.penalties[kind] = request, penalty
+            self.backgrounds[kind] = _background(request, sample, self.asked, kind, self.curves)
+
+    def find(self, setting: Setting, proposed: Mapping[Kind, Proposed]) -> None:
+        """Step 2: the candidates. `proposed`: by indexes that were asked for many queries at once."""
+        apart = self.wanted.arrangement.all_copies
+        for kind, request in self.requests.items():
+            self.ranked[kind], found, spent = rank_distinct(
+                setting.stage, request, kind, setting.indexes[kind], proposed.get(kind), all_copies=apart
+            )
+            self.known |= found
+            self.work += spent
+
+    def reranked_ids(self) -> list[int]:
+        """The items whose tokens step 3 looks at."""
+        reranker, count = self.wanted.reranker, self.wanted.reranking.count
+        if reranker is None or not reranker.needs_tokens or not count:
+            return []
+        return [number for kind in self.crossing for number in self.ranked[kind].ids[:count].tolist()]
+
+    def rerank(self, setting: Setting) -> dict[Kind, Reranked]:
+        """Step 3: the first candidates as the reranker orders them, for `take`. Several queries may do so at once."""
+        reranker, reranking = self.wanted.reranker, self.wanted.reranking
+        if reranker is None or not reranking.count:
+            return {}
+        return {
+            kind: rerank(
+                self.ranked[kind], self.asked.query, reranker, reranking, setting.tokens, self._loss(kind, setting)
+            )
+            for kind in self.crossing
+        }
+
+    def take(self, reranked: Mapping[Kind, Reranked]) -> None:
+        """What step 3 has found."""
+        for kind, again in reranked.items():
+            self.ranked[kind] = again.ranked
+            self.work += Work(reranked=again.count)
+            self.notes += again.notes
+            if again.count and self.wanted.reranker is not None:
+                self.scored[kind] = self.wanted.reranker
+
+    def join_words(self, setting: Setting) -> None:
+        """Step 4: what the words of captions, names and places have found besides."""
+        if not self.words:
+            return
+        scored_as: Callable[[Ranked], Ranked] | None = None
+        if "image" in self.scored:
+            loss = self._loss("image", setting)
+            first, query = self.ranked["image"], self.asked.query
+            scored_as = partial(rerank_more, first, query, self.scored["image"], setting.tokens, loss)
+        apart = self.wanted.arrangement.all_copies
+        self.by_words = beside(
+            self.words, self.requests["image"], self.ranked["image"], self.known, scored_as, all_copies=apart
+        )
+        self.ranked["image"] = self.by_words.ranked
+        self.known |= self.by_words.known
+
+    def judge(self, setting: Setting) -> None:
+        """Step 5: how probable the candidates are, and which of them are hits, in their order."""
+        asked, wanted = self.asked, self.wanted
+        familiar = is_familiar(wanted.reranker, asked.query)
+        judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, familiar, asked.several)
+        best = judge.best(self.ranked, wanted.pool, self.by_words)
+        self.best = without_probabilities(best) if asked.unread else best
+        self.arranged = arrange(setting.snapshot, self.best.places, wanted.arrangement, wanted.k)
+        self.notes += self.arranged.notes
+
+    def explain(self, setting: Setting, rows: HitRows) -> dict[int, Explanation]:
+        """Step 6: of each image of the hits which words met which of its regions, where that is wanted."""
+        if not self.wanted.reranking.explain:
+            return {}
+        items = [rows.items[place.id] for place in self.arranged.places if place.id in rows.items]
+        found, said = explain_images(self.asked.query, items, setting.encoder, self.wanted.reranker, setting.tokens)
+        self.notes += said
+        return found
+
+    def results(
+        self,
+        setting: Setting,
+        rows: HitRows,
+        explained: Mapping[int, Explanation],
+        damage: Sequence[str],
+        seconds: dict[str, float],
+    ) -> Results:
+        """Step 7: the answer. `damage`: notes on what the catalog has lost."""
+        snapshot, where = setting.snapshot, self.where
+        hits = hits_of(
+            snapshot,
+            self.arranged.places,
+            rows,
+            self.known,
+            explained,
+            self.asked.content_ids,
+            self.wanted.arrangement.all_copies,
+            None if where is None else where.criterion,
+        )
+        reason = None
+        if not self.best.places and self.query.where is not None:
+            reason = reason_of_absence(snapshot, self.query.where, self.wanted.kinds)
+        notes = (*self.notes, *damage)
+        fitted, arranged = self.best.fitted, self.arranged
+        results = Results(self.query.label, hits, notes, seconds, self.work, fitted, arranged.cut, reason)
+        return replace(results, matches=arranged.matches, more_matches=arranged.more_matches)
+
+    def _loss(self, kind: Kind, setting: Setting) -> Loss | None:
+        if self.wanted.reranker is None:
+            return None
+        return loss_of(self.penalties[kind], self.wanted.reranker, setting.tokens)
+
+
+def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: Kind, curves: Calibration) -> Background:
+    """What the similarities of a kind's items to the query look like when none matches. Of the whole collection,
+    whatever conditions leave of it: a photograph is as probable with a filter as without."""
+    typical = curves.curve("text", "text", None).typical if kind == asked.query.kind == "text" else None
+    found, only = sample.background(request.embedding, typical), request.parameters.only
+    return found if only is None else replace(found, items=min(found.items, len(only)))
