@@ -35,6 +35,10 @@ class Cursor:
         self.at = min(self.at + 1, len(self.tokens) - 1)
         return token
 
+    def ahead(self, most: int) -> list[Token]:
+        """Those that come next, which are left."""
+        return self.tokens[self.at : self.at + most]
+
 
 class ConditionParser:
     """Reads filters at a cursor. `note` takes what a person should know."""
@@ -79,7 +83,7 @@ class ConditionParser:
     def _with_following(self, token: Token, name: str) -> Token:
         """With the words behind it that name a place together: `near:new york`."""
         text, found = token.text, None
-        for count, each in enumerate(self._cursor.tokens[self._cursor.at :][:MOST_WORDS], 1):
+        for count, each in enumerate(self._cursor.ahead(MOST_WORDS), 1):
             if not each.is_bare:
                 break
             text = f"{text} {each.text}"

@@ -81,6 +81,10 @@ def parse_point(text: str) -> DatePoint:
         written = f"{int(ago[1])}{ago[2]}"
         if int(ago[1]) > {"d": 99_999, "w": 50_000, "m": 12_000, "y": 1_000}[ago[2]]:
             raise UsageError(f"{text!r} is before any photograph; name a date, as in 2021-06-03.")
+    elif ".." in written:
+        raise UsageError(f"{text!r} is more than one date; a span of dates is in:{written}.")
+    elif len(written) > 2 and any(name.lower().startswith(written) for name in calendar.month_name):
+        raise UsageError(f"{text!r} is no date; for that month of any year write month:{written}.")
     elif written not in ("today", "yesterday"):
         raise UsageError(f"{text!r} is no date; write {_FORMS}.")
     return DatePoint(written)

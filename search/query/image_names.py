@@ -13,8 +13,8 @@ from search.query.lexer import Token
 #: The path of the image that a text names, or None where it is words. Raises SearchError for what is neither.
 NamesImage = Callable[[str], "str | None"]
 
-#: Tokens that one name may go over.
-_MOST: Final = 16
+#: Tokens behind the first that one name may go over.
+MOST_FOLLOWING: Final = 16
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{2,5}$")
 
 
@@ -22,7 +22,7 @@ def named_image(line: str, begin: int, following: Sequence[Token], names_image: 
     """The path of the image that the text from `begin` on names, which ends within `following`, and how many of them
     belong to it; None where it is not there. One word alone is not asked for here."""
     ends: list[tuple[int, int]] = []
-    for count, token in enumerate(following[:_MOST], 1):
+    for count, token in enumerate(following, 1):
         if token.kind in ("quoted", "end", "|") or token.weight is not None:
             break
         if token.kind == "word" and _SUFFIX.search(token.text):

@@ -14,7 +14,7 @@ from search.query.lexer import QuerySyntaxError, Token
 from search.query.quoting import plain_forms
 
 #: How each is read.
-OPERATORS: Final = {"AND": "both", "OR": "|", "NOT": "a minus"}
+OPERATORS: Final = {"AND": "a space", "OR": "|", "NOT": "a minus"}
 
 
 def with_operators(tokens: list[Token], note: Callable[[str], None]) -> list[Token]:

@@ -17,7 +17,7 @@ from indexer.errors import EmptyQueryError
 from search.query.condition_parser import ConditionParser, Cursor, at_place, value_text
 from search.query.conditions import Condition, Test, all_of
 from search.query.fields import FIELDS
-from search.query.image_names import NamesImage, named_image
+from search.query.image_names import MOST_FOLLOWING, NamesImage, named_image
 from search.query.lexer import QuerySyntaxError, Token, tokens
 from search.query.operators import with_operators
 from search.query.quoting import DASHES
@@ -112,7 +112,7 @@ class _Parser:
         if self._names_image is None:
             return False
         begin = token.at if token.field is None else token.at - len(token.field) - 1
-        found = named_image(self._line, begin, self._cursor.tokens[self._cursor.at :], self._names_image)
+        found = named_image(self._line, begin, self._cursor.ahead(MOST_FOLLOWING), self._names_image)
         path = self._names_image(self._line[begin : token.end]) if found is None else found[0]
         if path is None:
             return False
@@ -127,11 +127,19 @@ class _Parser:
         elif role == "setting":
             self._setting(token, name)
         elif name == "like":
-            self._sections.image(token, token.text)
+            self._like(token)
         elif token.negated:
             raise QuerySyntaxError("a minus before not: says no twice; leave one out.", token.start)
         else:
             self._sections.words(replace(token, field=None, negated=True), token.text, exact=True)
+
+    def _like(self, token: Token) -> None:
+        found = None
+        if token.kind == "word" and self._names_image is not None:
+            found = named_image(self._line, token.at, self._cursor.ahead(MOST_FOLLOWING), self._names_image)
+        path, count = found or (token.text, 0)
+        self._cursor.at += count
+        self._sections.image(token, path)
 
     def _setting(self, token: Token, name: str) -> None:
         if token.weight is not None:

@@ -175,7 +175,7 @@ class Query:
         return only.text or only.image or only.name
 
     def __str__(self) -> str:
-        """A line of the query language that reads as an equal query."""
+        """A line of the query language; of a query that was parsed one that reads as an equal query."""
         said = " ".join(f"{'-' if term.weight < 0 else '+'} {term}" for term in self.terms).removeprefix("+ ")
         parts = [said] if said else []
         if self.where is not None:

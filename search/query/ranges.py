@@ -174,6 +174,8 @@ def _number(field: str, text: str) -> _Number:
     match, units = _NUMBER.fullmatch(text.strip()), UNITS[field]
     if match is None or match[3].lower() not in units:
         example = _example(field)
+        if re.fullmatch(r"[<>=\s]*\d+(,\d+)+\s*[A-Za-z]*", text.strip()):
+            raise UsageError(f"{text.strip()!r} is no number for {field}:; numbers have a decimal point and no commas.")
         raise UsageError(f"{text.strip()!r} is no number for {field}:, as in {field}:{example} or {field}:>{example}.")
     unit, written = units[match[3].lower()], Decimal(match[2])
     value = written * unit

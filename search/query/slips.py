@@ -42,6 +42,9 @@ _SLIPS: Final = (
     _Slip(r"\*(\d+(\.\d+)?)?", None, True, "a weight stands before its words, as in 2*dog; " + _AS_WORDS),
 )  # fmt: skip
 
+#: What may follow a number, by field.
+_UNITS: Final = {**UNITS, "near": ("km", "m"), "time": ("am", "pm")}
+
 
 def check_word(token: Token, note: Note) -> None:
     """Notes, or refuses with a QuerySyntaxError, a word that is written like something else."""
@@ -77,7 +80,7 @@ def check_value(token: Token, name: str) -> None:
 
 def check_unit(name: str, token: Token, following: Token) -> None:
     """Refuses a unit that stands apart from its number: size:>5 MB would be five bytes, and words."""
-    units = {"km", "m"} if name == "near" else UNITS.get(name, {})
+    units = _UNITS.get(name, ())
     unit = following.text.lower()
     if token.kind == "word" and unit and following.is_bare and unit in units and token.text[-1:].isdigit():
         raise QuerySyntaxError(

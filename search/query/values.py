@@ -125,6 +125,8 @@ def _value(field: str, written: str) -> Value:
 
 def parse_near(text: str) -> Near:
     """PLACE, PLACE,KM, LAT,LON or LAT,LON,KM. Raises UsageError."""
+    if re.search(r"\d\s*[°º′']|^[+-]?\d{1,3},\d+\s*,\s*[+-]?\d{1,3},\d+", text):
+        raise UsageError(f"{text!r} has no decimal degrees, as in near:48.85,2.35; south and west have a minus.")
     position = _POSITION.fullmatch(text)
     if position is not None:
         latitude, longitude = float(position[1]), float(position[2])
@@ -133,8 +135,6 @@ def parse_near(text: str) -> Near:
         if abs(longitude) > 180:
             raise UsageError(f"{position[2]} is no longitude; they go from -180 to 180.")
         return Near((latitude, longitude), DEFAULT_KM if position[3] is None else _radius(position[3]))
-    if re.search(r"\d\s*[°º′']", text):
-        raise UsageError(f"{text!r} has no decimal degrees, as in near:48.85,2.35; south and west have a minus.")
     place, comma, last = (part.strip() for part in text.rpartition(","))
     if comma and re.match(r"[+-]?[\d.]", last):
         if not place:
@@ -173,6 +173,8 @@ def _choice(field: str, text: str) -> str:
         return written
     guess = difflib.get_close_matches(written, known, 1)
     hint = f"; did you mean {guess[0]}?" if guess else "."
+    if field == "has" and "," in text:
+        raise UsageError(f"has: takes one value; for both write {' '.join(f'has:{each}' for each in text.split(','))}.")
     if (field, written) == ("sort", "-score"):
         raise UsageError("sort:-score would show what fits least first; leave it out, or write sort:score.")
     if field == "date" and written[:1].isdigit():

@@ -78,6 +78,14 @@ WRONG: list[tuple[list[str], str, int | None]] = [
     (["near:Parisss"], "No place called 'Parisss' is known", None),
     (["--country", "Narnia"], "No country called 'Narnia' is known", None),
     (["sort:dat"], "did you mean date?", 6),
+    (["sort:date sort:name"], "sort:date and sort:name say different things; give one", 11),
+    (["min:50%"], "min:50% says how to answer; say what to look for as well", None),
+    (["[in:2021]"], "filters are joined in round brackets", 1),
+    (["cat OR dog"], "OR stands between filters in brackets, as in (type:png | type:jpeg)", 5),
+    (["year:2019-2021"], "a range has two dots, as in year:2019..2021", 6),
+    (["car size:>5 MB"], "the unit stands right behind its number, as in size:>5MB", 13),
+    (["--size", "5MB-9MB"], "--size: a range has two dots, as in size:5MB..9MB", None),
+    (["like:file://elsewhere/a.jpg"], "is a file of another machine", None),
 ]
 
 
@@ -111,6 +119,13 @@ def test_what_looks_odd_and_is_read(ask: Run, here: Path) -> None:
     words = ask("Mission: Impossible", "-k", "1")
     assert (words.returncode, words.stderr) == (0, "")
     assert words.stdout.startswith("Note: Mission: is no field of a query, and was taken for words.\n")
+
+
+def test_names_of_several_words_are_images_where_they_are_there(ask: Run, here: Path) -> None:
+    (here / "my red (1).png").write_bytes((here / "red.png").read_bytes())
+    plain, odd = (ask(f"{name} + a cat -dog", "-k", "1", "--paths") for name in ("red.png", "my red (1).png"))
+    assert (odd.returncode, odd.stderr, odd.stdout) == (0, "", plain.stdout)
+    assert odd.stdout
 
 
 def test_of_two_places_of_one_name_the_larger_is_taken(ask: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -63,6 +64,7 @@ def words(text: str, weight: float = 1.0) -> Term:
         ("black-and-white", [words("black-and-white")]),
         ("car not:people", [words("car"), Term((Words("people", exact=True),), weight=-1.0)]),
         ("like:sea.jpg calm", [Term(image="sea.jpg"), words("calm")]),
+        ("like:my photo.jpg calm", [Term(image="/photos/my photo.jpg"), words("calm")]),
         ("car (type:png | type:jpeg) at night", [words("car at night")]),
         ("ｃａｔ\u200b asleep", [words("cat asleep")]),
         ("2 * dog", [words("dog", 2)]),
@@ -181,6 +183,12 @@ def test_filters() -> None:
         ("near:48°51'N,2°21'E", 5, "has no decimal degrees, as in near:48.85,2.35"),
         ("near:Paris,0km", 5, "as in near:Paris,5: more than 0, at most 20,040."),
         ("sort:-score", 5, "would show what fits least first"),
+        ("near:48,85,2,35", 5, "has no decimal degrees, as in near:48.85,2.35"),
+        ("time:7 pm", 7, "the unit stands right behind its number, as in time:7pm"),
+        ("size:2,5MB", 5, "a decimal point and no commas"),
+        ("in:june", 3, "for that month of any year write month:june"),
+        ("after:2021..2022", 6, "a span of dates is in:2021..2022"),
+        ("has:gps,caption", 4, "for both write has:gps has:caption"),
         ("year:9999", 5, "years go from 1000 to 9998"),
         ("year:2019-2021", 5, "a range has two dots, as in year:2019..2021."),
         ("time:18:00–23:00", 5, "a range has two dots, as in time:18:00..23:00."),
@@ -209,7 +217,7 @@ def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None
         ),
         ("cat – dog", '– was read as a minus; for the dash write "–".'),
         ("cat —dog", '— was read as a minus; for the dash write "—".'),
-        ("cat AND dog", 'AND was read as both; for the word write "AND".'),
+        ("cat AND dog", 'AND was read as a space; for the word write "AND".'),
         ("cat NOT dog", 'NOT was read as a minus; for the word write "NOT".'),
         ("(type:png OR type:gif)", 'OR was read as |; for the word write "OR".'),
         ("near:new york skyline", 'near:new york was read as near:"new york".'),
@@ -288,6 +296,17 @@ def parsed(line: str) -> Query:
     where = None if found.where is None else Filter.of(found.where)
     settings = {"sort": found.sort, "min_probability": found.min_probability, "to": found.to}
     return Query(terms=found.terms or None, where=where, **settings)  # type: ignore[arg-type]
+
+
+def test_a_long_line_takes_a_time_that_grows_with_its_length() -> None:
+    def seconds(words: int) -> float:
+        begun = time.process_time()
+        parse("a (b) x.y " * (words // 3), names_image)
+        return time.process_time() - begun
+
+    seconds(100)
+    short, long = min(seconds(450) for _ in range(3)), seconds(7_200)
+    assert long < 64 * short  # 16 times as many words; a square would take 256 times as long
 
 
 #: How many lines are made; the long form is `QUERY_LINES=20000 python -m pytest tests/search/query/test_parser.py`.
