@@ -1,16 +1,18 @@
 """By which index the rows of a criterion are looked up: the one that leaves the fewest.
 
-SQLite, without statistics, takes the first equality. Here the rows of each index are counted, up to a bound, and one
-index alone is offered. `fact_date` and `fact_camera` hold what most tests ask, so that a row that does not fit costs
-0.1 microseconds; behind the others the row of the table is read, at 1 microsecond.
+SQLite, without statistics, takes the first equality. Here a sample of the rows tells how many each index leaves, and
+one index alone is offered. `fact_date` and `fact_camera` hold what most tests ask, so that a row that does not fit
+costs 0.1 microseconds; behind the others the row of the table is read, at 1 microsecond.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Column, Select, and_, case, func, or_, select
 
 from indexer.catalog import full_text, full_text_names
 from indexer.catalog.criteria import (
@@ -35,62 +37,78 @@ from indexer.catalog.name_parts import NameParts
 from indexer.catalog.schema import fact
 from indexer.catalog.sqlite import among
 from indexer.catalog.transaction import Part, Transaction
+from indexer.types import Int64
 
-#: Rows that are counted of each index, at most: so many cost 20 ms to look up.
-LOOKED_AT: Final = 20_000
-#: So few rows that no other index is looked at.
-FEW: Final = 500
+#: Rows of a sample of which a way leaves fewer are too few to tell how many it leaves of all; they are counted.
+TOLD: Final = 10
+#: Rows to which a way leads, at most, that it is called narrow by: so many cost 20 ms to look up, one by one.
+NARROW: Final = 20_000
+#: So few rows that nothing else is looked at.
+FEW: Final = 2_000
+#: What a row costs that is passed over within an index, beside one of the table.
+WITHIN: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`route`: what leads to all that fits by one index, None: nothing but all rows. `rows`: to how many it leads,
+    about. `share`: what share of the sample fits; 0 where that was not asked, because the route leads to few."""
+
+    route: Condition | None
+    rows: float
+    share: float
 
 
 class Routes(Part):
-    """Finds routes in one state of the catalog. `item_id`: the column of the ids that are asked for; `folders_of`:
-    looks folders up for patterns."""
+    """Plans in one state of the catalog. `item_id`: the column of the ids that are asked for; `rows`: statement of
+    them; `folders_of`: looks folders up for patterns."""
 
-    def __init__(self, transaction: Transaction, item_id: ColumnElement[Any], folders_of: FoldersOf) -> None:
+    def __init__(
+        self, transaction: Transaction, item_id: Column[Any], rows: Select[Any], folders_of: FoldersOf
+    ) -> None:
         super().__init__(transaction)
         self._item_id = item_id
+        self._rows = rows
         self._folders_of = folders_of
 
-    def narrow(self, criterion: Criterion, most: int = LOOKED_AT) -> Condition | None:
-        """What leads to all that fits and to fewer than `most` rows, by one index; None where none does."""
+    def plan(self, criterion: Criterion, condition: Condition, sample: Int64, total: int) -> Plan:
+        """How to look a criterion up. `condition`: that it holds; `sample` (n,) int64: ids, spread over all of which
+        there are about `total`."""
         tests = _tests(criterion)
         one = next((test for test in tests if isinstance(test, OfId)), None)
         if one is not None:
-            return self._item_id == one.id
-        found: Condition | None = None
-        fewest = most
-        ways = [way for way in (self.dates(criterion), self._cameras(tests)) if way is not None]
-        ways += [way for way in map(self._way, tests) if way is not None]
-        for way in ways:
-            count = self._count(way, fewest)
-            if count < fewest:
-                found, fewest = way, count
-                if count < FEW:
-                    break
-        return found
-
-    def best(self, criterion: Criterion) -> Condition | None:
-        """The same, or where none is narrow, what leads through an index that answers most tests; None: neither."""
-        for way in (self.narrow(criterion), self._cameras(_tests(criterion)), self.dates(criterion)):
-            if way is not None:
-                return way
-        return None
-
-    def dates(self, criterion: Criterion | None) -> Condition | None:
-        """The dates that a criterion leaves, where it asks for dates."""
-        tests = [test for test in _tests(criterion) if isinstance(test, Dated)]
-        starts = [test.start for test in tests if test.start is not None]
-        ends = [test.end - 1 for test in tests if test.end is not None]
-        if not starts and not ends:
-            return None
-        return between(fact.c.date, max(starts, default=None), min(ends, default=None))
+            return Plan(self._item_id == one.id, 1, 0.0)
+        # A sample would have to look up all that words find: they are counted, and where they are many left out.
+        words = [way for way in map(self._words, tests) if way is not None]
+        found, count = self._fewest(words, FEW)
+        if found is not None:
+            return Plan(found, count, 0.0)
+        ways = [(way, WITHIN) for way in (self._cameras(tests), dates_of(criterion)) if way is not None]
+        ways += [(way, 1.0) for way in map(self._way, tests) if way is not None]
+        held = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in (condition, *(way for way, _ in ways))]
+        asked = self._rows.with_only_columns(func.count(), *held).where(among(self._item_id, sample.tolist()))
+        present, fits, *hits = self._read(asked).one()
+        present = max(present, 1)
+        share = fits / present
+        rare = [way for (way, _), hit in zip(ways, hits, strict=True) if hit < TOLD]
+        found, count = self._fewest(rare, NARROW) if len(rare) != 1 else (rare[0], total * TOLD / present / 2)
+        if found is not None:
+            return Plan(found, count, share)
+        found, count = self._fewest(words, NARROW)
+        if found is not None:
+            return Plan(found, count, share)
+        costs = [(hit * cost, hit, way) for (way, cost), hit in zip(ways, hits, strict=True)]
+        cheapest = min(costs, key=itemgetter(0), default=None)
+        if cheapest is None or cheapest[0] > WITHIN * present:
+            return Plan(None, total, share)
+        return Plan(cheapest[2], cheapest[1] * total / present, share)
 
     def _cameras(self, tests: Sequence[Criterion]) -> Condition | None:
         """The cameras that are asked for, and the dates."""
         named = next((test for test in tests if isinstance(test, MadeWith) and test.device == "camera"), None)
         if named is None:
             return None
-        dates = self.dates(Both(tuple(tests)))
+        dates = dates_of(Both(tuple(tests)))
         cameras = fact.c.camera_id.in_(devices(named.part))
         return cameras if dates is None else and_(cameras, dates)
 
@@ -110,6 +128,15 @@ class Routes(Part):
                 return fact.c.country == test.code
             case MadeWith(device="lens"):
                 return fact.c.lens_id.in_(devices(test.part))
+            case Either():
+                ways = [self._way(each) for each in test.criteria]
+                known = [way for way in ways if way is not None]
+                return or_(*known) if known and len(known) == len(ways) else None
+        return None
+
+    def _words(self, test: Criterion) -> Condition | None:
+        """What the indexes of words and of parts of names find that holds all that fits."""
+        match test:
             case Named():
                 return self._names(test.part)
             case NameMatches():
@@ -117,10 +144,6 @@ class Routes(Part):
             case Says(phrases=(_, *_)):
                 asked = full_text.within(test.columns, full_text.all_of(test.phrases))
                 return fact.c.item_id.in_(full_text.matching(asked))
-            case Either():
-                ways = [self._way(each) for each in test.criteria]
-                known = [way for way in ways if way is not None]
-                return or_(*known) if known and len(known) == len(ways) else None
         return None
 
     def _names(self, part: str) -> Condition | None:
@@ -129,9 +152,18 @@ class Routes(Part):
         rare = names.rare(part) if "\0" not in part and names.is_there() else None
         return fact.c.item_id.in_(full_text_names.holding(rare)) if rare else None
 
-    def _count(self, way: Condition, most: int) -> int:
-        rows = select(fact.c.item_id).where(way).limit(most)
-        return self._read(select(func.count()).select_from(rows.subquery())).scalar_one()
+    def _fewest(self, ways: Sequence[Condition], most: int) -> tuple[Condition | None, int]:
+        """Of ways the one that leads to the fewest rows, fewer than `most`, and to how many; None where all lead to
+        more."""
+        found = None
+        for way in ways:
+            rows = select(fact.c.item_id).where(way).limit(most)
+            count = self._read(select(func.count()).select_from(rows.subquery())).scalar_one()
+            if count < most:
+                found, most = way, count
+                if count < FEW:
+                    break
+        return found, most
 
 
 def _tests(criterion: Criterion | None) -> tuple[Criterion, ...]:
@@ -139,3 +171,13 @@ def _tests(criterion: Criterion | None) -> tuple[Criterion, ...]:
     if isinstance(criterion, Both):
         return tuple(test for each in criterion.criteria for test in _tests(each))
     return () if criterion is None else (criterion,)
+
+
+def dates_of(criterion: Criterion | None) -> Condition | None:
+    """The dates that a criterion leaves, where it asks for dates."""
+    tests = [test for test in _tests(criterion) if isinstance(test, Dated)]
+    starts = [test.start for test in tests if test.start is not None]
+    ends = [test.end - 1 for test in tests if test.end is not None]
+    if not starts and not ends:
+        return None
+    return between(fact.c.date, max(starts, default=None), min(ends, default=None))

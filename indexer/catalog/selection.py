@@ -15,11 +15,12 @@ from indexer.catalog.criteria import Criterion, PathMatches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
-from indexer.catalog.routes import Routes
+from indexer.catalog.routes import NARROW, Plan, Routes, dates_of
 from indexer.catalog.schema import fact, file, folder, item
 from indexer.catalog.sqlite import among, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
+from indexer.catalog.vectors import spread
 from indexer.errors import StoreUnwritableError
 from indexer.types import Int64, Kind
 
@@ -35,6 +36,8 @@ _ORDERS: Final[dict[Sorted, tuple[Column[Any], bool]]] = {
 }
 
 
+#: Ids that are drawn to tell how many rows each index leaves.
+SAMPLE: Final = 1_000
 #: The file of the photograph that a text is about.
 _photographed = file.alias("photographed")
 
@@ -57,17 +60,23 @@ class Selection(Part):
                 "make its folder writable, then `index()`."
             )
         self._folders: list[tuple[int, str]] | None = None
+        self._plans: dict[tuple[Criterion, Kind], Plan] = {}
+
+    def plan(self, criterion: Criterion, kind: Kind, sample: Int64 | None = None) -> Plan:
+        """How the items of a kind that fit are looked up; made once. `sample`: some ids of that kind, (n,) int64, from
+        all over; None: drawn."""
+        key = (criterion, kind)
+        if key not in self._plans:
+            number = _target(kind)
+            highest = self._read(select(func.max(number))).scalar() or 0
+            drawn = spread(highest, SAMPLE) if sample is None else sample
+            routes = Routes(self._transaction, number, self._matching(None, kind), self._folders_of)
+            self._plans[key] = routes.plan(criterion, self._condition(criterion, kind), drawn, highest)
+        return self._plans[key]
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
-        return self._ids(criterion, kind, self._routes(kind).best(criterion), limit)
-
-    def few(self, criterion: Criterion, kind: Kind, most: int) -> Int64 | None:
-        """The same, where an index leads to at most `most` rows, whatever of them fits; None elsewhere."""
-        route = self._routes(kind).narrow(criterion, most)
-        return None if route is None else self._ids(criterion, kind, route, None)
-
-    def _ids(self, criterion: Criterion, kind: Kind, route: ColumnElement[bool] | None, limit: int | None) -> Int64:
+        route = self.plan(criterion, kind).route
         found = self._visible(criterion, kind)
         # Ordered by dates the database goes by their index, which answers most tests; else it would read the table.
         found = found.order_by(fact.c.date) if route is None else found.where(route)
@@ -89,14 +98,14 @@ class Selection(Part):
         """
         column, falls = (None, False) if order is None else _ORDERS[order]
         key: ColumnElement[Any] | None = column
-        routes, number = self._routes(kind), _target(kind)
-        route = None if criterion is None else routes.narrow(criterion)
+        number = _target(kind)
+        plan = None if criterion is None else self.plan(criterion, kind)
         wanted = self._visible(criterion, kind)
         by_id: ColumnElement[Any] = number
-        if route is not None:  # few are sorted, and no index of the order is gone by
-            wanted, by_id = wanted.where(route), off_index(number)
+        if plan is not None and plan.route is not None and plan.rows < NARROW:  # few are sorted, by no index
+            wanted, by_id = wanted.where(plan.route), off_index(number)
             key = None if column is None else off_index(column)
-        elif column is fact.c.date and (dates := routes.dates(criterion)) is not None:
+        elif column is fact.c.date and (dates := dates_of(criterion)) is not None:
             wanted = wanted.where(dates)
         if key is None:
             wanted = wanted if after is None else wanted.where(by_id > after.id)
@@ -121,7 +130,7 @@ class Selection(Part):
 
         (What makes a text one with its copies: `Items.identities`.)
         """
-        route = None if criterion is None else self._routes(kind).best(criterion)
+        route = None if criterion is None else self.plan(criterion, kind).route
         counted = self._visible(criterion, kind)
         counted = counted if route is None else counted.where(route)
         if not copies:
@@ -158,9 +167,6 @@ class Selection(Part):
 
     def _condition(self, criterion: Criterion, kind: Kind) -> ColumnElement[bool]:
         return Matcher(_target(kind), self._folders_of).condition(criterion)
-
-    def _routes(self, kind: Kind) -> Routes:
-        return Routes(self._transaction, _target(kind), self._folders_of)
 
     def _folders_of(self, wanted: PathMatches) -> tuple[list[int], list[int]]:
         """Of a pattern: see `matching.FoldersOf`. There are few folders beside so many files."""

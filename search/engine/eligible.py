@@ -50,23 +50,14 @@ class Eligible:
     @cached_property
     def ids(self) -> Int64:
         """(m,) int64: all of them."""
-        few = self._few
-        return self.selection.ids(self.criterion, self.kind) if few is None else few
-
-    @cached_property
-    def _few(self) -> Int64 | None:
-        """The same, where an index leads to so few rows that they need not be a share of the index; None elsewhere."""
-        if self.held is None or len(self.held) <= SMALL:
-            return None
-        return self.selection.few(self.criterion, self.kind, int(BROAD * len(self.held)))
+        return self.selection.ids(self.criterion, self.kind)
 
     @cached_property
     def share(self) -> float:
         """What share of the index they are, about; 0 where they are so few that they are looked up."""
-        if self.held is None or len(self.held) <= SMALL or self._few is not None:
+        if self.held is None or len(self.held) <= SMALL:
             return 0.0
-        sample = self.held[:: len(self.held) // SAMPLE]
-        share = len(self.among(sample)) / len(sample)
+        share = self.selection.plan(self.criterion, self.kind, self.held[:: len(self.held) // SAMPLE]).share
         return share if share >= BROAD else 0.0
 
     def among(self, ids: Int64) -> Int64:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
+from indexer.catalog import routes
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.criteria import (
@@ -324,11 +325,23 @@ def fill(catalog: Catalog, collection: Sequence[Photo]) -> None:
             photo.ids.update({"image": number, "target": number}, **{row.kind: row.id for row in about})
 
 
+#: Bounds of `routes.py`, so that each way of looking rows up is gone: the narrowest that is counted; what a sample
+#: tells, to which the few rows here look like many; none but all rows.
+BOUNDS = ({}, {"TOLD": 0, "FEW": 0}, {"TOLD": 0, "FEW": 0, "NARROW": 0, "WITHIN": -1.0})
+
+
+@pytest.mark.parametrize("bounds", BOUNDS, ids=("counted", "sampled", "all"))
 @given(collections, st.lists(criteria, min_size=12, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_selection_is_what_plain_python_selects(
-    catalog: Catalog, collection: list[Photo], several: list[Criterion]
+    monkeypatch: pytest.MonkeyPatch,
+    catalog: Catalog,
+    bounds: dict[str, float],
+    collection: list[Photo],
+    several: list[Criterion],
 ) -> None:
+    for name, bound in bounds.items():
+        monkeypatch.setattr(routes, name, bound)
     fill(catalog, collection)
     with catalog.snapshot() as snapshot:
         selection = Selection(snapshot)
@@ -344,6 +357,12 @@ def test_a_selection_is_what_plain_python_selects(
                 assert set(selection.ids(criterion, kind).tolist()) == wanted - hidden
                 assert selection.among(criterion, kind, every).tolist() == [each for each in every if each in wanted]
                 assert [row.id for row in selection.page(criterion, kind, None, None, 99)] == sorted(wanted - hidden)
+                assert [row.id for row in selection.page(criterion, kind, "date", None, 99)] == [
+                    photo.ids[kind]
+                    for photo in sorted(there, key=lambda photo, kind=kind: (dated(photo), photo.ids[kind]))
+                    if photo.ids[kind] in wanted - hidden
+                ]
+                assert selection.count(criterion, kind, 99, copies=True) == len(wanted - hidden)
 
 
 @given(collections, st.sampled_from(["date", "-date", "name", "-name", "size", "-size", None]), st.integers(1, 4))
