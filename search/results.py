@@ -214,11 +214,7 @@ class Results(Sequence[Hit]):
         cut = self.cut
         if not self.hits or cut is None or not cut.left_out or self.matches is None:
             return None
-        are = "is" if cut.left_out == 1 else "are"
-        return (
-            f"{cut.left_out:,} less probable than {100 * cut.least:g} % {are} left out; a lower `min_probability` "
-            "sorts more."
-        )
+        return f"What is less probable than {100 * cut.least:g} % is left out; a lower `min_probability` sorts more."
 
     @property
     def absence(self) -> str:

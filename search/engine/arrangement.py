@@ -6,7 +6,7 @@ First the cut, then the order: what is improbable would stand between the others
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from indexer.catalog.selection import Selection, Sorted
@@ -15,19 +15,23 @@ from search.engine.places import Place
 from search.query.settings import Order
 from search.results import WEAK, Cut
 
-#: The most similar candidates that an order other than the score's looks at: their vectors are read in 0.1 s. Up to so
-#: many that are probable enough the answer is exact.
+#: The most similar candidates that an order other than the score's looks at, at most. Up to so many that are probable
+#: enough the answer is exact.
 POOL: Final = 10_000
+#: So many are looked at first, and are enough where one of them is too improbable: all behind it are, too.
+FIRST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """`order`: None is that of the scores. `least`: the probability that a sorted answer's hits have at least, None for
-    the weak mark. `all_copies`: each copy of a photograph is a hit of its own."""
+    the weak mark. `all_copies`: each copy of a photograph is a hit of its own. `wide`: so many are probable enough that
+    the first candidates are too few."""
 
     order: Order | None = None
     least: float | None = None
     all_copies: bool = False
+    wide: bool = False
 
     @property
     def sorted_by(self) -> Sorted | None:
@@ -36,7 +40,14 @@ class Arrangement:
 
     def pool(self, k: int) -> int:
         """How many of the best candidates are looked at for `k` hits."""
-        return k if self.sorted_by is None else max(k, POOL)
+        if self.sorted_by is None:
+            return k
+        return max(k, POOL if self.wide or self.least == 0 else min(FIRST, POOL))
+
+    def widened(self, k: int) -> Arrangement | None:
+        """The same with more candidates for `k` hits; None where no more are looked at."""
+        wider = replace(self, wide=True)
+        return wider if wider.pool(k) > self.pool(k) else None
 
 
 @dataclass(frozen=True, slots=True)

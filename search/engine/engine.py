@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.transaction import Transaction
@@ -34,6 +35,10 @@ _WORDS = "The words of captions, names and places are damaged, so meaning alone 
 _OF_ALL = (StoreError, StoreMissingError, EncoderError)
 
 
+def _nothing() -> None:
+    """What is done where nobody counts."""
+
+
 class Engine:
     """Answers queries over one store. Safe to use from several threads."""
 
@@ -59,7 +64,7 @@ class Engine:
         self,
         given: Sequence[tuple[Query, Wanted]],
         encoder: Encoder,
-        done: Callable[[], None] = lambda: None,
+        done: Callable[[], None] = _nothing,
     ) -> list[Results | SearchError]:
         """The answers to queries over one state of the catalog, each that of `search`, or why it has none.
 
@@ -67,6 +72,21 @@ class Engine:
         `done` is called once for each. `Results.seconds`: a query's share. Raises StoreError, EncoderError, and what
         `done` raises.
         """
+        found = self._search_many(given, encoder, done)
+        again: dict[int, tuple[Query, Wanted]] = {}
+        for place, (query, wanted) in enumerate(given):
+            wider = wanted.arrangement.widened(wanted.k)
+            results = found[place]
+            if wider is not None and isinstance(results, Results) and results.more_matches:
+                again[place] = query, replace(wanted, arrangement=wider)
+        if again:
+            for place, results in zip(again, self._search_many(list(again.values()), encoder, _nothing), strict=True):
+                found[place] = results
+        return found
+
+    def _search_many(
+        self, given: Sequence[tuple[Query, Wanted]], encoder: Encoder, done: Callable[[], None]
+    ) -> list[Results | SearchError]:
         clock = Clock()
         opened = {
             kind: self._indexes.open(kind, encoder.identity)

@@ -99,6 +99,21 @@ def test_beyond_its_bound_a_sorted_answer_says_so(library: search.Library, monke
     assert (names(found), found.notes) == (["c.png"], ())
 
 
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 1_000])
+@pytest.mark.parametrize("least", [None, 1e-9, 0.9])
+def test_few_candidates_are_looked_at_first_and_the_answer_is_the_same(
+    library: search.Library, monkeypatch: pytest.MonkeyPatch, first: int, least: float | None
+) -> None:
+    given = {"k": 2, "sort": "-date", **({} if least is None else {"min_probability": least})}
+    wanted = library.query("red", **given)
+    monkeypatch.setattr(arrangement, "FIRST", first)
+    found = library.query("red", **given)
+    assert (names(found), found.matches, found.more_matches) == (names(wanted), wanted.matches, wanted.more_matches)
+    assert library.query_many(["red", "blue"], **given)[0].matches == wanted.matches
+    surely = first > (wanted.matches or 0)
+    assert (found.work.rescored < wanted.work.rescored) == (surely and first < len(PHOTOS))
+
+
 def test_each_copy_is_a_hit_where_that_is_asked(library: search.Library) -> None:
     joined = library.query("red", k=3)
     assert [len(hit.also) for hit in joined] == [1, 1, 1]

@@ -76,11 +76,11 @@ def test_what_a_cut_left_out_is_said_below_what_is_sorted(capsys: pytest.Capture
     hit = Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5)
     print_results(Results("x", (hit,), cut=Cut(0.05, 1_234, 0.5), matches=7), "date")
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "1,234 less probable than 5 % are left out; a lower --min-probability sorts more.",
+        "What is less probable than 5 % is left out; a lower --min-probability sorts more.",
         "1 of 7; -k 7 for all.",
     ]
     print_results(Results("x", (hit,), cut=Cut(0.002, 1, 0.5), matches=1), "date")
-    assert capsys.readouterr().out.splitlines()[1].startswith("1 less probable than 0.2 % is left out; a lower")
+    assert capsys.readouterr().out.splitlines()[1].startswith("What is less probable than 0.2 % is left out;")
     print_results(Results("x", (hit,), cut=Cut(0.05, 0, 0.5), matches=1), "date")
     assert len(capsys.readouterr().out.splitlines()) == 1
     print_results(Results("x", (hit,), cut=Cut(0.05, 9, 0.5)))  # of the first alone, which somebody asked for
