@@ -53,7 +53,7 @@ class ConditionParser:
         if token.weight is not None:
             raise QuerySyntaxError(f"{name}: has no weight; only words and images have one.", token.start)
         check_value(token, name)
-        if name in ("near", "country") and token.kind == "word":
+        if name in ("near", "country") and (token.kind == "word" or token.text.endswith(",")):
             token = self._with_following(token, name)
         check_unit(name, token, self._cursor.tokens[self._cursor.at])
         condition = at_place(token, lambda: test_of(name, value_text(token, name)))
@@ -124,6 +124,8 @@ class ConditionParser:
 
     def _field(self, token: Token) -> Condition:
         name = field_named(token, self._note) if token.field is not None else None
+        if token.is_bare and token.text.lower() in ("and", "or"):
+            raise QuerySyntaxError("between filters | means or, and a space means and.", token.start)
         if name is None or FIELDS[name].role != "filter":
             what, them = (f"{name}:", "it") if name else ("words", "them")
             raise QuerySyntaxError(

@@ -23,7 +23,7 @@ from search.query.operators import with_operators
 from search.query.quoting import DASHES
 from search.query.sections import Sections
 from search.query.settings import Order, Target
-from search.query.slips import as_words, check_word, field_named
+from search.query.slips import as_words, check_operator, check_word, field_named
 from search.query.terms import Term
 from search.query.values import parse_value
 from search.query.words import legible
@@ -76,6 +76,7 @@ class _Parser:
                 self._note(f'{dash} was read as a minus; for the dash write "{dash}".')
             match token.kind:
                 case "+" | "-":
+                    check_operator(token, self._cursor.tokens[self._cursor.at])
                     self._sections.operator(token)
                 case "(" | "-(":
                     self._brackets(token)

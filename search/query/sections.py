@@ -123,7 +123,7 @@ def _reads_as_other(text: str, clean: str) -> bool:
     """Whether words would be read as something else where they are printed, in their normal form."""
     if not OPERATORS.keys().isdisjoint(re.findall("[A-Z]+", clean)):  # of a line in capitals
         return True
-    return clean.startswith("*") or (clean != text and _SPECIAL.search(clean) is not None)
+    return clean.startswith("*") or (clean != plain_forms(text) and _SPECIAL.search(clean) is not None)
 
 
 def _factor(token: Token) -> float:

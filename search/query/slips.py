@@ -48,6 +48,8 @@ _UNITS: Final = {**UNITS, "near": ("km", "m"), "time": ("am", "pm")}
 
 def check_word(token: Token, note: Note) -> None:
     """Notes, or refuses with a QuerySyntaxError, a word that is written like something else."""
+    if token.weight is not None and token.text.startswith("("):
+        raise QuerySyntaxError('a weight takes words without brackets, as in 2*"at night".', token.at)
     word = plain_forms(token.text)
     for slip in _SLIPS:
         match = re.fullmatch(slip.pattern, word)
@@ -63,6 +65,16 @@ def check_word(token: Token, note: Note) -> None:
         note(said)
     if is_date_with_month(word):
         note(f"{word} was taken for words; in:{word} means that time.")
+
+
+def check_operator(token: Token, following: Token) -> None:
+    """Refuses a plus or a minus that stands alone before a filter, which is no term."""
+    name = (following.field or "").lower()
+    if name in FIELDS and FIELDS[name].role != "term":
+        said = f"{name}: needs no + before it; leave it out."
+        if token.kind == "-":
+            said = f"the minus of a field stands right before it, as in -{name}:{following.text}."
+        raise QuerySyntaxError(said, token.start)
 
 
 def check_value(token: Token, name: str) -> None:
