@@ -99,7 +99,7 @@ def encoded_together(queries: Sequence[Query], encoder: Encoder, store: Path) ->
         return encoder
     from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 
-    return PrefetchedEncoder(encode_ahead(encoder, texts), store, None, encoder)
+    return PrefetchedEncoder(encode_ahead(encoder, texts, together=True), store, None, encoder)
 
 
 def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> Asked:

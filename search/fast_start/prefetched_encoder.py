@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
-from indexer.encoders.batches import encode_query
+from indexer.encoders.batches import encode_query, encode_texts
 from indexer.encoders.coverage import unread_words
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class EncodedTexts:
     encoded: Encoded
 
 
-def encode_ahead(encoder: Encoder, texts: tuple[str, ...]) -> EncodedTexts:
-    """Ask an encoder for all of it."""
+def encode_ahead(encoder: Encoder, texts: tuple[str, ...], *, together: bool = False) -> EncodedTexts:
+    """Ask an encoder for all of it. `together`: the texts are those of several queries, and share passes."""
+    encode = encode_texts if together else encode_query
     return EncodedTexts(
         texts,
         encoder.identity,
@@ -44,7 +45,7 @@ def encode_ahead(encoder: Encoder, texts: tuple[str, ...]) -> EncodedTexts:
         {text: encoder.count_tokens(text) for text in texts},
         {text: encoder.words(text) for text in texts},
         {text: unread_words(encoder, text) for text in texts},
-        encode_query(encoder, texts, tokens=True),
+        encode(encoder, texts, tokens=True),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.encoders.text_groups import apart, groups_of
+from indexer.encoders.batches import encode_query, encode_texts
+from indexer.encoders.graph_encoder import GraphEncoder
+from indexer.encoders.text_groups import TOGETHER, apart, groups_of
 
 
 def test_texts_of_one_length_share_runs_and_none_runs_alone() -> None:
@@ -22,3 +24,22 @@ def test_each_text_gets_its_own_rows() -> None:
     groups = groups_of([5, 7, 5, 9], 16)
     runs = [{"vectors": np.array([[10 * place] for place in group])} for group in groups]
     assert [own["vectors"].tolist() for own in apart(groups, runs)] == [[[0]], [[10]], [[20]], [[30]]]
+
+
+def test_a_text_has_the_same_bits_in_any_batch_and_in_any_query() -> None:
+    encoder = GraphEncoder()
+    texts = [f"a {word} in the water" for word in ("dog", "cat", "man", "boy", "car", "tree", "bird")]
+    lengths = {encoder.count_tokens(text) for text in texts}
+    assert len(lengths) == 1 < len(texts) / TOGETHER  # they share runs, more than one
+    batch = encode_texts(encoder, [*texts, "a red flower in a large garden with many others"], tokens=True)
+    queries = encode_query(encoder, texts[:3], tokens=True)
+    assert batch.tokens is not None
+    assert queries.tokens is not None
+    for row, text in enumerate(texts):
+        alone = encode_texts(encoder, [text], tokens=True)
+        assert np.array_equal(batch.vectors[row], alone.vectors[0])
+        assert alone.tokens is not None
+        assert np.array_equal(batch.tokens[row], alone.tokens[0])
+    for row, text in enumerate(texts[:3]):
+        assert np.array_equal(queries.vectors[row], encode_query(encoder, [text]).vectors[0])
+        np.testing.assert_allclose(queries.vectors[row], batch.vectors[row], atol=1e-6)
