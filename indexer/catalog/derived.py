@@ -1,12 +1,15 @@
 """What is derived from the rows of the catalog, and kept: facts, which filters ask, and words.
 
 No writer has to think of it: a transaction notes which rows it changes, and before it ends what is derived from them
-is made again.
+is made again. Where the rules have changed since it was made, all is.
 """
 
 from __future__ import annotations
 
+from indexer.catalog import facts, words
 from indexer.catalog.facts import Facts
+from indexer.catalog.meta import FACTS, WORDS, Meta
+from indexer.catalog.sources import Sources
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import Words
 
@@ -14,17 +17,30 @@ from indexer.catalog.words import Words
 def refresh(transaction: Transaction) -> None:
     """Make again what is derived from rows that the transaction has changed."""
     files, contents, paths = transaction.restated_files, transaction.restated_contents, transaction.restated_paths
-    if files:
-        files |= Facts(transaction).told_of(files)
     if files or contents or paths:
-        Facts(transaction).refresh(files, contents, paths)
-        Words(transaction).refresh(files, contents, paths)
+        for sources in Sources(transaction).changed(files, contents, paths):
+            Facts(transaction).save(sources)
+            Words(transaction).save(sources)
 
 
 def make_all(transaction: Transaction) -> None:
-    """Make everything anew."""
-    Facts(transaction).make_all()
-    Words(transaction).make_all()  # places are facts
+    """Make everything anew: 1 minute for 1,000,000 photographs."""
+    Facts(transaction).clear()
+    Words(transaction).clear()
+    for sources in Sources(transaction).pages():
+        Facts(transaction).save(sources)
+        Words(transaction).save(sources)
+    Facts(transaction).index_names()
+    Meta(transaction).set(FACTS, str(facts.RULES))
+    Meta(transaction).set(WORDS, str(words.RULES))
+
+
+def make_words(transaction: Transaction) -> None:
+    """Make words anew."""
+    Words(transaction).clear()
+    for sources in Sources(transaction).pages():
+        Words(transaction).save(sources)
+    Meta(transaction).set(WORDS, str(words.RULES))
 
 
 def follow_rules(transaction: Transaction) -> None:
@@ -32,4 +48,4 @@ def follow_rules(transaction: Transaction) -> None:
     if not Facts(transaction).are_of_these_rules():
         make_all(transaction)
     elif not Words(transaction).are_of_these_rules():
-        Words(transaction).make_all()
+        make_words(transaction)

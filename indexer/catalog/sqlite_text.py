@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, bindparam, column, func, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, bindparam, column, func, select
 
 from indexer.catalog.column_types import FitText
 
@@ -32,6 +32,13 @@ def among(number: ColumnElement[Any], numbers: Iterable[int]) -> ColumnElement[b
         column("value", Integer)
     )
     return number.in_(select(given.c.value))
+
+
+def given_numbers(name: str) -> Select[tuple[int]]:
+    """Whole numbers that are bound under a name, as one value, a list in JSON: the statement stays the same whatever
+    their number."""
+    given = func.json_each(bindparam(name, type_=Text)).table_valued(column("value", Integer))
+    return select(given.c.value)
 
 
 def _bound(text: str) -> BindParameter[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from indexer.catalog import derived
 from indexer.catalog.words import Words
 from indexer.doctor.finding import Finding
 from indexer.errors import StoreUnwritableError
@@ -33,5 +34,5 @@ def mend_words(store: Store) -> Iterator[Finding]:
         right = Words(snapshot).are_right()
     if not right:
         with store.catalog.batch() as batch:
-            Words(batch).make_all()
+            derived.make_words(batch)
         yield Finding("words", _PROBLEM.replace(" are ", " were "), "made anew")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from indexer import doctor
+from indexer.catalog import derived
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.criteria import Named, NameMatches
 from indexer.catalog.facts import Facts
@@ -73,7 +74,7 @@ def test_they_follow_every_change(catalog: Catalog) -> None:
 
 def test_facts_that_are_made_anew_bring_them(catalog: Catalog) -> None:
     with catalog.batch() as batch:
-        Facts(batch).make_all()
+        derived.make_all(batch)
     assert held(catalog, "jpg") == [1, 3]
     with catalog.batch() as batch:
         Facts(batch).mend([1, 3])

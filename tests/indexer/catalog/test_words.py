@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from indexer.catalog import full_text
+from indexer.catalog import derived, full_text
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.criteria import Both, Criterion, No, Says
 from indexer.catalog.files import Files
@@ -227,7 +227,7 @@ def test_a_damaged_table_breaks_nothing_and_is_made_anew(catalog: Catalog, damag
         assert not Words(snapshot).of_items([1]) or not is_seen
         assert not Words(snapshot).are_right()
     with catalog.batch() as batch:
-        Words(batch).make_all()
+        derived.make_words(batch)
     assert found(catalog, "church") == ["/p/church.jpg"]
     assert len(kept(catalog)) == 1
 

@@ -1,0 +1,159 @@
+"""What facts and words are derived from: of each photograph the rows of its item, its file and its metadata, and what
+other files say of it. Read once for both.
+
+The statements are put together once, and take any number of ids as one value: a batch of 16 photographs is derived in
+five statements, where putting them together would cost more than running them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, bindparam, select, union
+
+from indexer.catalog import stored
+from indexer.catalog.derivation import Fact, fact_of
+from indexer.catalog.photographs import metadata_of
+from indexer.catalog.possible import is_possible
+from indexer.catalog.schema import fact, file, item, photo
+from indexer.catalog.sqlite import given_numbers, off_index
+from indexer.catalog.statements import chunks
+from indexer.catalog.transaction import Part
+from indexer.errors import StoreDamagedError
+
+#: Photographs that are read at once.
+PAGE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A photograph: the ids of its item and file, its path, and what is said of it; `captions`: its own, then those of
+    other files, each once. `fact`: what is derived of it. `is_known`: a fact of it is kept."""
+
+    item_id: int
+    file_id: int
+    path: str
+    fact: Fact
+    captions: tuple[str, ...]
+    keywords: tuple[str, ...]
+    is_known: bool
+
+
+class Sources(Part):
+    """Photographs, with what is derived of them, a page at a time."""
+
+    def changed(self, files: Iterable[int], contents: Iterable[int], paths: Iterable[str]) -> Iterator[list[Source]]:
+        """Those in these files, with these contents, at these paths, and those that these files speak of."""
+        of_files, of_contents = set(files), sorted(contents)
+        for some in chunks(sorted(paths)):
+            of_files.update(self._read(_AT, {"paths": some}).scalars())
+        ids = sorted(of_files)
+        for start in range(0, max(len(ids), len(of_contents)), PAGE):
+            some_files, some_contents = ids[start : start + PAGE], of_contents[start : start + PAGE]
+            yield self._sources(_CHANGED, {"files": json.dumps(some_files), "contents": json.dumps(some_contents)})
+
+    def of_items(self, ids: Sequence[int]) -> Iterator[list[Source]]:
+        """Those of these ids."""
+        for start in range(0, len(ids), PAGE):
+            yield self._sources(_OF_ITEMS, {"ids": json.dumps([int(each) for each in ids[start : start + PAGE]])})
+
+    def pages(self) -> Iterator[list[Source]]:
+        """All of them, by the ids of their items."""
+        last = 0
+        while page := self._sources(_FOLLOWING, {"last": last, "most": PAGE}):
+            yield page
+            last = page[-1].item_id
+
+    def _sources(self, statement: Select[Any], bound: dict[str, Any]) -> list[Source]:
+        rows = {row.item_id: row for row in self._read(statement, bound)}  # of two files that tell, the newer
+        told = self._told(rows)
+        return [_source(row, told.get(number, ())) for number, row in rows.items()]
+
+    def _told(self, item_ids: Collection[int]) -> dict[int, list[str]]:
+        """What other files say of photographs."""
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        if item_ids:
+            for number, text in self._read(_TOLD, {"ids": json.dumps(list(item_ids))}):
+                found[number].append(text)
+        return found
+
+
+def _sources_where(which: Any) -> Select[Any]:
+    """Rows of photographs: what they say where that is what was written, and what files beside them say that are
+    there."""
+    return (
+        select(
+            item.c.id.label("item_id"),
+            item.c.file_id,
+            file.c.path,
+            file.c.size,
+            file.c.mtime_ns,
+            _beside.c.said,
+            fact.c.item_id.label("known"),
+            photo,
+        )
+        .join(file, file.c.id == item.c.file_id)
+        .join(_beside, and_(_beside.c.about == file.c.path, _beside.c.state == "present"), isouter=True)
+        .join(photo, and_(photo.c.content_id == item.c.content_id, is_possible(photo)), isouter=True)
+        .join(fact, fact.c.item_id == item.c.id, isouter=True)
+        .where(item.c.id.in_(which), off_index(item.c.kind) == "image")
+        .order_by(item.c.id, _beside.c.id)
+    )
+
+
+def _of_files_at(paths: Select[Any]) -> Select[Any]:
+    return select(_some.c.id).join(_own, _own.c.id == _some.c.file_id).where(_own.c.path.in_(paths))
+
+
+_beside, _own, _some, _text = file.alias("beside"), file.alias("own"), item.alias("some"), item.alias("telling")
+_files, _contents = given_numbers("files"), given_numbers("contents")
+#: What else the files say: of which photographs a file beside them does, and of which texts do.
+_told_beside = select(_beside.c.about).where(_beside.c.id.in_(_files), _beside.c.about.is_not(None))
+_told_in_texts = select(_text.c.about).where(_text.c.file_id.in_(_files), _text.c.about.is_not(None))
+_CHANGED: Final = _sources_where(
+    union(
+        select(_some.c.id).where(_some.c.file_id.in_(_files)),
+        select(_some.c.id).where(_some.c.content_id.in_(_contents)),
+        _of_files_at(_told_beside),
+        _of_files_at(_told_in_texts),
+    )
+)
+_OF_ITEMS: Final = _sources_where(given_numbers("ids"))
+_FOLLOWING: Final = _sources_where(
+    select(_some.c.id)
+    .where(_some.c.id > bindparam("last"), off_index(_some.c.kind) == "image")
+    .order_by(_some.c.id)
+    .limit(bindparam("most"))
+)
+_AT: Final = select(file.c.id).where(file.c.path.in_(bindparam("paths", expanding=True)))
+_TOLD: Final = (
+    select(_some.c.id, _text.c.text)
+    .join(_own, _own.c.id == _some.c.file_id)
+    .join(_text, and_(_text.c.about == _own.c.path, off_index(_text.c.kind) == "text", _text.c.file_id != _own.c.id))
+    .join(_beside, and_(_beside.c.id == _text.c.file_id, _beside.c.state == "present"))
+    .where(_some.c.id.in_(given_numbers("ids")), _text.c.text != "")
+    .order_by(_text.c.id)
+)
+
+
+def _source(row: Any, told: Sequence[str]) -> Source:
+    said = metadata = None
+    with suppress(StoreDamagedError):
+        metadata = metadata_of(row)
+    with suppress(StoreDamagedError):
+        said = stored.said(row.said)
+    own, keywords = ((), ()) if metadata is None else (metadata.captions, metadata.keywords)
+    return Source(
+        row.item_id,
+        row.file_id,
+        row.path,
+        fact_of(row.path, row.size, row.mtime_ns, said, metadata),
+        tuple(dict.fromkeys((*own, *told))),
+        keywords,
+        row.known is not None,
+    )
