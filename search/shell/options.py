@@ -108,6 +108,8 @@ def store_in(arguments: "Sequence[str]") -> str | None:
     for at, given in enumerate(arguments):
         if given == "--":
             break
+        if at and arguments[at - 1] == "--sort":
+            continue  # -size is no store
         if given in STORE.flags:
             named = arguments[at + 1] if at + 1 < len(arguments) else None
         elif given.startswith(f"{long}="):

@@ -60,6 +60,8 @@ def test_the_default_store_is_the_indexers(
         (["query", "x", "--store=/a"], "/a"),
         (["query", "x", "-s", "/a", "-s", "/b"], "/b"),
         (["query", "-s", "/a", "--", "--store=/b"], "/a"),
+        (["query", "-s", "/a", "x", "--sort", "-size"], "/a"),
+        (["query", "x", "--sort", "-size", "-s", "/a"], "/a"),
         (["query", "-s", "~/x"], os.path.expanduser("~/x")),
         (["query", "-s", "/a/../b"], "/b"),
     ],
