@@ -208,3 +208,25 @@ def test_a_copy_that_a_filter_leaves_out_takes_no_place(tmp_path: Path) -> None:
             assert [(hit.path, hit.missing) for hit in hits] == [(str(tmp_path / "photos" / "a" / "red.png"), True)]
         [hit] = library.query("red", k=1)
         assert hit.path == str(tmp_path / "photos" / "b" / "red.png")
+
+
+def test_a_filter_that_selects_a_copy_alone_finds_it_under_its_own_path(folder: Path) -> None:
+    copy, original = str(folder / "photos" / "copies" / "b.png"), str(folder / "photos" / "b.png")
+    only = search.Filter(path=folder / "photos" / "copies")
+    with search.open(folder / "store", encoder=ColourEncoder()) as library:
+        answers = [
+            library.query(Query(where=only)),
+            library.query(Query(where=only), sort="name"),
+            library.query("red", where=only),
+            library.query("red", where=only, sort="-date", min_probability=1e-12),
+        ]
+        assert [[(hit.path, hit.also) for hit in found] for found in answers] == [[(copy, (original,))]] * 4
+        each = library.query("red", where=only, all_copies=True)
+        assert [(hit.path, hit.also) for hit in each] == [(copy, ())]
+        assert [item.path for item in library.items(where=only)] == [copy]
+        pages, cursor = [], None
+        while not pages or cursor is not None:
+            page = library.page(where=search.Filter(name="b.png"), sort="-date", limit=1, cursor=cursor)
+            pages += [item.path for item in page.items]
+            cursor = page.cursor
+        assert sorted(pages) == sorted([copy, original])  # of a page each file is an item
