@@ -46,6 +46,12 @@ _CHOICES: Final = {
     "sort": ORDERS,
     "to": TARGETS,
 }
+#: What is said of a value that is none, by its field and form.
+_ADVICE: Final = (
+    ("date", r"\d.*", "for photographs of that time write in:{text}"),
+    ("has", r".+,.+", "for several write has:gps has:caption"),
+    ("sort", r"-score", "that would show what fits least first"),
+)
 _RANGED: Final = frozenset({"in", "year", "month", "weekday", "time", "size", "width", "height", "megapixels"})
 _COORDINATE: Final = r"([+-]?\d{1,3}(?:\.\d{1,12})?)"
 _POSITION: Final = re.compile(rf"{_COORDINATE}\s*,\s*{_COORDINATE}(?:\s*,\s*(\S.*))?", re.ASCII)
@@ -171,12 +177,9 @@ def _choice(field: str, text: str) -> str:
     known = _CHOICES[field]
     if written in known:
         return written
+    advice = next((said for of, form, said in _ADVICE if of == field and re.fullmatch(form, text)), None)
     guess = difflib.get_close_matches(written, known, 1)
     hint = f"; did you mean {guess[0]}?" if guess else "."
-    if field == "has" and "," in text:
-        raise UsageError(f"has: takes one value; for both write {' '.join(f'has:{each}' for each in text.split(','))}.")
-    if (field, written) == ("sort", "-score"):
-        raise UsageError("sort:-score would show what fits least first; leave it out, or write sort:score.")
-    if field == "date" and written[:1].isdigit():
-        hint = f"; for photographs of that time write in:{text}."
+    if advice is not None:
+        hint = f"; {advice.format(text=text)}."
     raise UsageError(f"{field}: takes {', '.join(known[:-1])} or {known[-1]}, not {text!r}{hint}")

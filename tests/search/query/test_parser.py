@@ -189,7 +189,7 @@ def test_filters() -> None:
         ("size:2,5MB", 5, "a decimal point and no commas"),
         ("in:june", 3, "for that month of any year write month:june"),
         ("after:2021..2022", 6, "a span of dates is in:2021..2022"),
-        ("has:gps,caption", 4, "for both write has:gps has:caption"),
+        ("has:gps,caption", 4, "for several write has:gps has:caption"),
         ("2*(dog cat)", 2, "a weight takes words without brackets"),
         ("a + type:png", 2, "type: needs no + before it; leave it out."),
         ("a - type:png", 2, "the minus of a field stands right before it, as in -type:png."),
