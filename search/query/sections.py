@@ -106,7 +106,11 @@ class Sections:
         before = self._open
         if token.negated:
             if (before.sign < 0 and before.is_empty) or plain_forms(token.text[:1]) in ("-", *DASHES):
-                raise QuerySyntaxError("two minus signs before one word; one is enough.", token.start)
+                raise QuerySyntaxError(
+                    "two minus signs before one word; one is enough, and an option of the command stands outside of "
+                    "the quotation marks.",
+                    token.start,
+                )
             section = self._begin(-1, token.start)
             section.closed = True
             self._open = before

@@ -176,6 +176,7 @@ def test_filters() -> None:
         ("nan*dog", 0, "'nan' is no weight"),
         ("½*dog", 0, "'½' is no weight"),
         ("--dog", 0, "two minus signs before one word"),
+        ("dog --to any", 4, "an option of the command stands outside of the quotation marks"),
         ("cat -–dog", 4, "two minus signs before one word"),
         ("dog - ", 4, "nothing stands behind this -"),
         ("dog + + cat", 4, "nothing stands behind this +"),
