@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
@@ -71,10 +71,20 @@ def name_parts(name: str) -> str:
     """The name of a file or folder with spaces where one word goes over into the next: at signs, at digits and where
     capitals begin; what was cut without a sign stands there in one as well."""
     found: list[str] = []
-    for piece in re.split(r"[\W_]+", name):
-        parts = _JOINT.split(piece)
+    for piece, parts in _cut(name):
         found += (*parts, piece) if len(parts) > 1 else parts
     return " ".join(found)
+
+
+def name_joints(name: str) -> str:
+    """The same without what was cut."""
+    return " ".join(part for _, parts in _cut(name) for part in parts)
+
+
+def _cut(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each piece of a name between signs, and its parts."""
+    for piece in re.split(r"[\W_]+", name):
+        yield piece, _JOINT.split(piece)
 
 
 def fold(text: str) -> str:

@@ -141,16 +141,26 @@ def phrase(tokens: Sequence[str]) -> str:
     return '"' + " ".join(tokens).replace("\0", " ").replace('"', '""') + '"'
 
 
-def any_of(phrases: Iterable[Sequence[str]]) -> str:
-    """An expression for one of these phrases at least; there is one."""
-    return " OR ".join(map(phrase, phrases))
+def beginning(tokens: Sequence[str]) -> str:
+    """An expression for these tokens one behind the other, of which the last may go on."""
+    return phrase(tokens) + " *"
 
 
 def all_of(phrases: Iterable[Sequence[str]]) -> str:
     """An expression for all of these phrases; there is one."""
-    return " AND ".join(map(phrase, phrases))
+    return conjunction(map(phrase, phrases))
+
+
+def conjunction(expressions: Iterable[str]) -> str:
+    """An expression for all of these; there is one."""
+    return " AND ".join(expressions)
+
+
+def disjunction(expressions: Iterable[str]) -> str:
+    """An expression for one of these at least; there is one."""
+    return " OR ".join(expressions)
 
 
 def within(columns: Sequence[str], expression: str) -> str:
     """An expression in these of COLUMNS alone."""
-    return f"{{{' '.join(columns)}}} : ({expression})"
+    return f"({{{' '.join(columns)}}} : ({expression}))"

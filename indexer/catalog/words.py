@@ -25,6 +25,8 @@ from indexer.words import column, name_parts
 RULES = 1
 #: Tokens that are kept of each column: captions are a few sentences, and a table may bring a thousand.
 MOST_SAID, MOST_NAMED = 2_000, 100
+#: The columns of names.
+NAMED = ("name", "folders")
 #: Folders above a file whose names count.
 FOLDERS = 3
 #: What stands for the table of words in `Transaction.left_out`.
@@ -44,6 +46,11 @@ class WordRow(NamedTuple):
     def said(self) -> tuple[str, str, str]:
         """The columns that say what is in the picture, or where it was taken; names of files may say anything."""
         return self.captions, self.keywords, self.place
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The names of its file and folders."""
+        return self.name, self.folders
 
 
 class Words(Part):

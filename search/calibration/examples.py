@@ -15,7 +15,7 @@ import numpy as np
 
 from indexer.metrics import Float64, Relevance, Scorer, blocks
 from indexer.types import Float32, Int64
-from search.calibration.background import SAMPLE_SIZE
+from search.calibration.background import SAMPLE_SIZE, of_scenes
 from search.calibration.curve import Background, Backgrounds, TypicalBackground
 
 #: Hits of a query that count: what `search query` shows by itself.
@@ -140,7 +140,8 @@ def _of_part(
     inside = np.zeros(len(candidates), bool)
     inside[members] = True
     sample = sample_of(members)  # (s,)
-    similarities = queries[asked].astype(np.float64) @ candidates[sample].astype(np.float64).T  # (a, s)
+    sampled = candidates[sample].astype(np.float64)  # (s, d)
+    similarities = queries[asked].astype(np.float64) @ sampled.T  # (a, s)
     rows = []
     for query, row in zip(asked.tolist(), similarities, strict=True):
         positions, scores = listing.positions[query], listing.scores[query]  # (m,)
@@ -148,10 +149,11 @@ def _of_part(
         answers = relevance.of(query)
         right = np.isin(positions, answers)  # (m,)
         shown = np.flatnonzero(there)[:SHOWN]
-        present = Background.of(row, len(members))
+        present = Background.of(of_scenes(row, sampled), len(members))
         rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown]))
         shown = np.flatnonzero(there & ~right)[:SHOWN]
         others = len(members) - int(inside[answers].sum())
-        background = Background.of(row[~np.isin(sample, answers)], others)
+        other = np.flatnonzero(~np.isin(sample, answers))
+        background = Background.of(of_scenes(row[other], sampled, other), others)
         rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown]))
     return rows

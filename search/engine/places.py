@@ -101,10 +101,12 @@ def _fused(by_meaning: Sequence[Place], words: ByWords, k: int) -> list[Place]:
     of_id = {place.id: place for place in by_meaning}
     first = {place.id for place in by_meaning[:k]}
     found: list[Place] = []
-    for number, score in fuse(words.places, words.matches)[:k]:
+    for number, score in fuse(words.places, words.matches, words.trusted)[:k]:
         place, match = of_id[number], words.matches.get(number)
         if match is None:
             found.append(replace(place, score=score))
+        elif match.unwanted:  # whatever it looks like: it is said not to be what was asked for
+            found.append(replace(place, score=score, probability=0.0))
         else:
             chance = with_words(place.probability or 0.0, match.said, captioned=match.captioned)
             by: FoundBy = "both" if number in first else "words"

@@ -28,7 +28,7 @@ from search.engine.hits import HitRows, hits_of
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
-from search.query.content_words import content_words
+from search.query.content_words import content_words, unwanted_words
 from search.query.query import Query
 from search.query.resolve import Resolved
 from search.ranked import Ranked
@@ -84,9 +84,10 @@ class UnderWay:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
         wanted, snapshot = self.wanted, setting.snapshot
         self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
-        asked_words = content_words(self.query) if wanted.use_words and "image" in wanted.kinds else ()
-        self.words = AskedWords.of(snapshot, asked_words)
-        if self.asked.nothing is not None and not self.words:
+        self.words = AskedWords(snapshot, {}, {}, 0.0)
+        if wanted.use_words and "image" in wanted.kinds:
+            self.words = AskedWords.of(snapshot, content_words(self.query), unwanted_words(self.query))
+        if self.asked.nothing is not None and not self.words.weights:
             raise EmptyQueryError(self.asked.nothing)
         for kind in wanted.kinds:
             count = max(wanted.pool, DEPTH) if self.words and kind == "image" else wanted.pool
@@ -149,7 +150,13 @@ class UnderWay:
             scored_as = partial(rerank_more, first, query, self.scored["image"], setting.tokens, loss)
         apart = self.wanted.arrangement.all_copies
         self.by_words = beside(
-            self.words, self.requests["image"], self.ranked["image"], self.known, scored_as, all_copies=apart
+            self.words,
+            self.requests["image"],
+            self.ranked["image"],
+            self.known,
+            self.backgrounds["image"],
+            scored_as,
+            all_copies=apart,
         )
         self.ranked["image"] = self.by_words.ranked
         self.known |= self.by_words.known

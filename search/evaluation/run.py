@@ -1,4 +1,7 @@
-"""From a source of pairs to an `Evaluation`: read, join with the store, rank, rerank, estimate, probe."""
+"""From a source of pairs to an `Evaluation`: read, join with the store, rank, rerank, estimate, probe.
+
+By meaning alone: the captions of a source are often those that the store keeps, and would be found by their own words.
+"""
 
 from __future__ import annotations
 

@@ -15,9 +15,11 @@ TITLES: dict[DirectionName, str] = {
 
 
 def protocol(found: Evaluation) -> str:
-    """What was ranked, and what the intervals are."""
+    """What was ranked, by what, and what the intervals are."""
     sentence = (
-        "Ranked among the images and texts of these pairs only, not the whole index; ties count against the result."
+        "Ranked by meaning alone, without the words of captions and names that queries may search: a caption would "
+        "be found by its own words. Among the images and texts of these pairs only, not the whole index; ties count "
+        "against the result."
     )
     if not found.bootstrap:
         return sentence

@@ -29,7 +29,7 @@ import search
 from indexer.metrics import Float64
 from search.calibration.curve_fitting import cross_fitted, fit_standardised
 from search.calibration.reliability import reliability
-from search.calibration.said import FULL, with_words
+from search.calibration.said import with_words
 from search.engine import places
 from search.engine.asked_words import AskedWords
 from search.engine.by_words import ByWords
@@ -75,7 +75,7 @@ def main() -> None:
         **about(split=given.split, photographs=len(rows), queries=len(answers), seconds=round(seconds, 1)),
         "meaning": figures([place(answer.meaning, answer.right) for answer in answers]),
         "words": figures([place(answer.words, answer.right) for answer in answers]),
-        "fused": figures(fused_places(answers, lambda joined: fuse(joined.places, joined.matches))),
+        "fused": figures(fused_places(answers, lambda joined: fuse(joined.places, joined.matches, joined.trusted))),
         "probabilities": calibration(answers),
     }
     for name in ("meaning", "words", "fused", "probabilities"):
@@ -112,7 +112,7 @@ def ask(rows: Sequence[dict[str, Any]], images: Path, folder: Path, queries: int
         for row in rows:
             for caption in row["captions"][1 : 1 + queries]:
                 seen.clear()
-                hits = library.query(caption, k=100)
+                hits = library.query(caption, k=100, by_words=True)
                 words = by_words_alone(library, caption)
                 if not seen:
                     chances = {hit.id: hit.probability for hit in hits}
@@ -158,7 +158,9 @@ def evidence(answers: Sequence[Answer]) -> tuple[Float64, Float64, Float64, Floa
         for there in (True, False):
             gone = set() if there else {answer.right}
             ids = [
-                each for each in answer.fused(lambda joined: fuse(joined.places, joined.matches)) if each not in gone
+                each
+                for each in answer.fused(lambda joined: fuse(joined.places, joined.matches, joined.trusted))
+                if each not in gone
             ]
             for each in ids[:FOUND]:
                 match = answer.joined.matches.get(each)
@@ -198,11 +200,18 @@ def choose(answers: Sequence[Answer]) -> None:
         print(f"K {constant:3}, share to the power {power}: {found}")
     chances, said, right, of = evidence(answers)
     held = np.clip(chances, 1e-9, 1 - 1e-9)
-    features = np.stack([np.log(held / (1 - held)), np.minimum(said, FULL)], axis=1)
-    intercept, slopes = fit_standardised(features, right)
-    fitted = cross_fitted(features, right, of.astype(np.int64))
-    error = reliability(fitted, right).ece
-    print(f"intercept {intercept:.3f}, slopes {slopes.round(3).tolist()}, cross-fitted error {error:.4f}")
+    clusters = of.astype(np.int64)
+    fits = []
+    for full in (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0):
+        features = np.stack([np.log(held / (1 - held)), np.minimum(said, full)], axis=1)
+        unseen = np.clip(cross_fitted(features, right, clusters), 1e-9, 1 - 1e-9)
+        loss = -float((right * np.log(unseen) + (1 - right) * np.log(1 - unseen)).mean())
+        fits.append((loss, full, unseen, fit_standardised(features, right)))
+        error = reliability(unseen, right).ece
+        intercept, slopes = fits[-1][-1]
+        print(f"bound {full}: intercept {intercept:.3f}, slopes {slopes.round(3).tolist()}, "
+              f"cross-fitted log loss {loss:.4f}, calibration error {error:.4f}")  # fmt: skip
+    _, _, fitted, _ = min(fits, key=lambda one: one[0])
     for low, high in ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 0.99), (0.99, 2.0)):
         rows = (said >= low) & (said < high)
         if rows.any():

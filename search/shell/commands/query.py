@@ -84,9 +84,9 @@ class QueryOptions(FieldOptions):
         group=_OUTPUT,
     )
     by_words: bool = option(
-        "--by-words",
+        "--by-words/--no-by-words",
         default=False,
-        help="Words of captions, keywords, names and places find photographs, too.",
+        help="Words of captions, keywords, names and places find photographs, too; or what these show alone does.",
         group=_RANKING,
     )
     all_copies: bool = option(

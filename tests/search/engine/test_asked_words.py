@@ -25,9 +25,9 @@ from tests.fixtures.colour_reranker import ColourReranker
 SHADES = 40
 
 
-def ask(library: search.Library, *asked: Any, **more: Any) -> search.Results:
+def ask(library: search.Library, *asked: Any, by_words: bool = True, **more: Any) -> search.Results:
     """By words, too."""
-    return library.query(*asked, by_words=True, **more)
+    return library.query(*asked, by_words=by_words, **more)
 
 
 def paint(folder: Path) -> None:
@@ -86,12 +86,12 @@ def test_words_bring_what_meaning_alone_does_not(library: search.Library, silent
         ("CAFE", "30"),
         ("a photo of the Café", "30"),
         ("タワー", "03"),
-        ("harbour", "old_harbour"),
+        ('"harbour"', "old_harbour"),
         ("old_harbour.png?", "old_harbour"),
     ],
 )
 def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, first: str) -> None:
-    found = ask(library, asked, k=3)
+    found = ask(library, search.Query.parse(asked), k=3)
     assert first in names(found)
     assert found[names(found).index(first)].found_by in ("words", "both")
 
@@ -105,6 +105,99 @@ def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
     assert {hit.found_by for hit in found} == {"meaning"}
     assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
     assert [hit.score for hit in found] == pytest.approx([hit.score for hit in alone])
+
+
+def test_answers_may_be_by_meaning_alone(library: search.Library, silent: search.Library) -> None:
+    found, alone = ask(library, "church", k=SHADES, by_words=False), ask(silent, "church", k=SHADES)
+    assert {hit.found_by for hit in found} == {"meaning"}
+    assert [hit.score for hit in found] == [hit.similarity for hit in alone]
+    assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
+    (many,) = library.query_many(["church"], k=5, by_words=True)
+    assert {hit.found_by for hit in many} == {"meaning", "words"}
+    (many,) = library.query_many(["church"], k=5, by_words=False)
+    assert {hit.found_by for hit in many} == {"meaning"}
+
+
+def test_filters_keep_out_what_words_would_bring(library: search.Library) -> None:
+    where = search.Filter(text="café")
+    assert names(ask(library, "church", k=SHADES, where=where)) == ["30"]
+    where = search.Filter(name="3")
+    assert set(names(ask(library, "church", k=3, where=where))) >= {"30", "31"}
+    assert "30" not in names(ask(library, search.Query.parse("church -text:café"), k=SHADES))
+
+
+@pytest.mark.parametrize(("named", "lifted"), [(range(2, 4), True), (range(30, 32), False)])
+def test_names_of_folders_count_where_photographs_show_what_they_say(
+    tmp_path: Path, named: range, lifted: bool
+) -> None:
+    photos = tmp_path / "photos"
+    (photos / "red").mkdir(parents=True)
+    for number in range(SHADES):
+        colour = (255 - 9 * number, 20, 60) if number < 4 else (0, 255 - number, 4 * number)
+        Image.new("RGB", (8, 8), colour).save(photos / ("red" if number in named else "") / f"{number:02}.png")
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
+        library.index(photos)
+        meaning, both = (names(ask(library, "red", k=6, by_words=given)) for given in (False, True))
+        exact = names(ask(library, search.Query.parse('"red"'), k=6))
+    in_it = [f"{number:02}" for number in named]
+    assert (both[:2] == in_it) == lifted
+    assert lifted or both == meaning
+    assert set(exact[:3]) >= set(in_it)  # in quotation marks words mean names, too
+
+
+def test_words_of_several_terms_count_together(library: search.Library) -> None:
+    together = names(ask(library, search.Query.parse("church + café"), k=5))
+    assert together.index("30") < together.index("31")
+
+
+def test_what_is_said_of_a_photograph_and_was_subtracted_puts_it_behind_all_others(library: search.Library) -> None:
+    for k in (SHADES, 3):
+        found = ask(library, search.Query.parse("church -café"), k=k)
+        assert found[0].found_by in ("words", "both")
+        assert names(found)[0] == "31"
+        assert "30" not in names(found)[:-1]
+        assert len(found) == k
+    last = ask(library, search.Query.parse("church -café"), k=SHADES)[-1]
+    assert (Path(last.path).stem, last.probability) == ("30", 0.0)
+    only_some = ask(library, search.Query.parse('church -"café by night"'), k=SHADES)
+    assert "30" in names(only_some)[:2]
+    named = ask(library, search.Query.parse("red -harbour"), k=SHADES)  # a name may say anything
+    assert {hit.found_by for hit in named} == {"meaning"}
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    """Photographs under the names that cameras gave them."""
+    folder = tmp_path_factory.mktemp("camera")
+    paint(folder / "photos")
+    for number, name in enumerate(("IMG_20200504_101112", "IMG20200617", "P1010042", "IMG_20190101_000000")):
+        os.rename(folder / "photos" / f"{30 + number}.png", folder / "photos" / f"{name}.png")
+    (folder / "photos" / "05.txt").write_text("an F160 IMG 2020")
+    with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
+        opened.index(folder / "photos")
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("asked", "brought"),
+    [
+        ("IMG_2020", {"IMG_20200504_101112", "IMG20200617", "05"}),
+        ("img2020", {"IMG_20200504_101112", "IMG20200617"}),
+        ("img_202005", {"IMG_20200504_101112"}),
+        ("IMG_20200504_1011.png", {"IMG_20200504_101112"}),
+        ("P1010", {"P1010042"}),
+        ("IMG_2021", set()),
+        ("F16 plane", set()),
+    ],
+)
+def test_the_beginning_of_a_name_finds_it(camera: search.Library, asked: str, brought: set[str]) -> None:
+    found = ask(camera, asked, k=SHADES)
+    assert {Path(hit.path).stem for hit in found if hit.found_by != "meaning"} == brought
+
+
+def test_a_filter_by_name_takes_the_beginning_of_one(camera: search.Library) -> None:
+    found = names(ask(camera, search.Query.parse("name:IMG_2020"), k=SHADES))
+    assert found == ["IMG_20200504_101112"]
 
 
 def test_phrases_in_quotation_marks_stand_as_they_are(library: search.Library) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.fusion import K, WordMatch, fuse
+from search.engine.fusion import TRUST_ALL, TRUST_FROM, TRUST_LEAST, K, WordMatch, fuse, trust
 
 
 def match(share: float) -> WordMatch:
-    return WordMatch(share, share)
+    return WordMatch(share, 0.0, share)
 
 
 def test_without_words_the_order_is_that_of_meaning() -> None:
@@ -31,6 +31,26 @@ def test_what_has_the_same_words_keeps_the_order_of_meaning() -> None:
     places = {number: place for place, number in enumerate((5, 3, 9, 1), 1)}
     same = dict.fromkeys(places, match(0.4))
     assert [number for number, _ in fuse(places, same)] == [5, 3, 9, 1]
+
+
+def test_what_was_subtracted_and_is_said_comes_behind_all_others() -> None:
+    places = {number: number for number in range(1, 6)}
+    fused = fuse(places, {1: WordMatch(1.0, 0.0, 1.0, unwanted=True), 3: WordMatch(0.0, 0.0, 0.0, unwanted=True)})
+    assert [number for number, _ in fused] == [2, 4, 5, 1, 3]
+
+
+def test_names_count_as_far_as_they_are_trusted() -> None:
+    places = {number: number for number in range(1, 11)}
+    named = {6: WordMatch(0.0, 1.0, 0.0)}
+    assert fuse(places, named, 1.0) == fuse(places, {6: match(1.0)})
+    assert dict(fuse(places, named, 0.25))[6] == pytest.approx(1 / (K + 6) + 0.25 / (K + 1))
+    assert [number for number, _ in fuse(places, named, TRUST_LEAST)][:4] == [1, 2, 3, 4]
+
+
+def test_names_are_trusted_where_photographs_show_what_they_say() -> None:
+    assert [trust(z) for z in (None, -2.0, TRUST_FROM)] == [TRUST_LEAST] * 3
+    assert trust((TRUST_FROM + TRUST_ALL) / 2) == pytest.approx(0.5)
+    assert [trust(z) for z in (TRUST_ALL, 9.0)] == [1.0, 1.0]
 
 
 @given(

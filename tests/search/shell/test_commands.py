@@ -146,7 +146,7 @@ def colours(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_first_candidates_are_reranked(cli: Cli, colours: Path) -> None:
     def hits(*more: object) -> list[dict[str, object]]:
-        answer = cli("query", "red blue", "-s", colours, "--json", *more)
+        answer = cli("query", "red blue", "-s", colours, "--no-by-words", "--json", *more)
         assert answer.code == 0, answer.err
         found: list[dict[str, object]] = json.loads(answer.out)["hits"]
         return found
