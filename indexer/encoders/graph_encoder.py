@@ -18,6 +18,7 @@ import numpy.typing as npt
 from indexer import forking
 from indexer.encoders.base import Encoded, EncoderId, TokenShape
 from indexer.encoders.graph_model import TOKENIZER, GraphModel, Tokenizer, Tower, bundled_folder, read_model
+from indexer.encoders.templates import BUNDLED_TEMPLATES, CLIP_TEMPLATES
 from indexer.encoders.text_groups import TOGETHER, apart, groups_of
 from indexer.errors import EncoderError
 from indexer.settings import cache_folder
@@ -171,6 +172,11 @@ class GraphEncoder:
     def words(self, text: str) -> list[str]:
         """What a person reads at each token of `text`; [""] for a text without words, [] where there are no tokens."""
         return self._tokenizer.words(text, self._words) if self._words else []
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Class names are asked for in these: CLIP's, of models with CLIP's tokenizer, which read alt texts."""
+        return CLIP_TEMPLATES if self._model.tokenizer == "clip" else BUNDLED_TEMPLATES
 
     def unread(self, text: str) -> list[str]:
         """The words of `text` that the model has no idea of."""

@@ -15,6 +15,7 @@ from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
 from indexer.encoders.openclip_spec import parse_spec
+from indexer.encoders.templates import CLIP_TEMPLATES
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.paths import require_working_folder
 from indexer.types import Float32, Int64, Pixels, Texts
@@ -41,8 +42,7 @@ class OpenClipEncoder:
     On CPUs a row's bits depend on nothing but its content and the number of rows; more than a full batch is padded to
     full batches. On GPUs with reduced precision the number of rows may change a component by about 0.001.
 
-    Texts are encoded as they are: "a photo of a cat" often finds more than "cat" with these models, but the encoder
-    does not know a noun from a sentence; a template is the caller's choice.
+    Texts are encoded as they are; what asks for a class name takes `templates`.
 
     Raises EncoderUnavailableError (spec, files, hub, packages) and UsageError (device). Thread-safe.
     """
@@ -215,6 +215,11 @@ class OpenClipEncoder:
         if isinstance(texts, str):
             raise ValueError("A sequence of texts is wanted here, not one text.")
         return self._tokenizer(texts) if len(texts) else np.empty((0, self.max_text_tokens), np.int64)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Class names are asked for in these: CLIP's, of models with CLIP's tokenizer, which read English alt texts."""
+        return CLIP_TEMPLATES if self._tokenizer.is_clips else ()
 
     def unread(self, text: str) -> list[str]:
         """The words of `text` that the model has no idea of."""

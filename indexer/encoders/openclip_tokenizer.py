@@ -93,6 +93,11 @@ class Tokenizer:
             ids = here(self._tokenizer.clean_fn(self._clean(word)))["input_ids"]
         return None if here.unk_token_id is not None and here.unk_token_id in ids else len(ids)
 
+    @property
+    def is_clips(self) -> bool:
+        """Whether it is CLIP's own, of English texts."""
+        return self._simple
+
     def byte_pairs(self) -> tuple[dict[str, int], dict[tuple[str, str], int]] | None:
         """CLIP's vocabulary (token to id) and merges (pair to rank); None for other tokenizers or another cleaning."""
         return (self._tokenizer.encoder, self._tokenizer.bpe_ranks) if self._simple and not self._options else None

@@ -47,6 +47,7 @@ class QueryOptions(TypedDict, total=False):
     sort: Order | None
     all_copies: bool
     by_words: bool
+    templates: bool | None
     where: Filter | None
 
 
@@ -199,6 +200,7 @@ class Answering:
                     calibration,
                     plan.arrangement,
                     options["by_words"],
+                    options["templates"],
                 ),
             )
             for plan in plans

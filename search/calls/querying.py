@@ -37,6 +37,7 @@ _RULES: Final[dict[str, Rule]] = {
     "sort": optional(arguments.one_of(ORDERS)),
     "all_copies": flag,
     "by_words": flag,
+    "templates": optional(flag),
     "where": optional(instance("search.query.filter", "Filter")),
 }
 
@@ -59,6 +60,7 @@ class Querying(Opened):
         sort: Order | None = None,
         all_copies: bool = False,
         by_words: bool = False,
+        templates: bool | None = None,
         where: Filter | None = None,
     ) -> Results:
         """The `k` best matches for words, or for an image.
@@ -74,6 +76,8 @@ class Querying(Opened):
         it for the other way round: of all that are so probable (without `min_probability`: not weak), up to 10,000, not
         of the first `k`. `all_copies`: copies of a photograph are hits of their own.
         `by_words`: the words of captions, keywords, names and places find photographs, too, beside what they show.
+        `templates`: whether a class name ("corgi", "stop sign") is asked for in prompt templates, too (None: as the
+        encoder does by itself; docs/ranking.md).
         What a Query says itself comes before these. `where`: what hits have to be besides, beside what a Query asks of
         them itself.
 
@@ -93,6 +97,7 @@ class Querying(Opened):
             sort=sort,
             all_copies=all_copies,
             by_words=by_words,
+            templates=templates,
             where=where,
         )
         with self._reading() as opened:

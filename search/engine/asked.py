@@ -11,14 +11,16 @@ import numpy as np
 
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Encoder
-from indexer.encoders.batches import encode_query
 from indexer.encoders.coverage import is_read, unread_words
+from indexer.encoders.templates import class_name_forms
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
 from search.calibration.background import Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
+from search.engine.ensembles import Ensembles
 from search.engine.penalty import STRENGTH, Penalty, Unwanted
+from search.query.class_names import class_name
 from search.query.query import Query
 from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
@@ -92,24 +94,35 @@ def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
     return [] if asks is None else [kind for kind in kinds if crosses(asks, kind)]
 
 
-def encoded_together(queries: Sequence[Query], encoder: Encoder, store: Path) -> Encoder:
-    """An encoder that knows the texts of several queries already: they have shared passes of `encoder`."""
-    texts = tuple(dict.fromkeys(text for query in queries for text in texts_to_encode(query.terms)))
+def encoded_together(queries: Sequence[tuple[Query, bool | None]], encoder: Encoder, store: Path) -> Encoder:
+    """An encoder that knows the texts of several queries already: they have shared passes of `encoder`. Beside each
+    query, whether its class name is asked for in templates."""
+    texts = tuple(dict.fromkeys(text for query, _ in queries for text in texts_to_encode(query.terms)))
     if len(queries) < 2 or len(texts) < 2:
         return encoder
     from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 
-    return PrefetchedEncoder(encode_ahead(encoder, texts, together=True), store, None, encoder)
+    forms = tuple(form for query, wish in queries for form in class_name_forms(encoder, class_name(query.terms), wish))
+    return PrefetchedEncoder(encode_ahead(encoder, texts, forms, together=True), store, None, encoder)
 
 
-def ask(query: Query, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> Asked:
-    """Encode what a query says; `tokens`: with those that a reranker needs.
+def ask(
+    query: Query,
+    encoder: Encoder,
+    catalog: Catalog,
+    ensembles: Ensembles,
+    *,
+    tokens: bool,
+    templates: bool | None = None,
+) -> Asked:
+    """Encode what a query says; `tokens`: with those that a reranker needs; `templates`: whether a class name is asked
+    for in templates (None: as the encoder does by itself).
 
     Raises PathNotFoundError, and FileError for an image that cannot be read.
     """
     notes: list[str] = []
     texts = texts_to_encode(query.terms)
-    encoded = encode_query(encoder, texts, tokens=tokens)
+    encoded = ensembles.encode(encoder, texts, class_name(query.terms), templates, tokens=tokens)
     known = {}
     for row, text in enumerate(texts):
         words = encoded.tokens[row] if encoded.tokens else None

@@ -20,6 +20,7 @@ from search.calibration.typical_texts import typical_of_texts
 from search.computing import map_parts, own_thread
 from search.engine.asked import ask, encoded_together, reranked_kinds
 from search.engine.clock import Clock
+from search.engine.ensembles import Ensembles
 from search.engine.first_stage import FirstStage, Proposed
 from search.engine.hits import HitRows
 from search.engine.index_cache import IndexCache
@@ -47,6 +48,7 @@ class Engine:
         self._first_stage = FirstStage()
         self._samples = BackgroundSamples()
         self._texts: dict[str, TypicalBackground] = {}
+        self._ensembles = Ensembles()
 
     def search(self, query: Query, encoder: Encoder, wanted: Wanted | None = None) -> Results:
         """The answer to one query.
@@ -95,7 +97,8 @@ class Engine:
         }
         clock.lap("open")
         # No state of the catalog is held while models encode: connections are few, and threads may be many.
-        knowing = encoded_together([query for query, _ in given], encoder, self._indexes.store.folder)
+        asking = [(query, wanted.templates) for query, wanted in given]
+        knowing = encoded_together(asking, encoder, self._indexes.store.folder)
         found: dict[int, Results | SearchError] = {}
         ways: dict[int, UnderWay] = {}
         for place, (query, wanted) in enumerate(given):
@@ -142,7 +145,8 @@ class Engine:
         where = None if query.where is None else resolve(query.where)
         tokens = wanted.reranker is not None and wanted.reranker.needs_tokens
         tokens &= bool(reranked_kinds(query, wanted.kinds))
-        asked = ask(query, encoder, self._indexes.store.catalog, tokens=tokens)
+        catalog = self._indexes.store.catalog
+        asked = ask(query, encoder, catalog, self._ensembles, tokens=tokens, templates=wanted.templates)
         curves = self._curves(wanted.calibration, asked.query.kind, wanted.kinds, encoder)
         return UnderWay(query, wanted, asked, curves, where)
 

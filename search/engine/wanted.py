@@ -23,7 +23,8 @@ class Wanted:
     """The `k` best items of the kind `to`; the first candidates as the `reranker` orders them, when there is one.
 
     `calibration`: what the hits' probabilities are made with; None: from the spread of the scores alone. `use_words`:
-    what captions, names and places say finds photographs, too. Raises UsageError for what is out of range.
+    what captions, names and places say finds photographs, too. `templates`: whether class names are asked for in prompt
+    templates (`indexer.encoders.templates.templates_of`). Raises UsageError for what is out of range.
     """
 
     k: int = 10
@@ -34,6 +35,7 @@ class Wanted:
     calibration: Calibration | None = None
     arrangement: Arrangement = field(default_factory=Arrangement)
     use_words: bool = False
+    templates: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", whole(1, MAX_HITS)("k", self.k))

@@ -36,13 +36,19 @@ class Prefetch(Protocol):
         ...
 
 
-def prefetch_texts(folder: Path, texts: tuple[str, ...], device: str | None) -> Prefetch | None:
+def prefetch_texts(
+    folder: Path,
+    texts: tuple[str, ...],
+    device: str | None,
+    class_name: str | None = None,
+    templates: bool | None = None,
+) -> Prefetch | None:
     """Begin to encode the texts of a query with the encoder that the hint of the store in `folder` names; None where
-    that would gain nothing."""
+    that would gain nothing. `class_name`: which of them is one; `templates`: whether it is asked for in templates."""
     if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
         return None
     with suppress(OSError):  # no process may be added, no descriptor is left
-        return _Child(folder, texts, device)
+        return _Child(folder, texts, device, class_name, templates)
     return None
 
 
@@ -64,7 +70,14 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
 class _Child:
     """A forked process, which sends `EncodedTexts` or nothing, and holds none of our outputs: nobody waits for it."""
 
-    def __init__(self, folder: Path, texts: tuple[str, ...], device: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        texts: tuple[str, ...],
+        device: str | None,
+        class_name: str | None,
+        templates: bool | None,
+    ) -> None:
         import search.fast_start.prefetched_encoder  # noqa: F401 (once, for both)
 
         self._folder, self._device = folder, device
@@ -72,7 +85,7 @@ class _Child:
         self._pid: int | None = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            _encode(folder, texts, device, answer)
+            _encode(folder, texts, device, class_name, templates, answer)
         os.close(answer)
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
@@ -92,7 +105,14 @@ class _Child:
         return PrefetchedEncoder(known, self._folder, self._device) if known.identity.matches(stored) else None
 
 
-def _encode(folder: Path, texts: tuple[str, ...], device: str | None, answer: int) -> NoReturn:
+def _encode(
+    folder: Path,
+    texts: tuple[str, ...],
+    device: str | None,
+    class_name: str | None,
+    templates: bool | None,
+    answer: int,
+) -> NoReturn:
     """In the child: never returns into the caller's code, and runs none of its clean-up."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -101,11 +121,13 @@ def _encode(folder: Path, texts: tuple[str, ...], device: str | None, answer: in
             os.dup2(nothing, stream)
         from indexer.encoder_hint import read_encoder_hint
         from indexer.encoders.registry import open_encoder
+        from indexer.encoders.templates import class_name_forms
         from search.fast_start.prefetched_encoder import encode_ahead
 
         hint = read_encoder_hint(folder)
         if hint is not None:
-            data = pickle.dumps(encode_ahead(open_encoder(folder, hint, None, device), texts))
+            encoder = open_encoder(folder, hint, None, device)
+            data = pickle.dumps(encode_ahead(encoder, texts, class_name_forms(encoder, class_name, templates)))
             with open(answer, "wb") as pipe:
                 pipe.write(data)
     finally:

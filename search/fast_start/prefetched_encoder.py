@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class EncodedTexts:
     """Everything that a query wants to know of its texts. `counts`, `words`, `unread`: of each; `encoded`: a row
-    of each, with tokens where the encoder has them."""
+    of each, and of the forms of class names, with tokens where the encoder has them."""
 
     texts: tuple[str, ...]
+    templates: tuple[str, ...]
     identity: EncoderId
     shape: TokenShape | None
     max_text_tokens: int
@@ -32,11 +33,16 @@ class EncodedTexts:
     encoded: Encoded
 
 
-def encode_ahead(encoder: Encoder, texts: tuple[str, ...], *, together: bool = False) -> EncodedTexts:
-    """Ask an encoder for all of it. `together`: the texts are those of several queries, and share passes."""
+def encode_ahead(
+    encoder: Encoder, texts: tuple[str, ...], forms: tuple[str, ...] = (), *, together: bool = False
+) -> EncodedTexts:
+    """Ask an encoder for all of it. `forms`: what is to be encoded besides (`class_name_forms`). `together`: the texts
+    are those of several queries, and share passes."""
     encode = encode_texts if together else encode_query
+    every = tuple(dict.fromkeys([*texts, *forms]))
     return EncodedTexts(
-        texts,
+        every,
+        tuple(getattr(encoder, "templates", ())),
         encoder.identity,
         encoder.token_shape,
         encoder.max_text_tokens,
@@ -45,7 +51,7 @@ def encode_ahead(encoder: Encoder, texts: tuple[str, ...], *, together: bool = F
         {text: encoder.count_tokens(text) for text in texts},
         {text: encoder.words(text) for text in texts},
         {text: unread_words(encoder, text) for text in texts},
-        encode(encoder, texts, tokens=True),
+        encode(encoder, every, tokens=True),
     )
 
 
@@ -65,6 +71,10 @@ class PrefetchedEncoder:
     @property
     def token_shape(self) -> TokenShape | None:
         return self._known.shape
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        return self._known.templates
 
     @property
     def batch_size(self) -> int:

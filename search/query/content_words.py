@@ -27,7 +27,7 @@ _ENGLISH: Final = (
 )
 #: Words that say nothing of a picture. What is frequent in a collection counts for little by itself, in any language
 #: (`engine/asked_words.py`).
-_STOP_WORDS: Final = frozenset(_ENGLISH.split())
+STOP_WORDS: Final = frozenset(_ENGLISH.split())
 
 
 #: What people give as a name: letters with digits or `_`, at least four together; and its suffix, which no name keeps.
@@ -80,7 +80,7 @@ def _words_of(term: Term) -> Iterator[ContentWord]:
 
 def _plain(text: str) -> Iterator[ContentWord]:
     for word in words(text):
-        if len(word) > 1 or word[0] not in _STOP_WORDS:
+        if len(word) > 1 or word[0] not in STOP_WORDS:
             yield ContentWord(word)
 
 

@@ -89,6 +89,11 @@ class QueryOptions(FieldOptions):
         help="Words of captions, keywords, names and places find photographs, too; or what these show alone does.",
         group=_RANKING,
     )
+    templates: bool | None = option(
+        "--templates/--no-templates",
+        help="Ask for the name of a thing (corgi) in several sentences of captions, or bare (default: as the encoder "
+        "does by itself).",
+    )
     all_copies: bool = option(
         "--all-copies",
         default=False,
@@ -127,8 +132,10 @@ def run(options: QueryOptions) -> int:
     texts = texts_to_encode(query.terms)
     if texts and options.encoder is None and not is_lent():
         from search.fast_start.prefetch import prefetch_texts
+        from search.query.class_names import class_name
 
-        prefetch = prefetch_texts(folder_of(options.store), texts, options.device)
+        name = class_name(query.terms)
+        prefetch = prefetch_texts(folder_of(options.store), texts, options.device, name, options.templates)
     with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
         results = library.query(
             query,
@@ -138,6 +145,7 @@ def run(options: QueryOptions) -> int:
             explain=options.explain,
             all_copies=options.all_copies,
             by_words=options.by_words,
+            templates=options.templates,
         )
         results = worded(replace(results, notes=(*said, *results.notes)))
         roots = [] if options.copy_to is None else [root.path for root in library.status().roots]

@@ -1,0 +1,145 @@
+"""Class names are asked for in an encoder's templates: in the engine, in many queries at once, and ahead of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import search
+from indexer.encoders.base import Encoded
+from indexer.encoders.batches import encode_texts
+from indexer.encoders.templates import class_name_forms, ensemble
+from indexer.types import Texts
+from search.engine import ensembles as module
+from search.engine.ensembles import Ensembles
+from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
+from search.query.query import Query
+from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.search.engine.test_engine import paint
+
+#: The colour encoder takes "red" in the first for red, in the second for red and blue.
+TEMPLATES = ("a {} thing", "a {} and blue thing")
+
+
+class Asking(ColourTokenEncoder):
+    """Notes what it is asked for."""
+
+    templates = TEMPLATES
+
+    def __init__(self) -> None:
+        super().__init__(batch_size=64)
+        self.asked: list[tuple[str, ...]] = []
+
+    def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
+        self.asked.append(tuple(text for text in texts if text))
+        return super().encode_texts(texts, tokens=tokens)
+
+
+@pytest.fixture
+def encoder() -> Asking:
+    return Asking()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Asking:
+    return Asking()
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, shared: Asking) -> Iterator[search.Library]:
+    folder = tmp_path_factory.mktemp("photos")
+    paint(folder, 30)
+    with search.open(tmp_path_factory.mktemp("store"), encoder=shared) as opened:
+        opened.index(folder)
+        yield opened
+
+
+def expected(name: str) -> np.ndarray:
+    forms = [name, *(template.format(name) for template in TEMPLATES)]
+    return ensemble(encode_texts(ColourEncoder(), forms).vectors)
+
+
+def test_one_pass_gives_the_ensemble_and_the_next_query_the_kept_one(encoder: Asking) -> None:
+    cache = Ensembles()
+    first = cache.encode(encoder, ("red", "green"), "red", None, tokens=True)
+    assert encoder.asked == [("red", "green", "a red thing", "a red and blue thing")]
+    np.testing.assert_allclose(first.vectors[0], expected("red"), atol=1e-6)
+    plain = encoder.encode_texts(["red", "green"], tokens=True)
+    np.testing.assert_array_equal(first.vectors[1], plain.vectors[1])
+    assert first.tokens is not None
+    assert plain.tokens is not None
+    assert [each.tolist() for each in first.tokens] == [each.tolist() for each in plain.tokens]
+    again = cache.encode(encoder, ("red",), "red", None, tokens=False)
+    assert encoder.asked[-1] == ("red",)
+    np.testing.assert_array_equal(again.vectors[0], first.vectors[0])
+
+
+def test_what_was_not_asked_for_long_is_forgotten(encoder: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_KEPT", 2)
+    cache = Ensembles()
+    for name in ("red", "green", "red", "blue", "red", "green"):
+        cache.encode(encoder, (name,), name, None, tokens=False)
+    assert [len(texts) for texts in encoder.asked] == [3, 3, 1, 3, 1, 3]
+
+
+def test_no_templates_leave_the_bare_name(encoder: Asking) -> None:
+    found = Ensembles().encode(encoder, ("red",), "red", False, tokens=False)
+    np.testing.assert_array_equal(found.vectors, encoder.encode_texts(["red"]).vectors)
+    assert encoder.asked == [("red",), ("red",)]
+
+
+def similarity(library: search.Library, query: str | Query, templates: bool | None = None) -> dict[str, float]:
+    found = library.query(query, k=30, rerank=0, templates=templates)
+    return {hit.path: hit.similarity for hit in found}
+
+
+def test_a_query_for_a_name_is_compared_with_the_ensemble(library: search.Library) -> None:
+    items = list(library.items())
+    vectors = dict(zip((item.path for item in items), library.vectors([item.id for item in items])[1], strict=True))
+    found = similarity(library, "red")
+    right = {path: float(vector @ expected("red")) for path, vector in vectors.items()}
+    assert found == pytest.approx(right, abs=1e-5)
+    bare = {path: float(vector @ ColourEncoder().encode_texts(["red"]).vectors[0]) for path, vector in vectors.items()}
+    assert similarity(library, "red", templates=False) == pytest.approx(bare, abs=1e-5)
+    assert similarity(library, Query.parse('"red"')) == pytest.approx(bare, abs=1e-5)
+    assert found != pytest.approx(bare, abs=1e-3)
+
+
+def test_what_is_no_name_is_asked_for_as_it_is(library: search.Library, shared: Asking) -> None:
+    shared.asked.clear()
+    library.query("a red thing on green", k=1, templates=True)
+    assert shared.asked == [("a red thing on green",)]
+
+
+def test_many_queries_go_through_the_encoder_together(library: search.Library, shared: Asking) -> None:
+    names = ["blue", "white", "a red thing"]
+    shared.asked.clear()
+    many = library.query_many(names, k=5, rerank=0)
+    assert len(shared.asked) == 1
+    assert shared.asked[0] == (
+        *names,
+        "a blue thing",
+        "a blue and blue thing",
+        "a white thing",
+        "a white and blue thing",
+    )
+    one = [library.query(name, k=5, rerank=0) for name in names]
+    assert [[hit.path for hit in results] for results in many] == [[hit.path for hit in results] for results in one]
+    shared.asked.clear()
+    library.query_many(names, k=5, rerank=0, templates=False)
+    assert shared.asked == [tuple(names)]
+
+
+def test_an_encoder_that_knows_the_texts_of_a_query_knows_the_forms_of_its_name(encoder: Asking) -> None:
+    for wish, most in ((None, 3), (False, 1)):
+        forms = class_name_forms(encoder, "red", wish)
+        ahead = PrefetchedEncoder(encode_ahead(encoder, ("red",), forms), Path("nowhere"), None)
+        encoder.asked.clear()
+        assert ahead.templates == TEMPLATES
+        found = Ensembles().encode(ahead, ("red",), "red", wish, tokens=True)
+        right = Ensembles().encode(encoder, ("red",), "red", wish, tokens=True)
+        np.testing.assert_array_equal(found.vectors, right.vectors)
+        assert [len(texts) for texts in encoder.asked] == [most]  # of `right` alone
