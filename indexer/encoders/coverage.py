@@ -2,8 +2,8 @@
 vector's neighbours look like answers.
 
 No tokenizer says it: byte pairs spell everything, and word pieces hold letters of scripts that the training texts
-hardly had. So it is told by what a tokenizer makes of a word: one that was seen in training is few pieces, one that
-was not falls apart into letters.
+hardly had. Of a model whose training texts are known a list of words says it (`vocabulary.py`). Else it is told by what
+a tokenizer makes of a word: one that was seen in training is few pieces, one that was not falls apart into letters.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ def is_read(encoder: Encoder, text: str) -> bool:
     return not (words := list(words_of(text))) or len(unread_words(encoder, text)) < len(words)
 
 
-def unread_english(text: str, pieces: Pieces, *, other_scripts: bool) -> list[str]:
+def unread_english(
+    text: str, pieces: Pieces, *, other_scripts: bool, learned: Callable[[str], bool] | None = None
+) -> list[str]:
     """The words of `text` that a tokenizer of English texts has not seen: those that it cuts into letters, and those
-    of other scripts, but with `other_scripts` for what it holds whole."""
-    return [word for word in words_of(text) if not _is_seen(word, pieces, other_scripts)]
+    of other scripts, but with `other_scripts` for what it holds whole. `learned`: whether the model has learned a word
+    of Latin letters alone, where that is known."""
+    return [word for word in words_of(text) if not _is_seen(word, pieces, other_scripts, learned)]
 
 
 def unread_unknown(text: str, pieces: Pieces) -> list[str]:
@@ -68,11 +71,13 @@ def words_of(text: str) -> Iterator[str]:
         yield word
 
 
-def _is_seen(word: str, pieces: Pieces, other_scripts: bool) -> bool:
+def _is_seen(word: str, pieces: Pieces, other_scripts: bool, learned: Callable[[str], bool] | None) -> bool:
     count = pieces(word)
     if count is None:
         return False
     if all(_is_latin(char) for char in word):
+        if learned is not None and not any(char.isdigit() for char in word):
+            return learned(word)
         return len(word) < _SHORT or len(word) > _LETTERS_A_PIECE * count
     return other_scripts and count == 1
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from indexer import forking
 from indexer.encoders.base import Encoded, EncoderId, TokenShape
-from indexer.encoders.graph_model import TOKENIZER, GraphModel, Tokenizer, Tower, bundled_folder, read_model
+from indexer.encoders.graph_model import TOKENIZER, WORDS, GraphModel, Tokenizer, Tower, bundled_folder, read_model
 from indexer.encoders.templates import BUNDLED_TEMPLATES, CLIP_TEMPLATES
 from indexer.encoders.text_groups import TOGETHER, apart, groups_of
 from indexer.errors import EncoderError
@@ -275,6 +275,8 @@ def _tokenizer(model: GraphModel, file: Path) -> Tokenizer:
 
         model.verify(file)
         return ClipTokenizer(file, model.max_text_tokens)
+    from indexer.encoders.vocabulary import Vocabulary
     from indexer.encoders.wordpieces import WordPieces
 
-    return WordPieces(file, model.max_text_tokens, model.verify)
+    words = file.with_name(WORDS)
+    return WordPieces(file, model.max_text_tokens, model.verify, Vocabulary(words) if words.exists() else None)

@@ -5,6 +5,7 @@
          image.xml  .bin     pixels (b, h, w, 3) uint8 -> vectors (b, d), tokens (b, regions, width) int8
          text.xml   .bin     a row of a tokenizer, (1, T) int64 -> vectors (1, d), tokens (1, t, width) int8
          tokenizer.json
+         words.txt           what the model that ships has learned (`vocabulary.py`, with a sum of its own)
 
 Both descriptions hold a sum of each file (`page_sums.py`), and one of themselves: bytes are compared with it before
 they are used, but for those that a compiled graph stands for, which has a sum of its own (`compile_cache.py`).
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Tower = Literal["image", "text"]
 TOWERS: Final[tuple[Tower, Tower]] = ("image", "text")
 TOKENIZER: Final = "tokenizer.json"
+WORDS: Final = "words.txt"
 
 BUNDLED: Final = "bundled"
 BUNDLED_DESCRIPTION: Final = "encoder.json"

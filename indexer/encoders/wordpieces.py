@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.encoders.coverage import unread_english
+from indexer.encoders.vocabulary import Vocabulary
 from indexer.errors import EncoderUnavailableError
 from indexer.text import with_few_marks
 from indexer.types import Int64
@@ -28,10 +29,18 @@ class WordPieces:
     method raises EncoderUnavailableError when the file or the package is missing, or the file is damaged.
     """
 
-    def __init__(self, file: Path, limit: int, verify: Callable[[Path], object] | None = None) -> None:
-        """`verify` raises EncoderUnavailableError for a file that is not what was written."""
+    def __init__(
+        self,
+        file: Path,
+        limit: int,
+        verify: Callable[[Path], object] | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """`verify` raises EncoderUnavailableError for a file that is not what was written. `vocabulary`: the words that
+        the model has learned, where they are known."""
         self._file = file
         self._verify = verify
+        self._vocabulary = vocabulary
         self._limit = limit
         self._tokenizer: Tokenizer | None = None
         self._loading = forking.lock()
@@ -61,7 +70,8 @@ class WordPieces:
 
     def unread(self, text: str) -> list[str]:
         """The words of `text` that texts in English have not taught."""
-        return unread_english(_clean(text), self._pieces, other_scripts=False)
+        learned = None if self._vocabulary is None else self._vocabulary.knows
+        return unread_english(_clean(text), self._pieces, other_scripts=False, learned=learned)
 
     def _pieces(self, word: str) -> int | None:
         pieces = self._encode(word).tokens[1:-1]

@@ -174,14 +174,17 @@ def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> str | Non
     if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
         return None
     return (
-        f"There is nothing to search for: the encoder {encoder.identity.name} cannot read {_listed(unread)}. Ask in "
-        "English, or encode anew with a model of many languages: "
+        f"There is nothing to search for: the encoder {encoder.identity.name} does not know {_listed(unread)}. Check "
+        "the spelling, ask in English, or encode anew with a model of many languages: "
         "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
     )
 
 
 def _note(unread: Sequence[str]) -> str:
-    return f"The encoder cannot read {_listed(unread)}, so no hit has a probability; ask in other words."
+    return (
+        f"The encoder does not know {_listed(unread)}, so no hit has a probability; check the spelling, or ask in "
+        "other words."
+    )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -33,7 +33,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library
 
 
 def test_nothing_that_is_read_is_nothing_to_search_for(library: search.Library) -> None:
-    with pytest.raises(EmptyQueryError, match="nothing to search for: the encoder colours cannot read “собака”, “猫”"):
+    with pytest.raises(
+        EmptyQueryError, match="nothing to search for: the encoder colours does not know “собака”, “猫”"
+    ):
         library.query("собака 猫")
     with pytest.raises(EmptyQueryError, match="and 2 more words"):
         library.query("а б в г д е ж")
@@ -45,14 +47,14 @@ def test_words_beside_those_that_are_read_are_named_and_leave_no_probability(lib
     assert {hit.probability for hit in results} == {None}
     assert not any(hit.weak for hit in results)
     assert not results.calibrated
-    assert any("cannot read “собака”" in note for note in results.notes)
+    assert any("does not know “собака”" in note for note in results.notes)
     assert "probability" not in results.to_json()["hits"][0]
     assert len(library.query("red собака", k=5, min_probability=0.9)) == 5
 
 
 def test_what_is_subtracted_and_not_read_is_named(library: search.Library) -> None:
     terms = (Term((Words("red"),)), Term((Words("猫"),), weight=-1.0))
-    assert any("cannot read “猫”" in note for note in library.query(Query(terms=terms)).notes)
+    assert any("does not know “猫”" in note for note in library.query(Query(terms=terms)).notes)
 
 
 def test_filters_and_images_answer_without_the_words(library: search.Library, tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_filters_and_images_answer_without_the_words(library: search.Library, tm
 def test_a_query_that_is_read_has_its_probabilities(library: search.Library) -> None:
     results = library.query("red")
     assert results[0].probability is not None
-    assert not any("cannot read" in note for note in results.notes)
+    assert not any("does not know" in note for note in results.notes)
 
 
 @pytest.mark.parametrize("text", ["re\u200bd", "\uff52\uff45\uff44", "\u202ared\u202c", "red\u00ad"])
