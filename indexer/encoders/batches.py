@@ -47,10 +47,20 @@ def encode_query(encoder: Encoder, texts: Texts, *, tokens: bool = False) -> Enc
     fastest."""
     if len(texts) == 1:
         return ask_texts(encoder, texts, tokens=tokens)
-    found = [ask_texts(encoder, [text], tokens=tokens) for text in texts]
-    vectors = [np.empty((0, encoder.identity.dimension), np.float32), *(each.vectors for each in found)]
+    return joined([ask_texts(encoder, [text], tokens=tokens) for text in texts], encoder, tokens=tokens)
+
+
+def encode_forms(encoder: Encoder, forms: Texts, *, tokens: bool = False) -> Encoded:
+    """The forms of one class name, in one pass: there are as many of every name, so it has the same bits in every
+    query."""
+    return ask_texts(encoder, forms, tokens=tokens)
+
+
+def joined(parts: Sequence[Encoded], encoder: Encoder, *, tokens: bool) -> Encoded:
+    """Several answers as one, in their order."""
+    vectors = [np.empty((0, encoder.identity.dimension), np.float32), *(each.vectors for each in parts)]
     shown = tokens and encoder.token_shape is not None
-    return Encoded(np.concatenate(vectors), [own for each in found for own in each.tokens or ()] if shown else None)
+    return Encoded(np.concatenate(vectors), [own for each in parts for own in each.tokens or ()] if shown else None)
 
 
 def try_out(encoder: Encoder) -> None:

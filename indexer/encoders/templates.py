@@ -63,11 +63,12 @@ def ensemble(vectors: Float32) -> Float32:
     The mean of the bare name and of the templates' mean, which weigh alike: what all templates say ("a photo") would
     otherwise weigh more than the name. The bare name where the templates say the opposite of it.
     """
-    bare, others = vectors[0].astype(np.float64), vectors[1:].astype(np.float64)  # (d,), (t, d)
+    name: Float32 = vectors[0]
+    bare, others = name.astype(np.float64), vectors[1:].astype(np.float64)  # (d,), (t, d)
     if not len(others):
-        return vectors[0]
+        return name
     mean = others.mean(axis=0)  # (d,)
     norm = float(np.linalg.norm(mean))
     whole = bare if norm < _NOTHING else bare + mean / norm
     norm = float(np.linalg.norm(whole))
-    return vectors[0] if norm < _NOTHING else (whole / norm).astype(np.float32)
+    return name if norm < _NOTHING else np.asarray(whole / norm, np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.encoders.base import Encoded, Encoder
-from indexer.encoders.batches import encode_query
+from indexer.encoders.batches import encode_forms, encode_query
 from indexer.encoders.templates import class_name_forms, ensemble
 from indexer.types import Float32
 
@@ -29,22 +29,22 @@ class Ensembles:
     def encode(
         self, encoder: Encoder, texts: tuple[str, ...], name: str | None, templates: bool | None, *, tokens: bool
     ) -> Encoded:
-        """A row of each of the `texts`, all in one pass; `name` of them has the vector of its ensemble, where
-        `templates_of` says so, and the tokens of the bare name."""
+        """A row of each of the `texts`; `name` of them has the vector of its ensemble, where `templates_of` says so,
+        and the tokens of the bare name."""
+        encoded = encode_query(encoder, texts, tokens=tokens)
         forms = class_name_forms(encoder, name, templates)
         if name is None or not forms:
-            return encode_query(encoder, texts, tokens=tokens)
+            return encoded
+        vectors = np.array(encoded.vectors)  # (t, d)
+        place = texts.index(name)
         key = encoder.identity.weights, forms
         kept = self._get(key)
-        every = tuple(dict.fromkeys([*texts, *forms])) if kept is None else texts
-        encoded = encode_query(encoder, every, tokens=tokens)
         if kept is None:
-            places = {text: row for row, text in enumerate(every)}
-            kept = ensemble(encoded.vectors[[places[form] for form in forms]])
+            others = encode_forms(encoder, forms[1:]).vectors
+            kept = ensemble(np.concatenate([vectors[place : place + 1], others]))
             self._keep(key, kept)
-        vectors = np.array(encoded.vectors[: len(texts)])  # (t, d)
-        vectors[texts.index(name)] = kept
-        return Encoded(vectors, None if encoded.tokens is None else encoded.tokens[: len(texts)])
+        vectors[place] = kept
+        return Encoded(vectors, encoded.tokens)
 
     def _get(self, key: _Key) -> Float32 | None:
         with self._lock:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
-from indexer.encoders.batches import encode_query, encode_texts
+from indexer.encoders.batches import encode_forms, encode_query, encode_texts, joined
 from indexer.encoders.coverage import unread_words
 
 if TYPE_CHECKING:
@@ -38,10 +38,15 @@ def encode_ahead(
 ) -> EncodedTexts:
     """Ask an encoder for all of it. `forms`: what is to be encoded besides (`class_name_forms`). `together`: the texts
     are those of several queries, and share passes."""
-    encode = encode_texts if together else encode_query
-    every = tuple(dict.fromkeys([*texts, *forms]))
+    others = tuple(form for form in dict.fromkeys(forms) if form not in texts)
+    if together:
+        encoded = encode_texts(encoder, (*texts, *others), tokens=True)
+    else:
+        encoded = encode_query(encoder, texts, tokens=True)
+        if others:
+            encoded = joined([encoded, encode_forms(encoder, others, tokens=True)], encoder, tokens=True)
     return EncodedTexts(
-        every,
+        (*texts, *others),
         tuple(getattr(encoder, "templates", ())),
         encoder.identity,
         encoder.token_shape,
@@ -51,7 +56,7 @@ def encode_ahead(
         {text: encoder.count_tokens(text) for text in texts},
         {text: encoder.words(text) for text in texts},
         {text: unread_words(encoder, text) for text in texts},
-        encode(encoder, every, tokens=True),
+        encoded,
     )
 
 
