@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from indexer.errors import UsageError
-from indexer.text import composed
 from search.query.conditions import MAX_DEPTH, MAX_TESTS, Condition, all_of, any_of, opposite, tests
 from search.query.dates import looks_like_a_span
 from search.query.field_tests import test_of
-from search.query.fields import FIELDS, OF_ANY_TEXT
+from search.query.fields import FIELDS
 from search.query.lexer import QuerySyntaxError, Token
 from search.query.place_names import MOST_WORDS, is_named
 from search.query.quoting import plain_forms, quoted
@@ -56,7 +55,7 @@ class ConditionParser:
         if name in ("near", "country") and (token.kind == "word" or token.text.endswith(",")):
             token = self._with_following(token, name)
         check_unit(name, token, self._cursor.tokens[self._cursor.at])
-        condition = at_place(token, lambda: test_of(name, value_text(token, name)))
+        condition = at_place(token, lambda: test_of(name, token.text))
         self._tests += sum(1 for _ in tests(condition))
         if self._tests > MAX_TESTS:
             raise QuerySyntaxError(f"a query has at most {MAX_TESTS} filters.", token.start)
@@ -133,12 +132,6 @@ class ConditionParser:
                 token.start,
             )
         return self.test(token, name)
-
-
-def value_text(token: Token, name: str) -> str:
-    """The value of a field as its parser takes it: names of people, places and files as they were typed."""
-    text = composed(token.text)
-    return text if name in OF_ANY_TEXT else plain_forms(text)
 
 
 T = TypeVar("T")

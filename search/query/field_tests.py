@@ -6,7 +6,7 @@ from typing import Final
 
 from indexer.errors import UsageError
 from search.query.conditions import Condition, Test, any_of
-from search.query.values import parse_value
+from search.query.values import as_written, parse_value
 
 #: Fields whose values hold no comma themselves, and of which a photograph has one: weekday:sat,sun
 _LISTED: Final = frozenset({"in", "year", "month", "weekday", "time", "date", "country", "type", "orientation", "id"})
@@ -14,6 +14,7 @@ _LISTED: Final = frozenset({"in", "year", "month", "weekday", "time", "date", "c
 
 def test_of(field: str, text: str) -> Condition:
     """Raises UsageError, in a sentence that goes on from the name of the field or its place."""
+    text = as_written(field, text)
     # "Korea, South" is one country.
     if field not in _LISTED or "," not in text or (field == "country" and any(map(str.isspace, text))):
         return Test(field, parse_value(field, text))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from indexer.errors import EmptyQueryError
-from search.query.condition_parser import ConditionParser, Cursor, at_place, value_text
+from search.query.condition_parser import ConditionParser, Cursor, at_place
 from search.query.conditions import Condition, Test, all_of
 from search.query.fields import FIELDS
 from search.query.image_names import MOST_FOLLOWING, NamesImage, named_image
@@ -148,7 +148,7 @@ class _Parser:
         if token.negated:
             raise QuerySyntaxError(f"{name}: says how to answer, and has no minus before it.", token.start)
         attribute = "min_probability" if name == "min" else name
-        value = at_place(token, lambda: parse_value(name, value_text(token, name)))
+        value = at_place(token, lambda: parse_value(name, token.text))
         if getattr(self._result, attribute) not in (None, value):
             raise QuerySyntaxError(
                 f"{self._settings[name]} and {name}:{token.text} say different things; give one.", token.start

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexer.errors import UsageError
+from indexer.text import composed
 from search.query.dates import DatePoint, DateSpan, parse_point, parse_span
-from search.query.quoting import DASHES
+from search.query.fields import OF_ANY_TEXT
+from search.query.quoting import DASHES, plain_forms
 from search.query.ranges import CyclicRange, NumberRange, parse_cycle, parse_numbers, parse_years
 from search.query.settings import ORDERS, TARGETS
 
@@ -76,12 +78,7 @@ Value = str | int | float | DatePoint | DateSpan | NumberRange | CyclicRange | N
 def parse_value(field: str, text: str) -> Value:
     """The value of a field, from what stands behind its colon. Raises UsageError, in a sentence that goes on from
     the name of the field or its place."""
-    # A path and a name are kept as they are: two spaces in a row are no mistake there.
-    written = text.strip() if field in ("path", "name") else " ".join(text.split())
-    if not written:
-        raise UsageError(f"{field}: has no value.")
-    if len(written) > MAX_VALUE:
-        raise UsageError(f"the value of {field}: has {len(written):,} characters, and {MAX_VALUE:,} are allowed.")
+    written = as_written(field, text)
     try:
         return _value(field, written)
     except UsageError:
@@ -89,6 +86,17 @@ def parse_value(field: str, text: str) -> Value:
         if meant is None:
             raise
     raise UsageError(f"a range has two dots, as in {field}:{meant}.")
+
+
+def as_written(field: str, text: str) -> str:
+    """A value without what is no part of it. Raises UsageError for one that is empty or too long."""
+    # A path and a name are kept as they are: two spaces in a row are no mistake there.
+    written = text.strip() if field in ("path", "name") else " ".join(text.split())
+    if not written:
+        raise UsageError(f"{field}: has no value.")
+    if len(written) > MAX_VALUE:
+        raise UsageError(f"the value of {field}: has {len(written):,} characters, and {MAX_VALUE:,} are allowed.")
+    return composed(written) if field in OF_ANY_TEXT else plain_forms(composed(written))
 
 
 def _with_dots(field: str, written: str) -> str | None:

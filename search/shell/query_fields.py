@@ -120,10 +120,9 @@ def _setting(name: str, given: dict[str, list[str]], query: Query | None) -> obj
 def _read(name: str, text: str, read: Callable[[str, str], T]) -> T:
     """The value of an option, as the field of its name reads it. Raises UsageError, which names the option."""
     from indexer.errors import UsageError
-    from indexer.text import composed
 
     try:
-        return read(name, composed(text))
+        return read(name, text)
     except UsageError as error:
         raise UsageError(f"{FIELDS[name].option}: {str(error).removeprefix(f'{name}: ')}") from None
 

@@ -34,6 +34,7 @@ from search.query.filter import Filter
         ({"type": ["png", "jpg"]}, "(type:png | type:jpeg)"),
         ({"size": (None, 5_000_000)}, "size:..5000000"),
         ({"width": 4032, "height": (1000, None)}, "width:4032 height:1000.."),
+        ({"taken": "２０２１", "weekday": "sat，sun"}, "in:2021 (weekday:sat | weekday:sun)"),
         ({"megapixels": 12}, "megapixels:12"),
         ({"megapixels": (12, 20.5)}, "megapixels:12..20.5"),
         ({"id": 42, "has": "gps"}, "has:gps id:42"),
