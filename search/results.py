@@ -169,6 +169,7 @@ class Results(Sequence[Hit]):
     `more_matches`: they were counted no further, and there are more.
     `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
     spread alone. `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
+    `cursor`: where the next hits begin, for `Library.query(..., after=cursor)`; None where there are no more.
     `error`: why one of many queries (`Library.query_many`) has no answer.
     """
 
@@ -181,6 +182,7 @@ class Results(Sequence[Hit]):
     cut: Cut | None = None
     reason: str | None = None
     error: SearchError | None = None
+    cursor: str | None = None
     matches: int | None = None
     more_matches: bool = False
 
@@ -235,7 +237,8 @@ class Results(Sequence[Hit]):
         least = number(0, 1)("min_probability", least)
         kept = tuple(hit for hit in self.hits if hit.probability is None or hit.probability >= least)
         best = max((hit.probability for hit in self.hits if hit.probability is not None), default=None)
-        return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best))
+        cursor = self.cursor if len(kept) == len(self.hits) else None  # no probability rises again
+        return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best), cursor=cursor)
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object of `search query --json`."""

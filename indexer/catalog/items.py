@@ -117,6 +117,10 @@ class Items(Part):
         """The highest id of an item; 0 where there is none. Ids are never given twice."""
         return self._read(select(func.max(item.c.id))).scalar() or 0
 
+    def newer(self, than: int) -> list[int]:
+        """The ids above this one, ascending."""
+        return list(self._read(select(item.c.id).where(item.c.id > than).order_by(item.c.id)).scalars())
+
     def total(self, kind: Kind) -> int:
         """How many items of a kind there are, visible or not. A batch keeps the number; an older store has to count."""
         kept = Meta(self._transaction).get(f"{TOTAL}{kind}")

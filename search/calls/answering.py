@@ -14,6 +14,7 @@ from indexer.progress import Progress
 from indexer.vectors.base import SearchParameters
 from search.calls.opened import OpenStore, Session
 from search.engine.arrangement import Arrangement
+from search.engine.continued import Continued, digest_of
 from search.engine.listing import list_items
 from search.engine.wanted import Wanted
 from search.loaded_models import LoadedModels
@@ -73,6 +74,7 @@ class Plan:
     least: float | None
     arrangement: Arrangement
     reranking: Reranking
+    after: Continued | None = None
 
     @classmethod
     def of(cls, given: Asked, options: QueryOptions) -> Plan:
@@ -111,9 +113,12 @@ class Answering:
     open_session: OpenSession
     models: LoadedModels
 
-    def one(self, given: Asked) -> Results:
+    def one(self, given: Asked, after: str | None = None) -> Results:
         """The answer to one query. Raises what `Library.query` says."""
-        (found,) = self._answered([Plan.of(given, self.options)], lambda: None)
+        plan = Plan.of(given, self.options)
+        if after is not None:
+            plan = replace(plan, after=Continued.read(after, self._digest(plan)))
+        (found,) = self._answered([plan], lambda: None)
         if isinstance(found, SearchError):
             raise found
         return found
@@ -172,11 +177,44 @@ class Answering:
 
     def _listed(self, plan: Plan) -> Results | SearchError:
         try:
-            return list_items(self.opened.store, plan.query, self.options["k"], plan.to, plan.arrangement)
+            return list_items(self.opened.store, plan.query, self._wanted(plan))
         except (StoreError, StoreMissingError):
             raise
         except SearchError as error:
             return error
+
+    def _wanted(self, plan: Plan) -> Wanted:
+        options = self.options
+        return Wanted(
+            options["k"],
+            plan.to,
+            options["parameters"] or SearchParameters(),
+            arrangement=plan.arrangement,
+            use_words=options["by_words"],
+            templates=options["templates"],
+            after=plan.after,
+            digest=partial(self._digest, plan),
+        )
+
+    def _digest(self, plan: Plan) -> str:
+        """A name of all that decides which hits there are, and in which order."""
+        options, query = self.options, plan.query
+        parameters = options["parameters"] or SearchParameters()
+        ids = [None if each is None else each.tobytes() for each in (parameters.only, parameters.exclude)]
+        reranker = options["reranker"]
+        named = reranker if reranker is None or isinstance(reranker, str | os.PathLike) else reranker.name
+        images = [term.image_bytes for term in query.terms if term.image_bytes is not None]
+        arranged = (plan.arrangement.order, plan.least, plan.arrangement.all_copies)
+        how = (
+            plan.to,
+            plan.reranking.count,
+            named,
+            arranged,
+            options["by_words"],
+            options["templates"],
+            parameters.effort,
+        )
+        return digest_of(str(query), *images, how, *ids)
 
     def _searched(self, plans: Sequence[Plan], done: Callable[[], None]) -> list[Results | SearchError]:
         if not plans:
@@ -191,16 +229,11 @@ class Answering:
         given = [
             (
                 plan.query,
-                Wanted(
-                    options["k"],
-                    plan.to,
-                    options["parameters"] or SearchParameters(),
-                    sessions[plan.wants_reranker].reranker,
-                    plan.reranking,
-                    calibration,
-                    plan.arrangement,
-                    options["by_words"],
-                    options["templates"],
+                replace(
+                    self._wanted(plan),
+                    reranker=sessions[plan.wants_reranker].reranker,
+                    reranking=plan.reranking,
+                    calibration=calibration,
                 ),
             )
             for plan in plans

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from indexer.catalog.selection import Listed
 from indexer.errors import UsageError
+from search.cursor_text import packed, unpacked
 
-#: No cursor is longer: the longest thing in one is the name of a file.
-_LONGEST: Final = 4_000
 _HIGHEST: Final = 2**63
 
 
@@ -28,25 +24,26 @@ class Cursor:
     after: Listed
 
     def __str__(self) -> str:
-        fields = [self.listing, self.generation, self.newest, self.after.id, self.after.key]
-        return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
+        fields: list[str | int | float | None] = [
+            self.listing,
+            self.generation,
+            self.newest,
+            self.after.id,
+            self.after.key,
+        ]
+        return packed(fields)
 
     @classmethod
     def read(cls, text: str, listing: str, generation: int) -> Cursor:
         """Raises UsageError for what is none, that of another listing, or of another store or a later state of it."""
         try:
-            if len(text) > _LONGEST:
-                raise ValueError
-            found = json.loads(base64.b64decode(text.encode("ascii"), b"-_", validate=True))
-            if not isinstance(found, list):
-                raise ValueError
-            own, begun, newest, number, key = found
-            numbers = (begun, newest, number)
+            own, *numbers, key = unpacked(text)
             if not isinstance(own, str) or not all(type(one) is int and 0 <= one < _HIGHEST for one in numbers):
                 raise ValueError
-            if key is not None and type(key) not in (int, str):
+            if not (key is None or isinstance(key, int | str)) or isinstance(key, bool):
                 raise ValueError
-        except (ValueError, binascii.Error, RecursionError):
+            begun, newest, number = cast(list[int], numbers)
+        except ValueError:
             raise UsageError("This `cursor` is none that a page gave; pass `Page.cursor` as it is.") from None
         if own != listing:
             raise UsageError("This `cursor` is one of another listing; give `where`, `kind` and `sort` as before.")

@@ -45,7 +45,7 @@ _RULES: Final[dict[str, Rule]] = {
 class Querying(Opened):
     """See `search.Library`."""
 
-    @checked(query=asked, **_RULES)
+    @checked(query=asked, after=optional(arguments.text), **_RULES)
     def query(
         self,
         query: Asked,
@@ -62,6 +62,7 @@ class Querying(Opened):
         by_words: bool = False,
         templates: bool | None = None,
         where: Filter | None = None,
+        after: str | None = None,
     ) -> Results:
         """The `k` best matches for words, or for an image.
 
@@ -80,6 +81,9 @@ class Querying(Opened):
         encoder does by itself; docs/ranking.md).
         What a Query says itself comes before these. `where`: what hits have to be besides, beside what a Query asks of
         them itself.
+
+        `after`: `Results.cursor` of the same query with the same options (`k` may differ): the hits behind those. While
+        others index, none comes twice, and what came since the first page does not show.
 
         A Query without words and images lists what its filters leave, by `sort` (the newest first).
 
@@ -101,7 +105,7 @@ class Querying(Opened):
             where=where,
         )
         with self._reading() as opened:
-            return Answering(opened, options, self._session, self._models).one(query)
+            return Answering(opened, options, self._session, self._models).one(query, after)
 
     @checked(queries=asked_many, progress=optional(progress_given), **_RULES)
     def query_many(
@@ -129,6 +133,6 @@ _DEFAULTS: Final = cast(
     {
         name: each.default
         for name, each in inspect.signature(Querying.query).parameters.items()
-        if each.kind is each.KEYWORD_ONLY
+        if each.kind is each.KEYWORD_ONLY and name != "after"
     },
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import DAMAGED
 from indexer.encoders.base import Encoder
@@ -49,6 +50,7 @@ class Engine:
         self._samples = BackgroundSamples()
         self._texts: dict[str, TypicalBackground] = {}
         self._ensembles = Ensembles()
+        self._newest = (-1, 0)  # generation, the highest id of an item
 
     def search(self, query: Query, encoder: Encoder, wanted: Wanted | None = None) -> Results:
         """The answer to one query.
@@ -77,7 +79,7 @@ class Engine:
         found = self._search_many(given, encoder, done)
         again: dict[int, tuple[Query, Wanted]] = {}
         for place, (query, wanted) in enumerate(given):
-            wider = wanted.arrangement.widened(wanted.k)
+            wider = wanted.arrangement.widened(wanted.reach)
             results = found[place]
             if wider is not None and isinstance(results, Results) and results.more_matches:
                 again[place] = query, replace(wanted, arrangement=wider)
@@ -155,7 +157,11 @@ class Engine:
         row, active = Encoders(snapshot).required()
         check_encoder(self._indexes.store.folder, active, encoder.identity)
         tokens = TokenSource.open(snapshot, row, encoder)
-        return Setting(snapshot, encoder, row, tokens, opened, self._first_stage, self._samples)
+        generation, newest = self._newest
+        if generation != snapshot.generation:
+            newest = Items(snapshot).newest()
+            self._newest = snapshot.generation, newest
+        return Setting(snapshot, encoder, row, tokens, opened, self._first_stage, self._samples, newest)
 
     def _curves(
         self, calibration: Calibration | None, asks: Kind, kinds: Sequence[Kind], encoder: Encoder

@@ -13,15 +13,14 @@ from indexer.catalog.items import Identity, Items
 from indexer.catalog.selection import Listed, Selection, Sorted
 from indexer.catalog.transaction import Transaction
 from indexer.store import Store
-from indexer.types import KINDS, Kind
+from indexer.types import Kind
 from search.engine.absence import reason_of_absence
-from search.engine.arrangement import Arrangement
 from search.engine.clock import Clock
 from search.engine.hits import HitRows, hits_of
 from search.engine.places import Place
+from search.engine.wanted import Wanted
 from search.query.query import Query
 from search.query.resolve import resolve
-from search.query.settings import Target
 from search.results import Results
 
 #: Where nothing else is said: what was taken last is looked for most.
@@ -34,27 +33,32 @@ COUNTED: Final = (10_000, 1_000)
 LARGE: Final = 200_000
 
 
-def list_items(store: Store, query: Query, k: int, to: Target, arrangement: Arrangement) -> Results:
-    """The first `k` items of the kind `to` that match the filters of a query without terms.
+def list_items(store: Store, query: Query, wanted: Wanted) -> Results:
+    """The first `k` items that are `wanted` and match the filters of a query without terms.
 
-    Copies are one hit, the first of them in the order, unless `arrangement.all_copies`. Hits have no score, similarity
+    Copies are one hit, the first of them in the order, unless `all_copies` are wanted. Hits have no score, similarity
     and probability. Raises StoreError, and UsageError for a place that nobody knows.
     """
     clock = Clock()
-    kinds: tuple[Kind, ...] = KINDS if to == "any" else (to,)
+    kinds, k, arrangement = wanted.kinds, wanted.reach, wanted.arrangement
     order = arrangement.sorted_by or NEWEST_FIRST
     resolved = None if query.where is None else resolve(query.where)
     criterion = None if resolved is None else resolved.criterion
     with store.catalog.snapshot() as snapshot:
-        lists = [_distinct(snapshot, criterion, kind, order, k, arrangement.all_copies) for kind in kinds]
+        newest = Items(snapshot).newest()
+        most = max(COUNTED[newest > LARGE], k)
+        if wanted.after is not None:
+            wanted.after.check(snapshot.generation)
+            newest = wanted.after.newest
+        lists = [_distinct(snapshot, criterion, kind, order, k, newest, arrangement.all_copies) for kind in kinds]
         merged = heapq.merge(*lists, key=_position(order))
         found = list(islice(merged, k))
-        places = [Place(listed.id, kind) for kind, listed, _ in found]
+        every = [Place(listed.id, kind) for kind, listed, _ in found]
+        places, cursor = wanted.page(every, snapshot.generation, newest)
         known = {listed.id: identity for _, listed, identity in found}
         rows = HitRows.read(snapshot, [(places, known)])
         clock.lap("search")
         hits = hits_of(snapshot, places, rows, known, {}, frozenset(), arrangement.all_copies, criterion)
-        most = max(COUNTED[Items(snapshot).newest() > LARGE], k)
         matches = len(found)
         if matches == k:
             selection, copies = Selection(snapshot), arrangement.all_copies
@@ -65,16 +69,22 @@ def list_items(store: Store, query: Query, k: int, to: Target, arrangement: Arra
     if arrangement.least:
         notes += ("min: leaves nothing out here: what filters alone have found has no probability.",)
     results = Results(query.label, hits, notes, clock.seconds, reason=reason)
-    return replace(results, matches=min(matches, most), more_matches=matches > most)
+    return replace(results, matches=min(matches, most), more_matches=matches > most, cursor=cursor)
 
 
 _Found = tuple[Kind, Listed, Identity]
 
 
 def _distinct(
-    snapshot: Transaction, criterion: Criterion | None, kind: Kind, order: Sorted, k: int, all_copies: bool
+    snapshot: Transaction,
+    criterion: Criterion | None,
+    kind: Kind,
+    order: Sorted,
+    k: int,
+    newest: int,
+    all_copies: bool,
 ) -> Iterator[_Found]:
-    """The first `k` of a kind in their order; of each content the first."""
+    """The first `k` of a kind in their order, up to the id `newest`; of each content the first."""
     seen: set[Identity] = set()
     after, size, count = None, max(k, PAGE), 0
     while True:
@@ -82,7 +92,7 @@ def _distinct(
         identities = Items(snapshot).identities([listed.id for listed in page])
         for listed in page:
             identity = identities.get(listed.id)
-            if identity is None or (identity in seen and not all_copies):
+            if identity is None or listed.id > newest or (identity in seen and not all_copies):
                 continue
             seen.add(identity)
             yield kind, listed, identity

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.catalog.items import Identity
+import numpy as np
+
+from indexer.catalog.items import Identity, Items
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
 from indexer.errors import EmptyQueryError
@@ -40,7 +42,8 @@ from search.results import Results, Work
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One state of a store, and what queries are answered with in it. `encoder_row`: its id in the catalog."""
+    """One state of a store, and what queries are answered with in it. `encoder_row`: its id in the catalog,
+    `newest`: the highest id of an item."""
 
     snapshot: Transaction
     encoder: Encoder
@@ -49,6 +52,7 @@ class Setting:
     indexes: Mapping[Kind, OpenIndex | None]
     stage: FirstStage
     samples: BackgroundSamples
+    newest: int
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class UnderWay:
     by_words: ByWords | None = None
     best: Places = field(default_factory=lambda: Places([], False))
     arranged: Arranged = field(default_factory=lambda: Arranged([]))
+    cursor: str | None = None
 
     @property
     def crossing(self) -> list[Kind]:
@@ -89,6 +94,12 @@ class UnderWay:
             self.words = AskedWords.of(snapshot, content_words(self.query), unwanted_words(self.query))
         if self.asked.nothing is not None and not self.words.weights:
             raise EmptyQueryError(self.asked.nothing)
+        parameters = wanted.parameters
+        if wanted.after is not None:  # what came since its first page does not show
+            wanted.after.check(snapshot.generation)
+            newer = np.array(Items(snapshot).newer(wanted.after.newest), np.int64)
+            own = newer if parameters.exclude is None else np.union1d(newer, parameters.exclude)
+            parameters = replace(parameters, exclude=own if len(own) else None)
         for kind in wanted.kinds:
             count = max(wanted.pool, DEPTH) if self.words and kind == "image" else wanted.pool
             depth = max(count, wanted.reranking.count) if kind in self.crossing else count
@@ -96,7 +107,7 @@ class UnderWay:
             vector, penalty = self.asked.against(kind, sample, self.curves)
             eligible = eligible_of(snapshot, self.where, kind, setting.indexes[kind])
             request = CandidateRequest(
-                snapshot, setting.encoder_row, vector, count, depth, wanted.parameters, penalty, eligible
+                snapshot, setting.encoder_row, vector, count, depth, parameters, penalty, eligible
             )
             self.requests[kind], self.penalties[kind] = request, penalty
             self.backgrounds[kind] = _background(request, sample, self.asked, kind, self.curves)
@@ -168,7 +179,9 @@ class UnderWay:
         judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, familiar, asked.several)
         best = judge.best(self.ranked, wanted.pool, self.by_words)
         self.best = without_probabilities(best) if asked.unread else best
-        self.arranged = arrange(setting.snapshot, self.best.places, wanted.arrangement, wanted.k)
+        arranged = arrange(setting.snapshot, self.best.places, wanted.arrangement, wanted.reach)
+        shown, self.cursor = wanted.page(arranged.places, setting.snapshot.generation, setting.newest)
+        self.arranged = replace(arranged, places=shown)
         self.notes += self.arranged.notes
 
     def explain(self, setting: Setting, rows: HitRows) -> dict[int, Explanation]:
@@ -206,7 +219,7 @@ class UnderWay:
         notes = (*self.notes, *damage)
         fitted, arranged = self.best.fitted, self.arranged
         results = Results(self.query.label, hits, notes, seconds, self.work, fitted, arranged.cut, reason)
-        return replace(results, matches=arranged.matches, more_matches=arranged.more_matches)
+        return replace(results, matches=arranged.matches, more_matches=arranged.more_matches, cursor=self.cursor)
 
     def _loss(self, kind: Kind, setting: Setting) -> Loss | None:
         if self.wanted.reranker is None:
