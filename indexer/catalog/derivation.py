@@ -48,11 +48,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """`seconds` since the beginning of 1970 as local clocks showed them; `source`: taken, name, sidecar or file."""
+    """`seconds` since the beginning of 1970 as local clocks showed them; `source`: taken, name, sidecar or file.
+    `by_machine`: as this machine's clock showed them, and another one's may have shown another time."""
 
     seconds: int
     source: str
     month: int
+    by_machine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None
     if best is None:
         return None
     seconds = (best.moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
-    return When(int(seconds), best.source, best.moment.month)
+    return When(int(seconds), best.source, best.moment.month, best.by_machine)
 
 
 @lru_cache(maxsize=4096)  # of one walk many photographs, and of one photograph many copies

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Column, bindparam, delete, exists, select
@@ -22,8 +23,9 @@ from indexer.text import folded
 
 #: Version of the rules of `derivation.py`: with another one, all facts are made anew by whoever writes next.
 RULES: Final = 4
-#: Seconds by which dates differ that are of the file itself, between the clocks of two places on earth.
-CLOCKS: Final = 27 * 3600
+#: Seconds by which the clocks of two places on earth differ at most, and of which the difference is a multiple.
+CLOCKS: Final = 26 * 3600
+QUARTER: Final = 900
 
 _COLUMNS: Final = [column.name for column in fact.columns if column.name != "item_id"]
 #: Put together once: that takes longer than running it for a batch.
@@ -33,6 +35,7 @@ _IDS: Final = {
     for key in (device.c.text, folder.c.path)
 }
 _Row = dict[str, Any]
+_EPOCH: Final = datetime(1970, 1, 1)
 
 
 class Facts(Part):
@@ -153,16 +156,16 @@ def _plain(said: Fact) -> _Row:
 
 
 def _is_same(kept: _Row | None, source: Source) -> bool:
-    """Whether a row is what is derived. A file's own date may have been told by the clocks of another place."""
+    """Whether a row is what is derived. A date may have been told by the clock of a machine in another place, or of
+    this one before it was moved: it is kept as it was derived."""
     if kept is None:
         return False
     said = source.fact
     wanted = _plain(said)
-    if said.when is not None and said.when.source == "file" == kept["date_from"]:
-        date = kept["date"]
-        if not isinstance(date, int) or abs(date - said.when.seconds) > CLOCKS:
-            return False
-        del wanted["date"], wanted["month"]
+    if said.when is not None and said.when.by_machine and type(kept["date"]) is int:
+        apart = kept["date"] - said.when.seconds
+        if abs(apart) <= CLOCKS and not apart % QUARTER:
+            wanted |= {"date": kept["date"], "month": (_EPOCH + timedelta(seconds=kept["date"])).month}
     wanted |= {"file_id": source.file_id, "folder": said.folder, "folder_folded": folded_path(said.folder)}
     for name, text in (("camera", said.camera), ("lens", said.lens)):
         wanted |= {name: text, f"{name}_folded": None if text is None else folded(text)}

@@ -41,7 +41,7 @@ class Rows(Part):
     def damaged(self) -> dict[str, list[int]]:
         """Row ids, by table, of the rows that are not what was written. Reads every row.
 
-        Nothing in an older store that cannot be written, which has no checksums.
+        Nothing of the tables of an older store that cannot be written which have no checksums, or lack columns.
         """
         found: dict[str, list[int]] = {}
         ended = self._transaction.ids_ended()

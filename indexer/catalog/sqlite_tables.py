@@ -111,8 +111,8 @@ class SqliteTables:
         return {row[1] for row in connection.exec_driver_sql(f"PRAGMA main.table_info({table.name})")}
 
     def keeps_sums(self, connection: Connection, table: Table) -> bool:
-        """Whether the file's own table has a column for the checksum of a row."""
-        return sqlite_sums.COLUMN in self._columns(connection, table)
+        """Whether the file's own table has a column for the checksum of a row, and no view stands in for it."""
+        return {column.name for column in table.columns} <= self._columns(connection, table)
 
     def integrity(self, connection: Connection) -> list[str]:
         """What SQLite's own checks say; empty when all is well."""

@@ -25,10 +25,12 @@ _FARTHEST: Final = timedelta(hours=14, minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class BestDate:
-    """`moment`: local time, without a zone; `source`: where it is known from."""
+    """`moment`: local time, without a zone; `source`: where it is known from. `by_machine`: this machine's zone told
+    what clocks showed; another one's may tell otherwise."""
 
     moment: datetime
     source: DateSource
+    by_machine: bool = False
 
 
 def best_date(
@@ -48,14 +50,14 @@ def best_date(
             return BestDate(said, "sidecar")
         apart = None if named is None else abs(named.moment - said.astimezone(UTC).replace(tzinfo=None))
         if named is None or apart is None or not named.has_time or named.is_utc or apart > _FARTHEST:
-            return BestDate(_local(said, zone), "sidecar")
+            return BestDate(_local(said, zone), "sidecar", zone is None)
     if named is not None:
         moment = _local(named.moment.replace(tzinfo=UTC), zone) if named.is_utc else named.moment
-        return BestDate(moment, "name")
+        return BestDate(moment, "name", named.is_utc and zone is None)
     try:
         changed = datetime.fromtimestamp(mtime_ns // 10**9, UTC)
         if mtime_ns > 0 and is_sane(changed.replace(tzinfo=None)):
-            return BestDate(changed.astimezone().replace(tzinfo=None), "file")
+            return BestDate(changed.astimezone().replace(tzinfo=None), "file", by_machine=True)
     except (ValueError, OverflowError, OSError):  # a file may say any
         pass
     return None

@@ -24,7 +24,7 @@ def check_facts(store: Store) -> Iterator[Finding]:
             return
         wrong = len(Facts(snapshot).wrong())
         with suppress(StoreUnwritableError):  # to look through them takes room
-            if not NameParts(snapshot).are_right():
+            if NameParts(snapshot).is_there() and not NameParts(snapshot).are_right():
                 yield Finding("facts", f"{_NAMES} are damaged", "`repair()` makes them anew")
     if wrong:
         yield Finding("facts", f"{_of(wrong)} is missing or wrong", "`repair()` derives it anew")

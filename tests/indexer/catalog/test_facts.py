@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +173,9 @@ def test_a_date_of_the_file_itself_is_right_by_the_clocks_of_any_place(catalog: 
         batch.write(update(file).values(path="/photos/plain.png"))
         batch.restated_files.add(1)
     (found,) = facts(catalog)
-    for hours, wrong in ((14, []), (-12, []), (30, [1])):
+    for seconds, wrong in ((14 * 3600, []), (-20_700, []), (-20_701, [1]), (30 * 3600, [1])):
+        moved = datetime(1970, 1, 1) + timedelta(seconds=found["date"] + seconds)
         with catalog.batch() as batch:
-            batch.write(update(fact).values(date=found["date"] + hours * 3600))
+            batch.write(update(fact).values(date=found["date"] + seconds, month=moved.month))
         with catalog.snapshot() as snapshot:
             assert Facts(snapshot).wrong() == wrong

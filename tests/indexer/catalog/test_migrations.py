@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import URL, Column, Connection, Integer, MetaData, Text, select, text
 
 import search
+from indexer import doctor
 from indexer.catalog import schema
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
@@ -172,6 +173,8 @@ def test_an_older_store_that_cannot_be_written_answers_as_it_is(tmp_path: Path, 
         pass
     assert len(list(files_below(opened, "/photos", row, tokens=True))) == 8
     opened.close()
+    found = [each for each in doctor.check(path.parent) if each.grave]
+    assert [each.part for each in found] == ["index", "index"]  # which is not kept with the stores
     assert path.read_bytes() == before
 
 

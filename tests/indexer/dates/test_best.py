@@ -32,17 +32,17 @@ def _date(*numbers: int) -> datetime:
 
 def test_each_source_comes_before_the_next() -> None:
     assert best_date(NAME, CHANGED, TAKEN, SAID) == BestDate(_date(4, 10, 11, 12), "taken")  # its own clock
-    assert best_date("IMG_20200101_000000.jpg", CHANGED, None, SAID) == BestDate(_date(5, 16), "sidecar")
-    assert best_date(PLAIN, CHANGED, None, SAID) == BestDate(_date(5, 16), "sidecar")
+    assert best_date("IMG_20200101_000000.jpg", CHANGED, None, SAID) == BestDate(_date(5, 16), "sidecar", True)
+    assert best_date(PLAIN, CHANGED, None, SAID) == BestDate(_date(5, 16), "sidecar", True)
     assert best_date(NAME, CHANGED, None, None) == BestDate(_date(6, 7, 8, 9), "name")
-    assert best_date(PLAIN, CHANGED, None, None) == BestDate(_date(8, 14, 53, 20), "file")
+    assert best_date(PLAIN, CHANGED, None, None) == BestDate(_date(8, 14, 53, 20), "file", True)
 
 
 def test_utc_becomes_local_time_by_the_place_or_else_by_this_machine() -> None:
     assert best_date(PLAIN, CHANGED, None, SAID, TOKYO) == BestDate(_date(6, 5), "sidecar")
     pixel = "PXL_20210505_200000123.jpg"
     assert best_date(pixel, CHANGED, None, None, TOKYO) == BestDate(_date(6, 5), "name")
-    assert best_date(pixel, CHANGED, None, None) == BestDate(_date(5, 16), "name")
+    assert best_date(pixel, CHANGED, None, None) == BestDate(_date(5, 16), "name", True)
 
 
 def test_a_name_tells_the_local_time_of_the_moment_that_a_sidecar_tells_in_utc() -> None:
