@@ -44,8 +44,10 @@ def make_words(transaction: Transaction) -> None:
 
 
 def follow_rules(transaction: Transaction) -> None:
-    """Make anew what was made by the rules of another version."""
+    """Make anew what was made by the rules of another version, and what was lost."""
     if not Facts(transaction).are_of_these_rules():
         make_all(transaction)
     elif not Words(transaction).are_of_these_rules():
         make_words(transaction)
+    elif lost := Facts(transaction).lacking():
+        Facts(transaction).mend(lost)

@@ -8,16 +8,18 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, bindparam, delete, exists, select
+from sqlalchemy import Column, bindparam, delete, exists, func, select
 
 from indexer.catalog import full_text_names
 from indexer.catalog.derivation import Fact, folded_name
+from indexer.catalog.items import Items
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.schema import device, fact, folder, item
 from indexer.catalog.sources import Source, Sources
-from indexer.catalog.sqlite import upsert
+from indexer.catalog.sqlite import among, upsert
 from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
+from indexer.catalog.vectors import spread
 from indexer.errors import StoreDamagedError
 from indexer.text import folded
 
@@ -26,6 +28,8 @@ RULES: Final = 4
 #: Seconds by which the clocks of two places on earth differ at most, and of which the difference is a multiple.
 CLOCKS: Final = 26 * 3600
 QUARTER: Final = 900
+#: Photographs that stand for all where counting would take too long.
+_LOOKED_AT: Final = 1_000
 
 _COLUMNS: Final = [column.name for column in fact.columns if column.name != "item_id"]
 #: Put together once: that takes longer than running it for a batch.
@@ -66,6 +70,19 @@ class Facts(Part):
     def are_of_these_rules(self) -> bool:
         """Whether they were made by the rules of this version."""
         return Meta(self._transaction).get(FACTS) == str(RULES)
+
+    def lacking(self, most: int | None = None) -> list[int]:
+        """Ids of the photographs of which there is no fact, so that no filter finds them; nearly always none. Counts
+        all facts, 10 ms for 1,000,000. `most`: in a larger collection only a thousand photographs are looked at.
+        """
+        without = select(item.c.id).where(item.c.kind == "image", ~exists().where(fact.c.item_id == item.c.id))
+        newest = Items(self._transaction).newest()
+        if most is not None and newest > most:
+            of_some = without.where(among(item.c.id, spread(newest, _LOOKED_AT).tolist()))
+            return list(self._read(of_some).scalars())
+        if self._read(select(func.count()).select_from(fact)).scalar_one() == Items(self._transaction).total("image"):
+            return []
+        return list(self._read(without).scalars())
 
     def wrong(self) -> list[int]:
         """Ids of the photographs whose facts are missing, are not what the rows say, or are left of photographs that

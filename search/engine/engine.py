@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
-from indexer.catalog.words import DAMAGED
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import check_encoder
 from indexer.errors import EncoderError, SearchError, StoreError, StoreMissingError
@@ -21,6 +20,7 @@ from search.calibration.typical_texts import typical_of_texts
 from search.computing import map_parts, own_thread
 from search.engine.asked import ask, encoded_together, reranked_kinds
 from search.engine.clock import Clock
+from search.engine.damage import damage_of
 from search.engine.ensembles import Ensembles
 from search.engine.first_stage import FirstStage, Proposed
 from search.engine.hits import HitRows
@@ -32,7 +32,6 @@ from search.query.resolve import resolve
 from search.rerank.stage import Reranked, TokenSource
 from search.results import Results
 
-_WORDS = "The words of captions, names and places are damaged, so meaning alone answers; `repair()` mends them."
 #: What concerns all queries of a call, and not the one that meets it first.
 _OF_ALL = (StoreError, StoreMissingError, EncoderError)
 
@@ -135,7 +134,7 @@ class Engine:
             explained = {place: way.explain(setting, rows) for place, way in ways.items()}
             if any(way.wanted.reranking.explain for way in ways.values()):
                 clock.lap("explain")
-            damage = _damage(snapshot.left_out)
+            damage = damage_of(snapshot, filtered=any(way.query.where is not None for way in ways.values()))
             seconds = {step: spent / len(given) for step, spent in clock.seconds.items()}
             for place, way in ways.items():
                 found[place] = way.results(setting, rows, explained[place], damage, dict(seconds))
@@ -207,19 +206,3 @@ def _rerank(ways: Sequence[UnderWay], setting: Setting, clock: Clock, done: Call
             way.take(reranked)
     if any(way.crossing and way.wanted.reranking.count for way in ways):
         clock.lap("rerank")
-
-
-def _damage(left_out: Set[tuple[str, int]]) -> list[str]:
-    """What a person should know where the catalog is not what was written."""
-    words = [_WORDS] if DAMAGED in left_out else []
-    left_out = left_out - {DAMAGED}
-    count = sum(table != "token" for table, _ in left_out)
-    if count:
-        what = "one item" if count == 1 else f"{count:,} items"
-        return [
-            f"The catalog is damaged: at least {what} cannot be read, and so not be found; `repair()` mends it.",
-            *words,
-        ]
-    if left_out:
-        return ["The catalog is damaged: tokens of some candidates cannot be read; `repair()` mends it.", *words]
-    return words

@@ -16,6 +16,7 @@ from indexer.store import Store
 from indexer.types import Kind
 from search.engine.absence import reason_of_absence
 from search.engine.clock import Clock
+from search.engine.damage import damage_of
 from search.engine.hits import HitRows, hits_of
 from search.engine.places import Place
 from search.engine.wanted import Wanted
@@ -64,8 +65,9 @@ def list_items(store: Store, query: Query, wanted: Wanted) -> Results:
             selection, copies = Selection(snapshot), arrangement.all_copies
             matches = sum(selection.count(criterion, kind, most + 1, copies=copies) for kind in kinds)
         clock.lap("count")
+        damage = damage_of(snapshot, filtered=True)
         reason = None if hits or query.where is None else reason_of_absence(snapshot, query.where, kinds)
-    notes = () if resolved is None else resolved.notes
+    notes = (*(() if resolved is None else resolved.notes), *damage)
     if arrangement.least:
         notes += ("min: leaves nothing out here: what filters alone have found has no probability.",)
     results = Results(query.label, hits, notes, clock.seconds, reason=reason)

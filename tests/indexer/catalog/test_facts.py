@@ -133,6 +133,20 @@ def test_what_is_wrong_is_found_and_made_again(catalog: Catalog, wrong: str) -> 
     assert named(facts(catalog)) == before
 
 
+def test_what_was_lost_is_made_again_by_whoever_writes_next(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_file(batch, "/photos/copy.heic", "image", [("image", 1, None, None)], 1)
+    before = named(facts(catalog))
+    with catalog.batch() as batch:
+        assert Facts(batch).lacking() == Facts(batch).lacking(0) == []
+        batch.write(fact.delete().where(fact.c.item_id == 1))
+        assert Facts(batch).lacking() == Facts(batch).lacking(0) == [1]
+    catalog.close()
+    made = Catalog.create(catalog.url)
+    assert named(facts(made)) == before
+    made.close()
+
+
 def named(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without ids of devices and folders, which may be others when they are made again."""
     return [{key: each[key] for key in each if key not in ("camera_id", "lens_id", "folder_id")} for each in found]

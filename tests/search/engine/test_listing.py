@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,21 @@ def test_sizes_are_an_order(library: search.Library) -> None:
     assert (len(sizes), sizes) == (3, sorted(sizes))
     falling = [os.path.getsize(hit.path) for hit in library.query(Query.parse("sort:-size"))]
     assert falling == sizes[::-1]
+
+
+def test_what_filters_cannot_find_because_it_was_lost_is_told(folder: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(folder / "store", tmp_path / "store")
+    with closing(sqlite3.connect(store / "catalog.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM fact WHERE name = 'a.png'")
+    said = "The catalog is damaged: at least one item cannot be read, and so not be found; `repair()` mends it."
+    with search.open(store, encoder=ColourEncoder()) as opened:
+        listed = opened.query(Query.parse("type:png"))
+        assert (names(listed), said in listed.notes) == (["b.png"], True)
+        assert said in opened.query(Query.parse("red type:png")).notes
+        assert said not in opened.query("red").notes
+        opened.repair()
+        listed = opened.query(Query.parse("type:png"))
+        assert (names(listed), listed.notes) == (["b.png", "a.png"], ())
 
 
 def test_copies_are_one_hit_or_each(library: search.Library) -> None:
