@@ -18,6 +18,9 @@ from search.query.query import Query, image_query, is_address, open_named, refus
 from search.query.quoting import quoted
 from search.shell.query_stream import is_stream, read_stream
 
+#: What makes a name a pattern.
+_WILD = frozenset("*?")
+
 #: How a name ends that is no word: "clip.mp4", not "St. Bernard".
 _SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
 #: How an argument begins whose quotation marks the shell has taken: text:"ACME invoice".
@@ -118,6 +121,12 @@ def _file_named(name: str, mode: int | None, *, alone: bool) -> tuple[str | None
     if mode is None:
         if names_image or names_media or _looks_like_a_path(name) or _is_closed(name):
             look_named(os.path.expanduser(name))  # it may be that nobody is to look at it
+        if names_image and not _WILD.isdisjoint(name):
+            field = f"{'path' if os.sep in name else 'name'}:{quoted(name) if ' ' in name else name}"
+            raise PathNotFoundError(
+                f"The query image {shown} is not there; for photographs whose names match it write {field}, or "
+                f"{_WORDS_THEN}."
+            )
         if names_image:
             raise PathNotFoundError(f"The query image {shown} is not there; check the spelling, or {_WORDS_THEN}.")
         if names_media or _looks_like_a_path(name):

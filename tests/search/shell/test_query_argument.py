@@ -112,6 +112,8 @@ def test_images(here: Path, words: list[str], path: str) -> None:
         (["photos/README"], "is no image"),
         (["shot.CR2"], "camera raw"),
         (["gone.jpg"], "gone.jpg is not there"),
+        (["*.png"], "for photographs whose names match it write name:*.png, or put"),
+        (["my *.png"], "for photographs whose names match it write name:*.png, or put"),
         (["gone.mp4"], "gone.mp4 is not there"),
         (["gone.NEF"], "gone.NEF is not there"),
         (["./gone"], "./gone is not there"),
