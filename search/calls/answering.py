@@ -93,7 +93,11 @@ class Plan:
 
     @property
     def wants_reranker(self) -> bool:
-        return bool(self.reranking.count or self.reranking.explain) and self.to != self.query.kind
+        images_less_words = self.to != "text" and any(
+            term.kind == "text" and term.weight < 0 for term in self.query.terms
+        )
+        asked_across = self.to != self.query.kind or images_less_words
+        return bool(self.reranking.count or self.reranking.explain) and asked_across
 
     def said(self, results: Results) -> Results:
         """With what there is to say of the query, and without what is not probable enough."""

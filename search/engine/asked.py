@@ -19,7 +19,7 @@ from search.calibration.background import Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
 from search.engine.ensembles import Ensembles
-from search.engine.penalty import STRENGTH, Penalty, Unwanted
+from search.engine.penalty import Penalty, Standard, Unwanted
 from search.query.class_names import class_name
 from search.query.query import Query
 from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
@@ -81,9 +81,12 @@ class Asked:
         if not self.subtracted:
             return vector, None
         asks: Kind = "image" if len(self.added) > 1 else self.added[0].query.kind
-        scale = _spread(asks, vector, kind, sample, curves)[1] * STRENGTH
-        terms = [Unwanted(part.query, *spread_of(part.query), scale * part.weight) for part in self.subtracted]
-        return vector, Penalty(terms)
+        wanted = Standard(vector, *_spread(asks, vector, kind, sample, curves))
+        terms = [
+            Unwanted.of(part.query, part.weight, Standard(part.query.vector, *spread_of(part.query)), wanted, sample)
+            for part in self.subtracted
+        ]
+        return vector, Penalty(wanted, terms)
 
 
 def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
@@ -92,6 +95,12 @@ def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
     images = sum(term.kind == "image" for term in added)
     asks: Kind | None = "text" if not images else "image" if len(added) == 1 else None
     return [] if asks is None else [kind for kind in kinds if crosses(asks, kind)]
+
+
+def lessened_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
+    """The kinds of items of which rerankers can say whether they show something that is subtracted."""
+    unwanted = {term.kind for term in query.terms if term.weight < 0}
+    return [kind for kind in kinds if any(crosses(asks, kind) for asks in unwanted)]
 
 
 def encoded_together(queries: Sequence[tuple[Query, bool | None]], encoder: Encoder, store: Path) -> Encoder:

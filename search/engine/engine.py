@@ -18,7 +18,7 @@ from search.calibration.calibration_file import Calibration
 from search.calibration.curve import TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
 from search.computing import map_parts, own_thread
-from search.engine.asked import ask, encoded_together, reranked_kinds
+from search.engine.asked import ask, encoded_together, lessened_kinds, reranked_kinds
 from search.engine.clock import Clock
 from search.engine.damage import damage_of
 from search.engine.ensembles import Ensembles
@@ -145,7 +145,7 @@ class Engine:
     def _asked(self, query: Query, wanted: Wanted, encoder: Encoder) -> UnderWay:
         where = None if query.where is None else resolve(query.where)
         tokens = wanted.reranker is not None and wanted.reranker.needs_tokens
-        tokens &= bool(reranked_kinds(query, wanted.kinds))
+        tokens &= bool(reranked_kinds(query, wanted.kinds) or lessened_kinds(query, wanted.kinds))
         catalog = self._indexes.store.catalog
         asked = ask(query, encoder, catalog, self._ensembles, tokens=tokens, templates=wanted.templates)
         curves = self._curves(wanted.calibration, asked.query.kind, wanted.kinds, encoder)
@@ -204,5 +204,5 @@ def _rerank(ways: Sequence[UnderWay], setting: Setting, clock: Clock, done: Call
     else:
         for way, reranked in zip(ways, map_parts(several, ways, done), strict=True):
             way.take(reranked)
-    if any(way.crossing and way.wanted.reranking.count for way in ways):
+    if any(way.looked_at and way.wanted.reranking.count for way in ways):
         clock.lap("rerank")

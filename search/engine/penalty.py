@@ -1,14 +1,19 @@
-"""What subtracted terms take away: the more, the more an item stands out by what it was not to show.
+"""What subtracted terms take away: the more, the more clearly an item shows what it was not to show.
 
-A term's similarity s to an item is standardised against the collection, z = (s - m) / d, as for probabilities
-(`search.calibration.curve`). The item then loses
+Similarities are standardised against the collection, z = (s - m) / d, as for probabilities
+(`search.calibration.curve`): x for what is wanted, y for a subtracted term. Pictures of cars look a little like
+trucks, so what x says of y is taken off first: r is the correlation of both over the collection, and
 
-    (weight / greatest added weight) * spread of the query * STRENGTH / 2 * ln(1 + exp(2 (z - START)))
+    e = y - r x - START - BEST_SHARE max(0, b - USUAL_BEST)
 
-which is nothing for what does not show the term and grows with how clearly it is shown: -ln(1 - p) for p a logistic
-function of z, so that an item is ranked by "shows what is wanted, and does not show the other". Where a reranker looks
-at candidates, z also gains MATCH_SHARE times how far the term's match stands out among them. Both were chosen on
-Flickr8k `val`, among other ways: docs/decisions.md.
+is how clearly the term is shown, b being the y of those items that show it best: a thing that is rare stands out
+further where it is there. With e the item loses, in spreads of what is wanted and times the term's weight,
+
+    STRENGTH / 2 * ln(1 + exp(2 e))
+
+which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x counts
+by a share (BEYOND). Where a reranker looks at candidates, e is at most how far the term's match stands out among them:
+both have to see it. All was chosen on photographs of Flickr8k `val` and COCO: docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -21,86 +26,146 @@ import numpy as np
 
 from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
-from indexer.types import Float32
-from search.calibration.curve import MIN_SPREAD
+from indexer.types import Float32, Kind
+from search.calibration.background import Sample
+from search.calibration.curve import MIN_SPREAD, PRIOR_ITEMS
 from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker
-from search.rerank.stage import Loss, TokenSource
+from search.rerank.stage import Loss, TokenSource, crosses
 
-#: How much an item loses that shows the term, in spreads of the query for a spread of the term.
-STRENGTH: Final = 8.0
-#: Where that begins, in spreads above the mean.
-START: Final = 0.75
-#: Spreads that a match counts which is one spread above those of the other candidates.
-MATCH_SHARE: Final = 0.5
+#: How much an item loses that shows the term, in spreads of what is wanted for a spread of the term.
+STRENGTH: Final = 11.0
+#: Where that begins, in spreads above what the wanted says.
+START: Final = -0.5
+#: Spreads by which the best items of a frequent thing stand out, and how much later the loss begins for each more.
+USUAL_BEST: Final = 3.0
+BEST_SHARE: Final = 1.25
+#: The share of a collection that shows a term best.
+BEST: Final = 0.01
+#: How much counts of a loss beyond what brings an item down to the mean of the collection.
+BEYOND: Final = 0.5
+#: Where a reranker looks, the similarity may stand out by so many spreads less, and the match has to by so many.
+SIMILAR_LESS: Final = 0.5
+MATCH_START: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A vector (d,) float32 that items are compared with; `mean` and `spread` of its similarities where nothing
+    matches."""
+
+    vector: Float32
+    mean: float
+    spread: float
+
+    def of(self, vectors: Float64) -> Float64:
+        """(n,): by how many spreads items with these `vectors` (n, d) lie above the mean; 0 where all are alike."""
+        if self.spread <= MIN_SPREAD:
+            return np.zeros(len(vectors))
+        found: Float64 = (vectors @ self.vector.astype(np.float64) - self.mean) / self.spread
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """A subtracted term against one kind of item. `mean` and `spread`: of its similarities where nothing matches;
-    `amount`: what an item loses for a spread, in units of the query's similarities."""
+    """A subtracted term against one kind of item. `explained`: spreads of it that come with one of what is wanted, 0
+    to 1; `best`: by how many stand out those that show it best; `weight`: against the greatest that is added."""
 
     query: EncodedQuery
-    mean: float
-    spread: float
-    amount: float
+    standard: Standard
+    explained: float
+    best: float
+    weight: float
 
-    def standard(self, similarities: Float64) -> Float64:
-        """(n,): spreads above the mean; 0 where all items are alike."""
-        if self.spread <= MIN_SPREAD:
-            return np.full_like(similarities, -np.inf)
-        found: Float64 = (similarities - self.mean) / self.spread
+    @classmethod
+    def of(cls, query: EncodedQuery, weight: float, standard: Standard, wanted: Standard, sample: Sample) -> Unwanted:
+        """`sample`: of the items; a few of them say little about what comes together."""
+        if not len(sample.vectors):
+            return cls(query, standard, 0.0, USUAL_BEST, weight)
+        x, y = wanted.of(sample.vectors), standard.of(sample.vectors)
+        known = len(y) / (len(y) + PRIOR_ITEMS)
+        together = known * float(np.mean((x - x.mean()) * (y - y.mean())))
+        best = float(np.sort(y)[-max(1, round(BEST * len(y))) :].mean())
+        return cls(query, standard, min(max(together, 0.0), 1.0), best, weight)
+
+    def shown(self, vectors: Float64, wanted: Float64) -> Float64:
+        """(n,): how clearly items with these `vectors` (n, d) show the term that show what is wanted by `wanted` (n,)
+        spreads."""
+        if self.standard.spread <= MIN_SPREAD:
+            return np.full(len(vectors), -np.inf)
+        begins = START + BEST_SHARE * max(0.0, self.best - USUAL_BEST)
+        found: Float64 = self.standard.of(vectors) - self.explained * wanted - begins
         return found
 
-    def loss(self, standard: Float64) -> Float64:
-        """(n,): what items lose that stand out so far, at least 0."""
-        found: Float64 = self.amount * np.logaddexp(0.0, 2.0 * (standard - START)) / 2.0
+    def loss(self, shown: Float64) -> Float64:
+        """(n,): what items lose that show it so clearly, in spreads of what is wanted, at least 0."""
+        found: Float64 = self.weight * STRENGTH * np.logaddexp(0.0, 2.0 * shown) / 2.0
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """All that is subtracted from one query."""
+    """All that is subtracted from one query for what is `wanted`."""
 
+    wanted: Standard
     terms: Sequence[Unwanted]
 
     def of(self, vectors: Float32) -> Float64:
-        """(n,): what items with these `vectors` (n, d) lose in the first stage."""
+        """(n,): what the similarities of items with these `vectors` (n, d) lose in the first stage."""
         wide = vectors.astype(np.float64)
-        losses = (term.loss(term.standard(wide @ term.query.vector.astype(np.float64))) for term in self.terms)
-        return sum(losses, np.zeros(len(wide)))
+        x = self.wanted.of(wide)
+        return self._bounded(x, [term.loss(term.shown(wide, x)) for term in self.terms])
 
-    def of_reranked(self, vectors: Float32, candidates: Candidates, reranker: Reranker) -> Float64:
-        """(n,): how much more than that `candidates` with these `vectors` (n, d) lose when the reranker has looked at
-        them. 0 where it cannot say."""
+    def of_reranked(self, vectors: Float32, candidates: Candidates, reranker: Reranker, kind: Kind) -> Float64:
+        """(n,): how much more than that (or less, below 0) `candidates` of a `kind` with these `vectors` (n, d) lose
+        when the reranker has looked at them. 0 where it cannot say."""
         wide = vectors.astype(np.float64)
-        more = np.zeros(len(wide))
+        x = self.wanted.of(wide)
+        before, after = [], []
         for term in self.terms:
-            if term.query.kind == "image":
-                continue
-            near = (wide @ term.query.vector.astype(np.float64)).astype(np.float32)  # (n,)
-            seen = Candidates(near, candidates.tokens, candidates.paths, candidates.texts)
-            matches = (ask_scores(reranker, term.query, seen) - near).astype(np.float64)
-            known = ~np.isnan(matches)
-            spread = float(matches[known].std()) if known.any() else 0.0
-            if spread > MIN_SPREAD:
-                standard = term.standard(near.astype(np.float64))
-                above = (matches - matches[known].mean()) / spread
-                further = standard + MATCH_SHARE * np.where(known, above, 0.0)
-                more += term.loss(further) - term.loss(standard)
-        return more
+            shown = term.shown(wide, x)
+            before.append(term.loss(shown))
+            if crosses(term.query.kind, kind):
+                above = _matches(term.query, candidates, wide, reranker) - MATCH_START
+                shown = np.where(np.isnan(above), shown, np.minimum(shown + SIMILAR_LESS, above))
+            after.append(term.loss(shown))
+        return self._bounded(x, after) - self._bounded(x, before)
+
+    def _bounded(self, x: Float64, losses: Sequence[Float64]) -> Float64:
+        """(n,): what is lost by all terms together, in units of similarities."""
+        lost = np.sum(losses, axis=0)
+        full = np.minimum(lost, np.maximum(x, 0.0))
+        found: Float64 = self.wanted.spread * (full + BEYOND * (lost - full))
+        return found
 
 
-def loss_of(penalty: Penalty | None, reranker: Reranker, source: TokenSource) -> Loss | None:
-    """What the second stage subtracts; `source`: where it reads. None where nothing was subtracted in words."""
-    if penalty is None or all(term.query.kind == "image" for term in penalty.terms):
+def _matches(query: EncodedQuery, candidates: Candidates, vectors: Float64, reranker: Reranker) -> Float64:
+    """(n,): by how many spreads the match of each candidate stands out among all of them; NaN where that is unknown.
+
+    `vectors` (n, d): theirs.
+    """
+    near = (vectors @ query.vector.astype(np.float64)).astype(np.float32)  # (n,)
+    seen = Candidates(near, candidates.tokens, candidates.paths, candidates.texts)
+    matches = (ask_scores(reranker, query, seen) - near).astype(np.float64)
+    known = ~np.isnan(matches)
+    spread = float(matches[known].std()) if known.any() else 0.0
+    if spread <= MIN_SPREAD:
+        return np.full(len(matches), np.nan)
+    found: Float64 = (matches - matches[known].mean()) / spread
+    return found
+
+
+def loss_of(penalty: Penalty | None, reranker: Reranker, source: TokenSource, kind: Kind) -> Loss | None:
+    """What the second stage subtracts from items of a `kind`; `source`: where it reads. None where a reranker knows
+    nothing of what was subtracted."""
+    if penalty is None or not any(crosses(term.query.kind, kind) for term in penalty.terms):
         return None
-    dimension = len(penalty.terms[0].query.vector)
+    dimension = len(penalty.wanted.vector)
 
     def loss(ids: Sequence[int], candidates: Candidates) -> Float64:
         with source.lock:
             vectors = Vectors(source.snapshot).of_items(ids, source.encoder_row, dimension).vectors
         rows = np.array([vectors[number] for number in ids], np.float32)  # (n, d): the first stage has read them
-        return penalty.of_reranked(rows, candidates, reranker)
+        return penalty.of_reranked(rows, candidates, reranker, kind)
 
     return loss

@@ -19,7 +19,7 @@ from search.calibration.calibration_file import Calibration
 from search.calibration.curve import Background
 from search.engine.absence import reason_of_absence
 from search.engine.arrangement import Arranged, arrange
-from search.engine.asked import Asked, reranked_kinds
+from search.engine.asked import Asked, lessened_kinds, reranked_kinds
 from search.engine.asked_words import AskedWords
 from search.engine.by_words import ByWords, beside
 from search.engine.copies import rank_distinct
@@ -36,7 +36,7 @@ from search.query.resolve import Resolved
 from search.ranked import Ranked
 from search.rerank.base import Reranker, is_familiar
 from search.rerank.explain import Explanation, explain_images
-from search.rerank.stage import Loss, Reranked, TokenSource, rerank, rerank_more
+from search.rerank.stage import Loss, Reranked, TokenSource, lessen, rerank, rerank_more
 from search.results import Results, Work
 
 
@@ -82,8 +82,14 @@ class UnderWay:
 
     @property
     def crossing(self) -> list[Kind]:
-        """The kinds that a reranker looks at."""
+        """The kinds that a reranker orders."""
         return reranked_kinds(self.query, self.wanted.kinds) if self.wanted.reranker is not None else []
+
+    @property
+    def looked_at(self) -> list[Kind]:
+        """The kinds that a reranker looks at, be it for what is subtracted alone."""
+        lessened = lessened_kinds(self.query, self.wanted.kinds) if self.wanted.reranker is not None else []
+        return list(dict.fromkeys([*self.crossing, *lessened]))
 
     def request(self, setting: Setting) -> None:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
@@ -102,7 +108,7 @@ class UnderWay:
             parameters = replace(parameters, exclude=own if len(own) else None)
         for kind in wanted.kinds:
             count = max(wanted.pool, DEPTH) if self.words and kind == "image" else wanted.pool
-            depth = max(count, wanted.reranking.count) if kind in self.crossing else count
+            depth = max(count, wanted.reranking.count) if kind in self.looked_at else count
             sample = setting.samples.of(snapshot, kind, setting.encoder_row, setting.encoder.identity.dimension)
             vector, penalty = self.asked.against(kind, sample, self.curves)
             eligible = eligible_of(snapshot, self.where, kind, setting.indexes[kind])
@@ -127,19 +133,21 @@ class UnderWay:
         reranker, count = self.wanted.reranker, self.wanted.reranking.count
         if reranker is None or not reranker.needs_tokens or not count:
             return []
-        return [number for kind in self.crossing for number in self.ranked[kind].ids[:count].tolist()]
+        return [number for kind in self.looked_at for number in self.ranked[kind].ids[:count].tolist()]
 
     def rerank(self, setting: Setting) -> dict[Kind, Reranked]:
         """Step 3: the first candidates as the reranker orders them, for `take`. Several queries may do so at once."""
         reranker, reranking = self.wanted.reranker, self.wanted.reranking
         if reranker is None or not reranking.count:
             return {}
-        return {
-            kind: rerank(
-                self.ranked[kind], self.asked.query, reranker, reranking, setting.tokens, self._loss(kind, setting)
-            )
-            for kind in self.crossing
-        }
+        found: dict[Kind, Reranked] = {}
+        for kind in self.looked_at:
+            first, loss = self.ranked[kind], self._loss(kind, setting)
+            if kind in self.crossing:
+                found[kind] = rerank(first, self.asked.query, reranker, reranking, setting.tokens, loss)
+            elif loss is not None:
+                found[kind] = lessen(first, kind, reranker, reranking, setting.tokens, loss)
+        return found
 
     def take(self, reranked: Mapping[Kind, Reranked]) -> None:
         """What step 3 has found."""
@@ -147,7 +155,7 @@ class UnderWay:
             self.ranked[kind] = again.ranked
             self.work += Work(reranked=again.count)
             self.notes += again.notes
-            if again.count and self.wanted.reranker is not None:
+            if again.count and self.wanted.reranker is not None and kind in self.crossing:
                 self.scored[kind] = self.wanted.reranker
 
     def join_words(self, setting: Setting) -> None:
@@ -224,7 +232,7 @@ class UnderWay:
     def _loss(self, kind: Kind, setting: Setting) -> Loss | None:
         if self.wanted.reranker is None:
             return None
-        return loss_of(self.penalties[kind], self.wanted.reranker, setting.tokens)
+        return loss_of(self.penalties[kind], self.wanted.reranker, setting.tokens, kind)
 
 
 def _background(request: CandidateRequest, sample: Sample, asked: Asked, kind: Kind, curves: Calibration) -> Background:

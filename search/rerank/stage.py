@@ -143,13 +143,7 @@ def rerank(
         tokens = {} if query.tokens is None else source.of(ids)
         if not tokens:
             return Reranked(first, 0, _nothing_known(query, kind, reranking, source))
-    rows = _Rows(source, ids)
-    candidates = Candidates(
-        first.similarities[: len(ids)],
-        [tokens.get(number) for number in ids],
-        _Column(rows, lambda row: row.path),
-        _Column(rows, lambda row: row.text),
-    )
+    candidates = _candidates(first, ids, tokens, source)
     scores = ask_scores(reranker, query, candidates)  # (n,) float32, NaN where unknown
     missing = int(np.isnan(scores).sum())
     if loss is not None:
@@ -159,6 +153,33 @@ def rerank(
         rank(first.ids, joined, first.similarities),
         len(ids) - missing,
         () if not missing else (_missing(missing, len(ids), kind, reranker, source),),
+    )
+
+
+def lessen(
+    first: Ranked, kind: Kind, reranker: Reranker, reranking: Reranking, source: TokenSource, loss: Loss
+) -> Reranked:
+    """`first`, of a `kind` that the reranker cannot order by its query, with the first `reranking.count` candidates
+    less `loss`, which may be below 0; the others stay behind them. Raises what the reranker raises."""
+    ids = [int(number) for number in first.ids[: reranking.count]]
+    tokens = source.of(ids) if reranker.needs_tokens else {}
+    if not ids or (reranker.needs_tokens and not tokens):
+        unknown = not source.declined or reranking.insist
+        return Reranked(first, 0, (_no_tokens(kind, source),) if ids and unknown else ())
+    scores = (first.scores[: len(ids)] - loss(ids, _candidates(first, ids, tokens, source))).astype(np.float32)
+    joined = join(scores, first.similarities)
+    count = len(tokens) if reranker.needs_tokens else len(ids)
+    return Reranked(rank(first.ids, joined, joined), count)
+
+
+def _candidates(first: Ranked, ids: Sequence[int], tokens: Mapping[int, Int8], source: TokenSource) -> Candidates:
+    """The first of `first`, whose `ids` these are."""
+    rows = _Rows(source, ids)
+    return Candidates(
+        first.similarities[: len(ids)],
+        [tokens.get(number) for number in ids],
+        _Column(rows, lambda row: row.path),
+        _Column(rows, lambda row: row.text),
     )
 
 
@@ -232,7 +253,11 @@ def _nothing_known(query: EncodedQuery, kind: Kind, reranking: Reranking, source
         return (
             f"The query has no {TOKENS_OF[query.kind]}, so the answers are those of the first stage; {source.remedy}.",
         )
-    return (f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; {source.remedy}.",)
+    return (_no_tokens(kind, source),)
+
+
+def _no_tokens(kind: Kind, source: TokenSource) -> str:
+    return f"This index has no {TOKENS_OF[kind]}, so the answers are those of the first stage; {source.remedy}."
 
 
 def _missing(missing: int, count: int, kind: Kind, reranker: Reranker, source: TokenSource) -> str:

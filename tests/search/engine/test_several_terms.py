@@ -15,12 +15,24 @@ from indexer.catalog.items import Items
 from indexer.catalog.vectors import Vectors
 from indexer.errors import PathNotFoundError
 from indexer.vectors.base import INDEX_TYPES, IndexType
-from search.engine.penalty import MATCH_SHARE, START, STRENGTH, Unwanted
+from search.calibration.background import Sample
+from search.engine.penalty import (
+    BEST_SHARE,
+    BEYOND,
+    MATCH_START,
+    SIMILAR_LESS,
+    START,
+    STRENGTH,
+    USUAL_BEST,
+    Penalty,
+    Standard,
+    Unwanted,
+)
 from search.query.query import Query
 from search.query.terms import Term, Words, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
-from tests.fixtures.colour_reranker import ColourReranker
+from tests.fixtures.colour_reranker import ColourReranker, write_fusion
 from tests.search.engine.test_engine import paint
 
 COUNT = 200
@@ -79,11 +91,23 @@ def of_text(words: str) -> np.ndarray:
     return ColourEncoder().encode_texts([words]).vectors[0].astype(np.float64)
 
 
-def loss(vectors: np.ndarray, query: np.ndarray, unwanted: np.ndarray, weight: float = 1.0) -> np.ndarray:
-    """As `search/engine/penalty.py` says it, where the sample is everything."""
-    near = vectors @ unwanted
-    standard = (near - near.mean()) / near.std()
-    return weight * STRENGTH * (vectors @ query).std() / 2 * np.log1p(np.exp(2 * (standard - START)))
+def standard(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    near = vectors @ query
+    return (near - near.mean()) / near.std()
+
+
+def shown(vectors: np.ndarray, query: np.ndarray, unwanted: np.ndarray) -> np.ndarray:
+    """As `search/engine/penalty.py` says it, where the sample is everything: of 201 the best 1 % are two."""
+    x, y = standard(vectors, query), standard(vectors, unwanted)
+    explained = max(0.0, np.corrcoef(x, y)[0, 1]) * len(x) / (len(x) + 10)
+    return y - explained * x - START - BEST_SHARE * max(0.0, np.sort(y)[-2:].mean() - USUAL_BEST)
+
+
+def loss(vectors: np.ndarray, query: np.ndarray, clearly: np.ndarray, weight: float = 1.0) -> np.ndarray:
+    """What is lost by what shows a term so `clearly`."""
+    lost = weight * STRENGTH / 2 * np.log1p(np.exp(2 * clearly))
+    room = np.maximum(standard(vectors, query), 0)
+    return (vectors @ query).std() * np.where(lost > room, room + BEYOND * (lost - room), lost)
 
 
 def assert_ranked(found: list[tuple[str, float]], paths: list[str], scores: np.ndarray) -> None:
@@ -128,7 +152,7 @@ def test_what_is_subtracted_pushes_down_what_shows_it(folder: Path, tmp_path: Pa
         library.index(folder, index_type=index_type)
         paths, vectors = every_vector(library) if library.status() else ([], np.empty(0))
         query, unwanted = of_text("red"), of_text("green")
-        scores = vectors @ query - loss(vectors, query, unwanted, 0.5)
+        scores = vectors @ query - loss(vectors, query, shown(vectors, query, unwanted), 0.5)
         assert_ranked(answers(library, text("red"), text("green", -0.5)), paths, scores)
         results = library.query(asked(text("red"), text("green", -0.5)), k=12)
         assert results.work.rescored == COUNT + 1  # all that could take the place of others
@@ -138,10 +162,10 @@ def test_an_image_minus_a_word_and_words_minus_an_image(library: search.Library,
     paths, vectors = every_vector(library)
     red, blue = unit(np.array([1.0, 0.0, 0.0, 1.0])), of_text("blue")
     found = answers(library, image(folder / "one.png"), text("blue", -1.0))
-    assert_ranked(found, paths, vectors @ red - loss(vectors, red, blue))
+    assert_ranked(found, paths, vectors @ red - loss(vectors, red, shown(vectors, red, blue)))
     white = of_text("white")
     found = answers(library, text("white"), image(folder / "one.png", -1.0))
-    assert_ranked(found, paths, vectors @ white - loss(vectors, white, red))
+    assert_ranked(found, paths, vectors @ white - loss(vectors, white, shown(vectors, white, red)))
 
 
 def test_weights_that_are_subtracted_are_against_the_greatest(library: search.Library) -> None:
@@ -177,12 +201,55 @@ def test_the_reranker_looks_for_what_is_subtracted_as_well(library: search.Libra
         tokens, word = np.rint(vectors * 127), np.rint(part * 127)
         return tokens @ word / np.linalg.norm(tokens, axis=1) / np.linalg.norm(word)
 
-    near, matches = vectors @ unwanted, match(unwanted)
-    standard = (near - near.mean()) / near.std() + MATCH_SHARE * (matches - matches.mean()) / matches.std()
-    lost = STRENGTH * (vectors @ query).std() / 2 * np.log1p(np.exp(2 * (standard - START)))
+    matches = match(unwanted)
+    above = (matches - matches.mean()) / matches.std() - MATCH_START
+    lost = loss(vectors, query, np.minimum(shown(vectors, query, unwanted) + SIMILAR_LESS, above))
     found = library.query(asked(text("red"), text("green", -1.0)), k=12, reranker=ColourReranker(), rerank=COUNT + 1)
     assert_ranked([(hit.path, hit.score) for hit in found], paths, vectors @ query + match(query) - lost)
     assert found.work.reranked == COUNT + 1
+
+
+def test_an_image_less_a_word_is_looked_at_for_the_word(library: search.Library, folder: Path) -> None:
+    """The reranker orders no images by an image; what is subtracted it looks for all the same."""
+    paths, vectors = every_vector(library)
+    red, unwanted = unit(np.array([1.0, 0.0, 0.0, 1.0])), of_text("green")
+    reranker = ColourReranker()
+    terms = (image(folder / "one.png"), text("green", -1.0))
+    found = library.query(asked(*terms), k=12, reranker=reranker, rerank=COUNT + 1)
+    assert (reranker.calls, found.work.reranked) == (1, COUNT + 1)
+    assert [seen.text for seen, _ in reranker.seen] == ["green"]
+    tokens, word = np.rint(vectors * 127), np.rint(unwanted * 127)
+    matches = tokens @ word / np.linalg.norm(tokens, axis=1) / np.linalg.norm(word)
+    above = (matches - matches.mean()) / matches.std() - MATCH_START
+    lost = loss(vectors, red, np.minimum(shown(vectors, red, unwanted) + SIMILAR_LESS, above))
+    assert_ranked([(hit.path, hit.score) for hit in found], paths, vectors @ red - lost)
+    assert not found.calibrated
+
+
+def test_an_image_less_a_word_without_region_tokens_says_so(folder: Path, tmp_path: Path) -> None:
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as plain:
+        plain.index(folder)
+        terms = (image(folder / "one.png"), text("green", -1.0))
+        found = plain.query(asked(*terms), k=12, reranker=ColourReranker())
+        assert any("has no region tokens" in note for note in found.notes)
+        assert [(hit.path, hit.score) for hit in found] == answers(plain, *terms)
+
+
+def test_an_image_less_a_word_is_looked_at_by_default(folder: Path, tmp_path: Path) -> None:
+    """The reranker of the store is loaded for what is subtracted alone."""
+    with search.open(tmp_path / "s", encoder=ColourTokenEncoder(batch_size=64)) as own:
+        own.index(folder)
+        write_fusion(tmp_path / "s" / "reranker", ColourTokenEncoder())
+        less = own.query(asked(image(folder / "one.png"), text("green", -1.0)), k=3)
+        assert less.work.reranked == 100
+        assert own.query(asked(image(folder / "one.png")), k=3).work.reranked == 0
+        assert own.query(asked(image(folder / "one.png"), text("green", -1.0)), k=3, to="text").work.reranked == 0
+
+
+def test_images_less_images_are_not_looked_at(library: search.Library, folder: Path) -> None:
+    reranker = ColourReranker()
+    found = library.query(asked(image(folder / "one.png"), image(folder / "0-0003.png", -1.0)), k=12, reranker=reranker)
+    assert (reranker.calls, found.work.reranked) == (0, 0)
 
 
 def test_words_and_an_image_together_are_not_reranked(library: search.Library, folder: Path) -> None:
@@ -213,7 +280,8 @@ def test_a_text_that_is_cut_is_told_whichever_term_it_is(library: search.Library
         assert any("only its first 32 of 4" in note for note in notes)
 
 
-def test_all_texts_go_through_the_encoder_at_once(folder: Path, tmp_path: Path) -> None:
+def test_each_text_is_encoded_once(folder: Path, tmp_path: Path) -> None:
+    """In a pass of its own: one has the same bits in every query."""
     batches: list[list[str]] = []
 
     class Counting(ColourEncoder):
@@ -225,23 +293,75 @@ def test_all_texts_go_through_the_encoder_at_once(folder: Path, tmp_path: Path) 
         library.index(folder)
         batches.clear()
         library.query(asked(text("red", 2.0), text("green"), text("blue", -1.0), text("white", -1.0)))
-    assert batches == [["red green", "red", "blue", "white"]]
+    assert batches == [["red green"], ["red"], ["blue"], ["white"]]
+
+
+def term(x: float, y: float) -> tuple[Standard, EncodedQuery, Standard]:
+    """What is wanted goes along the first axis, what is not along the second; `x`, `y`: their spreads."""
+    first, second = np.eye(2, dtype=np.float32)
+    return Standard(first, 0.0, x), EncodedQuery("text", second, None, text="cat"), Standard(second, 0.0, y)
+
+
+def sample(*rows: tuple[float, float]) -> Sample:
+    return Sample(np.array(rows, np.float64).reshape(-1, 2), len(rows))
 
 
 def test_nothing_stands_out_where_all_are_alike() -> None:
-    query = EncodedQuery("text", np.array([1.0, 0.0], np.float32), None, text="red")
-    term = Unwanted(query, mean=0.5, spread=0.0, amount=1.0)
-    assert term.loss(term.standard(np.array([0.2, 0.9]))).tolist() == [0.0, 0.0]
+    wanted, query, standard = term(1.0, 0.0)
+    penalty = Penalty(wanted, [Unwanted.of(query, 1.0, standard, wanted, sample((1, 0.5), (0, 0.5)))])
+    assert penalty.of(np.array([[0.2, 0.5], [0.9, 0.5]], np.float32)).tolist() == [0.0, 0.0]
 
 
 def test_the_loss_is_that_of_a_probability() -> None:
-    """amount / 2 * -ln(1 - p), p = 1 / (1 + exp(-2 (z - START)))."""
-    query = EncodedQuery("text", np.array([1.0, 0.0], np.float32), None, text="red")
-    term = Unwanted(query, mean=0.1, spread=0.2, amount=3.0)
-    for standard in (-2.0, START, 1.0, 4.0):
-        chance = 1 / (1 + np.exp(-2 * (standard - START)))
-        [lost] = term.loss(term.standard(np.array([0.1 + 0.2 * standard])))
-        assert lost == pytest.approx(-1.5 * np.log(1 - chance))
+    """STRENGTH / 2 * -ln(1 - p), p = 1 / (1 + exp(-2 e)); a term of half the weight costs half."""
+    _, query, standard = term(1.0, 1.0)
+    for weight in (1.0, 0.5):
+        one = Unwanted(query, standard, explained=0.0, best=USUAL_BEST, weight=weight)
+        for y in (-2.0, START, 1.0, 4.0):
+            chance = 1 / (1 + np.exp(-2 * (y - START)))
+            [lost] = one.loss(one.shown(np.array([[0.0, y]]), np.zeros(1)))
+            assert lost == pytest.approx(-weight * STRENGTH / 2 * np.log(1 - chance))
+
+
+def test_what_the_wanted_says_of_a_term_is_no_sign_of_it() -> None:
+    """Everything that looks like a car looks as much like a truck: a car loses no more than what is neither."""
+    wanted, query, standard = term(1.0, 1.0)
+    together = sample(*[(x, x) for x in np.linspace(-1.7, 1.7, 2_001)])
+    one = Unwanted.of(query, 1.0, standard, wanted, together)
+    assert one.explained == pytest.approx(0.96, abs=0.02)
+    neither, car, truck = one.shown(np.array([[0.0, 0.0], [3.0, 3.0], [3.0, 5.0]]), np.array([0.0, 3.0, 3.0]))
+    assert car == pytest.approx(neither, abs=0.15)
+    assert truck == pytest.approx(car + 2.0)
+
+
+def test_what_goes_the_other_way_explains_nothing() -> None:
+    wanted, query, standard = term(1.0, 1.0)
+    opposite = sample(*[(x, -x) for x in np.linspace(-1.7, 1.7, 2_001)])
+    assert Unwanted.of(query, 1.0, standard, wanted, opposite).explained == 0.0
+    assert Unwanted.of(query, 1.0, standard, wanted, sample()).explained == 0.0
+
+
+def test_a_rare_thing_has_to_stand_out_further() -> None:
+    """One in a hundred lies at 5 spreads, so that the loss begins 2.5 spreads later than that of a frequent thing."""
+    wanted, query, standard = term(1.0, 1.0)
+    rare = sample(*[(0.0, 5.0 if number % 100 == 0 else 0.0) for number in range(1_000)])
+    one = Unwanted.of(query, 1.0, standard, wanted, rare)
+    assert one.best == pytest.approx(5.0)
+    lost = one.loss(one.shown(np.array([[0.0, 1.0], [0.0, 5.0]]), np.zeros(2)))
+    begins = START + BEST_SHARE * 2
+    np.testing.assert_allclose(lost, STRENGTH / 2 * np.log1p(np.exp(2 * (np.array([1.0, 5.0]) - begins))))
+    frequent = Unwanted(query, standard, 0.0, USUAL_BEST, 1.0)
+    assert lost[0] < 0.05 * frequent.loss(frequent.shown(np.array([[0.0, 1.0]]), np.zeros(1)))[0]
+
+
+def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little() -> None:
+    """The loss counts whole down to the mean, and by half beyond."""
+    wanted, query, standard = term(0.1, 1.0)
+    one = Unwanted(query, standard, explained=0.0, best=USUAL_BEST, weight=1.0)
+    whole = float(one.loss(one.shown(np.array([[0.3, 0.0]]), np.zeros(1)))[0])
+    assert whole > 3.0
+    lost = Penalty(wanted, [one]).of(np.array([[0.3, 0.0], [-0.1, 0.0], [2.0, 0.0]], np.float32))
+    np.testing.assert_allclose(lost, 0.1 * np.array([3 + BEYOND * (whole - 3), BEYOND * whole, whole]), rtol=1e-6)
 
 
 def test_texts_of_terms() -> None:
