@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from indexer.pipeline.forget import Forgotten
+    from indexer.places.place_names import PlaceNames
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
     from indexer.types import Failure, Metadata, Report
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from search.query.query import Query
     from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
-    from search.results import Hit, PlaceNames, Results
+    from search.results import Hit, Results
     from search.status import Status
 
 __version__ = "0.1.0"
@@ -94,6 +95,7 @@ _HOME = {
     ),
     "indexer.compact": ("Compacted",),
     "indexer.pipeline.forget": ("Forgotten",),
+    "indexer.places.place_names": ("PlaceNames",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
     "indexer.types": ("Failure", "Metadata", "Report"),
@@ -108,7 +110,7 @@ _HOME = {
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
-    "search.results": ("Hit", "PlaceNames", "Results"),
+    "search.results": ("Hit", "Results"),
     "search.status": ("Status",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

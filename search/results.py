@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from indexer.arguments import number
 from indexer.errors import SearchError
+from indexer.places.place_names import PlaceNames
 from indexer.types import DateSource, Kind, Metadata
 
 if TYPE_CHECKING:
@@ -28,28 +29,6 @@ MANY = 500
 #: A hit whose probability is below this is weak, and marked. One in twenty: captions name one photograph of a thousand,
 #: and photographs that a person would call right as well ("a cat", "a dog in the water") often have 10 %.
 WEAK = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceNames:
-    """Where a photograph was taken, in words. `city`: the nearest, a quarter of a larger one too, which `near` names
-    then; None where none is near. `country`: in English."""
-
-    city: str | None
-    near: str | None
-    region: str | None
-    country: str
-
-    def __str__(self) -> str:
-        """In short: "Kreuzberg (Berlin), Germany"."""
-        if self.city is None:
-            return self.country
-        return f"{self.city}{'' if self.near is None else f' ({self.near})'}, {self.country}"
-
-    def to_json(self) -> dict[str, str]:
-        """The documented JSON object; unknown fields are left out."""
-        named = (("city", self.city), ("near", self.near), ("region", self.region), ("country", self.country))
-        return {name: value for name, value in named if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

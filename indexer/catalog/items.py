@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, func, insert, or_, select, update
@@ -19,7 +20,8 @@ from indexer.catalog.sqlite import is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError
-from indexer.types import Kind, Metadata
+from indexer.places.place_names import PlaceNames
+from indexer.types import DateSource, Kind, Metadata
 
 #: An item that a file is to have: (kind, content id, about, text).
 Wanted = tuple[Kind, int, str | None, str | None]
@@ -41,7 +43,7 @@ _COUNT = update(file).where(file.c.id == bindparam("of_id")).values(item_count=b
 class Item:
     """What is stored of one item. `path` is the image's own, or for a text that of the image that it is about; `text`:
     None for images. `source`: the file that it came from. `metadata`: what the photograph says about itself, None for
-    texts."""
+    texts. `date`, `date_from` and `place`: as of hits (`search.Hit`), where items are listed."""
 
     id: int
     kind: Kind
@@ -49,6 +51,9 @@ class Item:
     text: str | None
     source: str
     metadata: Metadata | None
+    date: datetime | None = None
+    date_from: DateSource | None = None
+    place: PlaceNames | None = None
 
 
 class Items(Part):

@@ -17,9 +17,12 @@ from indexer.catalog.selection import Listed, Selection, Sorted
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.batches import encode_texts
+from indexer.progress import Progress, Silent
 from indexer.types import KINDS, Float32, Int64, Kind
+from search.arguments import progress_given
 from search.calls.cursor import Cursor, listing_of
 from search.calls.opened import Opened
+from search.engine.dated import dated_items
 from search.query.pictures import path_or_content
 from search.query.resolve import resolve
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 #: Items of one page, at most; what `items` reads at once.
 MAX_PAGE: Final = 10_000
 _AT_ONCE: Final = 1_000
+#: What `embed` has in memory at once.
+_ENCODED: Final = 64
 _SORTED: Final = ("date", "-date", "name", "-name", "size", "-size")
 _MAX_ID: Final = 2**63 - 1
 
@@ -80,8 +85,8 @@ class Listing(Opened):
             after = None if begun is None else begun.after
             listed, more = _next(snapshot, criterion, kind, sort, after, limit, newest)
             rows = Items(snapshot).get([each.id for each in listed])
+            found = dated_items(snapshot, [rows[each.id] for each in listed if each.id in rows])
         first = generation if begun is None else begun.generation
-        found = tuple(rows[each.id] for each in listed if each.id in rows)
         return Page(found, str(Cursor(listing, first, newest, listed[-1])) if more else None)
 
     @checked(
@@ -109,28 +114,45 @@ class Listing(Opened):
         vectors = np.array([found[number] for number in there], np.float32)
         return np.array(there, np.int64), vectors.reshape(len(there), identity.dimension)
 
-    @checked(texts=optional(several(arguments.text)), images=optional(several(path_or_content)))
-    def embed(self, *, texts: Sequence[str] | None = None, images: Sequence[Picture] | None = None) -> Float32:
+    @checked(
+        texts=optional(several(arguments.text)),
+        images=optional(several(path_or_content)),
+        progress=optional(progress_given),
+    )
+    def embed(
+        self,
+        *,
+        texts: Sequence[str] | None = None,
+        images: Sequence[Picture] | None = None,
+        progress: Progress | None = None,
+    ) -> Float32:
         """Vectors (n, d) float32, unit norm, of texts or of images (as `search.Query` takes them), by the store's
         encoder: comparable with `vectors` by their inner product.
 
-        An indexed photograph has the vector that is stored. Raises TypeError unless exactly one of both is given,
-        PathNotFoundError, FileError for an image that does not decode, StoreMissingError, EncoderError, StoreError.
+        Both go through the encoder in batches, images are decoded on all cores. An indexed photograph has the vector
+        that is stored. Raises TypeError unless exactly one of both is given,
+        PathNotFoundError, FileError for an image that does not decode, StoreMissingError, EncoderError, StoreError, and
+        what `progress` raises.
         """
         if (texts is None) == (images is None):
             raise TypeError("`embed` takes one of `texts` and `images`.")
         with self._reading() as opened:
             session = self._session(opened, with_reranker=False)
-            if texts is not None:
-                return encode_texts(session.encoder, texts).vectors
-            from search.engine.query_image import embed_image  # brings what decodes images
-            from search.query.query import Query
+            encoder, told = session.encoder, progress or Silent()
+            count = len(texts if texts is not None else images or ())
+            told.phase(f"Encoding {count:,} {'texts' if texts is not None else 'images'}")
+            told.total(count)
+            rows = [np.empty((0, encoder.identity.dimension), np.float32)]
+            for start in range(0, count, _ENCODED):
+                if texts is not None:
+                    rows.append(encode_texts(encoder, texts[start : start + _ENCODED]).vectors)
+                else:
+                    from search.engine.embedded import embed_images  # brings what decodes images
 
-            rows = [
-                embed_image(Query(image=image).terms[0], session.encoder, opened.store.catalog, tokens=False).vector
-                for image in images or ()
-            ]
-            return np.array(rows, np.float32).reshape(len(rows), session.encoder.identity.dimension)
+                    some = (images or ())[start : start + _ENCODED]
+                    rows.append(embed_images(some, encoder, opened.store.catalog))
+                told.advance(len(rows[-1]))
+            return np.concatenate(rows)
 
 
 def _next(

@@ -17,7 +17,7 @@ from indexer.catalog.shown_facts import ShownFact, ShownFacts
 from indexer.catalog.transaction import Transaction
 from indexer.reach import is_missing
 from indexer.types import Kind
-from search.engine.dated import dated
+from search.engine.dated import dated, facts_of
 from search.engine.places import Place
 from search.rerank.explain import Explanation
 from search.results import Hit
@@ -38,13 +38,8 @@ class HitRows:
     @classmethod
     def read(cls, snapshot: Transaction, answers: Sequence[tuple[Sequence[Place], Mapping[int, Identity]]]) -> HitRows:
         """`answers`: the places of each, and what was found there, by item id."""
-        kinds: dict[int, Kind] = {place.id: place.kind for places, _ in answers for place in places}
-        items = Items(snapshot).get(list(kinds))
-        facts = ShownFacts(snapshot).get([number for number in items if kinds[number] == "image"])
-        texts = [number for number in items if kinds[number] == "text"]
-        if texts:  # a text's are those of the photograph that it is about
-            about = ShownFacts(snapshot).at(list({items[number].path for number in texts}))
-            facts |= {number: about[items[number].path] for number in texts if items[number].path in about}
+        items = Items(snapshot).get(list(dict.fromkeys(place.id for places, _ in answers for place in places)))
+        facts = facts_of(snapshot, list(items.values()))
         wanted = {
             number
             for places, known in answers

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ from indexer.errors import FileError, ImageTooLargeError, PathNotFoundError, Unr
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
-from indexer.types import Candidate, Float32, Int8
+from indexer.types import Candidate, Float32, Int8, Pixels
 from search.query.terms import Term
 from search.rerank.stage import TokenSource
 
@@ -38,10 +40,29 @@ def embed_image(term: Term, encoder: Encoder, catalog: Catalog, *, tokens: bool)
     Raises PathNotFoundError, and FileError when it is no image that can be read.
     """
     limits = DecodeLimits()
-    try:
+    with naming(term):
         return _embed(_content(term, limits), limits, encoder, catalog, tokens)
+
+
+@contextmanager
+def naming(term: Term) -> Iterator[None]:
+    """An error of a file names the image of the query."""
+    try:
+        yield
     except FileError as error:
         raise type(error)(f"The query image {_label(term)} cannot be used: {error}.") from error
+
+
+def content_of(term: Term, limits: DecodeLimits) -> bytes:
+    """The bytes of the file of an image. Raises PathNotFoundError and FileError."""
+    with naming(term):
+        return _content(term, limits)
+
+
+def pixels_of(data: bytes, limits: DecodeLimits, encoder: Encoder) -> Pixels:
+    """(height, width, 3) uint8 RGB, as the encoder wants it. Raises FileError."""
+    preprocessing = encoder.identity.preprocessing
+    return to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
 
 
 def _label(term: Term) -> str:
@@ -71,9 +92,7 @@ def _embed(data: bytes, limits: DecodeLimits, encoder: Encoder, catalog: Catalog
     known, content_id = _known(digest, encoder, catalog, tokens)
     if known is not None:  # no image tower has to be loaded for it
         return known
-    preprocessing = encoder.identity.preprocessing
-    pixels = to_pixels(decode(data, limits, (preprocessing.width, preprocessing.height)), preprocessing)
-    batch = np.ascontiguousarray(pixels[None])  # (1, height, width, 3) uint8
+    batch = np.ascontiguousarray(pixels_of(data, limits, encoder)[None])  # (1, height, width, 3) uint8
     encoded = ask_images(encoder, batch, tokens=tokens)
     return QueryImage(encoded.vectors[0], encoded.tokens[0] if encoded.tokens else None, content_id)
 

@@ -6,12 +6,14 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import search
+from search.calls import listing
 from tests.fixtures.colour_encoder import ColourEncoder
 
 COLOURS = [f"#{red:02x}{green:02x}80" for red in (0, 90, 250) for green in (0, 90, 250)]
@@ -128,3 +130,50 @@ def test_embed_gives_unit_vectors_of_texts_and_of_images_in_any_form(library: se
     for wrong in ({}, {"texts": ["red"], "images": [path]}, {"texts": "red"}, {"images": path}, {"images": [5]}):
         with pytest.raises(TypeError, match=r"`(embed|texts|images)` takes"):
             library.embed(**wrong)  # type: ignore[arg-type]
+
+
+def test_images_are_embedded_in_batches_and_each_content_once(
+    library: search.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_ENCODED", 4)
+    sizes: list[int] = []
+    encode = ColourEncoder.encode_images
+
+    def counted(self: ColourEncoder, pixels: Any, *, tokens: bool = False) -> Any:
+        sizes.append(len(np.unique(pixels.reshape(len(pixels), -1), axis=0)))
+        return encode(self, pixels, tokens=tokens)
+
+    new = [draw(library.folder.parent, f"new{number}.png", f"#{number:02x}4030") for number in range(0, 100, 20)]
+    indexed = [Path(item.path) for item in library.items()][:2]
+    alone = [library.embed(images=[path])[0] for path in (*new, *indexed)]
+    monkeypatch.setattr(ColourEncoder, "encode_images", counted)
+    images: list[Any] = [
+        new[0],
+        new[0].read_bytes(),
+        indexed[0],
+        Image.open(new[1]),
+        new[2],
+        new[3],
+        new[4],
+        indexed[1],
+    ]
+    found = library.embed(images=images)
+    assert len(sizes) == 2  # batches, of new contents and of what fills them up
+    assert sum(sizes) <= len(new) + len(sizes)
+    right = [alone[0], alone[0], alone[5], alone[1], alone[2], alone[3], alone[4], alone[6]]
+    np.testing.assert_allclose(found, np.array(right), atol=1e-6)
+    with pytest.raises(search.NotAnImageError, match=r"The query image \(bytes\) cannot be used"):
+        library.embed(images=[new[0], b"no image"])
+    with pytest.raises(search.PathNotFoundError, match="is not there"):
+        library.embed(images=[new[0], library.folder.parent / "gone.png"])
+
+
+def test_items_have_the_dates_and_places_that_hits_have(library: search.Library) -> None:
+    hits = {hit.id: hit for hit in library.query("red", k=50, to="any")}
+    for kind in ("image", "text"):
+        items = list(library.items(kind=kind))
+        assert items
+        for item in items:
+            hit = hits[item.id]
+            assert (item.date, item.date_from, item.place) == (hit.date, hit.date_from, hit.place)
+            assert item.date_from == "file"

@@ -57,6 +57,7 @@ CALLS: dict[str, Call] = {
     "index": lambda library, place, listener: library.index(place, progress=listener),
     "evaluate": lambda library, place, listener: library.evaluate(place / "captions.jsonl", progress=listener),
     "query_many": lambda library, place, listener: library.query_many(["red", "blue"], progress=listener),
+    "embed": lambda library, place, listener: library.embed(images=[*place.glob("*.png")], progress=listener),
     "compact": lambda library, place, listener: library.compact(progress=listener),
     "check": lambda library, place, listener: library.check(progress=listener),
     "repair": lambda library, place, listener: library.repair(progress=listener),
@@ -87,3 +88,29 @@ def test_a_call_ends_where_its_listener_says_and_can_be_made_again(tmp_path: Pat
         assert library.check() == []
         assert library.status().images == len(COLOURS)
         assert len(library.query("red", k=3)) == 3
+
+
+def test_a_calibration_that_is_stopped_leaves_the_one_before(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    place.mkdir()
+    rows = []
+    for number in range(50):
+        Image.new("RGB", (16, 16), (5 * number, 250 - 5 * number, 7 * number % 250)).save(place / f"{number}.png")
+        rows.append({"image": f"{number}.png", "captions": [f"red {number}", f"blue {number}"]})
+    (place / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as library:
+        library.index(place)
+        whole = Listener()
+        library.calibrate(place / "captions.jsonl", progress=whole)
+        kept = (tmp_path / "s" / "calibration.json").read_bytes()
+        assert len(whole.steps) >= 3
+        for last in (0, len(whole.steps) // 2, len(whole.steps) - 1):
+            listener = Listener(last)
+            with pytest.raises(StoppedError):
+                library.calibrate(place / "captions.jsonl", progress=listener)
+            assert listener.steps == whole.steps[:last]
+            assert (tmp_path / "s" / "calibration.json").read_bytes() == kept
+        assert library.query("red", k=1).calibrated
+        assert sorted(path.name for path in (tmp_path / "s").iterdir() if "calibration" in path.name) == [
+            "calibration.json"
+        ]
