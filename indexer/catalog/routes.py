@@ -7,6 +7,7 @@ costs 0.1 microseconds; behind the others the row of the table is read, at 1 mic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -52,10 +53,12 @@ WITHIN: Final = 0.1
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`route`: what leads to all that fits by one index, None: nothing but all rows. `rows`: to how many it leads,
-    about. `share`: what share of the sample fits; 0 where that was not asked, because the route leads to few."""
+    about, and `cost`: what these cost, in rows of the table. `share`: what share of the sample fits; 0 where that was
+    not asked, because the route leads to few."""
 
     route: Condition | None
     rows: float
+    cost: float
     share: float
 
 
@@ -77,12 +80,13 @@ class Routes(Part):
         tests = _tests(criterion)
         one = next((test for test in tests if isinstance(test, OfId)), None)
         if one is not None:
-            return Plan(self._item_id == one.id, 1, 0.0)
+            return Plan(self._item_id == one.id, 1, 1, 0.0)
         # A sample would have to look up all that words find: they are counted, and where they are many left out.
         words = [way for way in map(self._words, tests) if way is not None]
-        found, count = self._fewest(words, FEW)
-        if found is not None:
-            return Plan(found, count, 0.0)
+        for way in words:
+            ids = self._read(select(fact.c.item_id).where(way).limit(FEW)).scalars().all()
+            if len(ids) < FEW:
+                return Plan(among(fact.c.item_id, ids), len(ids), len(ids), 0.0)
         ways = [(way, WITHIN) for way in (self._cameras(tests), dates_of(criterion)) if way is not None]
         ways += [(way, 1.0) for way in map(self._way, tests) if way is not None]
         held = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in (condition, *(way for way, _ in ways))]
@@ -92,16 +96,15 @@ class Routes(Part):
         share = fits / present
         rare = [way for (way, _), hit in zip(ways, hits, strict=True) if hit < TOLD]
         found, count = self._fewest(rare, NARROW) if len(rare) != 1 else (rare[0], total * TOLD / present / 2)
+        if found is None:
+            found, count = self._fewest(words, NARROW)
         if found is not None:
-            return Plan(found, count, share)
-        found, count = self._fewest(words, NARROW)
-        if found is not None:
-            return Plan(found, count, share)
+            return Plan(found, count, count, share)
         costs = [(hit * cost, hit, way) for (way, cost), hit in zip(ways, hits, strict=True)]
-        cheapest = min(costs, key=itemgetter(0), default=None)
-        if cheapest is None or cheapest[0] > WITHIN * present:
-            return Plan(None, total, share)
-        return Plan(cheapest[2], cheapest[1] * total / present, share)
+        cost, hit, route = min(costs, key=itemgetter(0), default=(math.inf, 0, None))
+        if cost > WITHIN * present:
+            return Plan(None, total, WITHIN * total, share)
+        return Plan(route, hit * total / present, cost * total / present, share)
 
     def _cameras(self, tests: Sequence[Criterion]) -> Condition | None:
         """The cameras that are asked for, and the dates."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, case, exists, func, or_, select
 
 from indexer.catalog.criteria import Criterion, PathMatches
 from indexer.catalog.globs import PathPattern
@@ -67,12 +67,23 @@ class Selection(Part):
         all over; None: drawn."""
         key = (criterion, kind)
         if key not in self._plans:
-            number = _target(kind)
-            highest = self._read(select(func.max(number))).scalar() or 0
-            drawn = spread(highest, SAMPLE) if sample is None else sample
-            routes = Routes(self._transaction, number, self._matching(None, kind), self._folders_of)
-            self._plans[key] = routes.plan(criterion, self._condition(criterion, kind), drawn, highest)
+            drawn, total = self._drawn(kind)
+            routes = Routes(self._transaction, _target(kind), self._matching(None, kind), self._folders_of)
+            condition = self._condition(criterion, kind)
+            self._plans[key] = routes.plan(criterion, condition, drawn if sample is None else sample, total)
         return self._plans[key]
+
+    def fit(self, criteria: Sequence[Criterion], kind: Kind) -> list[bool]:
+        """Whether any visible item of a kind fits, of each of `criteria`."""
+        held = [func.coalesce(func.max(case((self._condition(each, kind), 1), else_=0)), 0) for each in criteria]
+        sample = self._visible(None, kind).where(among(_target(kind), self._drawn(kind)[0]))
+        seen = self._read(sample.with_only_columns(*held)).one()
+        return [bool(fits) or len(self.ids(each, kind, 1)) > 0 for each, fits in zip(criteria, seen, strict=True)]
+
+    def _drawn(self, kind: Kind) -> tuple[Int64, int]:
+        """Ids from all over, (n,) int64, and about how many items there are."""
+        highest = self._read(select(func.max(_target(kind)))).scalar() or 0
+        return spread(highest, SAMPLE), highest
 
     def ids(self, criterion: Criterion, kind: Kind, limit: int | None = None) -> Int64:
         """(m,) int64, in no order: the visible items of a kind that fit, of at most `limit` of them."""
@@ -80,12 +91,12 @@ class Selection(Part):
         found = self._visible(criterion, kind)
         # Ordered by dates the database goes by their index, which answers most tests; else it would read the table.
         found = found.order_by(fact.c.date) if route is None else found.where(route)
-        return np.fromiter(self._read(found.limit(limit)).scalars(), np.int64)
+        return np.array(self._read(found.limit(limit)).scalars().all(), np.int64)
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
         """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""
         of_ids = among(_target(kind), ids)
-        found = set(self._read(self._matching(criterion, kind).where(of_ids)).scalars())
+        found = set(self._read(self._matching(criterion, kind).where(of_ids)).scalars().all())
         return np.array([number for number in map(int, ids) if number in found], np.int64)
 
     def page(

@@ -21,10 +21,10 @@ def reason_of_absence(snapshot: Transaction, where: Filter, kinds: Sequence[Kind
     if not any(selection.page(None, kind, None, None, 1) for kind in kinds):
         return None
     parts = where.condition.conditions if isinstance(where.condition, All) else (where.condition,)
-    for part in parts:
-        criterion = resolve(Filter.of(part)).criterion
-        if not any(len(selection.ids(criterion, kind, 1)) for kind in kinds):
-            return _sentence(part)
+    criteria = [resolve(Filter.of(part)).criterion for part in parts]
+    fit = [any(found) for found in zip(*(selection.fit(criteria, kind) for kind in kinds), strict=True)]
+    if not all(fit):
+        return _sentence(parts[fit.index(False)])
     return "Nothing here matches all of these filters at once, though each of them alone matches something."
 
 

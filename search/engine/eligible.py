@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from indexer.catalog.criteria import Criterion
+from indexer.catalog.routes import Plan
 from indexer.catalog.selection import Selection
 from indexer.catalog.transaction import Transaction
 from indexer.types import Int64, Kind
@@ -25,7 +26,7 @@ from search.query.resolve import Resolved
 SMALL: Final = 5_000
 #: Items of an index that tell what share of it is selected.
 SAMPLE: Final = 1_000
-#: With a smaller share all that are selected are looked up: 10,000 of 1,000,000.
+#: With a smaller share all that are selected are looked up, 10,000 of 1,000,000, unless that costs more.
 BROAD: Final = 0.01
 #: So many times more candidates are fetched than the share asks for: what is near a query need not be spread evenly.
 SPARE: Final = 3.0
@@ -53,12 +54,11 @@ class Eligible:
         return self.selection.ids(self.criterion, self.kind)
 
     @cached_property
-    def share(self) -> float:
-        """What share of the index they are, about; 0 where they are so few that they are looked up."""
+    def _plan(self) -> Plan | None:
+        """How they are looked up; None where the index is small, and all of them are."""
         if self.held is None or len(self.held) <= SMALL:
-            return 0.0
-        share = self.selection.plan(self.criterion, self.kind, self.held[:: len(self.held) // SAMPLE]).share
-        return share if share >= BROAD else 0.0
+            return None
+        return self.selection.plan(self.criterion, self.kind, self.held[:: len(self.held) // SAMPLE])
 
     def among(self, ids: Int64) -> Int64:
         """(m,) int64: those of `ids` that are selected, in their order."""
@@ -66,10 +66,12 @@ class Eligible:
 
     def fetch(self, wanted: int) -> int:
         """How many candidates to ask an index for, so that about `wanted` are left; 0: all are to be looked up."""
-        if not self.share:
+        plan = self._plan
+        if plan is None or not plan.share:
             return 0
-        count = math.ceil(SPARE * wanted / self.share)
-        return count if count <= MOST else 0
+        count = math.ceil(SPARE * wanted / plan.share)
+        cheaper = plan.share >= BROAD or count < plan.cost  # a candidate is a row of the table, too
+        return count if cheaper and count <= MOST else 0
 
     def within(self, parameters: SearchParameters) -> SearchParameters:
         """With these alone as what may be returned."""
