@@ -17,7 +17,7 @@ from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.routes import NARROW, Plan, Routes, dates_of
 from indexer.catalog.schema import fact, file, folder, item
-from indexer.catalog.sqlite import among, off_index
+from indexer.catalog.sqlite import among, gathered, numbers, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.catalog.vectors import spread
@@ -91,13 +91,16 @@ class Selection(Part):
         found = self._visible(criterion, kind)
         # Ordered by dates the database goes by their index, which answers most tests; else it would read the table.
         found = found.order_by(fact.c.date) if route is None else found.where(route)
-        return np.array(self._read(found.limit(limit)).scalars().all(), np.int64)
+        return self._numbers(found.limit(-1 if limit is None else limit))  # a limit, or the order might be left out
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
         """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""
         of_ids = among(_target(kind), ids)
-        found = set(self._read(self._matching(criterion, kind).where(of_ids)).scalars().all())
-        return np.array([number for number in map(int, ids) if number in found], np.int64)
+        asked = np.asarray(ids, np.int64)
+        return asked[np.isin(asked, self._numbers(self._matching(criterion, kind).where(of_ids)))]
+
+    def _numbers(self, statement: Select[Any]) -> Int64:
+        return numbers(self._read(gathered(statement)).scalar_one())
 
     def page(
         self, criterion: Criterion | None, kind: Kind, order: Sorted | None, after: Listed | None, limit: int

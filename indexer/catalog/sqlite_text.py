@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, bindparam, column, func, select
 
 from indexer.catalog.column_types import FitText
+from indexer.types import Int64
 
 
 def text_holds(text: ColumnElement[Any], part: str) -> ColumnElement[bool]:
@@ -39,6 +41,17 @@ def given_numbers(name: str) -> Select[tuple[int]]:
     their number."""
     given = func.json_each(bindparam(name, type_=Text)).table_valued(column("value", Integer))
     return select(given.c.value)
+
+
+def gathered(statement: Select[tuple[int]]) -> Select[tuple[str]]:
+    """All numbers of a statement as one value, for `numbers`: row by row they cost ten times as much."""
+    rows = statement.subquery()
+    return select(func.json_group_array(rows.c[0]))
+
+
+def numbers(value: str) -> Int64:
+    """(n,) int64: what `gathered` gives."""
+    return np.array(json.loads(value), np.int64)
 
 
 def _bound(text: str) -> BindParameter[Any]:

@@ -71,8 +71,9 @@ def explained(snapshot: Transaction, criterion: Criterion) -> tuple[str, list[in
     told: list[str] = []
 
     def explain(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT fact.item_id") and "EXISTS" in statement:
-            told.append(str(cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()[0][3]))
+        if "json_group_array" in statement:
+            steps = [str(row[3]) for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            told.append(next(step for step in steps if "fact" in step or "MULTI" in step))
 
     event.listen(snapshot.connection, "before_cursor_execute", explain)
     ids = Selection(snapshot).ids(criterion, "image")
