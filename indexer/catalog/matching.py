@@ -192,7 +192,32 @@ def _within(near: Within) -> Condition:
     x, y, z = (column - value for column, value in zip(_SPHERE, middle.on_sphere, strict=True))
     most = (2 * math.sin(angle / 2)) ** 2
     near_enough = x * x + y * y + z * z <= most * (1 + ROUNDING) + ROUNDING**2
+    inside = _inside(near, angle)
+    if inside is not None:
+        near_enough = or_(inside, near_enough)
     return and_(*_box(near, angle, off_index(fact.c.latitude)), near_enough)
+
+
+def _inside(near: Within, angle: float) -> Condition | None:
+    """Degrees between which everything is near, so that no place on the sphere has to be read; None where there is no
+    such box. Its corners are farthest: the distance grows with the longitude, and has one least point in latitude."""
+    reach = math.degrees(angle) / math.sqrt(2) * 0.999
+    south, north = near.latitude - reach, near.latitude + reach
+    if south < -80 or north > 80:
+        return None
+    across = reach / math.cos(math.radians(near.latitude))
+    while across > 1e-3:
+        west, east = near.longitude - across, near.longitude + across
+        middle, corners = (
+            Position.at(near.latitude, near.longitude),
+            (Position.at(south, east), Position.at(north, east)),
+        )
+        if west < -180 or east > 180:
+            return None
+        if max(math.dist(middle.on_sphere, corner.on_sphere) for corner in corners) <= 2 * math.sin(angle / 2):
+            return and_(off_index(fact.c.latitude).between(south, north), fact.c.longitude.between(west, east))
+        across *= 0.9
+    return None
 
 
 def _box(near: Within, angle: float, latitude: ColumnElement[Any]) -> list[Condition]:

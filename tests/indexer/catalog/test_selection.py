@@ -453,6 +453,36 @@ def test_ten_metres_are_told_from_eleven(catalog: Catalog) -> None:
     assert found == [0, 1]
 
 
+@pytest.mark.parametrize(
+    "middle", [(48.85, 2.35), (-33.9, 151.2), (78.0, 15.0), (0.0, 179.9), (60.0, -0.5), (84.0, 3.0)]
+)
+def test_what_is_near_is_near_by_the_sphere(catalog: Catalog, middle: tuple[float, float]) -> None:
+    """Around the circle, a metre within and a metre beyond, and all over the box around it."""
+    photos = []
+    for km in (20.0, 600.0):
+        for at in range(24):
+            for beyond in (-0.001, 0.001):
+                turn, angle = math.radians(15 * at), (km + beyond) / 6371.0088
+                north, east = math.radians(middle[0]), math.radians(middle[1])
+                up = math.asin(math.sin(north) * math.cos(angle) + math.cos(north) * math.sin(angle) * math.cos(turn))
+                over = math.atan2(
+                    math.sin(turn) * math.sin(angle) * math.cos(north), math.cos(angle) - math.sin(north) * math.sin(up)
+                )
+                there = (math.degrees(up), (math.degrees(east + over) + 180) % 360 - 180)
+                name = f"/p/{km}-{at}-{beyond}.jpg"
+                photos.append(Photo(name, 1, Metadata(9, 9, "JPEG", latitude=there[0], longitude=there[1])))
+    fill(catalog, photos)
+    with catalog.snapshot() as snapshot:
+        for km in (20.0, 600.0, 700.0):
+            found = set(Selection(snapshot).ids(Within(*middle, km), "image").tolist())
+            wanted = {
+                photo.ids["image"]
+                for photo in photos
+                if (own := float(photo.name[3:].partition("-")[0])) < km or (own == km and "--" in photo.name)
+            }
+            assert found == wanted
+
+
 SAID = Metadata(9, 9, "JPEG", captions=("The café's invoice (ACME)",), keywords=("summer holiday", "sea"))
 
 
