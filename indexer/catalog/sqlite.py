@@ -36,8 +36,8 @@ from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
 from indexer.catalog.sqlite_text import among as among
-from indexer.catalog.sqlite_text import given_numbers as given_numbers
 from indexer.catalog.sqlite_text import gathered as gathered
+from indexer.catalog.sqlite_text import given_numbers as given_numbers
 from indexer.catalog.sqlite_text import numbers as numbers
 from indexer.catalog.sqlite_text import text_begins as text_begins
 from indexer.catalog.sqlite_text import text_holds as text_holds
