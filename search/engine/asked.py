@@ -39,8 +39,8 @@ class Weighted:
 class Asked:
     """A query as it is compared with items. `added`: its texts together, and each of its images; one at least.
     `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
-    indexed, of those that are added. `several`: it has more than one term. `unread`: it
-    has words that the encoder cannot read, and nobody knows how probable its answers are. `nothing`:
+    indexed, of those that are added. `several`: it has more than one term. `unread`: its
+    words that the encoder cannot read; where it has some, nobody knows how probable its answers are. `nothing`:
     why there is nothing to search for, unless the words of captions and names answer. `notes`: what a person should
     know.
     """
@@ -49,7 +49,7 @@ class Asked:
     subtracted: Sequence[Weighted]
     content_ids: frozenset[int]
     several: bool
-    unread: bool
+    unread: tuple[str, ...]
     nothing: str | None
     notes: tuple[str, ...]
 
@@ -170,7 +170,7 @@ def ask(
         subtracted,
         frozenset(content_ids),
         len(query.terms) > 1,
-        bool(unread),
+        tuple(unread),
         _nothing(query, encoder, unread),
         tuple(notes),
     )

@@ -30,7 +30,7 @@ from search.engine.hits import HitRows, hits_of
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
-from search.query.content_words import content_words, unwanted_words
+from search.query.content_words import content_words, meaning_names, unwanted_words
 from search.query.query import Query
 from search.query.resolve import Resolved
 from search.ranked import Ranked
@@ -97,7 +97,8 @@ class UnderWay:
         self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
         self.words = AskedWords(snapshot, {}, {}, 0.0)
         if wanted.use_words and "image" in wanted.kinds:
-            self.words = AskedWords.of(snapshot, content_words(self.query), unwanted_words(self.query))
+            asked = meaning_names(content_words(self.query), self.asked.unread)
+            self.words = AskedWords.of(snapshot, asked, unwanted_words(self.query))
         if self.asked.nothing is not None and not self.words.weights:
             raise EmptyQueryError(self.asked.nothing)
         parameters = wanted.parameters
@@ -186,6 +187,9 @@ class UnderWay:
         familiar = is_familiar(wanted.reranker, asked.query)
         judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, familiar, asked.several)
         best = judge.best(self.ranked, wanted.pool, self.by_words)
+        if asked.nothing is not None:  # what only looks like an answer to words that the encoder cannot read is none
+            said = {} if self.by_words is None else self.by_words.matches
+            best = replace(best, places=[place for place in best.places if place.id in said])
         self.best = without_probabilities(best) if asked.unread else best
         arranged = arrange(setting.snapshot, self.best.places, wanted.arrangement, wanted.reach)
         shown, self.cursor = wanted.page(arranged.places, setting.snapshot.generation, setting.newest)

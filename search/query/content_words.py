@@ -8,7 +8,7 @@ quotation marks are looked for as they stand, one behind the other. What looks l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from indexer.words import Word, name_joints, words
@@ -55,6 +55,12 @@ def content_words(query: Query) -> tuple[ContentWord, ...]:
     image, nor of a text that has nothing but stop words."""
     found = dict.fromkeys(word for term in query.terms if term.weight > 0 for word in _words_of(term))
     return tuple(found)[:MAX_WORDS]
+
+
+def meaning_names(asked: Sequence[ContentWord], unread: Sequence[str]) -> tuple[ContentWord, ...]:
+    """The same words; those among them that the encoder cannot read mean names: nothing else could be meant by them."""
+    told = {word for text in unread for word in words(text)}
+    return tuple(word._replace(exact=True) if word.tokens in told else word for word in asked)
 
 
 def unwanted_words(query: Query) -> tuple[tuple[ContentWord, ...], ...]:

@@ -9,6 +9,7 @@ import pytest
 
 import search
 from indexer.errors import EmptyQueryError
+from indexer.images.sniff import IMAGE_SUFFIXES
 from search.query.filter import Filter
 from search.query.query import Query
 from search.query.terms import Term, Words
@@ -74,3 +75,40 @@ def test_a_query_that_is_read_has_its_probabilities(library: search.Library) -> 
 def test_a_query_is_in_nfkc_and_without_format_characters(text: str) -> None:
     assert Query(text=text).text == "red"
     assert Query(text=text) == Query.parse(text)
+
+
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    folder = tmp_path_factory.mktemp("captioned")
+    paint(folder, 12)
+    first, second, *_ = sorted(path for path in folder.rglob("*") if path.suffix in IMAGE_SUFFIXES)
+    first.with_suffix(".txt").write_text("собака на пляже", encoding="utf-8")
+    second.rename(second.with_name(f"Kreuzberg_party{second.suffix}"))
+    with search.open(tmp_path_factory.mktemp("store"), encoder=Reader(batch_size=64)) as opened:
+        opened.index(folder)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("собака", ""), ("Kreuzberg", "Kreuzberg_party"), ("kreuzberg", "Kreuzberg_party")]
+)
+def test_of_words_that_are_not_read_only_those_who_have_them_are_found(
+    captioned: search.Library, text: str, name: str
+) -> None:
+    found = captioned.query(text, by_words=True)
+    assert len(found) == 1
+    assert found[0].probability is None
+    assert found[0].found_by in ("words", "both")
+    assert name in found[0].path
+    assert name or "собака на пляже" in Path(found[0].path).with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_beside_words_that_are_read_meaning_finds_as_ever(captioned: search.Library) -> None:
+    found = captioned.query("red Kreuzberg", by_words=True)
+    assert len(found) == 10
+    assert "Kreuzberg_party" in "".join(hit.path for hit in found[:5] if hit.found_by != "meaning")
+
+
+def test_what_nobody_says_and_the_encoder_cannot_read_is_nothing_to_search_for(captioned: search.Library) -> None:
+    with pytest.raises(EmptyQueryError, match="nothing to search for"):
+        captioned.query("猫", by_words=True)
