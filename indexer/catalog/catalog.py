@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection
 
 from indexer import forking
-from indexer.catalog import derived, schema
+from indexer.catalog import schema
 from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.sqlite import Sqlite
@@ -101,6 +101,8 @@ class Catalog:
             self._migrate()
 
     def _migrate(self) -> None:
+        from indexer.catalog import derived  # here and below: a query derives nothing
+
         with self._transaction(writing=True) as transaction:
             found = version(transaction.connection, self._database)
             self._check_tables(transaction.connection, found)
@@ -206,7 +208,10 @@ class Catalog:
                 with connection.begin():
                     transaction = Transaction(connection, self._database, writing=writing)
                     yield transaction
-                    derived.refresh(transaction)
+                    if writing:
+                        from indexer.catalog import derived
+
+                        derived.refresh(transaction)
                     if transaction.let_go:
                         Meta(transaction).set(SWEEP, "due")
                 self._remember(transaction.let_go)

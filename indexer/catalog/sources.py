@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, bindparam, select, union
@@ -55,17 +56,17 @@ class Sources(Part):
         ids = sorted(of_files)
         for start in range(0, max(len(ids), len(of_contents)), PAGE):
             some_files, some_contents = ids[start : start + PAGE], of_contents[start : start + PAGE]
-            yield self._sources(_CHANGED, {"files": json.dumps(some_files), "contents": json.dumps(some_contents)})
+            yield self._sources(_changed(), {"files": json.dumps(some_files), "contents": json.dumps(some_contents)})
 
     def of_items(self, ids: Sequence[int]) -> Iterator[list[Source]]:
         """Those of these ids."""
         for start in range(0, len(ids), PAGE):
-            yield self._sources(_OF_ITEMS, {"ids": json.dumps([int(each) for each in ids[start : start + PAGE]])})
+            yield self._sources(_of_items(), {"ids": json.dumps([int(each) for each in ids[start : start + PAGE]])})
 
     def pages(self) -> Iterator[list[Source]]:
         """All of them, by the ids of their items."""
         last = 0
-        while page := self._sources(_FOLLOWING, {"last": last, "most": PAGE}):
+        while page := self._sources(_following(), {"last": last, "most": PAGE}):
             yield page
             last = page[-1].item_id
 
@@ -78,7 +79,7 @@ class Sources(Part):
         """What other files say of photographs."""
         found: defaultdict[int, list[str]] = defaultdict(list)
         if item_ids:
-            for number, text in self._read(_TOLD, {"ids": json.dumps(list(item_ids))}):
+            for number, text in self._read(_told(), {"ids": json.dumps(list(item_ids))}):
                 found[number].append(text)
         return found
 
@@ -111,34 +112,50 @@ def _of_files_at(paths: Select[Any]) -> Select[Any]:
 
 
 _beside, _own, _some, _text = file.alias("beside"), file.alias("own"), item.alias("some"), item.alias("telling")
-_files, _contents = given_numbers("files"), given_numbers("contents")
-#: What else the files say: of which photographs a file beside them does, and of which texts do.
-_told_beside = select(_beside.c.about).where(_beside.c.id.in_(_files), _beside.c.about.is_not(None))
-_told_in_texts = select(_text.c.about).where(_text.c.file_id.in_(_files), _text.c.about.is_not(None))
-_CHANGED: Final = _sources_where(
-    union(
-        select(_some.c.id).where(_some.c.file_id.in_(_files)),
-        select(_some.c.id).where(_some.c.content_id.in_(_contents)),
-        _of_files_at(_told_beside),
-        _of_files_at(_told_in_texts),
-    )
-)
-_OF_ITEMS: Final = _sources_where(given_numbers("ids"))
-_FOLLOWING: Final = _sources_where(
-    select(_some.c.id)
-    .where(_some.c.id > bindparam("last"), off_index(_some.c.kind) == "image")
-    .order_by(_some.c.id)
-    .limit(bindparam("most"))
-)
 _AT: Final = select(file.c.id).where(file.c.path.in_(bindparam("paths", expanding=True)))
-_TOLD: Final = (
-    select(_some.c.id, _text.c.text)
-    .join(_own, _own.c.id == _some.c.file_id)
-    .join(_text, and_(_text.c.about == _own.c.path, off_index(_text.c.kind) == "text", _text.c.file_id != _own.c.id))
-    .join(_beside, and_(_beside.c.id == _text.c.file_id, _beside.c.state == "present"))
-    .where(_some.c.id.in_(given_numbers("ids")), _text.c.text != "")
-    .order_by(_text.c.id)
-)
+
+
+@cache  # and not when the file is imported, as every query does
+def _changed() -> Select[Any]:
+    """Photographs in `files`, with `contents`, and those of which a file beside them, or texts, in `files` tell."""
+    files, contents = given_numbers("files"), given_numbers("contents")
+    beside = select(_beside.c.about).where(_beside.c.id.in_(files), _beside.c.about.is_not(None))
+    texts = select(_text.c.about).where(_text.c.file_id.in_(files), _text.c.about.is_not(None))
+    return _sources_where(
+        union(
+            select(_some.c.id).where(_some.c.file_id.in_(files)),
+            select(_some.c.id).where(_some.c.content_id.in_(contents)),
+            _of_files_at(beside),
+            _of_files_at(texts),
+        )
+    )
+
+
+@cache
+def _of_items() -> Select[Any]:
+    return _sources_where(given_numbers("ids"))
+
+
+@cache
+def _following() -> Select[Any]:
+    """The next `most` behind `last`."""
+    ids = select(_some.c.id).where(_some.c.id > bindparam("last"), off_index(_some.c.kind) == "image")
+    return _sources_where(ids.order_by(_some.c.id).limit(bindparam("most")))
+
+
+@cache
+def _told() -> Select[Any]:
+    """Texts of other files that are there, with the photographs among `ids` that they are about."""
+    return (
+        select(_some.c.id, _text.c.text)
+        .join(_own, _own.c.id == _some.c.file_id)
+        .join(
+            _text, and_(_text.c.about == _own.c.path, off_index(_text.c.kind) == "text", _text.c.file_id != _own.c.id)
+        )
+        .join(_beside, and_(_beside.c.id == _text.c.file_id, _beside.c.state == "present"))
+        .where(_some.c.id.in_(given_numbers("ids")), _text.c.text != "")
+        .order_by(_text.c.id)
+    )
 
 
 def _source(row: Any, told: Sequence[str]) -> Source:

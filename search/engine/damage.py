@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from indexer.catalog.facts import Facts
 from indexer.catalog.schema import fact
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import DAMAGED
@@ -19,6 +18,8 @@ def damage_of(snapshot: Transaction, *, filtered: bool) -> list[str]:
     left_out = snapshot.left_out - {DAMAGED}
     words = [_WORDS] if DAMAGED in snapshot.left_out else []
     if filtered:
+        from indexer.catalog.facts import Facts  # which a plain query does without
+
         left_out = left_out | {(fact.name, number) for number in Facts(snapshot).lacking(_COUNTED)}
     count = sum(table != "token" for table, _ in left_out)
     if count:
