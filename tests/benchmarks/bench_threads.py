@@ -81,14 +81,15 @@ def main() -> None:
             f"{count} threads" if count > 1 else "1 thread": lambda count=count: in_threads(library, queries, count)
             for count in THREADS
         }
-        if hasattr(library, "query_many"):
-            ways[f"a batch of {len(queries)}"] = lambda: library.query_many(queries)
+        ways[f"a batch of {len(queries)}"] = lambda: library.query_many(queries)
+        ways["1, rerank=0"] = lambda: [library.query(query, rerank=0) for query in queries]
+        ways["batch, rerank=0"] = lambda: library.query_many(queries, rerank=0)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         cores: dict[str, list[float]] = {name: [] for name in ways}  # ms
         steps: dict[str, float] = {}
         for name, way in ways.items():
             first = way()  # loads what it needs
-            if name == "1 thread":
+            if name in ("1 thread", "1, rerank=0"):
                 expected = [[hit.id for hit in answer] for answer in first]
             elif [[hit.id for hit in answer] for answer in first] != expected:
                 raise SystemExit(f"{name} answers otherwise than one thread.")
@@ -103,7 +104,8 @@ def main() -> None:
                         for step, seconds in answer.seconds.items():
                             steps[step] = steps.get(step, 0.0) + seconds / len(queries) / given.rounds
     for name, values in rates.items():
-        ratios = [value / one for value, one in zip(values, rates["1 thread"], strict=True)]
+        base = rates["1, rerank=0" if "rerank=0" in name else "1 thread"]
+        ratios = [value / one for value, one in zip(values, base, strict=True)]
         core = statistics.median(cores[name])
         print(
             f"{name:<16} {statistics.median(values):7.1f} queries/s   {statistics.median(ratios):.2f} times one   "
