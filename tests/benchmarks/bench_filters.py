@@ -215,7 +215,8 @@ def cold(arguments: list[str], rounds: int) -> dict[str, Pairs]:
     for number in range(rounds):
         for name in drawn.sample(list(FILTERS), len(FILTERS)):
             for given in drawn.sample((True, False), 2):
-                asked = ["--once", FILTERS[name] if given else "", "--words", f"{WORDS[number % len(WORDS)]} {number}"]
+                line = FILTERS[name] if given else ""
+                asked = [f"--once={line}", "--words", f"{WORDS[number % len(WORDS)]} {number}"]
                 done = subprocess.run([sys.executable, __file__, *arguments, *asked], capture_output=True, check=True)
                 spent, found = json.loads(done.stdout.splitlines()[-1])
                 (pairs[name].given if given else pairs[name].bare).append(tuple(spent))
