@@ -24,7 +24,7 @@ def refresh(transaction: Transaction) -> None:
 
 
 def make_all(transaction: Transaction) -> None:
-    """Make everything anew: 1 minute for 1,000,000 photographs."""
+    """Make everything anew."""
     Facts(transaction).clear()
     Words(transaction).clear()
     for sources in Sources(transaction).pages():
