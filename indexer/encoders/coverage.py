@@ -75,11 +75,16 @@ def _is_seen(word: str, pieces: Pieces, other_scripts: bool, learned: Callable[[
     count = pieces(word)
     if count is None:
         return False
-    if all(_is_latin(char) for char in word):
+    if in_latin(word):
         if learned is not None and not any(char.isdigit() for char in word):
             return learned(word)
         return len(word) < _SHORT or len(word) > _LETTERS_A_PIECE * count
     return other_scripts and count == 1
+
+
+def in_latin(word: str) -> bool:
+    """Whether a word is written in the letters that English is: one that is told may be a name or a slip."""
+    return all(_is_latin(char) for char in word)
 
 
 def _is_latin(char: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Encoder
-from indexer.encoders.coverage import is_read, unread_words
+from indexer.encoders.coverage import in_latin, is_read, unread_words
 from indexer.encoders.templates import class_name_forms
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
@@ -36,12 +36,21 @@ class Weighted:
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing:
+    """What to say where the encoder knows nothing of a query. `certain`: so that there is nothing to search for; words
+    in Latin letters that no list has ("vespa", "bokeh") may mean something to it all the same."""
+
+    sentence: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A query as it is compared with items. `added`: its texts together, and each of its images; one at least.
     `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
     indexed, of those that are added. `several`: it has more than one term. `unread`: its
     words that the encoder cannot read; where it has some, nobody knows how probable its answers are. `nothing`:
-    why there is nothing to search for, unless the words of captions and names answer. `notes`: what a person should
+    where it knows nothing of it, and the words of captions and names have to answer. `notes`: what a person should
     know.
     """
 
@@ -50,7 +59,7 @@ class Asked:
     content_ids: frozenset[int]
     several: bool
     unread: tuple[str, ...]
-    nothing: str | None
+    nothing: Nothing | None
     notes: tuple[str, ...]
 
     @property
@@ -176,17 +185,21 @@ def ask(
     )
 
 
-def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> str | None:
-    """What to say where the encoder can read nothing of a query, and neither an image nor a filter is there."""
+def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> Nothing | None:
+    """None where it reads something of a query, or an image or a filter is there."""
     together = wanted_text(query.terms)
     has_image = any(term.kind == "image" and term.weight > 0 for term in query.terms)
     if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
         return None
-    return (
-        f"There is nothing to search for: the encoder {encoder.identity.name} does not know {_listed(unread)}. Check "
-        "the spelling, ask in English, or encode anew with a model of many languages: "
+    certain = not any(in_latin(word) for word in unread)
+    what = f"the encoder {encoder.identity.name} does not know {_listed(unread)}"
+    many = (
+        "encode anew with a model of many languages: "
         "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
     )
+    if not certain:
+        return Nothing(f"So these hits are guesses. For other languages than English {many}", certain)
+    return Nothing(f"There is nothing to search for: {what}. Check the spelling, ask in English, or {many}", certain)
 
 
 def _note(unread: Sequence[str]) -> str:

@@ -100,7 +100,9 @@ class UnderWay:
             asked = meaning_names(content_words(self.query), self.asked.unread)
             self.words = AskedWords.of(snapshot, asked, unwanted_words(self.query))
         if self.asked.nothing is not None and not self.words.weights:
-            raise EmptyQueryError(self.asked.nothing)
+            if self.asked.nothing.certain:
+                raise EmptyQueryError(self.asked.nothing.sentence)
+            self.notes.append(self.asked.nothing.sentence)
         parameters = wanted.parameters
         if wanted.after is not None:  # what came since its first page does not show
             wanted.after.check(snapshot.generation)
@@ -187,7 +189,8 @@ class UnderWay:
         familiar = is_familiar(wanted.reranker, asked.query)
         judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, familiar, asked.several)
         best = judge.best(self.ranked, wanted.pool, self.by_words)
-        if asked.nothing is not None:  # what only looks like an answer to words that the encoder cannot read is none
+        assert self.words is not None, "step 1 has found them"
+        if asked.nothing is not None and self.words.weights:  # what only looks like an answer to unread words is none
             said = {} if self.by_words is None else self.by_words.matches
             best = replace(best, places=[place for place in best.places if place.id in said])
         self.best = without_probabilities(best) if asked.unread else best

@@ -42,6 +42,18 @@ def test_nothing_that_is_read_is_nothing_to_search_for(library: search.Library) 
         library.query("а б в г д е ж")
 
 
+def test_words_in_latin_letters_may_be_names_and_are_asked_for(library: search.Library) -> None:
+    results = library.query("vespa", k=3)
+    assert len(results) == 3
+    assert {hit.probability for hit in results} == {None}
+    known, guess = results.notes[:2]
+    assert "does not know “vespa”" in known
+    assert guess.startswith(
+        "So these hits are guesses. For other languages than English encode anew with a model of many"
+    )
+    assert len(library.query("猫 vespa", k=3)) == 3
+
+
 def test_words_beside_those_that_are_read_are_named_and_leave_no_probability(library: search.Library) -> None:
     results = library.query("red собака", k=5)
     assert [hit.path for hit in results] == [hit.path for hit in library.query("red", k=5)]
