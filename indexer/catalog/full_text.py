@@ -17,8 +17,8 @@ from sqlalchemy import (
     Connection,
     Executable,
     Integer,
-    Label,
     Select,
+    TextClause,
     bindparam,
     column,
     literal_column,
@@ -49,19 +49,22 @@ SHADOWS: Final[dict[str, frozenset[str]]] = {f"{TABLE}_{name}": columns for name
 _WEIGHTS: Final = "2, 2, 1, 1, 2"
 
 _word = table(TABLE, column("rowid", Integer), *map(column, COLUMNS))
-_matches = literal_column(TABLE).op("MATCH")(bindparam("words"))
-#: Rank is below 0, and lowest for the best (Okapi BM25: Robertson and others 1994).
-_rank: Label[float] = literal_column(f"bm25({TABLE}, {_WEIGHTS})").label("rank")
-#: The `most` best rows that match `words`: id and rank.
-BEST: Final = (
-    select(_word.c.rowid, _rank).where(_matches).order_by(text("rank"), _word.c.rowid).limit(bindparam("most"))
-)
-#: The `most` newest rows that match `words`.
-NEWEST: Final = select(_word.c.rowid).where(_matches).order_by(_word.c.rowid.desc()).limit(bindparam("most"))
-#: How many rows match `words`; `most` at most are counted.
-COUNT: Final = text(
-    f"SELECT count(*) FROM (SELECT 1 FROM {TABLE} WHERE {TABLE} MATCH :words LIMIT :most)"  # noqa: S608  as above
-)
+_FOUND: Final = f"FROM {TABLE} WHERE {TABLE} MATCH asked.value"
+
+
+def _each(answer: str) -> TextClause:
+    """The answer to each of the expressions `words`, a list in JSON, in their order: those of all queries at once."""
+    return text(f"SELECT ({answer}) FROM json_each(:words) AS asked ORDER BY asked.key")  # noqa: S608  names of ours
+
+
+#: Of each the `most` best rows, as a list in JSON; bm25 is below 0, and lowest for the best (Okapi BM25: Robertson and
+#: others 1994).
+_BY_RANK: Final = f"SELECT rowid, bm25({TABLE}, {_WEIGHTS}) AS rank {_FOUND} ORDER BY rank, rowid LIMIT :most"
+BEST: Final = _each(f"SELECT json_group_array(rowid) FROM ({_BY_RANK})")  # noqa: S608  names of ours
+#: Of each the `most` newest rows, as a list in JSON.
+NEWEST: Final = _each(f"SELECT json_group_array(rowid) FROM (SELECT rowid {_FOUND} ORDER BY rowid DESC LIMIT :most)")  # noqa: S608
+#: Of each how many rows match; `most` at most are counted.
+COUNT: Final = _each(f"SELECT count(*) FROM (SELECT 1 {_FOUND} LIMIT :most)")  # noqa: S608  names of ours
 #: The rows of the items `ids`.
 ROWS: Final = select(_word).where(_word.c.rowid.in_(bindparam("ids", expanding=True)))
 WRITE: Final = text(

@@ -6,10 +6,11 @@ row is derived from the rows of other tables, in the transaction that changes th
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Executable
 
@@ -19,6 +20,8 @@ from indexer.catalog.sources import Source, Sources
 from indexer.catalog.statements import id_chunks
 from indexer.catalog.transaction import Part
 from indexer.words import column, name_parts
+
+T = TypeVar("T")
 
 #: Version of the rules by which rows are made, here and in `indexer.words`: with another one, all are made anew by
 #: whoever writes next.
@@ -58,19 +61,18 @@ class Words(Part):
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def best(self, expression: str, most: int) -> list[tuple[int, float]]:
-        """The rows that match an expression of `full_text`, the best first: item id, and BM25 (higher is better);
-        hidden photographs among them."""
-        bound = {"words": expression, "most": most}
-        return [(number, -rank) for number, rank in self._rows(full_text.BEST, bound)]
+    def best(self, expressions: Sequence[str], most: int) -> list[list[int]]:
+        """Item ids of the rows that match each expression of `full_text`, by BM25, the best first; hidden photographs
+        among them."""
+        return [json.loads(ids) for ids in self._each(full_text.BEST, expressions, most, "[]")]
 
-    def newest(self, expression: str, most: int) -> list[int]:
-        """Item ids of the rows that match, the newest first; hidden photographs among them."""
-        return [number for (number,) in self._rows(full_text.NEWEST, {"words": expression, "most": most})]
+    def newest(self, expressions: Sequence[str], most: int) -> list[list[int]]:
+        """Item ids of the rows that match each, the newest first; hidden photographs among them."""
+        return [json.loads(ids) for ids in self._each(full_text.NEWEST, expressions, most, "[]")]
 
-    def count(self, expression: str, most: int) -> int:
-        """How many rows match; `most` where there are more."""
-        return next((number for (number,) in self._rows(full_text.COUNT, {"words": expression, "most": most})), 0)
+    def counts(self, expressions: Sequence[str], most: int) -> list[int]:
+        """How many rows match each; `most` where there are more."""
+        return self._each(full_text.COUNT, expressions, most, 0)
 
     def of_items(self, ids: Sequence[int]) -> dict[int, WordRow]:
         """What is kept of these photographs."""
@@ -79,6 +81,13 @@ class Words(Part):
             for number, *columns in self._rows(full_text.ROWS, {"ids": chunk}):
                 found[number] = WordRow(*("" if value is None else str(value) for value in columns))
         return found
+
+    def _each(self, statement: Executable, expressions: Sequence[str], most: int, nothing: T) -> list[T]:
+        """What one statement finds for all of these; `nothing` for each where the table is damaged."""
+        if not expressions:
+            return []
+        rows = self._rows(statement, {"words": json.dumps(list(expressions)), "most": most})
+        return [found for (found,) in rows] or [nothing] * len(expressions)
 
     def _rows(self, statement: Executable, bound: dict[str, Any]) -> list[Any]:
         """What a statement gives; nothing where the table is damaged, which `Transaction.left_out` tells then."""

@@ -1,4 +1,4 @@
-"""The words of one query in one state of the catalog: what they weigh, what has them, and how much of it."""
+"""The words of queries in one state of the catalog: what they weigh, what has them, and how much of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from indexer.catalog import full_text
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
-from indexer.catalog.words import NAMED, Words
+from indexer.catalog.words import NAMED, WordRow, Words
 from search.engine.fusion import WordMatch
 from search.query.content_words import ContentWord
 
@@ -23,73 +23,96 @@ MOST_SCORED: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class AskedWords:
-    """`weights`: of each word that something has, how much it tells, and how many have it; `missing`: the weight of all
-    those that nothing has. `unwanted`: the words of each subtracted text of which something has all."""
+    """Of one query. `weights`: of each word that something has, how much it tells; `numbers`: how many have each;
+    `missing`: the weight of all those that nothing has. `unwanted`: the words of each subtracted text of which
+    something has all."""
 
-    snapshot: Transaction
     weights: Mapping[ContentWord, float]
     numbers: Mapping[ContentWord, int]
     missing: float
     unwanted: Sequence[Sequence[ContentWord]] = ()
 
-    @classmethod
-    def of(
-        cls, snapshot: Transaction, asked: Sequence[ContentWord], unwanted: Sequence[Sequence[ContentWord]] = ()
-    ) -> AskedWords:
-        """Weighed by their inverse document frequency, as in BM25 (Robertson and others 1994); what more than half of
-        all photographs have tells nothing. Where the table of words is damaged none is looked for, which
-        `snapshot.left_out` tells."""
-        count = Words(snapshot).count
-        numbers = {word: count(_expression(word), MOST_COUNTED) for word in asked}
-        there = [each for each in unwanted if count(full_text.conjunction(map(_expression, each)), 1)]
-        if not any(numbers.values()):
-            return cls(snapshot, {}, {}, 0.0, there)
-        total = max(Items(snapshot).total("image"), 1)
-        weights = {
-            word: math.log1p((max(total - number, 0) + 0.5) / (number + 0.5))
-            for word, number in numbers.items()
-            if number <= total / 2
-        }
-        known = {word: weight for word, weight in weights.items() if numbers[word]}
-        return cls(snapshot, known, numbers, sum(weights.values()) - sum(known.values()), there)
-
     def __bool__(self) -> bool:
         return bool(self.weights or self.unwanted)
 
-    def best(self, most: int) -> list[int]:
-        """Ids of `most` photographs, hidden ones too: by BM25, then id, those that have one of the rarer words; where
-        all are frequent, the newest that have all."""
-        if not self.weights:
-            return []
-        rare = [word for word in self.weights if self.numbers[word] <= MOST_SCORED]
-        if rare:
-            return [
-                number for number, _ in Words(self.snapshot).best(full_text.disjunction(map(_expression, rare)), most)
-            ]
-        return Words(self.snapshot).newest(full_text.conjunction(map(_expression, self.weights)), most)
-
-    def matches(self, ids: Sequence[int]) -> dict[int, WordMatch]:
-        """Of these photographs those that have some of the words, as their rows say it."""
+    def matches(self, ids: Sequence[int], rows: Mapping[int, WordRow]) -> dict[int, WordMatch]:
+        """Of these photographs those that have some of the words, as their `rows` say it."""
         whole = sum(self.weights.values()) + self.missing
         found: dict[int, WordMatch] = {}
-        for number, row in Words(self.snapshot).of_items(ids).items():
-            said, named = _texts(row.said), _texts(row.named)
-            of_it, by_name, sure = 0.0, 0.0, 0.0
-            for word, weight in self.weights.items():
-                if _holds(said, word.tokens):
-                    of_it += weight
-                elif _names(named, word):
-                    if word.means_names:
-                        sure += weight
-                    else:
-                        by_name += weight
-            unwanted = any(all(_holds(said, word.tokens) for word in each) for each in self.unwanted)
-            if of_it or by_name or sure or unwanted:
-                total = whole or 1.0
-                found[number] = WordMatch(
-                    (of_it + sure) / total, by_name / total, of_it / total, bool(row.captions), unwanted
-                )
+        for number in ids:
+            match = self._match(rows[number], whole) if number in rows else None
+            if match is not None:
+                found[number] = match
         return found
+
+    def _match(self, row: WordRow, whole: float) -> WordMatch | None:
+        said, named = _texts(row.said), _texts(row.named)
+        of_it, by_name, sure = 0.0, 0.0, 0.0
+        for word, weight in self.weights.items():
+            if _holds(said, word.tokens):
+                of_it += weight
+            elif _names(named, word):
+                if word.means_names:
+                    sure += weight
+                else:
+                    by_name += weight
+        unwanted = any(all(_holds(said, word.tokens) for word in each) for each in self.unwanted)
+        if not (of_it or by_name or sure or unwanted):
+            return None
+        total = whole or 1.0
+        return WordMatch((of_it + sure) / total, by_name / total, of_it / total, bool(row.captions), unwanted)
+
+
+NO_WORDS: Final = AskedWords({}, {}, 0.0)
+
+
+def weigh(
+    snapshot: Transaction, asked: Sequence[tuple[Sequence[ContentWord], Sequence[Sequence[ContentWord]]]]
+) -> list[AskedWords]:
+    """Of each query its words, and those of the texts that it subtracts, with what they weigh. A fixed number of
+    statements for all queries.
+
+    Weighed by their inverse document frequency, as in BM25 (Robertson and others 1994); what more than half of all
+    photographs have tells nothing. Where the table of words is damaged none is looked for, which `snapshot.left_out`
+    tells.
+    """
+    each_word = list(dict.fromkeys(word for words, _ in asked for word in words))
+    each_unwanted = list(dict.fromkeys(tuple(one) for _, unwanted in asked for one in unwanted))
+    counts = Words(snapshot).counts
+    numbers = dict(zip(each_word, counts([_expression(word) for word in each_word], MOST_COUNTED), strict=True))
+    all_of = [full_text.conjunction(map(_expression, one)) for one in each_unwanted]
+    there = dict(zip(each_unwanted, counts(all_of, 1), strict=True))
+    total = max(Items(snapshot).total("image"), 1) if any(numbers.values()) else 1
+    found: list[AskedWords] = []
+    for words, unwanted in asked:
+        own = {word: numbers[word] for word in words}
+        said = [one for one in unwanted if there[tuple(one)]]
+        if not any(own.values()):
+            found.append(AskedWords({}, {}, 0.0, said))
+            continue
+        weights = {
+            word: math.log1p((max(total - number, 0) + 0.5) / (number + 0.5))
+            for word, number in own.items()
+            if number <= total / 2
+        }
+        known = {word: weight for word, weight in weights.items() if own[word]}
+        found.append(AskedWords(known, own, sum(weights.values()) - sum(known.values()), said))
+    return found
+
+
+def best_by_words(snapshot: Transaction, asked: Sequence[AskedWords], most: int) -> list[list[int]]:
+    """Of each query the ids of `most` photographs, hidden ones too: by BM25, then id, those that have one of the rarer
+    words; where all are frequent, the newest that have all. A fixed number of statements for all queries."""
+    rare, frequent = {}, {}
+    for place, one in enumerate(asked):
+        rarer = [word for word in one.weights if one.numbers[word] <= MOST_SCORED]
+        if rarer:
+            rare[place] = full_text.disjunction(map(_expression, rarer))
+        elif one.weights:
+            frequent[place] = full_text.conjunction(map(_expression, one.weights))
+    found = dict(zip(rare, Words(snapshot).best(list(rare.values()), most), strict=True))
+    found |= zip(frequent, Words(snapshot).newest(list(frequent.values()), most), strict=True)
+    return [found.get(place, []) for place in range(len(asked))]
 
 
 def _expression(word: ContentWord) -> str:

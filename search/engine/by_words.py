@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.items import Identity, Items
+from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
+from indexer.catalog.words import Words
+from indexer.types import Float32
 from search.calibration.curve import MIN_SPREAD, Background
-from search.engine.asked_words import AskedWords
+from search.engine.asked_words import AskedWords, best_by_words
 from search.engine.first_stage import CandidateRequest, best_of
 from search.engine.fusion import DEPTH, WordMatch, trust
 from search.ranked import Ranked, rank
@@ -36,48 +39,108 @@ class ByWords:
     trusted: float
 
 
-def beside(
-    asked: AskedWords,
-    request: CandidateRequest,
-    ranked: Ranked,
-    known: Mapping[int, Identity],
-    background: Background,
-    scored_as: Callable[[Ranked], Ranked] | None,
-    *,
-    all_copies: bool = False,
-) -> ByWords:
-    """The candidates `ranked` of `request`, and those that the words of the query bring besides.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One query: what words are put beside. The candidates `ranked` of `request`, and what each of them is (`known`); a
+    copy of one speaks for it, unless `all_copies` are wanted. `background`: of the query's similarities, which tells
+    whether names say what photographs show."""
 
-    `known`: what each candidate is; a copy of one speaks for it, unless `all_copies` are wanted. `background`: of the
-    query's similarities, which tells whether names say what photographs show. `scored_as` gives
-    candidates the scores that the others have, where these are more than similarities.
-    """
-    head, tail = _part(ranked, slice(None, DEPTH)), _part(ranked, slice(DEPTH, None))
-    first: list[int] = head.ids.tolist()
-    best = request.allowed(np.array(asked.best(LOOKED_AT), np.int64))
-    found = Items(request.snapshot).visible(best.tolist())
-    identities = {**known, **Items(request.snapshot).identities([number for number in found if number not in known])}
-    looked_at = list(dict.fromkeys([*(ranked.ids.tolist() if asked.unwanted else first), *found]))
-    matches = asked.matches(looked_at)
-    matches = matches if all_copies else _of_distinct(matches, looked_at, identities)
-    places = {number: place for place, number in enumerate(first, 1)}
-    others = {number: match for number, match in matches.items() if number not in places and not match.unwanted}
-    every = _compared(request, others)
-    trusted = _trust(matches, found, (head, every), background)
-    brought = _best(every, others, trusted)
-    brought = brought if scored_as is None else scored_as(brought)
-    tail = _part(tail, ~np.isin(tail.ids, brought.ids))
-    for number, score in zip(brought.ids.tolist(), brought.scores.tolist(), strict=True):
-        places[number] = 1 + int((head.scores > score).sum())
-    places |= {number: place for place, number in enumerate(tail.ids.tolist(), DEPTH + 1)}
-    whole = _joined(head, brought, tail)
-    return ByWords(
-        whole,
-        {number: places[number] for number in whole.ids.tolist()},
-        {number: match for number, match in matches.items() if number in places},
-        {number: identities[number] for number in brought.ids.tolist() if number in identities},
-        trusted,
-    )
+    words: AskedWords
+    request: CandidateRequest
+    ranked: Ranked
+    known: Mapping[int, Identity]
+    background: Background
+    all_copies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The candidates of one query that words `brought`, by their similarity, those that were there (`head`: the first
+    `DEPTH`, and the `tail`), and what words say of all of these."""
+
+    brought: Ranked
+    head: Ranked
+    tail: Ranked
+    matches: Mapping[int, WordMatch]
+    identities: Mapping[int, Identity]
+    trusted: float
+
+    def joined(self, scored_as: Callable[[Ranked], Ranked] | None) -> ByWords:
+        """All as one list. `scored_as` gives candidates the scores that the others have, where these are more than
+        similarities."""
+        head = self.head
+        brought = self.brought if scored_as is None else scored_as(self.brought)
+        tail = _part(self.tail, ~np.isin(self.tail.ids, brought.ids))
+        places = {number: place for place, number in enumerate(head.ids.tolist(), 1)}
+        for number, score in zip(brought.ids.tolist(), brought.scores.tolist(), strict=True):
+            places[number] = 1 + int((head.scores > score).sum())
+        places |= {number: place for place, number in enumerate(tail.ids.tolist(), DEPTH + 1)}
+        whole = _joined(head, brought, tail)
+        known = self.identities
+        return ByWords(
+            whole,
+            {number: places[number] for number in whole.ids.tolist()},
+            {number: match for number, match in self.matches.items() if number in places},
+            {number: known[number] for number in brought.ids.tolist() if number in known},
+            self.trusted,
+        )
+
+
+def bring(snapshot: Transaction, asking: Sequence[Beside]) -> list[Brought]:
+    """What the words of each query bring. The catalog is read once for all of them, and again for each 900 photographs
+    more that are looked at."""
+    if not asking:
+        return []
+    best = best_by_words(snapshot, [one.words for one in asking], LOOKED_AT)
+    best = [one.request.allowed(np.array(ids, np.int64)).tolist() for one, ids in zip(asking, best, strict=True)]
+    there = set(Items(snapshot).visible(_all(best)))
+    found = [[number for number in ids if number in there] for ids in best]
+    unknown = [[number for number in ids if number not in one.known] for one, ids in zip(asking, found, strict=True)]
+    read = Items(snapshot).identities(_all(unknown))
+    identities = [
+        {**one.known, **{number: read[number] for number in ids if number in read}}
+        for one, ids in zip(asking, found, strict=True)
+    ]
+    looked_at = [
+        list(dict.fromkeys([*(one.ranked.ids if one.words.unwanted else one.ranked.ids[:DEPTH]).tolist(), *ids]))
+        for one, ids in zip(asking, found, strict=True)
+    ]
+    rows = Words(snapshot).of_items(_all(looked_at))
+    matches = [one.words.matches(ids, rows) for one, ids in zip(asking, looked_at, strict=True)]
+    matches = [
+        own if one.all_copies else _of_distinct(own, ids, known)
+        for one, own, ids, known in zip(asking, matches, looked_at, identities, strict=True)
+    ]
+    others = [_behind(one.ranked, own) for one, own in zip(asking, matches, strict=True)]
+    first = asking[0].request  # one store, one encoder
+    vectors = Vectors(snapshot).of_items(_all(others), first.encoder_row, first.dimension).vectors
+    return [
+        _brought(one, ids, own, known, _compared(one.request, more, vectors))
+        for one, ids, own, known, more in zip(asking, found, matches, identities, others, strict=True)
+    ]
+
+
+def _brought(
+    one: Beside,
+    found: Sequence[int],
+    matches: Mapping[int, WordMatch],
+    identities: Mapping[int, Identity],
+    compared: Ranked,
+) -> Brought:
+    head, tail = _part(one.ranked, slice(None, DEPTH)), _part(one.ranked, slice(DEPTH, None))
+    trusted = _trust(matches, found, (head, compared), one.background)
+    return Brought(_best(compared, matches, trusted), head, tail, matches, identities, trusted)
+
+
+def _behind(ranked: Ranked, matches: Mapping[int, WordMatch]) -> list[int]:
+    """Those that may come in: no candidates among the first, and not what was subtracted."""
+    first = set(ranked.ids[:DEPTH].tolist())
+    return [number for number, match in matches.items() if number not in first and not match.unwanted]
+
+
+def _all(lists: Iterable[Sequence[int]]) -> list[int]:
+    """Each number of these once."""
+    return list(dict.fromkeys(number for one in lists for number in one))
 
 
 def _of_distinct(
@@ -101,12 +164,11 @@ def _of_distinct(
     return found
 
 
-def _compared(request: CandidateRequest, matches: Mapping[int, WordMatch]) -> Ranked:
-    """These photographs by their similarity."""
-    vectors = Vectors(request.snapshot).of_items(list(matches), request.encoder_row, request.dimension).vectors
-    ids = np.array(list(vectors), np.int64)  # (n,)
-    stacked = np.array(list(vectors.values()), np.float32).reshape(len(ids), request.dimension)  # (n, d)
-    return best_of(ids, stacked, replace(request, depth=len(ids)))
+def _compared(request: CandidateRequest, ids: Sequence[int], vectors: Mapping[int, Float32]) -> Ranked:
+    """Of these photographs those that have a vector, by their similarity."""
+    there = [number for number in ids if number in vectors]
+    stacked = np.array([vectors[number] for number in there], np.float32).reshape(len(there), request.dimension)
+    return best_of(np.array(there, np.int64), stacked, replace(request, depth=len(there)))  # of (n, d)
 
 
 def _trust(

@@ -19,6 +19,8 @@ from search.calibration.curve import TypicalBackground
 from search.calibration.typical_texts import typical_of_texts
 from search.computing import map_parts, own_thread
 from search.engine.asked import ask, encoded_together, lessened_kinds, reranked_kinds
+from search.engine.asked_words import weigh
+from search.engine.by_words import bring
 from search.engine.clock import Clock
 from search.engine.damage import damage_of
 from search.engine.ensembles import Ensembles
@@ -112,6 +114,10 @@ class Engine:
         clock.lap("encode")
         with self._indexes.store.catalog.snapshot() as snapshot:
             setting = self._setting(snapshot, encoder, opened)
+            for way, words in zip(
+                ways.values(), weigh(snapshot, [way.asked_words for way in ways.values()]), strict=True
+            ):
+                way.words = words
             for place, way in list(ways.items()):
                 try:
                     way.request(setting)
@@ -123,10 +129,7 @@ class Engine:
             _find(list(ways.values()), setting)
             clock.lap("search")
             _rerank(list(ways.values()), setting, clock, done)
-            for way in ways.values():
-                way.join_words(setting)
-            if any(way.by_words is not None for way in ways.values()):
-                clock.lap("words")
+            _join_words([way for way in ways.values() if way.words], setting, clock)
             for way in ways.values():
                 way.judge(setting)
             rows = HitRows.read(snapshot, [(way.arranged.places, way.known) for way in ways.values()])
@@ -206,3 +209,15 @@ def _rerank(ways: Sequence[UnderWay], setting: Setting, clock: Clock, done: Call
             way.take(reranked)
     if any(way.looked_at and way.wanted.reranking.count for way in ways):
         clock.lap("rerank")
+
+
+def _join_words(ways: Sequence[UnderWay], setting: Setting, clock: Clock) -> None:
+    """What words bring besides, of all queries some of whose words are said of something."""
+    found = bring(setting.snapshot, [way.beside for way in ways])
+    scored = [(way.scored.get("image"), one.brought.ids.tolist()) for way, one in zip(ways, found, strict=True)]
+    ahead = [number for by, ids in scored if by is not None and by.needs_tokens for number in ids]
+    setting.tokens.read_ahead(list(dict.fromkeys(ahead)))
+    for way, one in zip(ways, found, strict=True):
+        way.join_words(setting, one)
+    if ways:
+        clock.lap("words")

@@ -20,8 +20,8 @@ from search.calibration.curve import Background
 from search.engine.absence import reason_of_absence
 from search.engine.arrangement import Arranged, arrange
 from search.engine.asked import Asked, lessened_kinds, reranked_kinds
-from search.engine.asked_words import AskedWords
-from search.engine.by_words import ByWords, beside
+from search.engine.asked_words import NO_WORDS, AskedWords
+from search.engine.by_words import Beside, Brought, ByWords
 from search.engine.copies import rank_distinct
 from search.engine.eligible import eligible_of
 from search.engine.first_stage import CandidateRequest, FirstStage, Proposed
@@ -30,7 +30,7 @@ from search.engine.hits import HitRows, hits_of
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
-from search.query.content_words import content_words, meaning_names, unwanted_words
+from search.query.content_words import ContentWord, content_words, meaning_names, unwanted_words
 from search.query.query import Query
 from search.query.resolve import Resolved
 from search.ranked import Ranked
@@ -58,8 +58,8 @@ class Setting:
 @dataclass(slots=True)
 class UnderWay:
     """`curves`: what probabilities are made with; `where`: the conditions. The rest comes with the steps: `requests`,
-    `ranked`, `penalties` and `backgrounds` of each kind, what the candidates are (`known`), who has `scored` a kind
-    anew, the places, and what a person should know (`notes`)."""
+    `ranked`, `penalties` and `backgrounds` of each kind, the `words`, what the candidates are (`known`), who has
+    `scored` a kind anew, the places, and what a person should know (`notes`)."""
 
     query: Query
     wanted: Wanted
@@ -68,7 +68,7 @@ class UnderWay:
     where: Resolved | None
     notes: list[str] = field(default_factory=list)
     work: Work = field(default_factory=Work)
-    words: AskedWords | None = None
+    words: AskedWords = NO_WORDS
     requests: dict[Kind, CandidateRequest] = field(default_factory=dict)
     penalties: dict[Kind, Penalty | None] = field(default_factory=dict)
     backgrounds: dict[Kind, Background] = field(default_factory=dict)
@@ -79,6 +79,13 @@ class UnderWay:
     best: Places = field(default_factory=lambda: Places([], False))
     arranged: Arranged = field(default_factory=lambda: Arranged([]))
     cursor: str | None = None
+
+    @property
+    def asked_words(self) -> tuple[Sequence[ContentWord], Sequence[Sequence[ContentWord]]]:
+        """The words of the query that are looked for, and those of what it subtracts."""
+        if not self.wanted.use_words or "image" not in self.wanted.kinds:
+            return (), ()
+        return meaning_names(content_words(self.query), self.asked.unread), unwanted_words(self.query)
 
     @property
     def crossing(self) -> list[Kind]:
@@ -95,10 +102,6 @@ class UnderWay:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
         wanted, snapshot = self.wanted, setting.snapshot
         self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
-        self.words = AskedWords(snapshot, {}, {}, 0.0)
-        if wanted.use_words and "image" in wanted.kinds:
-            asked = meaning_names(content_words(self.query), self.asked.unread)
-            self.words = AskedWords.of(snapshot, asked, unwanted_words(self.query))
         if self.asked.nothing is not None and not self.words.weights:
             if self.asked.nothing.certain:
                 raise EmptyQueryError(self.asked.nothing.sentence)
@@ -161,25 +164,21 @@ class UnderWay:
             if again.count and self.wanted.reranker is not None and kind in self.crossing:
                 self.scored[kind] = self.wanted.reranker
 
-    def join_words(self, setting: Setting) -> None:
+    @property
+    def beside(self) -> Beside:
+        """What the words of the query are put beside in step 4."""
+        apart = self.wanted.arrangement.all_copies
+        request, ranked = self.requests["image"], self.ranked["image"]
+        return Beside(self.words, request, ranked, self.known, self.backgrounds["image"], apart)
+
+    def join_words(self, setting: Setting, brought: Brought) -> None:
         """Step 4: what the words of captions, names and places have found besides."""
-        if not self.words:
-            return
         scored_as: Callable[[Ranked], Ranked] | None = None
         if "image" in self.scored:
             loss = self._loss("image", setting)
             first, query = self.ranked["image"], self.asked.query
             scored_as = partial(rerank_more, first, query, self.scored["image"], setting.tokens, loss)
-        apart = self.wanted.arrangement.all_copies
-        self.by_words = beside(
-            self.words,
-            self.requests["image"],
-            self.ranked["image"],
-            self.known,
-            self.backgrounds["image"],
-            scored_as,
-            all_copies=apart,
-        )
+        self.by_words = brought.joined(scored_as)
         self.ranked["image"] = self.by_words.ranked
         self.known |= self.by_words.known
 

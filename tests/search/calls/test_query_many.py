@@ -94,10 +94,26 @@ def statements(library: search.Library, queries: list[Any], **how: Any) -> int:
 
 
 def test_many_queries_read_as_often_as_two(library: search.Library) -> None:
-    for how in ({}, {"k": 3, "min_probability": 0.1}, {"reranker": ColourReranker()}):
+    for how in ({}, {"by_words": False}, {"k": 3, "min_probability": 0.1}, {"reranker": ColourReranker()}):
         two = statements(library, ["red", "blue"], **how)
         assert 5 < two < 40
         assert statements(library, [*COLOURS, "grey", "pink", "orange"], **how) == two
+
+
+def test_many_queries_by_words_read_as_often_as_two(library: search.Library, tmp_path: Path) -> None:
+    """Whatever their words are said of: names, captions beside, nothing."""
+    said = ["red church", "harbour -dog", "a cat", "harbour at night", "green church", "dog", "pink", '"by night"']
+    lines = [search.Query.parse(line) for line in said]
+    for number in range(20):
+        Image.new("RGB", (16, 16), (200, 10 * number, 0)).save(tmp_path / f"{number}.png")
+        caption = ("a church by night", "the church", "harbour", "a cat and a dog", "nothing else")[number % 5]
+        (tmp_path / f"{number}.txt").write_text(caption)
+    with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as told:
+        told.index(tmp_path)
+        for how in ({}, {"k": 3}, {"reranker": ColourReranker()}):
+            two = statements(told, lines[:2], by_words=True, **how)
+            assert 5 < two < 45
+            assert statements(told, lines, by_words=True, **how) == two
 
 
 def test_many_queries_ask_the_index_once(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
