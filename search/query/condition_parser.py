@@ -123,8 +123,6 @@ class ConditionParser:
 
     def _field(self, token: Token) -> Condition:
         name = field_named(token, self._note) if token.field is not None else None
-        if token.is_bare and token.text.lower() in ("and", "or"):
-            raise QuerySyntaxError("between filters | means or, and a space means and.", token.start)
         if name is None or FIELDS[name].role != "filter":
             what, them = (f"{name}:", "it") if name else ("words", "them")
             raise QuerySyntaxError(

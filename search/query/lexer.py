@@ -21,7 +21,7 @@ _DASH: Final = re.compile(rf"(?<![^\s(|])[{DASHES}]")
 _CLOSING: Final = {'"': '"', "＂": "＂", "“": '”“"', "„": '“”"', "”": "”", "«": "»", "»": "«»"}
 _PREFIX: Final = re.compile(
     rf"""(?P<minus>-?)
-    (?:(?:(?P<number>\d+(?:\.\d+)?)\s*\*\s*|(?P<other>[^\s{QUOTES}()|*:-][^\s{QUOTES}()|*:]*)\*)(?=[^\s*]))?
+    (?:(?:(?P<number>\d+(?:\.\d+)?)\s*\*\s*|(?P<other>[^\s{QUOTES}()|*:-][^\s{QUOTES}()|*:]*)\*)(?=[^\s*+|)-]))?
     (?:(?P<field>[A-Za-z]+):(?=[^\s)|]))?""",
     re.VERBOSE,
 )

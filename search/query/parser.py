@@ -24,6 +24,7 @@ from search.query.quoting import DASHES
 from search.query.sections import Sections
 from search.query.settings import Order, Target
 from search.query.slips import as_words, check_operator, check_word, field_named
+from search.query.split_values import said_of_split, words_behind
 from search.query.terms import Term
 from search.query.values import parse_value
 from search.query.words import legible
@@ -68,6 +69,7 @@ class _Parser:
         self._sections = Sections()
         self._conditions: list[Condition] = []
         self._settings: dict[str, str] = {}
+        self._read = self._behind = 0  # words that were read, and those of them right behind a field's value
 
     def line(self) -> ParsedLine:
         while (token := self._cursor.next()).kind != "end":
@@ -92,6 +94,7 @@ class _Parser:
 
     def _words(self, token: Token) -> None:
         """What is no field: the name of an image, two dates, or words."""
+        self._read += 1
         if token.kind == "word":
             if self._image(token):
                 return
@@ -125,6 +128,7 @@ class _Parser:
         role = FIELDS[name].role
         if role == "filter":
             self._conditions.append(self._filters.test(token, name))
+            self._note_split(token, name)
         elif role == "setting":
             self._setting(token, name)
         elif name == "like":
@@ -133,6 +137,16 @@ class _Parser:
             raise QuerySyntaxError("a minus before not: says no twice; leave one out.", token.start)
         else:
             self._sections.words(replace(token, field=None, negated=True), token.text, exact=True)
+
+    def _note_split(self, token: Token, name: str) -> None:
+        """Says of the first words of a line that they stand right behind a value that they may belong to."""
+        if self._read != self._behind:
+            return
+        words = words_behind(token, name, self._cursor.ahead(MOST_FOLLOWING))
+        names_image = self._names_image
+        if words and not (names_image is not None and names_image(words[0].text)):
+            self._behind += len(words)
+            self._note(said_of_split(token, name, words))
 
     def _like(self, token: Token) -> None:
         found = None
@@ -196,7 +210,8 @@ class _Parser:
 
     def _finished(self) -> ParsedLine:
         result = self._result
-        result.terms = self._sections.terms()
+        says_more = bool(self._conditions or self._settings)
+        result.terms = self._sections.terms(says_more)
         self._note_contradictions()
         result.where = all_of(*self._conditions) if self._conditions else None
         if not result.terms and result.where is None and result.sort is None:

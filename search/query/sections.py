@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from search.query.lexer import QuerySyntaxError, Token
-from search.query.operators import OPERATORS
+from search.query.operators import OPERATORS, is_operator
 from search.query.quoting import DASHES, plain_forms
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 
@@ -68,14 +68,18 @@ class Sections:
         section = self._section_for(token, alone=True)
         section.image, section.closed = path, True
 
-    def terms(self) -> tuple[Term, ...]:
-        """All of them. Raises QuerySyntaxError where one is missing, and where nothing is wanted."""
+    def terms(self, before_fields: bool) -> tuple[Term, ...]:
+        """All of them; `before_fields`: fields stand behind them where they are printed. Raises QuerySyntaxError where
+        one is missing, and where nothing is wanted."""
         self._require_operand()
         filled = [section for section in self._all if not section.is_empty]
         if filled and all(section.sign < 0 for section in filled):
             raise QuerySyntaxError(
                 "this says only what is not wanted; say what is wanted as well, as in car -blue.", filled[0].at
             )
+        if before_fields and filled and filled[-1].words and is_operator(filled[-1].words[-1].text):
+            last = filled[-1].words  # "or in:2021" would join
+            last[-1] = Words(last[-1].text, exact=True)
         return tuple(section.term() for section in filled)
 
     def _require_operand(self) -> None:

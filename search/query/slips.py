@@ -40,8 +40,20 @@ _SLIPS: Final = (
         "filters are joined in round brackets, as in (type:png | type:jpeg); one alone needs none; " + _AS_WORDS,
     ),
     _Slip(r"\*(\d+(\.\d+)?)?", None, True, "a weight stands before its words, as in 2*dog; " + _AS_WORDS),
+    _Slip(r"\d+(\.\d+)?\*+", None, True, "nothing stands behind this weight, as in 2*dog; " + _AS_WORDS),
+    _Slip(r"\d+(\.\d+)?\*.+", None, True, "one weight stands before words, as in 2*dog or -2*dog; " + _AS_WORDS),
+    _Slip(r".*/.*\*.*|.*\*.*/.*", None, True, "a pattern of paths is written path:{word}; " + _AS_WORDS),
+    _Slip(
+        r"(?=.*\*).*\.(\*|[A-Za-z][A-Za-z0-9]{0,4}\*?)|[A-Za-z]+_.*\*.*", None, True,
+        "a pattern of names is written name:{word}; " + _AS_WORDS,
+    ),
+    _Slip(r"[^*]+\*", None, False, "{word} was taken for words; for names that begin so write name:{word}."),
+    _Slip(r":+[^:].*", None, False, "{word} has no field before its colon, and was taken for words."),
+    _Slip(r"\d{1,2}:[0-5]\d", None, False, "{word} was taken for words; time:{word} means that time of the day."),
 )  # fmt: skip
 
+#: A field with its value, wherever it stands.
+_WITHIN: Final = re.compile(r"([A-Za-z]+):[^\s,;:'!?)\]}]+")
 #: What may follow a number, by field.
 _UNITS: Final = {**UNITS, "near": ("km", "m"), "time": ("am", "pm")}
 
@@ -50,7 +62,8 @@ def check_word(token: Token, note: Note) -> None:
     """Notes, or refuses with a QuerySyntaxError, a word that is written like something else."""
     if token.weight is not None and token.text.startswith("("):
         raise QuerySyntaxError('a weight takes words without brackets, as in 2*"at night".', token.at)
-    word = plain_forms(token.text)
+    written = token.text if token.weight is None or is_weight(token.weight) else f"{token.weight}*{token.text}"
+    word = plain_forms(written)
     for slip in _SLIPS:
         match = re.fullmatch(slip.pattern, word)
         if match is None:
@@ -58,13 +71,26 @@ def check_word(token: Token, note: Note) -> None:
         field = (match.groupdict().get("field") or "").lower()
         if slip.known is not None and slip.known != (field in FIELDS):
             continue
-        told = {"field": field, "example": example(field) if field in FIELDS else "", "quoted": _quoted(token.text)}
-        said = slip.said.format(word=token.text, **told)
+        told = {"field": field, "example": example(field) if field in FIELDS else "", "quoted": _quoted(written)}
+        said = slip.said.format(word=written, **told)
         if slip.refused:
             raise QuerySyntaxError(said, token.start)
         note(said)
+    _check_glued(token, word)
     if is_date_with_month(word):
         note(f"{word} was taken for words; in:{word} means that time.")
+
+
+def _check_glued(token: Token, word: str) -> None:
+    """Refuses a field within a word, behind a sign or a letter without a case: "!has:gps", "dog,in:2021"."""
+    for match in _WITHIN.finditer(word):
+        before, name = word[match.start() - 1 : match.start()], match[1].lower()
+        if name not in FIELDS or not before or before.lower() != before.upper() or word[: match.start()] == "-":
+            continue
+        stands = f"a field stands by itself, as in {match[0]}"
+        if word.startswith("!"):
+            stands = f"a minus turns a field round, as in -{match[0]}"
+        raise QuerySyntaxError(f"{stands}; {as_words(token.text)}.", token.at + match.start())
 
 
 def check_operator(token: Token, following: Token) -> None:
@@ -118,6 +144,11 @@ def field_named(token: Token, note: Note) -> str | None:
             )
         note(f"{token.field}: is no field of a query, and was taken for words.")
     return None
+
+
+def is_weight(written: str) -> bool:
+    """Whether it is a number as weights are, whether or not it is too large."""
+    return re.fullmatch(r"\d+(\.\d+)?", plain_forms(written)) is not None
 
 
 def as_words(text: str, *, capital: bool = False) -> str:

@@ -194,7 +194,37 @@ def test_filters() -> None:
         ("2*(dog cat)", 2, "a weight takes words without brackets"),
         ("a + type:png", 2, "type: needs no + before it; leave it out."),
         ("a - type:png", 2, "the minus of a field stands right before it, as in -type:png."),
-        ("(type:png or type:gif)", 10, "between filters | means or"),
+        (
+            "camera:pixel or camera:canon",
+            13,
+            "or stands between filters in brackets, as in (camera:pixel | camera:canon)",
+        ),
+        ("camera:canon or nikon", 13, "as in (camera:canon | camera:nikon)"),
+        ("dog or in:2021", 4, "or stands between filters in brackets"),
+        ("has:gps and", 8, 'and stands between two parts; for the word write "and"'),
+        ("not -has:gps", 0, "what not turns round stands behind it"),
+        ("!has:gps", 1, 'a minus turns a field round, as in -has:gps; to look for the words, write "!has:gps"'),
+        ("a dog,in:2021", 6, "a field stands by itself, as in in:2021"),
+        ("a dog 'in:2021'", 7, "a field stands by itself, as in in:2021"),
+        ("a-in:2021", 2, "a field stands by itself, as in in:2021"),
+        ("\u732bin:2021", 1, "a field stands by itself, as in in:2021"),
+        ("IMG_*.jpeg", 0, 'a pattern of names is written name:IMG_*.jpeg; to look for the words, write "IMG_*.jpeg"'),
+        ("red -IMG_*.tif", 4, "is written name:IMG_*.tif"),
+        ("IMG_2021*", 0, "is written name:IMG_2021*"),
+        ("*.scan", 0, "is written name:*.scan"),
+        ("*.scan.*", 0, "is written name:*.scan.*"),
+        ("scans/*.png", 0, "a pattern of paths is written path:scans/*.png"),
+        ("a trips/paris/IMG_*.png", 2, "is written path:trips/paris/IMG_*.png"),
+        ("dog*0.5", 0, "a weight stands before its words, as in 0.5*dog"),
+        ("dog 2*", 4, 'nothing stands behind this weight, as in 2*dog; to look for the words, write "2*"'),
+        ("2*", 0, "nothing stands behind this weight"),
+        ("cat 0.5* in:2021", 4, "in: has no weight"),
+        ("in:2021 2*", 8, "nothing stands behind this weight"),
+        ("2* + dog", 0, "nothing stands behind this weight"),
+        ("cat 2* -dog", 4, "nothing stands behind this weight"),
+        ("2*2*cat", 0, "one weight stands before words, as in 2*dog or -2*dog"),
+        ("2**cat", 0, "one weight stands before words"),
+        ("2*-cat", 0, "as in 2*dog or -2*dog"),
         ("year:9999", 5, "years go from 1000 to 9998"),
         ("year:2019-2021", 5, "a range has two dots, as in year:2019..2021."),
         ("time:18:00–23:00", 5, "a range has two dots, as in time:18:00..23:00."),
@@ -227,11 +257,53 @@ def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None
         ("cat NOT dog", 'NOT was read as a minus; for the word write "NOT".'),
         ("(type:png OR type:gif)", 'OR was read as |; for the word write "OR".'),
         ("near:new york skyline", 'near:new york was read as near:"new york".'),
+        ("camera:iphone 12", '12 was taken for words; as a part of the value write camera:"iphone 12".'),
+        (
+            "in:2021 -camera:iphone 12 sort:date",
+            '12 was taken for words; as a part of the value write camera:"iphone 12".',
+        ),
+        (
+            "keyword:family reunion",
+            'reunion was taken for words; as a part of the value write keyword:"family reunion".',
+        ),
+        ("lens:EF50mm f/1.8", 'f/1.8 was taken for words; as a part of the value write lens:"EF50mm f/1.8".'),
+        ("path:scans [old]", '[old] was taken for words; as a part of the value write path:"scans [old]".'),
+        ("text:a b c in:2021", 'b c was taken for words; as a part of the value write text:"a b c".'),
+        ("name:IMG 2 type:png -x", '2 was taken for words; as a part of the value write name:"IMG 2".'),
+        ("near:Paris 5", "5 was taken for words; as a part of the value write near:Paris,5."),
+        ("not in:2021", 'not was read as a minus; for the word write "not".'),
+        ("has:gps and camera:pixel", 'and was read as a space; for the word write "and".'),
+        ("a dog And in:2021", 'And was read as a space; for the word write "And".'),
+        ("(type:png or type:gif)", 'or was read as |; for the word write "or".'),
+        (
+            "in:2021 not dog",
+            "not was taken for a word; to subtract what follows write a minus right before it.",
+        ),
+        ("dog*", "dog* was taken for words; for names that begin so write name:dog*."),
+        ("12:30", "12:30 was taken for words; time:12:30 means that time of the day."),
+        (":dog", ":dog has no field before its colon, and was taken for words."),
         ("ROCK AND ROLL", "AND was taken for a word, as all words are in capitals."),
     ],
 )
 def test_what_may_be_meant_otherwise_is_noted(line: str, note: str) -> None:
     assert parse(line).notes == (note,)
+
+
+def test_a_second_value_that_goes_on_is_noted_too() -> None:
+    assert parse("camera:iphone 12 lens:EF50mm f/1.8").notes == (
+        '12 was taken for words; as a part of the value write camera:"iphone 12".',
+        'f/1.8 was taken for words; as a part of the value write lens:"EF50mm f/1.8".',
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a dog camera:pixel red", 'camera:"iphone 12" red', "camera:pixel + red", "camera:pixel beach.jpg", "in:2021 red",
+     "camera:pixel -red a", "near:paris boats", "camera:pixel", "to be or not to be", "black and white in:2021",
+     "cat (animal) and dog", "not a dog", "16:9", "wait ... what", "prénom", "f**k"],
+)  # fmt: skip
+def test_what_is_meant_as_it_stands_is_not_noted(line: str) -> None:
+    assert parse(line, names_image).notes == ()
 
 
 def test_filters_in_other_forms() -> None:
@@ -240,6 +312,9 @@ def test_filters_in_other_forms() -> None:
         ("in:２０２１", "in:2021"),
         ("type:png AND NOT has:gps", "type:png -has:gps"),
         ("NOT (type:png OR type:gif)", "-(type:png | type:gif)"),
+        ("not has:gps", "-has:gps"),
+        ("type:png and not has:gps", "type:png -has:gps"),
+        ("not (type:png or (type:gif and has:gps))", "-(type:png | (type:gif has:gps))"),
         ("−has:gps", "-has:gps"),
         ("weekday:sat,sun", "(weekday:sat | weekday:sun)"),
         ("(has:gps | type:png,gif)", "(has:gps | type:png | type:gif)"),
@@ -292,6 +367,8 @@ _PIECES = st.one_of(
          "(type:png | -type:gif)", "-(in:2021 (has:gps | year:2020))", "(words)", "b.jpg", "-c.jpg", "3*d.jpg",
          "foo:bar", "like:\"a \\\" b\"", "not:x", "-(animal)", "((has:gps) | ((has:date)))", "$", "a|b", ")", "(",
          "AND", "OR", "NOT", "–", "－x", "in：2021", "my photo.jpg", "a (1).jpg", "weekday:sat,sun", "2 * dog", "*",
+         "2*", "0.5*", "2**cat", "2*2*cat", "2*-x", "and", "or", "not", "IMG_*.gif", "dog*", "x,in:2021", "!has:gps",
+         "camera:iphone 12", ":x", "12:30", "(2*)", "(or)",
          "„x y“", "[x]", "path:[2021]", "name:(1)", "foo:(x)", "RED", "−-x", "ＡＮＤ", "near:48,2", "country:FR,DE"]
     ),
 )  # fmt: skip
