@@ -31,7 +31,11 @@ def with_words(probability: float, said: float, *, captioned: bool = True) -> fl
     """
     if said <= 0:
         return probability
-    held = min(max(probability, _LEAST), 1 - _LEAST)
-    logit = INTERCEPT + MEANING * math.log(held / (1 - held)) + SAID * min(said, FULL)
-    found = 1 / (1 + math.exp(-logit))
+    found = 1 / (1 + math.exp(-(INTERCEPT + MEANING * logit(probability) + SAID * min(said, FULL))))
     return found if captioned else max(probability, found)
+
+
+def logit(probability: float) -> float:
+    """Its log odds, held in bounds."""
+    held = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(held / (1 - held))

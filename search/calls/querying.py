@@ -59,7 +59,7 @@ class Querying(Opened):
         min_probability: float = 0.0,
         sort: Order | None = None,
         all_copies: bool = False,
-        by_words: bool = False,
+        by_words: bool = True,
         templates: bool | None = None,
         where: Filter | None = None,
         after: str | None = None,

@@ -47,20 +47,24 @@ class AskedWords:
 
     def _match(self, row: WordRow, whole: float) -> WordMatch | None:
         said, named = _texts(row.said), _texts(row.named)
-        of_it, by_name, sure = 0.0, 0.0, 0.0
+        of_it, by_name, sure, meant = 0.0, 0.0, 0.0, 0.0
         for word, weight in self.weights.items():
             if _holds(said, word.tokens):
                 of_it += weight
+                meant += weight * word.means_names
             elif _names(named, word):
                 if word.means_names:
                     sure += weight
+                    meant += weight
                 else:
                     by_name += weight
         unwanted = any(all(_holds(said, word.tokens) for word in each) for each in self.unwanted)
         if not (of_it or by_name or sure or unwanted):
             return None
         total = whole or 1.0
-        return WordMatch((of_it + sure) / total, by_name / total, of_it / total, bool(row.captions), unwanted)
+        return WordMatch(
+            (of_it + sure) / total, by_name / total, of_it / total, bool(row.captions), unwanted, meant / total
+        )
 
 
 NO_WORDS: Final = AskedWords({}, {}, 0.0)

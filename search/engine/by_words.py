@@ -1,4 +1,4 @@
-"""What words have found, put beside what meaning has found: the same photographs, with a place by each."""
+"""What words have found, put beside what meaning has found."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ BROUGHT: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class ByWords:
-    """`ranked`: all candidates by meaning, those that words have brought among them; `places` of these by meaning, in
-    that order (`fusion.fuse`); `matches` of those that have words of the query; `known`: what those are that were
-    brought; `trusted`: how far names of files and folders are."""
+    """`ranked`: all candidates by meaning, those that words have brought among them; `matches`: of the first `DEPTH` of
+    them and of those that were brought what words say, of all of them what was subtracted; `known`: what those are that
+    were brought; `trusted`: how far names of files and folders are."""
 
     ranked: Ranked
-    places: Mapping[int, int]
     matches: Mapping[int, WordMatch]
     known: Mapping[int, Identity]
     trusted: float
@@ -71,16 +70,16 @@ class Brought:
         head = self.head
         brought = self.brought if scored_as is None else scored_as(self.brought)
         tail = _part(self.tail, ~np.isin(self.tail.ids, brought.ids))
-        places = {number: place for place, number in enumerate(head.ids.tolist(), 1)}
-        for number, score in zip(brought.ids.tolist(), brought.scores.tolist(), strict=True):
-            places[number] = 1 + int((head.scores > score).sum())
-        places |= {number: place for place, number in enumerate(tail.ids.tolist(), DEPTH + 1)}
         whole = _joined(head, brought, tail)
-        known = self.identities
+        known, there = self.identities, set(whole.ids.tolist())
+        counting = {*head.ids.tolist(), *brought.ids.tolist()}  # the same whatever number of hits is asked for
         return ByWords(
             whole,
-            {number: places[number] for number in whole.ids.tolist()},
-            {number: match for number, match in self.matches.items() if number in places},
+            {
+                number: match
+                for number, match in self.matches.items()
+                if number in counting or (match.unwanted and number in there)
+            },
             {number: known[number] for number in brought.ids.tolist() if number in known},
             self.trusted,
         )
@@ -160,6 +159,7 @@ def _of_distinct(
                     max(match.said, other.said),
                     match.captioned or other.captioned,
                     match.unwanted or other.unwanted,
+                    max(match.meant, other.meant),
                 )
     return found
 

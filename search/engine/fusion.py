@@ -1,23 +1,30 @@
-"""Meaning and words as one list: weighted reciprocal rank fusion.
+"""Meaning and words as one list: by how probable photographs are by what they show and by what is said of them.
 
-    score = 1 / (K + r) + share / (K + w)
+    logit of the score = ORDER + MEANING logit p + SAID (min(share, FULL) + SURE meant)
 
-r is the place of a photograph by its meaning, w its place among those that have words of the query, and share how much
-of the query these words are; of words that only names of files and folders say as much as these names are trusted. The
-sum of reciprocal ranks asks nothing of the scores, which are not comparable (Cormack, Clarke and Buettcher, SIGIR
-2009). The share is needed here: most captions that match a sentence have one of its words.
-K and the share's power were chosen on Flickr8k's `val` (tests/benchmarks/bench_fusion.py).
+p is the probability of a photograph by its meaning, share how much of the query the words about it are; of words that
+only names of files and folders say as much as these names are trusted; meant the share of words in quotation marks and
+of names. Where this is less than p, p stays: what is said of a picture leaves out most of what it shows, and words put
+it no further behind. So a part of the words lifts no
+photograph that looks unlike the query over those that clearly show it, as reciprocal ranks did. All but ORDER and SURE
+are those of the probability that is shown (`calibration/said.py`); ORDER was chosen on Flickr8k's `val` and COCO's
+`train` (tests/benchmarks/bench_fusion.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-#: How fast a place counts less than the one before it. The authors' 60 is for lists of equal worth; here the first
-#: places are worth more.
-K: Final = 5
+from search.calibration.said import FULL, MEANING, SAID, logit
+
+#: A third above the one of the probability: sentences gain, and of photographs that clearly show what was asked for
+#: none is lost that this one would keep.
+ORDER: Final = -2.9
+#: Who writes a name or quotation marks means it, whatever a picture shows.
+SURE: Final = 3.0
 #: Spreads above the mean similarity from which names count, and from which they count in full. Of folders of one kind
 #: of thing each most lie above the first, and one in twenty with another name (tests/benchmarks/bench_names.py).
 TRUST_FROM: Final = 1.25
@@ -26,8 +33,8 @@ TRUST_ALL: Final = 2.0
 TRUST_LEAST: Final = 0.1
 #: What is left of the score of a photograph that is said to show what was subtracted: it comes behind all others.
 UNWANTED: Final = 1e-9
-#: Places by meaning that count as they are; a photograph that words alone have found and that lies behind all of them
-#: has the one behind the last, so that the first hits do not depend on how many are asked for.
+#: Candidates by meaning of which words count, beside those that words have brought: the same whatever number of hits
+#: is asked for, on which the first of them may not depend.
 DEPTH: Final = 100
 
 
@@ -37,7 +44,8 @@ class WordMatch:
 
     `share`: what counts in full; `named`: what names of files and folders alone say, which may say anything; `said`:
     what captions, keywords and places say, of what is in the picture. `captioned`: it has a caption. `unwanted`:
-    captions, keywords or place say all words of something that was subtracted.
+    captions, keywords or place say all words of something that was subtracted. `meant`: what anything says of words in
+    quotation marks, and of what looks like a name.
     """
 
     share: float
@@ -45,6 +53,7 @@ class WordMatch:
     said: float
     captioned: bool = False
     unwanted: bool = False
+    meant: float = 0.0
 
 
 def trust(standard: float | None) -> float:
@@ -55,14 +64,26 @@ def trust(standard: float | None) -> float:
     return min(max((standard - TRUST_FROM) / (TRUST_ALL - TRUST_FROM), TRUST_LEAST), 1.0)
 
 
-def fuse(places: Mapping[int, int], matches: Mapping[int, WordMatch], trusted: float = 1.0) -> list[tuple[int, float]]:
-    """(id, score) of all in `places`, by (-score, id). `places`: by meaning, from 1, ids in that order; `matches`: of
-    some of them, and of no others; `trusted`: how far names are."""
-    shares = {number: match.share + trusted * match.named for number, match in matches.items()}
-    by_words = sorted((number for number in places if number in matches), key=lambda number: -shares[number])
-    scores = {number: 1 / (K + place) for number, place in places.items()}
-    for place, number in enumerate(by_words, 1):
-        scores[number] += shares[number] / (K + place)
-        if matches[number].unwanted:
-            scores[number] *= UNWANTED
-    return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+def fuse(
+    chances: Mapping[int, float], matches: Mapping[int, WordMatch], trusted: float = 1.0, order: float = ORDER
+) -> list[tuple[int, float]]:
+    """(id, score) of all in `chances`, by (-score, id), no two scores the same: of equal ones who was ahead by meaning
+    stays so. `chances`: probabilities by meaning, ids in that order; `matches`: of some of them, and of no others;
+    `trusted`: how far names are; `order`: see above."""
+    lifted = {number: _lifted(chance, matches.get(number), trusted, order) for number, chance in chances.items()}
+    found: list[tuple[int, float]] = []
+    last = math.inf
+    for number in sorted(lifted, key=lambda number: -lifted[number]):  # stable
+        last = lifted[number] if lifted[number] < last else math.nextafter(last, -math.inf)
+        found.append((number, last))
+    return found
+
+
+def _lifted(chance: float, match: WordMatch | None, trusted: float, order: float) -> float:
+    if match is None:
+        return chance
+    share = min(match.said + trusted * match.named, FULL) + SURE * match.meant
+    found = chance
+    if share:
+        found = max(chance, 1 / (1 + math.exp(-(order + MEANING * logit(chance) + SAID * share))))
+    return UNWANTED * found if match.unwanted else found

@@ -100,8 +100,9 @@ def _fused(by_meaning: Sequence[Place], words: ByWords, k: int) -> list[Place]:
     """The k best by meaning and words, with the probabilities that both tell."""
     of_id = {place.id: place for place in by_meaning}
     first = {place.id for place in by_meaning[:k]}
+    chances_by_meaning = {place.id: place.probability or 0.0 for place in by_meaning}
     found: list[Place] = []
-    for number, score in fuse(words.places, words.matches, words.trusted)[:k]:
+    for number, score in fuse(chances_by_meaning, words.matches, words.trusted)[:k]:
         place, match = of_id[number], words.matches.get(number)
         if match is None:
             found.append(replace(place, score=score))

@@ -85,7 +85,7 @@ class QueryOptions(FieldOptions):
     )
     by_words: bool = option(
         "--by-words/--no-by-words",
-        default=False,
+        default=True,
         help="Words of captions, keywords, names and places find photographs, too; or what these show alone does.",
         group=_RANKING,
     )
