@@ -21,6 +21,10 @@ MOST_COUNTED: Final = 10_000
 MOST_SCORED: Final = 2_000
 
 
+#: Of so few words a caption that has one makes no photograph less probable (tests/benchmarks/bench_fusion.py).
+FEW: Final = 3
+
+
 @dataclass(frozen=True, slots=True)
 class AskedWords:
     """Of one query. `weights`: of each word that something has, how much it tells; `numbers`: how many have each;

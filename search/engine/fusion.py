@@ -43,9 +43,9 @@ class WordMatch:
     """What the words about a photograph say, in parts of what the query's words weigh (the rarer, the more), 0 to 1.
 
     `share`: what counts in full; `named`: what names of files and folders alone say, which may say anything; `said`:
-    what captions, keywords and places say, of what is in the picture. `captioned`: it has a caption. `unwanted`:
-    captions, keywords or place say all words of something that was subtracted. `meant`: what anything says of words in
-    quotation marks, and of what looks like a name.
+    what captions, keywords and places say, of what is in the picture. `captioned`: it has a caption, which would say
+    more if there were more. `unwanted`: captions, keywords or place say all words of something that was subtracted.
+    `meant`: what anything says of words in quotation marks, and of what looks like a name.
     """
 
     share: float

@@ -65,13 +65,13 @@ def comparable(hits: list[dict[str, Any]], copies: Set[str] = frozenset()) -> li
 
 
 def answers(folder: Path, version: int) -> Answers:
-    """What the store answers now to the same questions; what hits did not say then is left out."""
+    """What the store answers now to the same questions, by meaning as then; what hits did not say then is left out."""
     encoder = ColourEncoder() if version == 1 else ColourTokenEncoder()
     found: Answers = {}
     with search.open(folder, encoder=encoder) as library:
         for question, told in expected(version).items():
             words, _, kind = question.partition(" -> ")
-            hits = library.query(words, k=10, to=kind, rerank=0)  # type: ignore[arg-type]
+            hits = library.query(words, k=10, to=kind, rerank=0, by_words=False)  # type: ignore[arg-type]
             chances = [hit.probability for hit in hits]
             assert chances == sorted(chances, reverse=True)
             assert {path for hit in hits for path in hit.also} <= {f"{PHOTOS}/sub/copy.png"}

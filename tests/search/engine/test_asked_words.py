@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import search
+from indexer.catalog.words import WordRow
 from indexer.vectors.base import SearchParameters
+from search.engine.asked_words import AskedWords
+from search.query.content_words import ContentWord
 from search.results import Results
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
@@ -281,3 +284,11 @@ def test_damaged_words_leave_the_answer_of_meaning_with_a_note(tmp_path: Path) -
         library.repair()
         assert ask(library, "church", k=5).notes == ()
         assert "words" in {hit.found_by for hit in ask(library, "church", k=5)}
+
+
+@pytest.mark.parametrize(("count", "lowers"), [(1, False), (3, False), (4, True)])
+def test_a_caption_that_has_few_of_many_words_says_what_a_picture_is_not(count: int, lowers: bool) -> None:
+    asked = [ContentWord((word,)) for word in ("player", "baseball", "night", "rain")[:count]]
+    words = AskedWords({asked[0]: 2.0}, dict.fromkeys(asked, 0) | {asked[0]: 1}, 2.0 * (count - 1))
+    (match,) = words.matches([7, 8], {7: WordRow("a soccer player", "", "", "", "")}).values()
+    assert (match.captioned, match.said) == (lowers, 1 / count)
