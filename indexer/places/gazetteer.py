@@ -116,6 +116,14 @@ class Gazetteer:
         """The English name of the country with these two letters."""
         return next((one.name for one in self._table.countries if one.code == code.upper()), None)
 
+    def largest_in(self, region: str) -> City | None:
+        """The city of most people in the region of this name; of several regions of the name, in any."""
+        named = [row_of(number) for number in self._entries("region_index", place_key(region))]
+        rows = np.flatnonzero(np.isin(self._table.arrays["regions"], named))
+        if not len(rows):
+            return None
+        return self._city(int(rows[self._table.arrays["populations"][rows].argmax()]))
+
     def at(self, latitude: float, longitude: float) -> Place | None:
         """The place of a position in degrees; None in the middle of an ocean, and near the poles."""
         found = self._nearest.find(latitude, longitude, COUNTRY_KM)

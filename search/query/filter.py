@@ -20,7 +20,7 @@ from search.query.dates import DatePoint, parse_point
 from search.query.field_tests import test_of
 from search.query.fields import FIELDS
 from search.query.ranges import MOST, UNITS, CyclicRange, NumberRange
-from search.query.values import Near, parse_value
+from search.query.values import RANGED, Near, parse_value
 
 #: Attributes whose field has another name: `in` is a word of Python's own.
 _FIELD_OF: Final = {"taken": "in"}
@@ -89,7 +89,7 @@ class Filter:
             raise UsageError("A filter has at least one condition, as in Filter(year=2021).")
         conditions = []
         for attribute, value in given.items():
-            several = list(value) if isinstance(value, list | set | frozenset) else [value]
+            several = list(value) if _holds_several(value) else [value]
             if not several:
                 raise UsageError(f"`{attribute}` is an empty list, which nothing matches; leave it out for all.")
             conditions.append(any_of(*(_test(attribute, each) for each in several)))
@@ -157,6 +157,11 @@ class Filter:
         return Filter.of, (self.condition,)
 
 
+def _holds_several(value: object) -> bool:
+    """Whether it is a list, a set, or an array of one axis, as of the ids of `vectors`."""
+    return isinstance(value, list | set | frozenset) or getattr(value, "ndim", 0) == 1
+
+
 def _test(attribute: str, value: object) -> Condition:
     field = _FIELD_OF.get(attribute, attribute)
     try:
@@ -198,14 +203,15 @@ def _tuple(field: str, value: tuple[Any, ...]) -> Condition:
         return Test(field, _near(value))
     if len(value) != 2:
         raise TypeError(f"takes one value or a range of two, not {len(value)}.")
+    if field not in RANGED:
+        raise TypeError(f"takes one value and no range; a list means any of its values, {list(value)}.")
     ends = [None if end is None else _text(field, end) for end in value]
     if ends == [None, None]:
         raise UsageError("a range has at least one end.")
     if field == "in":
         return _between(*(None if end is None else parse_point(end) for end in ends))
     written = parse_value(field, "..".join(end or "" for end in ends))
-    if not isinstance(written, NumberRange | CyclicRange):
-        raise TypeError(f"takes one value and no range; a list means any of its values, {list(value)}.")
+    assert isinstance(written, NumberRange | CyclicRange)
     return Test(field, written)
 
 
@@ -220,10 +226,11 @@ def _between(start: DatePoint | None, end: DatePoint | None) -> Condition:
 
 def _near(value: tuple[Any, ...]) -> Near:
     """(place, km), (latitude, longitude) or (latitude, longitude, km)."""
-    forms = "takes (place, km), (latitude, longitude) or (latitude, longitude, km), not"
+    forms = "takes (place, km), (latitude, longitude) or (latitude, longitude, km), each a number but the place, not"
+    given = f"({', '.join(map(shown, value[:4]))})"
     rest = value[1:] if value and isinstance(value[0], str) else value
     if not rest or any(isinstance(part, bool) or not isinstance(part, numbers.Real) for part in rest):
-        raise TypeError(f"{forms} {shown(value)}.")
+        raise TypeError(f"{forms} {given}.")
     if not all(abs(part) <= MOST for part in rest):  # nan neither
         raise UsageError("takes degrees and kilometres, and one of these is none.")
     if isinstance(value[0], str) and len(value) == 2:
@@ -234,7 +241,7 @@ def _near(value: tuple[Any, ...]) -> Near:
         found = parse_value("near", ",".join(map(_decimal, value)))
         assert isinstance(found, Near)
         return found
-    raise TypeError(f"{forms} {shown(value)}.")
+    raise TypeError(f"{forms} {given}.")
 
 
 def _decimal(value: float) -> str:

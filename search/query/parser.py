@@ -16,11 +16,11 @@ from typing import Final
 from indexer.errors import EmptyQueryError
 from search.query.condition_parser import ConditionParser, Cursor, at_place
 from search.query.conditions import Condition, Test, all_of
-from search.query.fields import FIELDS
+from search.query.fields import FIELDS, OF_ANY_TEXT
 from search.query.image_names import MOST_FOLLOWING, NamesImage, named_image
 from search.query.lexer import QuerySyntaxError, Token, tokens
 from search.query.operators import with_operators
-from search.query.quoting import DASHES
+from search.query.quoting import DASHES, quoted
 from search.query.sections import Sections
 from search.query.settings import Order, Target
 from search.query.slips import as_words, check_operator, check_word, field_named
@@ -69,6 +69,7 @@ class _Parser:
         self._sections = Sections()
         self._conditions: list[Condition] = []
         self._settings: dict[str, str] = {}
+        self._standard_input = False
         self._read = self._behind = 0  # words that were read, and those of them right behind a field's value
 
     def line(self) -> ParsedLine:
@@ -85,7 +86,7 @@ class _Parser:
                 case ")":
                     raise QuerySyntaxError(f"this bracket closes none; {as_words(')')}.", token.start)
                 case "|":
-                    raise QuerySyntaxError(f"{self._misplaced_or(token)}; {as_words(token.text)}.", token.start)
+                    raise QuerySyntaxError(f"{self._misplaced_or(token)}.", token.start)
                 case _ if token.field is not None and (name := field_named(token, self._note)) is not None:
                     self._field(token, name)
                 case _:
@@ -153,6 +154,13 @@ class _Parser:
         if token.kind == "word" and self._names_image is not None:
             found = named_image(self._line, token.at, self._cursor.ahead(MOST_FOLLOWING), self._names_image)
         path, count = found or (token.text, 0)
+        if not path.strip():
+            raise QuerySyntaxError(
+                "like: has no value; an image is named behind it, as in like:beach.jpg.", token.start
+            )
+        if path == "-" and self._standard_input:
+            raise QuerySyntaxError("like:- is standard input, which holds one image; say it once.", token.start)
+        self._standard_input |= path == "-"
         self._cursor.at += count
         self._sections.image(token, path)
 
@@ -187,11 +195,14 @@ class _Parser:
     def _misplaced_or(self, token: Token) -> str:
         tokens = self._cursor.tokens
         before, after = tokens[max(self._cursor.at - 2, 0)], tokens[self._cursor.at]
-        shown = "(type:png | type:jpeg)"
+        shown, step = "(type:png | type:jpeg)", as_words(token.text)
         if before.field is not None and before.field.lower() in FIELDS and after.kind == "word":
             name = before.field.lower()
             shown = f"({name}:{before.text} | {after.field or name}:{after.text})"
-        return f"{token.text} stands between filters in brackets, as in {shown}"
+            if name in OF_ANY_TEXT and before.end == token.start and token.end == after.start:
+                value = quoted(f"{before.text}|{self._line[after.start : after.end]}")
+                step = f"for one value write {name}:{value}"
+        return f"{token.text} stands between filters in brackets, as in {shown}; {step}"
 
     def _note(self, said: str) -> None:
         if said not in self._result.notes and len(self._result.notes) < _MOST_NOTES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from indexer.errors import UsageError
+from search.query.quoting import quoted_where_needed
 from search.query.values import parse_near
 
 #: Other places of one name that a note names.
@@ -39,6 +40,8 @@ def position_of(name: str) -> tuple[tuple[float, float], str | None]:
 
     cities = places().cities(name)
     if not cities:
+        if (wider := _wider(name)) is not None:
+            raise UsageError(f"{name!r} is no city; {wider}.")
         raise UsageError(f"No place called {name!r} is known{_guess(name)}; near:LAT,LON takes any position.")
     first, *others = cities
     note = None
@@ -57,6 +60,19 @@ def country_named(name: str) -> str:
     if code is None:
         raise UsageError(f"No country called {name!r} is known; its English name or its two letters do, as in FR.")
     return code
+
+
+def _wider(name: str) -> str | None:
+    """What to write for a country or a region, which near: does not take; None where the name is that of neither."""
+    from indexer.places.gazetteer import places
+
+    if places().country(name) is not None:
+        return f"for the country write country:{quoted_where_needed(name)}"
+    city = places().largest_in(name)
+    if city is None:
+        return None
+    near = quoted_where_needed(f"{city.name},{name}")
+    return f"for a region name a city in it and how far, as in near:{near},200"
 
 
 def _guess(name: str) -> str:

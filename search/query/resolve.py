@@ -115,7 +115,8 @@ class _Resolver:
             case "text" | "keyword":
                 said = criteria.Says.in_keyword(value) if field == "keyword" else criteria.Says.in_texts(value)
                 if not said.phrases:
-                    raise UsageError(f"{field}: takes words, and {value!r} has none.")
+                    whatever = "has:keyword" if field == "keyword" else "has:caption"
+                    raise UsageError(f"{field}: takes words, and {value!r} has none; for any write {whatever}.")
                 return said
             case "tag":
                 self.notes.append("Nothing has a tag yet, so tag: finds nothing.")

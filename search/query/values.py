@@ -54,9 +54,12 @@ _ADVICE: Final = (
     ("has", r".+,.+", "for several write has:gps has:caption"),
     ("sort", r"-score", "that would show what fits least first"),
 )
-_RANGED: Final = frozenset({"in", "year", "month", "weekday", "time", "size", "width", "height", "megapixels"})
+#: Fields that take ranges.
+RANGED: Final = frozenset({"in", "year", "month", "weekday", "time", "size", "width", "height", "megapixels"})
 _COORDINATE: Final = r"([+-]?\d{1,3}(?:\.\d{1,12})?)"
 _POSITION: Final = re.compile(rf"{_COORDINATE}\s*,\s*{_COORDINATE}(?:\s*,\s*(\S.*))?", re.ASCII)
+#: Directions beside the numbers: 48.85N,2.35E
+_COMPASS: Final = re.compile(r"[NS]?\s*[\d.]+\s*[NS]?\s*,\s*[EWO]?\s*[\d.]+\s*[EWO]", re.ASCII | re.IGNORECASE)
 _RADIUS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(km|m)?", re.ASCII | re.IGNORECASE)
 
 
@@ -101,7 +104,7 @@ def as_written(field: str, text: str) -> str:
 
 def _with_dots(field: str, written: str) -> str | None:
     """A range that was written with a dash, as it is read; None where it is none."""
-    if field in _RANGED and ".." not in written:
+    if field in RANGED and ".." not in written:
         for dash in re.finditer(rf"[{DASHES}-]", written):
             meant = f"{written[: dash.start()].strip()}..{written[dash.end() :].strip()}"
             try:
@@ -139,7 +142,7 @@ def _value(field: str, written: str) -> Value:
 
 def parse_near(text: str) -> Near:
     """PLACE, PLACE,KM, LAT,LON or LAT,LON,KM. Raises UsageError."""
-    if re.search(r"\d\s*[°º′']|^[+-]?\d{1,3},\d+\s*,\s*[+-]?\d{1,3},\d+", text):
+    if _COMPASS.fullmatch(text) or re.search(r"\d\s*[°º′']|^[+-]?\d{1,3},\d+\s*,\s*[+-]?\d{1,3},\d+", text):
         raise UsageError(f"{text!r} has no decimal degrees, as in near:48.85,2.35; south and west have a minus.")
     position = _POSITION.fullmatch(text)
     if position is not None:

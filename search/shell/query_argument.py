@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from indexer.errors import PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, is_image
 from indexer.reach import look_named
-from search.query.query import Query, image_query, is_address, open_named, refuse_address, short
+from search.query.query import Query, image_query, is_address, open_named, path_of_address, refuse_address, short
 from search.query.quoting import quoted
 from search.shell.query_stream import is_stream, read_stream
 
@@ -42,7 +42,7 @@ def read_query(words: Sequence[str], *, as_text: bool, as_image: bool) -> tuple[
     argument = " ".join(words)
     if as_text or not argument.strip():
         return Query(text=argument), ()
-    if len(words) == 1 and is_address(argument) and argument.lower().startswith("file://"):
+    if len(words) == 1 and _is_one_address(argument):
         return open_image(argument), ()
     for word in words:
         if not word.lower().startswith("file://"):
@@ -97,7 +97,7 @@ def image_named(word: str) -> str | None:
     Raises PathNotFoundError and UsageError for what is neither.
     """
     if word.lower().startswith("file://"):
-        return word
+        return word if _is_one_address(word) else None
     _refuse_address(word)
     if not ("." in word.strip(".") or (os.sep in word and word.strip(os.sep))):
         return None  # nearly every word; "cats" is one, whatever files there are
@@ -176,6 +176,20 @@ def _lost_quotes(words: Sequence[str]) -> tuple[str, ...]:
         f"{lost[1]}: has {first} alone for its value; quotation marks are for the query to see: put the whole query "
         f"between single ones, as in '{lost[1]}:{quoted(lost[2])}'.",
     )
+
+
+def _is_one_address(text: str) -> bool:
+    """Whether all of it is the address of a file; one with spaces in it has to be there."""
+    if not (is_address(text) and text.lower().startswith("file://")):
+        return False
+    return not any(map(str.isspace, text.strip())) or _is_there(text)
+
+
+def _is_there(address: str) -> bool:
+    try:
+        return _mode(path_of_address(address)) is not None
+    except UsageError:  # of another machine
+        return False
 
 
 def _mode(argument: str) -> int | None:

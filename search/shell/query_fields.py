@@ -74,6 +74,7 @@ def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
     from search.query.filter import Filter
     from search.query.query import Query
 
+    notes = () if query is None else (*query.notes, *_split_places(query, given.get("near", [])))
     terms: tuple[Term, ...] = () if query is None else query.terms
     conditions: list[Condition] = [] if query is None or query.where is None else [query.where.condition]
     settings = {attribute: _setting(name, given, query) for name, attribute in _ATTRIBUTES.items()}
@@ -92,7 +93,32 @@ def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
         raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
     where = Filter.of(all_of(*conditions)) if conditions else None
     result = Query(terms=terms or None, where=where, **settings)  # type: ignore[arg-type]
-    return result if query is None else result.with_notes(*query.notes)
+    return result if query is None else result.with_notes(*notes)
+
+
+def _split_places(query: Query, given: list[str]) -> tuple[str, ...]:
+    """What to say of `--near new york` without quotation marks, whose "york" is words.
+
+    Raises UsageError where the first word alone is no place.
+    """
+    words = (query.terms[0].text or "").split() if query.terms else []
+    if len(given) != 1 or "," in given[0] or not words:
+        return ()
+    from indexer.errors import UsageError
+    from search.query.place_names import MOST_WORDS, is_named, position_of
+
+    counts = range(min(len(words), MOST_WORDS), 0, -1)
+    behind = next((each for n in counts if is_named("near", f"{given[0]} {(each := ' '.join(words[:n]))}")), None)
+    if behind is None:
+        return ()
+    meant = f'--near "{given[0]} {behind}"'
+    try:
+        position_of(given[0])
+    except UsageError:
+        raise UsageError(
+            f"--near: no place is called {given[0]!r}; for the place of several words write {meant}."
+        ) from None
+    return (f"{behind} was taken for words; as a part of the place write {meant}.",)
 
 
 #: Of a Query, by the names of the fields that set them.

@@ -56,7 +56,9 @@ def _content(stream: IO[bytes], name: str) -> bytes:
     head = stream.read(SNIFFED_BYTES)
     if sniff(head) is None:  # so that what never ends is not read for long
         reason = "it is no image that can be read" if head else "nothing came"
-        raise NotAnImageError(f"The query image {name} cannot be used: {reason}.")
+        raise NotAnImageError(
+            f"The query image {name} cannot be used: {reason}; give a photograph, as in `search query - < photo.jpg`."
+        )
     from indexer.memory import in_words, process_limit, room
 
     left = room()

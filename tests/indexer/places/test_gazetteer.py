@@ -208,6 +208,11 @@ def test_it_is_read_on_first_use_only() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_largest_city_of_a_region() -> None:
+    found = [places().largest_in(name) for name in ("Texas", "TX", "Bavaria", "Atlantis", "")]
+    assert [city and city.name for city in found] == ["Houston", "Houston", "Munich", None, None]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("Lisbonn", "Lisbon"), ("Zurrich", "Zürich"), ("Ney York", None), ("qqqqqq", None), ("", None)],

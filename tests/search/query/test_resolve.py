@@ -133,8 +133,12 @@ def test_tags_are_nobodys_yet() -> None:
     [
         ("near:Lisbonn", r"No place called 'Lisbonn' is known \(did you mean .*Lisbon.*\?\); near:LAT,LON takes any"),
         ("near:qqqqqq", "No place called 'qqqqqq' is known; near:LAT,LON"),
+        ("near:France", "'France' is no city; for the country write country:France."),
+        ('near:"South Korea"', 'for the country write country:"South Korea".'),
+        ("near:Texas", "'Texas' is no city; for a region name a city in it and how far, as in near:Houston,Texas,200."),
         ("country:Atlantis", "No country called 'Atlantis' is known; its English name or its two letters do"),
-        ('text:"--"', "text: takes words, and '--' has none"),
+        ('text:"--"', "text: takes words, and '--' has none; for any write has:caption."),
+        ("keyword:*", "keyword: takes words, and '.' has none; for any write has:keyword."),
     ],
 )
 def test_what_nobody_knows(line: str, said: str) -> None:

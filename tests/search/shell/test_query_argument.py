@@ -22,6 +22,7 @@ from search.query.query import Query
 from search.query.terms import Term, Words
 from search.shell import query_stream
 from search.shell.query_argument import image_named, read_query
+from search.shell.query_fields import joined
 from search.shell.query_stream import STANDARD_INPUT, is_stream
 from tests.conftest import Cli
 
@@ -192,6 +193,39 @@ def test_a_line_holds_words_and_images(here: Path) -> None:
     assert meaning(f"sea file://{here}/my%20holiday.jpg").terms == (words("sea"), holiday)
     assert meaning('sea "photos/red.png"').terms == (Term((Words("sea"), Words("photos/red.png", exact=True))),)
     assert meaning("~/nobody" if not Path.home().exists() else "no_suffix").image == str(here / "no_suffix")
+
+
+def test_an_address_of_a_file_begins_a_line(here: Path) -> None:
+    red = f"file://{here}/photos/red.png"
+    holiday = f"file://{here}/my holiday.jpg"
+    assert list(meaning(f"{red} + grass").terms) == [image(here, "photos/red.png"), words("grass")]
+    assert list(meaning(f"{red} + my holiday.jpg").terms) == [
+        image(here, "photos/red.png"),
+        image(here, "my holiday.jpg"),
+    ]
+    assert str(meaning(f"{red} in:2019").where) == "in:2019"
+    assert list(meaning(holiday).terms) == [image(here, "my holiday.jpg")]
+    assert list(meaning(f"{holiday} + grass").terms) == [image(here, "my holiday.jpg"), words("grass")]
+    assert list(meaning(holiday.replace(" ", "%20")).terms) == [image(here, "my holiday.jpg")]
+    with pytest.raises(PathNotFoundError, match=r"gone\.png is not there"):
+        meaning(f"file://{here}/photos/gone.png + grass")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "notes"),
+    [
+        ("texas sunset", "paris", ('texas was taken for words; as a part of the place write --near "paris texas".',)),
+        ("boats", "paris", ()),
+        ("texas", "paris,5", ()),
+    ],
+)
+def test_words_behind_a_place_are_missed(text: str, place: str, notes: tuple[str, ...]) -> None:
+    assert joined(Query(text=text), {"near": [place]}).notes == notes
+
+
+def test_a_place_of_several_words_without_quotation_marks_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"no place is called 'new'; .* write --near \"new york\"\."):
+        joined(Query(text="york skyline"), {"near": ["new"]})
 
 
 def test_a_line_holds_filters_and_settings(here: Path) -> None:
