@@ -22,6 +22,7 @@ from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.catalog.vectors import spread
 from indexer.errors import StoreUnwritableError
+from indexer.id_sets import are_among
 from indexer.types import Int64, Kind
 
 Sorted = Literal["date", "-date", "name", "-name", "size", "-size"]
@@ -97,7 +98,7 @@ class Selection(Part):
         """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""
         of_ids = among(_target(kind), ids)
         asked = np.asarray(ids, np.int64)
-        return asked[np.isin(asked, self._numbers(self._matching(criterion, kind).where(of_ids)))]
+        return asked[are_among(asked, self._numbers(self._matching(criterion, kind).where(of_ids)))]
 
     def _numbers(self, statement: Select[Any]) -> Int64:
         return numbers(self._read(gathered(statement)).scalar_one())

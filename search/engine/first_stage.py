@@ -17,16 +17,15 @@ from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Changes, OfItems, Vectors
 from indexer.errors import StoreDamagedError
+from indexer.id_sets import are_among, distinct
 from indexer.types import Float32, Int64, Kind
-from indexer.vectors.backend import OpenIndex
+from indexer.vectors.backend import FEW, OpenIndex
 from indexer.vectors.base import SearchParameters
 from search.engine.eligible import Eligible
 from search.engine.penalty import Penalty
 from search.ranked import Ranked, rank
 from search.results import Work
 
-#: So few that may be found are compared one by one: 15 ms.
-FEW: Final = 1_000
 #: Candidates of one query beyond which it asks an index by itself: their vectors are in memory for all queries at once.
 MOST_SHARED: Final = 1_000
 #: Candidates that are looked at where something is subtracted: of "dog -grass" hundreds may show grass.
@@ -139,7 +138,8 @@ class FirstStage:
         """The best `depth` items of a kind, with exact similarities; row ids of contents, of those that were looked at
         one by one; and what it took. `proposed`: what `propose` gave for this request."""
         snapshot, parameters = request.snapshot, request.parameters
-        if parameters.only is not None and len(parameters.only) <= FEW:
+        few = FEW if opened is None else opened.few
+        if parameters.only is not None and len(parameters.only) <= few:
             return _compared(request, kind)
         if opened is None or opened.state.generation > snapshot.generation:
             return self._scan(request.narrowed(), kind)
@@ -152,7 +152,7 @@ class FirstStage:
         exclude = changes.exclude
         if parameters.exclude is not None:
             exclude = np.union1d(exclude, parameters.exclude)
-        tail = np.isin(changes.ids, request.allowed(changes.ids))
+        tail = are_among(changes.ids, request.allowed(changes.ids))
         tail_best = best_of(changes.ids[tail], changes.vectors[tail], request)
         while True:
             if proposed is not None:
@@ -233,7 +233,7 @@ def _fetch(request: CandidateRequest, opened: OpenIndex) -> int:
 def _compared(request: CandidateRequest, kind: Kind) -> tuple[Ranked, dict[int, int], Work]:
     """The few that may be found, by their vectors in the catalog: right whatever the index leaves out."""
     assert request.parameters.only is not None
-    ids = Items(request.snapshot).of_kind(kind, request.allowed(np.unique(request.parameters.only)).tolist())
+    ids = Items(request.snapshot).of_kind(kind, request.allowed(distinct(request.parameters.only)).tolist())
     found = Vectors(request.snapshot).of_items(ids, request.encoder_row, request.dimension)
     kept = np.array([number for number in ids if number in found.vectors], np.int64)
     vectors = np.array([found.vectors[number] for number in kept.tolist()], np.float32)
@@ -259,7 +259,7 @@ def _allowed(ids: Int64, parameters: SearchParameters) -> np.ndarray[tuple[int],
     """Which of `ids` (n,) may be found, (n,)."""
     keep = np.ones(len(ids), bool)
     if parameters.exclude is not None:
-        keep &= ~np.isin(ids, parameters.exclude)
+        keep &= ~are_among(ids, parameters.exclude)
     if parameters.only is not None:
-        keep &= np.isin(ids, parameters.only)
+        keep &= are_among(ids, parameters.only)
     return keep

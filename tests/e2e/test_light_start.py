@@ -33,3 +33,16 @@ def test_a_text_query_with_the_bundled_encoder_needs_no_torch(indexed: Path) -> 
     program = f"import search\nassert search.open({str(indexed)!r}).query('a cat')"
     derives = ("indexer.catalog.facts", "indexer.catalog.derived", "indexer.dates.best", "indexer.places.gazetteer")
     assert loaded(program, ("torch", "torchvision", "open_clip", "jinja2", "numpy.ma", *derives)) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["a cat in:2021 near:48.85,2.35,20 -type:png", "a cat camera:pixel name:img", "in:1970..2100"]
+)
+def test_a_query_with_filters_loads_no_more_than_a_plain_one(indexed: Path, line: str) -> None:
+    """`in:1970..2100`, without words, needs no encoder either."""
+    given = ["query", line, "--store", str(indexed), "--no-resident"]
+    program = f"import search.__main__\nassert search.__main__.run({given!r}) in (0, 1)"
+    others = ("torch", "faiss", "openvino", "typer", "PIL", "jinja2", "numpy.ma", "tokenizers")
+    derives = ("indexer.catalog.derived", "indexer.dates.best", "indexer.places.gazetteer")
+    answers = ("safetensors", "search.fast_start.prefetch") if line.startswith("in:") else ()
+    assert loaded(program, (*others, *derives, *answers)) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -25,10 +27,10 @@ from indexer.pipeline.values import NewImage
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.types import Candidate, Metadata, Report
+from indexer.vectors.backend import FEW
 from indexer.vectors.base import INDEX_TYPES, SearchParameters
 from indexer.vectors.refresh import build_indexes
 from search.engine import eligible
-from search.engine.first_stage import FEW
 from search.query.filter import Filter
 from search.query.query import Query
 from tests.fixtures.given_encoder import GivenEncoder, pixels_of
@@ -163,6 +165,26 @@ def test_a_filter_leaves_what_it_leaves_of_the_whole_ranking(
 
     judge()
     assert counts["found"] >= 0.95 * counts["wanted"], "which is the recall that indexes are tuned to"
+
+
+def test_a_process_that_asks_once_answers_filters_without_faiss(
+    library: search.Library, ranking: dict[str, list[tuple[int, str]]]
+) -> None:
+    """The index of a large collection; more photographs fit than are compared one by one where FAISS is there."""
+    if library.status().indexes["image"].asked != "ivf-sq8":  # type: ignore[union-attr]
+        pytest.skip("of the others flat ones need no FAISS, and the rest are opened by it")
+    wanted = [number for number, path in ranking["red"] if SHOTS[path].wide]
+    assert len(wanted) > FEW
+    script = (
+        "import sys; from search.library import Library; from search.query.query import Query\n"
+        "from tests.fixtures.given_encoder import GivenEncoder\n"
+        f"library = Library({str(library.folder)!r}, encoder=GivenEncoder({DIMENSION}), once=True)\n"
+        "found = library.query(Query.parse('red orientation:landscape'), k=40, rerank=0)\n"
+        "assert 'faiss' not in sys.modules\n"
+        "print(*[hit.id for hit in found])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert [int(number) for number in done.stdout.split()] == wanted[:40]
 
 
 def test_the_limits_of_a_call_and_its_conditions_both_hold(

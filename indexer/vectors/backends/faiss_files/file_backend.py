@@ -32,7 +32,7 @@ from indexer.errors import StoreDamagedError
 from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress, Silent
 from indexer.types import Float32
-from indexer.vectors.backend import BuildPlan, OpenIndex
+from indexer.vectors.backend import FEW, BuildPlan, OpenIndex
 from indexer.vectors.backends.faiss_files.blocks import Blocks, Check, block_sums, to_text
 from indexer.vectors.backends.faiss_files.manifest import Manifest, damaged, manifest_path, read_manifest, unreadable
 from indexer.vectors.backends.faiss_files.mapped_file import Mapped
@@ -40,6 +40,9 @@ from indexer.vectors.base import Batches, IndexState, VectorIndex
 
 #: Summing this much takes 3 ms; then an index that is damaged is built anew before it is asked.
 CHECKED_WHOLE: Final = 32 * 1024 * 1024
+#: As `FEW`, of an index that is asked once: for these alone all its lists would be compared with their sums, by FAISS,
+#: which had to be imported. Of 5,000 the vectors are read in that time.
+FEW_ONCE: Final = 5_000
 #: Times that an index is looked for again which a writer has replaced meanwhile; on a busy machine twice is not rare.
 ATTEMPTS: Final = 5
 
@@ -67,7 +70,9 @@ class FaissFiles:
                 return None
             try:
                 mapped, check = self._mapped(manifest, lists_later=True)
-                return OpenIndex(self._opened(manifest, mapped, check, once=once), manifest.state)
+                opened = self._opened(manifest, mapped, check, once=once)
+                few = FEW_ONCE if once and manifest.state.index_type == "ivf-sq8" else FEW
+                return OpenIndex(opened, manifest.state, few)
             except FileNotFoundError as error:  # a writer may have replaced it since the manifest was read
                 if last_attempt:
                     raise damaged(self.folder / manifest.file, "it is not there") from error

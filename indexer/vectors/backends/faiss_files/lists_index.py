@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer import forking
+from indexer.id_sets import are_among, distinct
 from indexer.page_sums import Bytes
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files import tuning
@@ -76,7 +77,7 @@ class ListsIndex:
         if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._table):
             return None
         total = len(self._table)
-        count = total - len(np.unique(self._table.positions(exclude)))
+        count = total - len(distinct(self._table.positions(exclude)))
         if not count:
             return None
         width = (lists.probes if self._width is None else self._width) * parameters.effort
@@ -85,7 +86,7 @@ class ListsIndex:
         scores, positions = lists.search(query, probes, self._check)
         ids = lists.ids[positions]
         if len(exclude):
-            kept = ~np.isin(ids, exclude)
+            kept = ~are_among(ids, exclude)
             scores, ids = scores[kept], ids[kept]
         if len(ids) < min(k, count):
             return None
