@@ -33,6 +33,11 @@ _MOST_NOTES: Final = 5
 _ONE_VALUED: Final = frozenset({"type", "orientation", "date", "id", "country", "year"})
 
 
+def _is_filter(name: str) -> bool:
+    field = FIELDS.get(name.lower())
+    return field is not None and field.role == "filter"
+
+
 @dataclass(slots=True)
 class ParsedLine:
     """What a line says. `notes`: what a person should know."""
@@ -196,8 +201,8 @@ class _Parser:
         tokens = self._cursor.tokens
         before, after = tokens[max(self._cursor.at - 2, 0)], tokens[self._cursor.at]
         shown, step = "(type:png | type:jpeg)", as_words(token.text)
-        if before.field is not None and before.field.lower() in FIELDS and after.kind == "word":
-            name = before.field.lower()
+        name = (before.field or "").lower()
+        if after.kind == "word" and all(_is_filter(each) for each in (name, after.field or name)):
             shown = f"({name}:{before.text} | {after.field or name}:{after.text})"
             if name in OF_ANY_TEXT and before.end == token.start and token.end == after.start:
                 value = quoted(f"{before.text}|{self._line[after.start : after.end]}")

@@ -169,6 +169,7 @@ def test_filters() -> None:
         ("cat NOT", 4, "what NOT turns round stands behind it"),
         ("cat NOT -dog", 4, "what NOT turns round stands behind it"),
         ("name:_a;b|c", 9, 'as in (name:_a;b | name:c); for one value write name:"_a;b|c".'),
+        ('like:"x.jpg" or in:2021', 13, "in brackets, as in (type:png | type:jpeg); to look for"),
         ("name:a | b", 7, 'as in (name:a | name:b); to look for the words, write "|".'),
         ('dog like:""', 4, "like: has no value; an image is named behind it, as in like:beach.jpg."),
         ("like:- -like:-", 7, "like:- is standard input, which holds one image; say it once."),
