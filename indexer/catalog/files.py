@@ -169,6 +169,11 @@ class Files(Part):
         """Paths of files that were forgotten, and that captions elsewhere name."""
         return list(self._read(select(file.c.path).where(ABSENT, file.c.state == FORGOTTEN)).scalars())
 
+    def vanished(self) -> list[str]:
+        """Paths of the photographs that are marked as gone."""
+        which = (ABSENT, file.c.state == VANISHED, file.c.role == "image")
+        return list(self._read(select(file.c.path).where(*which)).scalars())
+
     def captions(self) -> Iterator[str]:
         """The paths of the captions files that are there, in no order."""
         which = (file.c.role == "captions", file.c.state == "present")

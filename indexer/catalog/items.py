@@ -15,7 +15,7 @@ from indexer.catalog import stored
 from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.possible import is_possible
-from indexer.catalog.schema import ABSENT, HIDDEN, file, item, photo, tombstone
+from indexer.catalog.schema import ABSENT, UNSPOKEN, file, item, photo, tombstone
 from indexer.catalog.sqlite import is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
@@ -135,9 +135,9 @@ class Items(Part):
         return self._read(select(func.count()).where(item.c.kind == kind)).scalar_one()
 
     def count(self, kind: Kind) -> int:
-        """How many items of a kind are visible: not those of absent files, nor texts about hidden ones."""
+        """How many items of a kind are visible: not those of absent files, nor texts about what is left out."""
         absent = item.c.file_id.in_(select(file.c.id).where(ABSENT))
-        about = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state.in_(HIDDEN)))
+        about = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state.in_(UNSPOKEN)))
         hidden = select(func.count()).select_from(item).where(off_index(item.c.kind) == kind, or_(absent, about))
         return self.total(kind) - self._read(hidden).scalar_one()
 

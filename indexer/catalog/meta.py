@@ -21,6 +21,8 @@ IGNORE_RULES = "ignore_rules"
 LOST_EXCLUSIONS = "lost_exclusions"
 #: Key: "done" when there are no contents to which nothing refers; anything else when there may be some.
 SWEEP = "sweep"
+#: Key: "found" where texts about photographs that are gone can be found; none in a store in which they were hidden.
+TEXTS_OF_GONE = "texts_of_gone"
 #: Key: the version of the rules by which facts were derived (`facts.RULES`).
 FACTS = "facts"
 #: Key: the version of the rules by which words are kept (`words.RULES`).
@@ -33,7 +35,7 @@ REPAIRED = "repaired"
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts."""
+    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts, words, texts_of_gone."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none. Raises StoreDamagedError for one that is no text."""

@@ -152,8 +152,11 @@ file = Table(
 #: State of a file that a scan did not find; of one that it did not look for, because patterns of its root leave it out;
 #: of one that was forgotten and is kept, as a path alone, because captions elsewhere name it.
 VANISHED, IGNORED, FORGOTTEN = "vanished", "ignored", "forgotten"
-#: Of files that are not to be found, nor texts about them.
+#: Of files that are not to be found.
 HIDDEN = (VANISHED, IGNORED, FORGOTTEN)
+#: Of files about which no text is to be found either, wherever it stands. Of a photograph that is gone a table that is
+#: there still tells.
+UNSPOKEN = (IGNORED, FORGOTTEN)
 
 #: The condition of a partial index, to be written just so; a query by ids, which asks for present files, must never
 #: be tempted to walk an index of all of them.

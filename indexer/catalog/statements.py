@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists
 
-from indexer.catalog.schema import HIDDEN, file, item, token, vector
+from indexer.catalog.schema import UNSPOKEN, file, item, token, vector
 
 T = TypeVar("T")
 
@@ -16,10 +16,11 @@ T = TypeVar("T")
 CHUNK = 900
 
 _described = file.alias("described")
-#: An item can be found when its file is there, and for a text the image that it is about is not gone or left out.
+#: An item can be found when its file is there, and for a text the image that it is about is not left out
+#: or forgotten.
 VISIBLE: ColumnElement[bool] = and_(
     file.c.state == "present",
-    ~exists().where(_described.c.path == item.c.about, _described.c.state.in_(HIDDEN)),
+    ~exists().where(_described.c.path == item.c.about, _described.c.state.in_(UNSPOKEN)),
 )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Select, exists, literal_column, or_, select
 
-from indexer.catalog.schema import file, item
+from indexer.catalog.items import Items
+from indexer.catalog.schema import VANISHED, file, item
 from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
+
+_away = file.alias("away")
 
 
 class Texts(Part):
@@ -29,10 +33,27 @@ class Texts(Part):
         return array("q", sorted(self._read(statement).scalars()))
 
     def tables_without_images(self) -> list[str]:
-        """Paths of the captions files of which a text is about no image, in order."""
-        lacking = exists().where(item.c.file_id == file.c.id, item.c.about.is_(None))
+        """Paths of the captions files of which a text is about no image, or about one that is gone, in order."""
+        unknown = or_(item.c.about.is_(None), item.c.about.in_(_gone()))
+        lacking = exists().where(item.c.file_id == file.c.id, unknown)
         which = (file.c.role == "captions", file.c.state == "present", lacking)
         return list(self._read(select(file.c.path).where(*which).order_by(file.c.path)).scalars())
+
+    def telling_of_gone(self, since: int) -> list[str]:
+        """Paths of the captions files that tell of images that are gone, in order: in a text that changed after the
+        generation `since` (one about an image that goes does), or beside it."""
+        changed = item.c.id.in_(
+            select(item.c.id).where(item.c.about.in_(_gone()), off_index(item.c.generation) > since)
+        )
+        texts = select(item.c.file_id).where(changed)
+        which = (file.c.role == "captions", file.c.state == "present")
+        told = or_(file.c.id.in_(texts), file.c.about.in_(_gone()))
+        return list(self._read(select(file.c.path).where(*which, told).order_by(file.c.path)).scalars())
+
+    def uncover_those_of_gone(self) -> None:
+        """Let the indexes learn of the texts about images that are gone, which an earlier version hid."""
+        about = select(file.c.id).where(file.c.path.in_(_gone()), exists().where(item.c.about == file.c.path))
+        Items(self._transaction).touch(self._read(about).scalars().all(), about=True)
 
     def of_contents(self, content_ids: Sequence[int]) -> list[str]:
         """The texts with these contents, in their order; one that is gone is left out."""
@@ -43,3 +64,8 @@ class Texts(Part):
                 (number, text) for number, text in self._read(select(item.c.content_id, item.c.text).where(*of_chunk))
             )
         return [texts[number] for number in content_ids if number in texts]
+
+
+def _gone() -> Select[Any]:
+    """The paths of photographs that are marked as gone. Of an alias: it stands within statements about other files."""
+    return select(_away.c.path).where(_away.c.state != literal_column("'present'"), _away.c.state == VANISHED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
@@ -44,15 +44,26 @@ def is_caption_table(name: str) -> bool:
 
 
 def parse_captions_file(
-    name: str, data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
+    name: str,
+    data: bytes,
+    folder: str,
+    *,
+    anywhere: bool = False,
+    without: Container[str] = (),
+    gone: Callable[[], Container[str]] = frozenset,
 ) -> tuple[list[Caption], list[str]]:
     """`parse_jsonl` or `parse_csv`, as the file's name asks for."""
     parse = parse_csv if name.lower().endswith(".csv") else parse_jsonl
-    return parse(data, folder, anywhere=anywhere, without=without)
+    return parse(data, folder, anywhere=anywhere, without=without, gone=gone)
 
 
 def parse_jsonl(
-    data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
+    data: bytes,
+    folder: str,
+    *,
+    anywhere: bool = False,
+    without: Container[str] = (),
+    gone: Callable[[], Container[str]] = frozenset,
 ) -> tuple[list[Caption], list[str]]:
     """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
 
@@ -60,17 +71,23 @@ def parse_jsonl(
     None when the row names none or names one that is not there (`table_images.TableImages`: of each, a sentence with
     their count and the first of them). Of several texts those that are none are left out, with a sentence. `anywhere`:
     images outside the folder are taken too; not for a table that lies among photographs, which must not show other
-    files of its reader. `without`: paths of images, there or not, whose rows are passed over. Texts are clean
+    files of its reader. `without`: paths of images, there or not, whose rows are passed over; `gone`: gives, when it is
+    asked, the paths of those that were there once, which `about` names all the same. Texts are clean
     (`text.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the
     count of the rest.
 
     Raises CaptionFileError when not one row is good.
     """
-    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without))
+    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without, gone=gone))
 
 
 def parse_csv(
-    data: bytes, folder: str, *, anywhere: bool = False, without: Container[str] = ()
+    data: bytes,
+    folder: str,
+    *,
+    anywhere: bool = False,
+    without: Container[str] = (),
+    gone: Callable[[], Container[str]] = frozenset,
 ) -> tuple[list[Caption], list[str]]:
     """The captions in a table with columns, and a sentence for each row that was left out; see `parse_jsonl`.
 
@@ -86,7 +103,9 @@ def parse_csv(
         line = data.count(b"\n", 0, error.start) + 1
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without))
+    return _parse(
+        read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without, gone=gone)
+    )
 
 
 def sidecar_image(names: Collection[str], txt_name: str) -> str | None:

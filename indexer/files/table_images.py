@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import lru_cache
 
 from indexer.files.names import Names, path_of_url
@@ -22,15 +22,23 @@ class TableImages:
     without spaces around them, in another Unicode form (`names.Names`) and another letter case. An absolute path is
     taken where it lies in the folder (or in what the folder is a link to), with `anywhere` wherever it lies.
 
-    `without`: the paths of images, there or not, that are passed over.
+    `without`: the paths of images, there or not, that are passed over; `gone`: asked for those that were there once.
     """
 
-    def __init__(self, folder: str, *, anywhere: bool = False, without: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *,
+        anywhere: bool = False,
+        without: Container[str] = (),
+        gone: Callable[[], Container[str]] = frozenset,
+    ) -> None:
         self._folder = os.path.normpath(folder)
         self._inside = os.path.join(self._folder, "")
         self._inside_real = os.path.join(os.path.realpath(folder), "")
         self._anywhere = anywhere
         self._without = without
+        self._gone = gone
         self._passed_over = lru_cache(maxsize=1024)(self._is_without)
         self._names = Names(loose=True)
         self._cached = lru_cache(maxsize=1024)(self._find)  # a data set names each image about five times in a row
@@ -41,7 +49,8 @@ class TableImages:
         self._expected = False
 
     def find(self, name: str | None, line: int) -> str | None:
-        """The path of the image that a row names; None where it is not there or none is named, which is noted.
+        """The path of the image that a row names; None where none is named. Where it is not there, which is noted, the
+        path at which it was; None where it never was.
 
         `name`: "" where the row leaves the place for it empty, None where it has no such place. The second is a fault
         only where other rows have it: a table may hold nothing but texts.
@@ -58,6 +67,8 @@ class TableImages:
             self._count += 1
             if len(self._lacking) < NAMED:
                 self._lacking.append(f"line {line}: {name[:200]}")
+            if len(name) <= _LONGEST and (gone := self._gone()):
+                return next((place for place in self._places(name) if place in gone), None)
         return found
 
     def passes_over(self, name: str | None) -> bool:

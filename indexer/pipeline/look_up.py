@@ -10,6 +10,7 @@ from functools import lru_cache
 from indexer import types
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
+from indexer.catalog.files import Files
 from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.errors import FileError, UnreadableFileError
@@ -48,6 +49,7 @@ class LookUp:
         self._encoder_row = encoder_row
         self._limits = limits
         self._tokens = tokens
+        self._gone = lru_cache(maxsize=1)(self._vanished)
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
         self._ordered = lru_cache(maxsize=8)(lambda folder: sorted(self._names(folder)))
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
@@ -70,7 +72,7 @@ class LookUp:
             if candidate.size > _LARGE:
                 share.grow(_OF_TABLE * candidate.size, "reading its captions")
             data = read_file(candidate, self._limits, share)
-            captions, problems = parse_captions_file(name, data, folder, without=self._forgotten)
+            captions, problems = parse_captions_file(name, data, folder, without=self._forgotten, gone=self._gone)
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
@@ -90,6 +92,10 @@ class LookUp:
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
             return Ignored(candidate, settled=True)
         return self._image(candidate, share)
+
+    def _vanished(self) -> frozenset[str]:
+        with self._catalog.snapshot() as snapshot:
+            return frozenset(Files(snapshot).vanished())
 
     def _takeout(self, candidate: Candidate, folder: str, name: str, share: Share) -> CaptionFile | Ignored:
         image = takeout.takeout_image(self._ordered(folder), name)

@@ -31,7 +31,7 @@ from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.ingest import Ingest
-from indexer.pipeline.late_images import read_tables_again
+from indexer.pipeline.late_images import read_captions_again, uncover_texts_of_gone
 from indexer.pipeline.look_up import LookUp
 from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
@@ -41,7 +41,7 @@ from indexer.pipeline.room import room_for_files
 from indexer.pipeline.suspects import Suspects
 from indexer.pipeline.trial import why_not
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
-from indexer.pipeline.write import Found
+from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
 from indexer.store import Store
@@ -108,6 +108,9 @@ class _Run:
         started = time.monotonic()
         was_swept, was_repaired = is_swept(self._catalog), is_repaired(self._catalog)
         self._encoder_row = self._register()
+        with self._catalog.snapshot() as snapshot:
+            generation = snapshot.generation
+        uncover_texts_of_gone(self._catalog)
         self._tokens = self._choose_tokens()
         self._suspects = Suspects(self._catalog, self._store.folder)
         self._suspects.judge(self._why_not)
@@ -130,7 +133,7 @@ class _Run:
         self._tell_idle_patterns(chosen)
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
         self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
-        self._read_tables_again()
+        self._read_captions_again(generation)
         if self._report.altered:
             self._report.warnings.append(
                 f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "
@@ -289,7 +292,7 @@ class _Run:
         if batch:
             self._progress.advance(len(batch))
 
-    def _read_tables_again(self) -> None:
+    def _read_captions_again(self, since: int) -> None:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
 
         def read(candidate: Candidate) -> object:
@@ -297,7 +300,8 @@ class _Run:
 
         own = Report()
         with Ingest(self._catalog, self._encoder, self._encoder_row, own, tokens=self._tokens) as ingest:
-            read_tables_again(self._catalog, read, ingest, self._found)
+            told = read_captions_again(self._catalog, read, ingest, self._found, since=since)
+        self._report.warnings += told[: max(MAX_WARNINGS - len(self._report.warnings), 0)]
         self._report.texts += own.texts
         self._report.tokens_added += own.tokens_added
 

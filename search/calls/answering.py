@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
@@ -66,7 +66,8 @@ class OpenSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One query with all that it says itself put before what the call says. `least`: None leaves nothing out."""
+    """One query with all that it says itself put before what the call says. `least`: None leaves nothing out.
+    `unheard`: sentences about options of the call of which the query says something else."""
 
     given: Asked
     query: Query
@@ -74,6 +75,7 @@ class Plan:
     least: float | None
     arrangement: Arrangement
     reranking: Reranking
+    unheard: tuple[str, ...] = ()
     after: Continued | None = None
 
     @classmethod
@@ -89,6 +91,7 @@ class Plan:
             least,
             Arrangement(query.sort or options["sort"], least, options["all_copies"]),
             Reranking(count, options["explain"], insist=options["reranker"] is not None),
+            tuple(_unheard(query, options)),
         )
 
     @property
@@ -102,7 +105,7 @@ class Plan:
     def said(self, results: Results) -> Results:
         """With what there is to say of the query, and without what is not probable enough."""
         mistaken = _mistaken(self.given) if isinstance(self.given, str) else None
-        notes = (*(() if mistaken is None else (mistaken,)), *self.query.notes)
+        notes = (*(() if mistaken is None else (mistaken,)), *self.query.notes, *self.unheard)
         if notes:
             results = replace(results, notes=(*notes, *results.notes))
         return results.likely(self.least) if self.least and self.query.terms and results.cut is None else results
@@ -265,6 +268,18 @@ def query_of(given: Asked) -> Query:
         return Query(text=given)
     assert isinstance(given, Query), "made of what is in memory by the rule of the argument"
     return given
+
+
+def _unheard(query: Query, options: QueryOptions) -> Iterator[str]:
+    """What to say of options that something was asked by, where the query itself says something else."""
+    said = (
+        ("min_probability", "min", query.min_probability, options["min_probability"] or None),
+        ("sort", "sort", query.sort, options["sort"]),
+        ("to", "to", query.to, None if options["to"] == "image" else options["to"]),
+    )
+    for option, field, own, given in said:
+        if None not in (own, given) and own != given:
+            yield f"`{option}={given!r}` is not heard: the query itself says {field}:{own}."
 
 
 def _mistaken(query: str) -> str | None:

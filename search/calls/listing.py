@@ -17,6 +17,7 @@ from indexer.catalog.selection import Listed, Selection, Sorted
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.batches import encode_texts
+from indexer.errors import EmptyQueryError
 from indexer.progress import Progress, Silent
 from indexer.types import KINDS, Float32, Int64, Kind
 from search.arguments import progress_given
@@ -72,7 +73,7 @@ class Listing(Opened):
         `kind`: "image", or "text" for captions of indexed photographs. `sort`: as for `query`; None: as they were
         indexed. `cursor`: `Page.cursor` of the page before, with the other arguments as there. While others index, no
         item comes twice, and none is missed that was there at the first page and still is; what came since does not
-        show. (With `sort`: as long as an item keeps what it is sorted by.)
+        show; a photograph that was renamed is a new item. (With `sort`: as long as an item keeps what it is sorted by.)
 
         Raises UsageError for a cursor of another listing or store, StoreMissingError, StoreError.
         """
@@ -130,12 +131,16 @@ class Listing(Opened):
         encoder: comparable with `vectors` by their inner product.
 
         Both go through the encoder in batches, images are decoded on all cores. An indexed photograph has the vector
-        that is stored. Raises TypeError unless exactly one of both is given,
+        that is stored. A text of which the encoder knows no word ("🐱"), which no query may be, has a vector all the
+        same; it says nothing. Raises TypeError unless exactly one of both is given, EmptyQueryError for a blank text,
         PathNotFoundError, FileError for an image that does not decode, StoreMissingError, EncoderError, StoreError, and
         what `progress` raises.
         """
         if (texts is None) == (images is None):
             raise TypeError("`embed` takes one of `texts` and `images`.")
+        blank = next((place for place, text in enumerate(texts or ()) if not text.strip()), None)
+        if blank is not None:
+            raise EmptyQueryError(f"`texts[{blank}]` is blank, and has nothing to encode; leave it out.")
         with self._reading() as opened:
             session = self._session(opened, with_reranker=False)
             encoder, told = session.encoder, progress or Silent()

@@ -79,8 +79,8 @@ class Querying(Opened):
         `by_words`: the words of captions, keywords, names and places find photographs, too, beside what they show.
         `templates`: whether a class name ("corgi", "stop sign") is asked for in prompt templates, too (None: as the
         encoder does by itself; docs/ranking.md).
-        What a Query says itself comes before these. `where`: what hits have to be besides, beside what a Query asks of
-        them itself.
+        What a Query says itself comes before these; where they differ, `Results.notes` says so. `where`: what hits have
+        to be besides, beside what a Query asks of them itself.
 
         `after`: `Results.cursor` of the same query with the same options (`k` may differ): the hits behind those. While
         others index, none comes twice, and what came since the first page does not show.

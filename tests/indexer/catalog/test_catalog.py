@@ -155,6 +155,29 @@ def test_texts_keep_their_ids_when_the_file_that_holds_them_changes(catalog: Cat
         }
 
 
+def test_a_text_about_what_is_gone_is_found_and_one_about_what_is_left_out_is_not(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        ids = [add_photo(batch, 1, f"/p/{name}.jpg", at) for at, name in enumerate("ab")]
+        told = [
+            ("text", add_content(batch, bytes([at]) * 32, "text"), f"/p/{name}.jpg", name)
+            for at, name in enumerate("ab")
+        ]
+        add_file(batch, "/p/captions.csv", "captions", told)
+    with catalog.snapshot() as snapshot:
+        before = snapshot.generation
+        assert Texts(snapshot).telling_of_gone(0) == []
+    for marked, left in ((Files.mark_vanished, {"a", "b"}), (Files.mark_ignored, {"b"})):
+        with catalog.batch() as batch:
+            marked(Files(batch), ids[:1])
+        with catalog.snapshot() as snapshot:
+            texts = {row.text for row in Items(snapshot).get([3, 4]).values()}
+            assert texts == left
+            assert Items(snapshot).count("text") == len(left)
+            gone = ["/p/captions.csv"] if "a" in left else []
+            assert Texts(snapshot).telling_of_gone(before) == gone == Texts(snapshot).tables_without_images()
+            assert Texts(snapshot).telling_of_gone(snapshot.generation) == []
+
+
 class FilesAgainstADictionary(RuleBasedStateMachine):
     """Add, change, vanish, return and forget in any order; the visible items are what a dictionary says."""
 

@@ -272,16 +272,18 @@ def test_captions_become_texts(bench: Bench, photos: Path) -> None:
     assert (str(photos / "b" / "red.png"), "a red car") not in bench.texts()
 
 
-def test_captions_of_a_vanished_image_are_hidden_with_it(bench: Bench, photos: Path) -> None:
+def test_a_table_tells_of_a_vanished_image_and_a_sidecar_does_not(bench: Bench, photos: Path) -> None:
     (photos / "captions.jsonl").write_text('{"image": "c.jpg", "caption": "blue"}\n')
+    (photos / "c.txt").write_text("the sea")
     bench.run(photos)
-    assert len(bench.texts()) == 1
+    both = {(str(photos / "c.jpg"), "blue"), (str(photos / "c.jpg"), "the sea")}
+    assert bench.texts() == both
     (photos / "c.jpg").rename(photos.parent / "away.jpg")
     bench.run(photos)
-    assert bench.texts() == set()
+    assert bench.texts() == {(str(photos / "c.jpg"), "blue")}
     (photos.parent / "away.jpg").rename(photos / "c.jpg")
     bench.run(photos)
-    assert len(bench.texts()) == 1
+    assert bench.texts() == both
 
 
 def test_another_encoder_is_refused_until_asked_for(bench: Bench, photos: Path) -> None:

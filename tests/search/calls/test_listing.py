@@ -130,6 +130,8 @@ def test_embed_gives_unit_vectors_of_texts_and_of_images_in_any_form(library: se
     for wrong in ({}, {"texts": ["red"], "images": [path]}, {"texts": "red"}, {"images": path}, {"images": [5]}):
         with pytest.raises(TypeError, match=r"`(embed|texts|images)` takes"):
             library.embed(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(search.EmptyQueryError, match=r"`texts\[1\]` is blank"):
+        library.embed(texts=["red", " \n"])
 
 
 def test_images_are_embedded_in_batches_and_each_content_once(

@@ -76,6 +76,21 @@ def test_every_answer_is_that_of_one_query(library: search.Library) -> None:
     assert library.query_many([]) == []
 
 
+def test_an_option_that_the_query_contradicts_is_not_heard_and_named(library: search.Library) -> None:
+    query = search.Query.parse("red min:1% sort:name to:any")
+    found = library.query(query, min_probability=0.9, sort="date", to="text")
+    assert [note for note in found.notes if "not heard" in note] == [
+        "`min_probability=0.9` is not heard: the query itself says min:0.01.",
+        "`sort='date'` is not heard: the query itself says sort:name.",
+        "`to='text'` is not heard: the query itself says to:any.",
+    ]
+    assert library.query_many([query], sort="date")[0].notes[:1] == (
+        "`sort='date'` is not heard: the query itself says sort:name.",
+    )
+    assert library.query(query, min_probability=0.01, sort="name").notes == library.query(query).notes
+    assert not any("not heard" in note for note in library.query("red", sort="date", min_probability=0.01).notes)
+
+
 def statements(library: search.Library, queries: list[Any], **how: Any) -> int:
     """How many statements the catalog is asked for the answers."""
     library.query_many(queries, **how)  # what is read once
