@@ -66,9 +66,8 @@ class AskedWords:
         if not (of_it or by_name or sure or unwanted):
             return None
         total = whole or 1.0
-        return WordMatch(
-            (of_it + sure) / total, by_name / total, of_it / total, bool(row.captions), unwanted, meant / total
-        )
+        captioned = bool(row.captions) and len(self.numbers) > FEW
+        return WordMatch((of_it + sure) / total, by_name / total, of_it / total, captioned, unwanted, meant / total)
 
 
 NO_WORDS: Final = AskedWords({}, {}, 0.0)

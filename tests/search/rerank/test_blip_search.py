@@ -39,8 +39,8 @@ def library(tmp_path: Path) -> Iterator[search.Library]:
 def test_pictures_and_captions_come_in_the_order_of_blip(library: search.Library, blip: Path, tmp_path: Path) -> None:
     spec = f"blip:{blip}"
     for query, to in (("a red car", "image"), (tmp_path / "photos" / "1.png", "text")):
-        first = library.query(query, to=to, rerank=0)  # type: ignore[arg-type]
-        found = library.query(query, to=to, reranker=spec)  # type: ignore[arg-type]
+        first = library.query(query, to=to, rerank=0, by_words=False)  # type: ignore[arg-type]
+        found = library.query(query, to=to, reranker=spec, by_words=False)  # type: ignore[arg-type]
         candidates = Candidates(
             np.array([hit.score for hit in first], np.float32),
             [None] * len(first),

@@ -188,7 +188,7 @@ def test_only_between_words_and_images(library: search.Library, photos: Path) ->
     reranker = ColourReranker()
     same = library.query(photos / "0-0001.png", reranker=reranker)
     library.query("red", to="text", reranker=reranker)
-    off = library.query("red", reranker=reranker, rerank=0)
+    off = library.query("red", reranker=reranker, rerank=0, by_words=False)
     assert reranker.calls == 0
     for found in (same, off):
         assert "rerank" not in found.seconds

@@ -64,13 +64,13 @@ def test_the_second_stages_ranks_are_those_of_the_engines_answers(made: Path, co
         expected = []
         for row in rows:
             for caption in row["captions"]:
-                answer = library.query(Query(text=caption), k=COUNT, rerank=count, reranker=reranker)
+                answer = library.query(Query(text=caption), k=COUNT, rerank=count, reranker=reranker, by_words=False)
                 expected.append(rank_of(answer, {row["image"]}, [Path(hit.path).name for hit in answer]))
         assert to_images.ranks.tolist() == expected
         expected = []
         for row in rows:
             path = made / "photos" / row["image"]
-            answer = library.query(path, k=2 * COUNT, to="text", rerank=count, reranker=reranker)
+            answer = library.query(path, k=2 * COUNT, to="text", rerank=count, reranker=reranker, by_words=False)
             expected.append(rank_of(answer, set(row["captions"]), [hit.text or "" for hit in answer]))
         assert to_texts.ranks.tolist() == expected
     if count == 7:
