@@ -23,9 +23,11 @@ def check_facts(store: Store) -> Iterator[Finding]:
             yield Finding("facts", problem, "`index()` derives it anew", grave=False)
             return
         wrong = len(Facts(snapshot).wrong())
-        with suppress(StoreUnwritableError):  # to look through them takes room
-            if NameParts(snapshot).is_there() and not NameParts(snapshot).are_right():
-                yield Finding("facts", f"{_NAMES} are damaged", "`repair()` makes them anew")
+    right = True
+    with suppress(StoreUnwritableError), store.catalog.snapshot() as snapshot:  # to look through them takes room
+        right = not NameParts(snapshot).is_there() or NameParts(snapshot).are_right()
+    if not right:
+        yield Finding("facts", f"{_NAMES} are damaged", "`repair()` makes them anew")
     if wrong:
         yield Finding("facts", f"{_of(wrong)} is missing or wrong", "`repair()` derives it anew")
 
