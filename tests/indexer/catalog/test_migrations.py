@@ -40,6 +40,9 @@ PHOTOS = "/photos"
 STORES = ROOT / "tests" / "fixtures" / "stores"
 RELEASED = [int(path.stem.partition("-")[2]) for path in sorted(STORES.glob("schema-*.sqlite"))]
 
+#: What a table says of a photograph that is gone: versions before schema 7 did not find it.
+HIDDEN_THEN = "white snow"
+
 Answers = dict[str, list[dict[str, Any]]]
 
 
@@ -75,7 +78,9 @@ def answers(folder: Path, version: int) -> Answers:
             chances = [hit.probability for hit in hits]
             assert chances == sorted(chances, reverse=True)
             assert {path for hit in hits for path in hit.also} <= {f"{PHOTOS}/sub/copy.png"}
-            now = comparable(hits.to_json()["hits"])
+            now = [hit for hit in comparable(hits.to_json()["hits"]) if hit.get("text") != HIDDEN_THEN]
+            if question == "white -> any":
+                assert HIDDEN_THEN in [hit.text for hit in hits]
             found[question] = [{key: hit[key] for key in then} for hit, then in zip(now, told, strict=True)]
     return found
 
@@ -167,7 +172,7 @@ def test_an_older_store_that_cannot_be_written_answers_as_it_is(tmp_path: Path, 
             assert Items(snapshot).count("image") == 4
             assert len(Vectors(snapshot).of_items([2, 6], row, identity.dimension).vectors) == 2
             assert (Tokens(snapshot).of_items([2, 6], row, 4) != {}) == (version >= 2)
-            assert Tokens(snapshot).count_without(row) == (8 if version < 2 else 0)
+            assert Tokens(snapshot).count_without(row) == (9 if version < 2 else 0)
             assert list(Tokens(snapshot).damaged()) == snapshot.integrity() == []
     with pytest.raises(StoreUnwritableError), opened.batch():
         pass
