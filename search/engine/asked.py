@@ -95,7 +95,7 @@ class Asked:
             Unwanted.of(part.query, part.weight, Standard(part.query.vector, *spread_of(part.query)), wanted, sample)
             for part in self.subtracted
         ]
-        return vector, Penalty(wanted, terms)
+        return vector, Penalty(wanted, terms, sample.items)
 
 
 def reranked_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:

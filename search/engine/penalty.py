@@ -12,8 +12,9 @@ further where it is there. With e the item loses, in spreads of what is wanted a
     STRENGTH / 2 * ln(1 + exp(2 e))
 
 which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x counts
-by a share (BEYOND). Where a reranker looks at candidates, e is at most how far the term's match stands out among them:
-both have to see it. All was chosen on photographs of Flickr8k `val` and COCO: docs/decisions.md.
+by a share (BEYOND), a small one in small collections: what shows the wanted stays before most that does not.
+Where a reranker looks at candidates, e is at most how far the term's match stands out among them: both have to see it.
+All was chosen on photographs of Flickr8k `val` and COCO: docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ USUAL_BEST: Final = 3.0
 BEST_SHARE: Final = 1.25
 #: The share of a collection that shows a term best.
 BEST: Final = 0.01
-#: How much counts of a loss beyond what brings an item down to the mean of the collection.
+#: How much counts of a loss beyond what brings an item down to the mean of the collection; of one of MANY items half as
+#: much: there what shows the wanted is little, and nothing better could take its place.
 BEYOND: Final = 0.5
+MANY: Final = 500
 #: Where a reranker looks, the similarity may stand out by so many spreads less, and the match has to by so many.
 SIMILAR_LESS: Final = 0.5
 MATCH_START: Final = 0.25
@@ -105,10 +108,11 @@ class Unwanted:
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """All that is subtracted from one query for what is `wanted`."""
+    """All that is subtracted from one query for what is `wanted`, among so many `items`."""
 
     wanted: Standard
     terms: Sequence[Unwanted]
+    items: int
 
     def of(self, vectors: Float32) -> Float64:
         """(n,): what the similarities of items with these `vectors` (n, d) lose in the first stage."""
@@ -135,7 +139,8 @@ class Penalty:
         """(n,): what is lost by all terms together, in units of similarities."""
         lost = np.sum(losses, axis=0)
         full = np.minimum(lost, np.maximum(x, 0.0))
-        found: Float64 = self.wanted.spread * (full + BEYOND * (lost - full))
+        beyond = BEYOND * self.items / (self.items + MANY)
+        found: Float64 = self.wanted.spread * (full + beyond * (lost - full))
         return found
 
 

@@ -32,7 +32,7 @@ def library(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> sear
 
 
 @pytest.mark.parametrize(
-    ("words", "name"), [("birthday of Tom", "coffee.png"), ("Italy", "rocket.jpg"), ("Minka", "chelsea.png")]
+    ("words", "name"), [("birthday of Tom", "coffee.png"), ("Italy", "rocket.jpg"), ("our cat", "chelsea.png")]
 )
 @pytest.mark.parametrize("to", ["any", "text"])
 def test_own_words_find_the_photograph(library: search.Library, words: str, name: str, to: str) -> None:
@@ -40,6 +40,14 @@ def test_own_words_find_the_photograph(library: search.Library, words: str, name
     assert (first.path.endswith(name), first.text) == (True, ABOUT[name])
     assert first.probability > 0.3
     assert first.probability > 2 * second.probability
+
+
+@pytest.mark.parametrize("to", ["any", "text"])
+def test_a_name_that_the_encoder_does_not_know_finds_who_says_it(library: search.Library, to: str) -> None:
+    results = library.query("Minka", to=to)  # type: ignore[arg-type]
+    assert results[0].path.endswith("chelsea.png")
+    assert {hit.probability for hit in results} == {None}
+    assert "does not know “Minka”" in results.notes[0]
 
 
 def test_the_very_caption_is_first(library: search.Library) -> None:

@@ -19,6 +19,7 @@ from search.calibration.background import Sample
 from search.engine.penalty import (
     BEST_SHARE,
     BEYOND,
+    MANY,
     MATCH_START,
     SIMILAR_LESS,
     START,
@@ -107,7 +108,8 @@ def loss(vectors: np.ndarray, query: np.ndarray, clearly: np.ndarray, weight: fl
     """What is lost by what shows a term so `clearly`."""
     lost = weight * STRENGTH / 2 * np.log1p(np.exp(2 * clearly))
     room = np.maximum(standard(vectors, query), 0)
-    return (vectors @ query).std() * np.where(lost > room, room + BEYOND * (lost - room), lost)
+    beyond = BEYOND * len(vectors) / (len(vectors) + MANY)
+    return (vectors @ query).std() * np.where(lost > room, room + beyond * (lost - room), lost)
 
 
 def assert_ranked(found: list[tuple[str, float]], paths: list[str], scores: np.ndarray) -> None:
@@ -308,7 +310,7 @@ def sample(*rows: tuple[float, float]) -> Sample:
 
 def test_nothing_stands_out_where_all_are_alike() -> None:
     wanted, query, standard = term(1.0, 0.0)
-    penalty = Penalty(wanted, [Unwanted.of(query, 1.0, standard, wanted, sample((1, 0.5), (0, 0.5)))])
+    penalty = Penalty(wanted, [Unwanted.of(query, 1.0, standard, wanted, sample((1, 0.5), (0, 0.5)))], 2)
     assert penalty.of(np.array([[0.2, 0.5], [0.9, 0.5]], np.float32)).tolist() == [0.0, 0.0]
 
 
@@ -324,13 +326,13 @@ def test_the_loss_is_that_of_a_probability() -> None:
 
 
 def test_what_the_wanted_says_of_a_term_is_no_sign_of_it() -> None:
-    """Everything that looks like a car looks as much like a truck: a car loses no more than what is neither."""
+    """Everything that looks like a car looks as much like a truck: a car loses no more than what is half a car."""
     wanted, query, standard = term(1.0, 1.0)
     together = sample(*[(x, x) for x in np.linspace(-1.7, 1.7, 2_001)])
     one = Unwanted.of(query, 1.0, standard, wanted, together)
     assert one.explained == pytest.approx(0.96, abs=0.02)
-    neither, car, truck = one.shown(np.array([[0.0, 0.0], [3.0, 3.0], [3.0, 5.0]]), np.array([0.0, 3.0, 3.0]))
-    assert car == pytest.approx(neither, abs=0.15)
+    half, car, truck = one.shown(np.array([[1.5, 1.5], [3.0, 3.0], [3.0, 5.0]]), np.array([1.5, 3.0, 3.0]))
+    assert car == pytest.approx(half, abs=0.15)
     assert truck == pytest.approx(car + 2.0)
 
 
@@ -354,14 +356,16 @@ def test_a_rare_thing_has_to_stand_out_further() -> None:
     assert lost[0] < 0.05 * frequent.loss(frequent.shown(np.array([[0.0, 1.0]]), np.zeros(1)))[0]
 
 
-def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little() -> None:
-    """The loss counts whole down to the mean, and by half beyond."""
+@pytest.mark.parametrize(("items", "share"), [(MANY, 0.5), (MANY // 4, 0.2)])
+def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little(items: int, share: float) -> None:
+    """The loss counts whole down to the mean, and by BEYOND after that; in small collections by less."""
     wanted, query, standard = term(0.1, 1.0)
     one = Unwanted(query, standard, explained=0.0, best=USUAL_BEST, weight=1.0)
-    whole = float(one.loss(one.shown(np.array([[0.3, 0.0]]), np.zeros(1)))[0])
-    assert whole > 3.0
-    lost = Penalty(wanted, [one]).of(np.array([[0.3, 0.0], [-0.1, 0.0], [2.0, 0.0]], np.float32))
-    np.testing.assert_allclose(lost, 0.1 * np.array([3 + BEYOND * (whole - 3), BEYOND * whole, whole]), rtol=1e-6)
+    whole = float(one.loss(one.shown(np.array([[0.3, 1.0]]), np.zeros(1)))[0])
+    assert 3.0 < whole < 20.0
+    lost = Penalty(wanted, [one], items).of(np.array([[0.3, 1.0], [-0.1, 1.0], [2.0, 1.0]], np.float32))
+    beyond = share * BEYOND
+    np.testing.assert_allclose(lost, 0.1 * np.array([3 + beyond * (whole - 3), beyond * whole, whole]), rtol=1e-6)
 
 
 def test_texts_of_terms() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -389,15 +391,25 @@ def parsed(line: str) -> Query:
     return Query(terms=found.terms or None, where=where, **settings)  # type: ignore[arg-type]
 
 
-def test_a_long_line_takes_a_time_that_grows_with_its_length() -> None:
-    def seconds(words: int) -> float:
-        begun = time.process_time()
-        parse("a (b) x.y " * (words // 3), names_image)
-        return time.process_time() - begun
+def test_a_long_line_takes_work_that_grows_with_its_length() -> None:
+    def lines_run(words: int) -> int:
+        count = 0
 
-    seconds(100)
-    short, long = min(seconds(450) for _ in range(3)), seconds(7_200)
-    assert long < 64 * short  # 16 times as many words; a square would take 256 times as long
+        def trace(_frame: FrameType, event: str, _given: object) -> Any:
+            nonlocal count
+            count += event == "line"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            parse("a (b) x.y " * (words // 3), names_image)
+        finally:
+            sys.settrace(before)
+        return count
+
+    lines_run(30)
+    assert lines_run(2_400) < 16 * lines_run(300)  # 8 times as many words; a square would run 64 times as many lines
 
 
 #: How many lines are made; the long form is `QUERY_LINES=20000 python -m pytest tests/search/query/test_parser.py`.
