@@ -44,9 +44,10 @@ BEST_SHARE: Final = 1.25
 #: The share of a collection that shows a term best.
 BEST: Final = 0.01
 #: How much counts of a loss beyond what brings an item down to the mean of the collection; of one of MANY items half as
-#: much: there what shows the wanted is little, and nothing better could take its place.
+#: much, and of fewer less, down to a share: there little shows the wanted, and nothing better could take its place.
 BEYOND: Final = 0.5
 MANY: Final = 500
+FEW: Final = 0.2
 #: Where a reranker looks, the similarity may stand out by so many spreads less, and the match has to by so many.
 SIMILAR_LESS: Final = 0.5
 MATCH_START: Final = 0.25
@@ -139,7 +140,7 @@ class Penalty:
         """(n,): what is lost by all terms together, in units of similarities."""
         lost = np.sum(losses, axis=0)
         full = np.minimum(lost, np.maximum(x, 0.0))
-        beyond = BEYOND * self.items / (self.items + MANY)
+        beyond = BEYOND * max(FEW, self.items / (self.items + MANY))
         found: Float64 = self.wanted.spread * (full + beyond * (lost - full))
         return found
 

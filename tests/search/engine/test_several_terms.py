@@ -356,7 +356,7 @@ def test_a_rare_thing_has_to_stand_out_further() -> None:
     assert lost[0] < 0.05 * frequent.loss(frequent.shown(np.array([[0.0, 1.0]]), np.zeros(1)))[0]
 
 
-@pytest.mark.parametrize(("items", "share"), [(MANY, 0.5), (MANY // 4, 0.2)])
+@pytest.mark.parametrize(("items", "share"), [(MANY, 0.5), (MANY // 4, 0.2), (9, 0.2)])
 def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little(items: int, share: float) -> None:
     """The loss counts whole down to the mean, and by BEYOND after that; in small collections by less."""
     wanted, query, standard = term(0.1, 1.0)
