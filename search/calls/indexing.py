@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, each, flag, instance, optional
+from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
+from indexer.encoders.base import EncoderId
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place
@@ -17,7 +19,7 @@ from indexer.swap import is_store
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.arguments import progress_given
-from search.calls.opened import Opened, encoder_of
+from search.calls.opened import Opened
 
 if TYPE_CHECKING:
     from indexer.compact import Compacted
@@ -72,7 +74,7 @@ class Indexing(Opened):
         store = Store.create(self.folder)
         try:
             with store.writing():
-                self._models.encoder(encoder_of(store), reencode=reencode)
+                self._models.encoder(_encoder_of(store), reencode=reencode)
                 encoder, notes = self._models.encoder_for_indexing(progress or Silent())
                 report = pipeline.run(
                     store,
@@ -86,7 +88,7 @@ class Indexing(Opened):
                     verify=verify,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
-                active = encoder_of(store)
+                active = _encoder_of(store)
                 if active is not None:
                     write_encoder_hint(self.folder, active)
                 return report
@@ -137,3 +139,10 @@ class Indexing(Opened):
                 return compact(store, progress)
         finally:
             store.close()
+
+
+def _encoder_of(store: Store) -> EncoderId | None:
+    """The identity of the encoder that the store was made with; None where there is none yet."""
+    with store.catalog.snapshot() as snapshot:
+        active = Encoders(snapshot).active()
+    return None if active is None else active[1]

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from indexer import forking
-from indexer.catalog.encoders import Encoders
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import Encoder
 from indexer.paths import absolute
 from indexer.store import Store
 from search.engine.engine import Engine
@@ -112,13 +111,6 @@ class Opened:
         self, opened: OpenStore, reranker: str | os.PathLike[str] | Reranker | None = None, *, with_reranker: bool
     ) -> Session:
         """What a call over `opened` works with. Raises StoreError, EncoderError."""
-        encoder = self._models.encoder(encoder_of(opened.store))
+        encoder = self._models.encoder(opened.engine.encoder_id())
         second, notes = self._models.reranker(reranker, encoder) if with_reranker else (None, ())
         return Session(opened.store, opened.engine, encoder, second, (*self._models.notes(encoder), *notes))
-
-
-def encoder_of(store: Store) -> EncoderId | None:
-    """The identity of the encoder that the store was made with; None where there is none yet."""
-    with store.catalog.snapshot() as snapshot:
-        active = Encoders(snapshot).active()
-    return None if active is None else active[1]

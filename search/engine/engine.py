@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
-from indexer.encoders.base import Encoder
+from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.registry import check_encoder
 from indexer.errors import EncoderError, SearchError, StoreError, StoreMissingError
 from indexer.types import KINDS, Kind
@@ -52,6 +51,10 @@ class Engine:
         self._texts: dict[str, TypicalBackground] = {}
         self._ensembles = Ensembles()
         self._newest = (-1, 0)  # generation, the highest id of an item
+
+    def encoder_id(self) -> EncoderId | None:
+        """The identity of the encoder that the store was made with; None where there is none yet. Raises StoreError."""
+        return self._indexes.encoder.now()
 
     def search(self, query: Query, encoder: Encoder, wanted: Wanted | None = None) -> Results:
         """The answer to one query.
@@ -156,7 +159,7 @@ class Engine:
 
     def _setting(self, snapshot: Transaction, encoder: Encoder, opened: dict[Kind, OpenIndex | None]) -> Setting:
         """Raises EncoderMismatchError where the store has another encoder by now."""
-        row, active = Encoders(snapshot).required()
+        row, active = self._indexes.encoder.required(snapshot)
         check_encoder(self._indexes.store.folder, active, encoder.identity)
         tokens = TokenSource.open(snapshot, row, encoder)
         generation, newest = self._newest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from indexer import forking
-from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreBusyError, StoreDamagedError, StoreUnwritableError
@@ -12,6 +11,7 @@ from indexer.store import Store
 from indexer.types import Kind
 from indexer.vectors.backend import OpenIndex
 from indexer.vectors.refresh import build_indexes, index_key
+from search.engine.active_encoder import ActiveEncoder
 
 #: A missing or damaged index of up to so many items is built anew by the query that misses it (about a second);
 #: for more, the query compares with the catalog's vectors, and the next `search index` builds.
@@ -23,6 +23,7 @@ class IndexCache:
 
     def __init__(self, store: Store, *, once: bool = False) -> None:
         self.store = store
+        self.encoder = ActiveEncoder(store)
         self._once = once
         self._lock = forking.lock()
         self._held: dict[Kind, tuple[object, OpenIndex | None]] = {}
@@ -40,7 +41,7 @@ class IndexCache:
 
     def _load(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
         with self.store.catalog.snapshot() as snapshot:
-            active = Encoders(snapshot).active()
+            active = self.encoder.of(snapshot)
             if active is None or not active[1].matches(identity):
                 return None
             key = index_key(snapshot, active[1])
