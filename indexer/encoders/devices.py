@@ -104,14 +104,23 @@ class Replica:
 
     A pass that runs out of memory is halved and tried again, and the smaller size is kept. The lock lets one pass at a
     time onto the device: two would want twice the memory that was measured, and no device gains from it.
+
+    Raises EncoderError when the device does not take the model.
     """
 
     def __init__(self, model: torch.nn.Module, device: torch.device, precision: Precision = "auto") -> None:
         self.device = device
-        self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows: dict[Task, int] = dict(ROWS[device.type])
-        self._autocast = _autocast_type(device, precision)
-        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        try:
+            self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._autocast = _autocast_type(device, precision)
+            self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if _is_out_of_memory(error):
+                raise _too_little(device, "the model") from error
+            raise EncoderError(
+                f"The model cannot be put on {device} ({_first_line(error)}); set SEARCH_DEVICE=cpu."
+            ) from error
         self._lock = forking.lock()
 
     def run(self, task: Task, forward: Forward, batch: npt.NDArray[Any]) -> Outputs:
@@ -135,10 +144,7 @@ class Replica:
                 done_here = self._attempt(forward, part, following)
                 if done_here is None:
                     if len(part) == 1:
-                        raise EncoderError(
-                            f"{self.device} has not enough free memory for a single {task}; "
-                            "close other programs that use it, or set SEARCH_DEVICE=cpu."
-                        )
+                        raise _too_little(self.device, f"a single {task}")
                     self.rows[task] = max(1, len(part) // 2)
                     part, coming = None, None
                     self._give_back()
@@ -154,6 +160,7 @@ class Replica:
             return
         with self._lock:
             try:
+                self._attempt(forward, sample[:1])  # what is taken once, such as a library's workspace, is no row's
                 torch.cuda.reset_peak_memory_stats(self.device)
                 before = torch.cuda.memory_allocated(self.device)
                 self._attempt(forward, sample)
@@ -182,9 +189,8 @@ class Replica:
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             if _is_out_of_memory(error):
                 return None
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
             kind = EncoderError if self.device.type == "cpu" else DeviceLostError
-            raise kind(f"The model failed on {self.device} ({reason}); try SEARCH_DEVICE=cpu.") from error
+            raise kind(f"The model failed on {self.device} ({_first_line(error)}); try SEARCH_DEVICE=cpu.") from error
 
     def _sent(self, part: npt.NDArray[Any]) -> torch.Tensor:
         """`part` on its way to the device: on CUDA from pinned memory, beside what is computed there."""
@@ -272,6 +278,16 @@ def _autocast_type(device: torch.device, precision: Precision) -> torch.dtype | 
             return None
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _too_little(device: torch.device, what: str) -> EncoderError:
+    return EncoderError(
+        f"{device} has not enough free memory for {what}; close other programs that use it, or set SEARCH_DEVICE=cpu."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -58,6 +58,7 @@ class OpenClipEncoder:
     ) -> None:
         parsed = parse_spec(spec)
         open_clip = _import_open_clip()
+        from indexer.encoders.constants import Normalisation
         from indexer.encoders.devices import Replicas, choose_devices
         from indexer.encoders.openclip_model import build_model, find_sources, weights_digest
         from indexer.encoders.openclip_tokenizer import Tokenizer
@@ -78,6 +79,7 @@ class OpenClipEncoder:
             preprocessing_of(model.visual.preprocess_cfg),
         )
         wanted = self._identity.preprocessing
+        self._normalised = Normalisation(wanted)
         self._recipe = find_recipe(open_clip, model, wanted.height, wanted.width, self._identity.dimension)
         self._replicas = Replicas.of(model, devices, precision)
         self._measuring = forking.lock()
@@ -237,16 +239,6 @@ class OpenClipEncoder:
         """As `_image_features`, and (n, regions, width) int8."""
         assert self._recipe is not None
         return self._recipe.encode_images(model, self._normalised(rows))
-
-    def _normalised(self, rows: torch.Tensor) -> torch.Tensor:
-        """(n, h, w, 3) uint8 -> (n, 3, h, w) float32, what the model takes."""
-        import torch
-
-        wanted = self._identity.preprocessing
-        mean = torch.tensor(wanted.mean, device=rows.device).view(3, 1, 1)
-        std = torch.tensor(wanted.std, device=rows.device).view(3, 1, 1)
-        images = rows.permute(0, 3, 1, 2)  # (n, 3, h, w), in memory still (n, h, w, 3): channels last
-        return images.float().div_(255).sub_(mean).div_(std)  # the order of open_clip's own transform
 
     def _text_features(self, model: Any, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """rows: (n, context_length) int64 tokens on the model's device. Returns (n, d), not normalised."""

@@ -24,6 +24,7 @@ import torch
 from torch.nn import functional as F
 
 from indexer.encoders.base import TokenShape
+from indexer.encoders.constants import Constant
 from indexer.types import Float32
 
 #: Cells of the grid on a side, as the published rerankers on cached tokens keep about 50 of them.
@@ -59,15 +60,15 @@ class TokenRecipe:
     """
 
     shape: TokenShape
-    axes: Float32
-    pooling: Float32
+    axes: Constant
+    pooling: Constant
     tower: _ImageTower
 
     def encode_images(self, model: Any, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """images: (n, 3, h, w). Returns vectors (n, d), not normalised, and tokens (n, regions, width) int8."""
         features, patches = self.tower.look(model, images)
         with torch.autocast(images.device.type, enabled=False):
-            regions = torch.from_numpy(self.pooling).to(images.device) @ patches.float()  # (n, regions, c)
+            regions = self.pooling.on(images.device) @ patches.float()  # (n, regions, c)
         joint = self.tower.project(model, regions.flatten(0, 1))  # (n * regions, d)
         return features, self._written(joint).view(-1, self.shape.regions, self.shape.width)
 
@@ -88,7 +89,7 @@ class TokenRecipe:
     def _written(self, joint: torch.Tensor) -> torch.Tensor:
         """(..., d) of the joint space -> (..., width) int8, unit vectors times 127."""
         with torch.autocast(joint.device.type, enabled=False):
-            tokens = F.normalize(joint.float() @ torch.from_numpy(self.axes).to(joint.device), dim=-1)
+            tokens = F.normalize(joint.float() @ self.axes.on(joint.device), dim=-1)
             return (tokens * 127).round().clamp(-127, 127).to(torch.int8)
 
 
@@ -104,7 +105,7 @@ def find_recipe(open_clip: Any, model: Any, height: int, width: int, dimension: 
     rows, columns = (min(_CELLS, side) for side in tower.grid)
     axes = leading_axes(_projections(model, dimension), min(_WIDTH, dimension))
     shape = TokenShape(rows, columns, min(_WORDS, text.context_length), axes.shape[1])
-    return TokenRecipe(shape, axes, pooling_matrix(tower.grid, (rows, columns)), tower)
+    return TokenRecipe(shape, Constant(axes), Constant(pooling_matrix(tower.grid, (rows, columns))), tower)
 
 
 def leading_axes(projections: list[npt.NDArray[np.float64]], width: int) -> Float32:

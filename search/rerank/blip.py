@@ -49,8 +49,10 @@ class BlipReranker:
     def __init__(self, spec: str, device: str | None = None) -> None:
         self._spec = full_spec(spec)
         parts = load_blip(self._spec)
+        from indexer.encoders.constants import Normalisation
         from indexer.encoders.devices import Replicas, choose_devices
 
+        self._normalised = Normalisation(parts.preprocessing)
         self._preprocessing = parts.preprocessing
         self._tokenizer = parts.tokenizer
         self._max_words = parts.max_words
@@ -134,11 +136,7 @@ class BlipReranker:
 
     def _seen(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         """rows: (m, h, w, 3) uint8 on the model's device. Returns (m, patches, c), what its vision tower sees."""
-        import torch
-
-        mean = torch.tensor(self._preprocessing.mean, device=rows.device).view(3, 1, 1)
-        std = torch.tensor(self._preprocessing.std, device=rows.device).view(3, 1, 1)
-        images = rows.permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(std)  # (m, 3, h, w)
+        images = self._normalised(rows)  # (m, 3, h, w)
         seen: torch.Tensor = model.vision_model(pixel_values=images, return_dict=True).last_hidden_state
         return seen
 

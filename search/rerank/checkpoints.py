@@ -94,7 +94,8 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
             return None
-        held = torch.load(io.BytesIO(data[_DIGEST:]), weights_only=True)
+        # A training that began on a GPU may go on without one.
+        held = torch.load(io.BytesIO(data[_DIGEST:]), map_location="cpu", weights_only=True)
     except Exception:  # torch raises many kinds
         return None
     return held if isinstance(held, dict) and {"fingerprint", "state"} <= held.keys() else None

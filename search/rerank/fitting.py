@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from indexer.errors import EncoderError
 from indexer.progress import Progress
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
@@ -65,9 +66,18 @@ def train(
     pairs: TokenPairs, settings: TrainingSettings, device: torch.device, checkpoints: Checkpoints, progress: Progress
 ) -> Trained:
     """Train, choose the weight, measure what it gains. Deterministic for a seed, a device and a number of threads,
-    however often it was interrupted."""
-    run = _Run(pairs, settings, device, checkpoints, progress)
-    run.go()
+    however often it was interrupted. Raises EncoderError when an accelerator fails."""
+    try:
+        run = _Run(pairs, settings, device, checkpoints, progress)
+        run.go()
+    except RuntimeError as error:
+        if device.type == "cpu":
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise EncoderError(
+            f"The training failed on {device} ({reason}); close other programs that use it, or set SEARCH_DEVICE=cpu, "
+            "then run the same command again: it goes on from its last pass."
+        ) from error
     model = run.model.eval().cpu()
     arrays: dict[str, Float32] = {name: array.numpy().copy() for name, array in model.state_dict().items()}
     progress.phase(f"Judging on {run.validation.count:,} held-out images")

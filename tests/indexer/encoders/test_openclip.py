@@ -330,6 +330,57 @@ def test_memory_that_holds_not_one_image_is_an_error(encoder: OpenClipEncoder) -
         broken.run("image", encoder._image_features, pixels_of(encoder, 3))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (None, "cpu has not enough free memory for the model; close other programs"),
+        ("CUDA error: no kernel image", r"The model cannot be put on cpu \(CUDA error: no kernel image\); set SEARCH_"),
+    ],
+)
+def test_a_device_that_does_not_take_the_model_is_said(words: str | None, said: str) -> None:
+    import torch
+
+    from indexer.encoders.devices import Replica
+
+    class Large(torch.nn.Module):
+        def to(self, *_: Any, **__: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory") if words is None else RuntimeError(f"{words}\nmore")
+
+    with pytest.raises(EncoderError, match=f"^{said}"):
+        Replica(Large(), torch.device("cpu"))
+
+
+def test_rows_of_a_gpu_are_measured_without_what_is_taken_once(
+    encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a GPU with 64 MB free, on which a row takes 1 MB, and the first pass 32 MB more that stay."""
+    import torch
+
+    from indexer.encoders.devices import PROBE_ROWS, Replica
+
+    megabyte = 1 << 20
+    taken = {"now": 0, "peak": 0}
+
+    def forward(_model: torch.nn.Module, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        taken["now"] = 32 * megabyte
+        taken["peak"] = max(taken["peak"], taken["now"] + len(rows) * megabyte)
+        return (rows,)
+
+    def forget(_device: torch.device) -> None:
+        taken["peak"] = taken["now"]
+
+    replica = Replica(encoder._replicas.all[0].model, torch.device("cpu"))
+    replica.device = torch.device("cuda", 0)
+    monkeypatch.setattr(Replica, "_sent", lambda _self, part: torch.from_numpy(part))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", forget)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: taken["now"])
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: taken["peak"])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (64 * megabyte, 128 * megabyte))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    replica.measure(forward, np.zeros((PROBE_ROWS, 4, 4, 3), np.uint8))
+    assert replica.rows["image"] == 32
+
+
 def test_a_gpu_that_is_lost_is_replaced_by_the_cpu(encoder: OpenClipEncoder, folder: Path) -> None:
     """Its context is dead, and the weights on it with it: they are read again. Here a device that is not there."""
     import torch

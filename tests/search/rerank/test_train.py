@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.errors import UsageError
+from indexer.errors import EncoderError, UsageError
 from indexer.progress import Silent
 from indexer.types import Float32
 from search.rerank import reranker_files
 from search.rerank.batches import Batches
 from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, train
-from search.rerank.fusion_model import FusionSettings
+from search.rerank.fusion_model import FusionModel, FusionSettings
 from search.rerank.token_pairs import TokenPairs
 from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Matches, Queries, Weights, validation_of
@@ -128,6 +128,31 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, whole: Trained, a
     assert again.arrays.keys() == whole.arrays.keys()
     assert all(np.array_equal(again.arrays[name], whole.arrays[name]) for name in whole.arrays)
     assert (again.weights, again.gains, again.trust) == (whole.weights, whole.gains, whole.trust)
+
+
+def test_a_training_of_a_gpu_goes_on_without_one(
+    tmp_path: Path, whole: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint says of each tensor on what it lay; here of all that it was a GPU."""
+    monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+    with pytest.raises(KeyboardInterrupt):
+        short(tmp_path, Kill(3))
+    monkeypatch.undo()
+    assert b"cuda:0" in max(tmp_path.glob("*.pt")).read_bytes()
+    again = short(tmp_path, Kill(len(whole.log) - 3))  # does only what is left
+    assert again.notes == ()
+    assert all(np.array_equal(again.arrays[name], whole.arrays[name]) for name in whole.arrays)
+
+
+def test_a_gpu_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_model: FusionModel, _device: torch.device) -> FusionModel:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    monkeypatch.setattr(FusionModel, "to", full)
+    with pytest.raises(EncoderError, match=r"^The training failed on cuda:1 \(CUDA out of memory.*2 GiB\); .*pass\.$"):
+        train(toy(images=160, held=60), SHORT, torch.device("cuda:1"), Checkpoints(tmp_path, "toy"), Silent())
+    with pytest.raises(torch.OutOfMemoryError):  # of the CPU it would be a fault of ours
+        short(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path: Path, whole: Trained) -> None:
