@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from typing import Final
 
 #: A caption is cut after this many characters: encoders read the first few hundred, hits show the first few lines.
 MAX_TEXT_LENGTH = 2_000
@@ -16,6 +17,12 @@ MAX_LINE_LENGTH = 500
 #: order takes a time that grows with the square of their number, 0.1 s for 8,000.
 MAX_MARKS = 30
 
+#: Marks with a lower combining class are no accents: signs of vowels, nuktas, voicing marks of kana, viramas.
+_FIRST_ACCENT: Final = 10
+#: Letters that Unicode takes for letters of their own and typists write without their strokes: Tromsø, Łódź.
+_STROKES: Final = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
 #: Where more marks than that may be: none has a lower number.
 _MANY_MARKS = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1}}}")
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -36,12 +43,13 @@ def composed(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """`text` as it is compared where letter case, accents and forms of letters do not count: "Café" as "cafe"."""
+    """`text` as it is compared, in words and in names: letter case, accents, strokes and forms of letters do not count
+    ("Café" as "cafe", "Łódź" as "lodz", "２０２１" as "2021"). In NFC."""
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", with_few_marks(text))
-    apart = unicodedata.normalize("NFKD", apart.casefold())
-    return "".join(character for character in apart if not unicodedata.combining(character))
+    marked = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", with_few_marks(text)).casefold())
+    plain = "".join(each for each in marked if unicodedata.combining(each) < _FIRST_ACCENT)
+    return unicodedata.normalize("NFC", plain.translate(_STROKES))
 
 
 def with_few_marks(text: str) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
-from indexer.text import with_few_marks
+from indexer.text import folded
 
 #: A word: its tokens, one, or one a character where the script writes no spaces.
 Word = tuple[str, ...]
@@ -23,16 +23,10 @@ Word = tuple[str, ...]
 BREAK: Final = "¦"
 #: A token is cut after this many characters; what is longer is no word.
 MAX_TOKEN: Final = 64
-#: Marks with a lower combining class are no accents: signs of vowels, nuktas, voicing marks of kana, viramas.
-_FIRST_ACCENT: Final = 10
 #: Scripts without spaces: Thai and Lao, Burmese, Khmer, kana and ideographs.
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
-)
-#: Letters that Unicode takes for letters of their own and typists write without their strokes: Tromsø, Łódź.
-_STROKES: Final = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 _ASCII_TOKEN: Final = re.compile(r"[0-9a-z]+")
 #: Where a file's name goes from one word to the next without a sign between them: beachSunset, IMG2021, 2021Rome.
@@ -46,7 +40,7 @@ def words(text: str) -> list[Word]:
     if text.isascii():
         return [(token[:MAX_TOKEN],) for token in _ASCII_TOKEN.findall(text.lower())]
     found: list[Word] = []
-    for is_word, run in groupby(fold(text), _is_part):
+    for is_word, run in groupby(folded(text), _is_part):
         if is_word:
             for unspaced, part in groupby(run, _is_unspaced):
                 characters = tuple(part)
@@ -85,15 +79,6 @@ def _cut(name: str) -> Iterator[tuple[str, list[str]]]:
     """Each piece of a name between signs, and its parts."""
     for piece in re.split(r"[\W_]+", name):
         yield piece, _JOINT.split(piece)
-
-
-def fold(text: str) -> str:
-    """Compatibility forms, capitals and accents taken away (NFKC, casefold, marks of class 10 and above)."""
-    if text.isascii():
-        return text.lower()
-    plain = unicodedata.normalize("NFKC", with_few_marks(text)).casefold().translate(_STROKES)
-    marked = unicodedata.normalize("NFD", plain)
-    return unicodedata.normalize("NFC", "".join(c for c in marked if unicodedata.combining(c) < _FIRST_ACCENT))
 
 
 @lru_cache(maxsize=20_000)

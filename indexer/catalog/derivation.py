@@ -78,15 +78,25 @@ class Fact:
     keyworded: bool
 
 
-def fact_of(path: str, size: int, mtime_ns: int, said: Said | None, metadata: Metadata | None) -> Fact:
-    """The fact of the photograph in the file at `path`, whose size in bytes and time of change in nanoseconds these
-    are. `said`: by a file beside it; `metadata`: by itself, None where that was lost."""
+def fact_of(
+    path: str,
+    size: int,
+    mtime_ns: int,
+    said: Said | None,
+    metadata: Metadata | None,
+    ctime_ns: int | None = None,
+) -> Fact:
+    """The fact of the photograph in the file at `path`, of `size` bytes, changed at `mtime_ns`, in nanoseconds.
+
+    `said`: by a file beside it; `metadata`: by itself, None where that was lost. `ctime_ns`: when the file's status
+    changed, None where nobody asked.
+    """
     position = _position(said, metadata)
     place = None if position is None else _place_at(position.latitude, position.longitude)
     folder, name = os.path.split(path)
     kind = metadata.format.lower() if metadata is not None and metadata.format else None
     return Fact(
-        when=_when(name, mtime_ns, said, metadata, place),
+        when=_when(name, mtime_ns, said, metadata, place, ctime_ns),
         position=position,
         city=None if place is None else place.city,
         country=None if place is None else place.country,
@@ -108,11 +118,19 @@ def folded_name(name: str) -> str:
     return folded(name.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _when(name: str, mtime_ns: int, said: Said | None, metadata: Metadata | None, place: Place | None) -> When | None:
+def _when(
+    name: str,
+    mtime_ns: int,
+    said: Said | None,
+    metadata: Metadata | None,
+    place: Place | None,
+    ctime_ns: int | None,
+) -> When | None:
     from indexer.dates.best import best_date  # here and below: a query derives nothing
 
     taken_at = None if metadata is None else metadata.taken_at
-    best = best_date(name, mtime_ns, taken_at, None if said is None else said.taken_at, _zone_of(place))
+    said_at = None if said is None else said.taken_at
+    best = best_date(name, mtime_ns, taken_at, said_at, _zone_of(place), ctime_ns)
     if best is None:
         return None
     seconds = (best.moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()

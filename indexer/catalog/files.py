@@ -249,6 +249,7 @@ class Files(Part):
         if ctimes:
             rows = [{"of_id": file_id, "ctime_ns": ctime_ns} for file_id, ctime_ns in ctimes.items()]
             self._write(_TIME, rows)
+            self._transaction.restated_files.update(ctimes)
 
     def fail(self, failures: Sequence[FileFailure]) -> dict[str, int]:
         """Record that files could not be read. Returns the row ids, by path, of those that failed before

@@ -5,6 +5,8 @@
     name      its name does
     file      its file was changed then
 
+The same rows give the same date, on whatever day it is derived.
+
 A sidecar comes before a name, which may be a screenshot's of a file's, with one exception: a name that tells the time
 of the day, no more than a time zone away from the sidecar's, is that same moment on the clock of who took it.
 """
@@ -21,6 +23,8 @@ from indexer.types import DateSource
 
 #: Clocks on earth are at most so far from UTC; and a few seconds pass until a file has its name.
 _FARTHEST: Final = timedelta(hours=14, minutes=1)
+#: The year of these rules: clocks have come so far.
+_YEAR: Final = 2026
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +38,24 @@ class BestDate:
 
 
 def best_date(
-    name: str, mtime_ns: int, taken_at: str | None, said_at: str | None, zone: tzinfo | None = None
+    name: str,
+    mtime_ns: int,
+    taken_at: str | None,
+    said_at: str | None,
+    zone: tzinfo | None = None,
+    ctime_ns: int | None = None,
 ) -> BestDate | None:
     """The date of the photograph in a file of this name; None where even that of the file makes no sense.
 
     `mtime_ns`: when the file was changed, in nanoseconds since 1970. `taken_at`, `said_at`: ISO 8601, of `Metadata` and
-    of `Said`. `zone`: where it was taken; where that is not known, this machine's.
+    of `Said`. `zone`: where it was taken; where that is not known, this machine's. `ctime_ns`: when the file's
+    status changed, by the clock of the machine on which it lies; what tells a later year than the next is no date.
     """
     if taken_at is not None:
         return BestDate(datetime.fromisoformat(taken_at).replace(tzinfo=None), "taken")
-    named = date_in_name(name)
+    stood = None if ctime_ns is None else _utc(ctime_ns)
+    last_year = 1 + max(_YEAR, 0 if stood is None else stood.year)
+    named = date_in_name(name, last_year)
     if said_at is not None:
         said = datetime.fromisoformat(said_at)
         if said.tzinfo is None:
@@ -54,13 +66,17 @@ def best_date(
     if named is not None:
         moment = _local(named.moment.replace(tzinfo=UTC), zone) if named.is_utc else named.moment
         return BestDate(moment, "name", named.is_utc and zone is None)
+    changed = _utc(mtime_ns)
+    if changed is None or not is_sane(changed.replace(tzinfo=None), last_year):
+        return None
+    return BestDate(_local(changed, None), "file", by_machine=True)
+
+
+def _utc(nanoseconds: int) -> datetime | None:
     try:
-        changed = datetime.fromtimestamp(mtime_ns // 10**9, UTC)
-        if mtime_ns > 0 and is_sane(changed.replace(tzinfo=None)):
-            return BestDate(changed.astimezone().replace(tzinfo=None), "file", by_machine=True)
+        return datetime.fromtimestamp(nanoseconds // 10**9, UTC) if nanoseconds > 0 else None
     except (ValueError, OverflowError, OSError):  # a file may say any
-        pass
-    return None
+        return None
 
 
 def _local(moment: datetime, zone: tzinfo | None) -> datetime:

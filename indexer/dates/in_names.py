@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from indexer.dates.written import is_sane
@@ -53,28 +53,28 @@ _MILLISECONDS: Final = re.compile(
 _IS_UTC: Final = re.compile(r"PXL_", re.IGNORECASE)
 
 
-def date_in_name(name: str, today: date | None = None) -> NameDate | None:
-    """The date in a file's name (no folder), from 1970 to the year after `today`'s; None where there is none.
+def date_in_name(name: str, last_year: int) -> NameDate | None:
+    """The date in a file's name (no folder), from 1970 to `last_year`; None where there is none.
 
     One with the time of the day comes before one without, then the first.
     """
     stem = name.rpartition(".")[0] or name
-    found = [each for match in _COMPACT.finditer(stem) if (each := _compact(match, stem, today))]
-    found += [each for match in _SEPARATED.finditer(stem) if (each := _separated(match, stem, today))]
+    found = [each for match in _COMPACT.finditer(stem) if (each := _compact(match, stem, last_year))]
+    found += [each for match in _SEPARATED.finditer(stem) if (each := _separated(match, stem, last_year))]
     milliseconds = _MILLISECONDS.search(stem)
     if milliseconds is not None:
         moment = datetime.fromtimestamp(int(milliseconds[1] or milliseconds[2]) // 1000, UTC).replace(tzinfo=None)
-        if _is_possible(moment, today):
+        if _is_possible(moment, last_year):
             found.append(NameDate(moment, has_time=True, is_utc=True))
     return max(found, key=lambda each: each.has_time, default=None)
 
 
-def _compact(match: re.Match[str], stem: str, today: date | None) -> NameDate | None:
+def _compact(match: re.Match[str], stem: str, last_year: int) -> NameDate | None:
     clock = [match[name] or match[f"{name}2"] for name in ("hour", "minute", "second")]
-    return _date(match, clock, today, is_utc=bool(match["zulu"] or _IS_UTC.match(stem)))
+    return _date(match, clock, last_year, is_utc=bool(match["zulu"] or _IS_UTC.match(stem)))
 
 
-def _separated(match: re.Match[str], stem: str, today: date | None) -> NameDate | None:
+def _separated(match: re.Match[str], stem: str, last_year: int) -> NameDate | None:
     before = stem[: match.start()]
     if before.endswith(match["split"]) and before[-2:-1].isdigit():
         return None  # the middle of a longer number, in groups
@@ -83,12 +83,10 @@ def _separated(match: re.Match[str], stem: str, today: date | None) -> NameDate 
         clock = [None, None, None]
     if clock[0] is not None and match["mark"] and int(clock[0]) <= 12:
         clock[0] = str(int(clock[0]) % 12 + (12 if match["mark"] in "Pp" else 0))
-    return _date(match, clock, today)
+    return _date(match, clock, last_year)
 
 
-def _date(
-    match: re.Match[str], clock: list[str | None], today: date | None, *, is_utc: bool = False
-) -> NameDate | None:
+def _date(match: re.Match[str], clock: list[str | None], last_year: int, *, is_utc: bool = False) -> NameDate | None:
     day = [int(match["year"]), int(match["month"]), int(match["day"])]
     numbers = [int(part or 0) for part in clock]
     for parts, has_time in ((numbers, clock[0] is not None), ([0, 0, 0], False)):
@@ -96,9 +94,9 @@ def _date(
             moment = datetime(*day, *parts)  # type: ignore[arg-type]
         except ValueError:
             continue  # what stands behind a date need not be a time
-        return NameDate(moment, has_time, is_utc and has_time) if _is_possible(moment, today) else None
+        return NameDate(moment, has_time, is_utc and has_time) if _is_possible(moment, last_year) else None
     return None
 
 
-def _is_possible(moment: datetime, today: date | None) -> bool:
-    return moment.year >= FIRST_YEAR and is_sane(moment, today)
+def _is_possible(moment: datetime, last_year: int) -> bool:
+    return moment.year >= FIRST_YEAR and is_sane(moment, last_year)

@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 from typing import Final
 
-#: The years of a date; the last one is the next. A clock that stands further ahead stands wrong.
+#: The years of a date; the last one is the next where a file is read. A clock that stands further ahead stands wrong.
 FIRST_YEAR: Final = 1000
 
 #: What clocks show that were never set: the zero of Windows, of the Macintosh and of Unix.
@@ -68,10 +68,11 @@ def parse_iptc_time(day: str, time: str) -> str | None:
     return parse_time(f"{known}T{clock}" if clock else known) or parse_time(known)
 
 
-def is_sane(moment: datetime, today: date | None = None) -> bool:
-    """Whether a photograph may have been taken then: not by a clock that was never set, nor after the next year."""
-    year = (today or date.today()).year
-    return FIRST_YEAR <= moment.year <= year + 1 and moment not in _UNSET
+def is_sane(moment: datetime, last_year: int | None = None) -> bool:
+    """Whether a photograph may have been taken then: not by a clock that was never set, nor after `last_year`, which is
+    the next one where none is given."""
+    last = date.today().year + 1 if last_year is None else last_year
+    return FIRST_YEAR <= moment.year <= last and moment not in _UNSET
 
 
 def _hour(hour: int, mark: str) -> int:

@@ -1,6 +1,6 @@
 """The words that a model of English has learned: one file beside it, made by `tools/vocabulary`.
 
-The digest of the rest, in hex, on the first line; then the words, folded (`indexer.words.fold`), one a line, sorted.
+The digest of the rest, in hex, on the first line; then the words, folded (`indexer.text.folded`), one a line, sorted.
 They are looked for by bisection in the bytes as they lie on the disk: 10 microseconds a word, without making 80,000
 strings for one query.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from indexer import forking
 from indexer.errors import EncoderUnavailableError
 from indexer.page_sums import digest
-from indexer.words import fold
+from indexer.text import folded
 
 #: Shorter words are never told: "bmx", "tv", "atv".
 SHORTEST: Final = 4
@@ -51,7 +51,7 @@ class Vocabulary:
 
         Raises EncoderUnavailableError for a file that is not what was written.
         """
-        word = fold(word).replace("’", "'").partition("'")[0]
+        word = folded(word).replace("’", "'").partition("'")[0]
         if len(word) < SHORTEST:
             return True
         return len(word) <= LONGEST and (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from indexer.encoders import clip_tokenizer, wordpieces
 from indexer.path_forms import spellings
-from indexer.text import MAX_MARKS, clean_text, composed, with_few_marks
+from indexer.text import MAX_MARKS, clean_text, composed, folded, with_few_marks
 from search.query.query import Query
 from search.query.words import MAX_CHARACTERS
 
@@ -55,3 +55,27 @@ def test_marks_take_time_by_their_number_alone(work: object) -> None:
     assert callable(work)
     work()
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Caf\u00e9", "cafe"),
+        ("Cafe\u0301", "cafe"),
+        ("\u0141\u00f3d\u017a", "lodz"),
+        ("Troms\u00f8", "tromso"),
+        ("Stra\u00dfe", "strasse"),
+        ("\u01fc", "ae"),
+        ("\uff12\uff10\uff12\uff11", "2021"),
+        ("\ud55c\uad6d", "\ud55c\uad6d"),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0939\u093f\u0928\u094d\u0926\u0940"),  # signs of vowels stay
+        ("\u30ac", "\u30ac"),  # and so does voicing
+    ],
+)
+def test_what_does_not_count_where_texts_are_compared(text: str, plain: str) -> None:
+    assert folded(text) == plain
+
+
+def test_a_folded_character_stays_as_it_is() -> None:
+    characters = [chr(number) for number in range(0x110000) if not 0xD800 <= number < 0xE000]
+    assert [each for each in characters if folded(folded(each)) != folded(each)] == []

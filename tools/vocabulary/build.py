@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from indexer.encoders.vocabulary import write_words
-from indexer.words import fold
+from indexer.text import folded
 
 OUT = Path(__file__).resolve().parents[2] / "data" / "models" / "bundled" / "words.txt"
 #: Captions that a word has to stand in.
@@ -28,7 +28,9 @@ LEAST = 2
 
 def words_of(text: str) -> Iterator[str]:
     """The words of letters in a text, folded, without what stands behind an apostrophe."""
-    return (found.partition("'")[0] for found in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", fold(text.replace("’", "'"))))
+    return (
+        found.partition("'")[0] for found in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", folded(text.replace("’", "'")))
+    )
 
 
 def captions(data: Path) -> Iterator[str]:
@@ -52,7 +54,7 @@ def lemmas(file: Path) -> Iterator[str]:
     for line in file.read_text(encoding="utf-8").splitlines():
         for name in line.partition("\t")[2].split(", "):
             if name.isalpha():
-                yield fold(name)
+                yield folded(name)
 
 
 def main() -> None:

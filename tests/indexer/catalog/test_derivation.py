@@ -51,3 +51,11 @@ def test_what_the_photograph_says_comes_first() -> None:
     fact = fact_of("/p/PXL_20211231_233000000.jpg", 10, CHANGED, Said(taken_at="2021-07-01T22:30:00+00:00"), metadata)
     assert fact.when is not None
     assert (fact.when.seconds, fact.when.source) == (_seconds(2020, 2, 3, 4, 5, 6), "taken")
+
+
+def test_years_are_judged_by_the_time_at_which_the_file_came_to_its_place() -> None:
+    in_2031 = 1_930_000_000 * 10**9
+    for stood, source in ((None, "file"), (CHANGED, "file"), (in_2031, "name")):
+        when = fact_of("/p/IMG_20310203.jpg", 10, CHANGED, None, None, stood).when
+        assert when is not None
+        assert when.source == source

@@ -56,6 +56,14 @@ def test_names_are_found_by_their_parts(catalog: Catalog) -> None:
     assert held(catalog, "mer", "img") == []
 
 
+def test_names_are_found_without_their_strokes_and_with_their_vowel_signs(catalog: Catalog) -> None:
+    with catalog.batch() as batch:
+        add_photo(batch, 1, "/photos/Łódź.jpg", 7)
+        add_photo(batch, 1, "/photos/कीमा.jpg", 8)
+    assert held(catalog, "lod", "odz") == [4]
+    assert (held(catalog, "कीम"), held(catalog, "कमा")) == ([5], [])
+
+
 def test_they_follow_every_change(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         Moves(batch).move("/photos/IMG_0077.jpg", "/photos/beach.jpg")

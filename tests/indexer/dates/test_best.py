@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from indexer.dates import written
 from indexer.dates.best import BestDate, best_date
 
 TAKEN, SAID = "2021-05-04T10:11:12+09:00", "2021-05-05T20:00:00+00:00"
@@ -57,3 +58,24 @@ def test_a_name_tells_the_local_time_of_the_moment_that_a_sidecar_tells_in_utc()
 def test_a_file_whose_time_makes_no_sense_has_no_date(mtime: int) -> None:
     assert best_date(PLAIN, mtime, None, None) is None
     assert best_date(NAME, mtime, None, None) is not None
+
+
+def test_a_date_does_not_depend_on_the_day_on_which_it_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written, "date", None)  # nobody asks which day it is
+    in_2031 = 1_930_000_000 * 10**9
+    found = BestDate(datetime(2031, 2, 27, 18, 6, 40), "file", True)
+    assert best_date(PLAIN, in_2031, None, None, None, in_2031) == found
+    assert best_date(PLAIN, in_2031, None, None, None, CHANGED) is None  # a clock that stood ahead
+    assert best_date(PLAIN, in_2031, None, None) is None
+    for name, stood, source in (
+        ("IMG_20271231.jpg", None, "name"),
+        ("IMG_20280101.jpg", None, "file"),
+        ("IMG_20271231.jpg", CHANGED, "name"),
+        ("IMG_20280101.jpg", CHANGED, "file"),  # no camera was there yet
+        ("IMG_20321231.jpg", in_2031, "name"),
+        ("IMG_20330101.jpg", in_2031, "file"),
+        ("IMG_20210506.jpg", 2**63 - 1, "name"),
+    ):
+        best = best_date(name, CHANGED, None, None, None, stood)
+        assert best is not None
+        assert best.source == source, name
