@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
 from indexer.catalog.facts import Facts
 from indexer.catalog.name_parts import NameParts
 from indexer.doctor.finding import Finding
-from indexer.errors import StoreUnwritableError
+from indexer.doctor.full_text import is_right
 from indexer.store import Store
 
 _NAMES: Final = "the parts of names of files"
@@ -23,10 +22,7 @@ def check_facts(store: Store) -> Iterator[Finding]:
             yield Finding("facts", problem, "`index()` derives it anew", grave=False)
             return
         wrong = len(Facts(snapshot).wrong())
-    right = True
-    with suppress(StoreUnwritableError), store.catalog.snapshot() as snapshot:  # to look through them takes room
-        right = not NameParts(snapshot).is_there() or NameParts(snapshot).are_right()
-    if not right:
+    if not is_right(store, lambda state: not NameParts(state).is_there() or NameParts(state).are_right()):
         yield Finding("facts", f"{_NAMES} are damaged", "`repair()` makes them anew")
     if wrong:
         yield Finding("facts", f"{_of(wrong)} is missing or wrong", "`repair()` derives it anew")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
 from indexer.catalog import derived
 from indexer.catalog.words import Words
 from indexer.doctor.finding import Finding
-from indexer.errors import StoreUnwritableError
+from indexer.doctor.full_text import is_right
 from indexer.store import Store
 
 _PROBLEM: Final = "the words of captions, keywords, names and places are damaged"
@@ -17,15 +16,13 @@ _PROBLEM: Final = "the words of captions, keywords, names and places are damaged
 
 def check_words(store: Store) -> Iterator[Finding]:
     """Words that are missing, wrong, or kept by the rules of another version."""
-    with suppress(StoreUnwritableError), store.catalog.snapshot() as snapshot:  # to look through them takes room, too
-        if not Words(snapshot).are_of_these_rules():
-            problem = "words were kept by another version, or cannot be kept"
-            found = Finding("words", problem, "`index()` keeps them anew", grave=False)
-        elif not Words(snapshot).are_right():
-            found = Finding("words", _PROBLEM, "`repair()` makes them anew")
-        else:
-            return
-        yield found
+    with store.catalog.snapshot() as snapshot:
+        known = Words(snapshot).are_of_these_rules()
+    if not known:
+        problem = "words were kept by another version, or cannot be kept"
+        yield Finding("words", problem, "`index()` keeps them anew", grave=False)
+    elif not is_right(store, lambda state: Words(state).are_right()):
+        yield Finding("words", _PROBLEM, "`repair()` makes them anew")
 
 
 def mend_words(store: Store) -> Iterator[Finding]:
