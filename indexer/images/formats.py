@@ -59,7 +59,7 @@ def open_image(data: bytes) -> ImageFile.ImageFile:
     Raises NotAnImageError, UnsupportedImageError, DamagedImageError or ImageTooLargeError.
     """
     if not data:
-        raise DamagedImageError("it is empty (zero bytes)")
+        raise DamagedImageError("it is empty (zero bytes): the copy was interrupted; copy it again")
     found = refuse_head(data[:SNIFFED_BYTES])
     try:
         with pillow_errors("its header is damaged", data):
@@ -84,8 +84,10 @@ def refuse_head(head: bytes) -> str:
             raise UnsupportedImageError(f"it is in the format {name}, which is not read; save it as JPEG, PNG or TIFF")
         kind = other_kind(head)
         if kind is not None:
-            raise NotAnImageError(f"its content is {kind} and no image, whatever its name says")
-        raise NotAnImageError("its content is no image format that can be read")
+            raise NotAnImageError(f"its content is {kind} and no image; rename it, or put the image in its place")
+        raise NotAnImageError(
+            "its content is no image format that can be read; copy it again, or save it as JPEG, PNG or TIFF"
+        )
     return found
 
 

@@ -135,12 +135,15 @@ def _said(data: bytes) -> str:
 def test_what_is_no_image_is_called_what_it_is(head: bytes, kind: str) -> None:
     with pytest.raises(NotAnImageError) as caught:
         decode(head + bytes(300), DecodeLimits(), None)
-    assert str(caught.value) == f"its content is {kind} and no image, whatever its name says"
+    assert str(caught.value) == f"its content is {kind} and no image; rename it, or put the image in its place"
 
 
 @pytest.mark.parametrize("data", [b"hello", bytes(255) + b"\1", b"\0\0\0\x18ftyp\0\0\0\0", b"<htmlx", b"PKzip"])
 def test_what_is_not_known_gets_no_name(data: bytes) -> None:
-    with pytest.raises(NotAnImageError, match=r"^its content is no image format that can be read$"):
+    with pytest.raises(
+        NotAnImageError,
+        match=r"^its content is no image format that can be read; copy it again, or save it as JPEG, PNG or TIFF$",
+    ):
         decode(data, DecodeLimits(), None)
 
 
