@@ -169,10 +169,14 @@ class Files(Part):
         """Paths of files that were forgotten, and that captions elsewhere name."""
         return list(self._read(select(file.c.path).where(ABSENT, file.c.state == FORGOTTEN)).scalars())
 
-    def vanished(self) -> list[str]:
-        """Paths of the photographs that are marked as gone."""
-        which = (ABSENT, file.c.state == VANISHED, file.c.role == "image")
-        return list(self._read(select(file.c.path).where(*which)).scalars())
+    def photographs_at(self, paths: Sequence[str]) -> set[str]:
+        """Those of `paths` at which a photograph is recorded: one that is there, or that is marked as gone by this run
+        or an earlier one, or left out; none that was forgotten."""
+        found: set[str] = set()
+        for chunk in chunks(paths):
+            which = (file.c.path.in_(chunk), file.c.role == "image", file.c.state != FORGOTTEN)
+            found.update(self._read(select(file.c.path).where(*which)).scalars())
+        return found
 
     def captions(self) -> Iterator[str]:
         """The paths of the captions files that are there, in no order."""

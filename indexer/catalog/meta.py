@@ -23,6 +23,10 @@ LOST_EXCLUSIONS = "lost_exclusions"
 SWEEP = "sweep"
 #: Key: "found" where texts about photographs that are gone can be found; none in a store in which they were hidden.
 TEXTS_OF_GONE = "texts_of_gone"
+#: Key: the generation up to which runs came to their ends (`pipeline/owed.py`).
+SETTLED = "settled"
+#: Key: "due" while a run is at work, or was killed, that may bring back what was forgotten.
+BACK = "back"
 #: Key: the version of the rules by which facts were derived (`facts.RULES`).
 FACTS = "facts"
 #: Key: the version of the rules by which words are kept (`words.RULES`).
@@ -35,7 +39,8 @@ REPAIRED = "repaired"
 
 class Meta(Part):
     """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts, words, texts_of_gone."""
+    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts, words, texts_of_gone,
+    settled, back."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none. Raises StoreDamagedError for one that is no text."""

@@ -56,6 +56,12 @@ class Moves(Part):
             which = (file.c.content_id.in_(chunk), file.c.state.not_in(HIDDEN))
             yield from ((number, path) for number, path in self._read(select(file.c.id, file.c.path).where(*which)))
 
+    def changed(self, since: int) -> Iterator[tuple[str, int]]:
+        """(path, content id) of the photographs that are there, and came, or changed, after a generation."""
+        which = (item.c.kind == "image", item.c.generation > since, file.c.state == "present")
+        columns = select(file.c.path, item.c.content_id).join(file, file.c.id == item.c.file_id)
+        yield from ((path, number) for path, number in self._read(columns.where(*which)))
+
     def known(self, paths: Sequence[str]) -> dict[str, bool]:
         """Those of `paths` of which the catalog has a file, and whether it is one that can be found."""
         return {row.path: row.state not in HIDDEN for row in self._rows_at(paths)}

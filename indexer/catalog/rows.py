@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, or_, select
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.items import BURIED, TOTAL
-from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, STORE
+from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, SETTLED, STORE
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import encoder, file, meta, metadata, photo, root, tombstone
 from indexer.catalog.sqlite import is_typed, is_whole, row_id
@@ -97,7 +97,7 @@ def _reads(table: Table, values: list[Any]) -> bool:
 
 def meta_reads(key: str, value: str) -> bool:
     """Whether a single value is one that is written under its key. Raises StoreDamagedError, which says the same."""
-    if key in (GENERATION, ENCODER) or key.startswith((TOTAL, BURIED)):
+    if key in (GENERATION, ENCODER, SETTLED) or key.startswith((TOTAL, BURIED)):
         return stored.whole_number(value) is not None
     if key.startswith(SHAPE):
         stored.token_shape(value)

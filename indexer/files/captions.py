@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Callable, Collection, Container, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
@@ -28,6 +29,9 @@ MAX_LINE_BYTES = 1_000_000
 
 #: Problems that are told one by one; of the rest, the count.
 MAX_PROBLEMS = 20
+
+#: Images that are not there are asked for together.
+_ASKED = 256
 
 #: A sidecar of at most this many lines holds a caption a line; a longer one is a single text.
 MAX_SIDECAR_CAPTIONS = 20
@@ -50,11 +54,11 @@ def parse_captions_file(
     *,
     anywhere: bool = False,
     without: Container[str] = (),
-    gone: Callable[[], Container[str]] = frozenset,
+    known: Callable[[Sequence[str]], Container[str]] | None = None,
 ) -> tuple[list[Caption], list[str]]:
     """`parse_jsonl` or `parse_csv`, as the file's name asks for."""
     parse = parse_csv if name.lower().endswith(".csv") else parse_jsonl
-    return parse(data, folder, anywhere=anywhere, without=without, gone=gone)
+    return parse(data, folder, anywhere=anywhere, without=without, known=known)
 
 
 def parse_jsonl(
@@ -63,7 +67,7 @@ def parse_jsonl(
     *,
     anywhere: bool = False,
     without: Container[str] = (),
-    gone: Callable[[], Container[str]] = frozenset,
+    known: Callable[[Sequence[str]], Container[str]] | None = None,
 ) -> tuple[list[Caption], list[str]]:
     """The captions in a table with a JSON object a line, and a sentence for each line that was left out.
 
@@ -71,14 +75,14 @@ def parse_jsonl(
     None when the row names none or names one that is not there (`table_images.TableImages`: of each, a sentence with
     their count and the first of them). Of several texts those that are none are left out, with a sentence. `anywhere`:
     images outside the folder are taken too; not for a table that lies among photographs, which must not show other
-    files of its reader. `without`: paths of images, there or not, whose rows are passed over; `gone`: gives, when it is
-    asked, the paths of those that were there once, which `about` names all the same. Texts are clean
+    files of its reader. `without`: paths of images, there or not, whose rows are passed over; `known`: told paths at
+    which no image is, gives those at which the index has one, which `about` names all the same. Texts are clean
     (`text.clean_text`); empty ones are passed over. At most `MAX_PROBLEMS` sentences about lines, then one with the
     count of the rest.
 
     Raises CaptionFileError when not one row is good.
     """
-    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without, gone=gone))
+    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without, known=known))
 
 
 def parse_csv(
@@ -87,7 +91,7 @@ def parse_csv(
     *,
     anywhere: bool = False,
     without: Container[str] = (),
-    gone: Callable[[], Container[str]] = frozenset,
+    known: Callable[[Sequence[str]], Container[str]] | None = None,
 ) -> tuple[list[Caption], list[str]]:
     """The captions in a table with columns, and a sentence for each row that was left out; see `parse_jsonl`.
 
@@ -104,7 +108,7 @@ def parse_csv(
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _parse(
-        read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without, gone=gone)
+        read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without, known=known)
     )
 
 
@@ -145,6 +149,7 @@ Row = tuple[int, str | None, list[str], str]
 def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], list[str]]:
     captions: list[Caption] = []
     problems: list[str] = []
+    lacking: defaultdict[str, list[int]] = defaultdict(list)  # names of images -> places in `captions`
     more = 0
     passed_over = False
     for count, (line, name, texts, problem) in enumerate(rows):
@@ -163,12 +168,25 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
             passed_over = True
             continue
         about = images.find(name, line) if cleaned else None
+        if cleaned and name and about is None:
+            if len(lacking) >= _ASKED and name not in lacking:
+                _find_known(captions, lacking, images)
+            lacking[name] += range(len(captions), len(captions) + len(cleaned))
         captions += [Caption(good, about) for good in cleaned]
+    _find_known(captions, lacking, images)
     if not captions and not passed_over:
         raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
     if more:
         problems.append(f"in {more:,} more row{'' if more == 1 else 's'} something was left out")
     return captions, [*problems, *images.problems]
+
+
+def _find_known(captions: list[Caption], lacking: defaultdict[str, list[int]], images: TableImages) -> None:
+    """Let captions be about the images that are not there and that the index knows. `lacking` is empty then."""
+    for name, path in images.places_known(list(lacking)).items() if lacking else ():
+        for place in lacking[name]:
+            captions[place] = Caption(captions[place].text, path)
+    lacking.clear()
 
 
 def _jsonl_rows(data: bytes) -> Iterator[Row]:

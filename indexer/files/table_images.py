@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import lru_cache
 
 from indexer.files.names import Names, path_of_url
@@ -22,7 +22,8 @@ class TableImages:
     without spaces around them, in another Unicode form (`names.Names`) and another letter case. An absolute path is
     taken where it lies in the folder (or in what the folder is a link to), with `anywhere` wherever it lies.
 
-    `without`: the paths of images, there or not, that are passed over; `gone`: asked for those that were there once.
+    `without`: the paths of images, there or not, that are passed over; `known`: told paths, gives those of them at
+    which the index has an image, there or not.
     """
 
     def __init__(
@@ -31,14 +32,14 @@ class TableImages:
         *,
         anywhere: bool = False,
         without: Container[str] = (),
-        gone: Callable[[], Container[str]] = frozenset,
+        known: Callable[[Sequence[str]], Container[str]] | None = None,
     ) -> None:
         self._folder = os.path.normpath(folder)
         self._inside = os.path.join(self._folder, "")
         self._inside_real = os.path.join(os.path.realpath(folder), "")
         self._anywhere = anywhere
         self._without = without
-        self._gone = gone
+        self._known = known
         self._passed_over = lru_cache(maxsize=1024)(self._is_without)
         self._names = Names(loose=True)
         self._cached = lru_cache(maxsize=1024)(self._find)  # a data set names each image about five times in a row
@@ -49,8 +50,7 @@ class TableImages:
         self._expected = False
 
     def find(self, name: str | None, line: int) -> str | None:
-        """The path of the image that a row names; None where none is named. Where it is not there, which is noted, the
-        path at which it was; None where it never was.
+        """The path of the image that a row names; None where none is named, or it is not there, which is noted.
 
         `name`: "" where the row leaves the place for it empty, None where it has no such place. The second is a fault
         only where other rows have it: a table may hold nothing but texts.
@@ -67,9 +67,17 @@ class TableImages:
             self._count += 1
             if len(self._lacking) < NAMED:
                 self._lacking.append(f"line {line}: {name[:200]}")
-            if len(name) <= _LONGEST and (gone := self._gone()):
-                return next((place for place in self._places(name) if place in gone), None)
         return found
+
+    def places_known(self, names: Sequence[str]) -> dict[str, str]:
+        """Where the index has the images of these names, which are not there; those that it does not know are left
+        out."""
+        if self._known is None:
+            return {}
+        places = {name: list(self._places(name)) for name in names if len(name) <= _LONGEST}
+        known = self._known([place for each in places.values() for place in each])
+        found = ((name, next((place for place in each if place in known), None)) for name, each in places.items())
+        return {name: place for name, place in found if place is not None}
 
     def passes_over(self, name: str | None) -> bool:
         """Whether a row that names this image is to be passed over, with a word about nothing."""

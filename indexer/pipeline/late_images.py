@@ -35,10 +35,10 @@ def read_captions_again(
     with catalog.snapshot() as snapshot:
         bereft = Texts(snapshot).telling_of_gone(since)
         tables = Texts(snapshot).tables_without_images() if found.places else []
-        known = list(Files(snapshot).captions()) if found.back else []
-    above = _with_those_above(found.places)
+        known = list(Files(snapshot).captions()) if found.back or found.back_in else []
+    above, above_back = _with_those_above(found.places), _with_those_above(found.back_in)
     due = [path for path in tables if path not in found.tables and os.path.dirname(path) in above]
-    due += [path for path in known if _may_name(path, found.back)]
+    due += [path for path in known if _may_name(path, found.back) or _is_near(path, found.back_in, above_back)]
     sentences: list[str] = []
     waiting: list[str] = []
     for path in dict.fromkeys([*bereft, *due]):
@@ -76,6 +76,12 @@ def _of_waiting(sidecars: Sequence[str]) -> list[str]:
         f"{len(sidecars):,} files beside photographs that are gone stay (first: {first}); what they say is not found "
         "until photographs of those names are beside them."
     ]
+
+
+def _is_near(captions: str, folders: Set[str], above: Set[str]) -> bool:
+    """Whether a captions file may speak of images in one of `folders`; `above`: with those above them."""
+    folder, name = os.path.split(captions)
+    return folder in (above if is_caption_table(name) else folders)
 
 
 def _may_name(captions: str, images: Set[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from indexer import types
@@ -49,7 +49,6 @@ class LookUp:
         self._encoder_row = encoder_row
         self._limits = limits
         self._tokens = tokens
-        self._gone = lru_cache(maxsize=1)(self._vanished)
         self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
         self._ordered = lru_cache(maxsize=8)(lambda folder: sorted(self._names(folder)))
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
@@ -72,7 +71,9 @@ class LookUp:
             if candidate.size > _LARGE:
                 share.grow(_OF_TABLE * candidate.size, "reading its captions")
             data = read_file(candidate, self._limits, share)
-            captions, problems = parse_captions_file(name, data, folder, without=self._forgotten, gone=self._gone)
+            captions, problems = parse_captions_file(
+                name, data, folder, without=self._forgotten, known=self._photographs
+            )
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
@@ -93,9 +94,9 @@ class LookUp:
             return Ignored(candidate, settled=True)
         return self._image(candidate, share)
 
-    def _vanished(self) -> frozenset[str]:
+    def _photographs(self, paths: Sequence[str]) -> set[str]:
         with self._catalog.snapshot() as snapshot:
-            return frozenset(Files(snapshot).vanished())
+            return Files(snapshot).photographs_at(paths)
 
     def _takeout(self, candidate: Candidate, folder: str, name: str, share: Share) -> CaptionFile | Ignored:
         image = takeout.takeout_image(self._ordered(folder), name)

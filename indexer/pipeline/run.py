@@ -36,6 +36,7 @@ from indexer.pipeline.look_up import LookUp
 from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
+from indexer.pipeline.owed import begin, end, of_earlier_runs
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.room import room_for_files
 from indexer.pipeline.suspects import Suspects
@@ -108,14 +109,13 @@ class _Run:
         started = time.monotonic()
         was_swept, was_repaired = is_swept(self._catalog), is_repaired(self._catalog)
         self._encoder_row = self._register()
-        with self._catalog.snapshot() as snapshot:
-            generation = snapshot.generation
-        uncover_texts_of_gone(self._catalog)
         self._tokens = self._choose_tokens()
         self._suspects = Suspects(self._catalog, self._store.folder)
         self._suspects.judge(self._why_not)
         named = named_paths(roots)
         self._forgotten = ForgottenPaths(self._catalog)
+        owed = begin(self._catalog, forgotten=bool(self._forgotten))
+        uncover_texts_of_gone(self._catalog)
         settle_lost_roots(self._catalog, named, self._progress, self._report, everything=self._reencode)
         chosen = choose(
             self._catalog,
@@ -132,8 +132,10 @@ class _Run:
             self._index_root(planner, planner.plan(each))
         self._tell_idle_patterns(chosen)
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
+        of_earlier_runs(self._catalog, owed, self._found)
         self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
-        self._read_captions_again(generation)
+        self._read_captions_again(owed.since)
+        end(self._catalog)
         if self._report.altered:
             self._report.warnings.append(
                 f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "

@@ -39,13 +39,14 @@ MAX_WARNINGS = 100
 @dataclass(slots=True)
 class Found:
     """What came to new paths: `reused`, row ids of the photographs that were known from others; `places`, the folders
-    of all photographs; `back`, the paths of those that had been forgotten; `tables`, the captions files that were
-    read."""
+    of all photographs; `back`, the paths of those that had been forgotten, and `back_in`, the folders of those that may
+    have been; `tables`, the captions files that were read."""
 
     reused: array[int] = field(default_factory=lambda: array("q"))
     places: set[str] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
     back: set[str] = field(default_factory=set)
+    back_in: set[str] = field(default_factory=set)
 
     def add(self, other: Found) -> None:
         """Also what another has found."""
@@ -53,6 +54,7 @@ class Found:
         self.places |= other.places
         self.tables |= other.tables
         self.back |= other.back
+        self.back_in |= other.back_in
 
 
 class Writer:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,28 @@ def test_rows_whose_image_is_not_there_are_counted_and_the_first_named(folder: s
     assert parse_csv(b"image,caption\ngone.jpg,x\na.jpg,y\n", folder)[1] == [
         f"1 row names an image that is not there, or not below {folder} (line 2: gone.jpg)"
     ]
+
+
+def test_images_that_are_not_there_and_are_known_are_named_all_the_same(folder: str) -> None:
+    """They are asked for together, and each name once while it is remembered."""
+    names = [f"{number}.jpg" for number in range(700) for _ in range(2)] + ["a.jpg", "0.jpg", "\ud800.jpg", "d.jpg"]
+    asked: list[int] = []
+
+    def known(paths: Sequence[str]) -> set[str]:
+        asked.append(len(paths))
+        odd = {os.path.join(folder, f"{number}.jpg") for number in range(1, 700, 2)}
+        there = {*odd, os.path.join(folder, "images", "0.jpg"), os.path.join(folder, "images", "a.jpg")}
+        return there.intersection(paths)
+
+    rows = [{"image": name, "captions": ["x", "y"]} for name in names]
+    captions, problems = parse_jsonl(_lines(*rows), folder, known=known)
+    told = [caption.about and os.path.relpath(caption.about, folder) for caption in captions]
+    expected = [name if int(name[:-4]) % 2 else None for name in names[2:1400]]
+    about = ["images/0.jpg"] * 2 + expected + ["a.jpg", "images/0.jpg", None, "images/d.jpg"]
+    assert told == [path for path in about for _ in range(2)]
+    assert problems[0].startswith("1,402 rows name images that are not there")
+    assert len(asked) == 3
+    assert sum(asked) == 2 * (700 + 2)
 
 
 def test_of_names_that_differ_in_case_none_is_meant(folder: str) -> None:

@@ -79,6 +79,33 @@ def test_rows_of_a_table_are_found_and_named_in_the_run_that_misses_their_image(
     assert _said(bench) == ALL
 
 
+def _ids(bench: Bench) -> dict[str, int]:
+    store = Store.open(bench.folder)
+    with store.catalog.snapshot() as snapshot:
+        found = Items(snapshot).get(Items(snapshot).newer(0))
+    store.close()
+    return {item.text: item.id for item in found.values() if item.text}
+
+
+@pytest.mark.parametrize("table", ["captions.jsonl", "captions.csv"])
+def test_a_table_that_changes_in_the_run_that_misses_its_image(bench: Bench, photos: Path, table: str) -> None:
+    """It is read before anything is marked as gone, and its texts stay what they were all the same."""
+    _write(photos / table, {"a.png": "a kangaroo", "b.png": "a walrus"})
+    before = _ids(_indexed(bench, photos))
+    (photos / "a.png").rename(photos / "moved.png")
+    _write(photos / table, {"a.png": "a kangaroo", "b.png": "a walrus", "moved.png": "a heron"})
+    (warning,) = bench.run(photos).warnings
+    assert "(line 1: a.png)" in warning or "(line 2: a.png)" in warning
+    after = _ids(bench)
+    assert {text: after[text] for text in before} == before
+    assert (str(photos / "a.png"), "a kangaroo") in bench.texts()
+    store = Store.open(bench.folder)
+    with store.writing():
+        forget(store.catalog, str(photos / "a.png"))
+    store.close()
+    assert _said(bench) == {"a walrus", "a heron"}
+
+
 def test_they_are_of_their_image_when_it_is_back(bench: Bench, photos: Path) -> None:
     _write(photos / "captions.jsonl", {"a.png": "a kangaroo", "b.png": "a walrus"})
     before = _indexed(bench, photos).texts()
