@@ -87,17 +87,24 @@ def listing(*folders: Path) -> list[str]:
 
 def rows(store: Path) -> dict[str, list[dict[str, object]]]:
     """All that the catalog holds, by table, without what says when it came there. Only the ids of items are promised:
-    a file is named by its path here, a content by its digest."""
+    a file is named by its path here, a content by its digest. Of an index of words what it holds (term, item, column,
+    place): how that is laid out depends on the transactions in which it came."""
     found: dict[str, list[dict[str, object]]] = {}
     with closing(sqlite3.connect(store / "catalog.sqlite")) as connection:
         connection.row_factory = sqlite3.Row
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        every = {name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in tables}
+        indexes = [name for name in tables if {f"{name}_data", f"{name}_idx"} <= set(tables)]
+        laid_out = {f"{name}_{part}" for name in indexes for part in ("data", "idx")}
+        every = {name: _all(connection, name) for name in tables if name not in laid_out}
+        for name in indexes:
+            connection.execute(f"CREATE VIRTUAL TABLE temp.held_{name} USING fts5vocab(main, {name}, instance)")
+            every[f"{name} as an index"] = _all(connection, f"held_{name}")
+    ids_stay = {"item", *(f"{name}_{part}" for name in indexes for part in ("content", "docsize"))}
     contents = {row["id"]: row["digest"] for row in every["content"]}
     files = {row["id"]: row["path"] for row in every["file"]}
     for table, all_of_it in sorted(every.items()):
         for row in all_of_it:
-            for column in (_PASSING - {"id"} if table == "item" else _PASSING) & row.keys():
+            for column in (_PASSING - {"id"} if table in ids_stay else _PASSING) & row.keys():
                 del row[column]
             for column, names in (("content_id", contents), ("file_id", files)):
                 if row.get(column) is not None:
@@ -106,6 +113,10 @@ def rows(store: Path) -> dict[str, list[dict[str, object]]]:
     found["meta"] = [row for row in found["meta"] if row["key"] not in _PASSING_KEYS]
     del found["sqlite_sequence"]
     return found
+
+
+def _all(connection: sqlite3.Connection, table: str) -> list[dict[str, object]]:
+    return [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
 
 
 def active_weights(store: Path) -> str:
