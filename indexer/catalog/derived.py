@@ -16,9 +16,10 @@ from indexer.catalog.words import Words
 
 def refresh(transaction: Transaction) -> None:
     """Make again what is derived from rows that the transaction has changed."""
-    files, contents, paths = transaction.restated_files, transaction.restated_contents, transaction.restated_paths
-    if files or contents or paths:
-        for sources in Sources(transaction).changed(files, contents, paths):
+    files, contents = transaction.restated_files, transaction.restated_contents
+    paths, told = transaction.restated_paths, transaction.retold_paths
+    if files or contents or paths or told:
+        for sources in Sources(transaction).changed(files, contents, paths, told):
             Facts(transaction).save(sources)
             Words(transaction).save(sources)
 

@@ -233,7 +233,7 @@ class Files(Part):
             else:
                 changed.append({"of_id": row.id, **values})
                 if row.about not in (None, record.about):
-                    self._transaction.restated_paths.add(row.about)
+                    self._transaction.retold_paths.add(row.about)
                 if row.content_id not in (None, record.content_id):
                     self._transaction.let_go.add(row.content_id)
         ids = {path: int(row.id) for path, row in before.items()}
@@ -330,7 +330,7 @@ class Files(Part):
         rows = self._read(
             select(file.c.id, file.c.path, file.c.state, file.c.content_id, file.c.about).where(which)
         ).all()
-        self._transaction.restated_paths.update(row.about for row in rows if row.about is not None)
+        self._transaction.retold_paths.update(row.about for row in rows if row.about is not None)
         self._transaction.let_go.update(row.content_id for row in rows if row.content_id is not None)
         Items(self._transaction).delete_of_files([row.id for row in rows])
         for chunk in id_chunks([row.id for row in rows]):
@@ -344,6 +344,8 @@ class Files(Part):
             kept = [*kept, *(row.id for row in rows if row.state == FORGOTTEN)]
             self._write(delete(file).where(file.c.id.in_(set(chunk).difference(kept))))
         for paths in chunks([row.path for row in rows]):
+            about = self._read(select(file.c.about).where(file.c.about.in_(paths))).scalars()
+            self._transaction.retold_paths.update(about)
             self._write(update(file).where(file.c.about.in_(paths)).values(said=None, about=None))
         Contents(self._transaction).delete_let_go()
         return sum(row.state != FORGOTTEN for row in rows)

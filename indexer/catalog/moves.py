@@ -98,6 +98,7 @@ class Moves(Part):
                 file.c.about, file.c.id, [{"of_id": row.id, "place": _place(row.about, old, new)} for row in rows]
             )
             self._transaction.restated_files.update(row.id for row in rows)
+            self._transaction.retold_paths.update(row.about for row in rows)  # edited forms may stay behind
         for table in (root, exclusion):
             rows = self._read(select(table.c.id, table.c.path)).all()
             there = {row.path for row in rows}

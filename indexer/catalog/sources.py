@@ -25,6 +25,7 @@ from indexer.catalog.schema import fact, file, item, photo
 from indexer.catalog.sqlite import given_numbers, off_index
 from indexer.catalog.statements import chunks
 from indexer.catalog.transaction import Part
+from indexer.edited_names import edited_of, original_of
 from indexer.errors import StoreDamagedError
 
 #: Photographs that are read at once.
@@ -48,10 +49,15 @@ class Source:
 class Sources(Part):
     """Photographs, with what is derived of them, a page at a time."""
 
-    def changed(self, files: Iterable[int], contents: Iterable[int], paths: Iterable[str]) -> Iterator[list[Source]]:
-        """Those in these files, with these contents, at these paths, and those that these files speak of."""
+    def changed(
+        self, files: Iterable[int], contents: Iterable[int], paths: Iterable[str], told: Iterable[str] = ()
+    ) -> Iterator[list[Source]]:
+        """Those in these files, with these contents, at these paths, and those that these files speak of; `told`: the
+        paths of which a JSON beside them said something. What it says it says of edited forms too."""
         of_files, of_contents = set(files), sorted(contents)
-        for some in chunks(sorted(paths)):
+        of_these = self._read(_about(), {"ids": json.dumps(sorted(of_files))}).scalars()
+        abouts = {*told, *of_these}
+        for some in chunks(sorted({*paths, *abouts, *(each for about in abouts for each in edited_of(about))})):
             of_files.update(self._read(_AT, {"paths": some}).scalars())
         ids = sorted(of_files)
         for start in range(0, max(len(ids), len(of_contents)), PAGE):
@@ -72,8 +78,16 @@ class Sources(Part):
 
     def _sources(self, statement: Select[Any], bound: dict[str, Any]) -> list[Source]:
         rows = {row.item_id: row for row in self._read(statement, bound)}  # of two files that tell, the newer
-        told = self._told(rows)
-        return [_source(row, told.get(number, ())) for number, row in rows.items()]
+        told, originals = self._told(rows), self._said_of_originals(rows.values())
+        return [_source(row, told.get(number, ()), originals.get(row.path)) for number, row in rows.items()]
+
+    def _said_of_originals(self, rows: Iterable[Any]) -> dict[str, str]:
+        """By the paths of edited photographs of which no file says anything, what one says of their originals."""
+        lacking = {row.path: original for row in rows if row.said is None and (original := original_of(row.path))}
+        said: dict[str, str] = {}
+        for some in chunks(sorted(set(lacking.values()))):
+            said |= {row.about: row.said for row in self._read(_SAID, {"paths": some})}
+        return {path: said[original] for path, original in lacking.items() if original in said}
 
     def _told(self, item_ids: Collection[int]) -> dict[int, list[str]]:
         """What other files say of photographs."""
@@ -114,6 +128,12 @@ def _of_files_at(paths: Select[Any]) -> Select[Any]:
 
 _beside, _own, _some, _text = file.alias("beside"), file.alias("own"), item.alias("some"), item.alias("telling")
 _AT: Final = select(file.c.id).where(file.c.path.in_(bindparam("paths", expanding=True)))
+#: Of photographs at `paths`, what files beside them say; of two that tell, the newer.
+_SAID: Final = (
+    select(file.c.about, file.c.said)
+    .where(file.c.about.in_(bindparam("paths", expanding=True)), file.c.state == "present", file.c.said.is_not(None))
+    .order_by(file.c.id)
+)
 
 
 @cache  # and not when the file is imported, as every query does
@@ -130,6 +150,12 @@ def _changed() -> Select[Any]:
             _of_files_at(texts),
         )
     )
+
+
+@cache
+def _about() -> Select[Any]:
+    """What files among `ids` speak of as a whole."""
+    return select(file.c.about).where(file.c.id.in_(given_numbers("ids")), file.c.about.is_not(None))
 
 
 @cache
@@ -159,12 +185,12 @@ def _told() -> Select[Any]:
     )
 
 
-def _source(row: Any, told: Sequence[str]) -> Source:
+def _source(row: Any, told: Sequence[str], said_of_original: str | None) -> Source:
     said = metadata = None
     with suppress(StoreDamagedError):
         metadata = metadata_of(row)
     with suppress(StoreDamagedError):
-        said = stored.said(row.said)
+        said = stored.said(row.said if said_of_original is None else said_of_original)
     own, keywords = ((), ()) if metadata is None else (metadata.captions, metadata.keywords)
     return Source(
         row.item_id,

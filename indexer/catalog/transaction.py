@@ -43,6 +43,8 @@ class Transaction:
         self.restated_contents: set[int] = set()
         #: Paths of photographs of which something else was said.
         self.restated_paths: set[str] = set()
+        #: Paths of photographs of which a JSON beside them says, or said, something.
+        self.retold_paths: set[str] = set()
 
     @property
     def generation(self) -> int:

@@ -139,6 +139,46 @@ def test_copies_of_one_content_have_each_their_own(bench: Bench, photos: Path) -
     assert _facts(bench) == {"DSC_1.jpg": ("sidecar", 2010, None, None), "DSC_1(1).jpg": TOLD}
 
 
+def test_it_is_about_the_edited_forms_of_its_photograph_too(bench: Bench, photos: Path) -> None:
+    told = photos / "DSC_1.jpg.supplemental-metadata.json"
+    bench.run(photos)
+    for at, name in enumerate(("DSC_1-edited.jpg", "DSC_1-bearbeitet.jpg", "DSC_1-edited(1).jpg")):
+        _shoot(photos / name, (at, 9, 200))
+    _tell(told, place=PARIS)
+    assert bench.run(photos).failures == []
+    paris = ("sidecar", 2021, 48.8584, "FR")
+    both = {"DSC_1.jpg": paris, "DSC_1-edited.jpg": paris, "DSC_1-bearbeitet.jpg": paris}
+    assert _facts(bench) == {**both, "DSC_1-edited(1).jpg": ITS_OWN}  # of DSC_1(1).jpg
+    _tell(told, EARLY)
+    bench.run(photos)
+    assert _facts(bench)["DSC_1-edited.jpg"] == ("sidecar", 2010, None, None)
+    own = photos / "DSC_1-edited.jpg.json"
+    _tell(own)
+    bench.run(photos)
+    assert _facts(bench)["DSC_1-edited.jpg"] == TOLD
+    own.unlink()
+    (photos / "DSC_1-bearbeitet.jpg").rename(photos / "DSC_1-modifié.jpg")
+    bench.run(photos)
+    early = ("sidecar", 2010, None, None)
+    assert {_facts(bench)[name] for name in ("DSC_1-edited.jpg", "DSC_1-modifié.jpg")} == {early}
+    told.unlink()
+    bench.run(photos)
+    assert set(_facts(bench).values()) == {ITS_OWN}
+
+
+def test_an_edited_form_loses_it_with_its_photograph(bench: Bench, photos: Path) -> None:
+    _shoot(photos / "DSC_1-edited.jpg", BLUE)
+    _tell(photos / "DSC_1.jpg.json")
+    bench.run(photos)
+    assert _facts(bench) == {"DSC_1.jpg": TOLD, "DSC_1-edited.jpg": TOLD}
+    photos.rename(photos.parent / "moved")
+    photos = photos.parent / "moved"
+    bench.run(photos)
+    assert _facts(bench) == {"DSC_1.jpg": TOLD, "DSC_1-edited.jpg": TOLD}
+    _forget(bench, photos / "DSC_1.jpg")
+    assert _facts(bench) == {"DSC_1-edited.jpg": ITS_OWN}
+
+
 def test_a_pattern_leaves_it_out(bench: Bench, photos: Path) -> None:
     _tell(photos / "DSC_1.jpg.json")
     bench.run(photos)
