@@ -62,6 +62,16 @@ class Plan:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """`present`: rows of a sample, 1 at least; `share`: of them, that fits; `ways`, each with the rows that it
+    leaves."""
+
+    present: int
+    share: float
+    ways: list[tuple[Condition, int]]
+
+
 class Routes(Part):
     """Plans in one state of the catalog. `item_id`: the column of the ids that are asked for; `rows`: statement of
     them; `folders_of`: looks folders up for patterns."""
@@ -83,28 +93,36 @@ class Routes(Part):
             return Plan(self._item_id == one.id, 1, 1, 0.0)
         # A sample would have to look up all that words find: they are counted, and where they are many left out.
         words = [way for way in map(self._words, tests) if way is not None]
+        few = self._few(words)
+        if few is not None:
+            return few
+        ways = [(way, WITHIN) for way in (self._cameras(tests), dates_of(criterion)) if way is not None]
+        ways += [(way, 1.0) for way in map(self._way, tests) if way is not None]
+        sampled = self._sampled(sample, condition, [way for way, _ in ways])
+        return self._narrow(sampled, words, total) or _cheapest(sampled, [cost for _, cost in ways], total)
+
+    def _few(self, words: Sequence[Condition]) -> Plan | None:
+        """By what words find, where that is so little that nothing else is looked at."""
         for way in words:
             ids = self._read(select(fact.c.item_id).where(way).limit(FEW)).scalars().all()
             if len(ids) < FEW:
                 return Plan(among(fact.c.item_id, ids), len(ids), len(ids), 0.0)
-        ways = [(way, WITHIN) for way in (self._cameras(tests), dates_of(criterion)) if way is not None]
-        ways += [(way, 1.0) for way in map(self._way, tests) if way is not None]
-        held = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in (condition, *(way for way, _ in ways))]
+        return None
+
+    def _sampled(self, sample: Int64, condition: Condition, ways: Sequence[Condition]) -> _Sampled:
+        """How many rows of a sample fit, and how many each way leaves."""
+        held = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in (condition, *ways)]
         asked = self._rows.with_only_columns(func.count(), *held).where(among(self._item_id, sample.tolist()))
         present, fits, *hits = self._read(asked).one()
-        present = max(present, 1)
-        share = fits / present
-        rare = [way for (way, _), hit in zip(ways, hits, strict=True) if hit < TOLD]
-        found, count = self._fewest(rare, NARROW) if len(rare) != 1 else (rare[0], total * TOLD / present / 2)
+        return _Sampled(max(present, 1), fits / max(present, 1), list(zip(ways, hits, strict=True)))
+
+    def _narrow(self, sampled: _Sampled, words: Sequence[Condition], total: int) -> Plan | None:
+        """By a way that leads to few rows; where a sample holds too few of several to tell, these are counted."""
+        rare = [way for way, hit in sampled.ways if hit < TOLD]
+        found, count = self._fewest(rare, NARROW) if len(rare) != 1 else (rare[0], total * TOLD / sampled.present / 2)
         if found is None:
             found, count = self._fewest(words, NARROW)
-        if found is not None:
-            return Plan(found, count, count, share)
-        costs = [(hit * cost, hit, way) for (way, cost), hit in zip(ways, hits, strict=True)]
-        cost, hit, route = min(costs, key=itemgetter(0), default=(math.inf, 0, None))
-        if cost > WITHIN * present:
-            return Plan(None, total, WITHIN * total, share)
-        return Plan(route, hit * total / present, cost * total / present, share)
+        return None if found is None else Plan(found, count, count, sampled.share)
 
     def _cameras(self, tests: Sequence[Criterion]) -> Condition | None:
         """The cameras that are asked for, and the dates."""
@@ -167,6 +185,15 @@ class Routes(Part):
                 if count < FEW:
                     break
         return found, most
+
+
+def _cheapest(sampled: _Sampled, costs: Sequence[float], total: int) -> Plan:
+    """By the way that costs least, or by none, where all rows cost less. `costs`: of a row, by each way."""
+    each = [(hit * cost, hit, way) for (way, hit), cost in zip(sampled.ways, costs, strict=True)]
+    cost, hit, route = min(each, key=itemgetter(0), default=(math.inf, 0, None))
+    if cost > WITHIN * sampled.present:
+        return Plan(None, total, WITHIN * total, sampled.share)
+    return Plan(route, hit * total / sampled.present, cost * total / sampled.present, sampled.share)
 
 
 def _tests(criterion: Criterion | None) -> tuple[Criterion, ...]:

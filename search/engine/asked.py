@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -25,6 +26,12 @@ from search.query.query import Query
 from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
 from search.rerank.stage import crosses
+
+#: What to do about a language that an encoder does not know.
+_MANY_LANGUAGES: Final = (
+    "encode anew with a model of many languages: "
+    "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +198,13 @@ def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> Nothing |
     has_image = any(term.kind == "image" and term.weight > 0 for term in query.terms)
     if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
         return None
-    certain = not any(in_latin(word) for word in unread)
-    what = f"the encoder {encoder.identity.name} does not know {_listed(unread)}"
-    many = (
-        "encode anew with a model of many languages: "
-        "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
+    if any(in_latin(word) for word in unread):
+        return Nothing(f"So these hits are guesses. For other languages than English {_MANY_LANGUAGES}", certain=False)
+    return Nothing(
+        f"There is nothing to search for: the encoder {encoder.identity.name} does not know {_listed(unread)}. Check "
+        f"the spelling, ask in English, or {_MANY_LANGUAGES}",
+        certain=True,
     )
-    if not certain:
-        return Nothing(f"So these hits are guesses. For other languages than English {many}", certain)
-    return Nothing(f"There is nothing to search for: {what}. Check the spelling, ask in English, or {many}", certain)
 
 
 def _note(unread: Sequence[str]) -> str:
