@@ -15,14 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from indexer.catalog.encoders import Encoders
-from indexer.catalog.orphans import Orphans, is_repaired, is_swept, sweep
+from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
-from indexer.catalog.tokens import Tokens
-from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder
-from indexer.errors import EncoderMismatchError, SearchError
+from indexer.errors import SearchError
 from indexer.files.mounts import mount_of
 from indexer.in_hand import InHand
 from indexer.memory import Room
@@ -39,6 +36,7 @@ from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.owed import begin, end, of_earlier_runs
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.room import room_for_files
+from indexer.pipeline.run_encoder import choose_tokens, register, switch
 from indexer.pipeline.suspects import Suspects
 from indexer.pipeline.trial import why_not
 from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
@@ -108,7 +106,7 @@ class _Run:
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
         was_swept, was_repaired = is_swept(self._catalog), is_repaired(self._catalog)
-        self._encoder_row = self._register()
+        self._encoder_row = register(self._store, self._encoder, reencode=self._reencode)
         self._tokens = self._choose_tokens()
         self._suspects = Suspects(self._catalog, self._store.folder)
         self._suspects.judge(self._why_not)
@@ -143,10 +141,9 @@ class _Run:
                 "check the disk."
             )
         self._encode_texts_of_unchanged_files()
-        with self._catalog.snapshot() as snapshot:
-            active = Encoders(snapshot).active()
-        if active is not None and active[0] != self._encoder_row:
-            self._switch()
+        kept_back = switch(self._catalog, self._encoder_row)
+        if kept_back is not None:
+            self._report.warnings.append(kept_back)
         sweep(self._catalog, everything=not was_swept, spare=was_repaired and not self._saw_all(chosen))
         self._report.warnings += build_indexes(
             self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
@@ -154,57 +151,14 @@ class _Run:
         self._report.seconds = time.monotonic() - started
         return self._report
 
-    def _register(self) -> int:
-        """Row id of the encoder; the store's first encoder is the one that answers from now on."""
-        identity = self._encoder.identity
-        with self._catalog.snapshot() as snapshot:
-            active = Encoders(snapshot).active()
-        if active is not None and active[1].matches(identity):
-            if self._reencode:
-                self._give_up_others(active[0])
-            return active[0]
-        if active is not None and not self._reencode:
-            raise EncoderMismatchError(
-                f"{self._store.folder} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
-                f"{identity.name} ({identity.weights[:12]}); run "
-                f"`open(..., encoder={identity.name!r}).index(reencode=True)` to encode it anew."
-            )
-        with self._catalog.batch() as batch:
-            row = Encoders(batch).add(identity)
-            if active is None:
-                Encoders(batch).activate(row)
-        self._give_up_others(row)
-        return row
-
-    def _give_up_others(self, row: int) -> None:
-        """Another change of encoder that was begun and not finished is not gone on with."""
-        with self._catalog.snapshot() as snapshot:
-            others = Orphans(snapshot).encoders(row)
-        if others:
-            with self._catalog.batch() as batch:
-                Orphans(batch).delete_encoders(row)
-
     def _choose_tokens(self) -> bool:
-        """Whether tokens are kept: not where the encoder yields none, or the store is to do without."""
-        shape = self._encoder.token_shape
         asked = self._settings.tokens
-        with self._catalog.snapshot() as snapshot:
-            wanted = Tokens(snapshot).wanted
-            recorded = Tokens(snapshot).shape(self._encoder_row)
-        if asked is not None and asked != wanted:
-            with self._catalog.batch() as batch:
-                Tokens(batch).want(asked)
-            wanted = asked
-        if shape is None or not wanted:
-            if asked:
-                self._report.warnings.append(
-                    f"The encoder {self._encoder.identity.name} has no tokens to give; nothing is kept for reranking."
-                )
-            return False
-        if recorded != shape:
-            with self._catalog.batch() as batch:
-                Tokens(batch).set_shape(self._encoder_row, shape)
-        return True
+        chosen = choose_tokens(self._catalog, self._encoder, self._encoder_row, asked)
+        if asked and not chosen:
+            self._report.warnings.append(
+                f"The encoder {self._encoder.identity.name} has no tokens to give; nothing is kept for reranking."
+            )
+        return chosen
 
     def _saw_all(self, chosen: Sequence[Chosen]) -> bool:
         """Whether all folders of the store were looked through."""
@@ -231,20 +185,6 @@ class _Run:
             with self._catalog.snapshot() as snapshot:
                 texts = Texts(snapshot).of_contents(missing[start : start + FILES_A_BATCH])
             ingest.store_texts(texts)
-
-    def _switch(self) -> None:
-        """Everything has a vector of the new encoder: let it answer."""
-        with self._catalog.snapshot() as snapshot:
-            left = Vectors(snapshot).count_missing(self._encoder_row)
-        if left:
-            self._report.warnings.append(
-                f"{left} items could not be encoded anew (their files are not there or do not read), so the store "
-                "still answers with its former encoder; bring them back or take them out (`forget(PATH)`), then run it "
-                "again."
-            )
-            return
-        with self._catalog.batch() as batch:
-            Encoders(batch).activate(self._encoder_row)
 
     # -- one root -------------------------------------------------------------------------------------------
 
