@@ -233,15 +233,15 @@ def _everything(store: Path, encoder: Encoder) -> Everything:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Undisturbed, Path]:
-    """A store whose tables take several pages, and its photographs."""
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Undisturbed, Path, Everything]:
+    """A store whose tables take several pages, its photographs, and everything that can be found in it."""
     folder = tmp_path_factory.mktemp("large")
     photos, store, encoder = folder / "photos", folder / "s", ColourTokenEncoder(batch_size=64)
     paint(photos, 300)
     with search.open(store, encoder=encoder) as library:
         library.index(photos)
         library.forget(photos / "album 6" / "0006.jpg")  # an exclusion, and tombstones
-    return Undisturbed.of(store, encoder, [("red", "any", 10)]), photos
+    return Undisturbed.of(store, encoder, [("red", "any", 10)]), photos, _everything(store, encoder)
 
 
 TABLES = (
@@ -257,16 +257,15 @@ PLACES = ("leaf", "root") if FLIPS >= 1_000 else ("leaf",)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("table", TABLES)
 def test_an_overwritten_page_loses_no_photograph_for_good(
-    large: tuple[Undisturbed, Path], tmp_path: Path, table: str, place: str
+    large: tuple[Undisturbed, Path, Everything], tmp_path: Path, table: str, place: str
 ) -> None:
-    undisturbed, photos = large
+    undisturbed, photos, expected = large
     store = Path(shutil.copytree(undisturbed.store, tmp_path / "s"))
     root, *others = pages(store / "catalog.sqlite")[table]
     if place == "root" and not others:
         pytest.skip("the table has one page")
     chance = random.Random(f"{SEED} {table} {place}")
     overwrite(store / "catalog.sqlite", chance.choice(others) if place == "leaf" and others else root, chance)
-    expected = _everything(undisturbed.store, undisturbed.encoder)
     with search.open(store, encoder=undisturbed.encoder) as library:
         assert library.check() != []
         library.repair()
@@ -277,7 +276,7 @@ def test_an_overwritten_page_loses_no_photograph_for_good(
     assert expected - found == set()
 
 
-def test_the_tables_are_all_of_the_catalog(large: tuple[Undisturbed, Path]) -> None:
+def test_the_tables_are_all_of_the_catalog(large: tuple[Undisturbed, Path, Everything]) -> None:
     from indexer.catalog.schema import metadata
 
     assert {*TABLES} == {*metadata.tables, "sqlite_schema"}

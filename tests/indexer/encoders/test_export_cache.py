@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,21 @@ def kept(reference: OpenClipEncoder, tmp_path_factory: pytest.TempPathFactory) -
 def filled(kept: Path, cache: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(kept, cache))
+
+
+@pytest.fixture
+def copy_graphs(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on nothing is converted, which takes seconds: the graphs of `kept` are, where only what becomes of
+    them is the subject."""
+    [made] = (kept / "exported").iterdir()
+    arithmetic = json.loads((made / "model.json").read_text())["arithmetic"]
+
+    def copied(_forward: object, _rows: object, file: Path, **_more: object) -> str:
+        for suffix in (".xml", ".bin"):
+            shutil.copyfile(made / f"{file.stem}{suffix}", file.with_suffix(suffix))
+        return str(arithmetic[file.stem])
+
+    return lambda: monkeypatch.setattr(export, "export_tower", copied)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +161,10 @@ def test_images_that_share_a_run_keep_their_bits(
 
 
 @pytest.mark.parametrize("damage", ["description", "cut", "missing", "format"])
-def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, filled: Path, damage: str) -> None:
+def test_a_damaged_export_is_made_anew(
+    reference: OpenClipEncoder, filled: Path, copy_graphs: Callable[[], None], damage: str
+) -> None:
+    copy_graphs()
     [folder] = (filled / "exported").iterdir()
     description = folder / "model.json"
     if damage == "description":
@@ -163,7 +182,10 @@ def test_a_damaged_export_is_made_anew(reference: OpenClipEncoder, filled: Path,
     assert [path.name for path in (filled / "exported").iterdir()] == [folder.name]
 
 
-def test_a_checkpoint_that_changed_is_not_taken_for_the_one_that_was_exported(tmp_path: Path, cache: Path) -> None:
+def test_a_checkpoint_that_changed_is_not_taken_for_the_one_that_was_exported(
+    tmp_path: Path, cache: Path, copy_graphs: Callable[[], None]
+) -> None:
+    copy_graphs()
     name = tiny_folder(tmp_path / "model", seed=4)
     first = load_encoder(name, device="cpu")
     prepare_for_indexing(first, "cpu", Silent())
@@ -219,7 +241,7 @@ def test_a_cache_that_cannot_be_written_costs_only_speed(
 @pytest.mark.skipif(sys.platform == "win32", reason="forbids a process to let files grow")
 @pytest.mark.parametrize("room", [0, 3_000, 30_000])
 def test_a_disk_that_is_full_in_the_middle_of_an_export_costs_only_speed(
-    reference: OpenClipEncoder, cache: Path, room: int
+    reference: OpenClipEncoder, cache: Path, copy_graphs: Callable[[], None], room: int
 ) -> None:
     """Of no file more than so many bytes can be written: the tokenizer's, a graph's, its weights'."""
     import resource
@@ -234,12 +256,14 @@ def test_a_disk_that_is_full_in_the_middle_of_an_export_costs_only_speed(
     assert "runs in torch, slower than exported: its export cannot be kept" in note
     assert "\n" not in note
     assert list((cache / "exported").iterdir()) == []  # nothing half, and no note that it cannot be exported
+    copy_graphs()
     assert isinstance(prepare_for_indexing(reference, "cpu", Silent())[0], ExportedEncoder)
 
 
 def test_a_cache_that_is_deleted_meanwhile_costs_only_speed(
-    reference: OpenClipEncoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+    reference: OpenClipEncoder, cache: Path, copy_graphs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy_graphs()
     real = export_cache.file_sum
 
     def deleting(file: Path) -> str:
@@ -272,16 +296,6 @@ def test_whatever_goes_wrong_costs_only_speed(
 FILES = ["text.bin", "text.xml", "image.bin", "image.xml", "tokenizer.json", "model.json"]
 
 
-@pytest.fixture(scope="module")
-def export_made(reference: OpenClipEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the export of `reference`. Not to be changed."""
-    folder = tmp_path_factory.mktemp("made") / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEARCH_CACHE", str(folder))
-        prepare_for_indexing(reference, "cpu", Silent())
-    return folder
-
-
 def damage(folder: Path, name: str) -> None:
     """Change 30 bytes of a file, its size and times being as before."""
     file = folder / name
@@ -295,11 +309,10 @@ def damage(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_query_with_a_damaged_export_is_answered_by_the_model_itself(
-    reference: OpenClipEncoder, pictures: Pixels, export_made: Path, cache: Path, name: str
+    reference: OpenClipEncoder, pictures: Pixels, filled: Path, name: str
 ) -> None:
-    shutil.copytree(export_made, cache)
-    shutil.rmtree(cache / "compiled", ignore_errors=True)  # else nothing of it would be used
-    [folder] = (cache / "exported").iterdir()
+    shutil.rmtree(filled / "compiled", ignore_errors=True)  # else nothing of it would be used
+    [folder] = (filled / "exported").iterdir()
     damage(folder, name)
     encoder = load_encoder(reference.identity.name, "cpu", stored=reference.identity)
     vectors, _ = texts_with_tokens(encoder, ["a cat"])
@@ -311,9 +324,10 @@ def test_a_query_with_a_damaged_export_is_answered_by_the_model_itself(
 
 @pytest.mark.parametrize("name", ["text.bin", "image.bin"])
 def test_a_run_makes_a_damaged_export_anew_and_stores_no_wrong_vector(
-    model: str, real_photos: Path, export_made: Path, cache: Path, name: str
+    model: str, real_photos: Path, filled: Path, copy_graphs: Callable[[], None], name: str
 ) -> None:
-    shutil.copytree(export_made, cache)
+    copy_graphs()
+    cache = filled
     photographs = [real_photos / each for each in ("coffee.png", "rocket.jpg")]
     with search.open(cache.parent / "one", encoder=model, device="cpu") as library:
         library.index(*photographs)
@@ -331,7 +345,10 @@ def test_a_run_makes_a_damaged_export_anew_and_stores_no_wrong_vector(
     assert folder.exists()
 
 
-def test_without_the_model_itself_the_truth_is_said(tmp_path: Path, cache: Path) -> None:
+def test_without_the_model_itself_the_truth_is_said(
+    tmp_path: Path, cache: Path, copy_graphs: Callable[[], None]
+) -> None:
+    copy_graphs()
     name = tiny_folder(tmp_path / "model", seed=7)
     first = load_encoder(name, device="cpu")
     prepare_for_indexing(first, "cpu", Silent())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ VISIBLE = (
     " AND NOT EXISTS (SELECT 1 FROM file d WHERE d.path = i.about AND d.state IN ('vanished', 'forgotten'))"
 )
 ENCODED = "EXISTS (SELECT 1 FROM vector v WHERE v.content_id = i.content_id AND v.encoder_id = 1)"
+
+#: Sequences of steps that are tried. `make test` takes few.
+SEQUENCES = int(os.environ.get("WRITE_SEQUENCES", "20"))
 
 PATHS = st.sampled_from([f"/p/{name}" for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")])
 SEEDS = st.integers(1, 5)
@@ -126,7 +130,7 @@ def plain(dump: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 @given(st.lists(STEPS, min_size=1, max_size=6), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=SEQUENCES, deadline=None)
 def test_both_ways_of_writing_leave_the_same_catalog(steps: list[Any], tokens: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         writers = [Writer(Path(name), kind, ColourTokenEncoder(), tokens=tokens) for kind in (Ingest, PlainIngest)]
