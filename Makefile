@@ -1,5 +1,6 @@
 # make demo    index real photographs, run queries, write a contact sheet (in an environment of the light form)
-# make test    format, lint, types, the whole test suite with its coverage, its light part on newer Pythons
+# make test    format, lint, types, the whole test suite, its light part on newer Pythons
+# make coverage  the whole test suite, and which lines it runs (takes half as long again)
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
 # make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
@@ -8,9 +9,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := .venv-demo
+# The slow files come early by their names, in this order.
+SUITE := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test docs bench train clean
+.PHONY: demo test coverage docs bench train clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/python -m tools.demo demo-out $(DEMO)/photographs
@@ -19,8 +22,11 @@ test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
+	$(SUITE)
 	$(BIN)/python -m tools.light_tests
+
+coverage: $(VENV)/.installed
+	$(SUITE) --cov
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

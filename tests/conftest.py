@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.json_schemas import conform
+
+#: Before torch or FAISS is loaded, here and in the processes of tests: threads that wait sleep. By default they turn in
+#: a loop, and where a test process runs on each core they take the cores from each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 #: Photographs that installed packages ship (the `demo` extra), by package and folder.
 SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))

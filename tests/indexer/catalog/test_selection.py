@@ -327,6 +327,9 @@ def fill(catalog: Catalog, collection: Sequence[Photo]) -> None:
             photo.ids.update({"image": number, "target": number}, **{row.kind: row.id for row in about})
 
 
+#: Collections that are tried with each, 12 filters on each. `make test` takes few.
+COLLECTIONS = int(os.environ.get("SELECTED_COLLECTIONS", "10"))
+
 #: Bounds of `routes.py`, so that each way of looking rows up is gone: the narrowest that is counted; what a sample
 #: tells, to which the few rows here look like many; none but all rows.
 BOUNDS = ({}, {"TOLD": 0, "FEW": 0}, {"TOLD": 0, "FEW": 0, "NARROW": 0, "WITHIN": -1.0})
@@ -334,7 +337,7 @@ BOUNDS = ({}, {"TOLD": 0, "FEW": 0}, {"TOLD": 0, "FEW": 0, "NARROW": 0, "WITHIN"
 
 @pytest.mark.parametrize("bounds", BOUNDS, ids=("counted", "sampled", "all"))
 @given(collections, st.lists(criteria, min_size=12, max_size=12))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=COLLECTIONS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_selection_is_what_plain_python_selects(
     monkeypatch: pytest.MonkeyPatch,
     catalog: Catalog,

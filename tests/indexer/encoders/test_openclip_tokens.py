@@ -87,8 +87,11 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., OpenClipEnco
     from safetensors.torch import save_file
 
     folders: dict[str, Path] = {}
+    plain: dict[str, OpenClipEncoder] = {}  # without options, which most ask for; none changes it
 
     def load(name: str, **options: Any) -> OpenClipEncoder:
+        if not options and name in plain:
+            return plain[name]
         if name not in folders:
             folder = folders[name] = tmp_path_factory.mktemp("model")
             settings = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4], "resize_mode": "squash"}
@@ -96,7 +99,8 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., OpenClipEnco
             (folder / "open_clip_config.json").write_text(json.dumps(described))
             state = make_model(MODELS[name][0]).state_dict()
             save_file({key: each.contiguous() for key, each in state.items()}, folder / "open_clip_model.safetensors")
-        return OpenClipEncoder(f"local-dir:{folders[name]}", device=options.pop("device", "cpu"), **options)
+        encoder = OpenClipEncoder(f"local-dir:{folders[name]}", **{"device": "cpu", **options})
+        return encoder if options else plain.setdefault(name, encoder)
 
     return load
 

@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -213,10 +215,23 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[[IndexType], Path]:
+    """The folder of an index of 400 vectors, built once. To be copied."""
+
+    @cache
+    def built(kind: IndexType) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        saved(folder, kind)
+        return folder
+
+    return built
+
+
 @pytest.mark.parametrize("name", list(DAMAGES))
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf-sq8"])
-def test_damage_is_named(tmp_path: Path, kind: IndexType, name: str) -> None:
-    saved(tmp_path, kind)
+def test_damage_is_named(tmp_path: Path, sound: Callable[[IndexType], Path], kind: IndexType, name: str) -> None:
+    shutil.copytree(sound(kind), tmp_path, dirs_exist_ok=True)
     DAMAGES[name](tmp_path)
     backend = FaissFiles(tmp_path)
     for once in (False, True):
