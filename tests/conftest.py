@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,27 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """SQLAlchemy keeps the statements that it compiled with an engine, of which each store that a test opens has its
+    own: a quarter of what most tests of stores would cost. Here all engines of the process share them."""
+    from indexer.catalog import sqlite
+
+    create = sqlite.create_engine
+    shared = create("sqlite://", query_cache_size=2_000)
+    shared.connect().close()  # its dialect asks the database about itself once
+
+    def sharing(*arguments: Any, **named: Any) -> Any:
+        engine = create(*arguments, **named)
+        engine.dialect, engine._compiled_cache = shared.dialect, shared._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "create_engine", sharing)
+        yield
+    shared.dispose()
 
 
 @pytest.fixture(scope="session", autouse=True)
