@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.engine.indexed import Indexed
-from search.html.heat_map import Chip, Layer, chips, frame_size, layers, shown_words
+from search.html.heat_map import Chip, Layer, chips, fit_of, frame_size, layers, share_of, shown_words
 from search.html.page import Picture, encoded, picture, pictures, render, write_page
 from search.query.query import Query
 from search.results import Hit, Results, percent
@@ -54,7 +54,7 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
         notes=results.notes,
         calibrated=results.calibrated,
         explained=shown_words(explanations),
-        legend=chips(explanations[0], "{0.weight:.0%}") if explanations else (),
+        legend=chips(explanations[0], share_of) if explanations else (),
         cards=[_card(hit, shown[hit.path], by_date) for hit in results],
     )
 
@@ -84,7 +84,7 @@ def _card(hit: Hit, shown: Picture, by_date: bool) -> Card:
     if explanation is None or about is None:
         return Card(hit, shown, chance, facts)
     frame = frame_size(about.width, about.height, *PLACE)
-    words = chips(explanation, "{0.similarity:.2f}")
+    words = chips(explanation, fit_of)
     return Card(hit, shown, chance, facts, frame, layers(explanation), words)
 
 

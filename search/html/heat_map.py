@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from search.rerank.explain import Box, Explanation, Grid
+from search.rerank.explain import Box, Explanation, Grid, WordMatch
 
 #: Pixels of a map for each region: enough for a smooth slope, few enough for a file of one or two kilobytes.
 PIXELS = 8
@@ -58,17 +58,31 @@ def layers(explanation: Explanation) -> tuple[Layer, ...]:
     words = explanation.heaviest(WORDS)
     return (
         Layer("whole", area, _png(explanation.grid)),
-        *(Layer(f"w{number}", area, _png(word.attention), _position(word.box)) for number, word in words),
+        *(
+            Layer(f"w{number}", area, _png(word.attention), _position(word.box))
+            for number, word in words
+            if word.box is not None
+        ),
     )
 
 
-def chips(explanation: Explanation, figure: str) -> tuple[Chip, ...]:
-    """The words that count most; `figure`: how the number beside a `WordMatch` is written."""
+def chips(explanation: Explanation, figure: Callable[[WordMatch], str]) -> tuple[Chip, ...]:
+    """The words that count most; `figure`: what stands beside one."""
     most = max([1e-6, *(word.weight for word in explanation.words)])
     return tuple(
-        Chip(number, word.word, max(0, word.weight) / most, figure.format(word))
+        Chip(number, word.word, max(0, word.weight) / most, figure(word))
         for number, word in explanation.heaviest(WORDS)
     )
+
+
+def share_of(word: WordMatch) -> str:
+    """How much it counts."""
+    return f"{word.weight:.0%}"
+
+
+def fit_of(word: WordMatch) -> str:
+    """How well what is there fits it."""
+    return "not found" if word.box is None else f"{word.similarity:.2f}"
 
 
 def frame_size(width: int, height: int, wide: int, high: int) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from indexer.catalog.items import Item
 from indexer.encoders.base import Encoder, Preprocessing
+from indexer.metrics import Float64
 from indexer.types import Float32
+from search.query.content_words import STOP_WORDS
 from search.rerank.answers import ask_alignment
 from search.rerank.base import Alignment, EncodedQuery, Reranker
 from search.rerank.stage import TokenSource
@@ -21,6 +23,11 @@ Box = tuple[float, float, float, float]
 Grid = tuple[tuple[float, ...], ...]
 """Rows of numbers from the top, each from the left."""
 
+#: A word fits a region so well where it was found: of 4,773 words of short queries that two of five captions say of a
+#: photograph 60 % do, and 89 % of those of first hits; of 8,763 that no caption says 25 %, and 65 % of those of first
+#: hits, many of which show it all the same (Flickr8k `val`).
+FOUND_FROM: Final = 0.4
+
 #: How continued word pieces and ended words are marked by the tokenizers of BERT and of CLIP.
 _CONTINUED, _ENDED = "##", "</w>"
 
@@ -30,13 +37,14 @@ class WordMatch:
     """One word of the query in one picture.
 
     `weight`: its share of the whole, 0 to 1; `similarity`: how well what was found fits it, -1 to 1; `box`: the region
-    that fits best; `attention`: where it was looked for, over the regions of `Explanation.area`, sum 1.
+    that fits best, None where it was not found; `attention`: where it was looked for, over the regions of
+    `Explanation.area`, sum 1.
     """
 
     word: str
     weight: float
     similarity: float
-    box: Box
+    box: Box | None
     attention: Grid
 
 
@@ -44,9 +52,10 @@ class WordMatch:
 class Explanation:
     """Which words met which regions of one picture.
 
-    `words` in the order of the query, without punctuation and marks of start and end, whose weight is part of the whole
-    all the same. `grid`: the words' attention together, each by its weight, sum 1. `area`: the part of the picture that
-    the grid covers; an encoder that cuts sees less than all, one that pads more (below 0, above 1).
+    `words` in the order of the query, without punctuation, marks of start and end, and (where there are others) words
+    of grammar ("a", "in"); their weights sum to 1. `grid`: the attention of those that were found (of all, where none
+    was), each by its weight, sum 1. `area`: the part of the picture that the grid covers; an encoder that cuts sees
+    less than all, one that pads more (below 0, above 1).
     """
 
     words: tuple[WordMatch, ...]
@@ -66,7 +75,7 @@ class Explanation:
                     "word": word.word,
                     "weight": round(word.weight, 4),
                     "similarity": round(word.similarity, 4),
-                    "box": [round(side, 4) for side in word.box],
+                    **({} if word.box is None else {"box": [round(side, 4) for side in word.box]}),
                 }
                 for word in self.words
             ],
@@ -120,15 +129,30 @@ def explain(
     area = seen_area(preprocessing, size)
     weights = alignment.weights.astype(np.float64)  # (t,)
     attention = alignment.attention.astype(np.float64)  # (t, rows, columns)
-    words = []
-    for word, members in whole_words(pieces, text):
-        shares = weights[members]
-        among = shares / shares.sum() if shares.sum() > 0 else np.full(len(members), 1 / len(members))
+    shown = whole_words(pieces, text)
+    shown = [each for each in shown if each[0].lower() not in STOP_WORDS] or shown
+    counting = np.array([weights[members].sum() for _, members in shown])  # (w,)
+    shares = _shares(counting)
+    words, looked_at = [], []
+    for (word, members), share in zip(shown, shares.tolist(), strict=True):
+        among = _shares(weights[members])
         looked = np.tensordot(among, attention[members], axes=1)  # (rows, columns)
-        found = float(among @ alignment.similarities[members])
-        words.append(WordMatch(word, float(shares.sum()), found, strongest(looked, area), _grid(looked)))
-    whole = np.tensordot(weights, attention, axes=1)  # (rows, columns)
+        similarity = float(among @ alignment.similarities[members])
+        box = strongest(looked, area) if similarity >= FOUND_FROM else None
+        words.append(WordMatch(word, share, similarity, box, _grid(looked)))
+        looked_at.append(looked)
+    if not words:
+        return Explanation((), _grid(np.tensordot(_shares(weights), attention, axes=1)), area)
+    found = np.array([word.box is not None for word in words])  # (w,)
+    parts = np.where(found, shares, 0.0) if found.any() else shares
+    whole = np.tensordot(_shares(parts), np.stack(looked_at), axes=1)  # (rows, columns)
     return Explanation(tuple(words), _grid(whole), area)
+
+
+def _shares(weights: Float64) -> Float64:
+    """(n,): in parts of their sum; alike where all are 0."""
+    total = float(weights.sum())
+    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
 
 
 def whole_words(pieces: Sequence[str], text: str) -> list[tuple[str, list[int]]]:

@@ -121,5 +121,8 @@ def _date(hit: Hit) -> str | None:
 
 def _words(explanation: Explanation) -> str:
     """The words that count most, in the order of the query: how well each was found, and how much it counts."""
-    shown = [f"{word.word} {word.similarity:.2f} ({word.weight:.0%})" for _, word in explanation.heaviest(SHOWN_WORDS)]
+    shown = [
+        f"{word.word} {'not found' if word.box is None else f'{word.similarity:.2f}'} ({word.weight:.0%})"
+        for _, word in explanation.heaviest(SHOWN_WORDS)
+    ]
     return "  ".join(shown) + ("  …" if len(explanation.words) > SHOWN_WORDS else "")

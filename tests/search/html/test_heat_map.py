@@ -71,9 +71,17 @@ def test_long_queries_show_the_words_that_count() -> None:
     count = 40
     weights = np.linspace(0.001, 1, count).astype(np.float32)
     attention = np.full((count, 1, 2), 0.5, np.float32)
-    alignment = Alignment(weights / weights.sum(), attention, np.zeros(count, np.float32))
+    alignment = Alignment(weights / weights.sum(), attention, np.ones(count, np.float32))
     names = [f"w{number}" for number in range(count)]
     found: Explanation = explain(alignment, names, " ".join(names), preprocessing("squash"), (1, 1))
     assert [number for number, _ in found.heaviest(3)] == [37, 38, 39]
     assert len(found.to_json()["words"]) == count
     assert len(heat_map.layers(found)) == heat_map.WORDS + 1
+
+
+def test_a_word_that_was_not_found_has_no_map_and_says_so() -> None:
+    alignment = Alignment(np.float32([0.5, 0.5]), np.float32([[[1, 0]], [[0, 1]]]), np.float32([0.1, 0.9]))
+    found = explain(alignment, ["blue", "car"], "blue car", preprocessing("squash"), (1, 1))
+    assert [layer.name for layer in heat_map.layers(found)] == ["whole", "w1"]
+    assert [chip.figure for chip in heat_map.chips(found, heat_map.fit_of)] == ["not found", "0.90"]
+    assert [chip.figure for chip in heat_map.chips(found, heat_map.share_of)] == ["50%", "50%"]

@@ -16,7 +16,7 @@ from indexer.images.preprocess import to_pixels
 from indexer.settings import IndexSettings
 from indexer.types import Int8
 from search.rerank.base import Alignment, EncodedQuery
-from search.rerank.explain import explain, seen_area, strongest, whole_words
+from search.rerank.explain import FOUND_FROM, explain, seen_area, strongest, whole_words
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 from tests.fixtures.pictures import quarters
@@ -53,26 +53,55 @@ def test_pieces_of_one_word_are_read_as_one(
     assert whole_words(pieces, text) == expected
 
 
-def test_weights_add_up_and_the_rest_is_their_mean() -> None:
+def test_weights_of_pieces_add_up_and_the_rest_is_their_mean() -> None:
     attention = np.array([[[1, 0]], [[0, 1]], [[0.5, 0.5]]], np.float32)  # (t, rows, columns)
     alignment = Alignment(np.array([0.6, 0.2, 0.2], np.float32), attention, np.array([0.9, 0.5, -0.1], np.float32))
     found = explain(alignment, ["skate", "board", "!"], "skateboard!", preprocessing("squash"), (30, 20))
     (word,) = found.words
     assert (word.word, word.box) == ("skateboard", (0.0, 0.0, 0.5, 1.0))
-    assert word.weight == pytest.approx(0.8)
+    assert word.weight == pytest.approx(1.0)  # the mark has no share of what is read
     assert word.similarity == pytest.approx((0.6 * 0.9 + 0.2 * 0.5) / 0.8)
     assert word.attention[0] == pytest.approx((0.75, 0.25))
-    assert found.grid[0] == pytest.approx((0.6 + 0.1, 0.2 + 0.1))  # the mark has its share of the whole
+    assert found.grid[0] == pytest.approx((0.75, 0.25))
     with pytest.raises(ValueError, match="3 words are aligned, and 1 were named"):
         explain(alignment, ["skateboard!"], "skateboard!", preprocessing("squash"), (30, 20))
 
 
-def test_words_without_weight_are_averaged_alike() -> None:
+def test_pieces_without_weight_are_averaged_alike() -> None:
     attention = np.array([[[1, 0]], [[0, 1]]], np.float32)
     alignment = Alignment(np.zeros(2, np.float32), attention, np.array([0.2, 0.4], np.float32))
     (word,) = explain(alignment, ["a", "b"], "ab", preprocessing("squash"), (1, 1)).words
-    assert (word.weight, word.similarity) == (0.0, pytest.approx(0.3))
+    assert (word.weight, word.similarity) == (1.0, pytest.approx(0.3))
     assert word.attention[0] == pytest.approx((0.5, 0.5))
+
+
+def aligned(*similarities: float) -> Alignment:
+    """As many words, the first of which weighs six times as much as each other; each looks at a region of its own."""
+    count = len(similarities)
+    weights = np.array([6.0] + [1.0] * (count - 1), np.float32)
+    return Alignment(weights / weights.sum(), np.eye(count, dtype=np.float32)[:, None, :], np.float32(similarities))
+
+
+def test_words_of_grammar_have_no_share_where_there_are_others() -> None:
+    found = explain(aligned(0.9, 0.8, 0.7), ["a", "black", "dog"], "A black dog", preprocessing("squash"), (30, 20))
+    assert [(word.word, word.weight) for word in found.words] == [("black", 0.5), ("dog", 0.5)]
+    assert found.grid == ((0.0, 0.5, 0.5),)
+    found = explain(aligned(0.9, 0.8), ["who", "are"], "who are", preprocessing("squash"), (30, 20))
+    assert [word.word for word in found.words] == ["who", "are"]
+    assert found.words[0].weight == pytest.approx(6 / 7)
+
+
+def test_a_word_that_was_not_found_has_no_region() -> None:
+    pieces, text = ["blue", "car"], "blue car"
+    found = explain(aligned(FOUND_FROM - 0.01, FOUND_FROM), pieces, text, preprocessing("squash"), (30, 20))
+    assert [word.box for word in found.words] == [None, (0.5, 0.0, 1.0, 1.0)]
+    assert found.grid == ((0.0, 1.0),)  # where what was found is
+    assert [word.weight for word in found.words] == pytest.approx([6 / 7, 1 / 7])
+    said = found.to_json()["words"]
+    assert isinstance(said, list)
+    assert ["box" in word for word in said] == [False, True]
+    none = explain(aligned(0.1, 0.1), pieces, text, preprocessing("squash"), (30, 20))
+    assert none.grid[0] == pytest.approx((6 / 7, 1 / 7))
 
 
 # -- places -------------------------------------------------------------------------------------------------
