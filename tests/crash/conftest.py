@@ -14,7 +14,7 @@ from tests.crash.judge import Judge
 from tests.crash.operations import OPERATIONS
 
 #: Of each operation and sort of moment. `make test` takes few.
-FEW: Final = 2
+FEW: Final = 1
 KILLS: Final = int(os.environ.get("CRASH_KILLS", FEW))
 
 
