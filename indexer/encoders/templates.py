@@ -32,6 +32,8 @@ CLIP_TEMPLATES: Final = (
 )
 #: What the bundled encoder is asked with: as good as the seven on validation data, for one more text instead of seven.
 BUNDLED_TEMPLATES: Final = (CLIP_TEMPLATES[6],)
+#: How a reranker is asked for a name that is subtracted: it learned from captions, which hold few bare words.
+_CAPTION: Final = "a {}"
 
 
 def templates_of(encoder: Encoder, wish: bool | None) -> tuple[str, ...]:
@@ -50,6 +52,11 @@ def class_name_forms(encoder: Encoder, name: str | None, wish: bool | None) -> t
     """The texts that a query for a class name asks an encoder for; none where there is no name or no template."""
     templates = templates_of(encoder, wish) if name is not None else ()
     return forms_of(name, templates) if name is not None and templates else ()
+
+
+def captions_of(encoder: Encoder, names: Sequence[str], wish: bool | None) -> dict[str, str]:
+    """By each of these names what a caption would call it; none where it is asked for no templates."""
+    return {name: _CAPTION.replace(_NAME, name) for name in names} if names and templates_of(encoder, wish) else {}
 
 
 def forms_of(name: str, templates: Sequence[str]) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Encoder
+from indexer.encoders.batches import encode_query
 from indexer.encoders.coverage import in_latin, is_read, unread_words
-from indexer.encoders.templates import class_name_forms
+from indexer.encoders.templates import captions_of, class_name_forms
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
 from search.calibration.background import Sample
@@ -21,7 +22,7 @@ from search.calibration.calibration_file import Calibration
 from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
 from search.engine.ensembles import Ensembles
 from search.engine.penalty import Penalty, Standard, Unwanted
-from search.query.class_names import class_name
+from search.query.class_names import class_name, subtracted_names
 from search.query.query import Query
 from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
@@ -122,13 +123,15 @@ def lessened_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
 def encoded_together(queries: Sequence[tuple[Query, bool | None]], encoder: Encoder, store: Path) -> Encoder:
     """An encoder that knows the texts of several queries already: they have shared passes of `encoder`. Beside each
     query, whether its class name is asked for in templates."""
-    texts = tuple(dict.fromkeys(text for query, _ in queries for text in texts_to_encode(query.terms)))
+    texts = dict.fromkeys(text for query, _ in queries for text in texts_to_encode(query.terms))
     if len(queries) < 2 or len(texts) < 2:
         return encoder
+    for query, wish in queries:
+        texts |= dict.fromkeys(captions_of(encoder, subtracted_names(query.terms), wish).values())
     from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 
     forms = tuple(form for query, wish in queries for form in class_name_forms(encoder, class_name(query.terms), wish))
-    return PrefetchedEncoder(encode_ahead(encoder, texts, forms, together=True), store, None, encoder)
+    return PrefetchedEncoder(encode_ahead(encoder, tuple(texts), forms, together=True), store, None, encoder)
 
 
 def ask(
@@ -162,6 +165,7 @@ def ask(
     if unread:
         notes.append(_note(unread))
     added = _added_texts(query.terms, known)
+    unwanted = _as_captions(captions_of(encoder, subtracted_names(query.terms), templates), known, encoder, tokens)
     greatest = max(term.weight for term in query.terms)
     subtracted: list[Weighted] = []
     content_ids: set[int] = set()
@@ -169,7 +173,7 @@ def ask(
         if term.kind == "text":
             if term.weight < 0:
                 assert term.text is not None
-                subtracted.append(Weighted(known[term.text], -term.weight / greatest))
+                subtracted.append(Weighted(unwanted.get(term.text, known[term.text]), -term.weight / greatest))
             continue
         from search.engine.query_image import embed_image  # brings what decodes images
 
@@ -190,6 +194,16 @@ def ask(
         _nothing(query, encoder, unread),
         tuple(notes),
     )
+
+
+def _as_captions(
+    captions: dict[str, str], known: dict[str, EncodedQuery], encoder: Encoder, tokens: bool
+) -> dict[str, EncodedQuery]:
+    """By text what is `known` of it, with the word tokens of its caption."""
+    if not tokens or encoder.token_shape is None or not captions:
+        return {}
+    words = encode_query(encoder, tuple(captions.values()), tokens=True).tokens or ()
+    return {text: replace(known[text], tokens=own) for text, own in zip(captions, words, strict=True)}
 
 
 def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> Nothing | None:

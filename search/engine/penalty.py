@@ -4,15 +4,15 @@ Similarities are standardised against the collection, z = (s - m) / d, as for pr
 (`search.calibration.curve`): x for what is wanted, y for a subtracted term. Pictures of cars look a little like
 trucks, so what x says of y is taken off first: r is the correlation of both over the collection, and
 
-    e = y - r x - START - BEST_SHARE max(0, b - USUAL_BEST)
+    e = y - r x - START - max(0, b - USUAL_BEST)
 
 is how clearly the term is shown, b being the y of those items that show it best: a thing that is rare stands out
 further where it is there. With e the item loses, in spreads of what is wanted and times the term's weight,
 
     STRENGTH / 2 * ln(1 + exp(2 e))
 
-which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x counts
-by a share (BEYOND), a small one in small collections: what shows the wanted stays before most that does not.
+which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x - FULL
+counts by a share (BEYOND), a small one in small collections: what shows the wanted stays before most that does not.
 Where a reranker looks at candidates, e is at most how far the term's match stands out among them: both have to see it.
 All was chosen on photographs of Flickr8k `val` and COCO: docs/decisions.md.
 """
@@ -38,19 +38,20 @@ from search.rerank.stage import Loss, TokenSource, crosses
 STRENGTH: Final = 11.0
 #: Where that begins, in spreads above what the wanted says.
 START: Final = -0.5
-#: Spreads by which the best items of a frequent thing stand out, and how much later the loss begins for each more.
+#: Spreads by which the best items of a frequent thing stand out; where they stand out further, the loss begins later.
 USUAL_BEST: Final = 3.0
-BEST_SHARE: Final = 1.25
 #: The share of a collection that shows a term best.
 BEST: Final = 0.01
-#: How much counts of a loss beyond what brings an item down to the mean of the collection; of one of MANY items half as
-#: much, and of fewer less, down to a share: there little shows the wanted, and nothing better could take its place.
+#: So many spreads above the mean of the collection a loss that counts whole brings an item down to.
+FULL: Final = 0.5
+#: How much counts of a loss beyond that; of one of MANY items half as much, and of fewer less, down to a share: there
+#: little shows the wanted, and nothing better could take its place.
 BEYOND: Final = 0.5
 MANY: Final = 500
 FEW: Final = 0.2
 #: Where a reranker looks, the similarity may stand out by so many spreads less, and the match has to by so many.
 SIMILAR_LESS: Final = 0.5
-MATCH_START: Final = 0.25
+MATCH_START: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Unwanted:
         spreads."""
         if self.standard.spread <= MIN_SPREAD:
             return np.full(len(vectors), -np.inf)
-        begins = START + BEST_SHARE * max(0.0, self.best - USUAL_BEST)
+        begins = START + max(0.0, self.best - USUAL_BEST)
         found: Float64 = self.standard.of(vectors) - self.explained * wanted - begins
         return found
 
@@ -139,7 +140,7 @@ class Penalty:
     def _bounded(self, x: Float64, losses: Sequence[Float64]) -> Float64:
         """(n,): what is lost by all terms together, in units of similarities."""
         lost = np.sum(losses, axis=0)
-        full = np.minimum(lost, np.maximum(x, 0.0))
+        full = np.minimum(lost, np.maximum(x - FULL, 0.0))
         beyond = BEYOND * max(FEW, self.items / (self.items + MANY))
         found: Float64 = self.wanted.spread * (full + beyond * (lost - full))
         return found

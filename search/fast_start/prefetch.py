@@ -42,13 +42,15 @@ def prefetch_texts(
     device: str | None,
     class_name: str | None = None,
     templates: bool | None = None,
+    subtracted: tuple[str, ...] = (),
 ) -> Prefetch | None:
     """Begin to encode the texts of a query with the encoder that the hint of the store in `folder` names; None where
-    that would gain nothing. `class_name`: which of them is one; `templates`: whether it is asked for in templates."""
+    that would gain nothing. `class_name`: which of them is one; `templates`: whether it is asked for in templates.
+    `subtracted`: those that are names and subtracted."""
     if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
         return None
     with suppress(OSError):  # no process may be added, no descriptor is left
-        return _Child(folder, texts, device, class_name, templates)
+        return _Child(folder, texts, device, class_name, templates, subtracted)
     return None
 
 
@@ -77,6 +79,7 @@ class _Child:
         device: str | None,
         class_name: str | None,
         templates: bool | None,
+        subtracted: tuple[str, ...],
     ) -> None:
         import search.fast_start.prefetched_encoder  # noqa: F401 (once, for both)
 
@@ -85,7 +88,7 @@ class _Child:
         self._pid: int | None = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            _encode(folder, texts, device, class_name, templates, answer)
+            _encode(folder, texts, device, class_name, templates, subtracted, answer)
         os.close(answer)
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
@@ -111,6 +114,7 @@ def _encode(
     device: str | None,
     class_name: str | None,
     templates: bool | None,
+    subtracted: tuple[str, ...],
     answer: int,
 ) -> NoReturn:
     """In the child: never returns into the caller's code, and runs none of its clean-up."""
@@ -121,13 +125,15 @@ def _encode(
             os.dup2(nothing, stream)
         from indexer.encoder_hint import read_encoder_hint
         from indexer.encoders.registry import open_encoder
-        from indexer.encoders.templates import class_name_forms
+        from indexer.encoders.templates import captions_of, class_name_forms
         from search.fast_start.prefetched_encoder import encode_ahead
 
         hint = read_encoder_hint(folder)
         if hint is not None:
             encoder = open_encoder(folder, hint, None, device)
-            data = pickle.dumps(encode_ahead(encoder, texts, class_name_forms(encoder, class_name, templates)))
+            captions = captions_of(encoder, subtracted, templates).values()
+            forms = class_name_forms(encoder, class_name, templates)
+            data = pickle.dumps(encode_ahead(encoder, tuple(dict.fromkeys((*texts, *captions))), forms))
             with open(answer, "wb") as pipe:
                 pipe.write(data)
     finally:

@@ -20,6 +20,16 @@ def class_name(terms: Sequence[Term]) -> str | None:
     return text if text is not None and not exact and is_class_name(text) else None
 
 
+def subtracted_names(terms: Sequence[Term]) -> tuple[str, ...]:
+    """The texts that are subtracted and the names of things, each once; none that stands in quotation marks."""
+    plain = (
+        term.text
+        for term in terms
+        if term.weight < 0 and term.text is not None and not any(part.exact for part in term.words)
+    )
+    return tuple(dict.fromkeys(text for text in plain if is_class_name(text)))
+
+
 def is_class_name(text: str) -> bool:
     """Whether a text is one to three words of letters (hyphens and apostrophes inside them), none of them a word of
     grammar ("a", "on", "is"), and no verb between two nouns ("man riding horse")."""

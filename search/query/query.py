@@ -94,7 +94,9 @@ class Query:
         elif image_bytes is not None:
             made = (Term(image_bytes=bytes(image_bytes), name=name),)
         if made and all(term.weight < 0 for term in made):
-            raise UsageError("The query says only what is not wanted; say what is wanted as well.")
+            raise UsageError(
+                'The query says only what is not wanted; say what is wanted as well: "photo" where that is anything.'
+            )
         said = {"terms": made, "where": where, "sort": sort, "min_probability": min_probability, "to": to, "notes": ()}
         for attribute, value in said.items():
             object.__setattr__(self, attribute, value)

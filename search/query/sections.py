@@ -75,7 +75,9 @@ class Sections:
         filled = [section for section in self._all if not section.is_empty]
         if filled and all(section.sign < 0 for section in filled):
             raise QuerySyntaxError(
-                "this says only what is not wanted; say what is wanted as well, as in car -blue.", filled[0].at
+                "this says only what is not wanted; say what is wanted as well, as in car -blue, or photo -blue for "
+                "photographs of anything.",
+                filled[0].at,
             )
         if before_fields and filled and filled[-1].words and is_operator(filled[-1].words[-1].text):
             last = filled[-1].words  # "or in:2021" would join

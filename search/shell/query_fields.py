@@ -86,7 +86,10 @@ def joined(query: Query | None, given: dict[str, list[str]]) -> Query:
     if terms and all(term.weight < 0 for term in terms):
         from indexer.errors import UsageError
 
-        raise UsageError("--not says only what is not wanted; say what is wanted as well, as in car --not blue.")
+        raise UsageError(
+            "--not says only what is not wanted; say what is wanted as well, as in car --not blue, or photo --not blue "
+            "for photographs of anything."
+        )
     if not terms and not conditions and settings["sort"] is None:
         from indexer.errors import EmptyQueryError
 

@@ -11,13 +11,15 @@ import pytest
 import search
 from indexer.encoders.base import Encoded
 from indexer.encoders.batches import encode_texts
-from indexer.encoders.templates import class_name_forms, ensemble
+from indexer.encoders.templates import captions_of, class_name_forms, ensemble
 from indexer.types import Texts
 from search.engine import ensembles as module
 from search.engine.ensembles import Ensembles
 from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 from search.query.query import Query
+from search.query.terms import Term, Words
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
+from tests.fixtures.colour_reranker import ColourReranker
 from tests.search.engine.test_engine import paint
 
 #: The colour encoder takes "red" in the first for red, in the second for red and blue.
@@ -143,3 +145,38 @@ def test_an_encoder_that_knows_the_texts_of_a_query_knows_the_forms_of_its_name(
         right = Ensembles().encode(encoder, ("red",), "red", wish, tokens=True)
         np.testing.assert_array_equal(found.vectors, right.vectors)
         assert [len(texts) for texts in encoder.asked] == asked  # of `right` alone
+
+
+def test_the_reranker_looks_for_what_a_caption_calls_a_name_that_is_subtracted(
+    library: search.Library, shared: Asking
+) -> None:
+    """By its tokens; the similarity is that of the bare name. Neither for phrases, nor where names are asked bare."""
+    for words, templates, captions in (("green", None, 1), ("a green thing", None, 0), ("green", False, 0)):
+        reranker = ColourReranker()
+        shared.asked.clear()
+        terms = (Term((Words("red thing on blue"),)), Term((Words(words),), weight=-1.0))
+        library.query(Query(terms=terms), k=3, reranker=reranker, templates=templates)
+        assert shared.asked == [("red thing on blue",), (words,), *[("a green",)] * captions]
+        [unwanted] = [seen for seen, _ in reranker.seen if seen.text == words]
+        assert unwanted.tokens is not None
+        assert len(unwanted.tokens) == len(shared.words("a green" if captions else words))
+        np.testing.assert_array_equal(unwanted.vector, ColourEncoder().encode_texts([words]).vectors[0])
+
+
+def test_captions_are_asked_for_once_in_many_queries_and_known_ahead(library: search.Library, shared: Asking) -> None:
+    lines = ["a red thing -green", "a blue thing -green", '"a white thing" -"green"']
+    queries = [Query.parse(line) for line in lines]
+    shared.asked.clear()
+    many = library.query_many(queries, k=5, reranker=ColourReranker())
+    assert shared.asked == [("a red thing", "green", "a blue thing", "a white thing", "a green")]
+    one = [library.query(query, k=5, reranker=ColourReranker()) for query in queries]
+    assert [[(hit.path, hit.score) for hit in found] for found in many] == [
+        [(hit.path, hit.score) for hit in found] for found in one
+    ]
+    captions = captions_of(shared, ("green",), None)
+    assert captions == {"green": "a green"}
+    ahead = PrefetchedEncoder(encode_ahead(shared, ("red", "green", *captions.values())), Path("nowhere"), None)
+    shared.asked.clear()
+    ahead.encode_texts(["a green"], tokens=True)
+    assert shared.asked == []
+    assert captions_of(ColourEncoder(), ("green",), None) == captions_of(shared, ("green",), False) == {}

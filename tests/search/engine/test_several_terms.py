@@ -17,8 +17,8 @@ from indexer.errors import PathNotFoundError
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.calibration.background import Sample
 from search.engine.penalty import (
-    BEST_SHARE,
     BEYOND,
+    FULL,
     MANY,
     MATCH_START,
     SIMILAR_LESS,
@@ -101,13 +101,13 @@ def shown(vectors: np.ndarray, query: np.ndarray, unwanted: np.ndarray) -> np.nd
     """As `search/engine/penalty.py` says it, where the sample is everything: of 201 the best 1 % are two."""
     x, y = standard(vectors, query), standard(vectors, unwanted)
     explained = max(0.0, np.corrcoef(x, y)[0, 1]) * len(x) / (len(x) + 10)
-    return y - explained * x - START - BEST_SHARE * max(0.0, np.sort(y)[-2:].mean() - USUAL_BEST)
+    return y - explained * x - START - max(0.0, np.sort(y)[-2:].mean() - USUAL_BEST)
 
 
 def loss(vectors: np.ndarray, query: np.ndarray, clearly: np.ndarray, weight: float = 1.0) -> np.ndarray:
     """What is lost by what shows a term so `clearly`."""
     lost = weight * STRENGTH / 2 * np.log1p(np.exp(2 * clearly))
-    room = np.maximum(standard(vectors, query), 0)
+    room = np.maximum(standard(vectors, query) - FULL, 0)
     beyond = BEYOND * len(vectors) / (len(vectors) + MANY)
     return (vectors @ query).std() * np.where(lost > room, room + beyond * (lost - room), lost)
 
@@ -344,28 +344,29 @@ def test_what_goes_the_other_way_explains_nothing() -> None:
 
 
 def test_a_rare_thing_has_to_stand_out_further() -> None:
-    """One in a hundred lies at 5 spreads, so that the loss begins 2.5 spreads later than that of a frequent thing."""
+    """One in a hundred lies at 5 spreads, so that the loss begins 2 spreads later than that of a frequent thing."""
     wanted, query, standard = term(1.0, 1.0)
     rare = sample(*[(0.0, 5.0 if number % 100 == 0 else 0.0) for number in range(1_000)])
     one = Unwanted.of(query, 1.0, standard, wanted, rare)
     assert one.best == pytest.approx(5.0)
     lost = one.loss(one.shown(np.array([[0.0, 1.0], [0.0, 5.0]]), np.zeros(2)))
-    begins = START + BEST_SHARE * 2
+    begins = START + 2
     np.testing.assert_allclose(lost, STRENGTH / 2 * np.log1p(np.exp(2 * (np.array([1.0, 5.0]) - begins))))
     frequent = Unwanted(query, standard, 0.0, USUAL_BEST, 1.0)
-    assert lost[0] < 0.05 * frequent.loss(frequent.shown(np.array([[0.0, 1.0]]), np.zeros(1)))[0]
+    np.testing.assert_allclose(lost, frequent.loss(frequent.shown(np.array([[0.0, -1.0], [0.0, 3.0]]), np.zeros(2))))
 
 
 @pytest.mark.parametrize(("items", "share"), [(MANY, 0.5), (MANY // 4, 0.2), (9, 0.2)])
 def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little(items: int, share: float) -> None:
-    """The loss counts whole down to the mean, and by BEYOND after that; in small collections by less."""
+    """The loss counts whole down to half a spread above the mean, and by BEYOND after that; in small collections by
+    less."""
     wanted, query, standard = term(0.1, 1.0)
     one = Unwanted(query, standard, explained=0.0, best=USUAL_BEST, weight=1.0)
     whole = float(one.loss(one.shown(np.array([[0.3, 1.0]]), np.zeros(1)))[0])
     assert 3.0 < whole < 20.0
     lost = Penalty(wanted, [one], items).of(np.array([[0.3, 1.0], [-0.1, 1.0], [2.0, 1.0]], np.float32))
     beyond = share * BEYOND
-    np.testing.assert_allclose(lost, 0.1 * np.array([3 + beyond * (whole - 3), beyond * whole, whole]), rtol=1e-6)
+    np.testing.assert_allclose(lost, 0.1 * np.array([2.5 + beyond * (whole - 2.5), beyond * whole, whole]), rtol=1e-6)
 
 
 def test_texts_of_terms() -> None:

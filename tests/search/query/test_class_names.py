@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.query.class_names import class_name, is_class_name
+from search.query.class_names import class_name, is_class_name, subtracted_names
 from search.query.query import Query
 from search.query.terms import Term, Words
 
@@ -37,3 +37,10 @@ def test_quotation_marks_keep_words_as_they_stand() -> None:
     assert class_name(Query.parse('"corgi"').terms) is None
     assert class_name(Query.parse('corgi + "beach"').terms) is None
     assert class_name(Query.parse('corgi -"beach"').terms) == "corgi"
+
+
+def test_of_what_is_subtracted_names_as_well() -> None:
+    query = Query.parse('beach -people - stop sign -"blue" - a dog -people')
+    assert subtracted_names(query.terms) == ("people", "stop sign")
+    assert subtracted_names((Term(image="/a.jpg", weight=-1.0),)) == ()
+    assert subtracted_names(Query(text="corgi").terms) == ()

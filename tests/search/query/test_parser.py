@@ -147,6 +147,7 @@ def test_filters() -> None:
         ("0*sunset", 0, "'0' is no weight"),
         ("2*in:2021", 0, "has no weight"),
         ("-people", 0, "only what is not wanted"),
+        ("in:2021 -dog", 8, "or photo -blue for photographs of anything"),
         ("a - -b", 4, "two minus signs"),
         ("a + ", 2, "nothing stands behind this +"),
         ('a ""', 2, "nothing stands between the quotation marks"),
