@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.contents import Contents
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.facts import Facts
 from indexer.catalog.files import Files
@@ -26,7 +27,17 @@ from indexer.catalog.texts import Texts
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors, spread
 from indexer.errors import StoreDamagedError, StoreMissingError, StoreTooNewError, StoreUnwritableError
-from tests.fixtures.catalog_rows import IDENTITY, add_content, add_file, add_photo, new_catalog, path_of, unit
+from tests.fixtures.catalog_rows import (
+    IDENTITY,
+    add_content,
+    add_file,
+    add_files,
+    add_photo,
+    add_photos,
+    new_catalog,
+    path_of,
+    unit,
+)
 from tests.fixtures.damaged import salvage
 
 
@@ -320,11 +331,10 @@ def test_a_sample_is_of_one_kind_and_knows_no_rhythm(catalog: Catalog, texts: in
 @pytest.mark.parametrize("copies", [1, 2, 7])  # of every other photograph
 def test_a_sample_counts_copies_once(catalog: Catalog, copies: int) -> None:
     with catalog.batch() as batch:
-        contents = [add_content(batch, number.to_bytes(32, "big"), "image") for number in range(1, 401)]
+        contents = Contents(batch).add({number.to_bytes(32, "big"): "image" for number in range(1, 401)}).values()
         Vectors(batch).add(1, {content: unit(content) for content in contents})
-        for content in contents:
-            for copy in range(copies if content % 2 else 1):
-                add_file(batch, f"/p/{content:03}-{copy}", "image", [("image", content, None, None)], content)
+        named = {f"/p/{at:03}-{copy}": at for at in contents for copy in range(copies if at % 2 else 1)}
+        add_files(batch, named)
     with catalog.snapshot() as snapshot:
         assert Items(snapshot).total("image") == 200 * (copies + 1)
         number, vectors = Vectors(snapshot).sample("image", 1, 3, 100)
@@ -427,8 +437,7 @@ def test_migrations_leave_their_records(catalog: Catalog) -> None:
 
 def fill(catalog: Catalog, count: int) -> None:
     with catalog.batch() as batch:
-        for number in range(1, count + 1):
-            add_photo(batch, 1, f"/p/{number:05}.jpg", number)
+        add_photos(batch, 1, {f"/p/{number:05}.jpg": number for number in range(1, count + 1)})
     catalog.close()
 
 

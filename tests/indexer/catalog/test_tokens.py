@@ -18,7 +18,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId, TokenShape
 from indexer.types import Int8
-from tests.fixtures.catalog_rows import IDENTITY, add_content, add_photo, new_catalog, path_of
+from tests.fixtures.catalog_rows import IDENTITY, add_content, add_photo, add_photos, new_catalog, path_of
 from tests.fixtures.damaged import salvage
 
 SHAPE = TokenShape(rows=1, columns=2, words=8, width=3)
@@ -38,8 +38,8 @@ def add_with_tokens(batch: Transaction, row: int, path: str, seed: int, count: i
 def fill(catalog: Catalog, seeds: range) -> None:
     with catalog.batch() as batch:
         Tokens(batch).set_shape(1, SHAPE)
-        for seed in seeds:
-            add_with_tokens(batch, 1, f"/p/{seed:04}.jpg", seed)
+        contents = add_photos(batch, 1, {f"/p/{seed:04}.jpg": seed for seed in seeds})
+        Tokens(batch).add(1, {content: tokens_for(seed) for seed, content in contents.items()})
 
 
 def read(catalog: Catalog, ids: list[int], row: int = 1, width: int = 3) -> dict[int, Int8]:
