@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from indexer.catalog import full_text
 from indexer.catalog.items import Items
@@ -19,8 +19,8 @@ MOST_COUNTED: Final = 10_000
 #: Words that more photographs have than this do not bring any by themselves where there are rarer ones: to score a
 #: thousand rows takes a few milliseconds. Photographs that meaning has found get what these words say all the same.
 MOST_SCORED: Final = 2_000
-
-
+#: What stands between two columns.
+_BETWEEN: Final = " \n "
 #: Of so few words a caption that has one makes no photograph less probable (tests/benchmarks/bench_fusion.py).
 FEW: Final = 3
 
@@ -41,33 +41,49 @@ class AskedWords:
 
     def matches(self, ids: Sequence[int], rows: Mapping[int, WordRow]) -> dict[int, WordMatch]:
         """Of these photographs those that have some of the words, as their `rows` say it."""
-        whole = sum(self.weights.values()) + self.missing
+        whole = (sum(self.weights.values()) + self.missing) or 1.0
+        wanted = [(_Sought.of(word), weight) for word, weight in self.weights.items()]
+        unwanted = [[_Sought.of(word).whole for word in each] for each in self.unwanted]
         found: dict[int, WordMatch] = {}
         for number in ids:
-            match = self._match(rows[number], whole) if number in rows else None
+            match = self._match(rows[number], wanted, unwanted, whole) if number in rows else None
             if match is not None:
                 found[number] = match
         return found
 
-    def _match(self, row: WordRow, whole: float) -> WordMatch | None:
-        said, named = _texts(row.said), _texts(row.named)
+    def _match(
+        self, row: WordRow, wanted: Sequence[tuple[_Sought, float]], unwanted: Sequence[Sequence[str]], whole: float
+    ) -> WordMatch | None:
+        said, named = _text(row.said), _text(row.named)
         of_it, by_name, sure, meant = 0.0, 0.0, 0.0, 0.0
-        for word, weight in self.weights.items():
-            if _holds(said, word.tokens):
+        for word, weight in wanted:
+            if word.whole in said:
                 of_it += weight
                 meant += weight * word.means_names
-            elif _names(named, word):
+            elif word.whole in named or (word.beginning and word.beginning in named):
                 if word.means_names:
                     sure += weight
                     meant += weight
                 else:
                     by_name += weight
-        unwanted = any(all(_holds(said, word.tokens) for word in each) for each in self.unwanted)
-        if not (of_it or by_name or sure or unwanted):
+        unsaid = not any(all(each in said for each in text) for text in unwanted)
+        if unsaid and not (of_it or by_name or sure):
             return None
-        total = whole or 1.0
         captioned = bool(row.captions) and len(self.numbers) > FEW
-        return WordMatch((of_it + sure) / total, by_name / total, of_it / total, captioned, unwanted, meant / total)
+        return WordMatch((of_it + sure) / whole, by_name / whole, of_it / whole, captioned, not unsaid, meant / whole)
+
+
+class _Sought(NamedTuple):
+    """A word as it is sought in the text of a row: the `whole`, and the `beginning` of a name, if it may be one."""
+
+    whole: str
+    beginning: str
+    means_names: bool
+
+    @classmethod
+    def of(cls, word: ContentWord) -> _Sought:
+        beginning = f" {' '.join(word.begins)}" if word.begins else ""
+        return cls(f" {' '.join(word.tokens)} ", beginning, word.means_names)
 
 
 NO_WORDS: Final = AskedWords({}, {}, 0.0)
@@ -130,15 +146,7 @@ def _expression(word: ContentWord) -> str:
     return f"({phrase} OR {full_text.within(NAMED, full_text.beginning(word.begins))})"
 
 
-def _texts(columns: Sequence[str]) -> list[str]:
-    return [f" {column} " for column in columns if column]
-
-
-def _holds(texts: Sequence[str], tokens: Sequence[str]) -> bool:
-    return any(f" {' '.join(tokens)} " in text for text in texts)
-
-
-def _names(texts: Sequence[str], word: ContentWord) -> bool:
-    if _holds(texts, word.tokens):
-        return True
-    return bool(word.begins) and any(f" {' '.join(word.begins)}" in text for text in texts)
+def _text(columns: Sequence[str]) -> str:
+    """What columns hold as one text with a space on both sides of each token; no token is a line break, so nothing is
+    found that begins in one column and ends in the next."""
+    return f" {_BETWEEN.join([column for column in columns if column])} "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog.items import Identity, Items
+from indexer.catalog.items import Identity
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.catalog.words import Words
@@ -90,18 +90,19 @@ def bring(snapshot: Transaction, asking: Sequence[Beside]) -> list[Brought]:
     more that are looked at."""
     if not asking:
         return []
+    first = asking[0].request  # one store, one encoder
     best = best_by_words(snapshot, [one.words for one in asking], LOOKED_AT)
     best = [one.request.allowed(np.array(ids, np.int64)).tolist() for one, ids in zip(asking, best, strict=True)]
-    there = set(Items(snapshot).visible(_all(best)))
-    found = [[number for number in ids if number in there] for ids in best]
-    unknown = [[number for number in ids if number not in one.known] for one, ids in zip(asking, found, strict=True)]
-    read = Items(snapshot).identities(_all(unknown))
-    identities = [
-        {**one.known, **{number: read[number] for number in ids if number in read}}
-        for one, ids in zip(asking, found, strict=True)
-    ]
+    heads = [set(one.ranked.ids[:DEPTH].tolist()) for one in asking]
     looked_at = [
         list(dict.fromkeys([*(one.ranked.ids if one.words.unwanted else one.ranked.ids[:DEPTH]).tolist(), *ids]))
+        for one, ids in zip(asking, best, strict=True)
+    ]
+    behind = [[number for number in ids if number not in head] for ids, head in zip(looked_at, heads, strict=True)]
+    read = Vectors(snapshot).of_items(_all(behind), first.encoder_row, first.dimension)  # of what can be found
+    found, looked_at = (_there(best, heads, read.vectors), _there(looked_at, heads, read.vectors))
+    identities = [
+        {**{number: (read.contents[number], None) for number in ids if number in read.contents}, **one.known}
         for one, ids in zip(asking, found, strict=True)
     ]
     rows = Words(snapshot).of_items(_all(looked_at))
@@ -110,11 +111,9 @@ def bring(snapshot: Transaction, asking: Sequence[Beside]) -> list[Brought]:
         own if one.all_copies else _of_distinct(own, ids, known)
         for one, own, ids, known in zip(asking, matches, looked_at, identities, strict=True)
     ]
-    others = [_behind(one.ranked, own) for one, own in zip(asking, matches, strict=True)]
-    first = asking[0].request  # one store, one encoder
-    vectors = Vectors(snapshot).of_items(_all(others), first.encoder_row, first.dimension).vectors
+    others = [_behind(own, head) for own, head in zip(matches, heads, strict=True)]
     return [
-        _brought(one, ids, own, known, _compared(one.request, more, vectors))
+        _brought(one, ids, own, known, _compared(one.request, more, read.vectors))
         for one, ids, own, known, more in zip(asking, found, matches, identities, others, strict=True)
     ]
 
@@ -131,10 +130,19 @@ def _brought(
     return Brought(_best(compared, matches, trusted), head, tail, matches, identities, trusted)
 
 
-def _behind(ranked: Ranked, matches: Mapping[int, WordMatch]) -> list[int]:
+def _behind(matches: Mapping[int, WordMatch], head: Set[int]) -> list[int]:
     """Those that may come in: no candidates among the first, and not what was subtracted."""
-    first = set(ranked.ids[:DEPTH].tolist())
-    return [number for number, match in matches.items() if number not in first and not match.unwanted]
+    return [number for number, match in matches.items() if number not in head and not match.unwanted]
+
+
+def _there(
+    lists: Sequence[Sequence[int]], heads: Sequence[Set[int]], vectors: Mapping[int, Float32]
+) -> list[list[int]]:
+    """Of each those that can be found: among the first, or with a vector."""
+    return [
+        [number for number in ids if number in head or number in vectors]
+        for ids, head in zip(lists, heads, strict=True)
+    ]
 
 
 def _all(lists: Iterable[Sequence[int]]) -> list[int]:

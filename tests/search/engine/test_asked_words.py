@@ -292,3 +292,20 @@ def test_a_caption_that_has_few_of_many_words_says_what_a_picture_is_not(count: 
     words = AskedWords({asked[0]: 2.0}, dict.fromkeys(asked, 0) | {asked[0]: 1}, 2.0 * (count - 1))
     (match,) = words.matches([7, 8], {7: WordRow("a soccer player", "", "", "", "")}).values()
     assert (match.captioned, match.said) == (lowers, 1 / count)
+
+
+@pytest.mark.parametrize(
+    ("row", "said", "named"),
+    [
+        (WordRow("an old harbour", "", "", "", ""), 1.0, 0.0),
+        (WordRow("", "", "old harbour", "2020", ""), 0.0, 1.0),
+        (WordRow("it is old", "harbour", "", "", ""), 0.0, 0.0),  # in two columns
+        (WordRow("", "", "old", "harbour", ""), 0.0, 0.0),
+        (WordRow("", "old", "", "", "harbour"), 0.0, 0.0),  # with an empty one between them
+        (WordRow("an old harbours", "", "", "", ""), 0.0, 0.0),
+    ],
+)
+def test_a_phrase_is_said_in_one_column(row: WordRow, said: float, named: float) -> None:
+    phrase = ContentWord(("old", "harbour"))
+    found = AskedWords({phrase: 2.0}, {phrase: 1}, 0.0).matches([7], {7: row})
+    assert [(match.said, match.named) for match in found.values()] == ([(said, named)] if said or named else [])
