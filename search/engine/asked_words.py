@@ -21,7 +21,8 @@ MOST_COUNTED: Final = 10_000
 MOST_SCORED: Final = 2_000
 #: What stands between two columns.
 _BETWEEN: Final = " \n "
-#: Of so few words a caption that has one makes no photograph less probable (tests/benchmarks/bench_fusion.py).
+#: So few words are no sentence, and a caption that has one makes no photograph less probable
+#: (tests/benchmarks/bench_fusion.py).
 FEW: Final = 3
 
 
@@ -38,6 +39,11 @@ class AskedWords:
 
     def __bool__(self) -> bool:
         return bool(self.weights or self.unwanted)
+
+    @property
+    def are_sentence(self) -> bool:
+        """Whether they say what a picture shows in more than a few words, none of which means names."""
+        return len(self.numbers) > FEW and not any(word.means_names for word in self.numbers)
 
     def matches(self, ids: Sequence[int], rows: Mapping[int, WordRow]) -> dict[int, WordMatch]:
         """Of these photographs those that have some of the words, as their `rows` say it."""

@@ -20,10 +20,23 @@ from search.engine.first_stage import CandidateRequest, best_of
 from search.engine.fusion import DEPTH, WordMatch, trust
 from search.ranked import Ranked, rank
 
-#: Rows of the best BM25 that are looked at: 2 ms.
-LOOKED_AT: Final = 300
-#: Those of them, behind the first `DEPTH` by meaning, that come in: each may cost what a candidate of reranking costs.
-BROUGHT: Final = 30
+#: Rows of the best BM25, of which some may not be found: 2 ms.
+PROPOSED: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far words reach: how many of the proposed rows that may be found are looked at, and how many of these come
+    in from behind the first `DEPTH` by meaning: each may cost what a candidate of reranking costs."""
+
+    looked_at: int
+    brought: int
+
+
+#: Of a few words, or names, many photographs have equally many: meaning chooses among these.
+OF_FEW: Final = Reach(PROPOSED, 30)
+#: Of a sentence nearly each photograph has a word, and those that have most of it are among the first by BM25.
+OF_SENTENCE: Final = Reach(100, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +104,11 @@ def bring(snapshot: Transaction, asking: Sequence[Beside]) -> list[Brought]:
     if not asking:
         return []
     first = asking[0].request  # one store, one encoder
-    best = best_by_words(snapshot, [one.words for one in asking], LOOKED_AT)
-    best = [one.request.allowed(np.array(ids, np.int64)).tolist() for one, ids in zip(asking, best, strict=True)]
+    best = best_by_words(snapshot, [one.words for one in asking], PROPOSED)
+    best = [
+        one.request.allowed(np.array(ids, np.int64))[: _reach(one.words).looked_at].tolist()
+        for one, ids in zip(asking, best, strict=True)
+    ]
     heads = [set(one.ranked.ids[:DEPTH].tolist()) for one in asking]
     looked_at = [
         list(dict.fromkeys([*(one.ranked.ids if one.words.unwanted else one.ranked.ids[:DEPTH]).tolist(), *ids]))
@@ -127,7 +143,13 @@ def _brought(
 ) -> Brought:
     head, tail = _part(one.ranked, slice(None, DEPTH)), _part(one.ranked, slice(DEPTH, None))
     trusted = _trust(matches, found, (head, compared), one.background)
-    return Brought(_best(compared, matches, trusted), head, tail, matches, identities, trusted)
+    return Brought(
+        _best(compared, matches, trusted, _reach(one.words).brought), head, tail, matches, identities, trusted
+    )
+
+
+def _reach(words: AskedWords) -> Reach:
+    return OF_SENTENCE if words.are_sentence else OF_FEW
 
 
 def _behind(matches: Mapping[int, WordMatch], head: Set[int]) -> list[int]:
@@ -193,10 +215,10 @@ def _trust(
     return trust((float(np.mean(named)) - background.mean) / background.spread)
 
 
-def _best(compared: Ranked, matches: Mapping[int, WordMatch], trusted: float) -> Ranked:
-    """The `BROUGHT` that have most of the words, of equal ones the most similar; by their similarity."""
+def _best(compared: Ranked, matches: Mapping[int, WordMatch], trusted: float, most: int) -> Ranked:
+    """The `most` that have most of the words, of equal ones the most similar; by their similarity."""
     shares = [matches[number].share + trusted * matches[number].named for number in compared.ids.tolist()]
-    kept = np.sort(np.argsort([-share for share in shares], kind="stable")[:BROUGHT])
+    kept = np.sort(np.argsort([-share for share in shares], kind="stable")[:most])
     return _part(compared, kept)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -62,6 +63,22 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]
     """The same photographs, of which nothing is said."""
     folder = tmp_path_factory.mktemp("silent")
     paint(folder / "photos")
+    with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
+        opened.index(folder / "photos")
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
+    """230 photographs. Of 120 to 229 something is said, the same of each; the later, the redder, and all are less red
+    than those of which nothing is said."""
+    folder = tmp_path_factory.mktemp("wide")
+    (folder / "photos").mkdir()
+    for number in range(230):
+        colour = (255 - number, number, 60) if number < 120 else (number - 110, 130, 60)
+        Image.new("RGB", (8, 8), colour).save(folder / "photos" / f"{number:03}.png")
+    said = [{"image": f"{number:03}.png", "caption": "a church, a harbour at night"} for number in range(120, 230)]
+    (folder / "photos" / "captions.jsonl").write_text("\n".join(map(json.dumps, said)))
     with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
         opened.index(folder / "photos")
         yield opened
@@ -309,3 +326,28 @@ def test_a_phrase_is_said_in_one_column(row: WordRow, said: float, named: float)
     phrase = ContentWord(("old", "harbour"))
     found = AskedWords({phrase: 2.0}, {phrase: 1}, 0.0).matches([7], {7: row})
     assert [(match.said, match.named) for match in found.values()] == ([(said, named)] if said or named else [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "brought"),
+    [
+        ("red church", range(200, 230)),  # the thirty that are the most like it
+        ("red church harbour", range(200, 230)),
+        ("red church harbour night", range(210, 220)),  # the ten, of the first hundred by their words
+        ('red church harbour "night"', range(200, 230)),  # means names
+    ],
+)
+def test_a_sentence_brings_fewer_photographs_than_a_few_words(wide: search.Library, asked: str, brought: range) -> None:
+    found = ask(wide, search.Query.parse(asked), k=230)
+    assert {Path(hit.path).stem for hit in found if hit.found_by != "meaning"} == {f"{each:03}" for each in brought}
+    assert len(found) == 230
+    first = names(ask(wide, search.Query.parse(asked), k=7))
+    assert first == names(found)[:7]
+
+
+def test_of_a_sentence_those_are_looked_at_that_may_be_found(wide: search.Library) -> None:
+    ids = {Path(hit.path).stem: hit.id for hit in ask(wide, "red", k=230)}
+    within = SearchParameters(exclude=np.array([ids[f"{number:03}"] for number in range(150, 220)], np.int64))
+    found = ask(wide, "red church harbour night", k=230, parameters=within)
+    brought = {Path(hit.path).stem for hit in found if hit.found_by != "meaning"}
+    assert brought == {f"{number:03}" for number in range(220, 230)}
