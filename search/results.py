@@ -46,7 +46,8 @@ class Hit:
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
     file at `path` just now. `same`: it is the very image that was asked with. `date`: when the photograph was taken, as
     clocks showed it there, and `date_from` where that is known from: "taken" (itself), "sidecar" (a file beside it),
-    "name" or "file". `place`: where (None where nothing is known). Of a text they are those of its photograph.
+    "name" or "file". `place`: where, in words, and `position`: latitude and longitude in degrees, by itself or else by
+    a file beside it, as `near:` asks for it (None where nothing is known). Of a text they are those of its photograph.
     `found_by`: "both" where words of the query are said of a photograph (in captions, keywords, names, its place) that
     its meaning would have brought as well, "words" where it would not.
     """
@@ -68,6 +69,7 @@ class Hit:
     date_from: DateSource | None = None
     place: PlaceNames | None = None
     found_by: FoundBy | None = None
+    position: tuple[float, float] | None = None
 
     @property
     def weak(self) -> bool:
@@ -101,6 +103,8 @@ class Hit:
         if self.metadata is not None:
             said = ((each.name, getattr(self.metadata, each.name)) for each in dataclass_fields(self.metadata))
             fields |= {name: value for name, value in said if value is not None and not isinstance(value, tuple)}
+        if self.position is not None:
+            fields |= dict(zip(("latitude", "longitude"), self.position, strict=True))
         if self.explanation is not None:
             fields["explain"] = self.explanation.to_json()
         return fields

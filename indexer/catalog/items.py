@@ -43,7 +43,7 @@ _COUNT = update(file).where(file.c.id == bindparam("of_id")).values(item_count=b
 class Item:
     """What is stored of one item. `path` is the image's own, or for a text that of the image that it is about; `text`:
     None for images. `source`: the file that it came from. `metadata`: what the photograph says about itself, None for
-    texts. `date`, `date_from` and `place`: as of hits (`search.Hit`), where items are listed."""
+    texts. `date`, `date_from`, `place` and `position`: as of hits (`search.Hit`), where items are listed."""
 
     id: int
     kind: Kind
@@ -54,6 +54,7 @@ class Item:
     date: datetime | None = None
     date_from: DateSource | None = None
     place: PlaceNames | None = None
+    position: tuple[float, float] | None = None
 
 
 class Items(Part):

@@ -9,23 +9,26 @@ from typing import Final, cast, get_args
 
 from sqlalchemy import select
 
+from indexer.catalog.bounds import LATITUDES, LONGITUDES
 from indexer.catalog.schema import fact, file
 from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.types import DateSource
 
 _EPOCH: Final = datetime(1970, 1, 1)
-_SHOWN: Final = (fact.c.date, fact.c.date_from, fact.c.city, fact.c.country)
+_SHOWN: Final = (fact.c.date, fact.c.date_from, fact.c.city, fact.c.country, fact.c.latitude, fact.c.longitude)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownFact:
-    """`date`: local time, and where it is known from; `city`: an id of GeoNames; `country`: two letters."""
+    """`date`: local time, and where it is known from; `city`: an id of GeoNames; `country`: two letters.
+    `position`: latitude and longitude in degrees."""
 
     date: datetime | None
     date_from: DateSource | None
     city: int | None
     country: str | None
+    position: tuple[float, float] | None
 
 
 class ShownFacts(Part):
@@ -49,7 +52,9 @@ class ShownFacts(Part):
         return found
 
 
-def _shown(seconds: object, source: object, city: object, country: object) -> ShownFact:
+def _shown(
+    seconds: object, source: object, city: object, country: object, latitude: object, longitude: object
+) -> ShownFact:
     date = None
     if isinstance(seconds, int) and source in get_args(DateSource):
         try:
@@ -61,4 +66,11 @@ def _shown(seconds: object, source: object, city: object, country: object) -> Sh
         None if date is None else cast(DateSource, source),
         city if isinstance(city, int) else None,
         country if isinstance(country, str) else None,
+        _position(latitude, longitude),
     )
+
+
+def _position(latitude: object, longitude: object) -> tuple[float, float] | None:
+    if not isinstance(latitude, float) or not isinstance(longitude, float):
+        return None
+    return (latitude, longitude) if abs(latitude) <= LATITUDES and abs(longitude) <= LONGITUDES else None

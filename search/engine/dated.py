@@ -40,7 +40,7 @@ def facts_of(snapshot: Transaction, items: Sequence[Item]) -> dict[int, ShownFac
 def _dated(hit: T, known: ShownFact | None) -> T:
     if known is None:
         return hit
-    return replace(hit, date=known.date, date_from=known.date_from, place=_place(known))
+    return replace(hit, date=known.date, date_from=known.date_from, place=_place(known), position=known.position)
 
 
 def _place(known: ShownFact) -> PlaceNames | None:

@@ -79,6 +79,23 @@ def test_while_others_write_none_comes_twice_and_none_is_missed(library: search.
     assert len(names(library)) == 8 + number  # a listing that begins now has what is new
 
 
+def test_a_renamed_photograph_is_new_unless_its_path_was_indexed_before(library: search.Library) -> None:
+    folder = library.folder.parent / "photos"
+    (folder / "8.png").rename(folder / "away.png")
+    library.index(folder)
+    (folder / "away.png").unlink()
+    library.index(folder)
+    page = library.page(sort="name", limit=2)
+    assert [Path(item.path).name for item in page.items] == ["0.png", "1.png"]
+    (folder / "0.png").rename(folder / "away.png")
+    (folder / "7.png").rename(folder / "unheard.png")
+    library.index(folder)
+    rest = library.page(sort="name", limit=20, cursor=page.cursor)
+    assert [Path(item.path).name for item in rest.items] == ["2.png", "3.png", "4.png", "5.png", "6.png", "away.png"]
+    assert not {item.id for item in page.items} & {item.id for item in rest.items}
+    assert "unheard.png" in names(library)
+
+
 def test_a_loop_over_items_may_query(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.calls.listing._AT_ONCE", 2)
     for item in library.items():

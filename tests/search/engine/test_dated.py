@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -34,11 +35,16 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, search.Hit]:
     _shoot(photos / "IMG_20210504_101112.jpg")
     _shoot(photos / "uluru.jpg", gps={1: "S", 2: (25.3444, 0.0, 0.0), 3: "E", 4: (131.0369, 0.0, 0.0)})
     _shoot(photos / "sea.jpg", gps={1: "N", 2: (35.0, 0.0, 0.0), 3: "W", 4: (40.0, 0.0, 0.0)})
+    _shoot(photos / "told.jpg")
     (photos / "a.txt").write_text("red at home")
+    for name in ("told.jpg", "sea.jpg"):
+        where = {"geoData": {"latitude": 48.8584, "longitude": 2.2945}}
+        (photos / f"{name}.json").write_text(json.dumps({**where, "photoTakenTime": {"timestamp": "1620123456"}}))
+    (photos / "told.txt").write_text("red tower")
     (photos / "captions.csv").write_text("image,caption\nnowhere.jpg,red nowhere\n")
     with search.open(folder / "s", encoder=ColourEncoder()) as library:
         library.index(photos)
-        return {os.path.basename(hit.source or ""): hit for hit in library.query("red", to="any")}
+        return {os.path.basename(hit.source or ""): hit for hit in library.query("red", to="any", k=20)}
 
 
 def test_dates_say_where_they_are_from(found: dict[str, search.Hit]) -> None:
@@ -66,3 +72,16 @@ def test_json_has_what_is_known(found: dict[str, search.Hit]) -> None:
     }  # fmt: skip
     assert found["uluru.jpg"].to_json()["place"] == {"country": "Australia"}
     assert not {"date", "date_from", "place"} & found["captions.csv"].to_json().keys()
+
+
+def test_positions_are_those_that_near_asks(found: dict[str, search.Hit]) -> None:
+    """The photograph's own, else Takeout's."""
+    at = {name: hit.position for name, hit in found.items()}
+    assert at["a.jpg"] == pytest.approx((52.4986, 13.4033), abs=1e-6)
+    assert at["sea.jpg"] == (35.0, -40.0)
+    assert at["told.jpg"] == at["told.txt"] == (48.8584, 2.2945)
+    assert (at["captions.csv"], at["IMG_20210504_101112.jpg"]) == (None, None)
+    for name in ("a.jpg", "told.jpg", "told.txt"):
+        said = found[name].to_json()
+        assert (said["latitude"], said["longitude"]) == at[name]
+    assert not {"latitude", "longitude"} & found["captions.csv"].to_json().keys()
