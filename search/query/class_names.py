@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from search.query.content_words import STOP_WORDS
+from search.query.stop_words import STOP_WORDS
 from search.query.terms import Term, wanted_text
 
 #: Of words. Longer texts say something of a thing, as captions do.

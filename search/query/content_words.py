@@ -13,22 +13,11 @@ from typing import Final, NamedTuple
 
 from indexer.words import Word, name_joints, words
 from search.query.query import Query
+from search.query.stop_words import STOP_WORDS
 from search.query.terms import Term
 
 #: More words than this of one query are not looked for.
 MAX_WORDS: Final = 24
-
-_ENGLISH: Final = (
-    "a about all am an and any are as at be been being but by can could did do does doing for from had has have "
-    "having he her hers him his i if in into is it its just me my no nor not of off on onto or our ours out over "
-    "she so some such than that the their theirs them then there these they this those to too under up us very "
-    "was we were what when where which while who whom whose will with would you your yours "
-    "image images photo photograph photographs photos pic pics picture pictures shot showing shows"
-)
-#: Words that say nothing of a picture. What is frequent in a collection counts for little by itself, in any language
-#: (`engine/asked_words.py`).
-STOP_WORDS: Final = frozenset(_ENGLISH.split())
-
 
 #: What people give as a name: letters with digits or `_`, at least four together; and its suffix, which no name keeps.
 _NAME: Final = re.compile(

@@ -23,13 +23,14 @@ from search.query.operators import with_operators
 from search.query.quoting import DASHES, quoted
 from search.query.sections import Sections
 from search.query.settings import Order, Target
-from search.query.slips import as_words, check_operator, check_word, field_named
+from search.query.slips import as_words, check_operator, check_subtracted, check_word, field_named
 from search.query.split_values import said_of_split, words_behind
 from search.query.terms import Term
 from search.query.values import parse_value
 from search.query.words import legible
 
 _MOST_NOTES: Final = 5
+_MOST_SHOWN: Final = 3  # words behind one that is refused
 _ONE_VALUED: Final = frozenset({"type", "orientation", "date", "id", "country", "year"})
 
 
@@ -106,6 +107,7 @@ class _Parser:
                 return
             if token.field is None:
                 check_word(token, self._note)
+                check_subtracted(token, self._cursor.ahead(_MOST_SHOWN))
                 span = self._filters.span(token)
                 if span is not None:
                     self._conditions.append(span)
@@ -142,7 +144,9 @@ class _Parser:
         elif token.negated:
             raise QuerySyntaxError("a minus before not: says no twice; leave one out.", token.start)
         else:
-            self._sections.words(replace(token, field=None, negated=True), token.text, exact=True)
+            token = replace(token, field=None, negated=True)
+            check_subtracted(token, self._cursor.ahead(_MOST_SHOWN))
+            self._sections.words(token, token.text, exact=True)
 
     def _note_split(self, token: Token, name: str) -> None:
         """Says of the first words of a line that they stand right behind a value that they may belong to."""

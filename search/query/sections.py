@@ -9,7 +9,8 @@ from typing import Final
 
 from search.query.lexer import QuerySyntaxError, Token
 from search.query.operators import OPERATORS, is_operator
-from search.query.quoting import DASHES, plain_forms
+from search.query.quoting import DASHES, plain_forms, quoted
+from search.query.stop_words import says_nothing
 from search.query.terms import LEAST_WEIGHT, MAX_TERMS, MOST_WEIGHT, Term, Words
 
 _SPECIAL: Final = re.compile(rf'[\s"“”„«»()|:*\\]|^[+{DASHES}-]|\.\.')
@@ -30,6 +31,16 @@ class _Section:
     @property
     def is_empty(self) -> bool:
         return not self.words and self.image is None
+
+    @property
+    def subtracts_nothing(self) -> bool:
+        """Whether it subtracts nothing but words of grammar and signs, none of them in quotation marks."""
+        return (
+            self.sign < 0
+            and bool(self.words)
+            and not any(words.exact for words in self.words)
+            and all(says_nothing(words.text) for words in self.words)
+        )
 
     def term(self) -> Term:
         """Plain words that follow each other are one."""
@@ -78,6 +89,13 @@ class Sections:
                 "this says only what is not wanted; say what is wanted as well, as in car -blue, or photo -blue for "
                 "photographs of anything.",
                 filled[0].at,
+            )
+        empty = next((section for section in filled if section.subtracts_nothing), None)
+        if empty is not None:
+            said = quoted(" ".join(words.text for words in empty.words))
+            raise QuerySyntaxError(
+                f"{said} alone says nothing of a picture; leave it out, or say what is not wanted, as in car - blue.",
+                empty.at,
             )
         if before_fields and filled and filled[-1].words and is_operator(filled[-1].words[-1].text):
             last = filled[-1].words  # "or in:2021" would join

@@ -6,14 +6,16 @@ Free text is the common case, so a note is enough where words may be meant; what
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from search.query.dates import is_date_with_month
 from search.query.fields import FIELDS, OF_ANY_TEXT, OTHER_NAMES
 from search.query.lexer import QuerySyntaxError, Token
-from search.query.quoting import plain_forms, quoted
+from search.query.quoting import DASHES, plain_forms, quoted
 from search.query.ranges import UNITS
+from search.query.stop_words import says_nothing
 
 Note = Callable[[str], None]
 
@@ -91,6 +93,21 @@ def _check_glued(token: Token, word: str) -> None:
         if word.startswith("!"):
             stands = f"a minus turns a field round, as in -{match[0]}"
         raise QuerySyntaxError(f"{stands}; {as_words(token.text)}.", token.at + match.start())
+
+
+def check_subtracted(token: Token, following: Sequence[Token]) -> None:
+    """Refuses words of grammar and signs that are subtracted alone, as in "animal NOT a dog". `following`: what stands
+    behind."""
+    if not token.negated or token.kind != "word" or not says_nothing(token.text) or token.text[0] in ("-", *DASHES):
+        return  # two minus signs are another slip
+    behind = [each.text for each in takewhile(lambda each: each.is_bare, following)]
+    weight = "" if token.weight is None else f"{token.weight}*"
+    example = quoted(" ".join([token.text, *behind]) if behind else "a dog")
+    raise QuerySyntaxError(
+        f"{quoted(token.text)} alone says nothing of a picture; several words are subtracted in quotation marks, as in "
+        f"-{weight}{example}.",
+        token.start,
+    )
 
 
 def check_operator(token: Token, following: Token) -> None:

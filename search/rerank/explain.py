@@ -12,7 +12,7 @@ from indexer.catalog.items import Item
 from indexer.encoders.base import Encoder, Preprocessing
 from indexer.metrics import Float64
 from indexer.types import Float32
-from search.query.content_words import STOP_WORDS
+from search.query.stop_words import STOP_WORDS
 from search.rerank.answers import ask_alignment
 from search.rerank.base import Alignment, EncodedQuery, Reranker
 from search.rerank.stage import TokenSource

@@ -167,4 +167,11 @@ def _term(name: str, text: str) -> Term:
     words = Words.of(text, exact=True)
     if words is None:
         raise UsageError(f"{FIELDS[name].option}: {text!r} holds no words.")
+    from search.query.stop_words import says_nothing
+
+    if says_nothing(text):
+        raise UsageError(
+            f"{FIELDS[name].option}: {text!r} alone says nothing of a picture; put several words between quotation "
+            f'marks, as in {FIELDS[name].option} "a dog".'
+        )
     return Term((words,), weight=-1.0)

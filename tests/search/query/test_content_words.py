@@ -56,7 +56,7 @@ def test_what_is_no_name_is_looked_for_as_it_stands(line: str) -> None:
 
 
 def test_each_subtracted_text_has_its_words() -> None:
-    query = Query.parse('car -blue -"wet grass" - the red dog - it')
+    query = Query.parse('car -blue -"wet grass" - the red dog - photo')
     found = [[word.tokens for word in each] for each in unwanted_words(query)]
     assert found == [[("blue",)], [("wet", "grass")], [("red",), ("dog",)]]
     assert unwanted_words(Query.parse("red car")) == ()

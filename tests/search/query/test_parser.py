@@ -89,6 +89,16 @@ def words(text: str, weight: float = 1.0) -> Term:
         ),
         ("Ｍission： Impossible", [words("Mission: Impossible")]),
         ("{} [red]", [words("{} [red]")]),
+        ("zebra - a dog", [words("zebra"), words("a dog", -1)]),
+        (
+            'zebra -"the" - of "the who"',
+            [
+                words("zebra"),
+                Term((Words("the", exact=True),), weight=-1),
+                Term((Words("of"), Words("the who", exact=True)), weight=-1),
+            ],
+        ),
+        ("zebra -photo -犬 -🐶 -a4", [words("zebra"), *(words(each, -1) for each in ("photo", "犬", "🐶", "a4"))]),
     ],
 )
 def test_terms(line: str, terms: list[Term]) -> None:
@@ -241,6 +251,30 @@ def test_filters() -> None:
         ("in:2021-06-2021-09", 3, "as in in:2021-06..2021-09."),
         ("month:jun-aug", 6, "as in month:jun..aug."),
         ("weekday:sat,,sun", 8, "a value is missing beside a comma of 'sat,,sun'"),
+        (
+            "animal NOT a dog",
+            7,
+            '"a" alone says nothing of a picture; several words are subtracted in quotation marks, as in -"a dog".',
+        ),
+        ("animal -a dog asleep in:2021", 7, 'as in -"a dog asleep".'),
+        ("animal not:A dog -cat", 7, 'as in -"A dog".'),
+        ("animal -2*the red car", 7, 'as in -2*"the red car".'),
+        ("animal NOT in:2021 -some -any dog", 19, '"some" alone says nothing'),
+        (
+            "zebra -the",
+            6,
+            '"the" alone says nothing of a picture; several words are subtracted in quotation marks, as in -"a dog".',
+        ),
+        ("zebra -the, lion", 6, '"the," alone says nothing'),
+        ("zebra -ａ", 6, "alone says nothing of a picture"),
+        ("zebra -.", 6, '"." alone says nothing'),
+        ("zebra -$ x", 6, '"$" alone says nothing'),
+        (
+            "zebra - of the + lion",
+            6,
+            '"of the" alone says nothing of a picture; leave it out, or say what is not wanted, as in car - blue.',
+        ),
+        ("zebra - !", 6, '"!" alone says nothing of a picture; leave it out'),
     ],
 )
 def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None:
@@ -379,7 +413,8 @@ _PIECES = st.one_of(
          "AND", "OR", "NOT", "–", "－x", "in：2021", "my photo.jpg", "a (1).jpg", "weekday:sat,sun", "2 * dog", "*",
          "2*", "0.5*", "2**cat", "2*2*cat", "2*-x", "and", "or", "not", "IMG_*.gif", "dog*", "x,in:2021", "!has:gps",
          "camera:iphone 12", ":x", "12:30", "(2*)", "(or)",
-         "„x y“", "[x]", "path:[2021]", "name:(1)", "foo:(x)", "RED", "−-x", "ＡＮＤ", "near:48,2", "country:FR,DE"]
+         "„x y“", "[x]", "path:[2021]", "name:(1)", "foo:(x)", "RED", "−-x", "ＡＮＤ", "near:48,2", "country:FR,DE",
+         "a", "-the", "- of", "-.", "not:a", '-"a"', "-🐶"]
     ),
 )  # fmt: skip
 

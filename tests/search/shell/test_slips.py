@@ -80,6 +80,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["query", "cat", "--type", "jpge"], "--type: takes jpeg, png"),
         (["query", "--not", "people"], "say what is wanted as well"),
         (["query", "cat", "--not", " "], "--not: ' ' holds no words."),
+        (
+            ["query", "animal", "--not", "a", "dog"],
+            "--not: 'a' alone says nothing of a picture; put several words "
+            'between quotation marks, as in --not "a dog".',
+        ),
         (["query", "cat", "--like", "gone.jpg"], "gone.jpg is not there"),
         (["query", "cat", "--like", "photos"], "is not a file"),
         (["query", "cat", "--since", "2021"], "did you mean --after?"),
