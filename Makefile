@@ -3,7 +3,7 @@
 # make coverage  the whole test suite, and which lines it runs (takes half as long again)
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
-# make train   train the bundled encoder again (DATA=folder with flickr8k/ and caltech101/)
+# make train   train the bundled encoder again (DATA=folder with the data sets that its card names)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -37,7 +37,9 @@ bench: $(VENV)/.installed
 
 train: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[training]'
-	$(BIN)/python -m tools.bundled.train --data $(DATA)
+	$(BIN)/python -m tools.bundled.pack --data $(DATA)
+	$(BIN)/python -m tools.bundled.train
+	$(BIN)/python -m tools.bundled.ship --data $(DATA)
 
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 

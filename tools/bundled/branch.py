@@ -107,7 +107,7 @@ class LateInteraction(nn.Module):
         sharpness = self.log_sharpness.exp()
         cosines = (words * sharpness) @ regions.flatten(0, 1).T  # (m, n R)
         best = torch.logsumexp(cosines.view(-1, n, places), dim=-1) - math.log(places)  # (m, n)
-        return torch.zeros(count, n).index_add(0, texts, best * (weights / sharpness)[:, None])
+        return torch.zeros(count, n, device=words.device).index_add(0, texts, best * (weights / sharpness)[:, None])
 
 
 def project(vectors: Tensor, axes: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from tools.bundled.class_channel import ClassChannel
 
 @dataclass(frozen=True, slots=True)
 class JoinSettings:
-    """How much the class channel weighs; chosen on Flickr8k's `val` and Caltech-101's `train` (see the model card).
+    """How much the class channel weighs; chosen on Flickr8k's, COCO's and clothing's `val` and Caltech-101's
+    `train` (see the model card).
 
     A share s scales the class part by sqrt(s) and the learned part by sqrt(1 - s), so the norm stays 1. Every image
     has `image_share`. A text has `caption_share` when it is like the captions that the heads were trained on, and up
@@ -26,12 +27,12 @@ class JoinSettings:
     class_temperature: float = 1.75
     class_whitening: float = 0.5
     image_share: float = 0.3
-    caption_share: float = 0.15
-    name_share: float = 0.95
-    name_middle: float = 0.55
+    caption_share: float = 0.05
+    name_share: float = 0.9
+    name_middle: float = 0.75
     name_width: float = 0.05
-    caption_clusters: int = 256
-    caption_middle: float = 0.4
+    caption_clusters: int = 512
+    caption_middle: float = 0.42
     caption_width: float = 0.03
 
 

@@ -67,16 +67,17 @@ def export_graph(
 ) -> None:
     """Write `module` to `file` as ONNX; of each input the first axes are free in size and named as `free` says."""
     sizes = tuple({axis: torch.export.Dim(name, min=1, max=4096) for axis, name in enumerate(names)} for names in free)
-    program: Any = torch.onnx.export(
-        module.eval(),
-        example,
-        input_names=list(inputs),
-        output_names=list(outputs),
-        dynamic_shapes=sizes,
-        dynamo=True,
-        opset_version=OPSET,
-        verbose=False,
-    )
+    with torch.no_grad():  # in training the norms are folded by arithmetic, which no quantiser sees through
+        program: Any = torch.onnx.export(
+            module.eval(),
+            example,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=sizes,
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+        )
     model = program.model_proto
     for node in model.graph.node:  # traces of this machine's folders
         del node.metadata_props[:]

@@ -2,8 +2,9 @@
 
     python -m tools.bundled.report --data FOLDER [--model data/models/bundled] [--split test]
 
-Captions: Flickr8k, all images and captions of the split. Labels: Caltech-101 and the clothing set, each class name
-typed as it is ("steam locomotive"), every image of the split ranked. Neither labelled set was trained on.
+Captions: Flickr8k and COCO (which has no `test` here), all images and captions of the split. Labels: Caltech-101 and
+the clothing set, each class name typed as it is ("steam locomotive"), every image of the split ranked. Neither labelled
+set was trained on.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from indexer.encoders.graph_model import verify_bundled
 from indexer.metrics import average_precisions
 from indexer.types import Float32
 from tools.bundled.datasets import Row, Split, batches, read_captions
-from tools.bundled.retrieval import caption_recalls, label_ranks, recalls
+from tools.bundled.retrieval import label_ranks, pair_recalls, recalls
 
+CAPTIONED = ("flickr8k", "coco_captioned")
 LABELLED = ("caltech101", "clothing_small")
 
 
@@ -37,8 +39,9 @@ def captions_line(encoder: Encoder, folder: Path, split: Split) -> str:
     """Recalls of a captioned set, both ways."""
     rows = read_captions(folder, split)
     images = encode_rows(encoder, rows)  # (n, d)
-    flat = encoder.encode_texts([caption for row in rows for caption in row.captions]).vectors  # (n * c, d)
-    forward, back = caption_recalls(images, flat.reshape(len(rows), -1, flat.shape[1]))
+    texts = encoder.encode_texts([caption for row in rows for caption in row.captions]).vectors  # (m, d)
+    owners = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])  # (m,)
+    forward, back = pair_recalls(images, texts, owners)
     found = " | ".join(f"{value:.1f}" for value in (*forward, *back))
     return f"| {folder.name} {split}, {len(rows)} images | {found} |"
 
@@ -96,7 +99,9 @@ def main() -> None:
     # First, while nothing of the model is in memory.
     print("\n".join(speed_lines(encoder.folder)))
     print("\n| captions | t2i R@1 | R@5 | R@10 | i2t R@1 | R@5 | R@10 |\n|---|---|---|---|---|---|---|", flush=True)
-    print(captions_line(encoder, given.data / "flickr8k", split), flush=True)
+    for name in CAPTIONED:
+        if any(row.split == split for row in read_captions(given.data / name)):
+            print(captions_line(encoder, given.data / name, split), flush=True)
     print("\n| class names | median rank | mAP | R@1 | R@5 |\n|---|---|---|---|---|", flush=True)
     for name in LABELLED:
         if any(row.split == split for row in read_captions(given.data / name)):

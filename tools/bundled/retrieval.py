@@ -17,17 +17,15 @@ def recalls(ranks: Ranks, cuts: Sequence[int] = CUTS) -> tuple[float, ...]:
     return tuple(float(100 * hits(ranks, k).mean()) for k in cuts)
 
 
-def caption_recalls(images: Float32, texts: Float32) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The Flickr8k protocol: `images` (n, d), `texts` (n, c, d), the captions of image i in row i.
+def pair_recalls(images: Float32, texts: Float32, owners: Int64) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The Flickr8k protocol: `images` (n, d), `texts` (m, d), `owners` (m,) their images.
 
-    Returns recalls at 1, 5 and 10 in percent: text-to-image over all n * c captions, and image-to-text, where any
-    of the image's captions counts.
+    Returns recalls at 1, 5 and 10 in percent: text-to-image over all texts, and image-to-text, where any of the
+    image's texts counts.
     """
-    n, c, d = texts.shape
-    flat = texts.reshape(n * c, d)  # (n * c, d)
-    caption, image = np.arange(n * c), np.repeat(np.arange(n), c)  # (n * c,)
-    forward = rank_all(InnerProducts(flat, images), Relevance.of_pairs(caption, image, n * c))
-    back = rank_all(InnerProducts(images, flat), Relevance.of_pairs(image, caption, n))
+    captions = np.arange(len(texts))
+    forward = rank_all(InnerProducts(texts, images), Relevance.of_pairs(captions, owners, len(texts)))
+    back = rank_all(InnerProducts(images, texts), Relevance.of_pairs(owners, captions, len(images)))
     return recalls(forward), recalls(back)
 
 

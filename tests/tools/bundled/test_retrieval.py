@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.bundled.retrieval import caption_recalls, label_ranks, recalls
+from tools.bundled.retrieval import label_ranks, pair_recalls, recalls
 
 
 def test_any_caption_counts_for_an_image() -> None:
@@ -12,7 +12,7 @@ def test_any_caption_counts_for_an_image() -> None:
     # Image 0 has one right caption and one that says image 1; image 1 has two right ones.
     texts = np.array([[[1, 0], [0, 1]], [[0, 1], [0, 1]]], dtype=np.float32)
     texts += np.array([0, 0.001], dtype=np.float32) * np.arange(4, dtype=np.float32).reshape(2, 2, 1)
-    forward, back = caption_recalls(images, texts)
+    forward, back = pair_recalls(images, texts.reshape(4, 2), np.array([0, 0, 1, 1]))
     assert forward[0] == 75.0
     assert back[0] == 100.0
 
