@@ -32,7 +32,7 @@ class JoinSettings:
     name_middle: float = 0.75
     name_width: float = 0.05
     caption_clusters: int = 512
-    caption_middle: float = 0.42
+    caption_middle: float = 0.45
     caption_width: float = 0.03
 
 
