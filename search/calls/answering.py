@@ -44,7 +44,7 @@ class QueryOptions(TypedDict, total=False):
     rerank: int | None
     reranker: str | os.PathLike[str] | Reranker | None
     explain: bool
-    min_probability: float
+    min_probability: float | None
     sort: Order | None
     all_copies: bool
     by_words: bool
@@ -82,7 +82,7 @@ class Plan:
     def of(cls, given: Asked, options: QueryOptions) -> Plan:
         """Raises EmptyQueryError, PathNotFoundError, UsageError."""
         query = query_of(given).narrowed(options["where"])
-        least = (options["min_probability"] or None) if query.min_probability is None else query.min_probability
+        least = options["min_probability"] if query.min_probability is None else query.min_probability
         count = DEFAULT_COUNT if options["rerank"] is None else options["rerank"]
         return cls(
             given,
@@ -273,7 +273,7 @@ def query_of(given: Asked) -> Query:
 def _unheard(query: Query, options: QueryOptions) -> Iterator[str]:
     """What to say of options that something was asked by, where the query itself says something else."""
     said = (
-        ("min_probability", "min", query.min_probability, options["min_probability"] or None),
+        ("min_probability", "min", query.min_probability, options["min_probability"]),
         ("sort", "sort", query.sort, options["sort"]),
         ("to", "to", query.to, None if options["to"] == "image" else options["to"]),
     )

@@ -33,7 +33,7 @@ _RULES: Final[dict[str, Rule]] = {
     "rerank": optional(whole(0, MAX_COUNT)),
     "reranker": optional(reranker_or_name),
     "explain": flag,
-    "min_probability": arguments.number(0, 1),
+    "min_probability": optional(arguments.number(0, 1)),
     "sort": optional(arguments.one_of(ORDERS)),
     "all_copies": flag,
     "by_words": flag,
@@ -56,7 +56,7 @@ class Querying(Opened):
         rerank: int | None = None,
         reranker: str | os.PathLike[str] | Reranker | None = None,
         explain: bool = False,
-        min_probability: float = 0.0,
+        min_probability: float | None = None,
         sort: Order | None = None,
         all_copies: bool = False,
         by_words: bool = True,
@@ -73,9 +73,9 @@ class Querying(Opened):
         `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
         takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
         image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
-        hits of the `k` that are less probable; the result may be empty. `sort`: "date", "name", "size", a minus before
-        it for the other way round: of all that are so probable (without `min_probability`: not weak), up to 10,000, not
-        of the first `k`. `all_copies`: copies of a photograph are hits of their own.
+        hits of the `k` that are less probable (0.0: none); the result may be empty. `sort`: "date", "name", "size", a
+        minus before it for the other way round: of all that are so probable (without `min_probability`: not weak), up
+        to 10,000, not of the first `k`. `all_copies`: copies of a photograph are hits of their own.
         `by_words`: the words of captions, keywords, names and places find photographs, too, beside what they show.
         `templates`: whether a class name ("corgi", "stop sign") is asked for in prompt templates, too (None: as the
         encoder does by itself; docs/ranking.md).

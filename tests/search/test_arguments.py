@@ -181,7 +181,6 @@ def test_words_that_look_like_an_image_are_searched_and_said(library: Library) -
         ("reranker", ColourReranker),
         ("explain", "yes"),
         ("min_probability", "x"),
-        ("min_probability", None),
     ],
 )
 def test_a_wrong_type_in_a_query(library: Library, name: str, value: Any) -> None:

@@ -81,6 +81,8 @@ def test_a_least_probability_takes_the_place_of_the_weak_mark(library: search.Li
     dates = [PHOTOS[name][1] for name in names(everything)]
     assert dates == sorted(dates)
     assert names(library.query(Query(text="red", sort="date", min_probability=0.0), k=100)) == names(everything)
+    assert names(library.query("red", k=100, sort="date", min_probability=0.0)) == names(everything)
+    assert names(library.query("red", k=100, sort="date", min_probability=None)) != names(everything)
     nothing = library.query("red", sort="date", min_probability=1.0)
     assert len(nothing) == 0
     assert nothing.cut is not None
