@@ -2,7 +2,7 @@
 
 Of a sentence these are its content words: "a photo of the church in Lisbon" asks for "church" and "lisbon". Words in
 quotation marks are looked for as they stand, one behind the other. What looks like the name of a file
-("IMG_2020", "old_harbour") may be the beginning of one.
+("IMG_2020", "old_harbour", "2021-05-04") may be the beginning of one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from search.query.terms import Term
 #: More words than this of one query are not looked for.
 MAX_WORDS: Final = 24
 
-#: What people give as a name: letters with digits or `_`, at least four together; and its suffix, which no name keeps.
+#: What people give as a name: letters with digits or `_`, at least four together, or a whole date; and its suffix,
+#: which no name keeps.
 _NAME: Final = re.compile(
-    r"(?<!\w)(?P<name>(?=[A-Za-z_]*[0-9]|[A-Za-z]+_)(?=[0-9]*[A-Za-z_])[A-Za-z0-9_]{4,})(?!\w)(?:\.[A-Za-z]{3,4}(?!\w))?"
+    r"(?<!\w)(?P<name>(?=[A-Za-z_]*[0-9]|[A-Za-z]+_)(?=[0-9]*[A-Za-z_])[A-Za-z0-9_]{4,}"
+    r"|(?<![.-])(?:19|20)[0-9]{2}(?P<sign>[.-]?)(?:0[1-9]|1[0-2])(?P=sign)(?:0[1-9]|[12][0-9]|3[01])(?![.-]?[0-9]))"
+    r"(?!\w)(?:\.[A-Za-z]{3,4}(?!\w))?"
 )
 
 

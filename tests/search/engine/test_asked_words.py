@@ -191,7 +191,9 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]
     """Photographs under the names that cameras gave them."""
     folder = tmp_path_factory.mktemp("camera")
     paint(folder / "photos")
-    for number, name in enumerate(("IMG_20200504_101112", "IMG20200617", "P1010042", "IMG_20190101_000000")):
+    for number, name in enumerate(
+        ("IMG_20200504_101112", "IMG20200617", "P1010042", "IMG_20190101_000000", "2021-05-04 Bahn")
+    ):
         os.rename(folder / "photos" / f"{30 + number}.png", folder / "photos" / f"{name}.png")
     (folder / "photos" / "05.txt").write_text("an F160 IMG 2020")
     with search.open(folder / "s", encoder=ColourEncoder(batch_size=64)) as opened:
@@ -207,6 +209,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]
         ("img_202005", {"IMG_20200504_101112"}),
         ("IMG_20200504_1011.png", {"IMG_20200504_101112"}),
         ("P1010", {"P1010042"}),
+        ("2021-05-04", {"2021-05-04 Bahn"}),
+        ("2021-05-05", set()),
         ("IMG_2021", set()),
         ("F16 plane", set()),
     ],
@@ -214,6 +218,11 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]
 def test_the_beginning_of_a_name_finds_it(camera: search.Library, asked: str, brought: set[str]) -> None:
     found = ask(camera, asked, k=SHADES)
     assert {Path(hit.path).stem for hit in found if hit.found_by != "meaning"} == brought
+
+
+def test_a_whole_date_finds_the_name_that_begins_with_it_first(camera: search.Library) -> None:
+    for line in ("2021-05-04", "red 2021-05-04"):
+        assert names(ask(camera, search.Query.parse(line), k=3))[0] == "2021-05-04 Bahn", line
 
 
 def test_a_filter_by_name_takes_the_beginning_of_one(camera: search.Library) -> None:

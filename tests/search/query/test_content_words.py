@@ -41,6 +41,9 @@ def test_an_image_asks_for_no_words_and_a_long_text_for_some() -> None:
         ("20210504_10", ("20210504", "10"), ("20210504", "10")),
         ("_DSC0042.JPG", ("dsc0042",), ("dsc", "0042")),
         ("old_harbour.png", ("old", "harbour"), ("old", "harbour")),
+        ("2021-05-04", ("2021", "05", "04"), ("2021", "05", "04")),
+        ("2021.05.04.jpg", ("2021", "05", "04"), ("2021", "05", "04")),
+        ("20210504", ("20210504",), ("20210504",)),
         ("(is it dsc_01?)", ("dsc", "01"), ("dsc", "01")),
     ],
 )
@@ -49,7 +52,21 @@ def test_the_beginning_of_a_name(line: str, tokens: tuple[str, ...], begins: tup
 
 
 @pytest.mark.parametrize(
-    "line", ["2020", "beach", "____", "4x4", "red.car", "2021-06-03", "東京2021", "IMG_x2020é", '"IMG_2020"']
+    "line",
+    [
+        "2020",
+        "beach",
+        "____",
+        "4x4",
+        "red.car",
+        "2021-06",
+        "2021-13-03",
+        "2021-06-031",
+        "1-2021-06-03",
+        "東京2021",
+        "IMG_x2020é",
+        '"IMG_2020"',
+    ],
 )
 def test_what_is_no_name_is_looked_for_as_it_stands(line: str) -> None:
     assert all(word.begins == () for word in content_words(Query.parse(line)))
