@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from indexer.errors import UsageError
+from search.query.fields import FIELDS
 from search.shell.options import STORE, Option
 
 
@@ -53,8 +54,18 @@ def _says_not(argument: str, takers: set[str], flags: Sequence[str]) -> bool:
     return True
 
 
+def _is_filter(word: str) -> bool:
+    name = word.removeprefix("-").partition(":")[0].lower()
+    return ":" in word and name in FIELDS and FIELDS[name].role == "filter"
+
+
 def _advice(wrong: str, line: str) -> str:
     shown = wrong if len(wrong) <= 60 else f"{wrong[:59]}…"
+    if line.startswith("-") and len(line) <= 60 and all(map(_is_filter, line.split())):
+        return (
+            f"{shown} begins like an option; a query that begins with a minus stands behind --, as in "
+            f"`search query -- {shlex.quote(line)}`."
+        )
     if line.startswith("-"):  # what is wanted comes first
         first, _, rest = line.partition(" ")
         line = f"{rest or 'car'} {first}"

@@ -15,7 +15,7 @@ from indexer.errors import PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, is_image
 from indexer.reach import look_named
 from search.query.query import Query, image_query, is_address, open_named, path_of_address, refuse_address, short
-from search.query.quoting import quoted
+from search.query.quoting import quoted, quoted_where_needed
 from search.shell.query_stream import is_stream, read_stream
 
 #: What makes a name a pattern.
@@ -140,7 +140,9 @@ def _file_named(name: str, mode: int | None, *, alone: bool) -> tuple[str | None
             raise UsageError(
                 f"{shown} is a folder, and a query is words or images; index it with {step}, or {_WORDS_THEN}."
             )
-        return None, (f"{shown} is also a folder here; {step} indexes it.",) if alone else ()
+        listed = shlex.quote(f"path:{quoted_where_needed(name)}")
+        said = f"{shown} is also a folder here: `search query {listed}` lists what it has, and {step} indexes it."
+        return None, (said,) if alone else ()
     suffix = os.path.splitext(name)[1].lower()
     if suffix in RAW_SUFFIXES:
         raise UsageError(f"{shown} is a camera raw file, which is not read yet; ask with its JPEG.")

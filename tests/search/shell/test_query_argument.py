@@ -69,7 +69,10 @@ def test_a_name_with_spaces_around_it_that_is_there_is_taken_as_it_stands(here: 
 def test_a_word_that_is_also_a_folder_is_searched_and_said(here: Path) -> None:
     query, notes = read_query(["photos"], as_text=False, as_image=False)
     assert query.text == "photos"
-    assert notes == ("photos is also a folder here; `search index photos` indexes it.",)
+    assert notes == (
+        "photos is also a folder here: `search query path:photos` lists what it has, "
+        "and `search index photos` indexes it.",
+    )
     assert read_query(["photos"], as_text=True, as_image=False)[1] == ()
 
 

@@ -90,6 +90,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["query", "cat", "--since", "2021"], "did you mean --after?"),
         (["query", "cat", "--exclude", "people"], "did you mean --not?"),
         (["query", "-blue car"], "as in `search query 'car -blue'`."),
+        (
+            ["query", "-k", "50", "-date:sidecar"],
+            "-date:sidecar begins like an option; a query that begins with a minus "
+            "stands behind --, as in `search query -- -date:sidecar`.",
+        ),
+        (["query", "-has:gps", "-size:>5MB"], "as in `search query -- '-has:gps -size:>5MB'`."),
+        (["query", "in:2021", "-has:gps"], "as in `search query 'in:2021 -has:gps'`."),
+        (["query", "-not:dog"], "as in `search query 'car -not:dog'`."),
         (["query", "car", "-blue"], "as in `search query 'car -blue'`."),
         (["query", "-k", "3", "car", "-has:gps", "--json"], "as in `search query 'car -has:gps'`."),
         (["query", "beach", "-sunset"], "as in `search query 'beach -sunset'`."),
