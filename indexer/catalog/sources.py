@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, bindparam, select, union
 
 from indexer.catalog import stored
+from indexer.catalog.column_types import PathType
 from indexer.catalog.derivation import Fact, fact_of
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.possible import is_possible
@@ -25,7 +26,7 @@ from indexer.catalog.schema import fact, file, item, photo
 from indexer.catalog.sqlite import given_numbers, off_index
 from indexer.catalog.statements import chunks
 from indexer.catalog.transaction import Part
-from indexer.edited_names import edited_of, original_of
+from indexer.edited_names import edited_between, may_be_edited_of, original_among, originals_between
 from indexer.errors import StoreDamagedError
 
 #: Photographs that are read at once.
@@ -57,7 +58,9 @@ class Sources(Part):
         of_files, of_contents = set(files), sorted(contents)
         of_these = self._read(_about(), {"ids": json.dumps(sorted(of_files))}).scalars()
         abouts = {*told, *of_these}
-        for some in chunks(sorted({*paths, *abouts, *(each for about in abouts for each in edited_of(about))})):
+        for about in sorted(abouts):
+            of_files.update(self._edited_of(about))
+        for some in chunks(sorted({*paths, *abouts})):
             of_files.update(self._read(_AT, {"paths": some}).scalars())
         ids = sorted(of_files)
         for start in range(0, max(len(ids), len(of_contents)), PAGE):
@@ -83,11 +86,22 @@ class Sources(Part):
 
     def _said_of_originals(self, rows: Iterable[Any]) -> dict[str, str]:
         """By the paths of edited photographs of which no file says anything, what one says of their originals."""
-        lacking = {row.path: original for row in rows if row.said is None and (original := original_of(row.path))}
-        said: dict[str, str] = {}
-        for some in chunks(sorted(set(lacking.values()))):
-            said |= {row.about: row.said for row in self._read(_SAID, {"paths": some})}
-        return {path: said[original] for path, original in lacking.items() if original in said}
+        found: dict[str, str] = {}
+        for path in (row.path for row in rows if row.said is None):
+            said: dict[str, str] = {}
+            for first, end in originals_between(path):
+                said |= {row.about: row.said for row in self._read(_SAID, {"first": first, "end": end})}
+            original = original_among(path, said)
+            if original is not None:
+                found[path] = said[original]
+        return found
+
+    def _edited_of(self, about: str) -> Iterator[int]:
+        """Row ids of the files that edited forms of the photograph at `about` lie in."""
+        for first, end in edited_between(about):
+            for row in self._read(_BETWEEN, {"first": first, "end": end}):
+                if may_be_edited_of(row.path, about):
+                    yield row.id
 
     def _told(self, item_ids: Collection[int]) -> dict[int, list[str]]:
         """What other files say of photographs."""
@@ -128,10 +142,12 @@ def _of_files_at(paths: Select[Any]) -> Select[Any]:
 
 _beside, _own, _some, _text = file.alias("beside"), file.alias("own"), item.alias("some"), item.alias("telling")
 _AT: Final = select(file.c.id).where(file.c.path.in_(bindparam("paths", expanding=True)))
-#: Of photographs at `paths`, what files beside them say; of two that tell, the newer.
+_FIRST, _END = bindparam("first", type_=PathType), bindparam("end", type_=PathType)
+_BETWEEN: Final = select(file.c.id, file.c.path).where(file.c.path >= _FIRST, file.c.path < _END)
+#: Of photographs between two paths, what files beside them say; of two that tell, the newer.
 _SAID: Final = (
     select(file.c.about, file.c.said)
-    .where(file.c.about.in_(bindparam("paths", expanding=True)), file.c.state == "present", file.c.said.is_not(None))
+    .where(file.c.about >= _FIRST, file.c.about < _END, file.c.state == "present", file.c.said.is_not(None))
     .order_by(file.c.id)
 )
 

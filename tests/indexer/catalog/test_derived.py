@@ -27,8 +27,10 @@ from tests.fixtures.catalog_rows import add_content, add_file, new_catalog
 Step = Callable[[Transaction], object]
 FOLDERS: Final = ("/p", "/p/Été")
 NAMES: Final = ("a.jpg", "IMG_20210504_101112.jpg")
+#: Edited forms, and what they may be of.
+EDITED: Final = ("a-edited.JPG", "é-edited.jpg", "e\u0301-modifié(1).jpg", "a.png", "a.jpg", "e\u0301.heic", "é(1).jpg")
 
-paths = st.builds("{}/{}".format, st.sampled_from(FOLDERS), st.sampled_from(NAMES))
+paths = st.builds("{}/{}".format, st.sampled_from(FOLDERS), st.sampled_from((*NAMES, *EDITED)))
 contents = st.integers(1, 4)
 texts = st.sampled_from(("a red car", "Café", "two dogs", "猫"))
 positions = st.sampled_from(((None, None), (38.7, -9.14), (48.85, 2.35), (0.0, -150.0)))
@@ -117,7 +119,7 @@ def test_what_is_kept_is_what_would_be_made_anew(batches: list[tuple[list[Step],
     with TemporaryDirectory() as folder:
         catalog = new_catalog(Path(folder) / "catalog.sqlite")
         plain = Metadata(10, 20, "PNG")
-        first = [add_photograph(f"{folder}/{name}", 9, plain) for folder in FOLDERS for name in NAMES]
+        first = [add_photograph(f"{folder}/{name}", 9, plain) for folder in FOLDERS for name in (*NAMES, EDITED[0])]
         for written, broken_off in [(first, False), *batches]:
             with suppress(_BrokenOffError), catalog.batch() as batch:
                 for step in written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import unicodedata
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,52 @@ def test_it_is_about_the_edited_forms_of_its_photograph_too(bench: Bench, photos
     told.unlink()
     bench.run(photos)
     assert set(_facts(bench).values()) == {ITS_OWN}
+
+
+@pytest.mark.parametrize(
+    ("original", "edited"),
+    [
+        ("H.png", "H-edited.jpg"),
+        ("H.jpg", "H-edited.JPG"),
+        ("H(1).PNG", "H-effects(1).jpg"),
+        (unicodedata.normalize("NFD", "café.jpg"), unicodedata.normalize("NFC", "café-edited.jpg")),
+        (unicodedata.normalize("NFC", "café.png"), unicodedata.normalize("NFD", "café-modifié.jpg")),
+    ],
+)
+def test_an_edited_form_may_be_spelled_otherwise(bench: Bench, photos: Path, original: str, edited: str) -> None:
+    """Whichever comes first: the JSON, or the edited form."""
+    _shoot(photos / original, BLUE)
+    told = photos / f"{original}.json"
+    for first, then in ((edited, told.name), (told.name, edited)):
+        for name in (first, then):
+            if name == edited:
+                _shoot(photos / edited, (9, 9, 200))
+            else:
+                _tell(told, place=PARIS)
+            bench.run(photos)
+        paris = ("sidecar", 2021, 48.8584, "FR")
+        assert _facts(bench) == {"DSC_1.jpg": ITS_OWN, original: paris, edited: paris}
+        told.unlink()
+        bench.run(photos)
+        assert _facts(bench) == {"DSC_1.jpg": ITS_OWN, original: ITS_OWN, edited: ITS_OWN}
+        (photos / edited).unlink()
+        bench.run(photos)
+
+
+def test_an_edited_form_has_that_of_its_suffix_and_of_several_others_none(bench: Bench, photos: Path) -> None:
+    for at, (name, when) in enumerate((("H.png", EARLY), ("H.tif", LATE))):
+        _shoot(photos / name, (at, 99, 9))
+        _tell(photos / f"{name}.json", when)
+        if at == 0:
+            _shoot(photos / "H-edited.jpg", RED)
+            bench.run(photos)
+            assert _facts(bench)["H-edited.jpg"] == ("sidecar", 2010, None, None)
+    bench.run(photos)
+    assert _facts(bench)["H-edited.jpg"] == ITS_OWN  # of either
+    _shoot(photos / "H.JPG", BLUE)
+    _tell(photos / "H.JPG.json", LATE)
+    bench.run(photos)
+    assert _facts(bench)["H-edited.jpg"] == TOLD
 
 
 def test_an_edited_form_loses_it_with_its_photograph(bench: Bench, photos: Path) -> None:
