@@ -20,8 +20,8 @@ def main(folder: Path, words: str = "a cat") -> None:
 
         hits = library.query(words, k=5)
         for hit in hits:
-            chance = "" if hit.probability is None else f"{hit.probability:.1%}"  # of words that cannot be read
-            mark = " (weak)" if hit.weak else ""
+            chance = hit.match or "" if hit.probability is None else f"{hit.probability:.1%}"
+            mark = " (weak)" if hit.weak and hit.match is None else ""
             print(f"{hit.score:.3f}  {chance:>6}{mark}  {hit.path}")
 
         if hits:

@@ -23,24 +23,35 @@ FoundBy = Literal["meaning", "words", "both"]
 #: Version of the JSON that `to_json` makes; it grows when a field changes its meaning or goes.
 JSON_SCHEMA = 1
 
+#: What is said above hits that are all weak.
+NOTHING_MATCHES = "Nothing here matches well; these are the nearest:"
+
 #: Hits beyond which nobody is told to ask for all.
 MANY = 500
 
-#: A hit whose probability is below this is weak, and marked. One in twenty: captions name one photograph of a thousand,
-#: and photographs that a person would call right as well ("a cat", "a dog in the water") often have 10 %.
+#: A hit whose probability is below this is weak, and marked; where all are, nothing matches well. Of queries that have
+#: a right photograph nearly all keep one, of those without nearly none (the bundled model's card).
 WEAK = 0.05
+
+Match = Literal["strong", "fair", "weak"]
+"""How well a hit matches, where nothing was fitted that would make a percentage of it."""
+
+#: The estimate from which a match is strong (`search.calibration.curve.STANDING`).
+STRONG = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One answer.
 
-    `probability`: that it is what was asked for, 0 to 1 (`search.calibration.curve`). `score`: what hits are ordered
-    by: their similarity, joined with the match score where a second stage ran, or with words that are said of them
-    (`search.engine.fusion`). `similarity`: cosine of the query's and
-    the item's embedding, -1 to 1. All three are None where filters alone were asked and there is nothing to be similar
-    to, `probability` also where the encoder cannot read all words of the query. `path`: the image; for a text the image
-    that it is about, or the file that it came from when it names none. `source`: the file that the item came from.
+    `probability`: that the words are true of it, 0 to 1, where that was fitted (`search.calibration.curve`); else it is
+    None, and `match` a word. `score`: what hits are ordered by: their similarity, joined with the match score where a
+    second stage ran, or with words that are said of them (`search.engine.fusion`). `similarity`: cosine of the query's
+    and the item's embedding, -1 to 1. All three are None where filters alone were asked and there is nothing to be
+    similar to; `probability` and `match` also where the encoder cannot read all words of the query. `guess`: the number
+    behind the word, which a least probability is compared with. `worded`: whether that number is good for a word; where
+    something is subtracted it is not. `path`: the image; for a text the image that it is about, or the file that it
+    came from when it names none. `source`: the file that the item came from.
     `metadata`: what the photograph says about itself (None for texts). `explanation`: which words met which regions,
     when that was asked for and is known.
     `also`: other paths of the same photograph, which are there just now: copies are one hit. `missing`: there is no
@@ -70,11 +81,25 @@ class Hit:
     place: PlaceNames | None = None
     found_by: FoundBy | None = None
     position: tuple[float, float] | None = None
+    guess: float | None = None
+    worded: bool = True
+
+    @property
+    def estimate(self) -> float | None:
+        """The probability, or the number behind the word; None where nobody knows."""
+        return self.guess if self.probability is None else self.probability
+
+    @property
+    def match(self) -> Match | None:
+        """A word, where there is no probability."""
+        if self.probability is not None or self.guess is None or not self.worded:
+            return None
+        return "weak" if self.guess < WEAK else "fair" if self.guess < STRONG else "strong"
 
     @property
     def weak(self) -> bool:
         """Whether it is more likely than not, by far, something else."""
-        return self.probability is not None and self.probability < WEAK
+        return self.worded and self.estimate is not None and self.estimate < WEAK
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object; unknown fields are left out."""
@@ -85,6 +110,8 @@ class Hit:
         }
         numbers = (("score", self.score, 6), ("similarity", self.similarity, 6), ("probability", self.probability, 4))
         fields |= {name: round(value, digits) for name, value, digits in numbers if value is not None}
+        if self.match is not None:
+            fields["match"] = self.match
         if self.found_by is not None:
             fields["found_by"] = self.found_by
         if self.weak:
@@ -133,11 +160,12 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What a least probability left out: `left_out` hits below `least`, of a sorted answer `left_out` candidates;
-    `best`: the highest probability of all of them, None when there was none."""
+    `best`: the highest probability of all of them, or estimate where it was not `fitted`; None when there was none."""
 
     least: float
     left_out: int
     best: float | None
+    fitted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +178,9 @@ class Results(Sequence[Hit]):
     `matches`: how many there are in all, of which these are the first: of a listing those that its filters leave, of an
     answer with `sort` those that its cut leaves; None of a ranking, which everything there is belongs to.
     `more_matches`: they were counted no further, and there are more.
-    `calibrated`: the probabilities were fitted to pairs for this encoder and reranker, not estimated from the scores'
-    spread alone. `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
+    `calibrated`: the hits have probabilities, which were fitted to pairs for this encoder and reranker; else words,
+    or neither.
+    `cut`: what a least probability left out. `reason`: why there is no hit, where filters are why.
     `cursor`: where the next hits begin, for `Library.query(..., after=cursor)`; None where there are no more.
     `error`: why one of many queries (`Library.query_many`) has no answer.
     """
@@ -202,6 +231,11 @@ class Results(Sequence[Hit]):
         return f"What is less probable than {100 * cut.least:g} % is left out; a lower `min_probability` sorts more."
 
     @property
+    def nothing_matches(self) -> bool:
+        """Whether there are hits, and all of them are weak: the nearest of what does not match."""
+        return bool(self.hits) and all(hit.weak for hit in self.hits)
+
+    @property
     def absence(self) -> str:
         """What to say when there is no hit."""
         if self.reason is not None:
@@ -209,6 +243,12 @@ class Results(Sequence[Hit]):
         if self.cut is None or self.cut.best is None:
             return "Nothing found."
         best, least = self.cut.best, self.cut.least
+        if not self.cut.fitted:
+            match = Hit(0, "image", "", None, None, None, guess=best).match
+            return (
+                f"Nothing here matches well: the best hit is a {match} match, and `min_probability={least:g}` leaves "
+                "it out; a lower one shows more."
+            )
         digits = next((n for n in range(2, 6) if round(best, n) > 0 and round(best, n) < least), 6)
         return (
             f"Nothing here matches well: the best hit has probability {best:.{digits}f}, and "
@@ -216,12 +256,14 @@ class Results(Sequence[Hit]):
         )
 
     def likely(self, least: float) -> Results:
-        """Those hits alone whose probability is at least `least`. Raises UsageError unless 0 <= least <= 1."""
+        """Those hits alone whose probability, or estimate, is at least `least`. Raises UsageError unless it is from 0
+        to 1."""
         least = number(0, 1)("min_probability", least)
-        kept = tuple(hit for hit in self.hits if hit.probability is None or hit.probability >= least)
-        best = max((hit.probability for hit in self.hits if hit.probability is not None), default=None)
+        kept = tuple(hit for hit in self.hits if hit.estimate is None or hit.estimate >= least)
+        best = max((hit.estimate for hit in self.hits if hit.estimate is not None), default=None)
         cursor = self.cursor if len(kept) == len(self.hits) else None  # no probability rises again
-        return replace(self, hits=kept, cut=Cut(least, len(self.hits) - len(kept), best), cursor=cursor)
+        cut = Cut(least, len(self.hits) - len(kept), best, self.calibrated)
+        return replace(self, hits=kept, cut=cut, cursor=cursor)
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object of `search query --json`."""
@@ -230,6 +272,7 @@ class Results(Sequence[Hit]):
             "schema": JSON_SCHEMA,
             "query": self.query,
             "calibrated": self.calibrated,
+            **({"nothing_matches": True} if self.nothing_matches else {}),
             **({} if cut is None else {"min_probability": cut.least, "left_out": cut.left_out, "best": cut.best}),
             **({} if self.matches is None else {"matches": self.matches}),
             **({"more_matches": True} if self.more_matches else {}),

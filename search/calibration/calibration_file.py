@@ -23,6 +23,7 @@ from indexer.reach import beginning, reason
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
 from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
+from search.query.query_form import QUERY_FORMS, QueryForm
 from search.rerank.base import Reranker
 
 FORMAT: Final = 1
@@ -37,6 +38,7 @@ _LARGEST: Final = 1e9
 class Entry:
     """One fitted curve: for queries of the kind `asks` that find the kind `finds`. `reranker`: key of the one that
     ordered the hits, None without. `fitted_on`: how much, for people; `ece`: cross-fitted expected calibration error.
+    `form`: of texts that ask for images; None of all other queries.
     """
 
     asks: Kind
@@ -45,6 +47,7 @@ class Entry:
     curve: ProbabilityCurve
     fitted_on: dict[str, Any] = field(default_factory=dict)
     ece: float = 0.0
+    form: QueryForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,11 @@ class Calibration:
         """With a curve for texts found by a text, from the background alone. `texts`: those that do not match."""
         return replace(self, entries=(*self.entries, Entry("text", "text", None, replace(FALLBACK, typical=texts))))
 
-    def curve(self, asks: Kind, finds: Kind, reranker: str | None) -> ProbabilityCurve:
-        """For such queries; FALLBACK where nothing was fitted: for images found by an image there are no pairs."""
+    def curve(self, asks: Kind, finds: Kind, reranker: str | None, form: QueryForm | None = None) -> ProbabilityCurve:
+        """For such queries; FALLBACK where nothing was fitted: for images found by an image there are no pairs.
+        `form`: of a text that asks for images; None: whatever its form."""
         for entry in self.entries:
-            if (entry.asks, entry.finds, entry.reranker) == (asks, finds, reranker):
+            if (entry.asks, entry.finds, entry.reranker) == (asks, finds, reranker) and form in (None, entry.form):
                 return entry.curve
         return FALLBACK
 
@@ -150,6 +154,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     return {
         "asks": entry.asks,
         "finds": entry.finds,
+        **({} if entry.form is None else {"form": entry.form}),
         "reranker": entry.reranker,
         "intercept": curve.intercept,
         "coefficients": dict(zip(FEATURES, curve.slopes, strict=True)),
@@ -168,9 +173,8 @@ def _entry(fields: dict[str, Any]) -> Entry:
     score, standard, items = (_number(fields["coefficients"][name], 0.0) for name in FEATURES)
     curve = ProbabilityCurve(_number(fields["intercept"]), (score, standard, items), _typical(fields["null"]))
     fitted_on = dict(fields.get("fitted_on", {}))
-    return Entry(
-        asks, finds, None if reranker is None else str(reranker), curve, fitted_on, _number(fields["ece"], 0.0)
-    )
+    key, ece = None if reranker is None else str(reranker), _number(fields["ece"], 0.0)
+    return Entry(asks, finds, key, curve, fitted_on, ece, _form(fields.get("form"), asks, finds))
 
 
 def _kind(value: Any) -> Kind:
@@ -178,6 +182,16 @@ def _kind(value: Any) -> Kind:
     if kind is None:
         raise ValueError(f"a model is for {value!r}")
     return kind
+
+
+def _form(value: Any, asks: Kind, finds: Kind) -> QueryForm | None:
+    """Files of before there were several forms do not say it: captions asked, which are sentences."""
+    if (asks, finds) != ("text", "image"):
+        return None
+    form = next((form for form in QUERY_FORMS if form == value), None if value is not None else "sentence")
+    if form is None:
+        raise ValueError(f"a model is for queries of the form {value!r}")
+    return form
 
 
 def _typical_json(typical: TypicalBackground) -> dict[str, float]:

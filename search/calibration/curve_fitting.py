@@ -53,20 +53,38 @@ def fit_standardised(features: Float64, labels: Float64, l2: float = L2) -> tupl
     return intercept - float(slopes @ mean), slopes
 
 
-def cross_fitted(features: Float64, labels: Float64, clusters: Int64, *, seed: int = 0, folds: int = FOLDS) -> Float64:
-    """Probabilities (m,) of every row from a fit that has not seen its cluster.
+def cross_fitted(
+    features: Float64,
+    labels: Float64,
+    clusters: Int64,
+    others: Int64 | None = None,
+    *,
+    seed: int = 0,
+    folds: int = FOLDS,
+) -> Float64:
+    """Probabilities (m,) of every row from a fit that has not seen its cluster, nor what else it belongs to.
 
-    `clusters` (m,) int64: rows that belong together (the queries about one photograph), at least `folds` different.
+    `clusters` (m,) int64: rows that belong together (the queries about one photograph), at least `folds` different;
+    `others` (m,) int64: the same of another kind (the photographs that queries have found).
     """
-    _, numbered = np.unique(clusters, return_inverse=True)  # (m,)
-    fold_of = np.random.default_rng(seed).permutation(int(numbered.max()) + 1) % folds  # (clusters,)
-    fold = fold_of[numbered]  # (m,)
+    fold = _folds(clusters, seed, folds)  # (m,)
+    other = np.zeros(len(labels), np.int64) if others is None else _folds(others, seed + 1, folds)  # (m,)
     out = np.empty(len(labels), np.float64)
     for number in range(folds):
-        held = fold == number
-        intercept, slopes = fit_standardised(features[~held], labels[~held])
-        out[held] = sigmoid(intercept + features[held] @ slopes)
+        for beside in np.unique(other).tolist():
+            held = (fold == number) & (other == beside)
+            seen = (fold != number) if others is None else (fold != number) & (other != beside)
+            intercept, slopes = fit_standardised(features[seen], labels[seen])
+            out[held] = sigmoid(intercept + features[held] @ slopes)
     return out
+
+
+def _folds(clusters: Int64, seed: int, folds: int) -> Int64:
+    """(m,): which part each row is in."""
+    _, numbered = np.unique(clusters, return_inverse=True)  # (m,)
+    fold_of = np.random.default_rng(seed).permutation(int(numbered.max()) + 1) % folds  # (clusters,)
+    found: Int64 = fold_of[numbered]
+    return found
 
 
 def _newton(features: Float64, labels: Float64, l2: float) -> tuple[float, float, Float64]:

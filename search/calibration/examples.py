@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.metrics import Float64, Relevance, Scorer, blocks
 from indexer.types import Float32, Int64
 from search.calibration.background import SAMPLE_SIZE, of_scenes
 from search.calibration.curve import Background, Backgrounds, TypicalBackground
+
+Bool = npt.NDArray[np.bool_]
 
 #: Hits of a query that count: what `search query` shows by itself.
 SHOWN = 10
@@ -40,7 +43,8 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Examples:
     """m hits. `scores` (m,) float64; `right` (m,) float64, 0 or 1; `queries` (m,) int64: which query found it; `places`
-    (m,) int64: at which place, 0 is the first; `found` (m,) int64: the candidate."""
+    (m,) int64: at which place, 0 is the first; `found` (m,) int64: the candidate; `whole` (m,) bool: whether the
+    right ones were there."""
 
     scores: Float64
     backgrounds: Backgrounds
@@ -48,6 +52,7 @@ class Examples:
     queries: Int64
     places: Int64
     found: Int64
+    whole: Bool
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -112,7 +117,9 @@ def collect(
     right = np.concatenate([row.right for row in rows])
     asked = np.repeat(np.array([row.query for row in rows], np.int64), lengths)
     places = np.concatenate([np.arange(length) for length in lengths])
-    return Examples(scores, backgrounds, right, asked, places, np.concatenate([row.found for row in rows]))
+    found = np.concatenate([row.found for row in rows])
+    whole = np.repeat(np.array([row.whole for row in rows], bool), lengths)
+    return Examples(scores, backgrounds, right, asked, places, found, whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class _Row:
     right: Float64
     background: Background
     found: Int64
+    whole: bool
 
 
 def sample_of(items: Int64, count: int = SAMPLE_SIZE) -> Int64:
@@ -150,10 +158,10 @@ def _of_part(
         right = np.isin(positions, answers)  # (m,)
         shown = np.flatnonzero(there)[:SHOWN]
         present = Background.of(of_scenes(row, sampled), len(members))
-        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown]))
+        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown], True))
         shown = np.flatnonzero(there & ~right)[:SHOWN]
         others = len(members) - int(inside[answers].sum())
         other = np.flatnonzero(~np.isin(sample, answers))
         background = Background.of(of_scenes(row[other], sampled, other), others)
-        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown]))
+        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown], False))
     return rows

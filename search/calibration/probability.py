@@ -10,6 +10,7 @@ import numpy as np
 from indexer.types import Kind
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import FALLBACK, Background
+from search.query.query_form import QueryForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +30,24 @@ def hit_probabilities(
     similarities: Sequence[float],
     background: Background,
     *,
-    familiar: bool = True,
+    form: QueryForm | None = None,
     several: bool = False,
 ) -> HitProbabilities:
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
-    gave the scores; None when they are the similarities.
+    gave the scores; None when they are the similarities. `form`: of a text; None of an image.
 
     Hits of a reranker that nothing was fitted for get it from their similarities: what its scores mean is not known.
-    So do those of a query that is not `familiar`, and from the background alone: "a cat" has other scores than the
-    captions that the curve was fitted on. There neighbours whose probabilities would rise share their mean
-    (`never_rising`). Those of a query of `several` terms come from the background too: no curve was fitted on such.
+    Where nothing was fitted for queries of their form they are estimates from the background alone, and so are those of
+    a query of `several` terms. There neighbours whose probabilities would rise share their mean (`never_rising`).
     """
-    curve = calibration.curve(asks, finds, reranker)
+    form = form if (asks, finds) == ("text", "image") else None
+    curve = calibration.curve(asks, finds, reranker, form)
     used = scores
     if several:
         typical = calibration.curve(asks, finds, None).typical if asks == finds else None
         curve, used = replace(FALLBACK, typical=typical), similarities
-    elif asks != finds and not familiar:
-        curve, used = FALLBACK, similarities
     elif reranker is not None and not curve.fitted:
-        curve, used = calibration.curve(asks, finds, None), similarities
+        curve, used = calibration.curve(asks, finds, None, form), similarities
     chances = curve.probabilities(np.array(used, np.float64), background)
     return HitProbabilities(tuple(never_rising(chances.tolist())), curve.fitted)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from indexer.catalog.selection import Selection, Sorted
 from indexer.catalog.transaction import Transaction
-from search.engine.places import Place
+from search.engine.places import Place, Places
 from search.query.settings import Order
 from search.results import WEAK, Cut
 
@@ -62,14 +62,14 @@ class Arranged:
     more_matches: bool = False
 
 
-def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement, k: int) -> Arranged:
-    """The first `k` of `places`, which stand best first, as they are wanted."""
-    order = arrangement.sorted_by
+def arrange(snapshot: Transaction, best: Places, arrangement: Arrangement, k: int) -> Arranged:
+    """The first `k` of the `best` places, as they are wanted."""
+    order, places = arrangement.sorted_by, best.places
     if order is None:
         return Arranged(places[:k])
     least = WEAK if arrangement.least is None else arrangement.least
     kept = [place for place in places if place.probability is None or place.probability >= least]
-    best = max((place.probability or 0.0 for place in places), default=None)
+    highest = max((place.probability or 0.0 for place in places), default=None)
     notes: tuple[str, ...] = ()
     more = len(kept) == len(places) >= arrangement.pool(k)
     if more:
@@ -77,7 +77,7 @@ def arrange(snapshot: Transaction, places: list[Place], arrangement: Arrangement
             f"More than {len(kept):,} are probable enough; the most similar {len(kept):,} of them were sorted. A "
             "higher `min_probability` leaves fewer.",
         )
-    cut = Cut(least, len(places) - len(kept), best)
+    cut = Cut(least, len(places) - len(kept), highest, best.fitted)
     return Arranged(in_order(snapshot, kept, order)[:k], cut, notes, len(kept), more)
 
 

@@ -58,11 +58,15 @@ def hits_of(
     asked: Set[int],
     all_copies: bool = False,
     where: Criterion | None = None,
+    *,
+    fitted: bool = True,
+    worded: bool = True,
 ) -> tuple[Hit, ...]:
     """The hits at `places`, but for those that are no longer in the catalog.
 
     `said`: what was read of them; `known`, `explained`: by item id. `asked`: row ids of the contents of the
     query's images, where they are indexed. `all_copies`: a copy is a hit of its own, and no hit names others.
+    `fitted`: what the places have are probabilities, not estimates. `worded`: estimates are good for words.
     `where`: what was to be found; a copy takes the place of a file that is gone only where it is selected, too.
     """
     hits: list[Hit] = []
@@ -88,7 +92,7 @@ def hits_of(
                 path,
                 place.score,
                 place.similarity,
-                place.probability,
+                place.probability if fitted else None,
                 row.text,
                 path if place.kind == "image" else row.source,
                 row.metadata if place.kind == "image" else None,
@@ -97,6 +101,8 @@ def hits_of(
                 missing=missing,
                 same=place.kind == "image" and photograph in asked,
                 found_by=place.found_by,
+                guess=None if fitted else place.probability,
+                worded=worded,
             )
         )
     return dated(hits, {**said.facts, **others})

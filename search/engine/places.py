@@ -9,11 +9,12 @@ from itertools import islice
 
 from indexer.types import Kind
 from search.calibration.calibration_file import Calibration, reranker_key
-from search.calibration.curve import Background
+from search.calibration.curve import Background, standing
 from search.calibration.probability import hit_probabilities, never_rising
 from search.calibration.said import with_words
 from search.engine.by_words import ByWords
 from search.engine.fusion import fuse
+from search.query.query_form import QueryForm
 from search.ranked import Ranked
 from search.rerank.base import Reranker
 from search.results import FoundBy
@@ -21,7 +22,8 @@ from search.results import FoundBy
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What was found at one place of the answer; without numbers where filters alone were asked."""
+    """What was found at one place of the answer; without numbers where filters alone were asked. `probability`: an
+    estimate where nothing was fitted (`Places.fitted`)."""
 
     id: int
     kind: Kind
@@ -44,15 +46,14 @@ class Judge:
     """What gives the candidates of one query their probabilities.
 
     `asks`: what the query is. `backgrounds`: its similarities to each kind where none match. `scorers`: who gave the
-    scores of a kind, where a reranker did. `familiar`: the query is of the kind that a curve was fitted on. `several`:
-    it has several terms.
+    scores of a kind, where a reranker did. `form`: of a text. `several`: it has several terms.
     """
 
     calibration: Calibration
     asks: Kind
     backgrounds: Mapping[Kind, Background]
     scorers: Mapping[Kind, Reranker]
-    familiar: bool
+    form: QueryForm | None
     several: bool = False
 
     def best(self, ranked: Mapping[Kind, Ranked], k: int, words: ByWords | None = None) -> Places:
@@ -75,12 +76,13 @@ class Judge:
                 scores,
                 near,
                 self.backgrounds[kind],
-                familiar=self.familiar,
+                form=self.form,
                 several=self.several,
             )
             fitted &= found.fitted
             by_meaning = list(_places(kind, one, found.probabilities))
-            lists.append(by_meaning if beside is None else _fused(by_meaning, beside, k))
+            places = by_meaning if beside is None else _fused(by_meaning, beside, k)
+            lists.append(places if found.fitted else _estimated(places, self.backgrounds[kind].items))
         merged = heapq.merge(*lists, key=lambda place: -(place.probability or 0.0))  # keeps the order within a kind
         return Places(list(islice(merged, k)), fitted)
 
@@ -88,6 +90,12 @@ class Judge:
 def without_probabilities(places: Places) -> Places:
     """The same in the same order; nobody knows how probable they are."""
     return Places([replace(place, probability=None) for place in places.places], fitted=False)
+
+
+def _estimated(places: Sequence[Place], items: int) -> list[Place]:
+    """The same in the same order, with the estimates that words are made of."""
+    estimates = standing([place.probability or 0.0 for place in places], items)
+    return [replace(place, probability=estimate) for place, estimate in zip(places, estimates, strict=True)]
 
 
 def _places(kind: Kind, one: Ranked, probabilities: tuple[float, ...]) -> Iterator[Place]:

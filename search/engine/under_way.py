@@ -32,9 +32,10 @@ from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
 from search.query.content_words import ContentWord, content_words, meaning_names, unwanted_words
 from search.query.query import Query
+from search.query.query_form import form_of
 from search.query.resolve import Resolved
 from search.ranked import Ranked
-from search.rerank.base import Reranker, is_familiar
+from search.rerank.base import Reranker
 from search.rerank.explain import Explanation, explain_images
 from search.rerank.stage import Loss, Reranked, TokenSource, lessen, rerank, rerank_more
 from search.results import Results, Work
@@ -185,15 +186,16 @@ class UnderWay:
     def judge(self, setting: Setting) -> None:
         """Step 5: how probable the candidates are, and which of them are hits, in their order."""
         asked, wanted = self.asked, self.wanted
-        familiar = is_familiar(wanted.reranker, asked.query)
-        judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, familiar, asked.several)
+        text = asked.query.text
+        form = None if text is None else form_of(text)
+        judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, form, asked.several)
         best = judge.best(self.ranked, wanted.pool, self.by_words)
         assert self.words is not None, "step 1 has found them"
         if asked.nothing is not None and self.words.weights:  # what only looks like an answer to unread words is none
             said = {} if self.by_words is None else self.by_words.matches
             best = replace(best, places=[place for place in best.places if place.id in said])
         self.best = without_probabilities(best) if asked.unread else best
-        arranged = arrange(setting.snapshot, self.best.places, wanted.arrangement, wanted.reach)
+        arranged = arrange(setting.snapshot, self.best, wanted.arrangement, wanted.reach)
         shown, self.cursor = wanted.page(arranged.places, setting.snapshot.generation, setting.newest)
         self.arranged = replace(arranged, places=shown)
         self.notes += self.arranged.notes
@@ -226,6 +228,8 @@ class UnderWay:
             self.asked.content_ids,
             self.wanted.arrangement.all_copies,
             None if where is None else where.criterion,
+            fitted=self.best.fitted,
+            worded=not self.asked.subtracted,  # similarities lessened by a loss stand out as nothing that was measured
         )
         reason = None
         if not self.best.places and self.query.where is not None:

@@ -11,22 +11,26 @@ from search.calibration.examples import SHOWN, Examples, Listing, collect, list_
 from search.calibration.reliability import reliability
 from search.evaluation.results import DirectionReliability
 from search.ground_truth.directions import Direction, Directions
+from search.ground_truth.ground_truth import GroundTruth
+from search.query.query_form import QueryForm, form_of
 
 
 def check_reliability(
+    truth: GroundTruth,
     both: Directions,
     scorers: tuple[Scorer, Scorer],
     calibration: Calibration,
     reranker: str | None = None,
 ) -> tuple[DirectionReliability, ...]:
-    """Both directions of one stage, whose `scorers` are in the order of `both`. `reranker`: key of the one behind
-    them, None for the first stage."""
+    """Both directions of one stage of a `truth`, whose `scorers` are in the order of `both`. `reranker`: key of the one
+    behind them, None for the first stage."""
     found = []
     for direction, scorer in zip(both, scorers, strict=True):
-        curve = calibration.curve(direction.asks, direction.finds, reranker)
+        form = None if direction.name != "text-to-image" else _form(truth)
+        curve = calibration.curve(direction.asks, direction.finds, reranker, form)
         listing = list_first(scorer, len(direction.queries), SHOWN + int(np.diff(direction.relevance.offsets).max()))
         if reranker is not None and not curve.fitted:  # the engine's rule: `search.calibration.probability`
-            curve = calibration.curve(direction.asks, direction.finds, None)
+            curve = calibration.curve(direction.asks, direction.finds, None, form)
             listing = _by_similarity(listing, direction)
         examples = collect(
             listing, direction.queries, direction.candidates, direction.relevance, direction.groups, parts=(1,)
@@ -43,6 +47,12 @@ def check_reliability(
             )
         )
     return tuple(found)
+
+
+def _form(truth: GroundTruth) -> QueryForm:
+    """What most of its texts are."""
+    short = sum(form_of(text) == "short" for text in truth.texts)
+    return "short" if 2 * short > len(truth.texts) else "sentence"
 
 
 def _paired(examples: Examples, direction: Direction) -> Float64:

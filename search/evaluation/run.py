@@ -128,7 +128,7 @@ def _stage(
     reranker: str | None = None,
 ) -> StageResult:
     stage = evaluate_stage(name, truth, scorers, settings)
-    return replace(stage, reliability=check_reliability(both, scorers, calibration, reranker))
+    return replace(stage, reliability=check_reliability(truth, both, scorers, calibration, reranker))
 
 
 def _remarks(truth: GroundTruth, encoder: Encoder) -> list[str]:

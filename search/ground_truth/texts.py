@@ -12,8 +12,10 @@ from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.encoders.batches import encode_texts
+from indexer.encoders.templates import class_name_forms, ensemble
 from indexer.text import text_digest
 from indexer.types import Float32, Int8
+from search.query.class_names import is_class_name
 
 #: The vector (d,) float32 and the words (t, w) int8 of a text.
 StoredText = tuple[Float32, Int8]
@@ -35,6 +37,23 @@ def text_vectors(texts: Sequence[str], encoder: Encoder, snapshot: Transaction, 
             vectors[position] = vector
     vectors[missing] = encode_texts(encoder, [texts[position] for position in missing]).vectors
     return vectors
+
+
+def query_vectors(texts: Sequence[str], vectors: Float32, encoder: Encoder) -> Float32:
+    """(t, d) float32, unit norm: what texts with these `vectors` (t, d) are asked for with: names of things in the
+    encoder's templates."""
+    found = vectors.copy()
+    names = [position for position, text in enumerate(texts) if is_class_name(text)]
+    forms = [class_name_forms(encoder, texts[position], None)[1:] for position in names]
+    others = encode_texts(encoder, [form for one in forms for form in one]).vectors
+    start = 0
+    for position, one in zip(names, forms, strict=True):
+        if one:
+            found[position] = ensemble(
+                np.concatenate([vectors[position : position + 1], others[start : start + len(one)]])
+            )
+            start += len(one)
+    return found
 
 
 def stored_texts(

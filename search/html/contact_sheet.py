@@ -11,7 +11,7 @@ from search.engine.indexed import Indexed
 from search.html.heat_map import Chip, Layer, chips, fit_of, frame_size, layers, share_of, shown_words
 from search.html.page import Picture, encoded, picture, pictures, render, write_page
 from search.query.query import Query
-from search.results import Hit, Results, percent
+from search.results import NOTHING_MATCHES, Hit, Results, percent
 
 #: Of a hit at a path at which nothing was indexed.
 UNKNOWN = Indexed("", inside=False)
@@ -52,7 +52,6 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
         query_image=_asked_with(query),
         count=_count(results),
         notes=results.notes,
-        calibrated=results.calibrated,
         explained=shown_words(explanations),
         legend=chips(explanations[0], share_of) if explanations else (),
         cards=[_card(hit, shown[hit.path], by_date) for hit in results],
@@ -62,6 +61,8 @@ def sheet(results: Results, query: Query, indexed: Mapping[str, Indexed]) -> str
 def _count(results: Results) -> str:
     if not results:
         return results.absence
+    if results.nothing_matches:
+        return NOTHING_MATCHES
     if results.rest is None:
         return f"{len(results):,} hit{'' if len(results) == 1 else 's'}"
     return f"{len(results):,} of {'more than ' if results.more_matches else ''}{results.matches:,} hits"
@@ -80,7 +81,7 @@ def _asked_with(query: Query) -> str | None:
 
 def _card(hit: Hit, shown: Picture, by_date: bool) -> Card:
     explanation, about, facts = hit.explanation, hit.metadata, _facts(hit, by_date)
-    chance = "" if hit.probability is None else percent(hit.probability)
+    chance = hit.match or ("" if hit.probability is None else percent(hit.probability))
     if explanation is None or about is None:
         return Card(hit, shown, chance, facts)
     frame = frame_size(about.width, about.height, *PLACE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -84,19 +84,6 @@ class Reranker(Protocol):
     def explain(self, query: EncodedQuery, tokens: Int8) -> Alignment | None:
         """How a text met an image: `query` is the text, `tokens` (r, w) int8 the image's. None when it cannot say."""
         ...
-
-
-#: Below this trust a query is of another kind than the texts that were learned from.
-FAMILIAR = 0.5
-
-
-def is_familiar(reranker: Reranker | None, query: EncodedQuery) -> bool:
-    """Whether what was learned from training texts holds for this query; True where nobody can say.
-
-    A reranker that knows its training texts has a method `trust` besides: the vector (d,) of a text, 0 to 1.
-    """
-    trust: Callable[[Float32], float] | None = getattr(reranker, "trust", None)
-    return query.kind != "text" or trust is None or trust(query.vector) >= FAMILIAR
 
 
 def place_unscored(scores: Float32, similarities: Float32) -> Float32:

@@ -114,6 +114,7 @@ def fit_lines(found: Calibrated) -> list[str]:
         direction: DirectionName = f"{fit.entry.asks}-to-{fit.entry.finds}"  # type: ignore[assignment]
         stage = "reranked" if fit.entry.reranker is not None else "first stage"
         said = reliability_sentence(direction, fit.hits, fit.first)
-        out.append(f"   {stage}, {said}")
+        form = {"short": "short queries, ", "sentence": "sentences, "}.get(fit.entry.form or "", "")
+        out.append(f"   {stage}, {form}{said}")
     out.append(f"Written: {found.path}")
     return out

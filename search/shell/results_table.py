@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from search.results import Hit, Results, percent
+from search.results import NOTHING_MATCHES, Hit, Results, percent
 from search.shell.printing import print_line, printable
 from search.shell.wording import in_shell_words
 
@@ -45,7 +45,8 @@ def _file(hit: Hit) -> str | None:
 
 
 def print_results(results: Results, order: Order | None = None) -> None:
-    """A table: rank, score, probability, path, and what else is known. Weak hits are marked as such.
+    """A table: rank, score, probability (or a word), path, and what else is known. Weak hits are marked as such, and
+    where all are, that nothing matches well stands above them.
 
     Of what is sorted, or what filters alone have found, also what `order` goes by (the date, where it is none). Then
     what was left out and how many more there are, where that is known.
@@ -55,15 +56,17 @@ def print_results(results: Results, order: Order | None = None) -> None:
     if not results:
         print_line(in_shell_words(results.absence))
         return
+    if results.nothing_matches:
+        print_line(NOTHING_MATCHES)
     width = len(str(len(results)))
-    mark = len(" weak") if any(hit.weak for hit in results) else 0
+    wide = len("strong" if any(hit.match for hit in results) else "<1 % ")
+    mark = len(" weak") if any(hit.weak and hit.match is None for hit in results) else 0
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "
         if hit.score is not None:
-            chance = "" if hit.probability is None else percent(hit.probability)
-            chance = chance if results.calibrated or not chance else f"~{chance}"
-            weak = " weak" if hit.weak else ""
-            known += f"{hit.score:6.3f}  {chance:>5}{weak:<{mark}}  "
+            chance = hit.match or ("" if hit.probability is None else percent(hit.probability))
+            weak = " weak" if hit.weak and hit.match is None else ""
+            known += f"{hit.score:6.3f}  {chance:>{wide}}{weak:<{mark}}  "
         if hit.score is None or order not in (None, "score"):
             known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
         print_line(f"{known}{display_path(hit.path)}{_details(hit, order)}")

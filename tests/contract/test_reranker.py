@@ -12,7 +12,7 @@ import pytest
 
 from indexer.settings import models_folder
 from indexer.types import Float32, Int8, Kind
-from search.rerank.base import Candidates, EncodedQuery, Reranker, is_familiar, place_unscored
+from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscored
 from search.rerank.fusion_reranker import FusionReranker
 from search.rerank.reranker_files import CENTRES, load
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -228,8 +228,3 @@ def test_an_explanation_shares_out_words_and_regions(case: Case) -> None:
         again = case.reranker.explain(query, regions)
         assert again is not None
         np.testing.assert_array_equal(again.attention, found.attention)
-
-
-def test_how_familiar_a_query_is_can_always_be_said(case: Case) -> None:
-    assert is_familiar(case.reranker, case.query("image"))
-    assert isinstance(is_familiar(case.reranker, case.query("text")), bool)

@@ -62,7 +62,7 @@ def expected(version: int) -> Answers:
 def comparable(hits: list[dict[str, Any]], copies: Set[str] = frozenset()) -> list[dict[str, Any]]:
     """Hits by id. Not what later versions judge otherwise from the same store: how probable a hit is, and so the order
     of photographs among texts; and that `copies` are no hits of their own."""
-    judged = {"rank", "probability", "weak", "also", "missing"}
+    judged = {"rank", "probability", "match", "weak", "also", "missing"}
     kept = [hit for hit in hits if hit["path"] not in copies]
     return [{key: hit[key] for key in hit.keys() - judged} for hit in sorted(kept, key=itemgetter("id"))]
 
@@ -75,7 +75,7 @@ def answers(folder: Path, version: int) -> Answers:
         for question, told in expected(version).items():
             words, _, kind = question.partition(" -> ")
             hits = library.query(words, k=10, to=kind, rerank=0, by_words=False)  # type: ignore[arg-type]
-            chances = [hit.probability for hit in hits]
+            chances = [hit.estimate for hit in hits]
             assert chances == sorted(chances, reverse=True)
             assert {path for hit in hits for path in hit.also} <= {f"{PHOTOS}/sub/copy.png"}
             now = [hit for hit in comparable(hits.to_json()["hits"]) if hit.get("text") != HIDDEN_THEN]

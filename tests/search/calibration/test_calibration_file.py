@@ -29,17 +29,24 @@ IDENTITY = EncoderId("colours", "w" * 64, 4, Preprocessing(8, 8, "squash", "bili
 
 
 def some(weights: str = IDENTITY.weights, reranker: str | None = None) -> Calibration:
-    return Calibration(weights, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01),))
+    return Calibration(weights, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01, "sentence"),))
 
 
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / calibration_file.NAME
     calibration = Calibration(
-        "w", (*some().entries, Entry("image", "text", "abc", replace(FITTED, intercept=1.5), {}, 0.0))
+        "w",
+        (
+            *some().entries,
+            Entry("text", "image", None, replace(FITTED, intercept=0.5), {}, 0.0, "short"),
+            Entry("image", "text", "abc", replace(FITTED, intercept=1.5), {}, 0.0),
+        ),
     )
     calibration_file.write(path, calibration)
     assert calibration_file.read(path) == calibration
     assert calibration_file.read(tmp_path / "none.json") is None
+    assert calibration.curve("text", "image", None, "short").intercept == 0.5
+    assert calibration.curve("text", "image", None) == calibration.curve("text", "image", None, "sentence") == FITTED
     fields = json.loads(path.read_text())
     assert fields["models"][0]["coefficients"] == {"score": 3.0, "standard": 1.2, "items": 0.9}
     with pytest.raises(StoreUnwritableError, match="`out`"):
@@ -57,6 +64,7 @@ def _set(name: str, value: object) -> Callable[[dict[str, object]], object]:
         _set("features", ["score"]),
         _set("models", 3),
         _set("models", [{"asks": "sound"}]),
+        lambda fields: fields["models"][0].__setitem__("form", "song"),  # type: ignore[attr-defined]
         lambda fields: fields.pop("encoder"),
         lambda fields: fields["models"][0].pop("coefficients"),  # type: ignore[attr-defined]
         lambda fields: fields["models"][0]["coefficients"].__setitem__("score", -1.0),  # type: ignore[attr-defined]
@@ -71,7 +79,7 @@ def test_a_damaged_calibration_is_a_note_and_the_fallback(
     calibration_file.write(path, some())
     assert find_calibration(tmp_path, IDENTITY).curve("text", "image", None) == FITTED
     fields = json.loads(path.read_text())
-    del fields["digest"]  # as in a file of before it had one
+    del fields["digest"], fields["models"][0]["form"]  # as in a file of before it had them
     path.write_text(json.dumps(fields))
     assert find_calibration(tmp_path, IDENTITY).curve("text", "image", None) == FITTED
     change(fields)

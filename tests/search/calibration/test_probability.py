@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,19 @@ import search
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.vectors import Vectors
 from indexer.errors import UsageError
-from indexer.types import Float32
 from search.calibration import calibration_file
 from search.calibration.background import BackgroundSamples
 from search.calibration.calibration_file import Calibration, Entry, reranker_key
 from search.calibration.curve import (
     FALLBACK,
+    STANDING,
     Background,
     ProbabilityCurve,
     TypicalBackground,
 )
 from search.calibration.probability import hit_probabilities, never_rising
-from search.rerank.base import EncodedQuery, is_familiar
-from search.results import WEAK, Hit, Results
+from search.query.query_form import QueryForm, form_of
+from search.results import STRONG, WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 
@@ -34,7 +35,7 @@ FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
 def some(*, reranker: str | None = None) -> Calibration:
-    return Calibration("w" * 64, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01),))
+    return Calibration("w" * 64, (Entry("text", "image", reranker, FITTED, {"queries": 7}, 0.01, "sentence"),))
 
 
 def test_hits_of_an_unknown_reranker_have_the_probability_of_their_similarities() -> None:
@@ -63,7 +64,7 @@ def library(tmp_path: Path) -> search.Library:
 
 
 def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: search.Library, tmp_path: Path) -> None:
-    entry = Entry("text", "image", None, FITTED)
+    entry = Entry("text", "image", None, FITTED, form="short")
     with library:
         before = library.query("red", k=5)
         calibration_file.write(
@@ -77,30 +78,54 @@ def test_a_hits_probability_is_the_curve_over_the_whole_collection(library: sear
     assert [hit.probability for hit in found] == pytest.approx(expected.tolist(), rel=1e-4)
     assert (found.calibrated, before.calibrated, only.calibrated) == (True, False, False)
     assert [hit.id for hit in found] == [hit.id for hit in before]
-    guessed = FALLBACK.probabilities(everything[:5], background)
-    assert [hit.probability for hit in before] == pytest.approx(guessed.tolist(), rel=1e-4)
+    guessed = STANDING.probabilities(everything[:5], background)
+    assert [hit.guess for hit in before] == pytest.approx(guessed.tolist(), rel=1e-4)
     assert found.to_json()["hits"][0]["probability"] == pytest.approx(expected[0], abs=1e-4)
 
 
-class OfAnotherKind(ColourReranker):
-    """Knows that no query is like the texts that it learned from."""
-
-    def trust(self, vector: Float32) -> float:
-        return 0.1
-
-
-def test_a_query_of_another_kind_has_the_probability_of_the_background_alone() -> None:
-    background, similarities, scores = Background(0.1, 0.05, 400, 400), [0.4, 0.2, 0.1], [0.9, 0.5, 0.2]
-    key = reranker_key(ColourReranker())
-    found = hit_probabilities(
-        some(reranker=key), "text", "image", key, scores, similarities, background, familiar=False
-    )
+def test_short_queries_and_sentences_have_curves_of_their_own() -> None:
+    background, scores = Background(0.1, 0.05, 400, 400), np.array([0.4, 0.2, 0.1])
+    short = replace(FITTED, intercept=-4.0)
+    both = Calibration("w" * 64, (*some().entries, Entry("text", "image", None, short, form="short")))
+    for form, curve in (("sentence", FITTED), ("short", short)):
+        of_form: QueryForm = form  # type: ignore[assignment]
+        found = hit_probabilities(both, "text", "image", None, scores, scores, background, form=of_form)
+        assert found.fitted
+        assert found.probabilities == tuple(curve.probabilities(scores, background).tolist())
+    found = hit_probabilities(some(), "text", "image", None, scores, scores, background, form="short")
     assert not found.fitted
-    assert found.probabilities == pytest.approx(FALLBACK.probabilities(np.array(similarities), background).tolist())
-    vector = np.array([1, 0, 0, 0], np.float32)
-    for reranker, familiar in ((OfAnotherKind(), False), (ColourReranker(), True), (None, True)):
-        assert is_familiar(reranker, EncodedQuery("text", vector, None)) is familiar
-        assert is_familiar(reranker, EncodedQuery("image", vector, None))
+    assert found.probabilities == pytest.approx(FALLBACK.probabilities(scores, background).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("dog", "short"),
+        ("a photo of the red fire truck", "short"),
+        ("someone riding a horse", "short"),
+        ("a man rides a brown horse", "sentence"),
+        ("", "short"),
+    ],
+)
+def test_a_short_query_has_three_content_words_at_most(text: str, form: str) -> None:
+    assert form_of(text) == form
+
+
+def test_where_nothing_was_fitted_a_hit_has_a_word(library: search.Library) -> None:
+    with library:
+        found = library.query("red", k=60)
+    assert not found.calibrated
+    for hit, said in zip(found, found.to_json()["hits"], strict=True):
+        assert hit.probability is None
+        assert hit.guess is not None
+        word = "weak" if hit.guess < WEAK else "fair" if hit.guess < STRONG else "strong"
+        assert said["match"] == hit.match == word
+        assert "probability" not in said
+        assert said.get("weak", False) == (hit.match == "weak")
+    guesses = (0.0, WEAK, STRONG - 0.01, STRONG, 1.0)
+    words = [Hit(1, "image", "a", 0.1, 0.1, None, guess=guess).match for guess in guesses]
+    assert words == ["weak", "fair", "fair", "strong", "strong"]
+    assert Hit(1, "image", "a", 0.1, 0.1, 0.01, guess=0.9).match is None
 
 
 def test_one_photograph_alone_has_a_probability(tmp_path: Path) -> None:
@@ -109,23 +134,26 @@ def test_one_photograph_alone_has_a_probability(tmp_path: Path) -> None:
         library.index(tmp_path / "one.png")
         for to in ("image", "any"):
             (hit,) = library.query("red", to=to)  # type: ignore[arg-type]
-            assert 0 <= hit.probability < WEAK
+            assert 0 <= hit.estimate < WEAK
 
 
 def test_a_least_probability_cuts_and_says_so(library: search.Library) -> None:
     with library:
         everything = library.query("red", k=60)
-        least = everything[10].probability
+        least = everything[10].estimate
         found = library.query("red", k=60, min_probability=least)
         none = library.query("red", k=60, min_probability=1.0)
         for wrong in (-0.1, 1.5, float("nan")):
             with pytest.raises(UsageError, match="from 0 to 1"):
                 library.query("red", min_probability=wrong)
-    assert [hit.id for hit in found] == [hit.id for hit in everything if hit.probability >= least]
+    assert [hit.id for hit in found] == [hit.id for hit in everything if hit.estimate >= least]
     assert found.cut is not None
     assert found.cut.left_out == 60 - len(found)
     assert not none
-    assert none.absence.startswith("Nothing here matches well: the best hit has probability 0.")
+    assert none.absence == (
+        f"Nothing here matches well: the best hit is a {everything[0].match} match, and `min_probability=1` leaves it "
+        "out; a lower one shows more."
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,7 +161,7 @@ def test_a_least_probability_cuts_and_says_so(library: search.Library) -> None:
     [(0.03, 0.3, "0.03"), (0.0004, 0.3, "0.0004"), (0.2999, 0.3, "0.2999"), (1e-9, 0.5, "0.000000")],
 )
 def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float, least: float, said: str) -> None:
-    results = Results("q", (Hit(1, "image", "a", 0.1, 0.1, best),)).likely(least)
+    results = Results("q", (Hit(1, "image", "a", 0.1, 0.1, best),), calibrated=True).likely(least)
     assert f"probability {said}, and `min_probability={least:g}` leaves" in results.absence
     assert Results("q").likely(0.5).absence == "Nothing found."
 

@@ -102,7 +102,7 @@ def test_while_others_write_none_comes_twice_and_what_is_new_does_not_show(libra
 
 
 def test_the_last_page_is_where_nothing_is_probable_enough(library: search.Library) -> None:
-    least = library.query("red", k=9)[8].probability
+    least = library.query("red", k=9)[8].estimate
     likely = library.query("red", k=100, min_probability=least)
     assert 9 <= len(likely) < 20
     found = pages(library, "red", 2, min_probability=least)

@@ -110,7 +110,7 @@ def test_a_calibration_that_is_stopped_leaves_the_one_before(tmp_path: Path) -> 
                 library.calibrate(place / "captions.jsonl", progress=listener)
             assert listener.steps == whole.steps[:last]
             assert (tmp_path / "s" / "calibration.json").read_bytes() == kept
-        assert library.query("red", k=1).calibrated
+        assert library.query("red green blue white", k=1).calibrated  # a sentence, as those that were fitted
         assert sorted(path.name for path in (tmp_path / "s").iterdir() if "calibration" in path.name) == [
             "calibration.json"
         ]

@@ -63,7 +63,7 @@ def test_what_survives_the_cut_is_sorted(library: search.Library, sort: str, wan
         return
     assert found.cut is not None
     assert found.cut.least == WEAK
-    assert all(hit.probability is not None and hit.probability >= WEAK for hit in found)
+    assert all(hit.estimate is not None and hit.estimate >= WEAK for hit in found)
     assert found.cut.left_out == len(PHOTOS) - len(library.query("red", k=100, sort=sort))  # type: ignore[arg-type]
 
 
@@ -87,7 +87,7 @@ def test_a_least_probability_takes_the_place_of_the_weak_mark(library: search.Li
     assert len(nothing) == 0
     assert nothing.cut is not None
     assert nothing.cut.left_out == len(PHOTOS)
-    assert "the best hit has probability" in nothing.absence
+    assert nothing.absence.startswith("Nothing here matches well: the best hit is a ")
 
 
 def test_beyond_its_bound_a_sorted_answer_says_so(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,5 +123,5 @@ def test_each_copy_is_a_hit_where_that_is_asked(library: search.Library) -> None
     assert names(each) == ["b.png", "b.png", "a.png", "a.png", "c.png", "c.png"]
     assert len({hit.path for hit in each}) == 6
     assert all(hit.also == () for hit in each)
-    assert [hit.probability for hit in each[::2]] == [hit.probability for hit in joined]
+    assert [hit.estimate for hit in each[::2]] == [hit.estimate for hit in joined]
     assert names(library.query("red", k=2, sort="-date", all_copies=True)) == ["c.png", "c.png"]

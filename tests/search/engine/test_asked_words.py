@@ -123,7 +123,7 @@ def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
     found, alone = ask(library, asked, k=SHADES), ask(silent, asked, k=SHADES)
     assert [hit.score for hit in found] == [hit.similarity for hit in found]
     assert {hit.found_by for hit in found} == {"meaning"}
-    assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
+    assert [hit.estimate for hit in found] == pytest.approx([hit.estimate for hit in alone])
     assert [hit.score for hit in found] == pytest.approx([hit.score for hit in alone])
 
 
@@ -131,7 +131,7 @@ def test_answers_may_be_by_meaning_alone(library: search.Library, silent: search
     found, alone = ask(library, "church", k=SHADES, by_words=False), ask(silent, "church", k=SHADES)
     assert {hit.found_by for hit in found} == {"meaning"}
     assert [hit.score for hit in found] == [hit.similarity for hit in alone]
-    assert [hit.probability for hit in found] == pytest.approx([hit.probability for hit in alone])
+    assert [hit.estimate for hit in found] == pytest.approx([hit.estimate for hit in alone])
     (many,) = library.query_many(["church"], k=5, by_words=True)
     assert {hit.found_by for hit in many} == {"meaning", "words"}
     (many,) = library.query_many(["church"], k=5, by_words=False)
@@ -179,7 +179,7 @@ def test_what_is_said_of_a_photograph_and_was_subtracted_puts_it_behind_all_othe
         assert "30" not in names(found)[:-1]
         assert len(found) == k
     last = ask(library, search.Query.parse("church -café"), k=SHADES)[-1]
-    assert (Path(last.path).stem, last.probability) == ("30", 0.0)
+    assert (Path(last.path).stem, last.estimate) == ("30", 0.0)
     only_some = ask(library, search.Query.parse('church -"café by night"'), k=SHADES)
     assert "30" in names(only_some)[:2]
     named = ask(library, search.Query.parse("red -harbour"), k=SHADES)  # a name may say anything
@@ -249,7 +249,7 @@ def test_hits_are_ordered_and_probabilities_never_rise(library: search.Library, 
     order = [(-hit.score, hit.id) for hit in found if hit.score is not None]
     assert order == sorted(order)
     assert len(order) == SHADES == len(set(names(found)))
-    chances = [hit.probability for hit in found if hit.probability is not None]
+    chances = [hit.estimate for hit in found if hit.estimate is not None]
     assert chances == sorted(chances, reverse=True)
     assert all(0 <= chance <= 1 for chance in chances)
 

@@ -55,11 +55,11 @@ def test_copies_are_one_hit_and_named(library: search.Library, tmp_path: Path, i
 def test_copies_take_nothing_from_each_others_probability(library: search.Library, tmp_path: Path) -> None:
     paths = paint(tmp_path / "photos", 12)
     library.index(tmp_path / "photos")
-    before = [hit.probability for hit in library.query("red", k=12)]
+    before = [hit.estimate for hit in library.query("red", k=12)]
     copied(paths[0], 9)
     library.index(tmp_path / "photos")
     after = library.query("red", k=12)
-    assert [hit.probability for hit in after] == before
+    assert [hit.estimate for hit in after] == before
     assert len(after[0].also) == 9
 
 

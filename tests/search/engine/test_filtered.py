@@ -201,15 +201,15 @@ def test_the_limits_of_a_call_and_its_conditions_both_hold(
 @pytest.mark.parametrize("line", ["size:1500..1520", "year:2021", "-type:png"])
 def test_a_photograph_is_as_probable_with_a_filter_as_without(library: search.Library, line: str) -> None:
     found = library.query(Query("red", where=Filter.parse(line)), k=2_000, rerank=0)
-    everything = {hit.id: hit.probability for hit in library.query("red", k=2_000, rerank=0)}
+    everything = {hit.id: hit.estimate for hit in library.query("red", k=2_000, rerank=0)}
     assert len(found) > 10
-    assert {hit.id: hit.probability for hit in found} == {hit.id: everything[hit.id] for hit in found}
+    assert {hit.id: hit.estimate for hit in found} == {hit.id: everything[hit.id] for hit in found}
 
 
 def test_where_a_call_names_the_collection_a_probability_knows_how_small_it_is(library: search.Library) -> None:
     everything = library.query("red", k=2_000, rerank=0)
     few = SearchParameters(only=np.array([hit.id for hit in everything[:20]]))
-    assert library.query("red", rerank=0, parameters=few)[0].probability > everything[0].probability
+    assert library.query("red", rerank=0, parameters=few)[0].estimate > everything[0].estimate
 
 
 def test_a_filter_nothing_fits_finds_nothing(library: search.Library) -> None:

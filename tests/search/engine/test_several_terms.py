@@ -122,8 +122,8 @@ def test_one_term_answers_as_ever(library: search.Library) -> None:
     plain = library.query("red", k=20)
     for term in (text("red"), text("red", 3.0)):
         again = library.query(asked(term), k=20)
-        assert [(hit.id, hit.score, hit.probability) for hit in again] == [
-            (hit.id, hit.score, hit.probability) for hit in plain
+        assert [(hit.id, hit.score, hit.estimate) for hit in again] == [
+            (hit.id, hit.score, hit.estimate) for hit in plain
         ]
 
 
@@ -188,10 +188,23 @@ def test_the_image_that_was_added_is_marked_and_one_that_was_subtracted_is_not(
 @pytest.mark.parametrize("terms", [(text("red"), text("green", -1.0)), (text("red"), text("green"))])
 def test_probabilities_are_estimated_and_never_rise(library: search.Library, terms: tuple[Term, ...]) -> None:
     results = library.query(asked(*terms), k=50)
-    chances = [hit.probability for hit in results]
+    chances = [hit.estimate for hit in results]
     assert chances == sorted(chances, reverse=True)
     assert chances[0] > chances[-1]
     assert not results.calibrated
+
+
+def test_where_something_is_subtracted_no_word_stands_and_the_cut_holds(library: search.Library) -> None:
+    found = library.query(asked(text("red"), text("dark", -1.0)), k=60)
+    assert [(hit.probability, hit.match, hit.weak) for hit in found] == [(None, None, False)] * 60
+    assert not found.nothing_matches
+    assert not {"probability", "match", "weak"} & set(found.to_json()["hits"][0])
+    estimates = [hit.estimate for hit in found if hit.estimate is not None]
+    least = (estimates[0] + estimates[-1]) / 2
+    assert len(estimates) == 60
+    assert len(found.likely(least)) == sum(each >= least for each in estimates) < 60
+    added = library.query(asked(text("red"), text("dark")), k=60)
+    assert {hit.match for hit in added} <= {"strong", "fair", "weak"}
 
 
 def test_the_reranker_looks_for_what_is_subtracted_as_well(library: search.Library) -> None:
@@ -380,4 +393,4 @@ def test_texts_of_terms() -> None:
 @pytest.mark.parametrize("least", [0.0, 0.5])
 def test_hits_are_cut_by_probability_as_ever(library: search.Library, least: float) -> None:
     results = library.query(asked(text("red"), text("green", -1.0)), k=30, min_probability=least)
-    assert all(hit.probability >= least for hit in results)
+    assert all(hit.estimate >= least for hit in results)

@@ -79,7 +79,7 @@ def test_filters_and_images_answer_without_the_words(library: search.Library, tm
 
 def test_a_query_that_is_read_has_its_probabilities(library: search.Library) -> None:
     results = library.query("red")
-    assert results[0].probability is not None
+    assert results[0].estimate is not None
     assert not any("does not know" in note for note in results.notes)
 
 

@@ -17,7 +17,7 @@ from search.html.contact_sheet import sheet, write_sheet
 from search.query.filter import Filter
 from search.query.query import Query
 from search.rerank.explain import Explanation, WordMatch
-from search.results import Hit, PlaceNames, Results
+from search.results import NOTHING_MATCHES, Hit, PlaceNames, Results
 from tests.fixtures.page_elements import HOSTILE, assert_harmless
 
 AREA = (0.0, 0.0, 1.0, 1.0)
@@ -72,14 +72,21 @@ def test_no_hits_are_said() -> None:
     assert "Nothing found." in page.text
 
 
-def test_a_guessed_probability_and_a_weak_hit_are_marked(tmp_path: Path) -> None:
+def test_a_weak_hit_is_marked_and_where_nothing_was_fitted_a_word_stands() -> None:
     hits = (Hit(1, "image", "a.png", 0.3, 0.2, 0.5), Hit(2, "image", "b.png", 0.1, 0.1, 0.01))
-    page = assert_harmless(sheet(Results("x", hits), Query(text="x"), {}))
-    assert "~50 %" in page.text
-    assert "weak match, ~1 %" in page.text
-    assert page.attributes("class").count("weak") == 1
     page = assert_harmless(sheet(Results("x", hits, calibrated=True), Query(text="x"), {}))
-    assert "~" not in page.text
+    assert "50 %" in page.text
+    assert "weak match, 1 %" in page.text
+    assert page.attributes("class").count("weak") == 1
+    assert NOTHING_MATCHES not in page.text
+    page = assert_harmless(sheet(Results("x", hits[1:], calibrated=True), Query(text="x"), {}))
+    assert NOTHING_MATCHES in page.text
+    guesses = tuple(replace(hit, probability=None, guess=hit.probability) for hit in hits)
+    page = assert_harmless(sheet(Results("x", guesses), Query(text="x"), {}))
+    assert "strong match" in page.text
+    assert "weak match" in page.text
+    assert "%" not in page.text
+    assert page.attributes("class").count("weak") == 1
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_both_kinds_keep_the_order_that_the_reranker_gave_them(library: search.L
     library.index(photos)
     first = library.query("red", k=24, to="any", rerank=0)
     found = library.query("red", k=24, to="any", reranker=ColourReranker(-5.0))
-    chances = [hit.probability for hit in found]
+    chances = [hit.estimate for hit in found]
     assert chances == sorted(chances, reverse=True)
     assert [hit.id for hit in found if hit.kind == "text"] == [hit.id for hit in first if hit.kind == "text"]
     images = [hit.id for hit in found if hit.kind == "image"]

@@ -65,11 +65,31 @@ def test_what_is_sorted_shows_by_what(capsys: pytest.CaptureFixture[str], tmp_pa
     )
     print_results(Results("x", hits), "-date")
     assert capsys.readouterr().out.splitlines() == [
-        f"1   0.500  ~50 %  2024-05-03 18:20  {path}",
+        f"1   0.500   50 %  2024-05-03 18:20  {path}",
         "2   0.500         2024-05-03 18:20  /p/b.jpg  “words”",
     ]
     print_results(Results("x", hits[:1]), "size")
-    assert capsys.readouterr().out == f"1   0.500  ~50 %           1,234 B  {path}\n"
+    assert capsys.readouterr().out == f"1   0.500   50 %           1,234 B  {path}\n"
+
+
+def test_a_word_stands_where_nothing_was_fitted(capsys: pytest.CaptureFixture[str]) -> None:
+    hits = [
+        Hit(number, "image", "/p/a.jpg", 0.5, 0.5, None, guess=guess) for number, guess in enumerate((0.9, 0.2, 0.01))
+    ]
+    assert lines(capsys, *hits) == [
+        "1   0.500  strong  /p/a.jpg",
+        "2   0.500    fair  /p/a.jpg",
+        "3   0.500    weak  /p/a.jpg",
+    ]
+
+
+def test_where_all_hits_are_weak_that_stands_above_them(capsys: pytest.CaptureFixture[str]) -> None:
+    for weak in (Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.01), Hit(1, "image", "/p/a.jpg", 0.5, 0.5, None, guess=0.01)):
+        assert lines(capsys, weak)[0] == "Nothing here matches well; these are the nearest:"
+        assert Results("x", (weak,)).to_json()["nothing_matches"] is True
+    assert len(lines(capsys, weak, Hit(2, "image", "/p/b.jpg", 0.4, 0.4, 0.5))) == 2
+    assert "nothing_matches" not in Results("x").to_json()
+    assert not Results("x", (Hit(1, "image", "/p/a.jpg", None, None, None),)).nothing_matches
 
 
 def test_what_a_cut_left_out_is_said_below_what_is_sorted(capsys: pytest.CaptureFixture[str]) -> None:
