@@ -235,7 +235,7 @@ class Files(Part):
                 if row.about not in (None, record.about):
                     self._transaction.retold_paths.add(row.about)
                 if row.content_id not in (None, record.content_id):
-                    self._transaction.let_go.add(row.content_id)
+                    self._transaction.lets_go([row.content_id])
         ids = {path: int(row.id) for path, row in before.items()}
         if changed:
             self._write(_UPDATE, changed)
@@ -331,7 +331,7 @@ class Files(Part):
             select(file.c.id, file.c.path, file.c.state, file.c.content_id, file.c.about).where(which)
         ).all()
         self._transaction.retold_paths.update(row.about for row in rows if row.about is not None)
-        self._transaction.let_go.update(row.content_id for row in rows if row.content_id is not None)
+        self._transaction.lets_go(row.content_id for row in rows)
         Items(self._transaction).delete_of_files([row.id for row in rows])
         for chunk in id_chunks([row.id for row in rows]):
             saying = file.alias()

@@ -71,6 +71,10 @@ class Transaction:
             raise RuntimeError("A snapshot cannot write; use Catalog.batch().")
         return self.connection.execute(statement, rows)
 
+    def lets_go(self, contents: Iterable[object]) -> None:
+        """Something refers to these contents no more. What is no number, as in a damaged row, is no content."""
+        self.let_go.update(one for one in contents if isinstance(one, int))
+
     def keeps_sums(self, table: Table) -> bool:
         """Whether rows of a table have checksums, and files the number of their items: not in an older store that
         cannot be written."""

@@ -182,8 +182,8 @@ def test_a_batch_of_many_files_is_written_by_few_statements(tmp_path: Path) -> N
         executed.clear()
         writer.ingest.commit([writer.prepared(*file) for file in files])
         counts.append(len(executed))
-    assert max(counts) <= 30, counts
-    assert counts[1] - counts[0] <= 4, counts  # those that go in pieces
+    assert counts[0] <= 31, counts  # with what the first one of a store does once
+    assert counts[1] <= 28, counts
     writer.catalog.close()
 
 
