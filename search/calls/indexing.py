@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, each, flag, instance, optional
-from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
-from indexer.encoders.base import EncoderId
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place
@@ -20,6 +18,7 @@ from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.arguments import progress_given
 from search.calls.opened import Opened
+from search.engine.active_encoder import ActiveEncoder
 
 if TYPE_CHECKING:
     from indexer.compact import Compacted
@@ -74,7 +73,7 @@ class Indexing(Opened):
         store = Store.create(self.folder)
         try:
             with store.writing():
-                self._models.encoder(_encoder_of(store), reencode=reencode)
+                self._models.encoder(ActiveEncoder(store).now(), reencode=reencode)
                 encoder, notes = self._models.encoder_for_indexing(progress or Silent())
                 report = pipeline.run(
                     store,
@@ -88,7 +87,7 @@ class Indexing(Opened):
                     verify=verify,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
-                active = _encoder_of(store)
+                active = ActiveEncoder(store).now()
                 if active is not None:
                     write_encoder_hint(self.folder, active)
                 return report
@@ -139,10 +138,3 @@ class Indexing(Opened):
                 return compact(store, progress)
         finally:
             store.close()
-
-
-def _encoder_of(store: Store) -> EncoderId | None:
-    """The identity of the encoder that the store was made with; None where there is none yet."""
-    with store.catalog.snapshot() as snapshot:
-        active = Encoders(snapshot).active()
-    return None if active is None else active[1]

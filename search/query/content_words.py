@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from indexer.words import Word, name_joints, words
 from search.query.query import Query
-from search.query.stop_words import STOP_WORDS
+from search.query.stop_words import is_content
 from search.query.terms import Term
 
 #: More words than this of one query are not looked for.
@@ -78,7 +78,7 @@ def _words_of(term: Term) -> Iterator[ContentWord]:
 
 def _plain(text: str) -> Iterator[ContentWord]:
     for word in words(text):
-        if len(word) > 1 or word[0] not in STOP_WORDS:
+        if is_content(word):
             yield ContentWord(word)
 
 

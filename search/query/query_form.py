@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from indexer.words import words
-from search.query.stop_words import STOP_WORDS
+from search.query.stop_words import is_content
 
 QueryForm = Literal["short", "sentence"]
 QUERY_FORMS: Final[tuple[QueryForm, ...]] = ("short", "sentence")
@@ -16,5 +16,5 @@ MOST_SHORT: Final = 3
 
 def form_of(text: str) -> QueryForm:
     """A short query names a thing, or says one thing of it, and is true of many pictures; a sentence describes one."""
-    counting = sum(len(word) > 1 or word[0] not in STOP_WORDS for word in words(text))
+    counting = sum(map(is_content, words(text)))
     return "short" if counting <= MOST_SHORT else "sentence"

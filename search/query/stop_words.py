@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from indexer.words import Word
+
 _GRAMMAR: Final = (
     "a about all am an and any are as at be been being but by can could did do does doing for from had has have "
     "having he her hers him his i if in into is it its just me my no nor not of off on onto or our ours out over "
@@ -16,6 +18,11 @@ _OF_PICTURES: Final = "image images photo photograph photographs photos pic pics
 GRAMMAR: Final = frozenset(_GRAMMAR.split())
 #: What is frequent in a collection counts for little by itself, in any language (`engine/asked_words.py`).
 STOP_WORDS: Final = GRAMMAR | frozenset(_OF_PICTURES.split())
+
+
+def is_content(word: Word) -> bool:
+    """Whether a word of a query says something of a picture."""
+    return len(word) > 1 or word[0] not in STOP_WORDS
 
 
 def says_nothing(text: str) -> bool:
