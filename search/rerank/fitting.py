@@ -2,7 +2,9 @@
 
 Two steps. First (a), late interaction, against all other images of a batch (symmetric NT-Xent over the match scores,
 as `indexer.training.contrastive`). Then (a) and (b) together, each caption among images and each image among captions
-that the same encoder takes for right (hard negatives, ALBEF), by cross-entropy over the list. The similarity of the
+that the same encoder takes for right (hard negatives, ALBEF), by cross-entropy over the list. Each step keeps its best
+pass, and the second's is taken unless (a) alone is clearly better: a difference within noise says nothing, and what
+words and regions say together is what no first stage can say. The similarity of the
 first stage is no input: on the images that the encoder was trained on it is better than it will ever be again. It is
 joined afterwards, at a weight that is chosen on held-out images.
 """
@@ -34,6 +36,7 @@ from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import (
     Gains,
     Matches,
+    ReciprocalRanks,
     Validation,
     Weights,
     mean_reciprocal_rank,
@@ -88,6 +91,26 @@ def train(
     return Trained(arrays, weights, run.trust, gains, run.texts, run.log, run.notes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The best pass of a step so far: its weights, its MRR, and how that is made up; None before the first pass."""
+
+    state: State
+    value: float
+    ranks: ReciprocalRanks | None
+
+    def saved(self) -> dict[str, Any]:
+        """For a checkpoint, of types that `weights_only` reads."""
+        ranks = None if self.ranks is None else [torch.from_numpy(each) for each in self.ranks]
+        return {"state": self.state, "value": self.value, "ranks": ranks}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> _Best:
+        """From what `saved` made."""
+        ranks = saved["ranks"]
+        return cls(saved["state"], saved["value"], ranks and ReciprocalRanks(*(each.numpy() for each in ranks)))
+
+
 class _Run:
     """One training, from pass to pass."""
 
@@ -109,8 +132,8 @@ class _Run:
         self._scores = MatchScores(pairs, self._batches, self.centres, self.trust)
         torch.manual_seed(settings.seed)
         self.model = FusionModel(settings.network).to(device)
-        self._best: State = _copy(self.model)
-        self._best_value = -1.0
+        self._best = _Best(_copy(self.model), -1.0, None)
+        self._late_best: _Best | None = None  # of the first step
         self._since = 0
         self.log: list[dict[str, Any]] = []
         self.notes: tuple[str, ...] = ()
@@ -123,14 +146,17 @@ class _Run:
         state, self.notes = self._checkpoints.load()
         begin = (0, 0)
         if state is not None:
-            self._best, self._best_value = state["best"], state["best value"]
+            earlier = state["best of the first step"]
+            self._best = _Best.restored(state["best"])
+            self._late_best = None if earlier is None else _Best.restored(earlier)
             self._since, self.log = state["since"], json.loads(state["log"])
             self.model.load_state_dict(state["model"])
             begin = (state["step"], state["epoch"])
         for step in range(begin[0], 2):
             first = begin[1] if step == begin[0] else 0
             if first == 0 and step == 1:  # from the best of the first step
-                self.model.load_state_dict(self._best)
+                self.model.load_state_dict(self._best.state)
+                self._late_best, self._best = self._best, _Best(self._best.state, -1.0, None)
                 self._since = 0
             optimizer = self._optimizer(step)
             if first and state is not None:
@@ -139,7 +165,10 @@ class _Run:
                 if self._since >= self._settings.patience:
                     break
                 self._pass(step, epoch, optimizer)
-        self.model.load_state_dict(self._best)
+        late, both = self._late_best, self._best
+        if late is not None and late.ranks and (not both.ranks or late.ranks.clearly_beats(both.ranks)):
+            both = late
+        self.model.load_state_dict(both.state)
 
     def _pass(self, step: int, epoch: int, optimizer: torch.optim.Optimizer) -> None:
         seed = (self._settings.seed * 2 + step) * 10_007 + epoch  # each pass has its own: nothing to remember
@@ -176,8 +205,9 @@ class _Run:
             }
         )
         self._since += 1
-        if value > self._best_value:
-            self._best, self._best_value, self._since = _copy(self.model), value, 0
+        if value > self._best.value:
+            ranks = self._choosing.reciprocal_ranks(matches, weights)
+            self._best, self._since = _Best(_copy(self.model), value, ranks), 0
         self._checkpoints.save(
             step * self._settings.epochs + epoch + 1,
             {
@@ -185,8 +215,8 @@ class _Run:
                 "epoch": epoch + 1,
                 "model": _copy(self.model),
                 "optimizer": optimizer.state_dict(),
-                "best": self._best,
-                "best value": self._best_value,
+                "best": self._best.saved(),
+                "best of the first step": None if self._late_best is None else self._late_best.saved(),
                 "since": self._since,
                 "log": json.dumps(self.log),
             },

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
@@ -25,6 +25,9 @@ from search.rerank.token_pairs import TokenPairs
 from search.rerank.training_data import prepare, required_shape
 from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Gains, Weights
+
+#: The form of the state that an unfinished training leaves; another one is not gone on from.
+_STATE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def train_reranker(
         if restart:
             Checkpoints(work, "").clear()
         pairs = prepare(table, images, store, encoder, work, progress)
-        recipe = [asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
+        recipe = [_STATE, asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
         checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
         trained = train(pairs, settings, where, checkpoints, progress)
         report = _finish(out, encoder, shape, settings, pairs, trained)

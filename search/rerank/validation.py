@@ -114,6 +114,11 @@ class Validation:
         found = [self._best(matches, side, rows) for side, rows in enumerate(every)]
         return Weights(found[0][0], found[1][0]), (found[0][1] + found[1][1]) / 2
 
+    def reciprocal_ranks(self, matches: Matches, weights: Weights) -> ReciprocalRanks:
+        """What each image's queries add to the MRR of either direction, with the match score at these weights."""
+        every = [np.ones(len(queries.numbers), bool) for queries in (self.texts, self.images)]
+        return ReciprocalRanks(*(self._by_image(matches, side, weights[side], every[side]) for side in (0, 1)))
+
     def _best(self, matches: Matches, side: int, rows: Bools) -> tuple[float, float]:
         tried = [(weight, self._by_image(matches, side, weight, rows)) for weight in self.weights(matches)]
         highest = max((each for _, each in tried), key=lambda each: float(each.mean()))  # (n,)
@@ -145,6 +150,19 @@ class Validation:
             )
             found.append(Gain(before, after, float(gains.mean()), float(low), float(high)))
         return Gains(self.count // 2, *found)
+
+
+class ReciprocalRanks(NamedTuple):
+    """Of the queries of each image, (n,) and (m,) for texts and images that ask; their means are the MRR."""
+
+    texts: Float64
+    images: Float64
+
+    def clearly_beats(self, other: ReciprocalRanks) -> bool:
+        """Whether the mean of both directions is higher by more than one standard error of the difference."""
+        differences = [mine - theirs for mine, theirs in zip(self, other, strict=True)]
+        gain = sum(float(each.mean()) for each in differences) / 2
+        return gain > math.sqrt(sum(float(each.var()) / len(each) for each in differences)) / 2
 
 
 class Weights(NamedTuple):

@@ -19,7 +19,7 @@ from search.rerank.fitting import Trained, train
 from search.rerank.fusion_model import FusionModel, FusionSettings
 from search.rerank.token_pairs import TokenPairs
 from search.rerank.training_settings import TrainingSettings
-from search.rerank.validation import Matches, Queries, Weights, validation_of
+from search.rerank.validation import Matches, Queries, ReciprocalRanks, Weights, validation_of
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -270,6 +270,44 @@ def test_weight_zero_is_the_first_stage_and_a_perfect_match_wins() -> None:
     assert one_way.helps
     assert one_way.allowed(weights) == (weights.texts, 0.0)
     assert validation.gains(perfect).helps
+
+
+def test_a_difference_within_noise_is_not_clear() -> None:
+    rng = np.random.default_rng(0)
+    base = ReciprocalRanks(rng.random(400), rng.random(300))
+    noise = ReciprocalRanks(base.texts + rng.normal(0.0, 0.3, 400), base.images + rng.normal(0.0, 0.3, 300))
+    assert not base.clearly_beats(base)
+    assert sum(one.clearly_beats(other) for one, other in ((base, noise), (noise, base))) <= 1
+    assert ReciprocalRanks(noise.texts + 0.1, noise.images + 0.1).clearly_beats(base)
+    assert not base.clearly_beats(ReciprocalRanks(noise.texts + 0.1, noise.images + 0.1))
+
+
+def test_reciprocal_ranks_of_images_have_the_mean_that_weights_are_chosen_by() -> None:
+    validation = validation_of(toy(images=200, held=60), candidates=100)
+    rng = np.random.default_rng(1)
+    matches = Matches(
+        *(side.right + rng.random(side.right.shape, np.float32) for side in (validation.texts, validation.images))
+    )
+    weights, value = validation.best_weights(matches)
+    found = validation.reciprocal_ranks(matches, weights)
+    assert [len(found.texts), len(found.images)] == [60, 60]
+    assert np.isclose((found.texts.mean() + found.images.mean()) / 2, value)
+
+
+@pytest.mark.parametrize("clearly", [False, True])
+def test_words_and_regions_together_are_kept_unless_late_interaction_alone_is_clearly_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clearly: bool
+) -> None:
+    asked = []
+
+    def beats(late: ReciprocalRanks, both: ReciprocalRanks) -> bool:
+        asked.append((late, both))
+        return clearly
+
+    monkeypatch.setattr(ReciprocalRanks, "clearly_beats", beats)
+    trained = short(tmp_path)
+    assert len(asked) == 1
+    assert bool(trained.arrays["outer.weight"].any()) is not clearly  # the last layer starts at zero
 
 
 def test_what_an_unfinished_writer_left_is_nothing_else_than_a_reranker(tmp_path: Path) -> None:
