@@ -22,11 +22,11 @@ from indexer.json_digest import json_digest
 from indexer.reach import beginning, reason
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
-from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, TypicalBackground
+from search.calibration.curve import FALLBACK, FEATURES, ProbabilityCurve, Slopes, TypicalBackground
 from search.query.query_form import QUERY_FORMS, QueryForm
 from search.rerank.base import Reranker
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NAME: Final = "calibration.json"
 #: Four curves with their bins are a few kilobytes.
 MAX_BYTES: Final = 1_000_000
@@ -139,6 +139,10 @@ def read(path: Path) -> Calibration | None:
         digest = fields.pop("digest", None)
         if digest not in (None, json_digest(fields)):
             raise ValueError("its digest is wrong")
+        if fields["format"] == 1:  # without how far a hit stands above the mean
+            raise UsageError(
+                f"The calibration {path} is of an earlier version and is not used; `calibrate()` fits it anew."
+            )
         if fields["format"] != FORMAT or fields["features"] != list(FEATURES):
             raise ValueError(f"format {fields['format']!r} is not {FORMAT}")
         return Calibration(str(fields["encoder"]), tuple(_entry(one) for one in fields["models"]))
@@ -170,8 +174,8 @@ def _entry(fields: dict[str, Any]) -> Entry:
     # Files of before texts were found by texts do not say it: what is found was the other kind.
     finds = _kind(fields.get("finds", "image" if asks == "text" else "text"))
     reranker = fields["reranker"]
-    score, standard, items = (_number(fields["coefficients"][name], 0.0) for name in FEATURES)
-    curve = ProbabilityCurve(_number(fields["intercept"]), (score, standard, items), _typical(fields["null"]))
+    slopes = Slopes(*(_number(fields["coefficients"][name], 0.0) for name in FEATURES))
+    curve = ProbabilityCurve(_number(fields["intercept"]), slopes, _typical(fields["null"]))
     fitted_on = dict(fields.get("fitted_on", {}))
     key, ece = None if reranker is None else str(reranker), _number(fields["ece"], 0.0)
     return Entry(asks, finds, key, curve, fitted_on, ece, _form(fields.get("form"), asks, finds))

@@ -1,14 +1,15 @@
 """From a score to a probability: a logistic curve over what the score says by itself and against the collection.
 
 A similarity means nothing by itself: of one query 0.2 is the best of a thousand unrelated photographs, of another it is
-a sure match. So a hit is described by three numbers, and their weighted sum is turned into a probability (Platt 1999):
+a sure match. So a hit is described by four numbers, and their weighted sum is turned into a probability (Platt 1999):
 
     score      s, what the hit is ordered by: the similarity, or after reranking the joined score
-    standard   z = (s - m) / d, where m and d are mean and spread of the query's similarities to a sample of the
-               collection's own items: nearly all of them are no match, so that this is the query's background
+    above      s - m, where m is the mean of the query's similarities to a sample of the collection's own items: nearly
+               all of them are no match, so that this is the query's background
+    standard   z = (s - m) / d, where d is the spread of these
     items      -ln N: how many items there are
 
-The third is the prior. Among N items that do not match, the number with a standard score above any z grows in
+The last is the prior. Among N items that do not match, the number with a standard score above any z grows in
 proportion to N, and the best of them for normal scores like sqrt(2 ln N) (extreme value theory: Fisher and Tippett
 1928; Karlin and Altschul 1990 report E = N P(z) for the same reason); the number of right ones does not grow. So the
 odds of a hit at z fall like 1 / N, which is a slope of 1 on -ln N. Where right answers grow with the collection the
@@ -21,13 +22,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from indexer.metrics import Float64
 from indexer.types import Float32, Int64
 
-FEATURES = ("score", "standard", "items")
+
+class Slopes(NamedTuple):
+    """Of each feature, at least 0."""
+
+    score: float
+    above: float
+    standard: float
+    items: float
+
+
+FEATURES = Slopes._fields
 
 #: Below this spread (of cosines) all items are equally near the query, and no hit stands out.
 MIN_SPREAD = 1e-6
@@ -82,13 +94,13 @@ class TypicalBackground:
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityCurve:
-    """The logistic curve: `intercept` and one slope (>= 0) for each of FEATURES, on their own scales.
+    """The logistic curve: `intercept` and a slope for each of FEATURES, on their own scales.
 
     `typical`: None where nothing is known, and the background has to say all. `fitted`: it comes from pairs.
     """
 
     intercept: float
-    slopes: tuple[float, float, float]
+    slopes: Slopes
     typical: TypicalBackground | None = None
     fitted: bool = True
 
@@ -97,19 +109,19 @@ class ProbabilityCurve:
         return self.of_features(describe(np.asarray(scores, np.float64), background, self.typical))
 
     def of_features(self, features: Float64) -> Float64:
-        """Of what `describe` made, (n, 3): (n,) float64."""
+        """Of what `describe` made, (n, 4): (n,) float64."""
         return sigmoid(self.intercept + features @ np.array(self.slopes))
 
 
 #: For encoders that nothing was fitted for, from the background alone: logit p = 2 z - ln N - 3.5, as of one right item
 #: among N. Meaning and words are joined by it (`search.engine.fusion`).
-FALLBACK = ProbabilityCurve(-3.5, (0.0, 2.0, 1.0), fitted=False)
+FALLBACK = ProbabilityCurve(-3.5, Slopes(0.0, 0.0, 2.0, 1.0), fitted=False)
 
 #: What words (strong, fair, weak) are made of there: logit p = 1.86 z - 0.71 ln N - 3.7, as right items grow with the
 #: collection. Fitted to short queries with the bundled encoder, without its own curves, in collections of 13 to 1,446
 #: photographs: 1.05 z - 0.40 ln N - 2.1. That is stretched, so that its 0.16 is 0.05 here: one first hit of twenty with
 #: a right photograph lies below. Of larger collections nothing was measured. docs/decisions.md.
-STANDING = ProbabilityCurve(-3.7, (0.0, 1.86, 0.71), fitted=False)
+STANDING = ProbabilityCurve(-3.7, Slopes(0.0, 0.0, 1.86, 0.71), fitted=False)
 
 
 def standing(estimates: Sequence[float], items: int) -> list[float]:
@@ -117,20 +129,20 @@ def standing(estimates: Sequence[float], items: int) -> list[float]:
     given, size = np.array(estimates, np.float64), float(np.log(max(1, items)))
     near = np.clip(given, _LEAST, 1.0 - _LEAST)  # (n,)
     logits = np.log(near / (1.0 - near))
-    spreads = (logits - FALLBACK.intercept + FALLBACK.slopes[2] * size) / FALLBACK.slopes[1]  # (n,)
-    found = sigmoid(STANDING.intercept + STANDING.slopes[1] * spreads - STANDING.slopes[2] * size)
+    spreads = (logits - FALLBACK.intercept + FALLBACK.slopes.items * size) / FALLBACK.slopes.standard  # (n,)
+    found = sigmoid(STANDING.intercept + STANDING.slopes.standard * spreads - STANDING.slopes.items * size)
     result: list[float] = np.where(given > 0, found, 0.0).tolist()  # what words rule out stays ruled out
     return result
 
 
 def describe(scores: Float64, background: Background | Backgrounds, typical: TypicalBackground | None) -> Float64:
-    """The features (n, 3) float64 of hits with `scores` (n,), in the order of FEATURES: all of one query, or each with
+    """The features (n, 4) float64 of hits with `scores` (n,), in the order of FEATURES: all of one query, or each with
     a background of its own. A typical background counts as PRIOR_ITEMS more similarities in the sample."""
     mean, spread = joined(background, typical)  # () or (n,)
     limited = np.clip(scores, -_LIMIT, _LIMIT)  # (n,)
     standard = np.where(spread > MIN_SPREAD, (limited - mean) / np.maximum(spread, MIN_SPREAD), 0.0)  # (n,)
     items = -np.log(np.maximum(1.0, np.asarray(background.items, np.float64)))  # () or (n,)
-    return np.stack([limited, standard, np.broadcast_to(items, limited.shape)], axis=1)
+    return np.stack([limited, limited - mean, standard, np.broadcast_to(items, limited.shape)], axis=1)
 
 
 def joined(background: Background | Backgrounds, typical: TypicalBackground | None) -> tuple[Float64, Float64]:

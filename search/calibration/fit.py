@@ -19,7 +19,7 @@ from indexer.errors import UsageError
 from indexer.metrics import Float64
 from indexer.types import Int64
 from search.calibration.calibration_file import Entry
-from search.calibration.curve import Backgrounds, ProbabilityCurve, TypicalBackground, describe, sigmoid
+from search.calibration.curve import Backgrounds, ProbabilityCurve, Slopes, TypicalBackground, describe, sigmoid
 from search.calibration.curve_fitting import FOLDS, cross_fitted, fit_standardised
 from search.calibration.evidence import Evidence
 from search.calibration.examples import Bool
@@ -57,7 +57,6 @@ def fit(parts: Sequence[Evidence], seed: int) -> Fitted:
     whole = np.concatenate([part.examples.whole for part in parts])  # (m,)
     labels = completed(features, right, missed, whole)
     intercept, slopes = fit_standardised(features, labels)
-    score, standard, items = (float(slope) for slope in slopes)
     clusters, others = _numbered([part.clusters for part in parts]), _numbered([part.others for part in parts])
     unseen = cross_fitted(features, labels, clusters, others if key.form == "short" else None, seed=seed)  # (m,)
     first = np.concatenate([part.examples.places == 0 for part in parts])
@@ -70,7 +69,7 @@ def fit(parts: Sequence[Evidence], seed: int) -> Fitted:
         "folds": FOLDS,
         "seed": seed,
     }
-    curve = ProbabilityCurve(intercept, (score, standard, items), typical)
+    curve = ProbabilityCurve(intercept, Slopes(*(float(slope) for slope in slopes)), typical)
     entry = Entry(key.asks, key.finds, key.reranker, curve, fitted_on, round(hits.ece, 6), key.form)
     return Fitted(entry, hits, reliability(unseen[first], labels[first]))
 

@@ -28,7 +28,7 @@ from indexer.settings import models_folder
 from indexer.vectors.base import IndexType
 from search.calibration import calibration_file
 from search.calibration.calibration_file import Calibration, Entry
-from search.calibration.curve import ProbabilityCurve, TypicalBackground
+from search.calibration.curve import ProbabilityCurve, Slopes, TypicalBackground
 from search.query.query import Query
 from search.query.settings import Target
 from tests.fixtures.colour_encoder import COLOURS, ColourTokenEncoder
@@ -109,7 +109,7 @@ def _colours(folder: Path, photos: Path, index_type: IndexType) -> Undisturbed:
     with search.open(store, encoder=encoder) as library:
         library.index(photos, index_type=index_type)
     write_fusion(store / "reranker", encoder)
-    fitted = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.8, 0.05))
+    fitted = ProbabilityCurve(-2.0, Slopes(3.0, 0.0, 1.2, 0.9), TypicalBackground(0.8, 0.05))
     entries = (Entry("text", "image", None, fitted, {"queries": 7}, 0.01), Entry("image", "text", None, fitted))
     calibration_file.write(store / calibration_file.NAME, Calibration(encoder.identity.weights, entries))
     photograph = Query(image=str(photos / "album 3" / "0003.jpg"))

@@ -63,8 +63,7 @@ def test_both_hold_the_same_files(wheels: dict[str, Path]) -> None:
     assert {name.split("/")[0] for name in names} == {"search", "indexer"}
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
-    ships = {path for path in data if not path.startswith("data/next/")}  # what waits there is no part of the product
-    assert {f"indexer/{path}" for path in ships} == {name for name in names if name.startswith("indexer/data/")}
+    assert {f"indexer/{path}" for path in data} == {name for name in names if name.startswith("indexer/data/")}
 
 
 def test_they_differ_in_five_dependencies(wheels: dict[str, Path]) -> None:

@@ -19,6 +19,7 @@ from indexer.encoders.base import Preprocessing, TokenShape
 from indexer.encoders.graph_model import with_sums
 from tools.bundled.branch import ImageBranch, TextBranch
 from tools.bundled.compress import Storage, compress
+from tools.bundled.hubs import Hubs
 from tools.bundled.join import Join
 from tools.bundled.towers import ImageTower, TextTower, sentence, text_weights_folder
 
@@ -26,34 +27,42 @@ OPSET: Final = 18
 
 
 class ImageGraph(nn.Module):
-    """Pixels (n, side, side, 3) uint8 -> vectors (n, d), unit norm, and region tokens (n, R, w) int8."""
+    """Pixels (n, side, side, 3) uint8 -> vectors (n, d), unit norm, and region tokens (n, R, w) int8.
 
-    def __init__(self, tower: ImageTower, branch: ImageBranch, join: Join) -> None:
+    `hubs`: None before they are known.
+    """
+
+    def __init__(self, tower: ImageTower, branch: ImageBranch, join: Join, hubs: Hubs | None = None) -> None:
         super().__init__()
-        self.tower, self.branch, self.join = tower, branch, join
+        self.tower, self.branch, self.join, self.hubs = tower, branch, join, hubs
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         trunk = self.tower.trunk(pixels)  # (n, 208, h, w)
         learned, tokens = self.branch(trunk)
-        return self.join.image(learned, self.tower.logits(trunk)), tokens
+        vectors = self.join.image(learned, self.tower.logits(trunk))
+        return (vectors if self.hubs is None else self.hubs.image(vectors)), tokens
 
 
 class TextGraph(nn.Module):
     """Token ids (n, T) int64, 0 where padded -> vectors (n, d), unit norm, and word tokens (n, T, w) int8.
 
     The class channel reads the sentence encoder as it was published, the learned one its trained top; both stand on
-    the same first `layers` layers.
+    the same first `layers` layers. `hubs`: None before they are known.
     """
 
-    def __init__(self, tower: TextTower, branch: TextBranch, join: Join, layers: int) -> None:
+    def __init__(self, tower: TextTower, branch: TextBranch, join: Join, layers: int, hubs: Hubs | None = None) -> None:
         super().__init__()
-        self.tower, self.branch, self.join, self.layers = tower, branch, join, layers
+        self.tower, self.branch, self.join, self.layers, self.hubs = tower, branch, join, layers, hubs
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         trunk = self.tower.trunk(ids, self.layers)  # (n, T, 384)
         learned, tokens = self.branch(trunk, ids)
         sentences = sentence(self.tower.rest(trunk, ids, self.layers), ids)  # (n, 384)
-        return self.join.text(learned, sentences), tokens
+        vectors = self.join.text(learned, sentences)
+        if self.hubs is not None:
+            pieces = (ids != 0).sum(dim=1, keepdim=True).float() - 2  # without the marks of start and end
+            vectors = self.hubs.text(vectors, pieces)
+        return vectors, tokens
 
 
 def export_graph(

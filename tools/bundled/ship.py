@@ -27,6 +27,8 @@ from tools.bundled.align import Branch
 from tools.bundled.class_channel import ClassChannel
 from tools.bundled.datasets import PREPROCESSING
 from tools.bundled.heads import HeadSettings
+from tools.bundled.hub_banks import banks, hubs_of
+from tools.bundled.hubs import ADDED, HubSettings
 from tools.bundled.join import Join, JoinSettings
 from tools.bundled.onnx_export import ImageGraph, TextGraph, describe, export_graph, export_tokenizer
 from tools.bundled.pack import Pack
@@ -81,13 +83,18 @@ def join_channels(pack: Pack, sentences: Tensor, settings: JoinSettings) -> Join
     return Join(channel, mean, clusters.T.contiguous(), settings).eval()
 
 
-def ship(branch: Branch, join: Join, trained: dict[str, object], data: Path, out: Path) -> None:
-    """Write the graphs, the tokenizer and `encoder.json` to `out`."""
+def graphs(branch: Branch, join: Join) -> tuple[ImageGraph, TextGraph]:
+    """Both graphs before hubs are taken off, in evaluation mode."""
+    image = ImageGraph(branch.tower, branch.image, join)
+    text = TextGraph(load_text_tower(), branch.text, join, branch.layers)
+    return image.eval(), text.eval()
+
+
+def ship(image: ImageGraph, text: TextGraph, dimension: int, trained: dict[str, object], data: Path, out: Path) -> None:
+    """Write the graphs, the tokenizer and `encoder.json` to `out`. `dimension`: of the vectors."""
     out.mkdir(parents=True, exist_ok=True)
     side = PREPROCESSING.height
     pixels, ids = torch.zeros(2, side, side, 3, dtype=torch.uint8), torch.ones(2, 9, dtype=torch.int64)
-    image = ImageGraph(branch.tower, branch.image, join)
-    text = TextGraph(load_text_tower(), branch.text, join, branch.layers)
     outputs = ["vectors", "tokens"]
     with tempfile.TemporaryDirectory() as folder:
         onnx_image, onnx_text = Path(folder, "image.onnx"), Path(folder, "text.onnx")
@@ -96,14 +103,14 @@ def ship(branch: Branch, join: Join, trained: dict[str, object], data: Path, out
         quantise_image_graph(onnx_image, calibration_pixels(data, PREPROCESSING), out / "image.xml")
         convert_graph(onnx_text, out / "text.xml")
     export_tokenizer(out / "tokenizer.json")
-    grid = branch.image.grid
+    grid = image.branch.grid
     describe(
         out,
         version=VERSION,
-        dimension=branch.image.axes.shape[1] + join.settings.class_dimension,
+        dimension=dimension,
         preprocessing=PREPROCESSING,
         max_text_tokens=MAX_TEXT_TOKENS,
-        tokens=TokenShape(grid, grid, MAX_WORDS, branch.image.places.shape[1]),
+        tokens=TokenShape(grid, grid, MAX_WORDS, image.branch.places.shape[1]),
         trained=trained,
     )
 
@@ -118,9 +125,17 @@ def main() -> None:
     given = parser.parse_args()
     pack, settings = Pack(given.pack), JoinSettings()
     branch, described = read_branch(given.run)
-    join = join_channels(pack, training_sentences(pack, branch, described["settings"]["sources"]), settings)
+    sources = described["settings"]["sources"]
+    join = join_channels(pack, training_sentences(pack, branch, sources), settings)
+    widest = HeadSettings().dimension
+    for side in (branch.image, branch.text):
+        side.axes = side.axes[:, :widest].contiguous()
+    image, text = graphs(branch, join)
+    hub_settings = HubSettings()
+    image.hubs = text.hubs = hubs_of(banks(pack, given.data, image, text, sources), hub_settings)
     trained = {"train": described["settings"], "heads": described["head"], "join": asdict(settings)}
-    ship(branch, join, trained, given.data, given.out)
+    trained |= {"hubs": asdict(hub_settings)}
+    ship(image, text, widest + settings.class_dimension + ADDED, trained, given.data, given.out)
     print(f"wrote {given.out}")
 
 

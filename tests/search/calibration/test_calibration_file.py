@@ -17,12 +17,13 @@ from search.calibration.calibration_file import Calibration, Entry, find_calibra
 from search.calibration.curve import (
     FALLBACK,
     ProbabilityCurve,
+    Slopes,
     TypicalBackground,
 )
 from tests.fixtures.paths import ROOT
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
-FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
+FITTED = ProbabilityCurve(-2.0, Slopes(3.0, 0.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
 IDENTITY = EncoderId("colours", "w" * 64, 4, Preprocessing(8, 8, "squash", "bilinear", (0, 0, 0), (1, 1, 1)))
@@ -48,7 +49,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert calibration.curve("text", "image", None, "short").intercept == 0.5
     assert calibration.curve("text", "image", None) == calibration.curve("text", "image", None, "sentence") == FITTED
     fields = json.loads(path.read_text())
-    assert fields["models"][0]["coefficients"] == {"score": 3.0, "standard": 1.2, "items": 0.9}
+    assert fields["models"][0]["coefficients"] == {"score": 3.0, "above": 0.0, "standard": 1.2, "items": 0.9}
     with pytest.raises(StoreUnwritableError, match="`out`"):
         calibration_file.write(tmp_path / "none" / calibration_file.NAME, calibration)
 
@@ -60,14 +61,15 @@ def _set(name: str, value: object) -> Callable[[dict[str, object]], object]:
 @pytest.mark.parametrize(
     "change",
     [
-        _set("format", 2),
+        _set("format", 1),
+        _set("format", 3),
         _set("features", ["score"]),
         _set("models", 3),
         _set("models", [{"asks": "sound"}]),
         lambda fields: fields["models"][0].__setitem__("form", "song"),  # type: ignore[attr-defined]
         lambda fields: fields.pop("encoder"),
         lambda fields: fields["models"][0].pop("coefficients"),  # type: ignore[attr-defined]
-        lambda fields: fields["models"][0]["coefficients"].__setitem__("score", -1.0),  # type: ignore[attr-defined]
+        lambda fields: fields["models"][0]["coefficients"].__setitem__("above", -1.0),  # type: ignore[attr-defined]
         lambda fields: fields["models"][0].__setitem__("intercept", float("nan")),  # type: ignore[attr-defined]
         lambda fields: fields["models"][0]["null"].__setitem__("spread", "wide"),  # type: ignore[attr-defined]
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +15,14 @@ from search.calibration.curve import (
     STANDING,
     Background,
     ProbabilityCurve,
+    Slopes,
     TypicalBackground,
     describe,
     standing,
 )
 from search.results import STRONG, WEAK
 
-FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
+FITTED = ProbabilityCurve(-2.0, Slopes(3.0, 0.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -28,7 +31,9 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 cosines = st.floats(-1, 1)
 
 
-curves = st.sampled_from([FALLBACK, FITTED, ProbabilityCurve(0.0, (0.0, 0.0, 0.0), TypicalBackground(0.0, 0.0))])
+curves = st.sampled_from(
+    [FALLBACK, FITTED, ProbabilityCurve(0.0, Slopes(0.0, 0.0, 0.0, 0.0), TypicalBackground(0.0, 0.0))]
+)
 
 
 @settings(max_examples=300)
@@ -67,7 +72,7 @@ def test_the_same_standing_among_more_items_is_less_probable(curve: ProbabilityC
     few, many = (float(curve.probabilities(np.array([0.5]), Background(0.1, 0.1, 1_000, n))[0]) for n in (100, 10_000))
     assert 0 < many < few < 1
     odds = (few / (1 - few)) / (many / (1 - many))
-    assert odds == pytest.approx(100 ** curve.slopes[2])
+    assert odds == pytest.approx(100**curve.slopes.items)
 
 
 def test_a_small_sample_is_joined_with_typical_similarities() -> None:
@@ -77,9 +82,11 @@ def test_a_small_sample_is_joined_with_typical_similarities() -> None:
     prior = np.array([0.15 - 0.07, 0.15 + 0.07] * (PRIOR_ITEMS // 2))
     together = np.concatenate([own, prior])
     features = describe(np.array([0.4]), Background.of(own, 3), typical)
-    assert features[0].tolist() == pytest.approx([0.4, (0.4 - together.mean()) / together.std(), -np.log(3)])
+    assert features[0].tolist() == pytest.approx(
+        [0.4, 0.4 - together.mean(), (0.4 - together.mean()) / together.std(), -np.log(3)]
+    )
     alone = describe(np.array([0.4]), Background.of(own, 3), None)
-    assert alone[0, 1] == pytest.approx((0.4 - own.mean()) / own.std())
+    assert alone[0, 2] == pytest.approx((0.4 - own.mean()) / own.std())
 
 
 @pytest.mark.parametrize("items", [0, 1, 40, 100_000])
@@ -102,3 +109,13 @@ def test_the_words_of_a_standard_score_hold_in_large_collections() -> None:
     assert chances[0][0] >= STRONG
     assert chances[0][1] >= WEAK
     assert STRONG > chances[1][0] >= WEAK > chances[1][1]
+
+
+def test_what_all_items_have_alike_of_a_query_changes_nothing() -> None:
+    """A text may be near to everything: what counts is how far a hit stands above that."""
+    similarities = np.random.default_rng(0).normal(0.1, 0.05, 200)
+    curve = ProbabilityCurve(-4.0, Slopes(0.0, 9.0, 0.5, 0.6), TypicalBackground(0.1, 0.05))
+    scores = np.array([0.3, 0.2, 0.1])
+    plain = curve.probabilities(scores, Background.of(similarities, 200))
+    shifted = replace(curve, typical=TypicalBackground(0.25, 0.05))
+    np.testing.assert_allclose(shifted.probabilities(scores + 0.15, Background.of(similarities + 0.15, 200)), plain)

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.errors import UsageError
 from indexer.metrics import Float64
-from search.calibration.curve import Backgrounds, sigmoid
+from search.calibration.curve import Backgrounds, describe, sigmoid
 from search.calibration.curve_fitting import cross_fitted, fit_standardised
 from search.calibration.evidence import Evidence, Key
 from search.calibration.examples import Examples
@@ -68,7 +68,7 @@ def test_evidence_of_several_sources_is_one_curve_that_means_what_it_says() -> N
     assert found.first.hits == 600
     unseen = evidence(3)
     chances = found.entry.curve.of_features(
-        np.stack([unseen.examples.scores, unseen.examples.scores / 0.1, -np.log(unseen.examples.backgrounds.items)], 1)
+        describe(unseen.examples.scores, unseen.examples.backgrounds, found.entry.curve.typical)
     )
     assert reliability(chances, unseen.examples.right).ece < 0.05
 

@@ -23,6 +23,7 @@ from search.calibration.curve import (
     STANDING,
     Background,
     ProbabilityCurve,
+    Slopes,
     TypicalBackground,
 )
 from search.calibration.probability import hit_probabilities, never_rising
@@ -31,7 +32,7 @@ from search.results import STRONG, WEAK, Hit, Results
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 
-FITTED = ProbabilityCurve(-2.0, (3.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
+FITTED = ProbabilityCurve(-2.0, Slopes(3.0, 0.0, 1.2, 0.9), TypicalBackground(0.1, 0.05))
 
 
 def some(*, reranker: str | None = None) -> Calibration:

@@ -15,7 +15,7 @@ import search
 from search.calibration import calibration_file
 from search.calibration.calibrate import MIN_PHOTOGRAPHS, MIN_TEXTS
 from search.calibration.calibration_file import Calibration, Entry
-from search.calibration.curve import ProbabilityCurve, TypicalBackground
+from search.calibration.curve import ProbabilityCurve, Slopes, TypicalBackground
 from search.results import WEAK
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -176,7 +176,9 @@ def test_a_place_that_cannot_be_written_and_a_store_that_is_not_there(cli: Cli, 
 
 def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
     typical = TypicalBackground(0.8, 0.1)
-    curve = ProbabilityCurve(2.0, (0.0, 2.0, 1.0), typical)  # even odds 1.2 standard deviations above the mean of 80
+    curve = ProbabilityCurve(
+        2.0, Slopes(0.0, 0.0, 2.0, 1.0), typical
+    )  # even odds 1.2 standard deviations above the mean of 80
     calibration = Calibration(
         ColourTokenEncoder().identity.weights, (Entry("text", "image", None, curve, form="short"),)
     )
