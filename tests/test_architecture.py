@@ -152,3 +152,33 @@ def test_the_protocol_of_vectors_knows_no_backend() -> None:
     inside = {path.name for path in (ROOT / "indexer" / "vectors" / "backends").rglob("*.py")}
     assert "local.py" in found
     assert found <= inside
+
+
+def test_benchmarks_and_tools_import_what_is_there() -> None:
+    """No test runs them, and no type checker reads the benchmarks."""
+    missing = []
+    for path in (*(ROOT / "tests" / "benchmarks").glob("*.py"), *(ROOT / "tools").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            source = ROOT.joinpath(*node.module.split("."))
+            if (source.parent / f"{source.name}.py").exists():
+                there = names_of(ast.parse((source.parent / f"{source.name}.py").read_text()))
+                missing += [f"{path.name}: {node.module}.{each.name}" for each in node.names if each.name not in there]
+    assert not missing
+
+
+def names_of(tree: ast.Module) -> set[str]:
+    """What a module defines or imports, at any depth."""
+    found = imported_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def imported_names(tree: ast.Module) -> set[str]:
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {each.asname or each.name for node in nodes for each in node.names}

@@ -15,10 +15,12 @@ captions of at least ten photographs hold: right are the photographs whose capti
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,7 @@ from indexer.metrics import Float64, InnerProducts, Relevance, average_precision
 from indexer.types import Float32
 from search.engine.ensembles import Ensembles
 from search.query.class_names import is_class_name
-from tools.bundled.datasets import Row, cached, read_captions
+from tools.bundled.datasets import Row, read_captions
 from tools.bundled.report import LABELLED, encode_rows
 
 LEAST_PHOTOGRAPHS: Final = 10
@@ -104,6 +106,16 @@ def line(encoder: GraphEncoder, images: Float32, what: str, queries: Queries) ->
     return f"| {what}, {len(queries)} | {' | '.join(f'{value:.1f}' for value in found)} |"
 
 
+def kept(file: Path, recipe: str, compute: Callable[[], Float32]) -> Float32:
+    """`compute()`, or what it gave before for this recipe."""
+    file = file.with_name(f"{file.name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.npy")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, compute())
+    found: Float32 = np.load(file)
+    return found
+
+
 def main() -> None:
     """The command above."""
     parser = argparse.ArgumentParser(description="Measure prompt templates.")
@@ -120,7 +132,7 @@ def main() -> None:
         rows = rows_of(given.data, name, given.split)
         recipe = json.dumps([encoder.identity.to_json(), *(str(row.path) for row in rows)])
         images = np.asarray(
-            cached(given.cache, f"{name}-{given.split}", recipe, lambda rows=rows: encode_rows(encoder, rows))
+            kept(given.cache / f"{name}-{given.split}", recipe, lambda rows=rows: encode_rows(encoder, rows))
         )
         sets = (
             {"class names": class_names(rows)}
