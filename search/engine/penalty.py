@@ -14,7 +14,8 @@ further where it is there. With e the item loses, in spreads of what is wanted a
 which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x - FULL
 counts by a share (BEYOND), a small one in small collections: what shows the wanted stays before most that does not.
 Where a reranker looks at candidates, e is at most how far the term's match stands out among them: both have to see it.
-All was chosen on photographs of Flickr8k `val` and COCO: docs/decisions.md.
+All was chosen on photographs of Flickr8k `val` and COCO, the strength anew for version 4 of the bundled encoder:
+docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import Loss, TokenSource, crosses
 
 #: How much an item loses that shows the term, in spreads of what is wanted for a spread of the term.
-STRENGTH: Final = 11.0
+STRENGTH: Final = 7.0
 #: Where that begins, in spreads above what the wanted says.
 START: Final = -0.5
 #: Spreads by which the best items of a frequent thing stand out; where they stand out further, the loss begins later.
