@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from search.calibration.short_queries import short_queries
 from tools.bundled.datasets import PREPROCESSING, read_captions
 from tools.bundled.hubs import Hubs, HubSettings, fit_nearness, nearness
 from tools.bundled.onnx_export import ImageGraph, TextGraph
-from tools.bundled.pack import CAPTIONED, UNLABELLED, Pack
+from tools.bundled.pack import CAPTIONED, UNLABELLED, Pack, text_pool
 from tools.bundled.words import token_ids
 
 #: Of captions without photographs, one of so many.
@@ -57,8 +56,10 @@ def phrases(data: Path, sources: Sequence[str]) -> list[str]:
     """Short everyday queries, made of captions of `train` and of the pool."""
     known = [source for source, _ in CAPTIONED if source in sources and source != "cc3m_sample"]  # one caption each
     told = [list(row.captions) for source in known for row in read_captions(data / source, "train")]
-    lines = (data / "coco_text_pool.jsonl").read_text(encoding="utf-8").splitlines()
-    pool: list[list[str]] = [json.loads(line)["captions"] for line in lines]
+    apart = {
+        caption for source, _ in CAPTIONED for row in read_captions(data / source, "val") for caption in row.captions
+    }
+    pool = text_pool(data, apart)
     parts = (told[::PHRASE_STEP], pool[::PHRASE_STEP])
     return [one.text for part in parts for one in short_queries(part, MOST_PHRASES, seed=2)]
 

@@ -139,14 +139,11 @@ class _Writer:
             self._chunk, self._parts = self._chunk + 1, []
 
 
-def text_pool(data: Path, kept_apart: set[str]) -> list[str]:
-    """Captions of COCO photographs that are not here, without those whose photograph is one of `val`."""
-    found: list[str] = []
-    for line in (data / "coco_text_pool.jsonl").read_text(encoding="utf-8").splitlines():
-        captions: list[str] = json.loads(line)["captions"]
-        if not kept_apart & set(captions):
-            found += captions
-    return found
+def text_pool(data: Path, kept_apart: set[str]) -> list[list[str]]:
+    """Captions of each COCO photograph that is not here, without those whose photograph is one of `val`."""
+    lines = (data / "coco_text_pool.jsonl").read_text(encoding="utf-8").splitlines()
+    every: list[list[str]] = [json.loads(line)["captions"] for line in lines]
+    return [captions for captions in every if not kept_apart & set(captions)]
 
 
 @torch.inference_mode()
@@ -182,7 +179,8 @@ def write_pack(data: Path, out: Path, megabytes: int) -> None:
             writer.add(row, source, names[source].index(row.captions[0]))
     answers = right_answers([row.captions for _, row in shown])
     pairs = [(query, shown[place][0]) for query, found in enumerate(answers) for place in found]
-    pool = text_pool(data, {caption for _, row in shown for caption in row.captions})
+    kept_apart = {caption for _, row in shown for caption in row.captions}
+    pool = [caption for captions_ in text_pool(data, kept_apart) for caption in captions_]
     towers = load_image_tower(), load_text_tower()
     texts: dict[str, npt.NDArray[Any]] = {
         "captions": token_ids(captions),

@@ -176,9 +176,8 @@ def test_a_place_that_cannot_be_written_and_a_store_that_is_not_there(cli: Cli, 
 
 def test_weak_hits_are_marked_in_every_form(cli: Cli, folder: Path) -> None:
     typical = TypicalBackground(0.8, 0.1)
-    curve = ProbabilityCurve(
-        2.0, Slopes(0.0, 0.0, 2.0, 1.0), typical
-    )  # even odds 1.2 standard deviations above the mean of 80
+    slopes = Slopes(0.0, 0.0, 2.0, 1.0)
+    curve = ProbabilityCurve(2.0, slopes, typical)  # even odds 1.2 standard deviations above the mean of 80
     calibration = Calibration(
         ColourTokenEncoder().identity.weights, (Entry("text", "image", None, curve, form="short"),)
     )
