@@ -1,0 +1,13 @@
+"""The HTTP API and the page, over one store.
+
+    settings, problems            what may be asked for, and how an error is told
+    models                        what goes over the wire, as OpenAPI documents it
+    asking, batching, uploads     a request becomes a query; queries are answered together
+    service                       what all routes work with
+    routes/                       the paths, a file a subject
+    guard                         who may ask: Host, Origin, token; headers of every answer
+    app, serving                  the application, and the process that serves it
+    page/                         the page: HTML, CSS and ES modules, served as they are
+
+A request is data: no word of it is a path, an address or SQL. Files leave by the id of an item alone.
+"""

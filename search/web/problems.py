@@ -1,0 +1,56 @@
+"""Errors as problem+json (RFC 9457): which status an error of the library has, and its sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from indexer.errors import (
+    EncoderError,
+    EncoderMismatchError,
+    FileError,
+    SearchError,
+    StoreBusyError,
+    StoreError,
+    StoreMissingError,
+    UsageError,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+#: The first class that an error is one of decides.
+_STATUS: Final[tuple[tuple[type[SearchError], int], ...]] = (
+    (StoreMissingError, 503),
+    (StoreBusyError, 409),
+    (UsageError, 422),
+    (FileError, 422),
+    (EncoderMismatchError, 503),
+    (EncoderError, 503),
+    (StoreError, 503),
+)
+
+
+class Problem(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    type: str = Field(description="A name of the kind of error, as a relative reference.", examples=["usage"])
+    title: str = Field(description="The kind of error, in a few words.")
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="One sentence: what is wrong, why, and the next step.")
+
+
+class ProblemError(Exception):
+    """What a route raises where no error of the library says it."""
+
+    def __init__(self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.problem = Problem(type=kind, title=kind.replace("-", " "), status=status, detail=detail)
+        self.headers = headers
+
+
+def problem_of(error: SearchError) -> Problem:
+    """What is told of an error of the library."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    kind = type(error).__name__.removesuffix("Error")
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
+    return Problem(type=words.replace(" ", "-"), title=words, status=status, detail=str(error))

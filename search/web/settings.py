@@ -1,0 +1,45 @@
+"""What a server is told, and its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+#: Where the API begins. Its number grows when something of it changes its meaning or goes.
+PREFIX: Final = "/api/v1"
+DEFAULT_PORT: Final = 8765
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one request, and of all together. Sizes in bytes, times in seconds."""
+
+    #: Of a line of the query language; nobody types more.
+    query_characters: int = 10_000
+    #: Hits or items of one answer.
+    page: int = 1_000
+    #: Of an image that is asked with; the pixels are bounded where files are decoded.
+    upload_bytes: int = 64_000_000
+    #: Images that are asked with are kept in memory, the last ones, up to so much in all.
+    uploads_bytes: int = 256_000_000
+    #: Of a JSON body.
+    body_bytes: int = 1_000_000
+    #: Requests that are worked on at once; more are told to come again.
+    at_once: int = 256
+    #: Requests a second of one client, and how many it may save up.
+    rate: float = 200.0
+    burst: int = 1_000
+    #: Without a byte of a request's headers or body.
+    silence: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """`host`, `port`: where to listen (0: any port that is free). `token`: what clients have to show; required for any
+    address but loopback. `show_paths`: whether answers may hold paths of this machine; None: on loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    token: str | None = None
+    show_paths: bool | None = None
+    limits: Limits = field(default_factory=Limits)
