@@ -11,6 +11,7 @@ from search.library import Library
 from search.library import open as open_library
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.pictures import Pictures
 from search.web.settings import ServeSettings
 from search.web.uploads import Uploads
 
@@ -21,13 +22,15 @@ class Service:
     def __init__(self, folder: Path, settings: ServeSettings) -> None:
         self.settings = settings
         self.library: Library = open_library(folder)
-        self.uploads = Uploads(settings.limits.uploads_bytes)
+        self.uploads = Uploads(settings.limits.uploads_bytes, settings.limits.upload_bytes)
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library)
+        self.pictures = Pictures(self.library)
 
     async def close(self) -> None:
         """Finish what runs, and let go of everything."""
         await self.queries.close()
+        self.pictures.close()
         self.library.close()
 
 
