@@ -9,21 +9,27 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 import search
 from indexer.errors import SearchError
-from search.web.problems import MEDIA_TYPE, Problem, ProblemError, problem_of
-from search.web.routes import health, pictures, searching, uploads
+from search.web.guard import Guard
+from search.web.problems import Problem, ProblemError, problem_of, told
+from search.web.routes import downloads, health, pictures, reveal, searching, uploads
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
+from search.web.tokens import check_token
 
 _log = logging.getLogger(__name__)
 
 
 def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
-    """The application over the store at a folder, which need not exist yet."""
+    """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
+    anybody in."""
+    check_token(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -32,7 +38,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         yield
         await service.close()
 
-    app = FastAPI(
+    app = _Guarded(
         title="search",
         version=search.__version__,
         summary="Find photographs by words or by image.",
@@ -42,7 +48,9 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         lifespan=lifespan,
         responses={"default": {"model": Problem, "description": "A problem, as application/problem+json."}},
     )
-    for routes in (health, searching, pictures, uploads):
+    app.settings = settings
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    for routes in (health, searching, pictures, uploads, downloads, reveal):
         app.include_router(routes.router, prefix=PREFIX)
     app.add_exception_handler(SearchError, _of_library)
     app.add_exception_handler(ProblemError, _of_route)
@@ -52,9 +60,13 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     return app
 
 
-def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer that tells a problem."""
-    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)
+class _Guarded(FastAPI):
+    """Around everything stands the guard: around the handler of errors, too."""
+
+    settings: ServeSettings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.settings)
 
 
 async def _of_library(_: Request, error: Exception) -> JSONResponse:
