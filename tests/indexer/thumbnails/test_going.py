@@ -65,10 +65,10 @@ def test_none_is_made_of_what_a_link_leads_out_to(photos: Path, tmp_path: Path) 
 
 
 def test_no_more_are_made_than_there_is_room_for(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEARCH_THUMBNAILS", "1kB")
+    monkeypatch.setenv("SEARCH_THUMBNAILS", "400")
     with library(photos) as opened:
         warnings = opened.index(photos, settings=MAKING).warnings
-    assert sum(each.bytes for each in ThumbnailCache(photos.parent / "s").all()) <= 1_000
+    assert sum(each.bytes for each in ThumbnailCache(photos.parent / "s").all()) <= 400
     assert any("are made when they are looked at" in warning for warning in warnings)
 
 

@@ -1,0 +1,30 @@
+"""A few photographs, and a store over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from search.library import Library
+from tests.fixtures.colour_encoder import ColourEncoder
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    """`photos/red.png`, with a caption; `secret.png` beside the folder, which nobody has indexed."""
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (400, 300), "red").save(tmp_path / "photos" / "red.png")
+    (tmp_path / "photos" / "red.txt").write_text("a red square")
+    Image.new("RGB", (400, 300), "white").save(tmp_path / "secret.png")
+    return tmp_path / "photos" / "red.png"
+
+
+@pytest.fixture
+def red_store(red: Path, tmp_path: Path) -> Path:
+    """A store over it, in which it has the id 1."""
+    with Library(tmp_path / "s", encoder=ColourEncoder()) as library:
+        assert library.index(red.parent).encoded == 1
+        assert [each.id for each in library.items()] == [1]
+    return tmp_path / "s"
