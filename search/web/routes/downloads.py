@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from search.web.archive import archive
+from search.web.file_answer import PiecesAnswer
 from search.web.problems import Problem, ProblemError
 from search.web.service import Served
 
@@ -50,4 +51,4 @@ async def download(service: Served, wanted: Wanted) -> Response:
         most = f"{limits.download_bytes / 1e9:g} GB"
         raise ProblemError(413, "too-large", f"Together they have more than {most}; save them in parts.")
     headers = {"Content-Disposition": 'attachment; filename="photographs.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(archive(photographs, service.pictures.take), 200, headers, "application/zip")
+    return PiecesAnswer(archive(photographs, service.pictures.take), headers, "application/zip")

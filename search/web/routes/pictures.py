@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.thumbnails.cache import DRAWING, SIDES
-from search.web.file_answer import Streamed, disposition
+from search.web.file_answer import PiecesAnswer, Streamed, disposition
 from search.web.problems import Problem
 from search.web.service import Served
 
@@ -96,7 +96,7 @@ async def original(
             "Content-Length": str(streamed.bytes),
         }
         media_type = _SHOWN.get(kind) or _SAVED.get(kind) or "application/octet-stream"
-        return StreamingResponse(streamed, 200, headers, media_type)
+        return PiecesAnswer(streamed, headers, media_type)
     except BaseException:
         file.close()
         raise
