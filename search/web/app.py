@@ -12,11 +12,11 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import search
 from search.web import counting, openapi, page_files, told
-from search.web.routes import fields, health, items, searching, status
+from search.web.routes import fields, health, histogram, items, metrics, searching, status, values
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 
-ROUTES: Final = (health, status, searching, items, fields)
+ROUTES: Final = (health, status, searching, items, fields, values, histogram, metrics)
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
 _LEAST: Final = 1_000
