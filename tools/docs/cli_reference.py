@@ -24,6 +24,7 @@ VARIABLES: Final = {
     "SEARCH_WORKERS": "threads that read and decode (one a core)",
     "SEARCH_MEMORY": "memory that a process may use: `600MB`, `2GB`; 400 MB at least (three quarters of the machine's)",
     "SEARCH_GPU_JPEG": "`1` decodes JPEGs on an NVIDIA GPU",
+    "SEARCH_TOKEN": "what clients of `search serve --host` show; by default each server makes one, and prints it",
     "SEARCH_DEBUG": "`1` prints the traceback of an internal error, instead of writing it to a file",
 }
 HEAD: Final = """\
