@@ -20,7 +20,6 @@ def uvicorn_options(limits: Limits) -> dict[str, Any]:
         "server_header": False,
         "proxy_headers": False,  # anybody on this machine could say that it is another
         "timeout_keep_alive": 30,
-        "timeout_graceful_shutdown": 30,
     }
 
 

@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search.web.bodies import Body
 from search.web.hosts import Hosts, by_socket
-from search.web.problems import ProblemError, told
+from search.web.problems import ProblemError
 from search.web.rates import Rates
 from search.web.settings import PREFIX, ServeSettings
 from search.web.tokens import Tokens
+from search.web.told import told
 
 #: Of the page: its own files, pictures that it makes itself, nothing inline, nothing from elsewhere, in no frame.
 _PAGE: Final = (

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from search.web.archive import archive
 from search.web.file_answer import PiecesAnswer
-from search.web.problems import Problem, ProblemError
+from search.web.problems import ProblemError, problems
 from search.web.service import Served
 
 router = APIRouter(tags=["pictures"])
@@ -29,9 +29,7 @@ class Wanted(BaseModel):
     response_class=StreamingResponse,
     responses={
         200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
-        404: {"model": Problem, "description": "No item has one of these ids."},
-        410: {"model": Problem, "description": "None of them is there."},
-        413: {"model": Problem, "description": "More files or bytes than one zip may have."},
+        **problems(404, 410, 413, 422),
     },
 )
 async def download(service: Served, wanted: Wanted) -> Response:
