@@ -76,6 +76,22 @@ def test_names_in_a_zip_stay_in_their_folder(store: Path) -> None:
         assert name.split(".")[0].lower() != "con"
 
 
+def test_json_holds_them_as_they_are_and_no_browser_takes_it_for_a_page(store: Path) -> None:
+    with asked(store) as client:
+        found = client.get(f"{API}/items?limit=100")
+        assert found.status_code == 200
+        assert found.headers["content-type"] == "application/json"
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["content-security-policy"].endswith("sandbox")
+        items = found.json()["items"]
+        names = {item["name"] for item in items}
+        assert {name for name in HOSTILE if name.isascii() and name.isprintable()} <= names
+        assert len(items) == len(HOSTILE)
+        detail = client.get(f"{API}/items/{items[0]['id']}")
+        assert any("<script>" in caption for caption in detail.json()["captions"])
+        assert detail.headers["content-type"] == "application/json"
+
+
 def test_problems_name_no_path(store: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "photos").iterdir():
         path.unlink()
