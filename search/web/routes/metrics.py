@@ -25,6 +25,6 @@ def metrics(service: Served) -> Response:
     counts: dict[str, int] = {}
     generation = 0
     with suppress(SearchError):  # the server counts all the same while its store is away
-        counts.update(service.library.counts())
+        counts.update({str(kind): count for kind, count in service.library.counts().items()})
         generation = service.library.state().generation
     return _Text(service.metrics.text(counts, generation))
