@@ -38,7 +38,7 @@ def test_what_a_client_has_is_not_sent_again(client: TestClient, address: str) -
     tag = first.headers["etag"]
     assert tag.startswith('W/"')
     assert first.headers["cache-control"] == "private, no-cache"
-    for known in (tag, tag.removeprefix("W/"), f'"x", {tag}', "*"):
+    for known in (tag, tag.removeprefix("W/"), f'"x", {tag}'):
         again = client.get(address, headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
