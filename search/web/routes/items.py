@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from indexer.types import Kind
@@ -17,6 +17,7 @@ from search.query.filter import Filter
 from search.query.query import Query as AskedQuery
 from search.query.terms import Term
 from search.web.freshness import Revalidated
+from search.web.leaving import while_there
 from search.web.models.answers import Answer, Explanation
 from search.web.models.items import Item, ItemDetails, ItemOrder, ItemPage
 from search.web.problems import ProblemError, problems
@@ -68,6 +69,7 @@ def item(service: Served, id: ItemId, paths: Paths = False) -> ItemDetails:
     responses=problems(403, 404, 422, 503),
 )
 async def similar(
+    request: Request,
     service: Served,
     id: ItemId,
     k: Annotated[int, Query(ge=1, le=_LIMITS.page)] = 60,
@@ -81,7 +83,8 @@ async def similar(
         raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")
     own = np.array(sorted({id, *found.copies}), np.int64)
     options = QueryOptions(k=k, parameters=SearchParameters(exclude=own))
-    results = await service.queries.answer(AskedQuery(terms=(Term(item=id),)), options, after)
+    asked = AskedQuery(terms=(Term(item=id),))
+    results = await while_there(request, service.queries.answer(asked, options, after))
     return Answer.of(results, f"like:#{id}", shown, 1 if after is None else 1 + places_before(after))
 
 
@@ -89,7 +92,7 @@ async def similar(
     "/{id}/explain", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(404, 422, 503)
 )
 async def explain(
-    service: Served, id: ItemId, q: Annotated[str, Query(max_length=_LIMITS.query_characters)]
+    request: Request, service: Served, id: ItemId, q: Annotated[str, Query(max_length=_LIMITS.query_characters)]
 ) -> Explanation:
     """Which words of a query met which regions of a photograph."""
     asked = service.asking.query(q)
@@ -98,7 +101,7 @@ async def explain(
     if asked.terms:
         alone = AskedQuery(terms=asked.terms, where=Filter(id=id))
         options = QueryOptions(k=1, explain=True, all_copies=True, by_words=False)
-        results = await service.queries.answer(alone, options)
+        results = await while_there(request, service.queries.answer(alone, options))
         if results.hits and results.hits[0].explanation is not None:
             return Explanation.of(results.hits[0].explanation)
         if results.notes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from search.calls.answering import QueryOptions
 from search.engine.continued import places_before
 from search.web.freshness import Revalidated
+from search.web.leaving import while_there
 from search.web.models.answers import Answer, Asked
 from search.web.problems import problems
 from search.web.service import Served, Service
@@ -18,18 +19,18 @@ router = APIRouter(tags=["search"], responses=problems(403, 404, 422, 503))
 
 
 @router.get("/search", dependencies=[Revalidated], response_model_exclude_none=True)
-async def search_by_line(service: Served, asked: Annotated[Asked, Query()]) -> Answer:
+async def search_by_line(request: Request, service: Served, asked: Annotated[Asked, Query()]) -> Answer:
     """The best matches for a line of the query language."""
-    return await _answer(service, asked)
+    return await _answer(request, service, asked)
 
 
 @router.post("/search", response_model_exclude_none=True)
-async def search_by_body(service: Served, asked: Asked) -> Answer:
+async def search_by_body(request: Request, service: Served, asked: Asked) -> Answer:
     """The same as `GET /search`, for lines that are long."""
-    return await _answer(service, asked)
+    return await _answer(request, service, asked)
 
 
-async def _answer(service: Service, asked: Asked) -> Answer:
+async def _answer(request: Request, service: Service, asked: Asked) -> Answer:
     query = service.asking.query(asked.q)
     first = 1 if asked.after is None else 1 + places_before(asked.after)
     options = QueryOptions(
@@ -44,5 +45,5 @@ async def _answer(service: Service, asked: Asked) -> Answer:
         explain=asked.explain,
     )
     shown = await run_in_threadpool(service.shown, paths=asked.paths)
-    found = await service.queries.answer(query, options, asked.after)
+    found = await while_there(request, service.queries.answer(query, options, asked.after))
     return Answer.of(found, asked.q, shown, first)

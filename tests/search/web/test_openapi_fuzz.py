@@ -4,6 +4,7 @@ that the document describes."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -63,7 +64,7 @@ def test_every_answer_is_documented(
         suppress_health_check=list(HealthCheck),
         database=None,
     )
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS, base_url=ADDRESS)  # to no other name does it answer
 
     ask()
