@@ -30,8 +30,9 @@ CLIP_TEMPLATES: Final = (
     "art of the {}.",
     "a photo of the small {}.",
 )
-#: What the bundled encoder is asked with: as good as the seven on validation data, for one more text instead of seven.
-BUNDLED_TEMPLATES: Final = (CLIP_TEMPLATES[6],)
+#: What the bundled encoder is asked with: a short one, as its hubs among short texts are others than among captions
+#: (docs/decisions.md); CLIP's seven are worse than the bare name.
+BUNDLED_TEMPLATES: Final = ("there is a {}",)
 #: How a reranker is asked for a name that is subtracted: it learned from captions, which hold few bare words.
 _CAPTION: Final = "a {}"
 
