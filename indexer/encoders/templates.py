@@ -49,10 +49,10 @@ def templates_of(encoder: Encoder, wish: bool | None) -> tuple[str, ...]:
     return own or (CLIP_TEMPLATES if wish else ())
 
 
-def class_name_forms(encoder: Encoder, name: str | None, wish: bool | None) -> tuple[str, ...]:
-    """The texts that a query for a class name asks an encoder for; none where there is no name or no template."""
-    templates = templates_of(encoder, wish) if name is not None else ()
-    return forms_of(name, templates) if name is not None and templates else ()
+def class_name_forms(encoder: Encoder, name: str, wish: bool | None) -> tuple[str, ...]:
+    """The texts that a query for a class name asks an encoder for; none where there is no template."""
+    templates = templates_of(encoder, wish)
+    return forms_of(name, templates) if templates else ()
 
 
 def captions_of(encoder: Encoder, names: Sequence[str], wish: bool | None) -> dict[str, str]:

@@ -20,8 +20,8 @@ from typing import Final
 
 from search.calibration.said import FULL, MEANING, SAID, logit
 
-#: Above the one of the probability: the higher, the more sentences and short phrases find their photograph first, and the
-#: more photographs that clearly show what was asked for are lost. Here three times as many are won as lost.
+#: Above the one of the probability: the higher, the more sentences and short phrases find their photograph first, and
+#: the more photographs that clearly show what was asked for are lost. Here twice as many are won as lost.
 ORDER: Final = -2.6
 #: Who writes a name or quotation marks means it, whatever a picture shows.
 SURE: Final = 3.0
