@@ -30,8 +30,9 @@ CLIP_TEMPLATES: Final = (
     "art of the {}.",
     "a photo of the small {}.",
 )
-#: What the bundled encoder is asked with: as good as the seven on validation data, for one more text instead of seven.
-BUNDLED_TEMPLATES: Final = (CLIP_TEMPLATES[6],)
+#: What the bundled encoder is asked with: a short one, as its hubs among short texts are others than among captions
+#: (docs/decisions.md); CLIP's seven are worse than the bare name.
+BUNDLED_TEMPLATES: Final = ("there is a {}",)
 #: How a reranker is asked for a name that is subtracted: it learned from captions, which hold few bare words.
 _CAPTION: Final = "a {}"
 
@@ -48,10 +49,10 @@ def templates_of(encoder: Encoder, wish: bool | None) -> tuple[str, ...]:
     return own or (CLIP_TEMPLATES if wish else ())
 
 
-def class_name_forms(encoder: Encoder, name: str | None, wish: bool | None) -> tuple[str, ...]:
-    """The texts that a query for a class name asks an encoder for; none where there is no name or no template."""
-    templates = templates_of(encoder, wish) if name is not None else ()
-    return forms_of(name, templates) if name is not None and templates else ()
+def class_name_forms(encoder: Encoder, name: str, wish: bool | None) -> tuple[str, ...]:
+    """The texts that a query for a class name asks an encoder for; none where there is no template."""
+    templates = templates_of(encoder, wish)
+    return forms_of(name, templates) if templates else ()
 
 
 def captions_of(encoder: Encoder, names: Sequence[str], wish: bool | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from search.calibration.calibration_file import Calibration
 from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
 from search.engine.ensembles import Ensembles
 from search.engine.penalty import Penalty, Standard, Unwanted
-from search.query.class_names import class_name, subtracted_names
+from search.query.class_names import class_names, subtracted_names
 from search.query.query import Query
 from search.query.terms import Term, extra_weights, texts_to_encode, wanted_text
 from search.rerank.base import EncodedQuery
@@ -122,7 +122,7 @@ def lessened_kinds(query: Query, kinds: Sequence[Kind]) -> list[Kind]:
 
 def encoded_together(queries: Sequence[tuple[Query, bool | None]], encoder: Encoder, store: Path) -> Encoder:
     """An encoder that knows the texts of several queries already: they have shared passes of `encoder`. Beside each
-    query, whether its class name is asked for in templates."""
+    query, whether its class names are asked for in templates."""
     texts = dict.fromkeys(text for query, _ in queries for text in texts_to_encode(query.terms))
     if len(queries) < 2 or len(texts) < 2:
         return encoder
@@ -130,7 +130,12 @@ def encoded_together(queries: Sequence[tuple[Query, bool | None]], encoder: Enco
         texts |= dict.fromkeys(captions_of(encoder, subtracted_names(query.terms), wish).values())
     from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 
-    forms = tuple(form for query, wish in queries for form in class_name_forms(encoder, class_name(query.terms), wish))
+    forms = tuple(
+        form
+        for query, wish in queries
+        for name in class_names(query.terms)
+        for form in class_name_forms(encoder, name, wish)
+    )
     return PrefetchedEncoder(encode_ahead(encoder, tuple(texts), forms, together=True), store, None, encoder)
 
 
@@ -150,7 +155,7 @@ def ask(
     """
     notes: list[str] = []
     texts = texts_to_encode(query.terms)
-    encoded = ensembles.encode(encoder, texts, class_name(query.terms), templates, tokens=tokens)
+    encoded = ensembles.encode(encoder, texts, class_names(query.terms), templates, tokens=tokens)
     known = {}
     for row, text in enumerate(texts):
         words = encoded.tokens[row] if encoded.tokens else None

@@ -1,8 +1,9 @@
-"""The texts of a query, encoded; a class name among them in an encoder's templates, which are kept."""
+"""The texts of a query, encoded; class names among them in an encoder's templates, which are kept."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -27,24 +28,28 @@ class Ensembles:
         self._lock = forking.lock()
 
     def encode(
-        self, encoder: Encoder, texts: tuple[str, ...], name: str | None, templates: bool | None, *, tokens: bool
+        self, encoder: Encoder, texts: tuple[str, ...], names: Sequence[str], templates: bool | None, *, tokens: bool
     ) -> Encoded:
-        """A row of each of the `texts`; `name` of them has the vector of its ensemble, where `templates_of` says so,
-        and the tokens of the bare name."""
+        """A row of each of the `texts`; the `names` among them have the vectors of their ensembles, where
+        `templates_of` says so, and the tokens of the bare names."""
         encoded = encode_query(encoder, texts, tokens=tokens)
-        forms = class_name_forms(encoder, name, templates)
-        if name is None or not forms:
-            return encoded
         vectors = np.array(encoded.vectors)  # (t, d)
-        place = texts.index(name)
+        for name in names:
+            forms = class_name_forms(encoder, name, templates)
+            if forms:
+                place = texts.index(name)
+                vectors[place] = self._ensemble(encoder, forms, vectors[place])
+        return Encoded(vectors, encoded.tokens)
+
+    def _ensemble(self, encoder: Encoder, forms: tuple[str, ...], bare: Float32) -> Float32:
+        """(d,) of a name, whose `bare` vector (d,) is known."""
         key = encoder.identity.weights, forms
         kept = self._get(key)
         if kept is None:
-            others = encode_forms(encoder, forms[1:]).vectors
-            kept = ensemble(np.concatenate([vectors[place : place + 1], others]))
+            others = encode_forms(encoder, forms[1:]).vectors  # (t, d)
+            kept = ensemble(np.concatenate([bare[None], others]))
             self._keep(key, kept)
-        vectors[place] = kept
-        return Encoded(vectors, encoded.tokens)
+        return kept
 
     def _get(self, key: _Key) -> Float32 | None:
         with self._lock:

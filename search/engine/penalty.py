@@ -14,8 +14,8 @@ further where it is there. With e the item loses, in spreads of what is wanted a
 which is nothing for what does not show the term: -ln(1 - p) for p a logistic function of e. What goes beyond x - FULL
 counts by a share (BEYOND), a small one in small collections: what shows the wanted stays before most that does not.
 Where a reranker looks at candidates, e is at most how far the term's match stands out among them: both have to see it.
-All was chosen on photographs of Flickr8k `val` and COCO, the strength anew for version 4 of the bundled encoder:
-docs/decisions.md.
+All was chosen on photographs of Flickr8k `val` and COCO; strength, start and FULL anew for version 4 of the bundled
+encoder: docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from search.rerank.base import Candidates, EncodedQuery, Reranker
 from search.rerank.stage import Loss, TokenSource, crosses
 
 #: How much an item loses that shows the term, in spreads of what is wanted for a spread of the term.
-STRENGTH: Final = 7.0
+STRENGTH: Final = 6.0
 #: Where that begins, in spreads above what the wanted says.
-START: Final = -0.5
+START: Final = -0.3
 #: Spreads by which the best items of a frequent thing stand out; where they stand out further, the loss begins later.
 USUAL_BEST: Final = 3.0
 #: The share of a collection that shows a term best.
 BEST: Final = 0.01
 #: So many spreads above the mean of the collection a loss that counts whole brings an item down to.
-FULL: Final = 0.5
+FULL: Final = 1.0
 #: How much counts of a loss beyond that; of one of MANY items half as much, and of fewer less, down to a share: there
 #: little shows the wanted, and nothing better could take its place.
 BEYOND: Final = 0.5

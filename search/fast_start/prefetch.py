@@ -40,17 +40,17 @@ def prefetch_texts(
     folder: Path,
     texts: tuple[str, ...],
     device: str | None,
-    class_name: str | None = None,
+    class_names: tuple[str, ...] = (),
     templates: bool | None = None,
     subtracted: tuple[str, ...] = (),
 ) -> Prefetch | None:
     """Begin to encode the texts of a query with the encoder that the hint of the store in `folder` names; None where
-    that would gain nothing. `class_name`: which of them is one; `templates`: whether it is asked for in templates.
-    `subtracted`: those that are names and subtracted."""
+    that would gain nothing. `class_names`: which of them are such; `templates`: whether these are asked for in
+    templates. `subtracted`: those of them that are subtracted."""
     if sys.platform != "linux" or threading.active_count() > 1 or _UNFORKABLE & sys.modules.keys():
         return None
     with suppress(OSError):  # no process may be added, no descriptor is left
-        return _Child(folder, texts, device, class_name, templates, subtracted)
+        return _Child(folder, texts, device, class_names, templates, subtracted)
     return None
 
 
@@ -77,7 +77,7 @@ class _Child:
         folder: Path,
         texts: tuple[str, ...],
         device: str | None,
-        class_name: str | None,
+        class_names: tuple[str, ...],
         templates: bool | None,
         subtracted: tuple[str, ...],
     ) -> None:
@@ -88,7 +88,7 @@ class _Child:
         self._pid: int | None = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            _encode(folder, texts, device, class_name, templates, subtracted, answer)
+            _encode(folder, texts, device, class_names, templates, subtracted, answer)
         os.close(answer)
 
     def get(self, stored: EncoderId | None) -> Encoder | None:
@@ -112,7 +112,7 @@ def _encode(
     folder: Path,
     texts: tuple[str, ...],
     device: str | None,
-    class_name: str | None,
+    class_names: tuple[str, ...],
     templates: bool | None,
     subtracted: tuple[str, ...],
     answer: int,
@@ -132,7 +132,7 @@ def _encode(
         if hint is not None:
             encoder = open_encoder(folder, hint, None, device)
             captions = captions_of(encoder, subtracted, templates).values()
-            forms = class_name_forms(encoder, class_name, templates)
+            forms = tuple(form for name in class_names for form in class_name_forms(encoder, name, templates))
             data = pickle.dumps(encode_ahead(encoder, tuple(dict.fromkeys((*texts, *captions))), forms))
             with open(answer, "wb") as pipe:
                 pipe.write(data)

@@ -30,6 +30,12 @@ def subtracted_names(terms: Sequence[Term]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in plain if is_class_name(text)))
 
 
+def class_names(terms: Sequence[Term]) -> tuple[str, ...]:
+    """All of both, each once: what is asked for in templates."""
+    added = class_name(terms)
+    return tuple(dict.fromkeys([*([] if added is None else [added]), *subtracted_names(terms)]))
+
+
 def is_class_name(text: str) -> bool:
     """Whether a text is one to three words of letters (hyphens and apostrophes inside them), none of them a word of
     grammar ("a", "on", "is"), and no verb between two nouns ("man riding horse")."""

@@ -97,7 +97,7 @@ def line(encoder: GraphEncoder, images: Float32, what: str, queries: Queries) ->
     cache = Ensembles()
     product = np.concatenate(
         [
-            cache.encode(encoder, (each,), each if is_class_name(each) else None, None, tokens=False).vectors
+            cache.encode(encoder, (each,), (each,) if is_class_name(each) else (), None, tokens=False).vectors
             for each in queries
         ]
     )

@@ -132,11 +132,10 @@ def run(options: QueryOptions) -> int:
     texts = texts_to_encode(query.terms)
     if texts and options.encoder is None and not is_lent():
         from search.fast_start.prefetch import prefetch_texts
-        from search.query.class_names import class_name, subtracted_names
+        from search.query.class_names import class_names, subtracted_names
 
-        name = class_name(query.terms)
-        less = subtracted_names(query.terms)
-        prefetch = prefetch_texts(folder_of(options.store), texts, options.device, name, options.templates, less)
+        names, less = class_names(query.terms), subtracted_names(query.terms)
+        prefetch = prefetch_texts(folder_of(options.store), texts, options.device, names, options.templates, less)
     with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
         results = library.query(
             query,

@@ -35,8 +35,8 @@ def test_a_part_of_the_words_lifts_nothing_that_looks_unlike_the_query_over_what
 
 def test_the_score_is_the_logistic_function_of_what_both_say() -> None:
     assert dict(fuse({1: 0.3}, {1: match(0.7)}))[1] == pytest.approx(
-        0.5802, abs=1e-4
-    )  # of -2.9 - 0.367 + 3.590 = 0.323
+        0.6510, abs=1e-4
+    )  # of -2.6 - 0.367 + 3.590 = 0.623
     assert dict(fuse({1: 0.3}, {1: match(0.9)}))[1] == dict(fuse({1: 0.3}, {1: match(FULL)}))[1]
     assert (ORDER < 0 < MEANING < 1, SURE > 1) == (True, True)
 

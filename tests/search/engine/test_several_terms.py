@@ -371,7 +371,7 @@ def test_a_rare_thing_has_to_stand_out_further() -> None:
 
 @pytest.mark.parametrize(("items", "share"), [(MANY, 0.5), (MANY // 4, 0.2), (9, 0.2)])
 def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little(items: int, share: float) -> None:
-    """The loss counts whole down to half a spread above the mean, and by BEYOND after that; in small collections by
+    """The loss counts whole down to FULL spreads above the mean, and by BEYOND after that; in small collections by
     less."""
     wanted, query, standard = term(0.1, 1.0)
     one = Unwanted(query, standard, explained=0.0, best=USUAL_BEST, weight=1.0)
@@ -379,7 +379,9 @@ def test_what_shows_both_stays_before_what_shows_neither_where_it_shows_little(i
     assert 3.0 < whole < 20.0
     lost = Penalty(wanted, [one], items).of(np.array([[0.3, 1.0], [-0.1, 1.0], [2.0, 1.0]], np.float32))
     beyond = share * BEYOND
-    np.testing.assert_allclose(lost, 0.1 * np.array([2.5 + beyond * (whole - 2.5), beyond * whole, whole]), rtol=1e-6)
+    np.testing.assert_allclose(
+        lost, 0.1 * np.array([3.0 - FULL + beyond * (whole - 3.0 + FULL), beyond * whole, whole]), rtol=1e-6
+    )
 
 
 def test_texts_of_terms() -> None:
