@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 import search
 from indexer.errors import SearchError
 from search.web.problems import MEDIA_TYPE, Problem, ProblemError, problem_of
-from search.web.routes import health, searching
+from search.web.routes import collections, health, indexing, searching
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 
@@ -42,7 +42,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         lifespan=lifespan,
         responses={"default": {"model": Problem, "description": "A problem, as application/problem+json."}},
     )
-    for routes in (health, searching):
+    for routes in (health, searching, collections, indexing):
         app.include_router(routes.router, prefix=PREFIX)
     app.add_exception_handler(SearchError, _of_library)
     app.add_exception_handler(ProblemError, _of_route)

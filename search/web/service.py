@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -11,6 +12,9 @@ from search.library import Library
 from search.library import open as open_library
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.indexing.collections import Collections
+from search.web.indexing.growth import Growth
+from search.web.indexing.indexer import Indexer
 from search.web.settings import ServeSettings
 from search.web.uploads import Uploads
 
@@ -24,10 +28,18 @@ class Service:
         self.uploads = Uploads(settings.limits.uploads_bytes)
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library)
+        self.collections = Collections(self.library.folder)
+        self.indexer = Indexer(self.library.folder)
+        self.growth = Growth(self.collections.size, settings.limits.listeners)
+        #: Set when the server begins to leave: answers that have no end of their own (events) end then.
+        self.leaving = asyncio.Event()
 
     async def close(self) -> None:
         """Finish what runs, and let go of everything."""
+        self.leaving.set()
+        await asyncio.to_thread(self.indexer.close)
         await self.queries.close()
+        self.collections.close()
         self.library.close()
 
 

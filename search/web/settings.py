@@ -8,6 +8,8 @@ from typing import Final
 #: Where the API begins. Its number grows when something of it changes its meaning or goes.
 PREFIX: Final = "/api/v1"
 DEFAULT_PORT: Final = 8765
+#: Addresses that only this machine reaches.
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Limits:
     #: Requests a second of one client, and how many it may save up.
     rate: float = 200.0
     burst: int = 1_000
+    #: Who follows the progress of indexing at once.
+    listeners: int = 64
     #: Without a byte of a request's headers or body.
     silence: float = 15.0
 
@@ -43,3 +47,8 @@ class ServeSettings:
     token: str | None = None
     show_paths: bool | None = None
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def tells_paths(self) -> bool:
+        """Whether who asks for paths of this machine gets them."""
+        return self.host in LOOPBACK if self.show_paths is None else self.show_paths
