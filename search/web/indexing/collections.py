@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.catalog.items import Items
+from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.root_counts import RootCount, RootCounts
+from indexer.catalog.transaction import Transaction
 from indexer.files.mounts import presence
 from indexer.store import Store
 from search.web.problems import ProblemError
@@ -23,6 +25,10 @@ class Size:
     generation: int
 
 
+#: Which store, and its generation.
+_State = tuple[str | None, int]
+
+
 class Collections:
     """Reads the store at a folder. Safe to use from several threads."""
 
@@ -30,24 +36,25 @@ class Collections:
         self._folder = folder
         self._lock = threading.Lock()
         self._store: Store | None = None
-        self._counted: tuple[int, list[RootCount]] | None = None
-        self._size: Size | None = None
+        #: What was counted last, and in which state.
+        self._counted: tuple[_State, list[RootCount]] | None = None
+        self._sized: tuple[_State, Size] | None = None
 
     def all(self) -> list[RootCount]:
         """The indexed folders, by path. Raises StoreMissingError, StoreError."""
         with self._lock, self._opened().catalog.snapshot() as snapshot:
-            generation = snapshot.generation
-            if self._counted is None or self._counted[0] != generation:
-                self._counted = generation, RootCounts(snapshot).all()
+            state = _state(snapshot)
+            if self._counted is None or self._counted[0] != state:
+                self._counted = state, RootCounts(snapshot).all()
             return self._counted[1]
 
     def size(self) -> Size:
         """How large the store is now. Raises StoreMissingError, StoreError."""
         with self._lock, self._opened().catalog.snapshot() as snapshot:
-            generation = snapshot.generation
-            if self._size is None or self._size.generation != generation:
-                self._size = Size(Items(snapshot).count("image"), generation)
-            return self._size
+            state = _state(snapshot)
+            if self._sized is None or self._sized[0] != state:
+                self._sized = state, Size(Items(snapshot).count("image"), snapshot.generation)
+            return self._sized[1]
 
     def paths(self) -> dict[int, str]:
         """The indexed folders by their numbers. Raises ProblemError where there is none; StoreMissingError,
@@ -70,6 +77,10 @@ class Collections:
         if self._store is None:
             self._store = Store.open(self._folder)
         return self._store
+
+
+def _state(snapshot: Transaction) -> _State:
+    return Meta(snapshot).get(STORE), snapshot.generation
 
 
 def is_present(root: RootCount) -> bool:
