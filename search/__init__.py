@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PathNotFoundError,
         ResidentError,
         SearchError,
+        ServerError,
         StoreBusyError,
         StoreDamagedError,
         StoreError,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from search.library import Library, open
     from search.query.filter import Filter
     from search.query.query import Query
+    from search.remote.library import RemoteLibrary, connect
     from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
     from search.results import Hit, Results
@@ -86,6 +88,7 @@ _HOME = {
         "PathNotFoundError",
         "ResidentError",
         "SearchError",
+        "ServerError",
         "StoreBusyError",
         "StoreDamagedError",
         "StoreError",
@@ -118,6 +121,7 @@ _HOME = {
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
+    "search.remote.library": ("RemoteLibrary", "connect"),
     "search.results": ("Hit", "Results"),
     "search.status": ("Status",),
 }
@@ -167,12 +171,14 @@ __all__ = [
     "Progress",
     "Query",
     "QueryOptions",
+    "RemoteLibrary",
     "Report",
     "Reranker",
     "ResidentError",
     "Results",
     "SearchError",
     "SearchParameters",
+    "ServerError",
     "Status",
     "StoreBusyError",
     "StoreDamagedError",
@@ -187,6 +193,7 @@ __all__ = [
     "UnsupportedImageError",
     "UsageError",
     "__version__",
+    "connect",
     "list_encoders",
     "open",
 ]

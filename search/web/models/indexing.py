@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import Field
 
 import search
+from indexer.types import Failure
 from search.web.indexing.run import RunState, StateName
 from search.web.models.base import Model
+from search.web.models.failures import FailedFile
 from search.web.problems import Problem
 from search.web.shown import Shown, as_text, named
 
@@ -49,14 +51,6 @@ class IndexingOrder(Model):
     verify: bool = Field(False, description="Read every file and compare its content, whatever its size and times say.")
 
 
-class FailedFile(Model):
-    """A file that could not be indexed."""
-
-    name: str
-    folder: str = Field(description="From the indexed folder on.")
-    reason: str
-
-
 class IndexingReport(Model):
     """What a complete run did, in files."""
 
@@ -75,11 +69,7 @@ class IndexingReport(Model):
     @classmethod
     def of(cls, report: dict[str, Any], shown: Shown) -> IndexingReport:
         """As the process has told it (`indexing.messages.Teller`)."""
-        failures = [
-            FailedFile(name=name, folder=folder, reason=shown.sentence(each["reason"]))
-            for each in report["failures"]
-            for folder, name in [shown.place(each["path"])]
-        ]
+        failures = [FailedFile.of(Failure(**each), shown) for each in report["failures"]]
         warnings = [shown.sentence(each) for each in report["warnings"]]
         numbers = {name: report[name] for name in cls.model_fields if name not in ("failures", "warnings")}
         return cls(**numbers, failures=failures, warnings=warnings)
