@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -41,9 +40,13 @@ class Described(Model):
     path: str | None = Field(None, description="The whole path, with `paths=true` where the server tells it.")
     text: str | None = Field(None, description="Of a text: what it says.")
     source: str | None = Field(
-        None, description="Of a text: the file that it stands in, as `path`, or else folder and name."
+        None, description="Of a text: the file that it stands in, as `path`, or else as folder and name."
     )
-    date: datetime | None = Field(None, description="When it was taken, as clocks showed it there; no zone.")
+    date: str | None = Field(
+        None,
+        description="When it was taken, as clocks showed it there: ISO 8601 without an offset.",
+        examples=["2021-05-04T10:11:12"],
+    )
     date_from: DateSource | None = Field(None, description="Where the date is known from.")
     place: Place | None = None
     latitude: float | None = Field(None, description="Degrees.")
@@ -118,7 +121,7 @@ def described(found: search.Item | search.Hit, shown: Shown) -> dict[str, Any]:
         "path": shown.path(found.path),
         "text": None if found.text is None else as_text(found.text),
         "source": None if found.source in (None, "", found.path) else _whole_or_relative(found.source or "", shown),
-        "date": found.date,
+        "date": None if found.date is None else found.date.isoformat(),
         "date_from": found.date_from,
         "place": None if found.place is None else Place(**found.place.to_json()),
         **({} if position is None else {"latitude": position[0], "longitude": position[1]}),
