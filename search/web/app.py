@@ -9,25 +9,35 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 import search
 from search.web import counting, openapi, page_files, told
+from search.web.guard import Guard
 from search.web.routes import (
     collections,
+    downloads,
     fields,
     health,
     histogram,
     indexing,
     items,
     metrics,
+    pictures,
+    reveal,
     searching,
     status,
+    uploads,
     values,
 )
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
+from search.web.tokens import check_token
 
-ROUTES: Final = (health, status, searching, items, fields, values, histogram, collections, indexing, metrics)
+ROUTES: Final = (
+    *(health, status, searching, items, fields, values, histogram, collections, indexing, metrics),
+    *(pictures, uploads, downloads, reveal),
+)
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
 _LEAST: Final = 1_000
@@ -35,7 +45,9 @@ _LEVEL: Final = 4
 
 
 def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
-    """The application over the store at a folder, which need not exist yet."""
+    """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
+    anybody in."""
+    check_token(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +56,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         yield
         await service.close()
 
-    app = FastAPI(
+    app = _Guarded(
         title="search",
         version=search.__version__,
         summary="Find photographs by words or by image.",
@@ -55,6 +67,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         responses={"default": told.anything()},
     )
+    app.settings = settings
     for routes in ROUTES:
         app.include_router(routes.router, prefix=PREFIX)
     page_files.mount(app)
@@ -69,3 +82,12 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
+
+
+class _Guarded(FastAPI):
+    """Around everything stands the guard: around the handler of errors, too."""
+
+    settings: ServeSettings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from indexer.errors import (
@@ -54,6 +55,11 @@ def problem_of(error: SearchError) -> Problem:
     kind = type(error).__name__.removesuffix("Error")
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
     return Problem(type=words.replace(" ", "-"), title=words, status=status, detail=str(error))
+
+
+def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that tells a problem."""
+    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)
 
 
 #: What each status that is documented means here.

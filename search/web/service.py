@@ -18,6 +18,7 @@ from search.web.indexing.collections import Sizes
 from search.web.indexing.growth import Growth
 from search.web.indexing.indexer import Indexer
 from search.web.metrics import Metrics
+from search.web.pictures import Pictures
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from search.web.shown import Shown
@@ -31,9 +32,10 @@ class Service:
         self.settings = settings
         self.library: Library = open_library(folder)
         self.metrics = Metrics()
-        self.uploads = Uploads(settings.limits.uploads_bytes)
+        self.uploads = Uploads(settings.limits.uploads_bytes, settings.limits.upload_bytes)
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library, answered=self.metrics.answered)
+        self.pictures = Pictures(self.library)
         self.indexer = Indexer(self.library.folder)
         self.growth = Growth(Sizes(self.library).now, settings.limits.listeners)
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
@@ -64,6 +66,7 @@ class Service:
         self.leaving.set()
         await asyncio.to_thread(self.indexer.close)
         await self.queries.close()
+        self.pictures.close()
         self.library.close()
 
 
