@@ -44,6 +44,15 @@ _LEAST: Final = 1_000
 _LEVEL: Final = 4
 
 
+class _Guarded(FastAPI):
+    """Around everything stands the guard: around the handler of errors, too."""
+
+    settings: ServeSettings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.settings)
+
+
 def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
     anybody in."""
@@ -82,12 +91,3 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
-
-
-class _Guarded(FastAPI):
-    """Around everything stands the guard: around the handler of errors, too."""
-
-    settings: ServeSettings
-
-    def build_middleware_stack(self) -> ASGIApp:
-        return Guard(super().build_middleware_stack(), self.settings)

@@ -1,4 +1,4 @@
-"""The application over small real stores, and what lies in them."""
+"""The application over small real stores, asked in this process."""
 
 from __future__ import annotations
 
