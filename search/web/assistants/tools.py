@@ -85,12 +85,12 @@ class Assistant:
         """Hits of a line of the query language. Raises ToolError."""
         with _told(self.service):
             asked = Asked.model_validate({"q": query, "k": k})
-            return briefly.answer(await searching.search_by_body(self.service, asked))
+            return briefly.answer(await searching.answer(self.service, asked))
 
     async def similar(self, id: _ID, k: _HITS = 10) -> dict[str, Any]:
         """Photographs like one. Raises ToolError."""
         with _told(self.service):
-            return briefly.answer(await items.similar(self.service, id, k))
+            return briefly.answer(await items.similar_to(self.service, id, k))
 
     async def item(self, id: _ID) -> list[Any]:
         """What is known of one, with its picture; of a text, that of the photograph that it is about is not shown.
