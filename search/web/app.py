@@ -15,10 +15,12 @@ import search
 from search.web import counting, openapi, page_files, told
 from search.web.guard import Guard
 from search.web.routes import (
+    collections,
     downloads,
     fields,
     health,
     histogram,
+    indexing,
     items,
     metrics,
     pictures,
@@ -33,7 +35,8 @@ from search.web.settings import PREFIX, ServeSettings
 from search.web.tokens import check_token
 
 ROUTES: Final = (
-    *(health, status, searching, items, pictures, uploads, downloads, reveal, fields, values, histogram, metrics),
+    *(health, status, searching, items, fields, values, histogram, collections, indexing, metrics),
+    *(pictures, uploads, downloads, reveal),
 )
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import uvicorn
+from fastapi import FastAPI
 
 from indexer.errors import UsageError
 from indexer.store import Store
@@ -45,22 +46,25 @@ def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], sho
             say(f"The page and the API of {folder} are at {address}; Ctrl-C ends the server.")
             show(address)
 
+        app = create_app(folder, settings)
         config = uvicorn.Config(
-            create_app(folder, settings),
+            app,
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=_GRACE,
             **uvicorn_options(settings.limits),
         )
-        server = _Server(config, ready)
+        server = Server(config, app, ready)
         server.run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready; a signal ends it, and not the process besides, as uvicorn has it."""
+class Server(uvicorn.Server):
+    """Says when it is ready, and tells the application when it leaves; a signal ends it, and not the process besides,
+    as uvicorn has it."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,6 +72,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn, which waits for answers to end."""
+        self._app.state.service.leaving.set()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

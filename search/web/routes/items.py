@@ -77,15 +77,7 @@ async def similar(
     paths: Paths = False,
 ) -> Answer:
     """Photographs like this one, which is left out itself, with its copies."""
-    shown = await run_in_threadpool(service.shown, paths=paths)
-    found = await run_in_threadpool(details_of, service, id)
-    if found.item.kind != "image":
-        raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")
-    own = np.array(sorted({id, *found.copies}), np.int64)
-    options = QueryOptions(k=k, parameters=SearchParameters(exclude=own))
-    asked = AskedQuery(terms=(Term(item=id),))
-    results = await while_there(request, service.queries.answer(asked, options, after))
-    return Answer.of(results, f"like:#{id}", shown, 1 if after is None else 1 + places_before(after))
+    return await while_there(request, similar_to(service, id, k, after, paths=paths))
 
 
 @router.get(
@@ -116,3 +108,16 @@ def details_of(service: Service, id: int) -> KnownDetails:
     if found is None:
         raise ProblemError(404, "no-item", f"There is no item {id} in the store, or no longer; search again.")
     return found
+
+
+async def similar_to(service: Service, id: int, k: int, after: str | None = None, *, paths: bool = False) -> Answer:
+    """Photographs like one. Raises ProblemError for what is none."""
+    shown = await run_in_threadpool(service.shown, paths=paths)
+    found = await run_in_threadpool(details_of, service, id)
+    if found.item.kind != "image":
+        raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")
+    own = np.array(sorted({id, *found.copies}), np.int64)
+    options = QueryOptions(k=k, parameters=SearchParameters(exclude=own))
+    asked = AskedQuery(terms=(Term(item=id),))
+    results = await service.queries.answer(asked, options, after)
+    return Answer.of(results, f"like:#{id}", shown, 1 if after is None else 1 + places_before(after))

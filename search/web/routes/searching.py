@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from search.calls.answering import QueryOptions
 from search.engine.continued import places_before
+from search.query.filter import Filter
 from search.web.freshness import Revalidated
 from search.web.leaving import while_there
 from search.web.models.answers import Answer, Asked
@@ -21,17 +22,20 @@ router = APIRouter(tags=["search"], responses=problems(403, 404, 422, 503))
 @router.get("/search", dependencies=[Revalidated], response_model_exclude_none=True)
 async def search_by_line(request: Request, service: Served, asked: Annotated[Asked, Query()]) -> Answer:
     """The best matches for a line of the query language."""
-    return await _answer(request, service, asked)
+    return await while_there(request, answer(service, asked))
 
 
 @router.post("/search", response_model_exclude_none=True)
 async def search_by_body(request: Request, service: Served, asked: Asked) -> Answer:
     """The same as `GET /search`, for lines that are long."""
-    return await _answer(request, service, asked)
+    return await while_there(request, answer(service, asked))
 
 
-async def _answer(request: Request, service: Service, asked: Asked) -> Answer:
-    query = service.asking.query(asked.q)
+async def answer(service: Service, asked: Asked) -> Answer:
+    """What a question is answered with."""
+    query = service.asking.query(asked.q, as_words=asked.as_words)
+    if asked.where and asked.where.strip():
+        query = query.narrowed(Filter.parse(asked.where))
     first = 1 if asked.after is None else 1 + places_before(asked.after)
     options = QueryOptions(
         k=asked.k,
@@ -45,5 +49,5 @@ async def _answer(request: Request, service: Service, asked: Asked) -> Answer:
         explain=asked.explain,
     )
     shown = await run_in_threadpool(service.shown, paths=asked.paths)
-    found = await while_there(request, service.queries.answer(query, options, asked.after))
+    found = await service.queries.answer(query, options, asked.after)
     return Answer.of(found, asked.q, shown, first)
