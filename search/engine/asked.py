@@ -146,7 +146,7 @@ def ask(
     """Encode what a query says; `tokens`: with those that a reranker needs; `templates`: whether a class name is asked
     for in templates (None: as the encoder does by itself).
 
-    Raises PathNotFoundError, and FileError for an image that cannot be read.
+    Raises PathNotFoundError, and FileError for an image that cannot be read; UsageError for an id that is not there.
     """
     notes: list[str] = []
     texts = texts_to_encode(query.terms)
@@ -178,7 +178,8 @@ def ask(
         from search.engine.query_image import embed_image  # brings what decodes images
 
         found = embed_image(term, encoder, catalog, tokens=tokens)
-        image = EncodedQuery("image", found.vector, found.tokens, image=term.image, image_bytes=term.image_bytes)
+        path = found.path if term.image is None else term.image  # for a reranker that reads pictures itself
+        image = EncodedQuery("image", found.vector, found.tokens, image=path, image_bytes=term.image_bytes)
         if term.weight < 0:
             subtracted.append(Weighted(image, -term.weight / greatest))
             continue

@@ -80,3 +80,12 @@ def digest_of(*what: object) -> str:
         state.update(each if isinstance(each, bytes) else repr(each).encode("utf-8", "surrogateescape"))
         state.update(b"\0")
     return state.hexdigest()[:16]
+
+
+def places_before(text: str) -> int:
+    """How many places stand before those that a cursor goes on with; 0 of what is none, which `read` refuses."""
+    try:
+        given = unpacked(text)[4]
+    except (ValueError, IndexError):
+        return 0
+    return given if type(given) is int and 0 <= given <= MOST_GIVEN else 0

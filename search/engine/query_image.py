@@ -1,4 +1,5 @@
-"""The embedding of a query image: from the catalog when its content is indexed, else decoded and encoded."""
+"""The embedding of a query image: from the catalog when its content is indexed, or it is named by its id there; else
+decoded and encoded."""
 
 from __future__ import annotations
 
@@ -12,10 +13,20 @@ import numpy as np
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.items import Items
+from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.answers import ask_images
 from indexer.encoders.base import Encoder
-from indexer.errors import FileError, ImageTooLargeError, PathNotFoundError, UnreadableFileError
+from indexer.errors import (
+    DamagedImageError,
+    EncoderMismatchError,
+    FileError,
+    ImageTooLargeError,
+    PathNotFoundError,
+    UnreadableFileError,
+    UsageError,
+)
 from indexer.images.decoder import decode, read_file
 from indexer.images.preprocess import to_pixels
 from indexer.settings import DecodeLimits
@@ -27,18 +38,22 @@ from search.rerank.stage import TokenSource
 @dataclass(frozen=True, slots=True)
 class QueryImage:
     """A query image: `vector` (d,) float32, unit norm; `tokens` (r, w) int8 where they are wanted and to be had;
-    `content_id` where it is indexed."""
+    `content_id` where it is indexed. `path`: where its file was, of one that is named by its id."""
 
     vector: Float32
     tokens: Int8 | None
     content_id: int | None = None
+    path: str | None = None
 
 
 def embed_image(term: Term, encoder: Encoder, catalog: Catalog, *, tokens: bool) -> QueryImage:
     """What an image of a query looks like to the encoder.
 
-    Raises PathNotFoundError, and FileError when it is no image that can be read.
+    Raises PathNotFoundError, and FileError when it is no image that can be read; UsageError for an id that no
+    photograph has.
     """
+    if term.item is not None:
+        return _of_item(term.item, encoder, catalog, tokens)
     limits = DecodeLimits()
     with naming(term):
         return _embed(_content(term, limits), limits, encoder, catalog, tokens)
@@ -110,5 +125,35 @@ def _known(digest: bytes, encoder: Encoder, catalog: Catalog, tokens: bool) -> t
         vector = Vectors(snapshot).of_contents([content_id], row, encoder.identity.dimension).get(content_id)
         if vector is None:
             return None, content_id
-        kept = TokenSource.open(snapshot, row, encoder).of_content(content_id) if tokens else None
-        return QueryImage(vector, kept, content_id), content_id
+        return QueryImage(vector, _tokens(snapshot, row, encoder, content_id, tokens), content_id), content_id
+
+
+def _of_item(number: int, encoder: Encoder, catalog: Catalog, tokens: bool) -> QueryImage:
+    """What the catalog has of an indexed photograph; no file is read for it.
+
+    Raises UsageError where there is none of this id, EncoderMismatchError, DamagedImageError.
+    """
+    with catalog.snapshot() as snapshot:
+        row, active = Encoders(snapshot).required()
+        if not active.matches(encoder.identity):
+            raise EncoderMismatchError(
+                f"like:#{number} cannot be compared: the store has vectors of {active.name} by now, not of "
+                f"{encoder.identity.name}; open it again."
+            )
+        found = Items(snapshot).get([number]).get(number)
+        if found is None or found.kind != "image":
+            raise UsageError(
+                f"No photograph has the id {number}; take one that an answer gave, as `Hit.id` or in its JSON."
+            )
+        content_id, _ = Items(snapshot).identities([number])[number]
+        vector = Vectors(snapshot).of_contents([content_id], row, encoder.identity.dimension).get(content_id)
+        if vector is None:
+            raise DamagedImageError(
+                f"The photograph {number} cannot be asked with, because its vector is damaged; `repair()` removes it, "
+                "and `index()` makes it anew."
+            )
+        return QueryImage(vector, _tokens(snapshot, row, encoder, content_id, tokens), content_id, found.path)
+
+
+def _tokens(snapshot: Transaction, row: int, encoder: Encoder, content_id: int, wanted: bool) -> Int8 | None:
+    return TokenSource.open(snapshot, row, encoder).of_content(content_id) if wanted else None

@@ -17,7 +17,7 @@ from indexer.reach import look_named
 from indexer.types import Kind
 from search.query.pictures import path_or_content
 from search.query.settings import ORDERS, TARGETS, Order, Target
-from search.query.terms import MAX_TERMS, Term, Words
+from search.query.terms import MAX_TERMS, Term, Words, item_named
 from search.query.words import legible
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Query:
 
         `names_image`: tells of a word which image it names, by its path, or None where it is a word; by default images
         are named by `like:` alone. `open_image`: a query by the image of such a name (by default of its
-        file or a `file://` address).
+        file, a `file://` address, or `#` and the id of an indexed photograph).
 
         Raises UsageError, which names the character that is wrong; EmptyQueryError, PathNotFoundError.
         """
@@ -174,7 +174,7 @@ class Query:
         only = self.terms[0] if len(self.terms) == 1 and self.where is None else None
         if only is None or only.weight != 1 or (self.sort, self.min_probability, self.to) != (None, None, None):
             return str(self)
-        return only.text or only.image or only.name
+        return only.text or only.image or (only.name if only.item is None else str(only))
 
     def __str__(self) -> str:
         """A line of the query language; of a query that was parsed one that reads as an equal query."""
@@ -210,10 +210,13 @@ def image_query(path: str) -> Query:
 
 
 def open_named(name: str) -> Query:
-    """A query by the image file that `like:` names, by its path or a `file://` address.
+    """A query by the image that `like:` names: its file, by its path or a `file://` address, or an indexed photograph,
+    by its id (`like:#12`).
 
     Raises PathNotFoundError, and UsageError for what is none: another address, `-`, a camera raw file.
     """
+    if (number := item_named(name)) is not None:
+        return Query(terms=(Term(item=number),))
     if name.lower().startswith("file://"):
         return image_query(path_of_address(name))
     refuse_address(name, "save the image and name its file")

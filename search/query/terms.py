@@ -34,14 +34,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Exactly one of `words`, `image` (a path) and `image_bytes` (the content of an image file; `name` is what results
-    call it). `weight` is below 0 where it is subtracted, never 0."""
+    """Exactly one of `words`, `image` (a path), `image_bytes` (the content of an image file; `name` is what results
+    call it) and `item` (the id of an indexed photograph, whose vector is taken as it is stored). `weight` is below 0
+    where it is subtracted, never 0."""
 
     words: tuple[Words, ...] = ()
     image: str | None = None
     image_bytes: bytes | None = field(default=None, repr=False)
     name: str = "(bytes)"
     weight: float = 1.0
+    item: int | None = None
 
     @property
     def kind(self) -> Kind:
@@ -57,9 +59,18 @@ class Term:
         """Without its sign."""
         if self.image_bytes is not None:
             return self.name
-        body = f"like:{quoted(self.image)}" if self.image is not None else " ".join(map(str, self.words))
+        if self.item is not None:
+            body = f"like:#{self.item}"
+        else:
+            body = f"like:{quoted(self.image)}" if self.image is not None else " ".join(map(str, self.words))
         factor = abs(self.weight)
         return body if factor == 1 else f"{factor:.12g}*{body}"
+
+
+def item_named(name: str) -> int | None:
+    """The id that `like:#12` names; None for another name. (A file of such a name is `like:./#12`.)"""
+    digits = name[1:]
+    return int(digits) if name[:1] == "#" and digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None
 
 
 def wanted_text(terms: Iterable[Term]) -> str | None:

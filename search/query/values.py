@@ -40,7 +40,8 @@ _OTHER_WORDS: Final = {
     "sort": {**dict.fromkeys(("newest", "latest", "recent"), "-date"), "oldest": "date",
              **dict.fromkeys(("relevance", "probability", "best"), "score"), "+date": "date", "filename": "name"},
 }  # fmt: skip
-_CHOICES: Final = {
+#: Fields that take one of a list of words.
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "type": TYPES,
     "has": HOLDINGS,
     "orientation": SHAPES,
@@ -135,7 +136,7 @@ def _value(field: str, written: str) -> Value:
             if not re.fullmatch(r"[1-9]\d{0,17}", written.lstrip("#"), re.ASCII):
                 raise UsageError(f"{written!r} is no id of a hit; JSON has them.")
             return int(written.lstrip("#"))
-    if field in _CHOICES:
+    if field in CHOICES:
         return _choice(field, written)
     return written
 
@@ -185,7 +186,7 @@ def _choice(field: str, text: str) -> str:
 
     written = text.lower().lstrip(".") if field == "type" else text.lower()
     written = _OTHER_WORDS.get(field, {}).get(written, written)
-    known = _CHOICES[field]
+    known = CHOICES[field]
     if written in known:
         return written
     advice = next((said for of, form, said in _ADVICE if of == field and re.fullmatch(form, text)), None)

@@ -8,7 +8,9 @@ share the cost. (Dynamic batching, as servers of models do it.)
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -22,26 +24,41 @@ from search.results import Results
 MOST: Final = 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
+    """`alone`: it shares a call with no other: it goes on behind a cursor, or its options name items."""
+
     query: Query
     options: QueryOptions
+    after: str | None
     answer: asyncio.Future[Results]
+
+    @property
+    def alone(self) -> bool:
+        return self.after is not None or self.options.get("parameters") is not None
+
+    def joins(self, other: _Waiting) -> bool:
+        """Whether one call can answer both."""
+        return self is other or not (self.alone or other.alone or self.options != other.options)
 
 
 class Batcher:
-    """For the event loop that runs it; `workers`: calls at once."""
+    """For the event loop that runs it; `workers`: calls at once. `answered` is told of each call how many queries it
+    answered, in how many seconds."""
 
-    def __init__(self, library: Library, workers: int = 1) -> None:
+    def __init__(
+        self, library: Library, workers: int = 1, answered: Callable[[int, float], None] = lambda *_: None
+    ) -> None:
         self._library = library
+        self._told = answered
         self._pool = ThreadPoolExecutor(workers, "query")
         self._waiting: deque[_Waiting] = deque()
         self._free = workers
         self._running: set[asyncio.Task[None]] = set()
 
-    async def answer(self, query: Query, options: QueryOptions) -> Results:
-        """The answer to one query. Raises what `Library.query` raises."""
-        waiting = _Waiting(query, options, asyncio.get_running_loop().create_future())
+    async def answer(self, query: Query, options: QueryOptions, after: str | None = None) -> Results:
+        """The answer to one query; `after`: the cursor of the page before. Raises what `Library.query` raises."""
+        waiting = _Waiting(query, options, after, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._begin()
         return await waiting.answer
@@ -53,27 +70,37 @@ class Batcher:
         self._pool.shutdown()
 
     def _begin(self) -> None:
-        while self._free and self._waiting:
+        while self._free and (some := self._next()):
             self._free -= 1
-            task = asyncio.create_task(self._work(self._next()))
+            task = asyncio.create_task(self._work(some))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     def _next(self) -> list[_Waiting]:
-        """Those that wait with the options of the first, in their order; nobody waits for one who has gone."""
-        options = self._waiting[0].options
-        taken = [each for each in self._waiting if each.options == options][:MOST]
-        for each in taken:
-            self._waiting.remove(each)
-        return [each for each in taken if not each.answer.cancelled()]
+        """The first that waits, and those that one call can answer with it, in their order; nobody waits for one who
+        has gone."""
+        while self._waiting and self._waiting[0].answer.done():
+            self._waiting.popleft()
+        if not self._waiting:
+            return []
+        first = self._waiting[0]
+        taken: list[_Waiting] = []
+        left: deque[_Waiting] = deque()
+        for each in self._waiting:
+            if each.answer.done():
+                continue
+            (taken if len(taken) < MOST and each.joins(first) else left).append(each)
+        self._waiting = left
+        return taken
 
     async def _work(self, some: list[_Waiting]) -> None:
         try:
-            if some:
-                found = await asyncio.get_running_loop().run_in_executor(self._pool, self._answers, some)
-                for each, one in zip(some, found, strict=True):
-                    if not each.answer.done():
-                        _give(each.answer, one)
+            started = time.monotonic()
+            found = await asyncio.get_running_loop().run_in_executor(self._pool, self._answers, some)
+            self._told(len(some), time.monotonic() - started)
+            for each, one in zip(some, found, strict=True):
+                if not each.answer.done():
+                    _give(each.answer, one)
         except Exception as error:
             for each in some:
                 if not each.answer.done():
@@ -83,10 +110,10 @@ class Batcher:
             self._begin()
 
     def _answers(self, some: list[_Waiting]) -> list[Results]:
-        options = some[0].options
+        first = some[0]
         if len(some) == 1:  # to the last bit what the library says
-            return [self._library.query(some[0].query, **options)]
-        return self._library.query_many([each.query for each in some], **options)
+            return [self._library.query(first.query, after=first.after, **first.options)]
+        return self._library.query_many([each.query for each in some], **first.options)
 
 
 def _give(answer: asyncio.Future[Results], found: Results) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -54,3 +54,28 @@ def problem_of(error: SearchError) -> Problem:
     kind = type(error).__name__.removesuffix("Error")
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
     return Problem(type=words.replace(" ", "-"), title=words, status=status, detail=str(error))
+
+
+#: What each status that is documented means here.
+_MEANINGS: Final[dict[int, str]] = {
+    403: "This server does not do that, or not for this client.",
+    404: "It is not there.",
+    409: "Something else is at work that has to end first.",
+    410: "It was there, and is no longer.",
+    413: "It is too large.",
+    415: "It is no image that can be read.",
+    422: "The request means nothing: a query or a value that is wrong.",
+    503: "The store or its encoder cannot answer just now.",
+}
+#: How the model is named where it stands in the document: `openapi.py` adds it.
+SCHEMA_REF: Final = "#/components/schemas/Problem"
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for its `responses`."""
+    return {status: documented(_MEANINGS[status]) for status in statuses}
+
+
+def documented(description: str) -> dict[str, Any]:
+    """A problem as OpenAPI describes it."""
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF}}}}

@@ -7,11 +7,16 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from indexer.errors import SearchError
 from search.library import Library
 from search.library import open as open_library
+from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.metrics import Metrics
+from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
+from search.web.shown import Shown
 from search.web.uploads import Uploads
 
 
@@ -21,9 +26,30 @@ class Service:
     def __init__(self, folder: Path, settings: ServeSettings) -> None:
         self.settings = settings
         self.library: Library = open_library(folder)
+        self.metrics = Metrics()
         self.uploads = Uploads(settings.limits.uploads_bytes)
         self.asking = Asking(self.uploads, settings.limits)
-        self.queries = Batcher(self.library)
+        self.queries = Batcher(self.library, answered=self.metrics.answered)
+        told = settings.show_paths
+        self._tells_paths = is_loopback(settings.host) if told is None else told
+
+    def shown(self, *, paths: bool = False) -> Shown:
+        """How places are told in an answer; `paths`: the client asks for whole paths. Reads the store.
+
+        Raises ProblemError where these are not told, StoreError, StoreMissingError.
+        """
+        if paths and not self._tells_paths:
+            raise ProblemError(
+                403, "paths-not-told", "This server tells no paths of its machine; leave out paths=true."
+            )
+        return Shown(self.library.state().roots, self.library.folder, paths)
+
+    def sentence(self, said: str) -> str:
+        """A sentence of an error as clients may read it, whatever state the store is in. Reads the store."""
+        try:
+            return self.shown().sentence(said)
+        except SearchError:
+            return Shown((), self.library.folder).sentence(said)
 
     async def close(self) -> None:
         """Finish what runs, and let go of everything."""
@@ -36,4 +62,9 @@ def service_of(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-Served = Annotated[Service, Depends(service_of)]
+async def _served(request: Request) -> Service:
+    """As a dependency: a coroutine, or each request would go through a thread for it."""
+    return service_of(request)
+
+
+Served = Annotated[Service, Depends(_served)]

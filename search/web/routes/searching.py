@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 
 from search.calls.answering import QueryOptions
-from search.web.service import Served
+from search.engine.continued import places_before
+from search.web.freshness import Revalidated
+from search.web.models.answers import Answer, Asked
+from search.web.problems import problems
+from search.web.service import Served, Service
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], responses=problems(403, 404, 422, 503))
 
 
-@router.get("/search")
-async def search_by_line(service: Served, q: Annotated[str, Query(max_length=10_000)], k: int = 60) -> dict[str, Any]:
+@router.get("/search", dependencies=[Revalidated], response_model_exclude_none=True)
+async def search_by_line(service: Served, asked: Annotated[Asked, Query()]) -> Answer:
     """The best matches for a line of the query language."""
-    query = service.asking.query(q)
-    found = await service.queries.answer(query, QueryOptions(k=k))
-    return found.to_json()
+    return await _answer(service, asked)
+
+
+@router.post("/search", response_model_exclude_none=True)
+async def search_by_body(service: Served, asked: Asked) -> Answer:
+    """The same as `GET /search`, for lines that are long."""
+    return await _answer(service, asked)
+
+
+async def _answer(service: Service, asked: Asked) -> Answer:
+    query = service.asking.query(asked.q)
+    first = 1 if asked.after is None else 1 + places_before(asked.after)
+    options = QueryOptions(
+        k=asked.k,
+        to=asked.to,
+        min_probability=asked.min_probability,
+        sort=asked.sort,
+        all_copies=asked.all_copies,
+        by_words=asked.by_words,
+        templates=asked.templates,
+        rerank=asked.rerank,
+        explain=asked.explain,
+    )
+    shown = await run_in_threadpool(service.shown, paths=asked.paths)
+    found = await service.queries.answer(query, options, asked.after)
+    return Answer.of(found, asked.q, shown, first)

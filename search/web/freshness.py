@@ -1,0 +1,62 @@
+"""Whether a client has the answer already: weak ETags of the state of the store and the request."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from datetime import date
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Request, Response
+
+import search
+from search.web.service import Service, service_of
+
+#: Files beside the catalog that change answers.
+_BESIDE = ("calibration.json", "reranker")
+
+#: The header in which a client says what it has.
+CONDITION: Final = "If-None-Match"
+
+
+class UnchangedError(Exception):
+    """What the client has is what it would get. `headers` of the answer 304."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__("unchanged")
+        self.headers = headers
+
+
+def _revalidated(
+    request: Request,
+    response: Response,
+    known: Annotated[str | None, Header(alias=CONDITION, max_length=10_000)] = None,
+) -> None:
+    """Raises UnchangedError; StoreMissingError, StoreError."""
+    headers = {"ETag": tag_of(request, service_of(request)), "Cache-Control": "private, no-cache"}
+    if _names(known or "", headers["ETag"]):
+        raise UnchangedError(headers)
+    response.headers.update(headers)
+
+
+#: For GETs that read the store: gives the answer its ETag. Asks the store in a thread.
+Revalidated = Depends(_revalidated)
+
+
+def tag_of(request: Request, service: Service) -> str:
+    """Of the store's state, the request, the version and the day ("after:2w" means another time tomorrow)."""
+    state = service.library.state()
+    beside = []
+    for name in _BESIDE:
+        with suppress(OSError):
+            beside.append(os.stat(service.library.folder / name).st_mtime_ns)
+    parts = (search.__version__, state.store, state.generation, state.roots, beside, date.today(), request.url.path)
+    text = repr((*parts, request.url.query))
+    return f'W/"{hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
+
+
+def _names(given: str, tag: str) -> bool:
+    """Whether If-None-Match names this ETag; weakly compared (RFC 9110, 13.1.2)."""
+    asked = [each.strip() for each in given.split(",")]
+    return "*" in asked or tag.removeprefix("W/") in [each.removeprefix("W/") for each in asked]

@@ -1,0 +1,152 @@
+"""What is searched for, and what is found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+import search
+from search.query.settings import Order, Target
+from search.rerank.explain import Explanation as FoundExplanation
+from search.results import FoundBy, Match
+from search.web.models.base import Model
+from search.web.models.items import Copy, Described, copies_of, described
+from search.web.settings import Limits
+from search.web.shown import Shown, as_text
+
+_MOST = Limits().page
+#: Candidates of which one query may ask that they are scored anew: ten times the usual number.
+MOST_RERANKED = 1_000
+
+
+class Asked(Model):
+    """A query and how to answer it. `q` says everything that one line can say; the others come after what it says."""
+
+    q: str = Field(
+        max_length=Limits().query_characters,
+        description="A line of the query language: words, minus, fields, `like:#ID` of an indexed photograph, "
+        "`like:upload:NAME` of one that was uploaded.",
+        examples=["red car -blue in:2021 near:Paris"],
+    )
+    k: int = Field(60, ge=1, le=_MOST, description="Hits, at most.")
+    after: str | None = Field(
+        None, max_length=4_000, description="`cursor` of the answer before, to the same query: the hits behind those."
+    )
+    to: Target = Field("image", description="What to find: photographs, captions, or both.")
+    min_probability: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="Leave out what is less probable."
+    )
+    sort: Order | None = Field(None, description="The order; with it, what is weak is left out.")
+    all_copies: bool = Field(False, description="Copies of a photograph are hits of their own.")
+    by_words: bool = Field(True, description="Words of captions, keywords, names and places find, too.")
+    templates: bool | None = Field(None, description="Whether a class name is asked for in prompt templates, too.")
+    rerank: int | None = Field(
+        None, ge=0, le=MOST_RERANKED, description="Candidates that are scored anew; left out: 100."
+    )
+    explain: bool = Field(False, description="Say of each hit which words met which regions.")
+    paths: bool = Field(False, description="Tell whole paths, where the server does that.")
+
+
+class WordMatch(Model):
+    """One word of the query in one picture."""
+
+    word: str
+    weight: float = Field(description="Its share of the whole, 0 to 1.")
+    similarity: float = Field(description="How well what was found fits it, -1 to 1.")
+    box: tuple[float, float, float, float] | None = Field(
+        None, description="Left, upper, right, lower, in fractions of the picture; left out where it was not found."
+    )
+
+
+class Grid(Model):
+    """Where was looked, by regions."""
+
+    rows: int
+    columns: int
+    area: tuple[float, float, float, float] = Field(description="The part of the picture that the grid covers.")
+    values: list[list[float]] = Field(description="Rows from the top, each from the left; their sum is 1.")
+
+
+class Explanation(Model):
+    """Which words met which regions of one picture."""
+
+    words: list[WordMatch]
+    grid: Grid
+
+    @classmethod
+    def of(cls, found: FoundExplanation) -> Explanation:
+        """As a library has it."""
+        return cls.model_validate(found.to_json())
+
+
+class Hit(Described):
+    """One answer. What the numbers mean: docs/ranking.md."""
+
+    rank: int = Field(description="From 1; on from there on the next page.")
+    score: float | None = Field(None, description="What hits are ordered by.")
+    similarity: float | None = Field(None, description="Cosine of the embeddings, -1 to 1.")
+    probability: float | None = Field(None, description="That the words are true of it, where that was fitted.")
+    match: Match | None = Field(None, description="A word where there is no probability.")
+    weak: bool = Field(False, description="It is more likely than not, by far, something else.")
+    found_by: FoundBy | None = None
+    also: list[Copy] = Field(default=[], description="Other paths of the same photograph.")
+    missing: bool = Field(False, description="There is no file just now.")
+    same: bool = Field(False, description="It is the very image that was asked with.")
+    explain: Explanation | None = None
+
+    @classmethod
+    def of(cls, hit: search.Hit, rank: int, shown: Shown) -> Hit:
+        """As a library has it."""
+        numbers = (("score", hit.score, 6), ("similarity", hit.similarity, 6), ("probability", hit.probability, 4))
+        return cls(
+            **described(hit, shown),
+            **{name: None if value is None else round(value, digits) for name, value, digits in numbers},
+            rank=rank,
+            match=hit.match,
+            weak=hit.weak,
+            found_by=hit.found_by,
+            also=copies_of(hit.also, shown),
+            missing=hit.missing,
+            same=hit.same,
+            explain=None if hit.explanation is None else Explanation.of(hit.explanation),
+        )
+
+
+class Answer(Model):
+    """Hits, best first, and what there is to say of them."""
+
+    query: str = Field(description="What was asked.")
+    calibrated: bool = Field(description="Hits have probabilities; else words, or neither.")
+    nothing_matches: bool = Field(description="All hits are weak: the nearest of what does not match.")
+    matches: int | None = Field(None, description="How many there are in all, where that is counted.")
+    more_matches: bool = Field(False, description="They were counted no further, and there are more.")
+    min_probability: float | None = Field(None, description="The least probability that was asked for.")
+    left_out: int | None = Field(None, description="How many that has left out.")
+    best: float | None = Field(None, description="The highest probability of all.")
+    hits: list[Hit]
+    notes: list[str] = Field(description="Sentences that a person should see.")
+    reason: str | None = Field(None, description="Why there is no hit.")
+    cursor: str | None = Field(None, description="Where the next hits begin, for `after`; left out behind the last.")
+    seconds: dict[str, float] = Field(description="Time by step.")
+
+    @classmethod
+    def of(cls, results: search.Results, query: str, shown: Shown, first: int = 1) -> Answer:
+        """As a library has it. `query`: as the client wrote it; `first`: the rank of the first hit."""
+        cut = results.cut
+        said: dict[str, Any] = (
+            {} if cut is None else {"min_probability": cut.least, "left_out": cut.left_out, "best": cut.best}
+        )
+        return cls(
+            query=as_text(query),
+            calibrated=results.calibrated,
+            nothing_matches=results.nothing_matches,
+            matches=results.matches,
+            more_matches=results.more_matches,
+            **said,
+            hits=[Hit.of(hit, rank, shown) for rank, hit in enumerate(results, first)],
+            notes=[shown.sentence(note) for note in results.notes],
+            reason=None if results.hits else shown.sentence(results.absence),
+            cursor=results.cursor,
+            seconds={name: round(value, 4) for name, value in results.seconds.items()},
+        )

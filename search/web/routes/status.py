@@ -1,0 +1,21 @@
+"""What the store holds, and what the server counts."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from search.web.freshness import Revalidated
+from search.web.models.status import StoreStatus
+from search.web.problems import problems
+from search.web.routes.items import Paths
+from search.web.service import Served
+
+router = APIRouter(tags=["server"])
+
+
+@router.get("/status", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(403, 422, 503))
+def status(service: Served, paths: Paths = False) -> StoreStatus:
+    """What the store holds."""
+    shown = service.shown(paths=paths)
+    generation = service.library.state().generation
+    return StoreStatus.of(service.library.status(), generation, shown)

@@ -1,0 +1,128 @@
+"""The process that serves the application: it listens, says where, and ends after finishing what runs."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from indexer.errors import UsageError
+from indexer.store import Store
+from search.web.addresses import is_loopback
+from search.web.app import create_app
+from search.web.settings import ServeSettings
+
+#: Connections that wait to be accepted.
+_BACKLOG: Final = 512
+#: Seconds in which what runs may finish when the server is told to end; then it is cut off.
+_GRACE: Final = 30
+#: What ends it: Ctrl-C, a service manager, a terminal that is closed.
+_SIGNALS: Final = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], show: Callable[[str], None]) -> None:
+    """Serve the store at `folder` in this thread, until Ctrl-C or SIGTERM.
+
+    `say`: takes the line with the address, when it can be reached. `show`: opens the address in a browser. Raises
+    StoreMissingError and StoreError for a store that cannot be opened, UsageError for an address at which nothing can
+    listen.
+    """
+    Store.open(folder).close()
+    check_address(settings)
+    with listening(settings) as listener:
+        address = address_of(listener, settings.host)
+
+        def ready() -> None:
+            say(f"The page and the API of {folder} are at {address}; Ctrl-C ends the server.")
+            show(address)
+
+        config = uvicorn.Config(
+            create_app(folder, settings),
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            proxy_headers=False,  # what a client says of itself is not believed
+            timeout_keep_alive=int(settings.limits.silence),
+            timeout_graceful_shutdown=_GRACE,
+        )
+        server = _Server(config, ready)
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready; a signal ends it, and not the process besides, as uvicorn has it."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in _SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def check_address(settings: ServeSettings) -> None:
+    """Raises UsageError for an address that others reach, where clients show no token."""
+    if not is_loopback(settings.host) and settings.token is None:
+        raise UsageError(
+            f"{settings.host} can be reached from other machines, and clients have to show a token then; give one with "
+            "`token`, or serve at 127.0.0.1."
+        )
+
+
+def listening(settings: ServeSettings) -> socket.socket:
+    """A socket that listens. Raises UsageError, which names the address."""
+    host, port = settings.host, settings.port
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError, OverflowError):
+        raise UsageError(f"{host} is no address of this machine; 127.0.0.1 is one.") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UsageError(_refusal(error, host, port)) from None
+    return listener
+
+
+def _refusal(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} of {host} is in use; end what listens there, or give another `port` (0: any)."
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine; 127.0.0.1 is one."
+        case errno.EACCES:
+            return f"Port {port} may not be used by you; give another `port`, above 1023."
+    return f"Nothing can listen at port {port} of {host} ({error.strerror}); give another `port`."
+
+
+def address_of(listener: socket.socket, host: str) -> str:
+    """Where a browser finds it."""
+    port = listener.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -1,0 +1,84 @@
+"""How errors are told: each as a problem (RFC 9457), whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from indexer.errors import SearchError
+from search.web.freshness import UnchangedError
+from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
+from search.web.service import service_of
+from search.web.shown import as_text
+
+_log = logging.getLogger(__name__)
+
+#: What is said where the framework itself refuses a request.
+_OF_HTTP: Final = {
+    404: ("not-found", "There is nothing at this address; see the API's document."),
+    405: ("wrong-method", "This address does not take this method; see the API's document."),
+}
+
+
+def anything() -> dict[str, Any]:
+    """What any route may answer besides, as OpenAPI describes it."""
+    return documented("A problem: why the request was not answered.")
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Each kind of error becomes a problem."""
+    app.add_exception_handler(UnchangedError, _unchanged)
+    app.add_exception_handler(SearchError, _of_library)
+    app.add_exception_handler(ProblemError, _of_route)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_program)
+
+
+def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that tells a problem."""
+    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)
+
+
+async def _unchanged(_: Request, error: Exception) -> Response:
+    assert isinstance(error, UnchangedError)
+    return Response(status_code=304, headers=error.headers)
+
+
+async def _of_library(request: Request, error: Exception) -> JSONResponse:
+    """Its sentence may name the store or a photograph by its path, which not everybody is told."""
+    assert isinstance(error, SearchError)
+    problem = problem_of(error)
+    problem.detail = await run_in_threadpool(service_of(request).sentence, problem.detail)
+    return told(problem)
+
+
+async def _of_route(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)
+    return told(error.problem, error.headers)
+
+
+async def _of_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    said = as_text(f"`{where[:100]}` cannot be used: {first['msg'][:300]}; see the API's document.")
+    return told(ProblemError(422, "wrong-request", said).problem)
+
+
+async def _of_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind, detail = _OF_HTTP.get(error.status_code, ("http", f"{error.detail}; see the API's document."))
+    headers = None if error.headers is None else dict(error.headers)
+    return told(ProblemError(error.status_code, kind, detail).problem, headers)
+
+
+async def _of_program(_: Request, error: Exception) -> JSONResponse:
+    _log.error("A request failed.", exc_info=error)
+    return told(ProblemError(500, "internal", "The server made an error, which its log tells; try again.").problem)
