@@ -32,8 +32,9 @@ def aside_of(path: Path) -> Path:
     return path.with_name(f".{path.name[:_KEPT]}.{secrets.token_hex(4)}.tmp")
 
 
-def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Make `path` hold `parts`, one after the other, for good: it outlasts a power cut. Raises OSError."""
+def write_atomically(path: Path, *parts: bytes | memoryview, lasting: bool = True) -> None:
+    """Make `path` hold `parts`, one after the other, for good: it outlasts a power cut. `lasting` False: of a cache,
+    which does not wait for the disk; after a power cut the file may be there without its bytes. Raises OSError."""
     clean(path.parent, path.name)
     aside = aside_of(path)
     try:
@@ -41,7 +42,8 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
             for part in parts:
                 stream.write(part)
             stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                os.fsync(stream.fileno())
             if os.name == "posix":
                 os.replace(aside, path)  # while it is locked
         if os.name != "posix":
@@ -49,7 +51,8 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     finally:
         with suppress(OSError):  # it was moved, or never came to be
             aside.unlink()
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import search
-from search.web import counting, openapi, page_files, told
-from search.web.routes import fields, health, items, searching, status
+from search.web import counting, openapi, told
+from search.web.routes import fields, health, items, page, pictures, searching, status, uploads, world
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 
-ROUTES: Final = (health, status, searching, items, fields)
+ROUTES: Final = (health, status, searching, items, fields, pictures, uploads)
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
 _LEAST: Final = 1_000
@@ -45,7 +45,8 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     )
     for routes in ROUTES:
         app.include_router(routes.router, prefix=PREFIX)
-    page_files.mount(app)
+    for routes in (world, page):  # a name below /page/ that is no file of it is nothing
+        app.include_router(routes.router)
     told.add_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST, compresslevel=_LEVEL)  # pictures and events go as they are
     app.add_middleware(counting.Counting)

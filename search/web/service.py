@@ -14,6 +14,7 @@ from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
 from search.web.metrics import Metrics
+from search.web.pictures import Pictures
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from search.web.shown import Shown
@@ -27,9 +28,10 @@ class Service:
         self.settings = settings
         self.library: Library = open_library(folder)
         self.metrics = Metrics()
-        self.uploads = Uploads(settings.limits.uploads_bytes)
+        self.uploads = Uploads(settings.limits.uploads_bytes, settings.limits.upload_bytes)
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library, answered=self.metrics.answered)
+        self.pictures = Pictures(self.library)
         told = settings.show_paths
         self._tells_paths = is_loopback(settings.host) if told is None else told
 
@@ -54,6 +56,7 @@ class Service:
     async def close(self) -> None:
         """Finish what runs, and let go of everything."""
         await self.queries.close()
+        self.pictures.close()
         self.library.close()
 
 

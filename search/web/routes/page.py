@@ -35,7 +35,7 @@ class PageFile:
 
 
 @lru_cache(maxsize=1)
-def page_files() -> dict[str, PageFile]:
+def files_of_page() -> dict[str, PageFile]:
     """Every file of the page, by its name."""
     found = {}
     for entry in files("search.web").joinpath("page").iterdir():
@@ -69,7 +69,7 @@ def page(request: Request) -> Response:
 @router.get("/page/{name}")
 def page_file(request: Request, name: str) -> Response:
     """A file of the page."""
-    found = page_files().get(name)
+    found = files_of_page().get(name)
     if found is None:
         raise ProblemError(404, "not-found", "There is no such file of the page; open the page at /.")
     return answer(request, found.content, found.media_type, found.etag)

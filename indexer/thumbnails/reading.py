@@ -1,0 +1,95 @@
+"""The content of a photograph, read only where it is what was indexed and lies in an indexed folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
+from typing import TypeVar
+
+from indexer.catalog.originals import Original
+from indexer.errors import FileError, ImageTooLargeError, UnreadableFileError
+from indexer.files.inside import OutsideError, open_inside
+from indexer.memory_budget import ALONE, Share
+from indexer.settings import DecodeLimits
+
+T = TypeVar("T")
+
+_CHUNK = 1 << 20
+
+
+class ChangedError(UnreadableFileError):
+    """What lies there is not what was indexed."""
+
+
+def read_original(original: Original, roots: Sequence[str], limits: DecodeLimits, share: Share = ALONE) -> bytes:
+    """Its content, from the first of its paths where that is so. Takes its memory from `share`.
+
+    Raises OutsideError, ChangedError, UnreadableFileError, ImageTooLargeError, each with a reason.
+    """
+
+    def read(path: str) -> bytes:
+        with open_inside(path, roots) as file:
+            size = _size(file, limits)
+            share.grow(size, "reading it")
+            data = b"".join(_chunks(file, size))
+        if hashlib.sha256(data).digest() != original.digest:
+            raise _changed()
+        return data
+
+    return _first(original.paths, read)
+
+
+def take_original(original: Original, roots: Sequence[str], limits: DecodeLimits) -> FileIO:
+    """Its file, open at the beginning, from the first of its paths where it is what was indexed; whoever takes it
+    closes it. Its whole content was read and compared, a piece at a time. Raises as `read_original`."""
+
+    def take(path: str) -> FileIO:
+        file = open_inside(path, roots)
+        try:
+            found = hashlib.sha256()
+            for chunk in _chunks(file, _size(file, limits)):
+                found.update(chunk)
+            if found.digest() != original.digest:
+                raise _changed()
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    return _first(original.paths, take)
+
+
+def _first(paths: Sequence[str], act: Callable[[str], T]) -> T:
+    """What `act` gives for the first path at which it raises nothing."""
+    told: FileError | None = None
+    for path in paths:
+        try:
+            return act(path)
+        except OSError as error:
+            told = told or UnreadableFileError(f"it cannot be read ({(error.strerror or 'an error').lower()})")
+        except FileError as error:
+            # Of a photograph that was changed there more is to be said than of a copy that is away.
+            if told is None or (isinstance(error, OutsideError | ChangedError) and type(told) is UnreadableFileError):
+                told = error
+    raise told or UnreadableFileError("no file holds it")
+
+
+def _size(file: FileIO, limits: DecodeLimits) -> int:
+    size = os.fstat(file.fileno()).st_size
+    if size > limits.max_bytes:
+        raise ImageTooLargeError(f"it has {size:,} bytes, more than the limit of {limits.max_bytes:,}")
+    return size
+
+
+def _chunks(file: FileIO, size: int) -> Iterator[bytes]:
+    """Its first `size` bytes, or fewer where it shrinks meanwhile; what it grows by is left."""
+    while size > 0 and (chunk := file.read(min(_CHUNK, size))):
+        size -= len(chunk)
+        yield chunk
+
+
+def _changed() -> ChangedError:
+    return ChangedError("it was changed since it was indexed; index it again")

@@ -1,0 +1,125 @@
+"""What clients see of photographs, drawn in threads of their own within a budget of memory.
+
+Files are reached by the id of an item alone: the catalog says where the photograph lies, and its content is read only
+where it is what was indexed (`indexer.thumbnails.reading`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
+from typing import Final, TypeVar
+
+from indexer.errors import FileError
+from indexer.files.inside import OutsideError, leads_out
+from indexer.images.metadata import read_metadata
+from indexer.memory import room
+from indexer.memory_budget import MemoryBudget, Share
+from indexer.settings import DecodeLimits
+from indexer.thumbnails.cache import ThumbnailCache
+from indexer.thumbnails.drawing import preview, thumbnails
+from indexer.thumbnails.reading import read_original, take_original
+from search.calls.originals import IndexedOriginal, is_held, original_of
+from search.library import Library
+from search.web.problems import ProblemError
+
+T = TypeVar("T")
+
+#: The longer side of a preview in pixels: a large screen is full, and some 500 kB are sent.
+PREVIEW_SIDE: Final = 2_048
+
+
+class Pictures:
+    """Over one library. Its methods are for the event loop; what they do runs in threads."""
+
+    def __init__(self, library: Library, limits: DecodeLimits | None = None) -> None:
+        self._library = library
+        self._limits = limits or DecodeLimits()
+        self._cache = ThumbnailCache(library.folder)
+        self._budget = MemoryBudget(room())
+        self._drawing = ThreadPoolExecutor(os.cpu_count() or 1, "draw")
+        #: Reading what is drawn already waits for a disk, and never behind what is being drawn.
+        self._reading = ThreadPoolExecutor(8, "read")
+
+    def close(self) -> None:
+        """End the threads, when what they do is done."""
+        self._reading.shutdown(cancel_futures=True)
+        self._drawing.shutdown(cancel_futures=True)
+
+    async def find(self, number: int) -> IndexedOriginal:
+        """The photograph of an item. Raises ProblemError where there is none, StoreError."""
+        found = await self.read(lambda: original_of(self._library, number))
+        if found is None:
+            raise ProblemError(404, "item-unknown", f"No photograph has the id {number}; search again.")
+        return found
+
+    async def thumbnail(self, found: IndexedOriginal, side: int) -> bytes:
+        """WebP, its longer side at most `side` pixels. Raises ProblemError."""
+        kept = await self.read(lambda: self._kept(found, side))
+        return kept if kept is not None else await self._draw(lambda share: self._thumbnail(found, side, share))
+
+    async def preview(self, found: IndexedOriginal) -> bytes:
+        """JPEG, as large as a screen. Raises ProblemError."""
+
+        def draw(share: Share) -> bytes:
+            return preview(self._content(found, share), self._limits, PREVIEW_SIDE, share)
+
+        return await self._draw(draw)
+
+    async def open(self, found: IndexedOriginal) -> FileIO:
+        """Its file, whose whole content is what was indexed. Raises ProblemError."""
+        return await self.read(lambda: _told(lambda: take_original(found.original, found.roots, self._limits)))
+
+    async def of_upload(self, content: bytes, side: int) -> tuple[bytes, int, int]:
+        """WebP of what was uploaded, and its width and height in pixels. Raises FileError."""
+
+        def draw(share: Share) -> tuple[bytes, int, int]:
+            drawn = thumbnails(content, self._limits, (side,), share)[side]
+            about = read_metadata(content)
+            return drawn, about.width, about.height
+
+        return await self._work(self._drawing, lambda: self._budget.work(draw))
+
+    async def read(self, act: Callable[[], T]) -> T:
+        """What `act` gives, which waits for a disk."""
+        return await self._work(self._reading, act)
+
+    async def _draw(self, act: Callable[[Share], T]) -> T:
+        return await self._work(self._drawing, lambda: _told(lambda: self._budget.work(act)))
+
+    async def _work(self, pool: ThreadPoolExecutor, act: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, act)
+
+    def _kept(self, found: IndexedOriginal, side: int) -> bytes | None:
+        """The thumbnail that is kept: of a photograph out of reach, too; not of one that a link leads out to."""
+        kept = self._cache.get(found.digest, side)
+        return kept if kept is not None and not self._leads_out(found) else None
+
+    def _leads_out(self, found: IndexedOriginal) -> bool:
+        return any(leads_out(path, found.roots) for path in found.original.paths[:1])
+
+    def _thumbnail(self, found: IndexedOriginal, side: int, share: Share) -> bytes:
+        drawn = thumbnails(self._content(found, share), self._limits, (side,), share)[side]
+        # What was forgotten meanwhile is not kept: whoever forgets looks for thumbnails afterwards, and sees this one
+        # or it is not written.
+        if self._cache.put(found.digest, side, drawn) and not is_held(self._library, found.digest):
+            self._cache.remove([found.digest])
+        return drawn
+
+    def _content(self, found: IndexedOriginal, share: Share) -> bytes:
+        return read_original(found.original, found.roots, self._limits, share)
+
+
+def _told(act: Callable[[], T]) -> T:
+    """What `act` gives. Raises ProblemError for what is wrong with a file."""
+    try:
+        return act()
+    except OutsideError as error:
+        raise ProblemError(403, "outside", f"The photograph is not shown: {error}.") from None
+    except FileError as error:
+        raise ProblemError(410, "photograph-gone", f"The photograph cannot be shown: {error}.") from None
+    except MemoryError:
+        raise ProblemError(503, "no-memory", "The photograph needs more memory than there is; try again.") from None

@@ -1,0 +1,116 @@
+"""Photographs as pictures: thumbnails, previews, the files themselves."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from indexer.images.sniff import SNIFFED_BYTES, sniff
+from indexer.thumbnails.drawing import DRAWING, SIDES
+from search.web.file_answer import Streamed, disposition
+from search.web.problems import Problem
+from search.web.service import Served
+
+router = APIRouter(tags=["pictures"])
+
+
+class Size(IntEnum):
+    """The longer side of a thumbnail in pixels."""
+
+    SMALL, LARGE = SIDES
+
+
+Number = Annotated[int, Path(ge=0, le=2**63 - 1, description="The id of an item.")]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of an earlier answer; 304 where it still holds.")]
+
+#: Seconds for which a browser shows what it has: an edited photograph shows after so long, and one that was forgotten.
+_FRESH: Final = 600
+#: What every browser shows, by format; the rest is saved to a file.
+_SHOWN: Final = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+}
+_SAVED: Final = {"TIFF": "image/tiff", "HEIF": "image/heic"}
+_PROBLEMS: Final[dict[int | str, dict[str, object]]] = {
+    304: {"description": "What the client has still holds."},
+    403: {"model": Problem, "description": "It lies outside of the indexed folders."},
+    404: {"model": Problem, "description": "No item has this id."},
+    410: {"model": Problem, "description": "The photograph is gone, out of reach, or was changed."},
+}
+
+
+def _content(media_type: str) -> dict[int | str, dict[str, object]]:
+    shown: dict[str, object] = {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+    return {200: shown, **_PROBLEMS}
+
+
+@router.get("/items/{number}/thumbnail", response_class=Response, responses=_content("image/webp"))
+async def thumbnail(
+    service: Served, number: Number, size: Size = Size.SMALL, if_none_match: IfNoneMatch = None
+) -> Response:
+    """A small picture, upright, in sRGB, without metadata; its longer side at most `size` pixels."""
+    found = await service.pictures.find(number)
+    tag = f'"{found.digest.hex()[:32]}-{int(size)}-{DRAWING}"'
+    if is_known(if_none_match, tag):
+        return _unchanged(tag)
+    return Response(await service.pictures.thumbnail(found, size), 200, _headers(tag), "image/webp")
+
+
+@router.get("/items/{number}/preview", response_class=Response, responses=_content("image/jpeg"))
+async def preview(service: Served, number: Number, if_none_match: IfNoneMatch = None) -> Response:
+    """A picture that every browser shows, as large as a screen; also of a HEIC or a TIFF."""
+    found = await service.pictures.find(number)
+    tag = f'"{found.digest.hex()[:32]}-p-{DRAWING}"'
+    if is_known(if_none_match, tag):
+        return _unchanged(tag)
+    return Response(await service.pictures.preview(found), 200, _headers(tag), "image/jpeg")
+
+
+@router.get("/items/{number}/original", response_class=StreamingResponse, responses=_content("image/*"))
+async def original(
+    service: Served,
+    number: Number,
+    download: Annotated[bool, Query(description="Save it to a file.")] = False,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The bytes of the file, while it is what was indexed; what no browser shows is saved to a file."""
+    found = await service.pictures.find(number)
+    tag = f'"{found.digest.hex()[:32]}"'
+    if is_known(if_none_match, tag):
+        return _unchanged(tag)
+    file = await service.pictures.open(found)
+    try:
+        kind = sniff(await service.pictures.read(lambda: file.read(SNIFFED_BYTES))) or ""
+        file.seek(0)
+        streamed = Streamed(file)
+        attached = download or kind not in _SHOWN
+        headers = _headers(tag) | {
+            "Content-Disposition": disposition(found.original.paths[0], attached=attached),
+            "Content-Length": str(streamed.bytes),
+        }
+        media_type = _SHOWN.get(kind) or _SAVED.get(kind) or "application/octet-stream"
+        return StreamingResponse(streamed, 200, headers, media_type)
+    except BaseException:
+        file.close()
+        raise
+
+
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether a client has what a tag names (RFC 9110, If-None-Match)."""
+    given = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
+    return tag in given or "*" in given
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": f"private, max-age={_FRESH}"}
+
+
+def _unchanged(tag: str) -> Response:
+    return Response(status_code=304, headers=_headers(tag))
