@@ -6,7 +6,7 @@
  * @property {"filter"|"term"|"setting"} role
  * @property {string} value
  * @property {string} says
- * @property {string} example
+ * @property {string[]} example
  * @property {string[]} [choices]
  */
 
@@ -81,7 +81,7 @@ export function createFields(api) {
   }
 
   function choices(field, prefix, minus) {
-    const given = field.choices ?? field.example.match(/"[^"]*"|\S+/g) ?? [];
+    const given = field.choices ?? field.example ?? [];
     const fitting = given.filter((value) => value.replace(/^"/, "").startsWith(prefix.toLowerCase()) && value !== prefix);
     const label = field.choices ? "" : "for example";
     return fitting.map((value) => ({ insert: `${minus}${field.name}:${value}`, label: `${field.name}:${value}`, says: label, whole: true }));

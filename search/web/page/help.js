@@ -8,11 +8,14 @@ const KEYS = [
   ["+ −  0", "zoom in the viewer"], ["?", "this help"],
 ];
 
+/** A line that names a file of an image. */
+const FILE = /\S+\.(jpe?g|png|heic)\b/i;
+
 /**
  * @param {ReturnType<typeof import("./fields.js").createFields>} fields
- * @param {(line: string) => void} ask
+ * @param {{ask: (line: string) => void, image: (words: string) => void}} events `image`: choose one, to ask with these words
  */
-export function createHelp(fields, ask) {
+export function createHelp(fields, events) {
   const body = el("div", { class: "sheet-body" });
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "sheet help", "aria-labelledby": "help-title" },
     el("header", {}, el("h2", { id: "help-title" }, "How to ask"), iconButton("close", "Close", () => dialog.close())), body));
@@ -22,7 +25,9 @@ export function createHelp(fields, ask) {
   function line(example) {
     const run = () => {
       dialog.close();
-      ask(example.line);
+      const named = FILE.exec(example.line); // a server opens no file by its name: it is chosen instead
+      if (named) events.image(example.line.replace(named[0], "").replace(/^\s*\+\s*/, ""));
+      else events.ask(example.line);
     };
     return el("li", {}, el("button", { type: "button", class: "example", on: { click: run } },
       el("code", {}, example.line), el("span", {}, example.says)));

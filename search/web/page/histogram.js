@@ -7,7 +7,7 @@ import { count } from "./words.js";
 const HEIGHT = 52;
 /** More months than this are told by their years. */
 const MOST_MONTHS = 300;
-const MONTH = new Intl.DateTimeFormat("en", { month: "short", year: "numeric", timeZone: "UTC" });
+const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
 
 /**
  * @param {HTMLElement} root

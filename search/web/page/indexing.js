@@ -4,6 +4,7 @@ import { el, fill, iconButton } from "./dom.js";
 import { count, date, photographs } from "./words.js";
 
 const AGAIN_MS = 4000;
+const LONGEST_MS = 60_000;
 
 /**
  * @param {HTMLElement} button of the tools: it shows that a run goes on
@@ -16,6 +17,7 @@ export function createIndexing(button, api, events) {
   let state = { state: "idle" };
   let collections = [];
   let again = 0;
+  let patience = AGAIN_MS;
 
   const body = el("div", { class: "sheet-body" });
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "sheet indexing", "aria-labelledby": "indexing-title" },
@@ -28,11 +30,13 @@ export function createIndexing(button, api, events) {
   function listen() {
     if (source || document.hidden) return;
     source = new EventSource(api.address("/indexing/events"));
+    source.addEventListener("open", () => (patience = AGAIN_MS));
     source.addEventListener("state", (event) => told(JSON.parse(event.data)));
     source.addEventListener("collection", () => events.grown());
     source.addEventListener("error", () => {
       quiet(); // a browser opens few connections to a server; one that is down is asked again after a while
-      again = setTimeout(listen, AGAIN_MS);
+      again = setTimeout(listen, patience);
+      patience = Math.min(LONGEST_MS, 2 * patience);
     });
   }
 

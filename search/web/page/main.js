@@ -31,7 +31,7 @@ async function main() {
   const ask = (line, typing = false) => state.ask(line, typing);
   let explainNext = false;
 
-  const summary = createSummary(byId("summary"), byId("empty"), notices, { again: () => results.run(state.line) });
+  const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
   const results = createResults(api, {
     first: (answer) => {
       document.body.classList.remove("waiting");
@@ -94,7 +94,13 @@ async function main() {
       box.focus();
     },
   });
-  const help = createHelp(fields, ask);
+  const help = createHelp(fields, {
+    ask,
+    image: (words) => {
+      ask(words);
+      images.choose();
+    },
+  });
   const histogram = createHistogram(byId("dates"), api, fields.known, {
     range: (part) => ask(instead(state.line, fields.known, ["in", "year", "after", "before"], part)),
     failed,

@@ -7,12 +7,11 @@ import { count, photographs } from "./words.js";
 const PATIENCE_MS = 700;
 
 /**
- * @param {HTMLElement} root
- * @param {HTMLElement} empty
+ * @param {{counted: HTMLElement, notes: HTMLElement, empty: HTMLElement}} places
  * @param {ReturnType<typeof import("./notices.js").createNotices>} notices
  * @param {{again: () => void}} events
  */
-export function createSummary(root, empty, notices, events) {
+export function createSummary({ counted, notes, empty }, notices, events) {
   let timer = 0;
   const renew = el("button", { type: "button", class: "renew", hidden: true, on: { click: () => again() } }, "New photographs: show them");
 
@@ -24,6 +23,7 @@ export function createSummary(root, empty, notices, events) {
   function sentence(answer) {
     const { photos, total, line, listing, uncounted } = answer;
     if (!photos.length) return "";
+    if (answer.nothingMatches) return "";
     const all = `${uncounted ? "More than " : ""}${photographs(total ?? photos.length)}`;
     if (!line) return `${all}, the newest first`;
     return listing ? all : total === null || answer.more ? "The nearest first" : `${all}, the nearest first`;
@@ -35,18 +35,18 @@ export function createSummary(root, empty, notices, events) {
       clearTimeout(timer);
       renew.hidden = true;
       const says = sentence(answer);
-      fill(root,
-        el("p", { class: "counted" }, answer.nothingMatches ? el("strong", { class: "nothing" }, "Nothing here matches well; these are the nearest.") : says),
+      counted.textContent = says;
+      fill(notes, answer.nothingMatches && el("p", { class: "nothing" }, "Nothing here matches well; these are the nearest."),
         ...answer.notes.map((note) => el("p", { class: "note" }, note)), renew);
       empty.hidden = answer.photos.length > 0;
       if (!answer.photos.length) fill(empty, ...absence(answer));
-      notices.say(answer.photos.length ? `${says}. ${count(answer.photos.length)} shown.` : answer.reason ?? "Nothing found.");
+      notices.say(answer.photos.length ? `${says || "Nothing here matches well; these are the nearest"}. ${count(answer.photos.length)} shown.` : answer.reason ?? "Nothing found.");
     },
     /** @param {Error} error */
     fail(error) {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        fill(root, el("p", { class: "wrong", role: "alert" }, error.message), renew);
+        fill(notes, el("p", { class: "wrong", role: "alert" }, error.message), renew);
       }, PATIENCE_MS);
     },
     /** The collection has grown: where nobody looks at something else, show it; else offer it. @param {() => boolean} idle */

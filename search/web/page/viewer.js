@@ -47,8 +47,8 @@ export function createViewer(api, events) {
     const button = iconButton(name, label, () => {}, { text });
     return el("a", { class: "tool", "aria-label": label, title: label, ...attributes }, ...button.childNodes);
   };
-  const original = link("original", "Open the original in a new tab", "Original", { target: "_blank", rel: "noopener" });
-  const download = link("download", "Download the original", "Download", { download: true });
+  const original = link("original", "Open the original in a new tab", "Open", { target: "_blank", rel: "noopener" });
+  const download = link("download", "Download the original", "Save", { download: true });
   const why = iconButton("explain", "Why it was found (e)", () => explain(!explains), { text: "Explain", "aria-pressed": "false" });
   const select = iconButton("check", "Select (space)", () => pick(), { text: "Select", "aria-pressed": "false" });
   const actions = el("div", { class: "actions", role: "toolbar", "aria-label": "This photograph" }, why,

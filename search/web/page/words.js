@@ -1,7 +1,7 @@
 /** Numbers and dates as people read them. */
 
-const DATE = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
-const TIME = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
 const COUNT = new Intl.NumberFormat("en");
 
 /** @param {number} number */
