@@ -51,7 +51,10 @@ if TYPE_CHECKING:
     from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.calls.answering import QueryOptions
+    from search.calls.details import ItemDetails, StoreState
+    from search.calls.field_values import FieldValue
     from search.calls.listing import Page
+    from search.calls.tallying import DateCount
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
@@ -102,7 +105,10 @@ _HOME = {
     "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.calls.answering": ("QueryOptions",),
+    "search.calls.details": ("ItemDetails", "StoreState"),
+    "search.calls.field_values": ("FieldValue",),
     "search.calls.listing": ("Page",),
+    "search.calls.tallying": ("DateCount",),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
@@ -123,6 +129,7 @@ __all__ = [
     "CaptionFileError",
     "Compacted",
     "DamagedImageError",
+    "DateCount",
     "DecodeLimits",
     "EmptyQueryError",
     "Encoded",
@@ -137,6 +144,7 @@ __all__ = [
     "EvaluationSettings",
     "Explanation",
     "Failure",
+    "FieldValue",
     "FileError",
     "Filter",
     "Finding",
@@ -145,6 +153,7 @@ __all__ = [
     "ImageTooLargeError",
     "IndexSettings",
     "Item",
+    "ItemDetails",
     "Library",
     "Metadata",
     "NotAnImageError",
@@ -166,6 +175,7 @@ __all__ = [
     "StoreDamagedError",
     "StoreError",
     "StoreMissingError",
+    "StoreState",
     "StoreTooNewError",
     "StoreUnwritableError",
     "TokenShape",

@@ -19,6 +19,7 @@ from search.calls.listing import Listing
 from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
+from search.calls.tallying import Tallying
 
 
 @checked(store=optional(arguments.path), encoder=optional(encoder_or_name), device=optional(arguments.text))
@@ -34,5 +35,5 @@ def open(
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
 
 
-class Library(Indexing, Querying, Listing, Detailing, Reading, Measuring):
+class Library(Indexing, Querying, Listing, Tallying, Detailing, Reading, Measuring):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

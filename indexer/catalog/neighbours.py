@@ -19,7 +19,9 @@ class Neighbours(Part):
         statement = (
             select(item.c.id, file.c.path)
             .join(file, file.c.id == item.c.file_id)
-            .where(item.c.content_id == own, off_index(item.c.kind) == "image", off_index(item.c.id) != item_id, VISIBLE)
+            .where(
+                item.c.content_id == own, off_index(item.c.kind) == "image", off_index(item.c.id) != item_id, VISIBLE
+            )
             .order_by(item.c.id)
             .limit(most)
         )

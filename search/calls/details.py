@@ -10,6 +10,7 @@ from indexer.catalog.items import Item, Items
 from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.neighbours import Neighbours
 from indexer.catalog.roots import Roots
+from indexer.types import KINDS, Kind
 from search.calls.opened import Opened
 from search.engine.dated import dated_items
 
@@ -19,7 +20,7 @@ MOST_TOLD: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoreState:
     """Which state of which store this is. `store`: an id of its own; `generation` grows with each change that a search
     could see; `roots`: the indexed folders, by path."""
 
@@ -29,7 +30,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class ItemDetails:
     """All that is known of one item. `captions`: texts about the photograph from files beside it and tables, in their
     order, without those in the file itself (`Metadata.captions`). `also`: other paths of the same photograph, sorted;
     `copies`: the ids of the items there."""
@@ -43,14 +44,19 @@ class Details:
 class Detailing(Opened):
     """See `search.Library`."""
 
-    def state(self) -> State:
+    def counts(self) -> dict[Kind, int]:
+        """How many items of each kind can be found. Raises StoreMissingError, StoreError."""
+        with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
+            return {kind: Items(snapshot).count(kind) for kind in KINDS}
+
+    def state(self) -> StoreState:
         """Which state the store is in: cheap enough to ask before each answer. Raises StoreMissingError, StoreError."""
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
             roots = tuple(root.path for root in Roots(snapshot).all())
-            return State(Meta(snapshot).get(STORE) or "", snapshot.generation, roots)
+            return StoreState(Meta(snapshot).get(STORE) or "", snapshot.generation, roots)
 
     @checked(id=whole(0, _MAX_ID))
-    def item(self, id: int) -> Details | None:
+    def item(self, id: int) -> ItemDetails | None:
         """All that is known of the item of this id, a photograph or a text; None where there is none that is visible.
 
         Raises StoreMissingError, StoreError.
@@ -62,7 +68,7 @@ class Detailing(Opened):
             (dated,) = dated_items(snapshot, [found])
             copies = Neighbours(snapshot).copies(id, MOST_TOLD) if found.kind == "image" else []
             captions = Neighbours(snapshot).captions(found.path, MOST_TOLD)
-        return Details(
+        return ItemDetails(
             dated,
             tuple(captions),
             tuple(sorted(path for _, path in copies)),

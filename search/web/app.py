@@ -12,11 +12,24 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import search
 from search.web import counting, openapi, told
-from search.web.routes import fields, health, items, page, pictures, searching, status, uploads, world
+from search.web.routes import (
+    fields,
+    health,
+    histogram,
+    items,
+    metrics,
+    page,
+    pictures,
+    searching,
+    status,
+    uploads,
+    values,
+    world,
+)
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 
-ROUTES: Final = (health, status, searching, items, fields, pictures, uploads)
+ROUTES: Final = (health, status, searching, items, fields, values, histogram, metrics, pictures, uploads)
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
 _LEAST: Final = 1_000

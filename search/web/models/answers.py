@@ -98,11 +98,12 @@ class Hit(Described):
     @classmethod
     def of(cls, hit: search.Hit, rank: int, shown: Shown) -> Hit:
         """As a library has it."""
-        numbers = (("score", hit.score, 6), ("similarity", hit.similarity, 6), ("probability", hit.probability, 4))
         return cls(
             **described(hit, shown),
-            **{name: None if value is None else round(value, digits) for name, value, digits in numbers},
             rank=rank,
+            score=_rounded(hit.score, 6),
+            similarity=_rounded(hit.similarity, 6),
+            probability=_rounded(hit.probability, 4),
             match=hit.match,
             weak=hit.weak,
             found_by=hit.found_by,
@@ -150,3 +151,7 @@ class Answer(Model):
             cursor=results.cursor,
             seconds={name: round(value, 4) for name, value in results.seconds.items()},
         )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

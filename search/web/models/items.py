@@ -9,7 +9,7 @@ from pydantic import Field
 
 import search
 from indexer.types import DateSource, Kind, Metadata
-from search.calls.details import Details
+from search.calls.details import ItemDetails as KnownDetails
 from search.web.models.base import Model
 from search.web.shown import Shown, as_text
 
@@ -70,7 +70,7 @@ class ItemDetails(Described):
     also: list[Copy] = Field(description="Other paths of the same photograph, 1,000 at most.")
 
     @classmethod
-    def of(cls, details: Details, shown: Shown) -> ItemDetails:
+    def of(cls, details: KnownDetails, shown: Shown) -> ItemDetails:
         """As a library has it."""
         own = details.item.metadata
         captions = [*(() if own is None else own.captions), *details.captions]

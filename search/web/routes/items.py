@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from indexer.types import Kind
 from indexer.vectors.base import SearchParameters
 from search.calls.answering import QueryOptions
-from search.calls.details import Details
+from search.calls.details import ItemDetails as KnownDetails
 from search.engine.continued import places_before
 from search.query.filter import Filter
 from search.query.query import Query as AskedQuery
@@ -107,7 +107,7 @@ async def explain(
     raise ProblemError(404, "not-explained", reason)
 
 
-def details_of(service: Service, id: int) -> Details:
+def details_of(service: Service, id: int) -> KnownDetails:
     """What is known of an item. Raises ProblemError where it is not there, StoreError, StoreMissingError."""
     found = service.library.item(id)
     if found is None:
