@@ -71,16 +71,14 @@ def _is_inside(descriptor: int, path: str, roots: Sequence[str]) -> bool:
 
 def _own_path(descriptor: int) -> str | None:
     """Where the system says that what is open lies; None where it does not say. What was deleted lies nowhere."""
-    if sys.platform == "linux":
-        try:
-            return os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:
-            return None
     if sys.platform == "darwin":
         import fcntl
 
         return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
-    return None
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # Linux
+    except OSError:
+        return None
 
 
 def _lies_in(real: str, roots: Sequence[str]) -> bool:

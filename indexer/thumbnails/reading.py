@@ -45,21 +45,32 @@ def take_original(original: Original, roots: Sequence[str], limits: DecodeLimits
     """Its file, open at the beginning, from the first of its paths where it is what was indexed; whoever takes it
     closes it. Its whole content was read and compared, a piece at a time. Raises as `read_original`."""
 
-    def take(path: str) -> FileIO:
-        file = open_inside(path, roots)
-        try:
-            found = hashlib.sha256()
-            for chunk in _chunks(file, _size(file, limits)):
-                found.update(chunk)
-            if found.digest() != original.digest:
-                raise _changed()
-            file.seek(0)
-        except BaseException:
-            file.close()
-            raise
-        return file
+    return _first(original.paths, lambda path: _take(path, original.digest, roots, limits))
 
-    return _first(original.paths, take)
+
+def place_of(original: Original, roots: Sequence[str], limits: DecodeLimits) -> str:
+    """The first of its paths at which it is what was indexed. Raises as `read_original`."""
+
+    def look(path: str) -> str:
+        _take(path, original.digest, roots, limits).close()
+        return path
+
+    return _first(original.paths, look)
+
+
+def _take(path: str, digest: bytes, roots: Sequence[str], limits: DecodeLimits) -> FileIO:
+    file = open_inside(path, roots)
+    try:
+        found = hashlib.sha256()
+        for chunk in _chunks(file, _size(file, limits)):
+            found.update(chunk)
+        if found.digest() != digest:
+            raise _changed()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _first(paths: Sequence[str], act: Callable[[str], T]) -> T:

@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 import search
 from search.web import counting, openapi, told
+from search.web.guard import Guard
 from search.web.routes import (
+    downloads,
     fields,
     health,
     histogram,
@@ -20,6 +23,7 @@ from search.web.routes import (
     metrics,
     page,
     pictures,
+    reveal,
     searching,
     status,
     uploads,
@@ -28,8 +32,22 @@ from search.web.routes import (
 )
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
+from search.web.tokens import check_token
 
-ROUTES: Final = (health, status, searching, items, fields, values, histogram, metrics, pictures, uploads)
+ROUTES: Final = (
+    health,
+    status,
+    searching,
+    items,
+    fields,
+    values,
+    histogram,
+    metrics,
+    pictures,
+    uploads,
+    downloads,
+    reveal,
+)
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
 _LEAST: Final = 1_000
@@ -37,7 +55,9 @@ _LEVEL: Final = 4
 
 
 def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
-    """The application over the store at a folder, which need not exist yet."""
+    """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
+    anybody in."""
+    check_token(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,7 +66,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         yield
         await service.close()
 
-    app = FastAPI(
+    app = _Guarded(
         title="search",
         version=search.__version__,
         summary="Find photographs by words or by image.",
@@ -56,6 +76,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         lifespan=lifespan,
         responses={"default": told.anything()},
     )
+    app.settings = settings
     for routes in ROUTES:
         app.include_router(routes.router, prefix=PREFIX)
     for routes in (world, page):  # a name below /page/ that is no file of it is nothing
@@ -71,3 +92,12 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
+
+
+class _Guarded(FastAPI):
+    """Around everything stands the guard: around the handler of errors, too."""
+
+    settings: ServeSettings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.settings)

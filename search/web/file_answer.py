@@ -24,6 +24,8 @@ class Streamed:
         self._file = file
         self._before = _state(file)
         self.bytes = self._before[0]
+        #: When it was changed last, in seconds since 1970.
+        self.changed = self._before[1] / 1e9
 
     def __iter__(self) -> Iterator[bytes]:
         with self._file:

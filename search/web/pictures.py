@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from typing import Final, TypeVar
@@ -21,7 +21,7 @@ from indexer.memory_budget import MemoryBudget, Share
 from indexer.settings import DecodeLimits
 from indexer.thumbnails.cache import ThumbnailCache
 from indexer.thumbnails.drawing import preview, thumbnails
-from indexer.thumbnails.reading import read_original, take_original
+from indexer.thumbnails.reading import place_of, read_original, take_original
 from search.calls.originals import IndexedOriginal, is_held, original_of
 from search.library import Library
 from search.web.problems import ProblemError
@@ -51,10 +51,11 @@ class Pictures:
 
     async def find(self, number: int) -> IndexedOriginal:
         """The photograph of an item. Raises ProblemError where there is none, StoreError."""
-        found = await self.read(lambda: original_of(self._library, number))
-        if found is None:
-            raise ProblemError(404, "item-unknown", f"No photograph has the id {number}; search again.")
-        return found
+        return (await self.find_all([number]))[0]
+
+    async def find_all(self, numbers: Sequence[int]) -> list[IndexedOriginal]:
+        """Those of several items. Raises as `find`."""
+        return await self.read(lambda: [self._find(number) for number in numbers])
 
     async def thumbnail(self, found: IndexedOriginal, side: int) -> bytes:
         """WebP, its longer side at most `side` pixels. Raises ProblemError."""
@@ -71,7 +72,25 @@ class Pictures:
 
     async def open(self, found: IndexedOriginal) -> FileIO:
         """Its file, whose whole content is what was indexed. Raises ProblemError."""
-        return await self.read(lambda: _told(lambda: take_original(found.original, found.roots, self._limits)))
+        return await self.read(lambda: _told(lambda: self.take(found)))
+
+    def take(self, found: IndexedOriginal) -> FileIO:
+        """As `open`, for one who is in a thread already. Raises FileError."""
+        return take_original(found.original, found.roots, self._limits)
+
+    async def bytes_of(self, some: Sequence[IndexedOriginal]) -> int | None:
+        """How many bytes photographs have together; those that are not there have none. None where none is there."""
+
+        def sizes() -> list[int]:
+            found = (next(filter(None, map(_size, each.original.paths)), None) for each in some)
+            return [size for size in found if size is not None]
+
+        there = await self.read(sizes)
+        return sum(there) if there else None
+
+    async def place(self, found: IndexedOriginal) -> str:
+        """Where its file is, while it is what was indexed. Raises ProblemError."""
+        return await self.read(lambda: _told(lambda: place_of(found.original, found.roots, self._limits)))
 
     async def of_upload(self, content: bytes, side: int) -> tuple[bytes, int, int]:
         """WebP of what was uploaded, and its width and height in pixels. Raises FileError."""
@@ -93,6 +112,12 @@ class Pictures:
     async def _work(self, pool: ThreadPoolExecutor, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, act)
 
+    def _find(self, number: int) -> IndexedOriginal:
+        found = original_of(self._library, number)
+        if found is None:
+            raise ProblemError(404, "item-unknown", f"No photograph has the id {number}; search again.")
+        return found
+
     def _kept(self, found: IndexedOriginal, side: int) -> bytes | None:
         """The thumbnail that is kept: of a photograph out of reach, too; not of one that a link leads out to."""
         kept = self._cache.get(found.digest, side)
@@ -111,6 +136,13 @@ class Pictures:
 
     def _content(self, found: IndexedOriginal, share: Share) -> bytes:
         return read_original(found.original, found.roots, self._limits, share)
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return None
 
 
 def _told(act: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from indexer.errors import (
@@ -79,3 +80,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def documented(description: str) -> dict[str, Any]:
     """A problem as OpenAPI describes it."""
     return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF}}}}
+
+
+def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that tells a problem."""
+    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)

@@ -26,20 +26,30 @@ class Limits:
     body_bytes: int = 1_000_000
     #: Requests that are worked on at once; more are told to come again.
     at_once: int = 256
-    #: Requests a second of one client, and how many it may save up.
-    rate: float = 200.0
-    burst: int = 1_000
-    #: Without a byte of a request's headers or body.
+    #: Requests a second of one address, and how many it may save up. All that runs on this machine is one address; a
+    #: page that is scrolled fast asks for some hundred thumbnails a second.
+    rate: float = 1_000.0
+    burst: int = 2_000
+    #: For the headers of a request, and without a byte of its body.
     silence: float = 15.0
+    #: Without a byte that a client takes of an answer.
+    stalled: float = 60.0
+    #: Connections at once; of more, those go that have waited longest without a request.
+    connections: int = 512
+    #: Files and bytes of one zip.
+    download_files: int = 1_000
+    download_bytes: int = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
     """`host`, `port`: where to listen (0: any port that is free). `token`: what clients have to show; required for any
-    address but loopback. `show_paths`: whether answers may hold paths of this machine; None: on loopback."""
+    address but loopback. `show_paths`: whether answers may hold paths of this machine; None: on loopback. `names`: what
+    else the server is called in addresses, behind a proxy or by a name of the network."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     token: str | None = None
     show_paths: bool | None = None
+    names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)

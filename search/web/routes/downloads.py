@@ -1,0 +1,53 @@
+"""Photographs that were selected, as one file to save."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from search.web.archive import archive
+from search.web.problems import Problem, ProblemError
+from search.web.service import Served
+
+router = APIRouter(tags=["pictures"])
+
+
+class Wanted(BaseModel):
+    """What is to be saved."""
+
+    ids: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(
+        min_length=1, max_length=10_000, description="Ids of items; a photograph that is named twice comes once."
+    )
+
+
+@router.post(
+    "/downloads",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
+        404: {"model": Problem, "description": "No item has one of these ids."},
+        410: {"model": Problem, "description": "None of them is there."},
+        413: {"model": Problem, "description": "More files or bytes than one zip may have."},
+    },
+)
+async def download(service: Served, wanted: Wanted) -> Response:
+    """A zip of photographs as they are. Of one that is gone or was changed a text in the zip tells."""
+    limits = service.settings.limits
+    ids = list(dict.fromkeys(wanted.ids))
+    if len(ids) > limits.download_files:
+        raise ProblemError(
+            413, "too-many", f"{len(ids):,} photographs are more than {limits.download_files:,}; save them in parts."
+        )
+    found = {each.digest: each for each in await service.pictures.find_all(ids)}
+    photographs = list(found.values())
+    total = await service.pictures.bytes_of(photographs)
+    if total is None:
+        raise ProblemError(410, "photograph-gone", "None of these photographs is where it was; connect their drive.")
+    if total > limits.download_bytes:
+        most = f"{limits.download_bytes / 1e9:g} GB"
+        raise ProblemError(413, "too-large", f"Together they have more than {most}; save them in parts.")
+    headers = {"Content-Disposition": 'attachment; filename="photographs.zip"', "Cache-Control": "no-store"}
+    return StreamingResponse(archive(photographs, service.pictures.take), 200, headers, "application/zip")

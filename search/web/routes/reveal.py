@@ -1,0 +1,37 @@
+"""A photograph in the file manager of the machine that serves, for who sits before it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from search.web.file_manager import reveal
+from search.web.hosts import by_socket, is_loopback
+from search.web.problems import Problem, ProblemError
+from search.web.routes.pictures import Number
+from search.web.service import Served
+
+router = APIRouter(tags=["pictures"])
+
+
+@router.post(
+    "/items/{number}/reveal",
+    status_code=204,
+    responses={
+        403: {"model": Problem, "description": "The client is on another machine."},
+        404: {"model": Problem, "description": "No item has this id."},
+        410: {"model": Problem, "description": "The photograph is gone, out of reach, or was changed."},
+        501: {"model": Problem, "description": "That machine has no file manager."},
+    },
+)
+async def reveal_photograph(service: Served, request: Request, number: Number) -> Response:
+    """Show the file where it lies."""
+    here = by_socket(request.scope) or (
+        is_loopback(service.settings.host) and request.client is not None and is_loopback(request.client.host)
+    )
+    if not here:
+        raise ProblemError(
+            403, "not-here", "Only who sits at the server's machine can see its folders; save the photograph instead."
+        )
+    path = await service.pictures.place(await service.pictures.find(number))
+    await service.pictures.read(lambda: reveal(path))
+    return Response(status_code=204)

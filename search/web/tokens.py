@@ -1,0 +1,150 @@
+"""The token of a server that others can reach: made, shown once, compared in constant time.
+
+A program sends it as `Authorization: Bearer TOKEN`. A browser opens `/?token=TOKEN` once, is given a cookie and sent
+on to the address without it. The cookie holds no token but what is derived from it, for this port.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import replace
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+from indexer.errors import UsageError
+from search.web.hosts import by_socket, is_loopback
+from search.web.problems import ProblemError
+from search.web.settings import ServeSettings
+
+#: Characters of a token that a person gives: guessing one takes longer than a server lives.
+LEAST: Final = 16
+#: Seconds for which a browser stays known.
+_LASTS: Final = 30 * 24 * 3_600
+_FIELD: Final = "token"
+
+
+def with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
+    """Settings with the token that their address needs, and whether it was made here, so that it has to be shown once.
+    Raises UsageError for a token that is too short or no header can hold."""
+    if settings.token is None:
+        if is_loopback(settings.host):
+            return settings, False
+        return replace(settings, token=secrets.token_urlsafe(32)), True
+    check_token(settings)
+    return settings, False
+
+
+def check_token(settings: ServeSettings) -> None:
+    """Raises UsageError where settings need a token and have none, and for one that is too short or that no header can
+    hold."""
+    token = settings.token
+    if token is None:
+        if not is_loopback(settings.host):
+            raise UsageError(f"Anybody can reach a server on {settings.host}; give it a token.")
+    elif len(token) < LEAST or not all("!" <= letter <= "~" for letter in token):
+        raise UsageError(
+            f"A token has {LEAST} or more letters, digits and signs, without spaces; leave it out to have one made."
+        )
+
+
+def first_address(settings: ServeSettings, port: int) -> str:
+    """The address to open at first, with the token; `port`: the one that is listened on."""
+    host = settings.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not listened on)
+        import socket
+
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    query = "" if settings.token is None else f"?{urlencode({_FIELD: settings.token})}"
+    return f"http://{shown}:{port}/{query}"
+
+
+class Tokens:
+    """The token that settings ask for. Raises what `check_token` raises."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        check_token(settings)
+        self._token = settings.token
+
+    def check(self, scope: Scope, headers: Headers) -> Response | None:
+        """None for who may ask; an answer that sends a browser on which has shown the token. Raises ProblemError."""
+        if by_socket(scope):
+            return None
+        if self._token is None:
+            address = str((scope.get("server") or ("",))[0])
+            if not is_loopback(address):  # the process that serves listens elsewhere than the settings say
+                raise ProblemError(403, "token-missing", "The server has no token, and answers on loopback alone.")
+            return None
+        fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        shown = [value for name, value in fields if name == _FIELD]
+        if scope["path"] == "/" and scope["method"] == "GET" and shown:
+            if not self._is_right(shown[0]):
+                raise _wrong()
+            return self._sent_on(scope, [field for field in fields if field[0] != _FIELD])
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if self._is_right(given.strip()):
+                return None
+            raise _wrong()
+        if _same(self._in_cookies(headers, scope), self._cookie(scope)):
+            return None
+        raise (
+            _wrong()
+            if given
+            else ProblemError(
+                401,
+                "token-missing",
+                "The server wants its token; open the address that it printed, or send `Authorization: Bearer TOKEN`.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        )
+
+    def _is_right(self, given: str) -> bool:
+        return _same(given, self._token or "")
+
+    def _sent_on(self, scope: Scope, fields: list[tuple[str, str]]) -> Response:
+        answer = RedirectResponse(f"/?{urlencode(fields)}" if fields else "/", 303, {"Cache-Control": "no-store"})
+        secure = scope.get("scheme") == "https"
+        answer.set_cookie(
+            _name(scope), self._cookie(scope), max_age=_LASTS, httponly=True, samesite="strict", secure=secure
+        )
+        return answer
+
+    def _cookie(self, scope: Scope) -> str:
+        """What a browser keeps. Servers on other ports of the host are sent it, too, and learn no token from it."""
+        return hmac.new((self._token or "").encode(), _name(scope).encode(), hashlib.sha256).hexdigest()
+
+    def _in_cookies(self, headers: Headers, scope: Scope) -> str:
+        cookies: SimpleCookie = SimpleCookie()
+        try:
+            for line in headers.getlist("cookie"):
+                cookies.load(line)
+        except CookieError:
+            return ""
+        found = cookies.get(_name(scope))
+        return "" if found is None else found.value
+
+
+def _name(scope: Scope) -> str:
+    return f"search-{(scope.get('server') or ('', 0))[1]}"
+
+
+def _same(one: str, other: str) -> bool:
+    """In a time that tells nothing of where they differ."""
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+
+
+def _wrong() -> ProblemError:
+    return ProblemError(
+        401,
+        "token-wrong",
+        "That is not the server's token; take the one that it printed.",
+        {"WWW-Authenticate": "Bearer"},
+    )
