@@ -15,10 +15,12 @@ import search
 from search.web import counting, openapi, told
 from search.web.guard import Guard
 from search.web.routes import (
+    collections,
     downloads,
     fields,
     health,
     histogram,
+    indexing,
     items,
     metrics,
     page,
@@ -47,6 +49,8 @@ ROUTES: Final = (
     uploads,
     downloads,
     reveal,
+    collections,
+    indexing,
 )
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.

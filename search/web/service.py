@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -13,6 +14,9 @@ from search.library import open as open_library
 from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.indexing.collections import Collections
+from search.web.indexing.growth import Growth
+from search.web.indexing.indexer import Indexer
 from search.web.metrics import Metrics
 from search.web.pictures import Pictures
 from search.web.problems import ProblemError
@@ -32,6 +36,11 @@ class Service:
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library, answered=self.metrics.answered)
         self.pictures = Pictures(self.library)
+        self.collections = Collections(self.library.folder)
+        self.indexer = Indexer(self.library.folder)
+        self.growth = Growth(self.collections.size, settings.limits.listeners)
+        #: Set when the server begins to leave: answers that have no end of their own (events) end then.
+        self.leaving = asyncio.Event()
         told = settings.show_paths
         self._tells_paths = is_loopback(settings.host) if told is None else told
 
@@ -55,8 +64,11 @@ class Service:
 
     async def close(self) -> None:
         """Finish what runs, and let go of everything."""
+        self.leaving.set()
+        await asyncio.to_thread(self.indexer.close)
         await self.queries.close()
         self.pictures.close()
+        self.collections.close()
         self.library.close()
 
 

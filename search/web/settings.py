@@ -8,6 +8,8 @@ from typing import Final
 #: Where the API begins. Its number grows when something of it changes its meaning or goes.
 PREFIX: Final = "/api/v1"
 DEFAULT_PORT: Final = 8765
+#: Addresses that only this machine reaches.
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Limits:
     #: page that is scrolled fast asks for some hundred thumbnails a second.
     rate: float = 1_000.0
     burst: int = 2_000
+    #: Who follows the progress of indexing at once.
+    listeners: int = 64
     #: For the headers of a request, and without a byte of its body.
     silence: float = 15.0
     #: Without a byte that a client takes of an answer.
@@ -53,3 +57,8 @@ class ServeSettings:
     show_paths: bool | None = None
     names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def tells_paths(self) -> bool:
+        """Whether who asks for paths of this machine gets them."""
+        return self.host in LOOPBACK if self.show_paths is None else self.show_paths
