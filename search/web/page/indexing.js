@@ -16,6 +16,8 @@ export function createIndexing(button, api, events) {
   let source = null;
   let state = { state: "idle" };
   let collections = [];
+  /** @type {number|null} */
+  let generation = null;
   let again = 0;
   let patience = AGAIN_MS;
 
@@ -32,7 +34,11 @@ export function createIndexing(button, api, events) {
     source = new EventSource(api.address("/indexing/events"));
     source.addEventListener("open", () => (patience = AGAIN_MS));
     source.addEventListener("state", (event) => told(JSON.parse(event.data)));
-    source.addEventListener("collection", () => events.grown());
+    source.addEventListener("collection", (event) => {
+      const now = JSON.parse(event.data).generation;
+      if (generation !== null && now !== generation) events.grown(); // the first one says what there is
+      generation = now;
+    });
     source.addEventListener("error", () => {
       quiet(); // a browser opens few connections to a server; one that is down is asked again after a while
       again = setTimeout(listen, patience);

@@ -60,13 +60,13 @@ def answer(request: Request, content: bytes, media_type: str, etag: str) -> Resp
     return Response(content, media_type=media_type, headers=headers)
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 def page(request: Request) -> Response:
     """The page."""
     return page_file(request, "index.html")
 
 
-@router.get("/page/{name}")
+@router.api_route("/page/{name}", methods=["GET", "HEAD"])
 def page_file(request: Request, name: str) -> Response:
     """A file of the page."""
     found = files_of_page().get(name)
