@@ -21,9 +21,9 @@ export function createChips(root, api, fields, events) {
 
   function toggle(opened) {
     if (opened) {
-      fill(menu, ...MENU.filter(([name]) => fields.known.has(name)).map(([name, says]) =>
+      fill(menu, ...MENU.filter(([name]) => fields.known.has(name)).map(([name, says], at) =>
         el("button", {
-          type: "button", role: "menuitem", tabindex: "-1", title: fields.get(name)?.says ?? "",
+          type: "button", role: "menuitem", tabindex: at ? "-1" : "0", title: fields.get(name)?.says ?? "",
           on: { click: () => { toggle(false); events.begin(`${name}:`); } },
         }, says, el("span", { class: "says", "aria-hidden": "true" }, `${name}:`))));
     }

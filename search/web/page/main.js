@@ -151,9 +151,10 @@ async function main() {
   function shown() {
     const index = results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
     if (index >= 0) grid.point(index);
+    const at = grid.active;
     viewer.show(state.open, explainNext || undefined);
     explainNext = false;
-    if (state.open === null) grid.focus();
+    if (state.open === null) grid.focus(at); // not where the viewer was opened: where it was closed
   }
 
   state.onChange((what) => (what === "line" ? asked() : shown()));

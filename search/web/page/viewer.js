@@ -38,7 +38,7 @@ export function createViewer(api, events) {
   const problem = el("p", { class: "stage-problem", hidden: true });
   const previous = iconButton("left", "Previous photograph", () => step(-1), { class: "tool turn before" });
   const next = iconButton("right", "Next photograph", () => step(1), { class: "tool turn after" });
-  const stage = el("div", { class: "stage" }, frame, problem, previous, next);
+  const stage = el("div", { class: "stage", tabindex: "-1" }, frame, problem, previous, next);
   const words = el("section", { class: "why", hidden: true });
   const known = el("div", { class: "known" });
   const like = el("section", { class: "like", hidden: true });
@@ -114,7 +114,7 @@ export function createViewer(api, events) {
     preview.decode().then(() => {
       if (open !== id) return;
       image.src = preview.src;
-      zoom.show(preview.naturalWidth, preview.naturalHeight);
+      zoom.show(preview.naturalWidth, preview.naturalHeight, true);
     }, () => open === id && unseen(id));
   }
 
@@ -172,8 +172,8 @@ export function createViewer(api, events) {
     event.preventDefault();
     events.show(null);
   });
-  dialog.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  document.addEventListener("keydown", (event) => {
+    if (!dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
     const onButton = /** @type {Element} */ (event.target).closest("button, a") !== null;
     const keys = {
       ArrowLeft: () => step(-1), ArrowRight: () => step(1), s: similar, e: () => explain(!explains),

@@ -97,10 +97,10 @@ export function createZoom(stage, frame, events) {
   new ResizeObserver(fit).observe(stage);
 
   return {
-    /** Another picture, of this shape. */
-    show(width, height) {
+    /** Another picture, of this shape; `kept`: the same one, of which more is known. */
+    show(width, height, kept = false) {
       size = { width: Math.max(1, width), height: Math.max(1, height) };
-      [scale, x, y] = [1, 0, 0];
+      if (!kept) [scale, x, y] = [1, 0, 0];
       fit();
     },
     in: () => by(STEP),
