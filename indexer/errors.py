@@ -7,6 +7,7 @@
     │   ├── StoreMissingError      no index at this place yet
     │   └── StoreBusyError         another process is writing to this store
     ├── ResidentError              the resident process cannot be started            exit 2
+    ├── ServerError                a server cannot be reached, or does not answer    exit 2
     ├── EncoderError               a model cannot do the work                       exit 2
     │   ├── EncoderUnavailableError    it cannot be found, fetched or loaded
     │   └── EncoderMismatchError   the store was made with another encoder
@@ -68,6 +69,10 @@ class EncoderMismatchError(EncoderError):
 
 class ResidentError(SearchError):
     """The resident process cannot be started, or does not leave."""
+
+
+class ServerError(SearchError):
+    """A server cannot be reached, or does not answer as one of this product does."""
 
 
 class StoreError(SearchError):

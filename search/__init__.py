@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PathNotFoundError,
         ResidentError,
         SearchError,
+        ServerError,
         StoreBusyError,
         StoreDamagedError,
         StoreError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.calls.answering import QueryOptions
+    from search.calls.collecting import Collection
     from search.calls.details import ItemDetails, StoreState
     from search.calls.field_values import FieldValue
     from search.calls.listing import Page
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from search.library import Library, open
     from search.query.filter import Filter
     from search.query.query import Query
+    from search.remote.library import RemoteLibrary, connect
     from search.rerank.base import Alignment, Candidates, EncodedQuery, Reranker
     from search.rerank.explain import Explanation
     from search.results import Hit, Results
@@ -85,6 +88,7 @@ _HOME = {
         "PathNotFoundError",
         "ResidentError",
         "SearchError",
+        "ServerError",
         "StoreBusyError",
         "StoreDamagedError",
         "StoreError",
@@ -105,6 +109,7 @@ _HOME = {
     "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.calls.answering": ("QueryOptions",),
+    "search.calls.collecting": ("Collection",),
     "search.calls.details": ("ItemDetails", "StoreState"),
     "search.calls.field_values": ("FieldValue",),
     "search.calls.listing": ("Page",),
@@ -116,6 +121,7 @@ _HOME = {
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
     "search.rerank.explain": ("Explanation",),
+    "search.remote.library": ("RemoteLibrary", "connect"),
     "search.results": ("Hit", "Results"),
     "search.status": ("Status",),
 }
@@ -127,6 +133,7 @@ __all__ = [
     "CalibrationSettings",
     "Candidates",
     "CaptionFileError",
+    "Collection",
     "Compacted",
     "DamagedImageError",
     "DateCount",
@@ -164,12 +171,14 @@ __all__ = [
     "Progress",
     "Query",
     "QueryOptions",
+    "RemoteLibrary",
     "Report",
     "Reranker",
     "ResidentError",
     "Results",
     "SearchError",
     "SearchParameters",
+    "ServerError",
     "Status",
     "StoreBusyError",
     "StoreDamagedError",
@@ -184,6 +193,7 @@ __all__ = [
     "UnsupportedImageError",
     "UsageError",
     "__version__",
+    "connect",
     "list_encoders",
     "open",
 ]

@@ -91,7 +91,7 @@ class Plan:
             least,
             Arrangement(query.sort or options["sort"], least, options["all_copies"]),
             Reranking(count, options["explain"], insist=options["reranker"] is not None),
-            tuple(_unheard(query, options)),
+            tuple(unheard(query, options)),
         )
 
     @property
@@ -104,7 +104,7 @@ class Plan:
 
     def said(self, results: Results) -> Results:
         """With what there is to say of the query, and without what is not probable enough."""
-        mistaken = _mistaken(self.given) if isinstance(self.given, str) else None
+        mistaken = mistaken_for(self.given) if isinstance(self.given, str) else None
         notes = (*(() if mistaken is None else (mistaken,)), *self.query.notes, *self.unheard)
         if notes:
             results = replace(results, notes=(*notes, *results.notes))
@@ -149,7 +149,7 @@ class Answering:
                     progress.advance(1)
                 answer = plan if isinstance(plan, SearchError) else next(answers)
                 if isinstance(answer, SearchError):
-                    answer = Results(_label(one), notes=(str(answer),), error=answer)
+                    answer = Results(label_of(one), notes=(str(answer),), error=answer)
                 found.append(answer)
         return found
 
@@ -254,7 +254,8 @@ class Answering:
         ]
 
 
-def _label(given: Asked | SearchError) -> str:
+def label_of(given: Asked | SearchError) -> str:
+    """What results call it."""
     if isinstance(given, Query):
         return given.label
     return os.fspath(given) if isinstance(given, str | os.PathLike) else "(bytes)"
@@ -270,7 +271,7 @@ def query_of(given: Asked) -> Query:
     return given
 
 
-def _unheard(query: Query, options: QueryOptions) -> Iterator[str]:
+def unheard(query: Query, options: QueryOptions) -> Iterator[str]:
     """What to say of options that something was asked by, where the query itself says something else."""
     said = (
         ("min_probability", "min", query.min_probability, options["min_probability"]),
@@ -282,7 +283,7 @@ def _unheard(query: Query, options: QueryOptions) -> Iterator[str]:
             yield f"`{option}={given!r}` is not heard: the query itself says {field}:{own}."
 
 
-def _mistaken(query: str) -> str | None:
+def mistaken_for(query: str) -> str | None:
     """What to say of words that look like an image."""
     if is_address(query):
         return (

@@ -37,7 +37,7 @@ MAX_PAGE: Final = 10_000
 _AT_ONCE: Final = 1_000
 #: What `embed` has in memory at once.
 _ENCODED: Final = 64
-_SORTED: Final = ("date", "-date", "name", "-name", "size", "-size")
+SORTED: Final = ("date", "-date", "name", "-name", "size", "-size")
 _MAX_ID: Final = 2**63 - 1
 
 
@@ -55,7 +55,7 @@ class Listing(Opened):
     @checked(
         where=optional(instance("search.query.filter", "Filter")),
         kind=one_of(KINDS),
-        sort=optional(one_of(_SORTED)),
+        sort=optional(one_of(SORTED)),
         limit=whole(1, MAX_PAGE),
         cursor=optional(arguments.text),
     )
@@ -91,7 +91,7 @@ class Listing(Opened):
         return Page(found, str(Cursor(listing, first, newest, listed[-1])) if more else None)
 
     @checked(
-        where=optional(instance("search.query.filter", "Filter")), kind=one_of(KINDS), sort=optional(one_of(_SORTED))
+        where=optional(instance("search.query.filter", "Filter")), kind=one_of(KINDS), sort=optional(one_of(SORTED))
     )
     def items(self, *, where: Filter | None = None, kind: Kind = "image", sort: Sorted | None = None) -> Iterator[Item]:
         """All items that `where` leaves, one by one, as `page` gives them; few are in memory at a time.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 #: What the options of queries may be.
-_RULES: Final[dict[str, Rule]] = {
+OPTION_RULES: Final[dict[str, Rule]] = {
     "k": whole(1, MAX_HITS),
     "to": kind_of_answer,
     "parameters": optional(instance("indexer.vectors.base", "SearchParameters")),
@@ -45,7 +45,7 @@ _RULES: Final[dict[str, Rule]] = {
 class Querying(Opened):
     """See `search.Library`."""
 
-    @checked(query=asked, after=optional(arguments.text), **_RULES)
+    @checked(query=asked, after=optional(arguments.text), **OPTION_RULES)
     def query(
         self,
         query: Asked,
@@ -107,7 +107,7 @@ class Querying(Opened):
         with self._reading() as opened:
             return Answering(opened, options, self._session, self._models).one(query, after)
 
-    @checked(queries=asked_many, progress=optional(progress_given), **_RULES)
+    @checked(queries=asked_many, progress=optional(progress_given), **OPTION_RULES)
     def query_many(
         self, queries: Sequence[Asked], *, progress: Progress | None = None, **options: Unpack[QueryOptions]
     ) -> list[Results]:
@@ -122,13 +122,13 @@ class Querying(Opened):
         StoreError, UsageError for more than 10,000 queries, TypeError, and what `progress` raises.
         """
         with self._reading() as opened:
-            return Answering(opened, {**_DEFAULTS, **options}, self._session, self._models).many(
+            return Answering(opened, {**DEFAULT_OPTIONS, **options}, self._session, self._models).many(
                 queries, progress or Silent()
             )
 
 
 #: What `query` does where nothing else is said.
-_DEFAULTS: Final = cast(
+DEFAULT_OPTIONS: Final = cast(
     QueryOptions,
     {
         name: each.default

@@ -150,9 +150,9 @@ def explain(
 
 
 def _shares(weights: Float64) -> Float64:
-    """(n,): in parts of their sum; alike where all are 0."""
+    """(n,): in parts of their sum; alike where all are 0. n may be 0: a query of signs has no word."""
     total = float(weights.sum())
-    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+    return weights / total if total > 0 else np.full(len(weights), 1 / max(len(weights), 1))
 
 
 def whole_words(pieces: Sequence[str], text: str) -> list[tuple[str, list[int]]]:

@@ -78,6 +78,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         docs_url=None,  # their pages load scripts from the network
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         responses={"default": told.anything()},
     )
     app.settings = settings

@@ -23,14 +23,17 @@ class Asking:
         self._uploads = uploads
         self._limits = limits
 
-    def query(self, line: str) -> Query:
-        """Raises UsageError, EmptyQueryError, and ProblemError for an upload that is gone."""
+    def query(self, line: str, *, as_words: bool = False) -> Query:
+        """`as_words`: it is words, whatever they look like. Raises UsageError, EmptyQueryError, and ProblemError for an
+        upload that is gone."""
         if len(line) > self._limits.query_characters:
             raise UsageError(
                 f"The query has {len(line):,} characters, more than {self._limits.query_characters:,}; say it shorter."
             )
         if not line.strip():
             raise EmptyQueryError('The query is empty; say what to look for, as in "a red car".')
+        if as_words:
+            return Query(line)
         return Query.parse(line, open_image=self._image)
 
     def _image(self, name: str) -> Query:

@@ -14,7 +14,7 @@ from search.library import open as open_library
 from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
-from search.web.indexing.collections import Collections
+from search.web.indexing.collections import Sizes
 from search.web.indexing.growth import Growth
 from search.web.indexing.indexer import Indexer
 from search.web.metrics import Metrics
@@ -36,9 +36,8 @@ class Service:
         self.asking = Asking(self.uploads, settings.limits)
         self.queries = Batcher(self.library, answered=self.metrics.answered)
         self.pictures = Pictures(self.library)
-        self.collections = Collections(self.library.folder)
         self.indexer = Indexer(self.library.folder)
-        self.growth = Growth(self.collections.size, settings.limits.listeners)
+        self.growth = Growth(Sizes(self.library).now, settings.limits.listeners)
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
         self.leaving = asyncio.Event()
         told = settings.show_paths
@@ -68,7 +67,6 @@ class Service:
         await asyncio.to_thread(self.indexer.close)
         await self.queries.close()
         self.pictures.close()
-        self.collections.close()
         self.library.close()
 
 

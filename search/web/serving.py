@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from indexer.errors import UsageError
 from indexer.store import Store
@@ -43,8 +44,9 @@ def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], sho
             say(f"The page and the API of {folder} are at {address}; Ctrl-C ends the server.")
             show(address)
 
+        app = create_app(folder, settings)
         config = uvicorn.Config(
-            create_app(folder, settings),
+            app,
             log_level="warning",
             access_log=False,
             lifespan="on",
@@ -53,15 +55,17 @@ def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], sho
             timeout_keep_alive=int(settings.limits.silence),
             timeout_graceful_shutdown=_GRACE,
         )
-        server = _Server(config, ready)
+        server = Server(config, app, ready)
         server.run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready; a signal ends it, and not the process besides, as uvicorn has it."""
+class Server(uvicorn.Server):
+    """Says when it is ready, and tells the application when it leaves; a signal ends it, and not the process besides,
+    as uvicorn has it."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -69,6 +73,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn, which waits for answers to end."""
+        self._app.state.service.leaving.set()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

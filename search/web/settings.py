@@ -8,8 +8,6 @@ from typing import Final
 #: Where the API begins. Its number grows when something of it changes its meaning or goes.
 PREFIX: Final = "/api/v1"
 DEFAULT_PORT: Final = 8765
-#: Addresses that only this machine reaches.
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,3 @@ class ServeSettings:
     show_paths: bool | None = None
     names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
-
-    @property
-    def tells_paths(self) -> bool:
-        """Whether who asks for paths of this machine gets them."""
-        return self.host in LOOPBACK if self.show_paths is None else self.show_paths

@@ -54,7 +54,7 @@ class Indexer:
             if by is not None:
                 raise StoreBusyError(f"{by[0].upper()}{by[1:]} is writing to the store; try again when it ends.")
             process = OwnProcess(str(self._folder), roots, verify=verify, program=self._program)
-            self._run = Run(process, (str(self._folder), *known), before.version)
+            self._run = Run(process, tuple(known), before.version)
             return self._run.state
 
     def stop(self) -> RunState:

@@ -23,8 +23,8 @@ PATIENCE: Final = 30.0
 @dataclass(frozen=True, slots=True)
 class RunState:
     """How far a run is. `done` of `total` files of the folder at work; `begun`: when that was begun, on the monotonic
-    clock; `report`: `indexer.types.Report` as JSON, of a complete run; `folders`: the store, and the folders that it
-    knew at the start; `version` grows with each change."""
+    clock; `report`: `indexer.types.Report` as JSON, of a complete run; `roots`: the folders that the store
+    knew at its start; `version` grows with each change."""
 
     state: StateName = "idle"
     phase: str | None = None
@@ -34,7 +34,7 @@ class RunState:
     begun: float | None = None
     report: dict[str, Any] | None = None
     problem: Problem | None = None
-    folders: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
     version: int = 0
 
     @property
@@ -55,11 +55,11 @@ class RunState:
 class Run:
     """A run from its start on. Safe to use from several threads."""
 
-    def __init__(self, process: OwnProcess, folders: tuple[str, ...] = (), before: int = 0) -> None:
-        """`folders`: as `RunState` has them; `before`: the version of the state that this run's follow."""
+    def __init__(self, process: OwnProcess, roots: tuple[str, ...] = (), before: int = 0) -> None:
+        """`roots`: as `RunState` has them; `before`: the version of the state that this run's follow."""
         self.process = process
         self._lock = threading.Lock()
-        self._state = RunState("running", "Starting", started=datetime.now(UTC), folders=folders, version=before + 1)
+        self._state = RunState("running", "Starting", started=datetime.now(UTC), roots=roots, version=before + 1)
         self._reader = threading.Thread(target=self._read, name="indexing", daemon=True)
         self._reader.start()
 

@@ -44,6 +44,10 @@ class Asked(Model):
     rerank: int | None = Field(
         None, ge=0, le=MOST_RERANKED, description="Candidates that are scored anew; left out: 100."
     )
+    where: str | None = Field(
+        None, max_length=Limits().query_characters, description="Fields of the query language, beside those in `q`."
+    )
+    as_words: bool = Field(False, description="`q` is words, whatever they look like, and no line of the language.")
     explain: bool = Field(False, description="Say of each hit which words met which regions.")
     paths: bool = Field(False, description="Tell whole paths, where the server does that.")
 
@@ -88,6 +92,9 @@ class Hit(Described):
     similarity: float | None = Field(None, description="Cosine of the embeddings, -1 to 1.")
     probability: float | None = Field(None, description="That the words are true of it, where that was fitted.")
     match: Match | None = Field(None, description="A word where there is no probability.")
+    guess: float | None = Field(
+        None, description="The number behind `match`, with which `min_probability` is compared; no probability."
+    )
     weak: bool = Field(False, description="It is more likely than not, by far, something else.")
     found_by: FoundBy | None = None
     also: list[Copy] = Field(default=[], description="Other paths of the same photograph.")
@@ -105,6 +112,7 @@ class Hit(Described):
             similarity=_rounded(hit.similarity, 6),
             probability=_rounded(hit.probability, 4),
             match=hit.match,
+            guess=None if hit.probability is not None else _rounded(hit.guess, 4),
             weak=hit.weak,
             found_by=hit.found_by,
             also=copies_of(hit.also, shown),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -28,6 +27,7 @@ class Copy(Model):
 
     name: str
     folder: str
+    path: str | None = Field(None, description="The whole path, with `paths=true` where the server tells it.")
 
 
 class Described(Model):
@@ -39,8 +39,14 @@ class Described(Model):
     folder: str = Field(description="The name of the indexed folder and the path below it; no absolute path.")
     path: str | None = Field(None, description="The whole path, with `paths=true` where the server tells it.")
     text: str | None = Field(None, description="Of a text: what it says.")
-    source: str | None = Field(None, description="Of a text: the file that it stands in, as folder and name.")
-    date: datetime | None = Field(None, description="When it was taken, as clocks showed it there; no zone.")
+    source: str | None = Field(
+        None, description="Of a text: the file that it stands in, as `path`, or else as folder and name."
+    )
+    date: str | None = Field(
+        None,
+        description="When it was taken, as clocks showed it there: ISO 8601 without an offset.",
+        examples=["2021-05-04T10:11:12"],
+    )
     date_from: DateSource | None = Field(None, description="Where the date is known from.")
     place: Place | None = None
     latitude: float | None = Field(None, description="Degrees.")
@@ -68,6 +74,7 @@ class ItemDetails(Described):
     captions: list[str] = Field(description="Texts about the photograph: its own, and those of files beside it.")
     keywords: list[str] = Field(description="Of the photograph itself.")
     also: list[Copy] = Field(description="Other paths of the same photograph, 1,000 at most.")
+    copies: list[int] = Field(description="The ids of the items there.")
 
     @classmethod
     def of(cls, details: KnownDetails, shown: Shown) -> ItemDetails:
@@ -79,6 +86,7 @@ class ItemDetails(Described):
             captions=[as_text(text) for text in dict.fromkeys(captions)],
             keywords=[as_text(text) for text in (() if own is None else own.keywords)],
             also=copies_of(details.also, shown),
+            copies=list(details.copies),
         )
 
 
@@ -94,7 +102,10 @@ ItemOrder = Literal["date", "-date", "name", "-name", "size", "-size"]
 
 def copies_of(paths: tuple[str, ...], shown: Shown) -> list[Copy]:
     """Where the copies of a photograph are."""
-    return [Copy(folder=folder, name=name) for folder, name in map(shown.place, paths)]
+    return [
+        Copy(folder=folder, name=name, path=shown.path(path))
+        for path, (folder, name) in zip(paths, map(shown.place, paths), strict=True)
+    ]
 
 
 def described(found: search.Item | search.Hit, shown: Shown) -> dict[str, Any]:
@@ -109,13 +120,17 @@ def described(found: search.Item | search.Hit, shown: Shown) -> dict[str, Any]:
         "folder": folder,
         "path": shown.path(found.path),
         "text": None if found.text is None else as_text(found.text),
-        "source": shown.relative(found.source) if found.source not in (None, found.path) and found.source else None,
-        "date": found.date,
+        "source": None if found.source in (None, "", found.path) else _whole_or_relative(found.source or "", shown),
+        "date": None if found.date is None else found.date.isoformat(),
         "date_from": found.date_from,
         "place": None if found.place is None else Place(**found.place.to_json()),
         **({} if position is None else {"latitude": position[0], "longitude": position[1]}),
         **({} if about is None else _said(about)),
     }
+
+
+def _whole_or_relative(path: str, shown: Shown) -> str:
+    return shown.path(path) or shown.relative(path)
 
 
 def _said(about: Metadata) -> dict[str, Any]:

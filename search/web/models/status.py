@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any, Final
+
 from pydantic import Field
 
 import search
 from indexer.types import Kind
 from indexer.vectors.base import IndexState
 from search.web.models.base import Model
+from search.web.models.failures import FailedFile
 from search.web.shown import Shown, as_text
+
+_MOST_NAMED: Final = 1_000
 
 
 class EncoderState(Model):
@@ -17,6 +23,17 @@ class EncoderState(Model):
     name: str
     weights: str = Field(description="SHA-256 of the weights.")
     dimension: int
+    preprocessing: dict[str, Any] = Field(description="How a photograph becomes its input.")
+
+
+class Measured(Model):
+    """How an index is searched, and the recall that was measured with that."""
+
+    target: float
+    recall: float = Field(description="Recall@10; 1 for an exact index.")
+    width: int = Field(description="Lists that are probed, or candidates that are kept; 0 where nothing is left out.")
+    proposals: int = Field(description="Candidates for ten hits, to be scored exactly.")
+    queries: int
 
 
 class IndexStatus(Model):
@@ -26,7 +43,9 @@ class IndexStatus(Model):
     count: int = Field(description="Vectors.")
     bytes: int
     behind: int = Field(description="Items that changed since it was built; they are found all the same.")
-    recall: float | None = Field(None, description="Recall@10 that was measured; left out for an exact index.")
+    asked: str = Field(description="The type that was wanted; another where that missed its recall.")
+    generation: int = Field(description="Of the store when it was built.")
+    tuned: Measured | None = Field(None, description="Left out where nothing was measured.")
 
 
 class TokenStatus(Model):
@@ -58,6 +77,8 @@ class StoreStatus(Model):
     newly_ignored: int = Field(description="Files that patterns leave out since they were indexed.")
     other: int = Field(description="Files that are neither images nor captions.")
     left_out: list[LeftOutFiles]
+    failures: list[FailedFile] = Field(description="The first 1,000 of those that could not be read.")
+    exclusions: list[str] = Field(description="What was forgotten below indexed folders and stays out; 1,000 at most.")
     collections: int = Field(description="Indexed folders.")
     bytes: int = Field(description="What the store takes on disk.")
     indexes: dict[Kind, IndexStatus | None]
@@ -73,7 +94,12 @@ class StoreStatus(Model):
             generation=generation,
             encoder=None
             if encoder is None
-            else EncoderState(name=encoder.name, weights=encoder.weights, dimension=encoder.dimension),
+            else EncoderState(
+                name=encoder.name,
+                weights=encoder.weights,
+                dimension=encoder.dimension,
+                preprocessing=asdict(encoder.preprocessing),
+            ),
             images=status.images,
             texts=status.texts,
             failed=status.failed,
@@ -83,6 +109,8 @@ class StoreStatus(Model):
             left_out=[
                 LeftOutFiles(kind=each.kind, suffix=as_text(each.suffix), count=each.count) for each in status.left_out
             ],
+            failures=[FailedFile.of(each, shown) for each in status.failures[:_MOST_NAMED]],
+            exclusions=[shown.path(each) or shown.relative(each) for each in status.exclusions[:_MOST_NAMED]],
             collections=len(status.roots),
             bytes=status.bytes,
             indexes={kind: _index(state) for kind, state in status.indexes.items()},  # type: ignore[misc]
@@ -102,7 +130,12 @@ class StoreStatus(Model):
 def _index(state: IndexState | None) -> IndexStatus | None:
     if state is None:
         return None
-    recall = None if state.tuned is None else state.tuned.recall
     return IndexStatus(
-        index_type=state.index_type, count=state.count, bytes=state.bytes, behind=state.behind, recall=recall
+        index_type=state.index_type,
+        asked=state.asked,
+        count=state.count,
+        bytes=state.bytes,
+        behind=state.behind,
+        generation=state.generation,
+        tuned=None if state.tuned is None else Measured(**asdict(state.tuned)),
     )

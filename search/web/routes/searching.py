@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from search.calls.answering import QueryOptions
 from search.engine.continued import places_before
+from search.query.filter import Filter
 from search.web.freshness import Revalidated
 from search.web.models.answers import Answer, Asked
 from search.web.problems import problems
@@ -30,7 +31,9 @@ async def search_by_body(service: Served, asked: Asked) -> Answer:
 
 
 async def _answer(service: Service, asked: Asked) -> Answer:
-    query = service.asking.query(asked.q)
+    query = service.asking.query(asked.q, as_words=asked.as_words)
+    if asked.where and asked.where.strip():
+        query = query.narrowed(Filter.parse(asked.where))
     first = 1 if asked.after is None else 1 + places_before(asked.after)
     options = QueryOptions(
         k=asked.k,

@@ -12,7 +12,6 @@ from search.web import server_sent
 from search.web.indexing.collections import Size
 from search.web.indexing.growth import Growth
 from search.web.problems import ProblemError
-from search.web.settings import ServeSettings
 from tests.fixtures.running_server import RunningServer
 from tests.search.web.indexing.test_indexing_routes import ended, served  # noqa: F401 (a fixture)
 
@@ -41,7 +40,7 @@ def test_progress_arrives_as_events(served: RunningServer) -> None:  # noqa: F81
 
 def test_many_listeners_share_one_watcher(served: RunningServer) -> None:  # noqa: F811
     looks = 0
-    read = served.service.collections.size
+    read = served.service.growth._read
 
     def counted() -> Size:
         nonlocal looks
@@ -102,10 +101,3 @@ def test_a_store_that_cannot_be_read_ends_no_watcher(tmp_path: Path) -> None:
             return growth.size
 
     assert asyncio.run(watch()) == Size(3, 7)
-
-
-def test_settings_tell_paths_on_loopback_alone() -> None:
-    assert ServeSettings().tells_paths
-    assert not ServeSettings(host="0.0.0.0").tells_paths
-    assert ServeSettings(host="0.0.0.0", show_paths=True).tells_paths
-    assert not ServeSettings(show_paths=False).tells_paths
