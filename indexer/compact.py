@@ -12,6 +12,7 @@ from indexer.catalog.words import Words
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.progress import Progress, Silent
 from indexer.store import Store, size_of
+from indexer.thumbnails.removal import remove_stale
 from indexer.types import KINDS
 from indexer.vectors.refresh import build_indexes
 
@@ -51,6 +52,7 @@ def compact(store: Store, progress: Progress | None = None) -> Compacted:
     progress.phase("Deleting what nothing leads to")
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()
+    remove_stale(store.folder, store.catalog)
     with store.catalog.batch() as batch:
         Words(batch).forget_deleted()
         NameParts(batch).forget_deleted()

@@ -43,13 +43,20 @@ def process_limit() -> int:
     given = os.environ.get("SEARCH_MEMORY", "").strip()
     if not given:
         return _usual_limit()
-    match = _AMOUNT.fullmatch(given.upper())
-    found = int(float(match[1]) * _UNITS.get(match[2], 0)) if match else 0
-    if found < 1:
+    found = amount(given)
+    if not found:
         raise UsageError(f"SEARCH_MEMORY={given!r} is no amount of memory; write it as 600MB or 2GB, or unset it.")
     if found < LEAST:
         raise UsageError(f"SEARCH_MEMORY={given!r} is too little to work with; give 400MB or more, or unset it.")
     return found
+
+
+def amount(given: str) -> int | None:
+    """Bytes that a person wrote as "600MB", "2 GB" or "1GiB"; None for what is none of that."""
+    match = _AMOUNT.fullmatch(given.upper())
+    if match is None or match[2] not in _UNITS:
+        return None
+    return int(float(match[1]) * _UNITS[match[2]])
 
 
 @lru_cache(maxsize=1)
@@ -93,11 +100,11 @@ def room(reserve: int = RESERVE) -> Room:
     return Room(max(FLOOR, process_limit() - beside), beside)
 
 
-def in_words(amount: int) -> str:
+def in_words(size: int) -> str:
     """An amount of memory as people say it: "1.2 GB", "600 MB"."""
-    if amount >= 999_500_000:
-        return f"{amount / 1e9:.1f} GB"
-    return f"{max(1, round(amount / 1e6))} MB"
+    if size >= 999_500_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{max(1, round(size / 1e6))} MB"
 
 
 def without_amounts(reason: str) -> str:

@@ -13,6 +13,8 @@ from indexer.paths import absolute
 
 #: The catalog in the folder of a store: the file that makes it one.
 CATALOG_NAME = "catalog.sqlite"
+#: The folder of the thumbnails, in that of a store.
+THUMBNAILS = "thumbnails"
 
 #: Junk that cameras, phones, file servers and build tools leave beside photographs. With these patterns, by gitignore's
 #: rules, every root begins.
@@ -62,6 +64,9 @@ class IndexSettings:
     #: Whether tokens for reranking are kept, where the encoder yields them. None: what the store was last told, and at
     #: first yes, because they cost a few kB an image and a run that adds them later decodes everything again.
     tokens: bool | None = None
+    #: Whether thumbnails are made too, of the photographs that a run reads and of all that have none; otherwise each is
+    #: made when it is looked at first.
+    thumbnails: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -73,6 +78,7 @@ class IndexSettings:
             workers=whole(1),
             queued_batches=whole(0),
             tokens=optional(flag),
+            thumbnails=flag,
         )
 
 

@@ -3,6 +3,7 @@
 photos.search/
     catalog.sqlite      the truth
     vectors/            a cache: the vector indexes, where the backend keeps them in files
+    thumbnails/         a cache: small pictures, by content
     encoder.json        names the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
     in-hand             what a run is reading; there while one runs, and after one that was killed
@@ -28,7 +29,7 @@ from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
 from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store
-from indexer.settings import CATALOG_NAME
+from indexer.settings import CATALOG_NAME, THUMBNAILS
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.local import local_backend
 
@@ -69,7 +70,7 @@ class Store:
         folder = _checked(folder)
         _settle(folder)
         if not holds(folder, CATALOG_NAME):
-            leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND}
+            leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND, THUMBNAILS}
             if _names(folder) - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with `store`."

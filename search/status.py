@@ -15,6 +15,7 @@ from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
 from indexer.files.kinds import LeftOut, by_kind, suffix_of
 from indexer.store import Store, size_of
+from indexer.thumbnails.cache import ThumbnailCache
 from indexer.types import KINDS, Failure
 from indexer.vectors.base import IndexState
 from indexer.vectors.refresh import index_state
@@ -28,6 +29,16 @@ class TokenState:
     images: int
     texts: int
     image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailState:
+    """Thumbnails that are kept: how many `files`, two a photograph at most, and their `bytes`; `most_bytes` is the
+    bound."""
+
+    files: int
+    bytes: int
+    most_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Status:
     exclusions: tuple[str, ...]
     indexes: dict[str, IndexState | None]
     tokens: TokenState | None
+    thumbnails: ThumbnailState
     bytes: int
     failures: tuple[Failure, ...]
 
@@ -74,9 +86,16 @@ def read_status(store: Store) -> Status:
             tuple(Exclusions(snapshot).all()),
             {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
+            _thumbnail_state(store),
             size_of(store.folder),
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
         )
+
+
+def _thumbnail_state(store: Store) -> ThumbnailState:
+    cache = ThumbnailCache(store.folder)
+    sizes = [each.bytes for each in cache.all()]
+    return ThumbnailState(len(sizes), sum(sizes), cache.most_bytes)
 
 
 def _token_state(snapshot: Transaction, encoder_row: int) -> TokenState | None:

@@ -12,6 +12,7 @@ from indexer.doctor.facts import check_facts
 from indexer.doctor.files import check_files
 from indexer.doctor.finding import Finding
 from indexer.doctor.indexes import check_content, check_indexes
+from indexer.doctor.thumbnails import check_thumbnails
 from indexer.doctor.vectors import check_tokens, check_vectors
 from indexer.doctor.words import check_words
 from indexer.errors import StoreDamagedError
@@ -51,6 +52,7 @@ _PARTS: Final = {
     "the vector indexes": check_indexes,
     "files": check_files,
     "what the indexes hold": check_content,
+    "thumbnails": check_thumbnails,
     "what nothing leads to": check_orphans,
 }
 

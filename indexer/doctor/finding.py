@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Finding:
     """One thing that is not as it should be.
 
-    `part`: encoder, catalog, facts, words, vectors, tokens, index or files. `problem`: a sentence.
+    `part`: encoder, catalog, facts, words, vectors, tokens, index, files or thumbnails. `problem`: a sentence.
 
     `grave`: answers are wrong or missing because of it (the rest is only out of date). `remedy`: what mends it, or
     what was done.

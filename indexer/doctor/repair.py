@@ -19,6 +19,7 @@ from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, swapping, write_lock
+from indexer.thumbnails.removal import remove_stale
 from indexer.vectors.refresh import build_indexes
 
 
@@ -45,12 +46,17 @@ def repair(folder: Path, progress: Progress | None = None) -> list[Finding]:
                 done += mend_facts(store)
                 done += mend_words(store)
                 done += mend_vectors(store)
+            if stale := remove_stale(folder, store.catalog):
+                done.append(
+                    Finding("thumbnails", f"{stale:,} were of photographs that are gone", "deleted", grave=False)
+                )
             if parts & {"index", "vectors", "catalog"}:
                 build_indexes(store.catalog, store.vectors, None, progress, force=True)
                 done.append(Finding("index", "the vector indexes were missing, damaged or out of date", "built again"))
         finally:
             store.close()
-    return done + [finding for finding in diagnosis.findings if not finding.grave or finding.part == "encoder"]
+    left = (finding for finding in diagnosis.findings if finding.part != "thumbnails")
+    return done + [finding for finding in left if not finding.grave or finding.part == "encoder"]
 
 
 def _salvage(folder: Path) -> Iterator[Finding]:

@@ -44,6 +44,8 @@ from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
 from indexer.store import Store
+from indexer.thumbnails.making import ThumbnailMaker
+from indexer.thumbnails.removal import remove_stale
 from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
 from indexer.vectors.refresh import build_indexes
@@ -102,6 +104,7 @@ class _Run:
         self._report = Report()
         self._idle: set[str] = set()
         self._found = Found()
+        self._thumbnails = ThumbnailMaker(store.folder, settings.limits) if settings.thumbnails else None
 
     def run(self, roots: Sequence[str], index_type: IndexType | None, recall: float | None) -> Report:
         started = time.monotonic()
@@ -148,8 +151,18 @@ class _Run:
         self._report.warnings += build_indexes(
             self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
         )
+        self._bring_thumbnails_up_to_date()
         self._report.seconds = time.monotonic() - started
         return self._report
+
+    def _bring_thumbnails_up_to_date(self) -> None:
+        """Those of what is gone go, those of what came may be made."""
+        remove_stale(self._store.folder, self._catalog)
+        if self._thumbnails is not None:
+            left = self._thumbnails.make_missing(
+                self._catalog, MemoryBudget(self._room()), self._settings.workers, self._progress
+            )
+            self._report.warnings += [] if left is None else [left]
 
     def _choose_tokens(self) -> bool:
         asked = self._settings.tokens
@@ -265,6 +278,8 @@ class _Run:
         ahead = self._ahead
         budget = MemoryBudget(self._room())
         in_hand = InHand(self._store.folder, self._settings.workers)
+        with self._catalog.snapshot() as snapshot:
+            roots = [row.path for row in Roots(snapshot).all()]
 
         def read(candidate: Candidate) -> Prepared:
             reason = self._suspects.why_not(candidate)
@@ -274,7 +289,12 @@ class _Run:
             def work(share: Share) -> Prepared:
                 with in_hand.hold(candidate):
                     found = look_up(candidate, share)
-                    return decode(found, share) if isinstance(found, ImageBytes) else found
+                    if not isinstance(found, ImageBytes):
+                        return found
+                    decoded = decode(found, share)
+                    if self._thumbnails is not None and not isinstance(decoded, Failed):
+                        self._thumbnails.make(candidate.path, found.digest, found.data, roots, share)
+                    return decoded
 
             return budget.work(work)
 

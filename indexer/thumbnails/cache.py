@@ -18,13 +18,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from indexer.atomic import write_atomically
+from indexer.atomic import clean, write_atomically
+from indexer.errors import UsageError
+from indexer.memory import amount
 from indexer.private import make_folder
 from indexer.reach import regular
-from indexer.thumbnails.drawing import DRAWING
+from indexer.settings import THUMBNAILS
 
-#: The folder, in that of a store.
-THUMBNAILS: Final = "thumbnails"
+#: The longer side of a thumbnail in pixels: a row of the grid, also on a dense screen, and the viewer at first.
+SIDES: Final = (256, 768)
+#: Version of what draws them (`drawing`); a new one makes all anew.
+DRAWING: Final = 1
 #: Some 20,000 photographs in both sizes.
 MOST_BYTES: Final = 1_000_000_000
 
@@ -48,12 +52,20 @@ class Kept(NamedTuple):
 class ThumbnailCache:
     """The thumbnails of the store in a folder. Safe to use from several threads, and beside other processes."""
 
-    def __init__(self, store: Path, most_bytes: int = MOST_BYTES) -> None:
-        self._store = store
+    def __init__(self, store: Path, most_bytes: int | None = None) -> None:
+        """`most_bytes`: None takes `most_bytes_given()`; 0 keeps nothing. Raises UsageError."""
         self._folder = store / THUMBNAILS
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes_given() if most_bytes is None else most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None  # as far as this process knows
+
+    @property
+    def share(self) -> float:
+        """How full it is, 1 where nothing more should be made beforehand."""
+        if not self.most_bytes:
+            return 1.0
+        with self._lock:
+            return self._counted() / (_KEPT_SHARE * self.most_bytes)
 
     def get(self, digest: bytes, side: int) -> bytes | None:
         """The thumbnail of a content; None where it is not kept. Never raises for what the disk does."""
@@ -76,6 +88,8 @@ class ThumbnailCache:
     def put(self, digest: bytes, side: int, data: bytes) -> bool:
         """Keep a thumbnail, and let the least recently used go where that is too much. False where it cannot be kept:
         nothing is lost by that."""
+        if not self.most_bytes:
+            return False
         path = self._path(digest, side)
         try:
             make_folder(self._folder)
@@ -86,11 +100,9 @@ class ThumbnailCache:
         except OSError:
             return False
         with self._lock:
-            if self._bytes is None:
-                self._bytes = sum(each.bytes for each in self.all())
-            else:
-                self._bytes += len(data)
-            if self._bytes > self._most_bytes:
+            new = 0 if self._bytes is None else len(data)  # which a first look has seen
+            self._bytes = self._counted() + new
+            if self._bytes > self.most_bytes:
                 self._bytes = self._trim()
         return True
 
@@ -114,6 +126,19 @@ class ThumbnailCache:
                 if _SHARD.fullmatch(name):
                     yield from self._in_shard(self._folder / name)
 
+    def clean(self) -> None:
+        """Take away what killed processes left half-written."""
+        with suppress(OSError):
+            for name in os.listdir(self._folder) if self._is_own(self._folder) else ():
+                if _SHARD.fullmatch(name) and self._is_own(self._folder / name):
+                    clean(self._folder / name)
+
+    def _counted(self) -> int:
+        """Bytes that are kept, as far as this process knows; it looks once."""
+        if self._bytes is None:
+            self._bytes = sum(each.bytes for each in self.all())
+        return self._bytes
+
     def _in_shard(self, shard: Path) -> Iterator[Kept]:
         with suppress(OSError):
             if not self._is_own(shard):
@@ -131,7 +156,7 @@ class ThumbnailCache:
         kept = sorted(self.all(), key=lambda each: each.used)
         total = sum(each.bytes for each in kept)
         for each in kept:
-            if total <= _KEPT_SHARE * self._most_bytes:
+            if total <= _KEPT_SHARE * self.most_bytes:
                 break
             with suppress(OSError):
                 os.unlink(each.path)
@@ -145,6 +170,19 @@ class ThumbnailCache:
     def _is_own(self, folder: Path) -> bool:
         """Whether a folder of the cache is one, and no link to another."""
         return not self._folder.is_symlink() and not folder.is_symlink()
+
+
+def most_bytes_given() -> int:
+    """The bound of the cache: SEARCH_THUMBNAILS, "500MB" or "0", else `MOST_BYTES`. Raises UsageError."""
+    given = os.environ.get("SEARCH_THUMBNAILS", "").strip()
+    if not given:
+        return MOST_BYTES
+    found = amount(given)
+    if found is None:
+        raise UsageError(
+            f"SEARCH_THUMBNAILS={given!r} is no amount of disk; write it as 500MB or 2GB, 0 for none, or unset it."
+        )
+    return found
 
 
 def _is_whole(data: bytes) -> bool:

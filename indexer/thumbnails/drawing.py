@@ -11,10 +11,6 @@ from indexer.images.decoder import decode
 from indexer.memory_budget import ALONE, Share
 from indexer.settings import DecodeLimits
 
-#: The longer side of a thumbnail in pixels: a row of the grid, also on a dense screen, and the viewer at first.
-SIDES: Final = (256, 768)
-#: Version of what draws them; a new one makes all anew.
-DRAWING: Final = 1
 #: At 78 some 9 kB of 256 pixels and 50 kB of 768, no visible blocks. Method 2 is twice as fast as the usual 4, and its
 #: files are a twentieth larger.
 _QUALITY: Final = 78

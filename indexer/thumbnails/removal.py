@@ -21,6 +21,7 @@ def remove_stale(folder: Path, catalog: Catalog) -> int:
     """
     cache = ThumbnailCache(folder)
     kept: Iterator[bytes] = iter({each.digest for each in cache.all()})
+    cache.clean()
     count = 0
     while some := list(islice(kept, _AT_ONCE)):
         with catalog.snapshot() as snapshot:
@@ -28,3 +29,10 @@ def remove_stale(folder: Path, catalog: Catalog) -> int:
         cache.remove(gone)
         count += len(gone)
     return count
+
+
+def count_stale(folder: Path, catalog: Catalog) -> int:
+    """How many contents `remove_stale` would take away. Raises StoreError."""
+    digests = list({each.digest for each in ThumbnailCache(folder).all()})
+    with catalog.snapshot() as snapshot:
+        return len(digests) - len(Originals(snapshot).held(digests))

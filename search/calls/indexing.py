@@ -104,6 +104,7 @@ class Indexing(Opened):
         """
         from indexer.files.names import as_named
         from indexer.pipeline.forget import Forgotten, forget, forget_vanished
+        from indexer.thumbnails.removal import remove_stale
         from indexer.vectors.refresh import build_indexes
 
         store = Store.open(self.folder)
@@ -114,6 +115,7 @@ class Indexing(Opened):
                 if vanished:
                     found.append(forget_vanished(store.catalog))
                 files = sum(each.files for each in found)
+                remove_stale(self.folder, store.catalog)
                 build_indexes(store.catalog, store.vectors, None, Silent())
                 roots = tuple(root for each in found for root in each.roots)
                 return Forgotten(files, roots, tuple(path for each in found for path in each.excluded))

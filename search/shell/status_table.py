@@ -71,6 +71,10 @@ def print_status(status: Status) -> None:
         having = f"{items}, {_size(status.tokens.image_bytes)} an image"
         more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
+    if status.thumbnails.files:
+        kept = _counted(status.thumbnails.files, "file")
+        most = _size(status.thumbnails.most_bytes)
+        rows.append(("thumbnails", f"{kept}, {_size(status.thumbnails.bytes)} of at most {most}"))
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
     rows += [("left out", f"{path}  (forgotten; {_step(path)})") for path in status.exclusions]

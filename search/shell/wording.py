@@ -62,6 +62,7 @@ OPTIONS: Final = {
     "store": "--store",
     "table": "--pairs",
     "to": "--to",
+    "thumbnails": "--thumbnails",
     "tokens": "--tokens",
     "unignores": "--no-ignore",
     "vanished": "--vanished",

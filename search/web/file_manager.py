@@ -46,12 +46,17 @@ def _commands(path: str) -> list[list[str]]:
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return []
     found: list[list[str]] = []
-    if (bus := shutil.which("dbus-send")) is not None:
-        name = "org.freedesktop.FileManager1"
-        # A comma would begin another entry of the list; as_uri writes it as it is.
-        address = Path(path).as_uri().replace(",", "%2C")
-        call = [f"--dest={name}", "--type=method_call", "--print-reply", "/org/freedesktop/FileManager1"]
-        found.append([bus, "--session", *call, f"{name}.ShowItems", f"array:string:{address}", "string:"])
+    if (bus := shutil.which("gdbus")) is not None:
+        # org.freedesktop.FileManager1, as file managers of Linux have it; an address has no quotation mark.
+        name, place = "org.freedesktop.FileManager1", "/org/freedesktop/FileManager1"
+        found.append(
+            [bus, "call", "-e", "-d", name, "-o", place, "-m", f"{name}.ShowItems", f"['{_address(path)}']", ""]
+        )
     if (opener := shutil.which("xdg-open")) is not None:
         found.append([opener, os.path.dirname(path)])
     return found
+
+
+def _address(path: str) -> str:
+    """file:///..., in which all but letters, digits and a few signs is written as %xx."""
+    return Path(path).as_uri()

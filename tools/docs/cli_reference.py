@@ -23,6 +23,7 @@ VARIABLES: Final = {
     "SEARCH_THREADS": "threads of the encoder (all cores)",
     "SEARCH_WORKERS": "threads that read and decode (one a core)",
     "SEARCH_MEMORY": "memory that a process may use: `600MB`, `2GB`; 400 MB at least (three quarters of the machine's)",
+    "SEARCH_THUMBNAILS": "disk that the thumbnails of a store may take: `500MB`, `2GB`, `0` for none (1 GB)",
     "SEARCH_GPU_JPEG": "`1` decodes JPEGs on an NVIDIA GPU",
     "SEARCH_DEBUG": "`1` prints the traceback of an internal error, instead of writing it to a file",
 }

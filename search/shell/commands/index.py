@@ -47,6 +47,9 @@ class IndexOptions(Options):
     tokens: bool | None = option(
         "--tokens/--no-tokens", help="Keep region tokens for reranking (default: on, about 3 kB an image)."
     )
+    thumbnails: bool = option(
+        "--thumbnails", default=False, help="Make the thumbnails of `search serve` too, which it makes at first use."
+    )
     reencode: bool = option("--reencode", default=False, help="Let --encoder take the place of the store's encoder.")
     verify: bool = option(
         "--verify", default=False, help="Read every file and compare its content, whatever its size and times say."
@@ -71,6 +74,7 @@ def run(options: IndexOptions) -> int:
         unignores=tuple(options.no_ignore or ()),
         default_ignores=options.default_ignores,
         tokens=options.tokens,
+        thumbnails=options.thumbnails,
     )
     with (
         library_of(options.store, options.encoder, options.device, prefetch) as library,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from indexer.images.sniff import SNIFFED_BYTES, sniff
-from indexer.thumbnails.drawing import DRAWING, SIDES
+from indexer.thumbnails.cache import DRAWING, SIDES
 from search.web.file_answer import Streamed, disposition
 from search.web.problems import Problem
 from search.web.service import Served
