@@ -52,6 +52,7 @@ OPTIONS: Final = {
     "labels": "--labels",
     "min_probability": "--min-probability",
     "out": "--out",
+    "port": "--port",
     "recall": "--recall",
     "reencode": "--reencode",
     "rerank": "--rerank",

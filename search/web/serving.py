@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,9 +37,9 @@ def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], sho
     listen.
     """
     Store.open(folder).close()
-    check_address(settings)
     with listening(settings) as listener:
-        address = address_of(listener, settings.host)
+        check_address(settings)
+        address = address_of(listener, settings)
 
         def ready() -> None:
             say(f"The page and the API of {folder} are at {address}; Ctrl-C ends the server.")
@@ -131,7 +132,8 @@ def _refusal(error: OSError, host: str, port: int) -> str:
     return f"Nothing can listen at port {port} of {host} ({error.strerror}); give another `port`."
 
 
-def address_of(listener: socket.socket, host: str) -> str:
-    """Where a browser finds it."""
-    port = listener.getsockname()[1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+def address_of(listener: socket.socket, settings: ServeSettings) -> str:
+    """Where a browser finds it; with the token for its first visit, where one has to be shown."""
+    host, port = settings.host, listener.getsockname()[1]
+    token = "" if settings.token is None else f"?{urlencode({'token': settings.token})}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{token}"

@@ -63,5 +63,5 @@ def named(root: str) -> str:
 
 
 def as_text(text: str) -> str:
-    """As JSON can carry it: bytes of a name that are no UTF-8 become a replacement character."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """As JSON can carry it: bytes of a name that are no UTF-8 become replacement characters."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

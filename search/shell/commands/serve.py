@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: What belongs to the server of the page.
 _PAGE = "The page and the API"
+#: Letters of a token that somebody chose.
+_SHORTEST = 16
 
 
 class ServeOptions(Options):
@@ -49,6 +51,7 @@ def _page(options: ServeOptions) -> int:
     """Serve the page and the API, in the foreground. Raises UsageError, StoreMissingError, StoreError."""
     if options.background or options.stop or options.status:
         raise UsageError("--background, --stop and --status are for the resident process; leave out --port and --host.")
+    from search.web.addresses import is_loopback
     from search.web.settings import DEFAULT_PORT, ServeSettings
 
     port = DEFAULT_PORT if options.port is None else options.port
@@ -69,8 +72,24 @@ def _page(options: ServeOptions) -> int:
             except UsageError as error:  # the server is there all the same
                 _say(str(error))
 
-    serve(folder_of(options.store), ServeSettings(host=options.host or "127.0.0.1", port=port), _say, show)
+    host = options.host or "127.0.0.1"
+    token = None if is_loopback(host) else _token()
+    serve(folder_of(options.store), ServeSettings(host=host, port=port, token=token), _say, show)
     return FOUND
+
+
+def _token() -> str:
+    """What clients from other machines have to show: SEARCH_TOKEN, or one that is made for this server. (An option
+    would show it to everybody who lists processes.) Raises UsageError for one that can be guessed."""
+    import os
+    import secrets
+
+    given = os.environ.get("SEARCH_TOKEN")
+    if given is None:
+        return secrets.token_urlsafe(32)
+    if len(given) < _SHORTEST or not given.isascii() or not given.isprintable() or " " in given:
+        raise UsageError(f"SEARCH_TOKEN has at least {_SHORTEST} letters, digits and signs, without spaces.")
+    return given
 
 
 def _resident(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:

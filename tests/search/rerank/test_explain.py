@@ -226,3 +226,10 @@ def test_hits_without_tokens_are_not_explained(tmp_path: Path) -> None:
         assert any(note.endswith("`index(settings=IndexSettings(tokens=True))` adds them.") for note in results.notes)
         library.index(settings=IndexSettings(tokens=True))
         assert library.query("blue", explain=True, reranker=ColourReranker())[0].explanation is not None
+
+
+def test_signs_alone_have_no_word_and_where_was_looked_all_the_same() -> None:
+    alignment = aligned(0.9)
+    found = explain(alignment, [","], ",", preprocessing("squash"), (64, 64))
+    assert found.words == ()
+    assert sum(map(sum, found.grid)) == pytest.approx(1)

@@ -1,0 +1,164 @@
+"""`search serve --port`, as a process: it says where it is, answers, and ends after finishing what runs."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cli
+from tests.fixtures.paths import ROOT
+
+
+@contextmanager
+def served(store: Path, *more: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and the address that it prints."""
+    command = [sys.executable, "-m", "search", "serve", "--store", str(store), "--port", "0", *more]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"are at (http://\S+); Ctrl-C ends the server\.$", line)
+            assert found, (line, process.stderr and process.stderr.read())
+            yield process, found[1]
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def get(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+def test_it_answers_and_finishes_what_runs(indexed: Path, how: signal.Signals) -> None:
+    with served(indexed) as (process, address), concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+        assert get(f"{address}api/v1/health")["status"] == "ok"
+        asked = [pool.submit(get, f"{address}api/v1/search?q=a+cat+{number}&k=3") for number in range(4)]
+        time.sleep(0.2)  # they have come in
+        process.send_signal(how)
+        assert [len(each.result()["hits"]) for each in asked] == [3] * 4
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        with pytest.raises(OSError, match="refused"):
+            get(f"{address}api/v1/health")
+
+
+def test_another_address_of_this_machine(indexed: Path) -> None:
+    with served(indexed, "--host", "127.0.0.2") as (_, address):
+        assert address.startswith("http://127.0.0.2:")
+        assert get(f"{address}api/v1/health")["status"] == "ok"
+
+
+def test_for_other_machines_there_is_a_token(indexed: Path) -> None:
+    with served(indexed, "--host", "0.0.0.0") as (_, address):
+        assert re.fullmatch(r"http://0\.0\.0\.0:\d+/\?token=[\w-]{43}", address)
+    with served(indexed, "--host", "0.0.0.0", SEARCH_TOKEN="a-token-of-my-own") as (_, address):
+        assert address.endswith("/?token=a-token-of-my-own")
+
+
+def test_a_port_in_use_is_told(cli: Cli, indexed: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        answer = cli("serve", "-s", indexed, "--port", port)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        f"search: Port {port} of 127.0.0.1 is in use; end what listens there, or give another --port (0: any).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--port", "70000"), "--port takes a number from 0 to 65535, not 70000."),
+        (("--port", "-1"), "--port takes a number from 0 to 65535, not -1."),
+        (("--port", "0", "--host", "192.0.2.1"), "192.0.2.1 is no address of this machine; 127.0.0.1 is one."),
+        (("--port", "0", "--host", "no.such.host.invalid"), "no.such.host.invalid is no address of this machine;"),
+        (("--port", "0", "--background"), "--background, --stop and --status are for the resident process;"),
+        (("--host", "127.0.0.1", "--stop"), "--background, --stop and --status are for the resident process;"),
+    ],
+)
+def test_wrong_use_is_one_sentence(cli: Cli, indexed: Path, given: tuple[str, ...], said: str) -> None:
+    answer = cli("serve", "-s", indexed, *given)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"search: {said}")
+    assert answer.err.count("\n") == 1
+
+
+def test_a_token_that_can_be_guessed_is_refused(cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEARCH_TOKEN", "short")
+    answer = cli("serve", "-s", indexed, "--port", "0", "--host", "0.0.0.0")
+    assert (answer.code, answer.err) == (
+        2,
+        "search: SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces.\n",
+    )
+
+
+def test_a_store_that_is_missing_or_broken(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("serve", "-s", tmp_path / "none", "--port", "0")
+    assert (answer.code, answer.out) == (2, "")
+    assert "There is no index at" in answer.err
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "catalog.sqlite").write_bytes(b"no database" * 1000)
+    answer = cli("serve", "-s", tmp_path / "broken", "--port", "0")
+    assert (answer.code, answer.out) == (4, "")
+
+
+def test_the_page_opens_by_itself(indexed: Path, tmp_path: Path) -> None:
+    """As far as this goes without a desktop: a browser of our own notes what it is given."""
+    note = tmp_path / "opened"
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > {note}\n')
+    opener.chmod(0o755)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    with served(indexed, "--open", PATH=path, DISPLAY=":99") as (_, address):
+        deadline = time.monotonic() + 10
+        while not note.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert note.read_text() == address
+
+
+def test_without_a_desktop_it_says_so_before_it_serves(
+    cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "")
+    answer = cli("serve", "-s", indexed, "--port", "0", "--open")
+    assert answer.code == 2
+    assert "no desktop" in answer.err
+
+
+def test_a_plain_query_and_help_do_not_know_the_server() -> None:
+    code = (
+        "import sys\n"
+        "from search.__main__ import run\n"
+        "try:\n    run(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'fastapi', 'uvicorn', 'starlette', 'prometheus_client', 'anyio'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    for arguments in (["--help"], ["serve", "--help"], ["serve", "--status", "--store", "/nowhere"]):
+        found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+        assert found.stderr.splitlines()[-1] == "[]", arguments
