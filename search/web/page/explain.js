@@ -28,6 +28,7 @@ export function createExplain(frame, panel) {
     const area = shown.grid.area;
     if (word?.attention) paint(canvas, aspect, between(levels(word.attention), area));
     else if (word?.box) paint(canvas, aspect, around(word.box));
+    else if (word) paint(canvas, aspect, () => 0); // it was found nowhere
     else paint(canvas, aspect, between(levels(shown.grid.values), area));
     outline.hidden = !word?.box;
     if (word?.box) {

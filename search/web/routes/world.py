@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from fastapi import APIRouter, Request, Response
 
-from indexer.places.gazetteer import places_folder
 from indexer.places.table import Table, read_table
+from indexer.settings import places_folder
 from search.web.routes.page import answer, etag_of
 
 router = APIRouter(include_in_schema=False)

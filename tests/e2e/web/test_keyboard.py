@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import Visit
+from tests.fixtures.visits import Visit
 
 FOCUSED = "document.activeElement.dataset.index ?? document.activeElement.id"
 
@@ -65,8 +65,18 @@ def test_the_tab_key_reaches_every_control(visit: Visit) -> None:
     reached = set()
     for _ in range(20):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"))
-    wanted = {"What to look for", "Clear the search", "Search with an image", "Dates", "Collections", "Help (?)", "From"}
+        reached.add(
+            page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent")
+        )
+    wanted = {
+        "What to look for",
+        "Clear the search",
+        "Search with an image",
+        "Dates",
+        "Collections",
+        "Help (?)",
+        "From",
+    }
     assert wanted <= reached
     assert any(each.startswith("Take away camera") for each in reached)
 

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import Visit, Visiting
+from tests.fixtures.visits import Visit, Visiting
 
 #: Below it nobody hits a button with a thumb (WCAG 2.2, 2.5.8 asks for 24; Apple and Google for 44 and 48).
 TOUCH = 44
@@ -55,7 +55,8 @@ def test_a_phone_shows_it_all(visiting: Visiting) -> None:
         """least => [...document.querySelectorAll(".tools button, .box button, .chip.add")]
             .filter(one => one.offsetParent)
             .map(one => [one.getAttribute("aria-label") ?? one.textContent, one.getBoundingClientRect(), one])
-            .filter(([, box, one]) => Math.max(box.height, parseFloat(getComputedStyle(one, "::after").height) || 0) < least)
+            .map(([name, box, one]) => [name, box.height, parseFloat(getComputedStyle(one, "::after").height) || 0])
+            .filter(([, height, around]) => Math.max(height, around) < least)
             .map(([name]) => name)""",
         TOUCH,
     )

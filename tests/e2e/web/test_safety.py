@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import SCRIPT_CAPTION, SCRIPT_NAME, Visit, Visiting, serve
+from tests.fixtures.visits import SCRIPT_CAPTION, SCRIPT_NAME, Visit, Visiting, serve
 
 
 def test_scripts_in_names_and_captions_stay_text(visit: Visit) -> None:
@@ -41,8 +41,8 @@ def test_the_page_runs_under_a_policy_without_inline_scripts(visit: Visit) -> No
 
 def test_a_server_that_goes_away_is_said_and_comes_back(visiting: Visiting, stored: tuple[Path, Path]) -> None:
     server = serve(*stored)
+    visit = visiting(address=server.address)
     try:
-        visit = visiting(address=server.address)
         page = visit.open()
         server.end()
         page.locator("#line").fill("a rocket")
@@ -50,7 +50,9 @@ def test_a_server_that_goes_away_is_said_and_comes_back(visiting: Visiting, stor
         expect(banner).to_have_text(re.compile("does not answer"))
         server = serve(*stored, port=int(server.address.rpartition(":")[2]))
         expect(banner).to_be_hidden(timeout=30_000)
-        expect(page.locator('.tile[data-index="0"]')).to_have_attribute("aria-label", re.compile("^rocket"), timeout=30_000)
-        visit.complaints.clear()  # the browser notes each try
+        first = page.locator('.tile[data-index="0"]')
+        expect(first).to_have_attribute("aria-label", re.compile("^rocket"), timeout=30_000)
     finally:
+        visit.page.close()
         server.end()
+        visit.complaints.clear()  # the browser notes each try

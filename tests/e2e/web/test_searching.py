@@ -8,13 +8,15 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import Serving, Visit
+from tests.fixtures.visits import Serving, Visit
 
 
 def test_the_newest_photographs_come_first(visit: Visit) -> None:
     page = visit.open()
     expect(page.locator("#counted")).to_have_text(re.compile(r"^\d+ photographs, the newest first$"))
-    dates = page.evaluate("fetch('/api/v1/items?sort=-date&kind=image').then(a => a.json()).then(a => a.items.map(i => i.name))")
+    dates = page.evaluate(
+        "fetch('/api/v1/items?sort=-date&kind=image').then(a => a.json()).then(a => a.items.map(i => i.name))"
+    )
     assert visit.names() == dates[:5]
     visit.shot("newest")
 
@@ -36,7 +38,7 @@ def test_nothing_that_matches_is_said(visit: Visit) -> None:
 
 def test_filters_become_chips_and_go_by_a_click(visit: Visit) -> None:
     page = visit.open()
-    visit.ask('a cup camera:canon in:2018..2020 -people')
+    visit.ask("a cup camera:canon in:2018..2020 -people")
     chips = page.locator(".chip-list .chip-text")
     expect(chips).to_have_text(["camera: canon", "in: 2018..2020", "not people"])
     page.get_by_role("button", name="Take away in: 2018..2020").click()
@@ -88,7 +90,8 @@ def test_a_pasted_image_is_asked_with_and_words_join_it(visit: Visit, serving: S
             const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
             const data = new DataTransfer();
             data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+            const event = { clipboardData: data, bubbles: true, cancelable: true };
+            document.dispatchEvent(new ClipboardEvent("paste", event));
         }""",
         content,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import Serving, Visit, Visiting
+from tests.fixtures.visits import Serving, Visit, Visiting
 
 
 def test_picked_photographs_come_as_a_zip(visit: Visit, serving: Serving, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.e2e.web.conftest import Visit
+from tests.fixtures.visits import Visit
 
 
 def test_the_viewer_shows_what_is_known(visit: Visit) -> None:
