@@ -81,10 +81,21 @@ def _countries(tallies: Tallies) -> Iterator[FieldValue]:
 def _cities(tallies: Tallies) -> Iterator[FieldValue]:
     from indexer.places.gazetteer import places
 
+    found: Counter[City] = Counter()
     for number, count in tallies.codes("city").items():
         city = places().city(number) if isinstance(number, int) else None
         if city is not None:
-            yield FieldValue(str(city), count, f"near:{_near(city)}")
+            found[_whole(city)] += count
+    for city, count in found.items():
+        yield FieldValue(str(city), count, f"near:{_near(city)}")
+
+
+def _whole(city: City) -> City:
+    """The city of a quarter; any other itself."""
+    from indexer.places.gazetteer import places
+
+    around = [] if city.near is None else places().cities(f"{city.near},{city.country}")
+    return around[0] if around else city
 
 
 def _near(city: City) -> str:

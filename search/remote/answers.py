@@ -20,10 +20,11 @@ from indexer.vectors.base import IndexState, Tuned
 from search.calls.collecting import Collection
 from search.calls.details import ItemDetails
 from search.calls.field_values import FieldValue
+from search.calls.listing import Page
 from search.calls.tallying import DateCount
 from search.rerank.explain import Explanation, WordMatch
 from search.results import Cut, Hit, Results
-from search.status import Status, TokenState
+from search.status import Status, ThumbnailState, TokenState
 
 Json = dict[str, Any]
 
@@ -72,6 +73,11 @@ def item_of(said: Json) -> Item:
     return Item(**_described(said), source=said.get("source", _path(said)))
 
 
+def page_of(said: Json) -> Page:
+    """Some items of a listing."""
+    return Page(tuple(map(item_of, said["items"])), said.get("cursor"))
+
+
 def details_of(said: Json) -> ItemDetails:
     """All that is known of one item."""
     copies = tuple(map(_path, said["also"]))
@@ -111,6 +117,7 @@ def status_of(said: Json, collections: list[Collection]) -> Status:
         exclusions=tuple(said["exclusions"]),
         indexes={kind: None if state is None else _index(state) for kind, state in said["indexes"].items()},
         tokens=None if tokens is None else TokenState(**tokens),
+        thumbnails=ThumbnailState(**said["thumbnails"]),
         bytes=said["bytes"],
         failures=tuple(Failure(_path(each), each["reason"]) for each in said["failures"]),
     )

@@ -7,15 +7,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indexer.errors import PathNotFoundError, SearchError, UnreadableFileError, UsageError
 from indexer.reach import reason
-from search.calls.answering import Asked, QueryOptions, mistaken_for, query_of, unheard
+from search.calls.answering import QueryOptions, mistaken_for, query_of, unheard
 from search.query.query import Query
 from search.query.terms import Term
 from search.remote.connection import Connection
 from search.remote.problems import RefusedError
+
+if TYPE_CHECKING:
+    from search.calls.answering import Asked
 
 #: Options of `Library.query` that a server does not take.
 _NOT_TAKEN: Final = ("parameters", "reranker")
@@ -32,9 +35,9 @@ class Question:
                     f"A server takes no `{name}`; leave it out, or open the store where it lies with `open(STORE)`."
                 )
         query = query_of(given)
-        self.label = query.label
         self.notes = (*_mistaken(given), *query.notes, *unheard(query, options))
         self.query = query.narrowed(options["where"])
+        self.label = self.query.label
         self._options = options
 
     def fields(self, uploaded: Callable[[bytes], str]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar, Unpack
 
@@ -149,7 +150,8 @@ class RemoteLibrary:
 
     def _asked(self, question: Question, after: str | None) -> Results:
         fields = {**question.fields(self._uploads.name), "after": after, "paths": self._tells_paths()}
-        return answers.results_of(self._connection.post("/search", fields), question.label, question.notes)
+        said = self._connection.post("/search", fields)
+        return self._read(lambda: answers.results_of(said, question.label, question.notes))
 
     # -- what is stored -------------------------------------------------------------------------------------
 
@@ -174,8 +176,9 @@ class RemoteLibrary:
         while True:
             fields = {"where": None if where is None else str(where), "kind": kind, "sort": sort, "cursor": cursor}
             said = self._get("/items", {**fields, "limit": min(limit - len(found), _MOST)}, paths=True)
-            found += map(answers.item_of, said["items"])
-            cursor = said.get("cursor")
+            page = self._read(partial(answers.page_of, said))
+            found += page.items
+            cursor = page.cursor
             if cursor is None or len(found) >= limit:
                 return Page(tuple(found), cursor)
 
@@ -194,36 +197,39 @@ class RemoteLibrary:
     def item(self, id: int) -> ItemDetails | None:
         """All that is known of one item; None where there is none. Its captions are those of the file itself, too."""
         try:
-            return answers.details_of(self._connection.get(f"/items/{id}", {"paths": self._tells_paths()}))
+            said = self._connection.get(f"/items/{id}", {"paths": self._tells_paths()})
         except RefusedError as error:
             if error.kind == "no-item" or (error.status == 422 and id == 0):
                 return None
             raise error.as_error() from None
+        return self._read(lambda: answers.details_of(said))
 
     @checked(field=one_of(LISTED), prefix=arguments.text, limit=whole(1, MOST_VALUES))
     def values(self, field: Listed, *, prefix: str = "", limit: int = 20) -> list[FieldValue]:
         """The values of a field that the store has, as `search.Library.values` gives them."""
         said = self._get("/values", {"field": field, "prefix": prefix, "limit": limit})
-        return [answers.value_of(each) for each in said]
+        return self._read(lambda: [answers.value_of(each) for each in said])
 
     @checked(by=one_of(STEPS), where=optional(instance("search.query.filter", "Filter")))
     def histogram(self, by: Step, *, where: Filter | None = None) -> list[DateCount]:
         """How many photographs were taken when, as `search.Library.histogram` counts them."""
         said = self._get("/histogram", {"by": by, "where": None if where is None else str(where)})
-        return [answers.bar_of(each) for each in said]
+        return self._read(lambda: [answers.bar_of(each) for each in said])
 
     def collections(self) -> list[Collection]:
         """The indexed folders, by path."""
-        return [answers.collection_of(each) for each in self._get("/collections", {}, paths=True)]
+        said = self._get("/collections", {}, paths=True)
+        return self._read(lambda: [answers.collection_of(each) for each in said])
 
     def counts(self) -> dict[Kind, int]:
         """How many items of each kind can be found."""
         said = self._get("/status", {})
-        return {"image": said["images"], "text": said["texts"]}
+        return self._read(lambda: {"image": said["images"], "text": said["texts"]})
 
     def status(self) -> Status:
         """What the store holds. Of its folders neither patterns nor drives are told."""
-        return answers.status_of(self._get("/status", {}, paths=True), self.collections())
+        said, collections = self._get("/status", {}, paths=True), self.collections()
+        return self._read(lambda: answers.status_of(said, collections))
 
     # -- how ------------------------------------------------------------------------------------------------
 
@@ -233,6 +239,16 @@ class RemoteLibrary:
             return self._connection.get(path, {**fields, "paths": self._tells_paths()} if paths else fields)
         except RefusedError as error:
             raise error.as_error() from None
+
+    def _read(self, read: Callable[[], T]) -> T:
+        """What an answer says. Raises ServerError for one that has not the form of this version's."""
+        try:
+            return read()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ServerError(
+                f"The server at {self.address} answers in another form than this version reads ({repr(error)[:80]}); "
+                "install the same version on both."
+            ) from error
 
     def _tells_paths(self) -> bool:
         """Whether the server tells paths, which it is asked once."""

@@ -5,6 +5,8 @@
     asking, batching, uploads     a request becomes a query; queries are answered together
     service                       what all routes work with
     routes/                       the paths, a file a subject
+    indexing/                     indexing in a process of its own, and whether the store grows
+    assistants/                   the store for assistants, by the Model Context Protocol
     guard                         who may ask: Host, Origin, token; headers of every answer
     app, serving                  the application, and the process that serves it
     page/                         the page: HTML, CSS and ES modules, served as they are

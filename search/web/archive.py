@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from io import FileIO
 from pathlib import PurePosixPath
 from typing import Final
@@ -39,7 +39,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def archive(photographs: Sequence[IndexedOriginal], take: Callable[[IndexedOriginal], FileIO]) -> Iterator[bytes]:
+def archive(photographs: Sequence[IndexedOriginal], take: Callable[[IndexedOriginal], FileIO]) -> Generator[bytes]:
     """The bytes of a zip of photographs, each under its name, or one like it where that is taken. `take` opens one, or
     raises FileError: a text in the zip names it then, and the reason.
 

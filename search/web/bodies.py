@@ -1,4 +1,4 @@
-"""A request's body and an answer's, with bounds on bytes and on silence."""
+"""A request's body, with bounds on bytes and on silence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope
 
 from search.web.problems import ProblemError
 from search.web.settings import PREFIX, Limits
@@ -75,20 +75,3 @@ class Body:
     def _too_large(self) -> ProblemError:
         limit = f"{self._most / 1e6:,.6g} MB"
         return ProblemError(413, "too-large", f"The request has more than {limit}; send less.")
-
-
-class StalledError(Exception):
-    """A client takes nothing of its answer."""
-
-
-def unstalled(send: Send, seconds: float) -> Send:
-    """As `send`, which raises StalledError where it waits longer."""
-
-    async def bounded(message: Message) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await send(message)
-        except TimeoutError:
-            raise StalledError from None
-
-    return bounded

@@ -24,13 +24,14 @@ def uvicorn_options(limits: Limits) -> dict[str, Any]:
 
 
 def protocol(limits: Limits) -> type[H11Protocol]:
-    """HTTP/1.1 as uvicorn speaks it, in which a client has `limits.silence` seconds for the headers of a request,
-    however it spreads them, and at most `limits.connections` are open: of more, those are closed that have waited
-    longest without a request."""
+    """HTTP/1.1 as uvicorn speaks it. A client has `limits.silence` seconds for the headers of a request, however it
+    spreads them, and `limits.stalled` to take some of an answer that waits for it. At most `limits.connections` are
+    open: of more, those are closed that have waited longest without a request."""
     waiting: dict[Bounded, None] = {}  # without a request, in the order in which they began to be
 
     class Bounded(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
+        _stalled: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -52,7 +53,20 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
+            if self._stalled is not None:
+                self._stalled.cancel()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self._stalled is None:
+                self._stalled = self.loop.call_later(limits.stalled, self._end)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._stalled is not None:
+                self._stalled.cancel()
+                self._stalled = None
 
         def _is_at_work(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete

@@ -6,8 +6,11 @@ import os
 import unicodedata
 from collections.abc import Iterator
 from io import FileIO
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 _PIECE: Final = 1 << 18
 #: Bytes of a name: all file systems take as many, and what a zip or a browser adds.
@@ -37,8 +40,32 @@ class Streamed:
                 left -= len(piece)
                 yield piece
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Close the file, wherever the pieces are."""
         self._file.close()
+
+
+class Pieces(Protocol):
+    """What an answer is made of, piece by piece; `close` lets go of what it holds."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class PiecesAnswer(StreamingResponse):
+    """An answer of pieces, which are closed when it has ended, also where the client went away."""
+
+    def __init__(self, pieces: Pieces, headers: dict[str, str], media_type: str) -> None:
+        super().__init__(pieces, 200, headers, media_type)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `starlette`. No piece is being made when it ends: a thread is waited for."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pieces.close()
 
 
 def _state(file: FileIO) -> tuple[int, int, int]:

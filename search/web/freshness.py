@@ -58,5 +58,4 @@ def tag_of(request: Request, service: Service) -> str:
 
 def _names(given: str, tag: str) -> bool:
     """Whether If-None-Match names this ETag; weakly compared (RFC 9110, 13.1.2)."""
-    asked = [each.strip() for each in given.split(",")]
-    return "*" in asked or tag.removeprefix("W/") in [each.removeprefix("W/") for each in asked]
+    return tag.removeprefix("W/") in [each.strip().removeprefix("W/") for each in given.split(",")]

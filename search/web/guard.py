@@ -14,12 +14,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search.web.bodies import Body, StalledError, unstalled
+from search.web.bodies import Body
 from search.web.hosts import Hosts, by_socket
-from search.web.problems import ProblemError, told
+from search.web.problems import ProblemError
 from search.web.rates import Rates
 from search.web.settings import PREFIX, ServeSettings
 from search.web.tokens import Tokens
+from search.web.told import told
 
 #: Of the page: its own files, pictures that it makes itself, nothing inline, nothing from elsewhere, in no frame.
 _PAGE: Final = (
@@ -53,11 +54,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "http":
-            answer = _Answer(scope, unstalled(send, self._limits.stalled))
-            try:
-                await self._http(scope, receive, answer)
-            except StalledError:
-                return  # the connection is closed where an answer ends before its end
+            await self._http(scope, receive, _Answer(scope, send))
         elif scope["type"] == "lifespan":
             await self._app(scope, receive, send)
 
@@ -91,8 +88,6 @@ class Guard:
         self._at_once += 1
         try:
             await self._app(scope, body.receive, send)
-        except StalledError:
-            raise
         except Exception:
             if body.refused is None:
                 raise
@@ -135,7 +130,7 @@ class _Answer:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
         headers["Content-Security-Policy"] = _DATA if of_api else _PAGE
-        if of_api:
+        if of_api or message["status"] >= 400:
             headers.setdefault("Cache-Control", "no-store")
 
 

@@ -7,7 +7,6 @@ the right name from a page of another site is told by Origin and Sec-Fetch-Site,
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from typing import Final
@@ -15,19 +14,12 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from search.web.addresses import is_loopback
 from search.web.problems import ProblemError
 from search.web.settings import PREFIX, ServeSettings
 
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?")
 _PORTS: Final = {"http": 80, "https": 443}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host to listen on is reached from this machine alone, as "localhost", "127.0.0.1" and "::1"."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Hosts:

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 #: The longer side of a preview in pixels: a large screen is full, and some 500 kB are sent.
 PREVIEW_SIDE: Final = 2_048
+#: What the encoder, the reranker and the indexes of a server take, most of it after this was made.
+_RESERVE: Final = 700_000_000
 
 
 class Pictures:
@@ -39,7 +41,7 @@ class Pictures:
         self._library = library
         self._limits = limits or DecodeLimits()
         self._cache = ThumbnailCache(library.folder)
-        self._budget = MemoryBudget(room())
+        self._budget = MemoryBudget(room(_RESERVE))
         self._drawing = ThreadPoolExecutor(os.cpu_count() or 1, "draw")
         #: Reading what is drawn already waits for a disk, and never behind what is being drawn.
         self._reading = ThreadPoolExecutor(8, "read")

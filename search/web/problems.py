@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from indexer.errors import (
@@ -66,7 +65,8 @@ _MEANINGS: Final[dict[int, str]] = {
     413: "It is too large.",
     415: "It is no image that can be read.",
     422: "The request means nothing: a query or a value that is wrong.",
-    503: "The store or its encoder cannot answer just now.",
+    501: "The server's machine has nothing to do it with.",
+    503: "The store or its encoder cannot answer just now, or others ask for much.",
 }
 #: How the model is named where it stands in the document: `openapi.py` adds it.
 SCHEMA_REF: Final = "#/components/schemas/Problem"
@@ -80,8 +80,3 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def documented(description: str) -> dict[str, Any]:
     """A problem as OpenAPI describes it."""
     return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF}}}}
-
-
-def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer that tells a problem."""
-    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)

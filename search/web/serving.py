@@ -19,6 +19,7 @@ from indexer.errors import UsageError
 from indexer.store import Store
 from search.web.addresses import is_loopback
 from search.web.app import create_app
+from search.web.connections import uvicorn_options
 from search.web.settings import ServeSettings
 
 #: Connections that wait to be accepted.
@@ -49,12 +50,9 @@ def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], sho
         config = uvicorn.Config(
             app,
             log_level="warning",
-            access_log=False,
             lifespan="on",
-            server_header=False,
-            proxy_headers=False,  # what a client says of itself is not believed
-            timeout_keep_alive=int(settings.limits.silence),
             timeout_graceful_shutdown=_GRACE,
+            **uvicorn_options(settings.limits),
         )
         server = Server(config, app, ready)
         server.run(sockets=[listener])

@@ -26,12 +26,12 @@ class Limits:
     body_bytes: int = 1_000_000
     #: Requests that are worked on at once; more are told to come again.
     at_once: int = 256
+    #: Who follows the progress of indexing at once.
+    listeners: int = 64
     #: Requests a second of one address, and how many it may save up. All that runs on this machine is one address; a
     #: page that is scrolled fast asks for some hundred thumbnails a second.
     rate: float = 1_000.0
     burst: int = 2_000
-    #: Who follows the progress of indexing at once.
-    listeners: int = 64
     #: For the headers of a request, and without a byte of its body.
     silence: float = 15.0
     #: Without a byte that a client takes of an answer.

@@ -25,13 +25,10 @@ class Shown:
         between; "" where there is none."""
         folder, name = os.path.split(path)
         root = self._root(path)
-        if root is None:
+        if root is None or root == path:  # a photograph that was indexed by itself
             return "", as_text(name)
-        if root == path:  # a photograph that was indexed by itself
-            return "", as_text(name)
-        below = os.path.relpath(folder, root)
-        shown = named(root) if below == os.curdir else f"{named(root)}/{below.replace(os.sep, '/')}"
-        return as_text(shown), as_text(name)
+        below = folder[len(root.rstrip(os.sep)) :].replace(os.sep, "/")  # paths in a store are normal
+        return as_text(f"{named(root)}{below.rstrip('/')}"), as_text(name)
 
     def relative(self, path: str) -> str:
         """Both as one: "trips/2021/a.jpg"."""

@@ -19,7 +19,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from indexer.errors import UsageError
-from search.web.hosts import by_socket, is_loopback
+from search.web.addresses import is_loopback
+from search.web.hosts import by_socket
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from indexer.errors import SearchError
 from search.web.freshness import UnchangedError
-from search.web.problems import ProblemError, documented, problem_of, told
+from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
 from search.web.service import service_of
 from search.web.shown import as_text
 
@@ -39,6 +39,11 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(Exception, _of_program)
+
+
+def told(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that tells a problem."""
+    return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)
 
 
 async def _unchanged(_: Request, error: Exception) -> Response:

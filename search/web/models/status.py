@@ -57,6 +57,14 @@ class TokenStatus(Model):
     image_bytes: int
 
 
+class ThumbnailStatus(Model):
+    """Thumbnails that are kept, two a photograph at most."""
+
+    files: int
+    bytes: int
+    most_bytes: int = Field(description="Their bound.")
+
+
 class LeftOutFiles(Model):
     """Files that are no images, of one kind and suffix."""
 
@@ -83,6 +91,7 @@ class StoreStatus(Model):
     bytes: int = Field(description="What the store takes on disk.")
     indexes: dict[Kind, IndexStatus | None]
     tokens: TokenStatus | None = None
+    thumbnails: ThumbnailStatus
     folder: str = Field(description="The name of the store.")
     path: str | None = Field(None, description="Where it is, with `paths=true` where the server tells it.")
 
@@ -122,6 +131,7 @@ class StoreStatus(Model):
                 texts=status.tokens.texts,
                 image_bytes=status.tokens.image_bytes,
             ),
+            thumbnails=ThumbnailStatus(**asdict(status.thumbnails)),
             folder=as_text(shown.store.name),
             path=shown.path(status.folder),
         )

@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from search.web.archive import archive
-from search.web.problems import Problem, ProblemError
+from search.web.file_answer import PiecesAnswer
+from search.web.problems import ProblemError, problems
 from search.web.service import Served
 
 router = APIRouter(tags=["pictures"])
@@ -28,9 +29,7 @@ class Wanted(BaseModel):
     response_class=StreamingResponse,
     responses={
         200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
-        404: {"model": Problem, "description": "No item has one of these ids."},
-        410: {"model": Problem, "description": "None of them is there."},
-        413: {"model": Problem, "description": "More files or bytes than one zip may have."},
+        **problems(404, 410, 413, 422),
     },
 )
 async def download(service: Served, wanted: Wanted) -> Response:
@@ -50,4 +49,4 @@ async def download(service: Served, wanted: Wanted) -> Response:
         most = f"{limits.download_bytes / 1e9:g} GB"
         raise ProblemError(413, "too-large", f"Together they have more than {most}; save them in parts.")
     headers = {"Content-Disposition": 'attachment; filename="photographs.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(archive(photographs, service.pictures.take), 200, headers, "application/zip")
+    return PiecesAnswer(archive(photographs, service.pictures.take), headers, "application/zip")

@@ -26,13 +26,13 @@ _SILENCE: Final = 15.0
 
 
 @router.get("", response_model_exclude_none=True)
-def state(service: Served) -> IndexingState:
+def indexing_state(service: Served) -> IndexingState:
     """How far indexing is."""
     return _state(service)
 
 
 @router.post("", status_code=202, response_model_exclude_none=True, responses=problems(409, 422, 503))
-def start(service: Served, order: Annotated[IndexingOrder | None, Body()] = None) -> IndexingState:
+def start_indexing(service: Served, order: Annotated[IndexingOrder | None, Body()] = None) -> IndexingState:
     """Look through folders that are indexed, and bring the store up to date with them. One run at a time."""
     order = order or IndexingOrder(collections=None, verify=False)
     known = service.library.collections()
@@ -42,7 +42,7 @@ def start(service: Served, order: Annotated[IndexingOrder | None, Body()] = None
 
 
 @router.delete("", status_code=202, response_model_exclude_none=True)
-def stop(service: Served) -> IndexingState:
+def stop_indexing(service: Served) -> IndexingState:
     """End the run that is at work, if one is. What was committed stays; another run goes on from there."""
     service.indexer.stop()
     return _state(service)
@@ -56,7 +56,7 @@ def stop(service: Served) -> IndexingState:
         **problems(503),
     },
 )
-async def events(service: Served) -> StreamingResponse:
+async def indexing_events(service: Served) -> StreamingResponse:
     """Server-sent events: `state`, with the JSON of /indexing, when it has changed, and `collection`, with the number
     of images and the generation of the store, when that has changed. Both come first as they are."""
     service.growth.check_room()

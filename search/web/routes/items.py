@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from indexer.types import Kind
@@ -17,6 +17,7 @@ from search.query.filter import Filter
 from search.query.query import Query as AskedQuery
 from search.query.terms import Term
 from search.web.freshness import Revalidated
+from search.web.leaving import while_there
 from search.web.models.answers import Answer, Explanation
 from search.web.models.items import Item, ItemDetails, ItemOrder, ItemPage
 from search.web.problems import ProblemError, problems
@@ -68,6 +69,7 @@ def item(service: Served, id: ItemId, paths: Paths = False) -> ItemDetails:
     responses=problems(403, 404, 422, 503),
 )
 async def similar(
+    request: Request,
     service: Served,
     id: ItemId,
     k: Annotated[int, Query(ge=1, le=_LIMITS.page)] = 60,
@@ -75,21 +77,14 @@ async def similar(
     paths: Paths = False,
 ) -> Answer:
     """Photographs like this one, which is left out itself, with its copies."""
-    shown = await run_in_threadpool(service.shown, paths=paths)
-    found = await run_in_threadpool(details_of, service, id)
-    if found.item.kind != "image":
-        raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")
-    own = np.array(sorted({id, *found.copies}), np.int64)
-    options = QueryOptions(k=k, parameters=SearchParameters(exclude=own))
-    results = await service.queries.answer(AskedQuery(terms=(Term(item=id),)), options, after)
-    return Answer.of(results, f"like:#{id}", shown, 1 if after is None else 1 + places_before(after))
+    return await while_there(request, similar_to(service, id, k, after, paths=paths))
 
 
 @router.get(
     "/{id}/explain", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(404, 422, 503)
 )
 async def explain(
-    service: Served, id: ItemId, q: Annotated[str, Query(max_length=_LIMITS.query_characters)]
+    request: Request, service: Served, id: ItemId, q: Annotated[str, Query(max_length=_LIMITS.query_characters)]
 ) -> Explanation:
     """Which words of a query met which regions of a photograph."""
     asked = service.asking.query(q)
@@ -98,7 +93,7 @@ async def explain(
     if asked.terms:
         alone = AskedQuery(terms=asked.terms, where=Filter(id=id))
         options = QueryOptions(k=1, explain=True, all_copies=True, by_words=False)
-        results = await service.queries.answer(alone, options)
+        results = await while_there(request, service.queries.answer(alone, options))
         if results.hits and results.hits[0].explanation is not None:
             return Explanation.of(results.hits[0].explanation)
         if results.notes:
@@ -113,3 +108,16 @@ def details_of(service: Service, id: int) -> KnownDetails:
     if found is None:
         raise ProblemError(404, "no-item", f"There is no item {id} in the store, or no longer; search again.")
     return found
+
+
+async def similar_to(service: Service, id: int, k: int, after: str | None = None, *, paths: bool = False) -> Answer:
+    """Photographs like one. Raises ProblemError for what is none."""
+    shown = await run_in_threadpool(service.shown, paths=paths)
+    found = await run_in_threadpool(details_of, service, id)
+    if found.item.kind != "image":
+        raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")
+    own = np.array(sorted({id, *found.copies}), np.int64)
+    options = QueryOptions(k=k, parameters=SearchParameters(exclude=own))
+    asked = AskedQuery(terms=(Term(item=id),))
+    results = await service.queries.answer(asked, options, after)
+    return Answer.of(results, f"like:#{id}", shown, 1 if after is None else 1 + places_before(after))

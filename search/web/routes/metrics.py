@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Response
 
 from indexer.errors import SearchError
@@ -20,9 +22,9 @@ class _Text(Response):
 )
 def metrics(service: Served) -> Response:
     """Requests, seconds and what is in the store, in Prometheus's text format."""
-    try:
-        counts: dict[str, int] = {**service.library.counts()}
+    counts: dict[str, int] = {}
+    generation = 0
+    with suppress(SearchError):  # the server counts all the same while its store is away
+        counts.update({str(kind): count for kind, count in service.library.counts().items()})
         generation = service.library.state().generation
-    except SearchError:  # the server counts all the same while its store is away
-        counts, generation = {}, 0
     return _Text(service.metrics.text(counts, generation))

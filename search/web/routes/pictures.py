@@ -10,8 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.thumbnails.cache import DRAWING, SIDES
-from search.web.file_answer import Streamed, disposition
-from search.web.problems import Problem
+from search.web.file_answer import PiecesAnswer, Streamed, disposition
+from search.web.freshness import CONDITION
+from search.web.problems import problems
 from search.web.service import Served
 
 router = APIRouter(tags=["pictures"])
@@ -24,7 +25,7 @@ class Size(IntEnum):
 
 
 Number = Annotated[int, Path(ge=0, le=2**63 - 1, description="The id of an item.")]
-IfNoneMatch = Annotated[str | None, Header(description="The ETag of an earlier answer; 304 where it still holds.")]
+IfNoneMatch = Annotated[str | None, Header(alias=CONDITION, max_length=10_000)]
 
 #: Seconds for which a browser shows what it has: an edited photograph shows after so long, and one that was forgotten.
 _FRESH: Final = 600
@@ -38,17 +39,11 @@ _SHOWN: Final = {
     "BMP": "image/bmp",
 }
 _SAVED: Final = {"TIFF": "image/tiff", "HEIF": "image/heic"}
-_PROBLEMS: Final[dict[int | str, dict[str, object]]] = {
-    304: {"description": "What the client has still holds."},
-    403: {"model": Problem, "description": "It lies outside of the indexed folders."},
-    404: {"model": Problem, "description": "No item has this id."},
-    410: {"model": Problem, "description": "The photograph is gone, out of reach, or was changed."},
-}
 
 
 def _content(media_type: str) -> dict[int | str, dict[str, object]]:
     shown: dict[str, object] = {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
-    return {200: shown, **_PROBLEMS}
+    return {200: shown, **problems(403, 404, 410, 422)}
 
 
 @router.get("/items/{number}/thumbnail", response_class=Response, responses=_content("image/webp"))
@@ -96,7 +91,7 @@ async def original(
             "Content-Length": str(streamed.bytes),
         }
         media_type = _SHOWN.get(kind) or _SAVED.get(kind) or "application/octet-stream"
-        return StreamingResponse(streamed, 200, headers, media_type)
+        return PiecesAnswer(streamed, headers, media_type)
     except BaseException:
         file.close()
         raise

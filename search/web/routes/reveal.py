@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from search.web.addresses import is_loopback
 from search.web.file_manager import reveal
-from search.web.hosts import by_socket, is_loopback
-from search.web.problems import Problem, ProblemError
+from search.web.hosts import by_socket
+from search.web.problems import ProblemError, problems
 from search.web.routes.pictures import Number
 from search.web.service import Served
 
@@ -16,12 +17,7 @@ router = APIRouter(tags=["pictures"])
 @router.post(
     "/items/{number}/reveal",
     status_code=204,
-    responses={
-        403: {"model": Problem, "description": "The client is on another machine."},
-        404: {"model": Problem, "description": "No item has this id."},
-        410: {"model": Problem, "description": "The photograph is gone, out of reach, or was changed."},
-        501: {"model": Problem, "description": "That machine has no file manager."},
-    },
+    responses=problems(403, 404, 410, 501),
 )
 async def reveal_photograph(service: Served, request: Request, number: Number) -> Response:
     """Show the file where it lies."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from search.web.problems import Problem, ProblemError
+from search.web.problems import ProblemError, problems
 from search.web.service import Served
 
 router = APIRouter(tags=["uploads"])
@@ -24,7 +24,6 @@ _BODY = {
         },
     }
 }
-_GONE: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "It is no longer kept."}}
 
 
 class Upload(BaseModel):
@@ -39,12 +38,7 @@ class Upload(BaseModel):
     "/uploads",
     status_code=201,
     openapi_extra=_BODY,
-    responses={
-        413: {"model": Problem, "description": "More bytes than may be uploaded."},
-        415: {"model": Problem, "description": "The media type is no image."},
-        422: {"model": Problem, "description": "What came is no image that decodes."},
-        503: {"model": Problem, "description": "Others upload so much now that it has to wait."},
-    },
+    responses=problems(413, 415, 422, 503),
 )
 async def upload(service: Served, request: Request) -> Upload:
     """Keep an image to ask with. The body is the file itself; it is decoded once, and refused where that fails."""
@@ -64,7 +58,10 @@ async def upload(service: Served, request: Request) -> Upload:
 @router.get(
     "/uploads/{name}/thumbnail",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}}, **_GONE},
+    responses={
+        200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}},
+        **problems(404, 422),
+    },
 )
 async def upload_thumbnail(service: Served, name: Name) -> Response:
     """A small picture of what was uploaded."""
@@ -72,7 +69,7 @@ async def upload_thumbnail(service: Served, name: Name) -> Response:
     return Response(drawn, 200, {"Cache-Control": "private, max-age=600"}, "image/webp")
 
 
-@router.delete("/uploads/{name}", status_code=204)
+@router.delete("/uploads/{name}", status_code=204, responses=problems(422))
 async def drop_upload(service: Served, name: Name) -> Response:
     """Forget it; nothing happens where it is not kept."""
     service.uploads.drop(name)

@@ -1,4 +1,4 @@
-"""The application over a small real store, asked in this process."""
+"""The application over small real stores, asked in this process."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def parsed(line: str) -> Query:
 def same(one: search.Results, other: search.Results) -> bool:
     """Whether two answers have the same hits, with scores that are equal to the last bits."""
     assert [hit.id for hit in one] == [hit.id for hit in other]
-    scores = [[hit.score or 0.0 for hit in each] for each in (one, other)]
-    return bool(np.allclose(*scores, atol=1e-5)) and (one.query, one.notes) == (other.query, other.notes)
+    own, others = ([hit.score or 0.0 for hit in each] for each in (one, other))
+    return np.allclose(own, others, atol=1e-5) and (one.query, one.notes) == (other.query, other.notes)
 
 
 async def settle() -> None:

@@ -60,8 +60,15 @@ def test_the_answer_is_the_library_s(client: TestClient, library: search.Library
 
 
 def test_options_are_the_library_s(client: TestClient, library: search.Library) -> None:
-    options = {"sort": "-name", "min_probability": 0.01, "all_copies": True, "by_words": False, "rerank": 5, "k": 9}
-    wanted = [hit.id for hit in library.query("a cat", **options)]  # type: ignore[arg-type]
+    options: dict[str, Any] = {
+        "sort": "-name",
+        "min_probability": 0.01,
+        "all_copies": True,
+        "by_words": False,
+        "rerank": 5,
+        "k": 9,
+    }
+    wanted = [hit.id for hit in library.query("a cat", **options)]
     assert ids(client.get("/search", params={"q": "a cat", **options})) == wanted
     assert ids(client.post("/search", json={"q": "a cat", **options})) == wanted
 
@@ -200,7 +207,7 @@ def test_why_there_is_nothing_is_said(client: TestClient) -> None:
 
 
 def test_paths_are_told_to_the_owner_alone(client: TestClient, indexed: Path) -> None:
-    asked = {"q": "a cat", "k": 1, "paths": True}
+    asked: dict[str, Any] = {"q": "a cat", "k": 1, "paths": True}
     hit = client.get("/search", params=asked).json()["hits"][0]
     assert hit["path"] == str(indexed.parent / "photos" / "chelsea.png")
     with client_of(indexed, ServeSettings(show_paths=False)) as other:
