@@ -25,10 +25,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 SOURCES = (("skimage", "data"), ("sklearn", "datasets/images"), ("matplotlib", "mpl-data/sample_data"))
 
 
-#: What the full test environment has and a light one has not (torch and its kin, packages that ship photographs), and
+#: What the full test environment has and a light one has not (torch and its kin, packages that ship photographs, a
+#: browser's driver), and
 #: what of ours needs it.
 FULL_ONLY = re.compile(
-    r"\b(torch|torchvision|open_clip|transformers|onnx|nncf|matplotlib|skimage|sklearn|blip|train_reranker|fitting)\b"
+    r"\b(torch|torchvision|open_clip|transformers|onnx|nncf|matplotlib|skimage|sklearn|blip|train_reranker|fitting"
+    r"|playwright)\b"
 )
 
 

@@ -12,7 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 import search
-from search.web import counting, openapi, page_files, told
+from search.web import counting, openapi, told
 from search.web.guard import Guard
 from search.web.routes import (
     collections,
@@ -23,12 +23,14 @@ from search.web.routes import (
     indexing,
     items,
     metrics,
+    page,
     pictures,
     reveal,
     searching,
     status,
     uploads,
     values,
+    world,
 )
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
@@ -79,7 +81,8 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     app.settings = settings
     for routes in ROUTES:
         app.include_router(routes.router, prefix=PREFIX)
-    page_files.mount(app)
+    for routes in (world, page):  # a name below /page/ that is no file of it is nothing
+        app.include_router(routes.router)
     told.add_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST, compresslevel=_LEVEL)  # pictures and events go as they are
     app.add_middleware(counting.Counting)

@@ -1,0 +1,96 @@
+/** The search box: what is typed is asked after a moment, and kept as a step of the history with Enter. */
+
+import { createCompletion } from "./completion.js";
+import { el, fill, icon, iconButton } from "./dom.js";
+import { split } from "./line.js";
+
+const PATIENCE_MS = 120;
+
+/**
+ * @param {HTMLElement} form
+ * @param {ReturnType<typeof import("./fields.js").createFields>} fields
+ * @param {{ask: (line: string, typing: boolean) => void, down: () => void, image: () => void}} events
+ */
+export function createBox(form, fields, events) {
+  /** @type {string[]} images of the line: they stand beside the box as chips */
+  let images = [];
+  let timer = 0;
+  const input = /** @type {HTMLInputElement} */ (el("input", {
+    type: "text", id: "line", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
+    "aria-expanded": "false", "aria-controls": "offers", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
+    spellcheck: "false", enterkeyhint: "search", maxlength: "10000", placeholder: "A red car at night, camera:pixel, in:2021 …",
+  }));
+  const list = el("ul", { class: "offers", id: "offers", role: "listbox", "aria-label": "Completions", hidden: true });
+  const clear = iconButton("close", "Clear the search", () => {
+    input.value = "";
+    images = [];
+    now(false);
+    input.focus();
+  }, { class: "tool clear", hidden: true });
+  const image = iconButton("image", "Search with an image", () => events.image());
+  fill(form, el("span", { class: "glass" }, icon("search")), input, clear, image, list);
+
+  const completion = createCompletion(input, list, fields, (whole) => whole && now(false));
+  const line = () => [input.value.trim(), ...images].filter(Boolean).join(" ");
+
+  function now(typing) {
+    clearTimeout(timer);
+    clear.hidden = !input.value && !images.length;
+    events.ask(line(), typing);
+  }
+
+  input.addEventListener("input", (event) => {
+    clear.hidden = !input.value && !images.length;
+    clearTimeout(timer);
+    completion.refresh();
+    if (/** @type {InputEvent} */ (event).isComposing) return; // half a character of a Chinese or Japanese keyboard
+    timer = setTimeout(() => now(true), PATIENCE_MS);
+  });
+  input.addEventListener("compositionend", () => now(true));
+  input.addEventListener("click", () => completion.refresh());
+  input.addEventListener("blur", () => {
+    completion.close();
+    if (line()) events.ask(line(), false);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing || completion.onKey(event)) return;
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      events.down();
+    } else if (event.key === "Escape") {
+      if (input.value) input.select();
+    }
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    completion.close();
+    now(false);
+  });
+
+  return {
+    /** Show a line that came from elsewhere: the history, a chip, an example. */
+    show(given) {
+      if (given === line()) return;
+      clearTimeout(timer);
+      const told = split(given, fields.known);
+      images = told.images;
+      input.value = told.text;
+      clear.hidden = !given;
+    },
+    /** Begin a filter: its value is completed next. */
+    begin(text) {
+      input.value = `${input.value.trimEnd()} ${text}`.trimStart();
+      input.focus();
+      input.setSelectionRange(input.value.length, input.value.length);
+      clear.hidden = false;
+      completion.refresh();
+    },
+    focus() {
+      input.focus();
+      input.select();
+    },
+    get line() {
+      return line();
+    },
+  };
+}

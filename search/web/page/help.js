@@ -1,0 +1,47 @@
+/** The query language in twenty lines, each to be tried with a click, and the keys. */
+
+import { el, fill, iconButton } from "./dom.js";
+
+const KEYS = [
+  ["/", "to the search box"], ["← ↑ → ↓", "move over the photographs"], ["Enter", "open"], ["Esc", "close"],
+  ["Space", "select"], ["Shift Space", "select up to here"], ["s", "similar photographs"], ["e", "why it was found"],
+  ["+ −  0", "zoom in the viewer"], ["?", "this help"],
+];
+
+/** A line that names a file of an image. */
+const FILE = /\S+\.(jpe?g|png|heic)\b/i;
+
+/**
+ * @param {ReturnType<typeof import("./fields.js").createFields>} fields
+ * @param {{ask: (line: string) => void, image: (words: string) => void}} events `image`: choose one, to ask with these words
+ */
+export function createHelp(fields, events) {
+  const body = el("div", { class: "sheet-body" });
+  const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "sheet help", "aria-labelledby": "help-title" },
+    el("header", {}, el("h2", { id: "help-title" }, "How to ask"), iconButton("close", "Close", () => dialog.close())), body));
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+
+  function line(example) {
+    const run = () => {
+      dialog.close();
+      const named = FILE.exec(example.line); // a server opens no file by its name: it is chosen instead
+      if (named) events.image(example.line.replace(named[0], "").replace(/^\s*\+\s*/, ""));
+      else events.ask(example.line);
+    };
+    return el("li", {}, el("button", { type: "button", class: "example", on: { click: run } },
+      el("code", {}, example.line), el("span", {}, example.says)));
+  }
+
+  return {
+    open() {
+      fill(body,
+        el("p", { class: "soft" }, "Say what a photograph shows, and what is known of it. What is no field is words, and words are looked for by their meaning. Paste or drop an image to look for what is like it."),
+        el("ul", { class: "examples" }, ...fields.examples.map(line)),
+        el("h3", {}, "Keys"),
+        el("dl", { class: "keys" }, ...KEYS.map(([key, says]) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, says)))));
+      dialog.showModal();
+      body.scrollTop = 0;
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/** Photographs that are picked, over several searches; what can be done with all of them. */
+
+import { el, fill, iconButton } from "./dom.js";
+import { photographs } from "./words.js";
+
+/**
+ * @param {HTMLElement} bar
+ * @param {import("./api.js").Api} api
+ * @param {{changed: () => void, note: (says: string, bad?: boolean) => void}} events
+ */
+export function createSelection(bar, api, events) {
+  /** @type {Set<number>} */
+  const picked = new Set();
+  let last = -1;
+  const counted = el("strong", {});
+  const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
+  fill(bar, counted, zip, iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths" }),
+    iconButton("close", "Select nothing", clear, { text: "Clear" }));
+
+  function changed() {
+    counted.textContent = `${photographs(picked.size)}`;
+    bar.hidden = !picked.size;
+    document.body.classList.toggle("picking", picked.size > 0);
+    events.changed();
+  }
+
+  function clear() {
+    picked.clear();
+    last = -1;
+    changed();
+  }
+
+  async function download() {
+    zip.setAttribute("disabled", "");
+    events.note("Packing the photographs …");
+    try {
+      const packed = await api.blob("/downloads", { ids: [...picked] });
+      const address = URL.createObjectURL(packed);
+      const link = el("a", { href: address, download: "photographs.zip" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      events.note(`${photographs(picked.size)} downloaded.`);
+    } catch (error) {
+      events.note(error.message, true);
+    } finally {
+      zip.removeAttribute("disabled");
+    }
+  }
+
+  /** Copy the paths where the server tells them, else folder and name. @param {number[]} ids */
+  async function copy(ids) {
+    try {
+      const items = await Promise.all(ids.slice(0, 1000).map((id) => api.get(`/items/${id}`, { paths: true })));
+      await navigator.clipboard.writeText(items.map(pathOf).join("\n"));
+      events.note(ids.length === 1 ? "Its path is copied." : `${ids.length} paths are copied.`);
+    } catch (error) {
+      events.note(error instanceof DOMException ? "The browser does not let this page copy; allow it and try again." : error.message, true);
+    }
+  }
+
+  const pathOf = (item) => item.path ?? (item.folder ? `${item.folder}/${item.name}` : item.name);
+
+  return {
+    has: (id) => picked.has(id),
+    /** Pick it, or no longer. @param {number} id */
+    turn(id) {
+      if (!picked.delete(id)) picked.add(id);
+      changed();
+    },
+    /** As a click on the photograph at `index` does; with `range` all from the last one to it. */
+    pick(photos, index, range) {
+      if (range && last >= 0) {
+        for (let at = Math.min(last, index); at <= Math.max(last, index); at += 1) if (photos[at]) picked.add(photos[at].id);
+      } else if (!picked.delete(photos[index].id)) {
+        picked.add(photos[index].id);
+      }
+      last = index;
+      changed();
+    },
+    /** Places of the last answer mean nothing in the next one. */
+    moved: () => void (last = -1),
+    copy,
+    clear,
+    get size() {
+      return picked.size;
+    },
+  };
+}

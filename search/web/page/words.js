@@ -1,0 +1,49 @@
+/** Numbers and dates as people read them. */
+
+const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
+const COUNT = new Intl.NumberFormat("en");
+
+/** @param {number} number */
+export const count = (number) => COUNT.format(number);
+
+/** "1 photograph", "2,269 photographs". */
+export const photographs = (number) => `${count(number)} photograph${number === 1 ? "" : "s"}`;
+
+/** A probability as the product tells it everywhere: never "0 %" or "100 %", which nobody knows. */
+export function percent(probability) {
+  if (probability < 0.005) return "<1 %";
+  return probability >= 0.995 ? ">99 %" : `${Math.round(100 * probability)} %`;
+}
+
+/** How well a hit matches, in a percentage or a word; "" where nobody knows. */
+export function strength(hit) {
+  if (typeof hit.probability === "number") return percent(hit.probability);
+  return hit.match ?? "";
+}
+
+/** "3 May 2024", with the time where one is known. Dates are those of the clock where the photograph was taken. */
+export function date(iso) {
+  const taken = new Date(iso.slice(0, 19)); // without an offset: shown as clocks showed it there
+  if (Number.isNaN(taken.valueOf())) return { day: iso, time: "" };
+  const midnight = /T00:00(:00)?/.test(iso) || !iso.includes("T");
+  return { day: DATE.format(taken), time: midnight ? "" : TIME.format(taken) };
+}
+
+/** "Lisbon, Portugal". */
+export function place(named) {
+  if (!named) return "";
+  const city = named.near && named.city ? `${named.city} (${named.near})` : named.city;
+  return [city, named.region !== named.city ? named.region : null, named.country].filter(Boolean).join(", ");
+}
+
+/** "4.2 MB". */
+export function bytes(size) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? size : size.toFixed(size < 10 ? 1 : 0)} ${units[unit]}`;
+}

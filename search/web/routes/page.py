@@ -1,0 +1,75 @@
+"""The page: its files as they ship, which are read once. A name that is none of them is nothing, so no path is built
+from what a client sends."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from search.web.problems import ProblemError
+
+router = APIRouter(include_in_schema=False)
+
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+#: Asked for at each visit, and answered with 304 while nothing has changed: an update is never half seen.
+CACHE: Final = "no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A file of the page. `etag`: of its content, in quotation marks."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+@lru_cache(maxsize=1)
+def files_of_page() -> dict[str, PageFile]:
+    """Every file of the page, by its name."""
+    found = {}
+    for entry in files("search.web").joinpath("page").iterdir():
+        suffix = entry.name[entry.name.rfind(".") :]
+        if suffix in _TYPES:
+            content = entry.read_bytes()
+            found[entry.name] = PageFile(content, _TYPES[suffix], etag_of(content))
+    return found
+
+
+def etag_of(content: bytes) -> str:
+    """A strong entity tag (RFC 9110)."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def answer(request: Request, content: bytes, media_type: str, etag: str) -> Response:
+    """The content, or 304 where the client has it."""
+    headers = {"ETag": etag, "Cache-Control": CACHE}
+    known = request.headers.get("if-none-match", "")
+    if etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def page(request: Request) -> Response:
+    """The page."""
+    return page_file(request, "index.html")
+
+
+@router.api_route("/page/{name}", methods=["GET", "HEAD"])
+def page_file(request: Request, name: str) -> Response:
+    """A file of the page."""
+    found = files_of_page().get(name)
+    if found is None:
+        raise ProblemError(404, "not-found", "There is no such file of the page; open the page at /.")
+    return answer(request, found.content, found.media_type, found.etag)

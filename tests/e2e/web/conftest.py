@@ -1,0 +1,79 @@
+"""A real Chromium in front of a real `search serve` over real photographs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.paths import ROOT
+from tests.fixtures.visits import Serving, Visit, Visiting, complains, photographs, serve, strange
+
+
+@pytest.fixture(scope="session")
+def stored(real_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of photographs, and a store over it that the bundled encoder made. Not to be changed; copy them."""
+    place = tmp_path_factory.mktemp("served")
+    photographs(place / "photos", real_photos)
+    command = [sys.executable, "-m", "search", "index", str(place / "photos"), "--store", str(place / "store")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    return place / "photos", place / "store"
+
+
+@pytest.fixture(scope="session")
+def serving(stored: tuple[Path, Path]) -> Iterator[Serving]:
+    """A server that all tests share."""
+    server = serve(*stored)
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium. Where it is not installed these tests are skipped, and on CI they fail."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        reason = "there is no chromium here: apt install chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=[*root, "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visiting(chromium: Any, serving: Serving) -> Iterator[Visiting]:
+    """`visiting(width=..., height=..., **context)` opens a window. Afterwards: no window complained, and none asked
+    another host for anything."""
+    visits: list[Visit] = []
+
+    def visit(width: int = 1280, height: int = 800, address: str | None = None, **context: Any) -> Visit:
+        opened = chromium.new_context(viewport={"width": width, "height": height}, **context)
+        opened.set_default_timeout(20_000)
+        found = Visit(opened.new_page(), address or serving.address)
+        visits.append(found)
+        found.page.on("console", lambda message: complains(found, message))
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.on("request", lambda request: strange(found, request.url))
+        return found
+
+    yield visit
+    for each in visits:
+        each.page.context.close()
+        assert each.complaints == []
+        assert each.strangers == []
+
+
+@pytest.fixture
+def visit(visiting: Visiting) -> Visit:
+    """A window of 1280 by 800 pixels."""
+    return visiting()

@@ -1,0 +1,112 @@
+"""Phone, dark, and what axe-core finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.fixtures.visits import Visit, Visiting
+
+#: Below it nobody hits a button with a thumb (WCAG 2.2, 2.5.8 asks for 24; Apple and Google for 44 and 48).
+TOUCH = 44
+PHONE: dict[str, Any] = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+
+def serious(visit: Visit) -> list[str]:
+    """What axe finds that keeps somebody out."""
+    visit.page.wait_for_timeout(400)  # colours that fade in have no contrast yet
+    found = Axe().run(visit.page).response["violations"]
+    grave = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}" for each in grave]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    page = visit.open("?q=a+cat+-dog+camera:canon")
+    assert serious(visit) == []
+    page.locator("#line").fill("a cat cam")
+    page.get_by_role("option").first.wait_for()
+    assert serious(visit) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="filter", exact=True).click()
+    assert serious(visit) == []
+    page.keyboard.press("Escape")
+    page.locator('.tile[data-index="0"]').click(modifiers=["Control"])
+    page.locator('.tile[data-index="1"]').focus()
+    page.keyboard.press("e")
+    page.locator(".near").first.wait_for()
+    assert serious(visit) == []
+    page.keyboard.press("Escape")
+    for name in ("Collections", "Help (?)"):
+        page.get_by_role("button", name=name).click()
+        assert serious(visit) == []
+        page.keyboard.press("Escape")
+
+
+def test_a_phone_shows_it_all(visiting: Visiting) -> None:
+    visit = visiting(**PHONE)
+    page = visit.open()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    small = page.evaluate(
+        """least => [...document.querySelectorAll(".tools button, .box button, .chip.add")]
+            .filter(one => one.offsetParent)
+            .map(one => [one.getAttribute("aria-label") ?? one.textContent, one.getBoundingClientRect(), one])
+            .map(([name, box, one]) => [name, box.height, parseFloat(getComputedStyle(one, "::after").height) || 0])
+            .filter(([, height, around]) => Math.max(height, around) < least)
+            .map(([name]) => name)""",
+        TOUCH,
+    )
+    assert small == []
+    tools = page.locator("#tools").bounding_box()
+    assert tools is not None
+    assert tools["y"] + tools["height"] == pytest.approx(844, abs=1), "the tools are at the thumb"
+    visit.shot("phone")
+    visit.ask("a cat")
+    page.locator('.tile[data-index="0"]').tap()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_role("button", name="Why it was found (e)").tap()
+    page.locator(".word:not(.absent)").first.tap()
+    expect(page.locator(".outline")).to_be_visible()
+    assert page.evaluate("document.querySelector('.viewer').scrollWidth") <= 390
+    visit.shot("phone-viewer")
+    page.get_by_role("button", name="Close (Esc)").tap()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert serious(visit) == []
+
+
+def test_a_long_press_selects(visiting: Visiting) -> None:
+    visit = visiting(**PHONE)
+    page = visit.open()
+    box = page.locator('.tile[data-index="1"]').bounding_box()
+    assert box is not None
+    touch = page.context.new_cdp_session(page)
+    point = [{"x": box["x"] + 40, "y": box["y"] + 40}]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
+    expect(page.locator("#picked strong")).to_have_text("1 photograph")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_theme_follows_the_system_and_a_choice_is_kept(visiting: Visiting) -> None:
+    visit = visiting(color_scheme="dark")
+    page = visit.open()
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(paper)
+    visit.shot("dark")
+    page.locator("#tools button").nth(2).click()
+    light = page.evaluate(paper)
+    assert light != dark
+    visit.open("?q=a+rocket")
+    assert page.evaluate(paper) == light
+    page.locator("#tools button").nth(2).click()
+    assert page.evaluate(paper) == dark
+
+
+def test_who_wants_no_motion_gets_none(visiting: Visiting) -> None:
+    page = visiting(reduced_motion="reduce").open()
+    duration = page.locator(".tile img").first.evaluate("one => getComputedStyle(one).transitionDuration")
+    assert all(float(each.removesuffix("s")) < 0.001 for each in duration.split(", "))

@@ -1,0 +1,165 @@
+"""Words, filters as chips, images, dates, the address: what is found, and what the page shows of it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.fixtures.visits import Serving, Visit
+
+
+def test_the_newest_photographs_come_first(visit: Visit) -> None:
+    page = visit.open()
+    expect(page.locator("#counted")).to_have_text(re.compile(r"^\d+ photographs, the newest first$"))
+    dates = page.evaluate(
+        "fetch('/api/v1/items?sort=-date&kind=image').then(a => a.json()).then(a => a.items.map(i => i.name))"
+    )
+    assert visit.names() == dates[:5]
+    visit.shot("newest")
+
+
+def test_words_find_and_say_how_well(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cat")
+    assert visit.names(1) == ["chelsea.jpg"]
+    expect(page.locator('.tile[data-index="0"] .how')).to_have_text(re.compile(r"^\d+ %$"))
+    assert page.locator(".tile.weak").count() > 0, "what matches badly is dimmed"
+    visit.shot("words")
+
+
+def test_nothing_that_matches_is_said(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a giraffe")
+    expect(page.locator("#summary")).to_contain_text("Nothing here matches well; these are the nearest.")
+
+
+def test_filters_become_chips_and_go_by_a_click(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cup camera:canon in:2018..2020 -people")
+    chips = page.locator(".chip-list .chip-text")
+    expect(chips).to_have_text(["camera: canon", "in: 2018..2020", "not people"])
+    page.get_by_role("button", name="Take away in: 2018..2020").click()
+    expect(chips).to_have_text(["camera: canon", "not people"])
+    expect(page.locator("#line")).to_have_value("a cup camera:canon -people")
+    assert "camera%3Acanon" in page.url
+
+
+def test_the_menu_of_filters_completes_their_values(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_role("button", name="filter").click()
+    page.get_by_role("menuitem", name="Camera").click()
+    options = page.get_by_role("option")
+    expect(options.first).to_contain_text("camera:")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip-list .chip")).to_have_count(1)
+    expect(page.locator("#counted")).to_have_text(re.compile(r"^\d+ photographs$"))
+
+
+def test_fields_are_completed_and_enter_belongs_to_who_did_not_choose(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#line").press_sequentially("cam")
+    expect(page.get_by_role("option").filter(has_text="camera:")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("#line")).to_have_value("cam")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
+def test_the_history_goes_back_a_search_at_a_time(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#line").press_sequentially("a cat", delay=60)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?q=a+cat")
+    visit.ask("a rocket")
+    page.keyboard.press("Enter")
+    page.go_back()
+    expect(page.locator("#line")).to_have_value("a cat")
+    page.locator("body:not(.waiting)").wait_for()
+    page.go_back()
+    expect(page.locator("#line")).to_have_value("")
+
+
+def test_a_pasted_image_is_asked_with_and_words_join_it(visit: Visit, serving: Serving) -> None:
+    page = visit.open()
+    content = base64.b64encode((serving.photos / "home" / Path(_one(serving, "chelsea"))).read_bytes()).decode()
+    page.evaluate(
+        """async content => {
+            const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
+            const event = { clipboardData: data, bubbles: true, cancelable: true };
+            document.dispatchEvent(new ClipboardEvent("paste", event));
+        }""",
+        content,
+    )
+    expect(page.locator(".chip.image img")).to_be_visible()
+    page.wait_for_url("**like%3Aupload%3A**")
+    page.locator("body:not(.waiting)").wait_for()
+    assert visit.names(1) == ["chelsea.jpg"]
+    expect(page.locator("#line")).to_have_value("")
+    page.locator("#line").fill("a motorcycle")
+    page.wait_for_url("**a+motorcycle+like%3Aupload**")
+    page.locator("body:not(.waiting)").wait_for()
+    assert {"motorcycle_left.jpg", "motorcycle_right.jpg"} & set(visit.names(6))
+    visit.shot("image-and-words")
+    page.get_by_role("button", name="Take away the image").click()
+    expect(page.locator(".chip.image")).to_have_count(0)
+
+
+def _one(serving: Serving, stem: str) -> str:
+    found = next(serving.photos.rglob(f"{stem}.jpg"))
+    return str(Path("..") / found.parent.name / found.name)
+
+
+def test_a_chosen_file_that_is_no_image_is_refused_in_a_sentence(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open()
+    wrong = tmp_path / "notes.png"
+    wrong.write_text("no image")
+    page.locator("#image-file").set_input_files(wrong)
+    expect(page.locator("#toast")).to_contain_text("no image")
+    assert len(visit.complaints) == 1, "the browser notes the refusal"
+    visit.complaints.clear()
+
+
+def test_a_range_of_dates_is_brushed_and_moved_with_keys(visit: Visit) -> None:
+    page = visit.open()
+    page.locator(".bar").first.wait_for(state="attached")
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 20, steps=5)
+    page.mouse.up()
+    chip = page.locator('.chip[data-field="in"] .chip-text')
+    expect(chip).to_have_text(re.compile(r"^in: \d{4}-\d\d\.\.\d{4}-\d\d$"))
+    before = chip.text_content()
+    visit.shot("dates")
+    page.get_by_role("slider", name="From").focus()
+    page.keyboard.press("ArrowRight")
+    expect(chip).not_to_have_text(before or "")
+    page.keyboard.press("Home")
+    page.get_by_role("slider", name="To").focus()
+    page.keyboard.press("End")
+    expect(page.locator('.chip[data-field="in"]')).to_have_count(0)
+
+
+def test_a_wrong_line_is_explained_and_what_was_found_stays(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cat")
+    page.locator("#line").fill("a cat in:2021-02-30")
+    expect(page.locator("#summary .wrong")).to_contain_text("2021-02-30 is no date")
+    assert visit.names(1) == ["chelsea.jpg"]
+    visit.complaints.clear()  # the browser notes the refusal
+
+
+def test_the_help_shows_lines_that_run(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_role("button", name="Help (?)").click()
+    assert page.locator(".example").count() == 20
+    visit.shot("help")
+    page.locator(".example").filter(has_text="animal -cat").click()
+    page.wait_for_url("**/?q=animal+-cat")
+    expect(page.locator(".chip.minus")).to_have_text(re.compile("not cat"))

@@ -1,0 +1,56 @@
+"""Photographs that are picked: their zip, their paths."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.fixtures.visits import Serving, Visit, Visiting
+
+
+def test_picked_photographs_come_as_a_zip(visit: Visit, serving: Serving, tmp_path: Path) -> None:
+    page = visit.open()
+    page.locator('.tile[data-index="0"]').hover()
+    page.locator('.tile[data-index="0"] .tick').click()
+    page.locator('.tile[data-index="2"]').click(modifiers=["Shift"])
+    expect(page.locator("#picked strong")).to_have_text("3 photographs")
+    wanted = visit.names(3)
+    visit.shot("selection")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as a zip").click()
+    download.value.save_as(tmp_path / "photographs.zip")
+    with zipfile.ZipFile(tmp_path / "photographs.zip") as packed:
+        assert packed.testzip() is None
+        found = {Path(name).name: packed.read(name) for name in packed.namelist()}
+    assert len(found) == 3
+    kept = {path.read_bytes() for path in serving.photos.rglob("*") if path.is_file()}
+    assert set(found.values()) <= kept, "the originals, byte by byte"
+    assert {name for name in wanted if "<" not in name} <= set(found)
+
+
+def test_a_selection_lasts_over_searches_and_its_paths_are_copied(visiting: Visiting, serving: Serving) -> None:
+    visit = visiting(permissions=["clipboard-read", "clipboard-write"])
+    page = visit.open()
+    visit.ask("a cat")
+    page.locator('.tile[data-index="0"]').click(modifiers=["Control"])
+    visit.ask("a rocket")
+    page.locator('.tile[data-index="0"]').click(modifiers=["Control"])
+    page.get_by_role("button", name="Copy their paths").click()
+    expect(page.locator("#toast")).to_have_text("2 paths are copied.")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert [Path(path).name for path in copied] == ["chelsea.jpg", "rocket.jpg"]
+    assert all(Path(path).is_relative_to(serving.photos) for path in copied)
+    page.get_by_role("button", name="Select nothing").click()
+    expect(page.locator("#picked")).to_be_hidden()
+
+
+def test_the_viewer_saves_the_original(visit: Visit, serving: Serving) -> None:
+    page = visit.open()
+    visit.ask("a cat")
+    page.locator('.tile[data-index="0"]').click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the original").click()
+    assert download.value.suggested_filename == "chelsea.jpg"
+    assert download.value.path().read_bytes() == next(serving.photos.rglob("chelsea.jpg")).read_bytes()
