@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 
 from indexer.catalog.files import Files
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import HIDDEN, content, file, item
 from indexer.catalog.statements import VISIBLE, chunks
 from indexer.catalog.transaction import Part
+
+#: Made once: a page asks for hundreds of photographs at once, and to put a statement together takes longer than to
+#: answer it.
+_WITH_CONTENT: Final = and_(is_possible(content), is_possible(file))
+_ITEM: Final = (
+    select(item.c.kind, item.c.about, file.c.path, item.c.content_id, content.c.digest)
+    .join(file, file.c.id == item.c.file_id)
+    .join(content, content.c.id == item.c.content_id)
+    .where(item.c.id == bindparam("number"), VISIBLE, is_possible(item), _WITH_CONTENT)
+)
+_AT: Final = (
+    select(file.c.path, file.c.content_id, content.c.digest)
+    .join(content, content.c.id == file.c.content_id)
+    .where(file.c.path == bindparam("path"), file.c.state == "present", _WITH_CONTENT)
+)
+_HOLDING: Final = (
+    select(file.c.path)
+    .where(file.c.content_id == bindparam("content_id"), file.c.state == "present", is_possible(file))
+    .order_by(file.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +50,17 @@ class Originals(Part):
     def of_item(self, number: int) -> Original | None:
         """The photograph that an item is, or of a text the one that it is about; None where there is none, or the item
         cannot be found."""
-        known = select(item.c.kind, item.c.about, file.c.path).join(file, file.c.id == item.c.file_id)
-        row = self._read(known.where(item.c.id == number, VISIBLE, is_possible(item), is_possible(file))).first()
-        if row is None or (row.kind == "text" and row.about is None):
-            return None
-        path = row.about if row.kind == "text" else row.path
-        held = select(content.c.id, content.c.digest).join(file, file.c.content_id == content.c.id)
-        there = (file.c.path == path, file.c.state == "present", is_possible(content), is_possible(file))
-        found = self._read(held.where(*there)).first()
+        found = self._read(_ITEM, {"number": number}).first()
         if found is None:
             return None
-        others = Files(self._transaction).paths_of([found.id]).get(found.id, [])
-        return Original(bytes(found.digest), tuple(dict.fromkeys([path, *others])))
+        if found.kind == "image":
+            return self._with_copies(found.path, found.content_id, found.digest)
+        told = None if found.about is None else self._read(_AT, {"path": found.about}).first()
+        return None if told is None else self._with_copies(told.path, told.content_id, told.digest)
+
+    def _with_copies(self, path: str, content_id: int, digest: bytes) -> Original:
+        others = self._read(_HOLDING, {"content_id": content_id}).scalars()
+        return Original(bytes(digest), tuple(dict.fromkeys([path, *others])))
 
     def held(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of `digests` of which a photograph is recorded that is not gone, left out or forgotten; its drive may

@@ -59,10 +59,18 @@ class Pictures:
         """Those of several items. Raises as `find`."""
         return await self.read(lambda: [self._find(number) for number in numbers])
 
+    async def find_kept(self, number: int, side: int) -> tuple[IndexedOriginal, bytes | None]:
+        """As `find`, and its thumbnail where that is kept: one way to a thread and back."""
+
+        def look() -> tuple[IndexedOriginal, bytes | None]:
+            found = self._find(number)
+            return found, self._kept(found, side)
+
+        return await self.read(look)
+
     async def thumbnail(self, found: IndexedOriginal, side: int) -> bytes:
-        """WebP, its longer side at most `side` pixels. Raises ProblemError."""
-        kept = await self.read(lambda: self._kept(found, side))
-        return kept if kept is not None else await self._draw(lambda share: self._thumbnail(found, side, share))
+        """WebP, its longer side at most `side` pixels, drawn now and kept. Raises ProblemError."""
+        return await self._draw(lambda share: self._thumbnail(found, side, share))
 
     async def preview(self, found: IndexedOriginal) -> bytes:
         """JPEG, as large as a screen. Raises ProblemError."""

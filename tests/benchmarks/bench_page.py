@@ -80,7 +80,8 @@ def typing(browser: Any, address: str) -> tuple[list[float], list[float]]:
     page.goto(address)
     page.locator(".tile img.there").first.wait_for(timeout=60_000)
     page.evaluate(TYPED, "warm up")
-    found = [page.evaluate(TYPED, line[:end]) for line in LINES for end in range(3, len(line) + 1)]
+    beginnings = [line[:end] for line in LINES for end in range(3, len(line) + 1) if line[end - 1] != " "]
+    found = [page.evaluate(TYPED, text) for text in beginnings]
     context.close()
     return [typed for typed, _ in found], [asked for _, asked in found]
 

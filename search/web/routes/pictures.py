@@ -51,11 +51,12 @@ async def thumbnail(
     service: Served, number: Number, size: Size = Size.SMALL, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A small picture, upright, in sRGB, without metadata; its longer side at most `size` pixels."""
-    found = await service.pictures.find(number)
+    found, kept = await service.pictures.find_kept(number, size)
     tag = f'"{found.digest.hex()[:32]}-{int(size)}-{DRAWING}"'
     if is_known(if_none_match, tag):
         return _unchanged(tag)
-    return Response(await service.pictures.thumbnail(found, size), 200, _headers(tag), "image/webp")
+    drawn = await service.pictures.thumbnail(found, size) if kept is None else kept
+    return Response(drawn, 200, _headers(tag), "image/webp")
 
 
 @router.get("/items/{number}/preview", response_class=Response, responses=_content("image/jpeg"))
