@@ -34,8 +34,8 @@ from search.rerank.stage import DEFAULT_COUNT, MAX_COUNT
 MIN_PHOTOGRAPHS: Final = 50
 MIN_TEXTS: Final = 100
 
-#: How strongly curves are held near those that ship with the encoder (`Prior`). Of the strengths from 100 to 3,000 the
-#: best one for 50 to 1,000 pairs of a store of 1,500 photographs: docs/decisions.md.
+#: How strongly curves are held near those that ship with the encoder (`Prior`): as near those as 3,000 does where they
+#: are right, and sooner away from them where they are wrong (50 to 250 pairs of 1,500 photographs: docs/decisions.md).
 NEAR_SHIPPED: Final = 1_000.0
 #: The same of what standing out means in general, where nothing ships.
 NEAR_STANDING: Final = 10.0
