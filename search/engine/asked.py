@@ -172,8 +172,9 @@ def ask(
     for term in query.terms:
         if term.kind == "text":
             if term.weight < 0:
-                assert term.text is not None
-                subtracted.append(Weighted(unwanted.get(term.text, known[term.text]), -term.weight / greatest))
+                less = term.encoder_text
+                assert less is not None
+                subtracted.append(Weighted(unwanted.get(less, known[less]), -term.weight / greatest))
             continue
         from search.engine.query_image import embed_image  # brings what decodes images
 
