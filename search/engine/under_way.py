@@ -102,7 +102,9 @@ class UnderWay:
     def request(self, setting: Setting) -> None:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
         wanted, snapshot = self.wanted, setting.snapshot
-        self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
+        unread = self.asked.said_of_unread(self.words.has)
+        self.notes += [*self.asked.notes, *(() if unread is None else (unread,))]
+        self.notes += () if self.where is None else self.where.notes
         if self.asked.nothing is not None and not self.words.weights:
             if self.asked.nothing.certain:
                 raise EmptyQueryError(self.asked.nothing.sentence)
