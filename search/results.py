@@ -283,7 +283,10 @@ class Results(Sequence[Hit]):
 
 
 def percent(probability: float) -> str:
-    """A probability for people: "73 %"; never "0 %" or "100 %", which nobody knows."""
+    """A probability for people: "73 %"; never "0 %" or "100 %", which nobody knows, and below the weak mark never the
+    number of that mark."""
     if probability < 0.005:
         return "<1 %"
+    if probability < WEAK and round(100 * probability) >= 100 * WEAK:
+        return f"<{100 * WEAK:.0f} %"
     return ">99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"
