@@ -17,7 +17,7 @@ from search.engine import ensembles as module
 from search.engine.asked import ask
 from search.engine.ensembles import Ensembles
 from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
-from search.query.class_names import class_name, subtracted_names
+from search.query.class_names import class_names, subtracted_names
 from search.query.query import Query
 from search.query.terms import Term, Words, texts_to_encode
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
@@ -202,7 +202,7 @@ def test_punctuation_changes_no_answer(library: search.Library, shared: Asking) 
     plain, noisy = (found(library.query(line, k=5, reranker=reranker)) for line in lines)
     assert noisy == plain
     for line in (Query(text="#red!"), lines[1]):
-        forms = (*class_name_forms(shared, class_name(line.terms), None),)
+        forms = tuple(form for name in class_names(line.terms) for form in class_name_forms(shared, name, None))
         captions = captions_of(shared, subtracted_names(line.terms), None).values()
         known = encode_ahead(shared, (*texts_to_encode(line.terms), *captions), forms)
         shared.asked.clear()
