@@ -10,7 +10,7 @@ from PIL import Image
 
 import search
 from indexer.encoders.base import Encoder
-from search import loaded_models
+from indexer.encoders.registry import open_encoder
 from tests.fixtures.colour_encoder import ColourEncoder
 
 
@@ -27,21 +27,20 @@ def store(tmp_path: Path) -> Path:
 
 def encode_anew(store: Path, encoder: str | Encoder) -> None:
     with search.open(store, encoder=encoder) as other:
-        other.index(reencode=True)
+        assert other.index(reencode=True).encoded == 2
 
 
 def test_it_loads_the_new_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load = loaded_models.open_encoder
-
-    def loading(folder: Path, stored: Any, *more: Any, **named: Any) -> Encoder:
-        return ColourEncoder() if stored.name == "colours" else load(folder, stored, *more, **named)
+    def loading(folder: Path, stored: Any, asked: str | None, *more: Any, **named: Any) -> Encoder:
+        found = asked is None and stored.name == "colours"
+        return ColourEncoder() if found else open_encoder(folder, stored, asked, *more, **named)
 
     with search.open(store) as library:
         assert len(library.query("red", rerank=0)) == 2
         encode_anew(store, ColourEncoder())
         with pytest.raises(search.EncoderError, match="made with the encoder 'colours' of a program"):
             library.query("red", rerank=0)
-        monkeypatch.setattr(loaded_models, "open_encoder", loading)
+        monkeypatch.setattr("search.loaded_models.open_encoder", loading)
         found = library.query("red", rerank=0)
         assert [Path(hit.path).name for hit in found] == ["red.png", "blue.png"]
         assert found[0].similarity is not None
