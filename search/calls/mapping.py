@@ -40,8 +40,8 @@ class Mapping(Opened):
 
         `PhotoMap.ids` (n,) int64, `.positions` (n, 2) float32 from -1 to 1, `.clusters`. It is made once (a minute for
         10,000 photographs on one core) and kept in the folder `map` of the store; photographs that came since lie
-        beside those that they are like, until they are more than a tenth of all: then it is made anew. A store that cannot be
-        written keeps none. Copies are points of their own.
+        beside those that they are like, until they are more than a tenth of all: then it is made anew. A
+        store that cannot be written keeps none. Copies are points of their own.
 
         Raises UsageError where the package openTSNE is not installed, StoreMissingError, StoreError, EncoderError, and
         what `progress` raises.
@@ -67,7 +67,7 @@ class Mapping(Opened):
             index = _index(opened, identity)
             with opened.store.catalog.snapshot() as snapshot:
                 row, now = Encoders(snapshot).required()
-                check_encoder(encoder.identity, now)
+                check_encoder(self.folder, now, encoder.identity)
                 source = _Source(snapshot, row, now)
                 material = Material(
                     source.ids(), source.batches, now.dimension, index, snapshot.generation, names, vectors
