@@ -33,7 +33,7 @@ def read_map(store: Path, key: str) -> PhotoMap | None:
     """The map that is kept under `key` (`indexer.vectors.refresh.index_key`: the store and its encoder); None where
     there is none, where it belongs to another encoder, and where it is not what was written."""
     try:
-        with np.load(map_file(store), allow_pickle=False) as parts:
+        with map_file(store).open("rb") as file, np.load(file, allow_pickle=False) as parts:
             said = json.loads(parts["about"].tobytes())
             if said["form"] != _FORM or said["key"] != key:
                 return None

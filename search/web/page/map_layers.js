@@ -4,7 +4,8 @@ import { within } from "./map_data.js";
 import { el } from "./dom.js";
 
 const MOST_THUMBNAILS = 140;
-const SIDE = 76;
+/** Pixels of a thumbnail and the room around it: fewer are larger. */
+const [SMALLEST, LARGEST] = [76, 148];
 /** Points in view up to which thumbnails are shown. */
 const FEW = 700;
 const FROM_LEVEL = [1, 2.2, 5];
@@ -79,7 +80,9 @@ export function createThumbnails(layer, api) {
   return {
     /** Choose those of a view: as many as lie apart, marked ones first. @param {(at: number) => number} markOf */
     choose(data, view, markOf) {
-      const inView = within(data, view.bounds(SIDE / 2));
+      const inView = within(data, view.bounds(SMALLEST / 2));
+      const side = Math.round(Math.max(SMALLEST, Math.min(LARGEST, 0.62 * Math.sqrt((view.width * view.height) / (inView.length + 1)))));
+      layer.style.setProperty("--side", `${side - 4}px`);
       const wanted = new Set();
       if (inView.length <= FEW) {
         const marked = inView.filter((at) => markOf(at));
@@ -89,12 +92,12 @@ export function createThumbnails(layer, api) {
           if (wanted.size >= MOST_THUMBNAILS) break;
           if (wanted.has(at)) continue;
           const [left, top] = view.toPixels(data.positions[2 * at], data.positions[2 * at + 1]);
-          const [column, row] = [Math.floor(left / SIDE), Math.floor(top / SIDE)];
+          const [column, row] = [Math.floor(left / side), Math.floor(top / side)];
           let free = true;
           for (let x = column - 1; free && x <= column + 1; x += 1) {
             for (let y = row - 1; free && y <= row + 1; y += 1) {
               const near = taken.get(`${x},${y}`);
-              if (near && Math.abs(near[0] - left) < SIDE && Math.abs(near[1] - top) < SIDE) free = false;
+              if (near && Math.abs(near[0] - left) < side && Math.abs(near[1] - top) < side) free = false;
             }
           }
           if (!free) continue;

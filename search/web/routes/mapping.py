@@ -36,10 +36,11 @@ def make_map(service: Served) -> MapState:
     response_class=Response,
     responses={200: {**_BYTES, "description": "See docs/server.md for the layout."}, **problems(404, 503)},
 )
-def map_points(service: Served) -> Response:
+def map_points(service: Served, response: Response) -> Response:
     """Where the photographs are: 16 bytes of header (`MAP1`, uint32 n, float64 generation), n ids (float64), n times x
     and y (float32), all little-endian."""
-    return Response(points.as_bytes(_there(service)), media_type=points.MEDIA_TYPE)
+    tagged = dict(response.headers)  # its ETag, which an answer of our own would not have
+    return Response(points.as_bytes(_there(service)), headers=tagged, media_type=points.MEDIA_TYPE)
 
 
 @router.get("/clusters", dependencies=[Revalidated], responses=problems(404, 503))

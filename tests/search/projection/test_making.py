@@ -105,7 +105,7 @@ def test_neighbours_are_those_of_a_comparison_with_everything(vectors: tuple[Int
 def test_of_many_some_are_laid_out_and_the_others_lie_beside_them(
     vectors: tuple[Int64, Float32, Float32],
 ) -> None:
-    ids, rows, _ = vectors
+    ids = vectors[0]
     found = make_map(material(*vectors), Silent(), laid_out=COUNT // 2)
     assert found.ids.tolist() == ids.tolist()
     group = np.arange(COUNT) // (COUNT // GROUPS)
@@ -145,7 +145,7 @@ def test_new_photographs_lie_beside_their_like_and_gone_ones_are_left_out(
 
 
 def test_a_map_of_which_more_than_a_tenth_is_new_is_made_anew(made: PhotoMap) -> None:
-    few = np.arange(COUNT // 10) + 10_000
+    few = np.arange(53) + 10_000
     assert is_current(made, np.concatenate([made.ids, few]))
-    assert not is_current(made, np.concatenate([made.ids[20:], few]))
+    assert not is_current(made, np.concatenate([made.ids[40:], few]))
     assert is_current(made, made.ids[:3])
