@@ -26,6 +26,11 @@ DRAWN = """async () => {
     const { data } = context.getImageData(0, 0, points.width, points.height);
     return data.some((value, at) => at % 4 === 3 && value > 128);
 }"""
+NO_WEBGL = """
+const drawn = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+    return kind === "webgl2" ? null : drawn.call(this, kind, ...more);
+};"""
 #: Points of which a plain grid of the given number is drawn and moved, as the map does it; frames a second.
 FRAMES = """async (count) => {
     const { createPoints } = await import("/page/map_points.js");
@@ -177,7 +182,7 @@ def test_its_groups_are_a_list_of_links(visit: Visit) -> None:
 
 
 def test_without_webgl_it_is_said(visit: Visit) -> None:
-    visit.page.add_init_script("HTMLCanvasElement.prototype.getContext = function () { return null; }")
+    visit.page.add_init_script(NO_WEBGL)
     page = visit.open()
     page.get_by_role("button", name="Map of the collection (m)").click()
     expect(page.locator(".map-card")).to_contain_text("WebGL 2")
