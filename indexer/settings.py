@@ -15,6 +15,8 @@ from indexer.paths import absolute
 CATALOG_NAME = "catalog.sqlite"
 #: The folder of the thumbnails, in that of a store.
 THUMBNAILS = "thumbnails"
+#: The folder of the map.
+MAP = "map"
 
 #: Junk that cameras, phones, file servers and build tools leave beside photographs. With these patterns, by gitignore's
 #: rules, every root begins.

@@ -4,6 +4,7 @@ photos.search/
     catalog.sqlite      the truth
     vectors/            a cache: the vector indexes, where the backend keeps them in files
     thumbnails/         a cache: small pictures, by content
+    map/                a cache: the map of the collection
     encoder.json        names the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
     in-hand             what a run is reading; there while one runs, and after one that was killed

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
+    from search.projection.photo_map import Cluster, PhotoMap
     from search.query.filter import Filter
     from search.query.query import Query
     from search.remote.library import RemoteLibrary, connect
@@ -117,6 +118,7 @@ _HOME = {
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
+    "search.projection.photo_map": ("Cluster", "PhotoMap"),
     "search.query.filter": ("Filter",),
     "search.query.query": ("Query",),
     "search.rerank.base": ("Alignment", "Candidates", "EncodedQuery", "Reranker"),
@@ -133,6 +135,7 @@ __all__ = [
     "CalibrationSettings",
     "Candidates",
     "CaptionFileError",
+    "Cluster",
     "Collection",
     "Compacted",
     "DamagedImageError",
@@ -166,6 +169,7 @@ __all__ = [
     "NotAnImageError",
     "Page",
     "PathNotFoundError",
+    "PhotoMap",
     "PlaceNames",
     "Preprocessing",
     "Progress",

@@ -17,6 +17,7 @@ from search.calls.collecting import Collecting
 from search.calls.details import Detailing
 from search.calls.indexing import Indexing
 from search.calls.listing import Listing
+from search.calls.mapping import Mapping
 from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
@@ -36,5 +37,5 @@ def open(
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
 
 
-class Library(Indexing, Querying, Listing, Tallying, Detailing, Collecting, Reading, Measuring):
+class Library(Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

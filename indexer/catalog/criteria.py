@@ -160,6 +160,13 @@ class OfId:
 
 
 @dataclass(frozen=True, slots=True)
+class OfIds:
+    """One of the items of these ids."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tagged:
     """With this tag. Nothing has one yet."""
 
@@ -189,5 +196,5 @@ class Either:
 
 Criterion = (
     Dated | DatedBy | InCycle | Within | InCountry | MadeWith | Named | NameMatches | Below | BelowNamed | PathMatches
-    | Measured | Shaped | OfType | Has | Says | OfId | Tagged | No | Both | Either
+    | Measured | Shaped | OfType | Has | Says | OfId | OfIds | Tagged | No | Both | Either
 )  # fmt: skip

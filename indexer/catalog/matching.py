@@ -31,6 +31,7 @@ from indexer.catalog.criteria import (
     NameMatches,
     No,
     OfId,
+    OfIds,
     OfType,
     PathMatches,
     Says,
@@ -145,6 +146,8 @@ class Matcher:
                 return _HELD[criterion.what]
             case OfId():
                 return off_index(self._item_id) == criterion.id
+            case OfIds():
+                return off_index(self._item_id).in_(criterion.ids)
             case Tagged():
                 return false()
         raise TypeError(f"no criterion: {criterion!r}")

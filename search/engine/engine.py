@@ -56,6 +56,10 @@ class Engine:
         """The identity of the encoder that the store was made with; None where there is none yet. Raises StoreError."""
         return self._indexes.encoder.now()
 
+    def index(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
+        """The vector index of a kind; None where there is none. Raises StoreError."""
+        return self._indexes.open(kind, identity)
+
     def search(self, query: Query, encoder: Encoder, wanted: Wanted | None = None) -> Results:
         """The answer to one query.
 

@@ -16,6 +16,8 @@ from search.query.values import Value
 #: Tests that one query may make, and brackets within brackets.
 MAX_TESTS: Final = 200
 MAX_DEPTH: Final = 20
+#: Ids of one list, `id:12,15,20`: they are one test, and one look into the catalog.
+MAX_IDS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ def opposite(condition: Condition) -> Condition:
     return condition.condition if isinstance(condition, Not) else Not(condition)
 
 
+def of_id(condition: Condition) -> bool:
+    """Whether it asks for one id; several of these, any of which may hold, count as one test."""
+    return isinstance(condition, Test) and condition.field == "id"
+
+
 def check_size(condition: Condition) -> None:
     """Raises UsageError for a tree that makes more tests, or is deeper, than a query may be."""
     count, level, depth = 0, [condition], 0
@@ -91,8 +98,15 @@ def check_size(condition: Condition) -> None:
                     count += 1
                 case Not():
                     below.append(each.condition)
-                case All() | AnyOf():
+                case All():
                     below += each.conditions
+                case AnyOf():
+                    others = [part for part in each.conditions if not of_id(part)]
+                    below += others
+                    listed = len(each.conditions) - len(others)
+                    if listed > MAX_IDS:
+                        raise UsageError(f"A filter has at most {MAX_IDS:,} ids, and this one has more; take fewer.")
+                    count += listed > 0
         level = below
         if count > MAX_TESTS or depth > 2 * MAX_DEPTH:  # a "not" between any two brackets
             what = f"at most {MAX_TESTS} tests" if count > MAX_TESTS else f"brackets at most {MAX_DEPTH} deep"

@@ -14,7 +14,7 @@ from indexer.catalog.derivation import folded_name
 from indexer.catalog.globs import is_glob
 from indexer.errors import UsageError
 from indexer.paths import absolute
-from search.query.conditions import All, Condition, Not, Test
+from search.query.conditions import All, Condition, Not, Test, of_id, tests
 from search.query.dates import DatePoint, DateSpan
 from search.query.filter import Filter
 from search.query.place_names import country_named, position_of
@@ -61,8 +61,14 @@ class _Resolver:
             return self._test(condition.field, condition.value)
         if isinstance(condition, Not):
             return criteria.No(self.criterion(condition.condition))
-        parts = tuple(map(self.criterion, condition.conditions))
-        return criteria.Both(parts) if isinstance(condition, All) else criteria.Either(parts)
+        if isinstance(condition, All):
+            return criteria.Both(tuple(map(self.criterion, condition.conditions)))
+        ids = [each for each in condition.conditions if of_id(each)]
+        others = tuple(self.criterion(each) for each in condition.conditions if not of_id(each))
+        if len(ids) < 2:
+            return criteria.Either(tuple(map(self.criterion, condition.conditions)))
+        listed = criteria.OfIds(tuple(sorted(test.value for each in ids for test in tests(each))))
+        return criteria.Either((listed, *others)) if others else listed
 
     def _test(self, field: str, value: Any) -> Criterion:
         match field, value:

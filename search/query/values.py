@@ -23,6 +23,8 @@ TYPES: Final = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heic", "avif")
 DEFAULT_KM: Final = 20.0
 MOST_KM: Final = 20_040.0
 MAX_VALUE: Final = 1_000
+#: Of a list of ids.
+MAX_LIST: Final = 10_000
 
 _OTHER_WORDS: Final = {
     "type": {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic"},
@@ -98,8 +100,9 @@ def as_written(field: str, text: str) -> str:
     written = text.strip() if field in ("path", "name") else " ".join(text.split())
     if not written:
         raise UsageError(f"{field}: has no value.")
-    if len(written) > MAX_VALUE:
-        raise UsageError(f"the value of {field}: has {len(written):,} characters, and {MAX_VALUE:,} are allowed.")
+    most = MAX_LIST if field == "id" else MAX_VALUE
+    if len(written) > most:
+        raise UsageError(f"the value of {field}: has {len(written):,} characters, and {most:,} are allowed.")
     return composed(written) if field in OF_ANY_TEXT else plain_forms(composed(written))
 
 

@@ -23,6 +23,7 @@ from search.web.routes import (
     histogram,
     indexing,
     items,
+    mapping,
     metrics,
     page,
     pictures,
@@ -39,7 +40,7 @@ from search.web.tokens import check_token
 
 ROUTES: Final = (
     *(health, status, searching, items, fields, values, histogram, collections, indexing, metrics),
-    *(pictures, uploads, downloads, reveal),
+    *(mapping, pictures, uploads, downloads, reveal),
 )
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.

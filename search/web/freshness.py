@@ -11,10 +11,11 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 import search
+from indexer.settings import MAP
 from search.web.service import Service, service_of
 
 #: Files beside the catalog that change answers.
-_BESIDE = ("calibration.json", "reranker")
+_BESIDE = ("calibration.json", "reranker", f"{MAP}/points.npz")
 
 #: The header in which a client says what it has.
 CONDITION: Final = "If-None-Match"

@@ -17,6 +17,7 @@ from search.web.batching import Batcher
 from search.web.indexing.collections import Sizes
 from search.web.indexing.growth import Growth
 from search.web.indexing.indexer import Indexer
+from search.web.mapping.maker import MapMaker
 from search.web.metrics import Metrics
 from search.web.pictures import Pictures
 from search.web.problems import ProblemError
@@ -37,6 +38,7 @@ class Service:
         self.queries = Batcher(self.library, answered=self.metrics.answered)
         self.pictures = Pictures(self.library)
         self.indexer = Indexer(self.library.folder)
+        self.maps = MapMaker(self.library)
         self.growth = Growth(Sizes(self.library).now, settings.limits.listeners)
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
         self.leaving = asyncio.Event()
@@ -65,6 +67,7 @@ class Service:
         """Finish what runs, and let go of everything."""
         self.leaving.set()
         await asyncio.to_thread(self.indexer.close)
+        await asyncio.to_thread(self.maps.close)
         await self.queries.close()
         self.pictures.close()
         self.library.close()

@@ -53,6 +53,10 @@ class Teller:
         said["altered"] = len(report.altered)
         self._tell({"report": said})
 
+    def complete(self) -> None:
+        """The work is done, and there is nothing to report."""
+        self._tell({"complete": True})
+
     def problem(self, error: SearchError) -> None:
         """The run has ended with an error of ours."""
         self._tell({"problem": {"error": type(error).__name__, "detail": str(error)}})

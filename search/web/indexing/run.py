@@ -104,6 +104,8 @@ class Run:
             self._change(done=state.done + message["advance"])
         elif "report" in message:
             self._change(state="done", report=message["report"], phase=None)
+        elif "complete" in message:
+            self._change(state="done", phase=None)
         elif "problem" in message:
             self._change(state="failed", problem=_told(message["problem"]), phase=None)
         elif "stopped" in message:

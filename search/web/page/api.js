@@ -27,6 +27,7 @@ export const wasDropped = (error) => error instanceof DOMException && error.name
  * @property {(path: string, params?: Object<string, any>, signal?: AbortSignal) => Promise<any>} get
  * @property {(method: string, path: string, body?: any, signal?: AbortSignal) => Promise<any>} send
  * @property {(path: string, body: any) => Promise<Blob>} blob
+ * @property {(path: string) => Promise<ArrayBuffer>} bytes
  * @property {(path: string, params?: Object<string, any>) => string} address
  * @property {(listener: (there: boolean) => void) => void} onReach
  */
@@ -76,6 +77,7 @@ export function createApi() {
     get: async (path, params = {}, signal) => json(await ask(`${BASE}${path}${asked(params)}`, { signal })),
     send: async (method, path, body, signal) => json(await ask(`${BASE}${path}`, { method, signal, ...carried(body) })),
     blob: async (path, body) => (await ask(`${BASE}${path}`, { method: "POST", ...carried(body) })).blob(),
+    bytes: async (path) => (await ask(`${BASE}${path}`, {})).arrayBuffer(),
     onReach: (listener) => void listeners.push(listener),
   };
 }

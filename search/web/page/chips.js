@@ -2,7 +2,8 @@
 
 import { el, fill, icon } from "./dom.js";
 import { MENU } from "./fields.js";
-import { parts, without } from "./line.js";
+import { chosen, parts, without } from "./line.js";
+import { photographs } from "./words.js";
 
 /**
  * @param {HTMLElement} root
@@ -88,6 +89,7 @@ export function createChips(root, api, fields, events) {
 /** "camera: canon", "not people". */
 function said_of(part) {
   if (part.kind === "minus") return `not ${part.value.replace(/^-/, "")}`;
+  if (chosen(part)) return `${part.negated ? "not among" : "among"} ${photographs(chosen(part))}`;
   if (part.field === undefined) return part.text;
   return `${part.negated ? "not " : ""}${part.field}: ${part.value}`;
 }

@@ -5,7 +5,7 @@ import { el, fill, iconButton } from "./dom.js";
 const KEYS = [
   ["/", "to the search box"], ["← ↑ → ↓", "move over the photographs"], ["Enter", "open"], ["Esc", "close"],
   ["Space", "select"], ["Shift Space", "select up to here"], ["s", "similar photographs"], ["e", "why it was found"],
-  ["+ −  0", "zoom in the viewer"], ["?", "this help"],
+  ["+ −  0", "zoom in the viewer"], ["m", "the map"], ["?", "this help"],
 ];
 
 /** A line that names a file of an image. */

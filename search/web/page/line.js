@@ -138,9 +138,12 @@ export function filters(line, known, leftOut = []) {
   return kept.map((part) => part.text).join(" ");
 }
 
-/** A line as the box shows it, and the images that stand beside the box as chips. */
+/** How many photographs a filter names by their ids; 0 where it is another, or names one. @param {Part} part */
+export const chosen = (part) => (part.field === "id" && /^\d+(,\d+)+$/.test(part.value ?? "") ? (part.value ?? "").split(",").length : 0);
+
+/** A line as the box shows it, and what stands beside the box as chips alone: images, and photographs that were chosen. */
 export function split(line, known) {
-  const images = parts(line, known).filter((part) => part.image !== undefined);
+  const images = parts(line, known).filter((part) => part.image !== undefined || chosen(part));
   const text = images.reduceRight((kept, part) => without(kept, part), line);
   return { text: images.length ? text : line, images: images.map((part) => part.text) };
 }

@@ -10,7 +10,8 @@ import { createHelp } from "./help.js";
 import { createHistogram } from "./histogram.js";
 import { createIndexing } from "./indexing.js";
 import { listenForKeys } from "./keys.js";
-import { and, instead } from "./line.js";
+import { and, instead, split } from "./line.js";
+import { createMap } from "./map.js";
 import { createNotices } from "./notices.js";
 import { createQueryImage } from "./query_image.js";
 import { createResults } from "./results.js";
@@ -19,8 +20,13 @@ import { createState } from "./state.js";
 import { createSummary } from "./summary.js";
 import { createTheme } from "./theme.js";
 import { createViewer } from "./viewer.js";
+import { photographs } from "./words.js";
 
 const DATES = "dates";
+/** Photographs that are searched within: as many as the language takes ids. */
+const MOST_WITHIN = 1000;
+/** Hits that the map marks. */
+const MARKED = 300;
 
 async function main() {
   const api = createApi();
@@ -39,15 +45,36 @@ async function main() {
       grid.show(answer);
       summary.show(answer);
       if (state.open === null) scrollTo(0, 0);
+      marked();
     },
-    next: () => grid.grow(),
+    next: () => {
+      grid.grow();
+      marked();
+    },
     failed: (error) => {
       document.body.classList.remove("waiting");
       summary.fail(error);
     },
   });
   const photo = (index) => results.answer?.photos[index];
-  const selection = createSelection(byId("picked"), api, { changed: () => grid.mark(), note: notices.note });
+  const selection = createSelection(byId("picked"), api, {
+    changed: () => {
+      grid.mark();
+      map.mark();
+    },
+    within: (ids) => {
+      if (ids.length > MOST_WITHIN) {
+        notices.note(`Search within takes up to ${photographs(MOST_WITHIN)}; select fewer.`, true);
+        return;
+      }
+      selection.clear();
+      map.close();
+      const { text } = split(state.line, fields.known);
+      ask(and(text, `id:${ids.join(",")}`)); // one id, too, is a filter
+      box.focus();
+    },
+    note: notices.note,
+  });
   const grid = createGrid(byId("grid"), api, {
     open: (index) => opened(index, false),
     explain: (index) => opened(index, true),
@@ -57,6 +84,35 @@ async function main() {
     ensure: (index) => results.ensure(index),
     leave: () => box.focus(),
   });
+  const map = createMap(byId("map"), api, {
+    open: (id) => state.show(id),
+    pick: (ids) => selection.add(ids),
+    picked: (id) => selection.has(id),
+    hits: () => hits(),
+    ask,
+    turned: (shown) => {
+      document.body.classList.toggle("mapping", shown);
+      byId("main").toggleAttribute("inert", shown);
+      mapTool.setAttribute("aria-pressed", String(shown));
+      if (shown) {
+        layMap();
+        if (state.line) results.ensure(MARKED);
+      } else if (state.open === null) {
+        mapTool.focus();
+      }
+    },
+    note: notices.note,
+  });
+  /** What the map marks: the photographs of the answer, where something was asked. */
+  const hits = () => (state.line ? (results.answer?.photos ?? []).slice(0, MARKED).filter((hit) => !hit.weak).map((hit) => hit.id) : []);
+  function marked() {
+    if (!map.shown) return;
+    map.hits(hits());
+    if (state.line) results.ensure(MARKED);
+  }
+  const layMap = () => byId("map").style.setProperty("--top", `${byId("top").getBoundingClientRect().bottom}px`);
+  new ResizeObserver(layMap).observe(byId("top"));
+
   const viewer = createViewer(api, {
     show: (id) => state.show(id),
     ask,
@@ -110,7 +166,8 @@ async function main() {
   const datesTool = iconButton("dates", "Dates", () => showDates(byId("dates").hidden), { text: "Dates", "aria-expanded": "false", "aria-controls": "dates" });
   const library = iconButton("library", "Collections", () => indexing.open(), { text: "Collections", class: "tool library" });
   const theme = iconButton("theme", "Colours", () => {}, { text: "Colours" });
-  tools.append(datesTool, library, theme, iconButton("help", "Help (?)", () => help.open(), { text: "Help" }));
+  const mapTool = iconButton("atlas", "Map of the collection (m)", () => map.turn(), { text: "Map", "aria-pressed": "false" });
+  tools.append(datesTool, mapTool, library, theme, iconButton("help", "Help (?)", () => help.open(), { text: "Help" }));
   createTheme(theme);
   byId("home").append(icon("aperture"));
   byId("home").addEventListener("click", (event) => {
@@ -167,7 +224,8 @@ async function main() {
   listenForKeys({
     "/": () => box.focus(),
     "?": () => help.open(),
-    Escape: () => selection.size && selection.clear(),
+    m: () => map.turn(),
+    Escape: () => map.shown ? map.close() : selection.size && selection.clear(),
     ArrowDown: () => grid.focus(),
   });
 

@@ -6,7 +6,7 @@ import { photographs } from "./words.js";
 /**
  * @param {HTMLElement} bar
  * @param {import("./api.js").Api} api
- * @param {{changed: () => void, note: (says: string, bad?: boolean) => void}} events
+ * @param {{changed: () => void, within: (ids: number[]) => void, note: (says: string, bad?: boolean) => void}} events
  */
 export function createSelection(bar, api, events) {
   /** @type {Set<number>} */
@@ -14,7 +14,7 @@ export function createSelection(bar, api, events) {
   let last = -1;
   const counted = el("strong", {});
   const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
-  fill(bar, counted, zip, iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths" }),
+  fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths" }),
     iconButton("close", "Select nothing", clear, { text: "Clear" }));
 
   function changed() {
@@ -65,6 +65,11 @@ export function createSelection(bar, api, events) {
     /** Pick it, or no longer. @param {number} id */
     turn(id) {
       if (!picked.delete(id)) picked.add(id);
+      changed();
+    },
+    /** Pick all of these. @param {number[]} ids */
+    add(ids) {
+      ids.forEach((id) => picked.add(id));
       changed();
     },
     /** As a click on the photograph at `index` does; with `range` all from the last one to it. */

@@ -94,7 +94,7 @@ def test_joined() -> None:
         ({"near": (None, 5)}, TypeError, r"takes \(place, km\)"),
         ({"near": (10**400, 0)}, UsageError, "degrees and kilometres"),
         ({"year": 10**5000}, UsageError, "no year is so large"),
-        ({"id": list(range(1, 1100))}, UsageError, "at most 200 tests"),
+        ({"id": list(range(1, 1100))}, UsageError, "at most 1,000 ids"),
     ],
 )
 def test_values_that_mean_nothing(given: dict[str, Any], error: type[Exception], said: str) -> None:

@@ -1,0 +1,133 @@
+"""Calls that give the map of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from indexer.arguments import checked, optional
+from indexer.catalog.encoders import Encoders
+from indexer.catalog.transaction import Transaction
+from indexer.catalog.vectors import Vectors
+from indexer.encoders.base import EncoderId
+from indexer.encoders.batches import encode_texts
+from indexer.encoders.registry import check_encoder
+from indexer.progress import Progress, Silent
+from indexer.types import Float32, Int64
+from indexer.vectors.base import VectorIndex
+from indexer.vectors.refresh import index_key
+from search.arguments import progress_given
+from search.calls.field_values import values_of
+from search.calls.opened import Opened, OpenStore
+
+if TYPE_CHECKING:
+    from search.projection.photo_map import PhotoMap
+
+#: Keywords that groups may be called, those of most photographs.
+_KEYWORDS: Final = 200
+_LONGEST: Final = 30
+
+
+class Mapping(Opened):
+    """See `search.Library`."""
+
+    @checked(progress=optional(progress_given))
+    def map(self, *, progress: Progress | None = None) -> PhotoMap:
+        """The photographs as points on a plane, near each other where they are alike, in groups that have names.
+
+        `PhotoMap.ids` (n,) int64, `.positions` (n, 2) float32 from -1 to 1, `.clusters`. It is made once (a minute for
+        10,000 photographs on one core) and kept in the folder `map` of the store; photographs that came since lie
+        beside those that they are like, until they are more than a tenth of all: then it is made anew. A
+        store that cannot be written keeps none. Copies are points of their own.
+
+        Raises UsageError where the package openTSNE is not installed, StoreMissingError, StoreError, EncoderError, and
+        what `progress` raises.
+        """
+        from search.projection.everyday_words import EVERYDAY_WORDS
+        from search.projection.layout import check_installed
+        from search.projection.making import Material, make_map
+        from search.projection.map_file import write_map
+
+        found = self.kept_map()
+        if found is not None:
+            return found
+        check_installed()
+        told = progress or Silent()
+        with self._reading() as opened:
+            with opened.store.catalog.snapshot() as snapshot:
+                _, identity = Encoders(snapshot).required()
+                names = tuple(dict.fromkeys((*EVERYDAY_WORDS, *_keywords(snapshot))))
+            told.phase("Reading the words")
+            encoder = self._session(opened, with_reranker=False).encoder
+            texts = [f"a photo of {name}" for name in names]
+            vectors = encode_texts(encoder, texts).vectors
+            index = _index(opened, identity)
+            with opened.store.catalog.snapshot() as snapshot:
+                row, now = Encoders(snapshot).required()
+                check_encoder(self.folder, now, encoder.identity)
+                source = _Source(snapshot, row, now)
+                material = Material(
+                    source.ids(), source.batches, now.dimension, index, snapshot.generation, names, vectors
+                )
+                told.phase("Reading the photographs")
+                found = make_map(material, told)
+                with suppress(OSError):
+                    write_map(self.folder, index_key(snapshot, now), found)
+        return found
+
+    def kept_map(self) -> PhotoMap | None:
+        """The map as `map` gives it, where one is kept that need not be made anew; None otherwise.
+
+        Raises StoreMissingError, StoreError.
+        """
+        from search.projection.map_file import read_map
+        from search.projection.placing import brought_up, is_current
+
+        with self._reading() as opened:
+            with opened.store.catalog.snapshot() as snapshot:
+                active = Encoders(snapshot).active()
+                kept = None if active is None else read_map(self.folder, index_key(snapshot, active[1]))
+                if active is None or kept is None or kept.generation == snapshot.generation:
+                    return kept
+            index = _index(opened, active[1])
+            with opened.store.catalog.snapshot() as snapshot:
+                if Encoders(snapshot).active() != active:
+                    return None  # encoded anew in between
+                row, identity = active
+                source = _Source(snapshot, row, identity)
+                there = source.ids()
+                if not is_current(kept, there):
+                    return None
+                return brought_up(kept, there, index, source.batches, identity.dimension, snapshot.generation)
+
+
+class _Source:
+    """The vectors of all photographs, batch by batch, as often as they are asked for."""
+
+    def __init__(self, snapshot: Transaction, row: int, identity: EncoderId) -> None:
+        self._vectors = Vectors(snapshot)
+        self._row = row
+        self._dimension = identity.dimension
+
+    def batches(self) -> Iterator[tuple[Int64, Float32]]:
+        """Ids (b,) int64, ascending, and vectors (b, d) float32."""
+        return self._vectors.pages("image", self._row, self._dimension)
+
+    def ids(self) -> Int64:
+        """Those of all, (n,) int64, ascending."""
+        return np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in self.batches())])
+
+
+def _index(opened: OpenStore, identity: EncoderId) -> VectorIndex | None:
+    found = opened.engine.index("image", identity)
+    return None if found is None else found.index
+
+
+def _keywords(snapshot: Transaction) -> list[str]:
+    """Those of most photographs that are plain words."""
+    found = sorted(values_of(snapshot, "keyword"), key=lambda each: (-each.count, each.value))
+    plain = (each.value for each in found if len(each.value) <= _LONGEST)
+    return [word.lower() for word in plain if word.replace(" ", "").replace("-", "").isalpha()][:_KEYWORDS]

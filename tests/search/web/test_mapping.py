@@ -1,0 +1,99 @@
+"""The map over the API: made in a process of its own, read as bytes."""
+
+from __future__ import annotations
+
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from search.library import open as open_library
+from search.projection.map_file import map_file
+from search.web.mapping.points import as_bytes
+
+pytest.importorskip("openTSNE")
+
+
+def made(client: TestClient) -> dict[str, Any]:
+    """Make the map, and wait for it."""
+    begun = client.post("/map")
+    assert begun.status_code == 202, begun.text
+    until = time.monotonic() + 60
+    while (state := client.get("/map").json())["state"] == "computing":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    found: dict[str, Any] = state
+    return found
+
+
+def test_a_map_is_made_and_read(own_client: TestClient, store: Path) -> None:
+    assert own_client.get("/map").json() == {"state": "missing", "done": 0}
+    missing = own_client.get("/map/points")
+    assert (missing.status_code, missing.json()["type"]) == (404, "no-map")
+    state = made(own_client)
+    assert state["state"] == "ready", state
+    assert map_file(store).exists()
+
+    answer = own_client.get("/map/points")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    magic, count, generation = struct.unpack("<4sId", answer.content[:16])
+    assert (magic, count, generation) == (b"MAP1", state["count"], state["generation"])
+    ids = np.frombuffer(answer.content, "<f8", count, 16)
+    positions = np.frombuffer(answer.content, "<f4", 2 * count, 16 + 8 * count)
+    assert len(answer.content) == 16 + 16 * count
+    with open_library(store) as library:
+        assert ids.tolist() == [each.id for each in library.items()]
+    assert np.abs(positions).max() <= 1
+
+    unchanged = own_client.get("/map/points", headers={"If-None-Match": answer.headers["etag"]})
+    assert unchanged.status_code == 304
+    levels = own_client.get("/map/clusters").json()
+    names = [each["name"] for level in levels for each in level["clusters"]]
+    assert len(names) == len(set(names))
+    assert own_client.post("/map").json()["state"] == "ready"
+
+
+def test_a_map_that_was_damaged_is_made_anew(own_client: TestClient, store: Path) -> None:
+    assert made(own_client)["state"] == "ready"
+    before = own_client.get("/map/points").content
+    map_file(store).write_bytes(b"no map")
+    assert own_client.get("/map").json()["state"] == "missing"
+    assert made(own_client)["state"] == "ready"
+    assert own_client.get("/map/points").content == before
+
+
+def test_what_was_forgotten_is_left_out(own_client: TestClient, store: Path) -> None:
+    assert made(own_client)["state"] == "ready"
+    before = own_client.get("/map").json()["count"]
+    with open_library(store) as library:
+        gone = next(iter(library.items()))
+        library.forget(gone.path)
+        kept = library.kept_map()
+    assert kept is not None
+    assert gone.id not in kept.ids.tolist()
+    assert own_client.get("/map").json()["count"] == before - 1
+    assert own_client.get("/map/points").content == as_bytes(kept)
+
+
+def test_without_the_package_its_name_is_said(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.projection.layout.importlib.util.find_spec", lambda _: None)
+    answer = own_client.post("/map")
+    assert answer.status_code == 422
+    assert "pip install 'openTSNE" in answer.json()["detail"]
+
+
+def test_a_search_within_many_ids(client: TestClient) -> None:
+    items = client.get("/items", params={"limit": 1000}).json()["items"]
+    ids = [each["id"] for each in items][:5]
+    listed = ",".join(map(str, [*ids, *range(10**6, 10**6 + 900)]))
+    found = client.get("/search", params={"q": f"red id:{listed}"})
+    assert found.status_code == 200, found.text
+    assert {hit["id"] for hit in found.json()["hits"]} <= set(ids)
+    assert found.json()["hits"]
+    over = client.get("/items", params={"where": "id:" + ",".join(map(str, range(1, 1002)))})
+    assert over.status_code == 422
+    assert "at most 1,000 ids" in over.json()["detail"]
