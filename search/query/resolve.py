@@ -67,7 +67,8 @@ class _Resolver:
         others = tuple(self.criterion(each) for each in condition.conditions if not of_id(each))
         if len(ids) < 2:
             return criteria.Either(tuple(map(self.criterion, condition.conditions)))
-        listed = criteria.OfIds(tuple(sorted(test.value for each in ids for test in tests(each))))
+        values = (test.value for each in ids for test in tests(each))
+        listed = criteria.OfIds(tuple(sorted(value for value in values if isinstance(value, int))))
         return criteria.Either((listed, *others)) if others else listed
 
     def _test(self, field: str, value: Any) -> Criterion:

@@ -20,15 +20,15 @@ class MapState(Model):
     state: Literal["missing", "computing", "ready", "failed"] = Field(
         description="`failed`: the last try to make one, since the server started."
     )
-    count: int | None = Field(None, description="Photographs on it.")
+    count: int | None = Field(default=None, description="Photographs on it.")
     placed: int | None = Field(
-        None, description="Of these, how many came since it was made, and lie beside their like."
+        default=None, description="Of these, how many came since it was made, and lie beside their like."
     )
-    generation: int | None = Field(None, description="Of the catalog that it shows.")
-    phase: str | None = Field(None, description="The step at work.")
-    done: int = Field(0, description="Parts of that step that are done.")
-    total: int | None = Field(None, description="All its parts.")
-    problem: Problem | None = Field(None, description="Why it failed.")
+    generation: int | None = Field(default=None, description="Of the catalog that it shows.")
+    phase: str | None = Field(default=None, description="The step at work.")
+    done: int = Field(default=0, description="Parts of that step that are done.")
+    total: int | None = Field(default=None, description="All its parts.")
+    problem: Problem | None = Field(default=None, description="Why it failed.")
 
     @classmethod
     def of(cls, run: RunState, found: PhotoMap | None) -> MapState:

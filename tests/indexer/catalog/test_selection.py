@@ -36,6 +36,7 @@ from indexer.catalog.criteria import (
     NameMatches,
     No,
     OfId,
+    OfIds,
     OfType,
     PathMatches,
     Says,
@@ -169,6 +170,7 @@ tests = st.one_of(
     st.builds(OfType, st.sampled_from(("jpeg", "png", "heic", "webp"))),
     st.builds(Has, st.sampled_from(("gps", "caption", "keyword", "date"))),
     st.builds(OfId, st.integers(1, 12)),
+    st.builds(OfIds, st.lists(st.integers(1, 12), min_size=2, max_size=4).map(tuple)),
     st.builds(Tagged, st.just("red")),
 )
 criteria = st.recursive(
@@ -240,6 +242,8 @@ def holds(criterion: Criterion, photo: Photo) -> bool:
             held |= {"keyword": bool(said.keywords), "date": said.taken_at is not None}
             return held[criterion.what]
         case OfId():
+            return criterion.id == photo.ids["target"]
+        case OfIds():
             return criterion.id == photo.ids["target"]
     assert isinstance(criterion, Tagged)
     return False
