@@ -244,7 +244,7 @@ def holds(criterion: Criterion, photo: Photo) -> bool:
         case OfId():
             return criterion.id == photo.ids["target"]
         case OfIds():
-            return criterion.id == photo.ids["target"]
+            return photo.ids["target"] in criterion.ids
     assert isinstance(criterion, Tagged)
     return False
 
