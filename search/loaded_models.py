@@ -37,6 +37,7 @@ class LoadedModels:
         self._prefetch = prefetch
         self._name = encoder if isinstance(encoder, str) else None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
+        self._follows = encoder is None  # the store's own, also when it is encoded anew with another
         self._trusted = self._encoder is None  # one that a program brought is looked at first
         self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
@@ -58,7 +59,7 @@ class LoadedModels:
                 if stored is None or self._name in (None, stored.name):
                     self._encoder = self._prefetch.get(stored)
                 self._prefetch = None
-            if self._encoder is None:
+            if self._encoder is None or (not reencode and self._is_left(stored)):
                 self._encoder = open_encoder(self._folder, stored, self._name, self._device, reencode=reencode)
             encoder = self._encoder
             if not self._trusted:
@@ -69,6 +70,15 @@ class LoadedModels:
         if not reencode:
             check_encoder(self._folder, stored, encoder.identity)
         return encoder
+
+    def _is_left(self, stored: EncoderId | None) -> bool:
+        """Whether the store has gone over to an encoder of another name since this one was loaded for it."""
+        return (
+            self._follows
+            and self._encoder is not None
+            and stored is not None
+            and self._encoder.identity.name != stored.name
+        )
 
     def encoder_for_indexing(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
         """The loaded encoder in its fastest form, and what a person should know of it."""

@@ -160,12 +160,14 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What a least probability left out: `left_out` hits below `least`, of a sorted answer `left_out` candidates;
-    `best`: the highest probability of all of them, or estimate where it was not `fitted`; None when there was none."""
+    `best`: the highest probability of all of them, or estimate where it was not `fitted`; None when there was none.
+    `worded`: estimates are good for words; where something is subtracted they are those of what is wanted alone."""
 
     least: float
     left_out: int
     best: float | None
     fitted: bool = True
+    worded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +245,19 @@ class Results(Sequence[Hit]):
         if self.cut is None or self.cut.best is None:
             return "Nothing found."
         best, least = self.cut.best, self.cut.least
+        if not self.cut.worded:
+            return (
+                "Nothing here matches well: by what is wanted alone the best hit is estimated at "
+                f"{_below(best, least)}, and `min_probability={least:g}` leaves it out; a lower one shows more."
+            )
         if not self.cut.fitted:
             match = Hit(0, "image", "", None, None, None, guess=best).match
             return (
                 f"Nothing here matches well: the best hit is a {match} match, and `min_probability={least:g}` leaves "
                 "it out; a lower one shows more."
             )
-        digits = next((n for n in range(2, 6) if round(best, n) > 0 and round(best, n) < least), 6)
         return (
-            f"Nothing here matches well: the best hit has probability {best:.{digits}f}, and "
+            f"Nothing here matches well: the best hit has probability {_below(best, least)}, and "
             f"`min_probability={least:g}` leaves it out; a lower one shows more."
         )
 
@@ -261,8 +267,10 @@ class Results(Sequence[Hit]):
         least = number(0, 1)("min_probability", least)
         kept = tuple(hit for hit in self.hits if hit.estimate is None or hit.estimate >= least)
         best = max((hit.estimate for hit in self.hits if hit.estimate is not None), default=None)
-        cursor = self.cursor if len(kept) == len(self.hits) else None  # no probability rises again
-        cut = Cut(least, len(self.hits) - len(kept), best, self.calibrated)
+        worded = all(hit.worded for hit in self.hits)
+        goes_on = len(kept) == len(self.hits) or (bool(kept) and not worded)  # of others no probability rises again
+        cursor = self.cursor if goes_on else None
+        cut = Cut(least, len(self.hits) - len(kept), best, self.calibrated, worded)
         return replace(self, hits=kept, cut=cut, cursor=cursor)
 
     def to_json(self) -> dict[str, Any]:
@@ -282,8 +290,17 @@ class Results(Sequence[Hit]):
         }
 
 
+def _below(probability: float, least: float) -> str:
+    """With as many digits as show that it is below."""
+    digits = next((n for n in range(2, 6) if 0 < round(probability, n) < least), 6)
+    return f"{probability:.{digits}f}"
+
+
 def percent(probability: float) -> str:
-    """A probability for people: "73 %"; never "0 %" or "100 %", which nobody knows."""
+    """A probability for people: "73 %"; never "0 %" or "100 %", which nobody knows, and below the weak mark never the
+    number of that mark."""
     if probability < 0.005:
         return "<1 %"
+    if probability < WEAK and round(100 * probability) >= 100 * WEAK:
+        return f"<{100 * WEAK:.0f} %"
     return ">99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"

@@ -131,7 +131,8 @@ class Encoder(Protocol):
     both). Vectors are the same with tokens and without. Safe to call from several threads.
 
     One that knows which words it cannot read has a method `unread(text) -> list[str]` besides: those of `text` that its
-    vocabulary or language does not cover, in their order (`indexer/encoders/coverage.py`). One that is asked for a bare
+    vocabulary or language does not cover, in their order (`indexer/encoders/coverage.py`), and may have
+    `suggested(word) -> str | None`: what was meant by one of these. One that is asked for a bare
     class name in prompt templates has an attribute `templates`, a sequence of str with "{}" for the name
     (`indexer/encoders/templates.py`).
     """

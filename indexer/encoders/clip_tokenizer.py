@@ -98,6 +98,10 @@ class ClipTokenizer:
         """The words of `text` that texts in English, with emoji among them, have not taught."""
         return unread_english(text, lambda word: len(self._ids(word)), other_scripts=True)
 
+    def suggested(self, word: str) -> str | None:
+        """None: there is no list of the words that were learned."""
+        return None
+
     def _places(self, row: Int64) -> Int64:
         end = int(np.flatnonzero(row == self._end)[-1])
         inner = np.arange(1, end)  # id 0 pads, and is a word piece too

@@ -9,7 +9,7 @@ a tokenizer makes of a word: one that was seen in training is few pieces, one th
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ _SHORT = 5
 #: A word whose pieces have no more letters than this on average was not seen. With 1.7 "corgi" and "khaki" would not
 #: be; so few are slips of the pen and what hands make on a keyboard.
 _LETTERS_A_PIECE = 1.5
+
+#: Of how many words of a query it is said what was meant.
+MOST_SUGGESTED = 3
 
 #: How many pieces a word becomes; None where one of them stands for "unknown".
 Pieces = Callable[[str], "int | None"]
@@ -33,6 +36,14 @@ def unread_words(encoder: Encoder, text: str) -> list[str]:
     """
     told: Callable[[str], Iterable[str]] | None = getattr(encoder, "unread", None)
     return [] if told is None else list(told(text))
+
+
+def suggestions(encoder: Encoder, unread: Sequence[str]) -> dict[str, str]:
+    """By word what was meant by the first `MOST_SUGGESTED` of those that are not read, where the encoder says it by a
+    method `suggested`: 3 ms a word."""
+    told: Callable[[str], str | None] | None = getattr(encoder, "suggested", None)
+    found = {} if told is None else {word: told(word) for word in unread[:MOST_SUGGESTED]}
+    return {word: meant for word, meant in found.items() if meant is not None}
 
 
 def is_read(encoder: Encoder, text: str) -> bool:

@@ -182,6 +182,10 @@ class GraphEncoder:
         """The words of `text` that the model has no idea of."""
         return self._tokenizer.unread(text)
 
+    def suggested(self, word: str) -> str | None:
+        """The word that was meant by one of these, where that can be said."""
+        return self._tokenizer.suggested(word)
+
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
         return self._tokenizer.count(text)

@@ -72,6 +72,10 @@ class Tokenizer(Protocol):
         """The words of `text` that the model has no idea of."""
         ...
 
+    def suggested(self, word: str) -> str | None:
+        """The word that was meant by one that the model has no idea of, where that can be said."""
+        ...
+
     def count(self, text: str) -> int:
         """How many tokens `text` has before it is cut, the marks of start and end included."""
         ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from indexer import forking
 from indexer.errors import EncoderUnavailableError
 from indexer.page_sums import digest
 from indexer.text import folded
+
+if TYPE_CHECKING:
+    from indexer.encoders.near_words import NearWords
 
 #: Shorter words are never told: "bmx", "tv", "atv".
 SHORTEST: Final = 4
@@ -44,6 +47,7 @@ class Vocabulary:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lines: _Lines | None = None
+        self._near: NearWords | None = None
         self._loading = forking.lock()
 
     def knows(self, word: str) -> bool:
@@ -62,14 +66,29 @@ class Vocabulary:
             )
         )
 
+    def near(self, word: str) -> list[str]:
+        """The words of the list that are nearest to one that is not known; none where nothing is near, or the word is
+        not one of the letters of English. Raises EncoderUnavailableError."""
+        word = folded(word).replace("’", "'").partition("'")[0]
+        if not SHORTEST <= len(word) <= LONGEST or not (word.isascii() and word.isalpha()):
+            return []
+        lines = self._read_lines()
+        with self._loading:
+            if self._near is None:
+                self._near = lines.near_words()
+        return self._near.of(word)
+
     def _has_form(self, word: str) -> bool:
         return any(self._has(form) for form in _forms(word))
 
     def _has(self, word: str) -> bool:
+        return word.encode("utf-8", "replace") in self._read_lines()
+
+    def _read_lines(self) -> _Lines:
         with self._loading:
             if self._lines is None:
                 self._lines = _Lines(_read(self._file))
-        return word.encode("utf-8", "replace") in self._lines
+        return self._lines
 
 
 class _Lines:
@@ -78,6 +97,11 @@ class _Lines:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+
+    def near_words(self) -> NearWords:
+        from indexer.encoders.near_words import NearWords
+
+        return NearWords(np.frombuffer(self._body, np.uint8), self._ends)
 
     def __contains__(self, line: bytes) -> bool:
         count = len(self._ends)

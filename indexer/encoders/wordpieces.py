@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _UNKNOWN: Final = "[UNK]"
+#: A word of so many letters that is near to a rare one means it.
+_CLEAR: Final = 6
 
 
 class WordPieces:
@@ -72,6 +74,19 @@ class WordPieces:
         """The words of `text` that texts in English have not taught."""
         learned = None if self._vocabulary is None else self._vocabulary.knows
         return unread_english(_clean(text), self._pieces, other_scripts=False, learned=learned)
+
+    def suggested(self, word: str) -> str | None:
+        """The word that was meant by one that is not known: of the nearest the most frequent, as the tokenizer tells,
+        which holds frequent words whole and the most frequent first. None where nothing is near, or, of a short word,
+        nothing frequent: "vespa" is no "verpa"."""
+        near = [] if self._vocabulary is None else self._vocabulary.near(word)
+        begin = word[:1].lower()
+        ids = {other: self._encode(other).ids[1:-1] for other in near}
+        if len(word) < _CLEAR:
+            near = [other for other in near if len(ids[other]) == 1]
+        return min(
+            near, key=lambda other: (not other.startswith(begin), len(ids[other]) > 1, ids[other], other), default=None
+        )
 
     def _pieces(self, word: str) -> int | None:
         pieces = self._encode(word).tokens[1:-1]

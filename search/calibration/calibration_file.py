@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,13 +83,34 @@ def reranker_key(reranker: Reranker | None) -> str | None:
 def find_calibration(store_folder: Path, identity: EncoderId) -> Calibration:
     """The store's own, and where that has no curve, what ships with the encoder. Files that are for other weights, or
     do not read, are left out with a note; without any, every curve is the fallback."""
+    own = store_folder / NAME
+    return _found([own, *_shipped()], identity, own)
+
+
+def shipped_calibration(identity: EncoderId) -> Calibration:
+    """What ships with the encoder, as `find_calibration` without the store's own."""
+    return _found(_shipped(), identity)
+
+
+def own_entries(store_folder: Path, identity: EncoderId) -> tuple[Entry, ...]:
+    """Those of the store's own file, none where it does not read or is for other weights."""
+    with suppress(UsageError):
+        found = read(store_folder / NAME)
+        if found is not None and found.encoder == identity.weights:
+            return found.entries
+    return ()
+
+
+def _shipped() -> list[Path]:
+    with suppress(UsageError):
+        return [models_folder() / "bundled" / NAME, models_folder() / "reranker" / NAME]
+    return []
+
+
+def _found(paths: Sequence[Path], identity: EncoderId, own: Path | None = None) -> Calibration:
     entries: list[Entry] = []
     notes: list[str] = []
-    own = store_folder / NAME
-    folders = [own]
-    with suppress(UsageError):
-        folders += [models_folder() / "bundled" / NAME, models_folder() / "reranker" / NAME]
-    for path in folders:
+    for path in paths:
         try:
             found = read(path)
         except UsageError as error:
@@ -119,6 +141,19 @@ def write(path: Path, calibration: Calibration) -> None:
             f"The calibration {path} cannot be written ({error.strerror or error}); free some space, mend the "
             "permissions, or name another file with `out`."
         ) from error
+
+
+def remove(path: Path) -> bool:
+    """Delete it; False when there is none. Raises StoreUnwritableError."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"The calibration {path} cannot be deleted ({error.strerror or error}); mend the permissions of its folder."
+        ) from error
+    return True
 
 
 def read(path: Path) -> Calibration | None:

@@ -15,7 +15,7 @@ import numpy as np
 from indexer.encoders.base import Encoder
 from indexer.metrics import Relevance, Scorer
 from indexer.progress import Progress
-from indexer.types import Int64, Kind
+from indexer.types import Float32, Int64, Kind
 from search.calibration.calibration_file import reranker_key
 from search.calibration.examples import PARTS, SHOWN, Examples, collect, list_first
 from search.calibration.short_queries import agreement, short_queries
@@ -70,11 +70,14 @@ def evidence_of(
     depth: int,
     seed: int,
     missed: float = 0.0,
+    store: Float32 | None = None,
 ) -> Evidence:
-    """Of the first `depth` candidates of each query. Of what is relevant to a short one, what is given is right, and
-    the rest counts `ONCE`."""
+    """Of the first `depth` candidates of each query; `store` as for `collect`. Of what is relevant to a short one, what
+    is given is right, and the rest counts `ONCE`."""
     listing = list_first(scorer, len(direction.queries), depth)
-    found = collect(listing, direction.queries, direction.candidates, direction.relevance, direction.groups, seed=seed)
+    found = collect(
+        listing, direction.queries, direction.candidates, direction.relevance, direction.groups, store=store, seed=seed
+    )
     if key.form == "short":
         sure = _given(found, direction.given, len(direction.candidates))  # (m,)
         found = replace(found, right=np.where(sure, found.right, ONCE * found.right))
@@ -118,23 +121,30 @@ class ShortTruth:
         return int(np.diff(self.truth.images_of_texts().offsets).max())
 
 
-def short_truth(truth: GroundTruth, seed: int, most: int = MOST_SHORT_QUERIES) -> ShortTruth | None:
+def short_truth(
+    truth: GroundTruth, seed: int, most: int = MOST_SHORT_QUERIES, photographs: int = 0
+) -> ShortTruth | None:
     """What is asked in short of the photographs of a truth: of labels they themselves, else what captions say of
-    several photographs. None where that is too little."""
+    several photographs. None where that is too little. `photographs`: how many there are in all.
+
+    Where the truth has a part of these, a query is asked because one photograph is that, and of the others as many are
+    as there happen to be. If two had to be, two of 60 would always be right, and the curve would say as much of every
+    query, however rare what it asks for.
+    """
     if truth.kind == "labels":
         return ShortTruth(truth, truth.images_of_texts(), 0.0)
     captions: list[list[str]] = [[] for _ in truth.images]
     for text, image in zip(truth.pair_texts.tolist(), truth.pair_images.tolist(), strict=True):
         captions[image].append(truth.texts[text])
-    asked = short_queries(captions, most, seed)
+    asked = short_queries(captions, most, seed, len(captions) / max(len(captions), photographs))
     if len(asked) < MIN_SHORT_QUERIES:
         return None
     said = np.stack([one.said for one in asked])  # (q, n)
     needed = np.array([agreement(len(one)) for one in captions])  # (n,)
     texts, images = np.nonzero(said)
     own = replace(truth, texts=tuple(one.text for one in asked), pair_texts=texts, pair_images=images)
-    queries, photographs = np.nonzero(said >= needed)
-    agreed = Relevance.of_pairs(queries, photographs, len(asked))
+    queries, agreeing = np.nonzero(said >= needed)
+    agreed = Relevance.of_pairs(queries, agreeing, len(asked))
     each = float(np.mean([len(one) for one in captions]))
     missed = float(np.interp(each, (1.0, 5.0), (MISSED_BY_ONE, MISSED_BY_FIVE)))
     return ShortTruth(own, agreed, missed)
@@ -159,25 +169,35 @@ def evidence_of_pairs(
     count: int,
     seed: int,
     progress: Progress,
+    photographs: Float32 | None = None,
 ) -> list[Evidence]:
     """Of all that can be fitted to pairs: sentences and short queries (`shortly`: these encoded) that find images,
     images that find texts, texts that find texts; where a `reranker` scores `count` candidates, the first two with its
     scores, too. Not short queries: how much rerankers trust themselves with these differs from one to the next, and
-    what their scores mean with it."""
+    what their scores mean with it. `photographs` (s, d): a sample of the store's, unit norm (`collect`)."""
     deep = SHOWN * max(PARTS)  # so that ten hits are left in the smallest part
     both = encoded.directions() if encoded.truth.kind == "captions" else ()
-    found = [evidence_of(one, one.first_stage, _key(one, None), deep, seed) for one in both]
+    beside = (photographs, None)  # of texts the store may have none
+    found = [
+        evidence_of(one, one.first_stage, _key(one, None), deep, seed, store=store)
+        for one, store in zip(both, beside, strict=False)
+    ]
     words = among_texts(both[0]) if both else None
     if words is not None:
         found.append(evidence_of(words, words.first_stage, _key(words, None), deep, seed))
     if short is not None and shortly is not None:
         asked = short.direction(shortly)
         key = _key(asked, None, short=True)
-        found.append(evidence_of(asked, asked.first_stage, key, deep + short.most_right, seed, short.missed))
+        found.append(
+            evidence_of(asked, asked.first_stage, key, deep + short.most_right, seed, short.missed, photographs)
+        )
     if reranker is not None and both and (encoded.images_with_tokens or not reranker.needs_tokens):
         scorers = encoded.rerank(both, reranker, count, progress)
         name = reranker_key(reranker)
-        found += [evidence_of(*one, _key(one[0], name), count, seed) for one in zip(both, scorers, strict=True)]
+        found += [
+            evidence_of(one, scorer, _key(one, name), count, seed, store=store)
+            for one, scorer, store in zip(both, scorers, beside, strict=True)
+        ]
     return found
 
 

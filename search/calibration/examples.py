@@ -28,6 +28,9 @@ SHOWN = 10
 PARTS = (1, 4, 16)
 MIN_PART = 8
 
+#: Cosine of the vectors of one item, rounded.
+_SAME = 1.0 - 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -44,7 +47,7 @@ class Listing:
 class Examples:
     """m hits. `scores` (m,) float64; `right` (m,) float64, 0 or 1; `queries` (m,) int64: which query found it; `places`
     (m,) int64: at which place, 0 is the first; `found` (m,) int64: the candidate; `whole` (m,) bool: whether the
-    right ones were there."""
+    right ones were there; `similarities` (m,) float64: those that scores of a reranker stand in the place of."""
 
     scores: Float64
     backgrounds: Backgrounds
@@ -53,6 +56,7 @@ class Examples:
     places: Int64
     found: Int64
     whole: Bool
+    similarities: Float64
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -84,6 +88,7 @@ def collect(
     relevance: Relevance,
     groups: Int64,
     *,
+    store: Float32 | None = None,
     parts: Sequence[int] = PARTS,
     seed: int = 0,
 ) -> Examples:
@@ -91,10 +96,12 @@ def collect(
 
     `queries` (q, d), `candidates` (n, d) float32, unit norm, q and n at least 1; `groups` (n,) int64: candidates that
     stay together when the collection is cut. A query whose answers lie in several parts is asked of the one that holds
-    the first of them.
+    the first of them. `store` (s, d) float32: a sample of all that the store has of the candidates' kind, which
+    backgrounds are taken from as they are when somebody asks, instead of from the candidates alone.
     """
     first = relevance.items[relevance.offsets[:-1]]  # (q,): the first right candidate
     rows: list[_Row] = []
+    beside = None if store is None else _same(store, candidates)  # (s,)
     _, numbered = np.unique(groups, return_inverse=True)  # (n,)
     for number, count in enumerate(parts):
         if count > 1 and len(candidates) < count * MIN_PART:
@@ -105,7 +112,9 @@ def collect(
             members = np.flatnonzero(part == one)  # (p,)
             asked = np.flatnonzero(part[first] == one)
             if len(members) and len(asked):
-                rows += _of_part(listing, queries, candidates, relevance, members, asked)
+                sample = sample_of(members) if beside is None else beside  # (s,)
+                sampled = candidates[sample] if store is None else store  # (s, d)
+                rows += _of_part(listing, queries, candidates, relevance, members, asked, sample, sampled)
     scores = np.concatenate([row.scores for row in rows])
     lengths = [len(row.scores) for row in rows]
     backgrounds = Backgrounds(
@@ -119,7 +128,8 @@ def collect(
     places = np.concatenate([np.arange(length) for length in lengths])
     found = np.concatenate([row.found for row in rows])
     whole = np.repeat(np.array([row.whole for row in rows], bool), lengths)
-    return Examples(scores, backgrounds, right, asked, places, found, whole)
+    near = np.concatenate([row.similarities for row in rows])
+    return Examples(scores, backgrounds, right, asked, places, found, whole, near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,7 @@ class _Row:
     background: Background
     found: Int64
     whole: bool
+    similarities: Float64
 
 
 def sample_of(items: Int64, count: int = SAMPLE_SIZE) -> Int64:
@@ -142,13 +153,28 @@ def sample_of(items: Int64, count: int = SAMPLE_SIZE) -> Int64:
     return spread
 
 
+def _same(sample: Float32, candidates: Float32) -> Int64:
+    """(s,): which candidate each of the sample is, -1 for none."""
+    near = sample @ candidates.T  # (s, n)
+    best = near.argmax(axis=1)
+    found: Int64 = np.where(near[np.arange(len(sample)), best] > _SAME, best, -1)
+    return found
+
+
 def _of_part(
-    listing: Listing, queries: Float32, candidates: Float32, relevance: Relevance, members: Int64, asked: Int64
+    listing: Listing,
+    queries: Float32,
+    candidates: Float32,
+    relevance: Relevance,
+    members: Int64,
+    asked: Int64,
+    sample: Int64,
+    vectors: Float32,
 ) -> list[_Row]:
+    """`sample` (s,): candidates whose `vectors` (s, d) backgrounds are taken from, -1 for what is none."""
     inside = np.zeros(len(candidates), bool)
     inside[members] = True
-    sample = sample_of(members)  # (s,)
-    sampled = candidates[sample].astype(np.float64)  # (s, d)
+    sampled = vectors.astype(np.float64)  # (s, d)
     similarities = queries[asked].astype(np.float64) @ sampled.T  # (a, s)
     rows = []
     for query, row in zip(asked.tolist(), similarities, strict=True):
@@ -158,10 +184,14 @@ def _of_part(
         right = np.isin(positions, answers)  # (m,)
         shown = np.flatnonzero(there)[:SHOWN]
         present = Background.of(of_scenes(row, sampled), len(members))
-        rows.append(_Row(query, scores[shown], right[shown].astype(np.float64), present, positions[shown], True))
+        near = candidates[positions].astype(np.float64) @ queries[query].astype(np.float64)  # (m,)
+        first = _Row(
+            query, scores[shown], right[shown].astype(np.float64), present, positions[shown], True, near[shown]
+        )
+        rows.append(first)
         shown = np.flatnonzero(there & ~right)[:SHOWN]
         others = len(members) - int(inside[answers].sum())
         other = np.flatnonzero(~np.isin(sample, answers))
         background = Background.of(of_scenes(row[other], sampled, other), others)
-        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown], False))
+        rows.append(_Row(query, scores[shown], np.zeros(len(shown)), background, positions[shown], False, near[shown]))
     return rows

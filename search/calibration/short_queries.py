@@ -8,6 +8,7 @@ each other, or words that mean as much (`kin`).
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -62,9 +63,10 @@ class ShortQuery:
     said: Int64
 
 
-def short_queries(captions: Sequence[Sequence[str]], most: int, seed: int) -> list[ShortQuery]:
-    """At most `most` of what the `captions` of n photographs say of two of them at least, drawn with a seed; of noun
-    phrases every second one without its article."""
+def short_queries(captions: Sequence[Sequence[str]], most: int, seed: int, share: float = 1.0) -> list[ShortQuery]:
+    """At most `most` of what the `captions` of n photographs say of two photographs at least, drawn with a seed; of
+    noun phrases every second one without its article. The n are a `share` of all photographs, above 0: of what one of
+    them alone is, as many are asked as probably name a second one among all (`named_again`)."""
     kin, nouns = Kin(captions), _nouns_of(captions)
     phrases: dict[str, str] = {}  # phrase: as it is asked with its article
     for one in captions:
@@ -74,15 +76,25 @@ def short_queries(captions: Sequence[Sequence[str]], most: int, seed: int) -> li
     needed = np.array([agreement(len(one)) for one in captions], np.int64)  # (n,)
     found: list[ShortQuery] = []
     order = sorted(phrases)
-    order = [order[at] for at in np.random.default_rng(seed).permutation(len(order)).tolist()]
+    rng = np.random.default_rng(seed)
+    order = [order[at] for at in rng.permutation(len(order)).tolist()]
+    again, chances = named_again(share), rng.random(len(order))
     for number, plain in enumerate(order):
         if len(found) >= most:
             break
         said = said_by(kin, plain)
         agreed, named = int((said >= needed).sum()), int((said > 0).sum())
-        if agreed >= max(FEWEST, AGREEING * named) and named <= LARGEST * len(captions):
+        if agreed == FEWEST - 1 and chances[number] >= again:
+            continue
+        if agreed >= max(1, AGREEING * named) and named <= LARGEST * len(captions):
             found.append(ShortQuery(plain if number % 2 else phrases[plain], said))
     return found
+
+
+def named_again(share: float) -> float:
+    """How probably a phrase that names one photograph of a `share` of all, 0 to 1, names several of all: where as many
+    phrases name K photographs as 1 / K^2 says (Zipf 1949), it names K with weight share (1 - share)^(K - 1) / K."""
+    return 1.0 if share <= 0 else 0.0 if share >= 1 else 1.0 + (1.0 - share) / math.log(share)
 
 
 def agreement(captions: int) -> int:

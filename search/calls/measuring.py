@@ -15,6 +15,8 @@ from indexer.paths import require_working_folder
 from indexer.progress import Progress, Silent
 from search.arguments import progress_given, reranker_or_name
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
+from search.calibration.calibration_file import own_entries
+from search.calibration.calibration_file import remove as remove_calibration
 from search.calibration.calibration_file import write as write_calibration
 from search.calls.opened import Opened
 from search.rerank.base import Reranker
@@ -89,7 +91,8 @@ class Measuring(Opened):
         """Fit the hits' probabilities to pairs of indexed photographs and captions, and keep them in the store.
 
         `source`: a table as for `evaluate`. `out`: write this file instead of the store's own. `reranker` as for
-        `query`: both stages are fitted.
+        `query`: both stages are fitted. Only curves that are shown to be better than those in place are written, and
+        nothing where none is; `reset_calibration` goes back to those that ship.
 
         Raises PathNotFoundError, UsageError for a source that is no table or has too few pairs, StoreMissingError,
         EncoderError, StoreError.
@@ -100,11 +103,30 @@ class Measuring(Opened):
         with self._reading() as opened:
             session = self._session(opened, reranker, with_reranker=bool(settings.rerank))
             found = calibrate(
-                os.fspath(source), session.store, session.encoder, settings, progress or Silent(), session.reranker
+                os.fspath(source),
+                session.store,
+                session.encoder,
+                settings,
+                progress or Silent(),
+                session.reranker,
+                in_place=self._models.calibration(session.encoder),
+                own=own_entries(self.folder, session.encoder.identity),
             )
+        found = replace(found, notes=(*session.notes, *found.notes))
+        if not any(fit.better for fit in found.fits):
+            return found
         path = self.folder / CALIBRATION_NAME if out is None else Path(out)
         write_calibration(path, found.calibration)
-        return replace(found, path=str(path), notes=(*session.notes, *found.notes))
+        return replace(found, path=str(path))
+
+    def reset_calibration(self) -> bool:
+        """Forget the probabilities that were fitted for this store, and go back to those that ship with its encoder, or
+        to estimates where none do. Whether there were any.
+
+        Raises StoreMissingError, StoreError.
+        """
+        with self._reading():
+            return remove_calibration(self.folder / CALIBRATION_NAME)
 
     @checked(
         table=arguments.path,

@@ -20,6 +20,8 @@ from search.results import WEAK, Cut
 POOL: Final = 10_000
 #: So many are looked at first, and are enough where one of them is too improbable: all behind it are, too.
 FIRST: Final = 1_000
+#: Where probabilities do not fall, so many of the last candidates tell whether more are worth a look.
+_LAST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,25 @@ class Arranged:
     more_matches: bool = False
 
 
-def arrange(snapshot: Transaction, best: Places, arrangement: Arrangement, k: int) -> Arranged:
-    """The first `k` of the `best` places, as they are wanted."""
+def arrange(snapshot: Transaction, best: Places, arrangement: Arrangement, k: int, *, falling: bool = True) -> Arranged:
+    """The first `k` of the `best` places, as they are wanted. `falling`: none is more probable than one before it; else
+    there may be more behind them as long as there are some among the last."""
     order, places = arrangement.sorted_by, best.places
     if order is None:
         return Arranged(places[:k])
     least = WEAK if arrangement.least is None else arrangement.least
-    kept = [place for place in places if place.probability is None or place.probability >= least]
+    is_kept = [place.probability is None or place.probability >= least for place in places]
+    kept = [place for place, stays in zip(places, is_kept, strict=True) if stays]
     highest = max((place.probability or 0.0 for place in places), default=None)
     notes: tuple[str, ...] = ()
-    more = len(kept) == len(places) >= arrangement.pool(k)
+    goes_on = all(is_kept) if falling else any(is_kept[-_LAST:])
+    more = goes_on and len(places) >= arrangement.pool(k)
     if more:
         notes = (
             f"More than {len(kept):,} are probable enough; the most similar {len(kept):,} of them were sorted. A "
             "higher `min_probability` leaves fewer.",
         )
-    cut = Cut(least, len(places) - len(kept), highest, best.fitted)
+    cut = Cut(least, len(places) - len(kept), highest, best.fitted, worded=falling)
     return Arranged(in_order(snapshot, kept, order)[:k], cut, notes, len(kept), more)
 
 

@@ -3,7 +3,7 @@ files; what is added joined into one vector."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ import numpy as np
 from indexer.catalog.catalog import Catalog
 from indexer.encoders.base import Encoder
 from indexer.encoders.batches import encode_query
-from indexer.encoders.coverage import in_latin, is_read, unread_words
+from indexer.encoders.coverage import in_latin, is_read, suggestions, unread_words
 from indexer.encoders.templates import captions_of, class_name_forms
 from indexer.metrics import Float64
 from indexer.types import Float32, Kind
@@ -57,7 +57,8 @@ class Asked:
     """A query as it is compared with items. `added`: its texts together, and each of its images; one at least.
     `subtracted`: each term, its weight in units of the greatest that is added. `content_ids`: of its images that are
     indexed, of those that are added. `several`: it has more than one term. `unread`: its
-    words that the encoder cannot read; where it has some, nobody knows how probable its answers are. `nothing`:
+    words that the encoder cannot read; where it has some, nobody knows how probable its answers are. `suggested`: what
+    was meant by some of these. `nothing`:
     where it knows nothing of it, and the words of captions and names have to answer. `notes`: what a person should
     know.
     """
@@ -67,6 +68,7 @@ class Asked:
     content_ids: frozenset[int]
     several: bool
     unread: tuple[str, ...]
+    suggested: Mapping[str, str]
     nothing: Nothing | None
     notes: tuple[str, ...]
 
@@ -76,6 +78,19 @@ class Asked:
         know anything of."""
         first = self.added[0].query
         return first if len(self.added) == 1 else EncodedQuery("image", first.vector, None)
+
+    def said_of_unread(self, is_said: Callable[[str], bool]) -> str | None:
+        """A sentence about the words that the encoder cannot read, with what was meant, or else the next step; None
+        where it reads all. `is_said`: whether a word is said of something here, and is no slip."""
+        if not self.unread:
+            return None
+        meant = {word: other for word, other in self.suggested.items() if not is_said(word)}
+        step = "check the spelling, or ask in other words."
+        if meant:
+            only = len(self.unread) == 1
+            named = (f"“{other}”" if only else f"“{other}” by “{word}”" for word, other in meant.items())
+            step = f"did you mean {', '.join(named)}?"
+        return f"The encoder does not know {_listed(self.unread)}, so no hit has a probability; {step}"
 
     def against(self, kind: Kind, sample: Sample, curves: Calibration) -> tuple[Float32, Penalty | None]:
         """The one vector (d,) float32, unit norm, that items of this kind are compared with, and what they lose by what
@@ -167,8 +182,7 @@ def ask(
                 "word pieces count."
             )
     unread = list(dict.fromkeys(word for text in texts for word in unread_words(encoder, text)))
-    if unread:
-        notes.append(_note(unread))
+    suggested = suggestions(encoder, unread)
     added = _added_texts(query.terms, known)
     unwanted = _as_captions(captions_of(encoder, subtracted_names(query.terms), templates), known, encoder, tokens)
     greatest = max(term.weight for term in query.terms)
@@ -177,8 +191,9 @@ def ask(
     for term in query.terms:
         if term.kind == "text":
             if term.weight < 0:
-                assert term.text is not None
-                subtracted.append(Weighted(unwanted.get(term.text, known[term.text]), -term.weight / greatest))
+                less = term.encoder_text
+                assert less is not None
+                subtracted.append(Weighted(unwanted.get(less, known[less]), -term.weight / greatest))
             continue
         from search.engine.query_image import embed_image  # brings what decodes images
 
@@ -197,7 +212,8 @@ def ask(
         frozenset(content_ids),
         len(query.terms) > 1,
         tuple(unread),
-        _nothing(query, encoder, unread),
+        suggested,
+        _nothing(query, encoder, unread, suggested),
         tuple(notes),
     )
 
@@ -212,25 +228,20 @@ def _as_captions(
     return {text: replace(known[text], tokens=own) for text, own in zip(captions, words, strict=True)}
 
 
-def _nothing(query: Query, encoder: Encoder, unread: Sequence[str]) -> Nothing | None:
+def _nothing(query: Query, encoder: Encoder, unread: Sequence[str], suggested: Mapping[str, str]) -> Nothing | None:
     """None where it reads something of a query, or an image or a filter is there."""
     together = wanted_text(query.terms)
     has_image = any(term.kind == "image" and term.weight > 0 for term in query.terms)
     if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
         return None
+    if all(word in suggested for word in unread):  # slips rather than another language
+        return Nothing("So these hits are guesses; `list_encoders()` lists models of many languages.", certain=False)
     if any(in_latin(word) for word in unread):
         return Nothing(f"So these hits are guesses. For other languages than English {_MANY_LANGUAGES}", certain=False)
     return Nothing(
         f"There is nothing to search for: the encoder {encoder.identity.name} does not know {_listed(unread)}. Check "
         f"the spelling, ask in English, or {_MANY_LANGUAGES}",
         certain=True,
-    )
-
-
-def _note(unread: Sequence[str]) -> str:
-    return (
-        f"The encoder does not know {_listed(unread)}, so no hit has a probability; check the spelling, or ask in "
-        "other words."
     )
 
 

@@ -11,6 +11,7 @@ from indexer.catalog import full_text
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import NAMED, WordRow, Words
+from indexer.words import words as words_of
 from search.engine.fusion import WordMatch
 from search.query.content_words import ContentWord
 
@@ -44,6 +45,11 @@ class AskedWords:
     def are_sentence(self) -> bool:
         """Whether they say what a picture shows in more than a few words, none of which means names."""
         return len(self.numbers) > FEW and not any(word.means_names for word in self.numbers)
+
+    def has(self, text: str) -> bool:
+        """Whether a text is words of these that are said of something."""
+        said = {token for word, number in self.numbers.items() if number for token in word.tokens}
+        return {token for word in words_of(text) for token in word} <= said
 
     def matches(self, ids: Sequence[int], rows: Mapping[int, WordRow]) -> dict[int, WordMatch]:
         """Of these photographs those that have some of the words, as their `rows` say it."""

@@ -30,6 +30,7 @@ from search.engine.hits import HitRows, hits_of
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
+from search.engine.wanted_alone import WantedAlone
 from search.query.content_words import ContentWord, content_words, meaning_names, unwanted_words
 from search.query.query import Query
 from search.query.query_form import form_of
@@ -102,7 +103,9 @@ class UnderWay:
     def request(self, setting: Setting) -> None:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
         wanted, snapshot = self.wanted, setting.snapshot
-        self.notes += [*self.asked.notes, *(() if self.where is None else self.where.notes)]
+        unread = self.asked.said_of_unread(self.words.has)
+        self.notes += [*self.asked.notes, *(() if unread is None else (unread,))]
+        self.notes += () if self.where is None else self.where.notes
         if self.asked.nothing is not None and not self.words.weights:
             if self.asked.nothing.certain:
                 raise EmptyQueryError(self.asked.nothing.sentence)
@@ -194,8 +197,13 @@ class UnderWay:
         if asked.nothing is not None and self.words.weights:  # what only looks like an answer to unread words is none
             said = {} if self.by_words is None else self.by_words.matches
             best = replace(best, places=[place for place in best.places if place.id in said])
+        falling = not asked.subtracted
+        if asked.subtracted:
+            several = sum(term.weight > 0 for term in self.query.terms) > 1
+            alone = WantedAlone(self.curves, asked.query.kind, form, several, self.backgrounds)
+            best = alone.judged(best, self.requests, setting.snapshot)
         self.best = without_probabilities(best) if asked.unread else best
-        arranged = arrange(setting.snapshot, self.best, wanted.arrangement, wanted.reach)
+        arranged = arrange(setting.snapshot, self.best, wanted.arrangement, wanted.reach, falling=falling)
         shown, self.cursor = wanted.page(arranged.places, setting.snapshot.generation, setting.newest)
         self.arranged = replace(arranged, places=shown)
         self.notes += self.arranged.notes

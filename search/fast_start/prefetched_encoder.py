@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 from indexer.encoders.batches import encode_forms, encode_query, encode_texts, joined
-from indexer.encoders.coverage import unread_words
+from indexer.encoders.coverage import suggestions, unread_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTexts:
-    """Everything that a query wants to know of its texts. `counts`, `words`, `unread`: of each; `encoded`: a row
+    """Everything that a query wants to know of its texts. `counts`, `words`, `unread`: of each; `suggested`: what was
+    meant by words that are not read, None of texts of several queries; `encoded`: a row
     of each, and of the forms of class names, with tokens where the encoder has them."""
 
     texts: tuple[str, ...]
@@ -30,6 +32,7 @@ class EncodedTexts:
     counts: dict[str, int]
     words: dict[str, list[str]]
     unread: dict[str, list[str]]
+    suggested: dict[str, str] | None
     encoded: Encoded
 
 
@@ -38,6 +41,7 @@ def encode_ahead(
 ) -> EncodedTexts:
     """Ask an encoder for all of it. `forms`: what is to be encoded besides (`class_name_forms`). `together`: the texts
     are those of several queries, and share passes."""
+    unread = {text: unread_words(encoder, text) for text in texts}
     others = tuple(form for form in dict.fromkeys(forms) if form not in texts)
     if together:
         encoded = encode_texts(encoder, (*texts, *others), tokens=True)
@@ -55,7 +59,8 @@ def encode_ahead(
         encoder.independent_rows,
         {text: encoder.count_tokens(text) for text in texts},
         {text: encoder.words(text) for text in texts},
-        {text: unread_words(encoder, text) for text in texts},
+        unread,
+        None if together else suggestions(encoder, list(dict.fromkeys(itertools.chain(*unread.values())))),
         encoded,
     )
 
@@ -116,6 +121,10 @@ class PrefetchedEncoder:
     def unread(self, text: str) -> list[str]:
         known = self._known.unread.get(text)
         return unread_words(self._encoder(), text) if known is None else list(known)
+
+    def suggested(self, word: str) -> str | None:
+        known = self._known.suggested
+        return suggestions(self._encoder(), [word]).get(word) if known is None else known.get(word)
 
     def count_tokens(self, text: str) -> int:
         known = self._known.counts.get(text)

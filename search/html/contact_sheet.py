@@ -24,7 +24,7 @@ SIDE = 480
 @dataclass(frozen=True, slots=True)
 class Card:
     """One hit as the sheet shows it. `picture`: a data: address, or why there is none; `frame`: CSS of a frame for the
-    `layers` over it."""
+    `layers` over it; `nothing_found`: none of the `words` was."""
 
     hit: Hit
     picture: Picture
@@ -33,6 +33,7 @@ class Card:
     frame: str = ""
     layers: tuple[Layer, ...] = ()
     words: tuple[Chip, ...] = ()
+    nothing_found: bool = False
 
 
 def write_sheet(path: Path, results: Results, query: Query, indexed: Mapping[str, Indexed]) -> None:
@@ -86,7 +87,7 @@ def _card(hit: Hit, shown: Picture, by_date: bool) -> Card:
         return Card(hit, shown, chance, facts)
     frame = frame_size(about.width, about.height, *PLACE)
     words = chips(explanation, fit_of)
-    return Card(hit, shown, chance, facts, frame, layers(explanation), words)
+    return Card(hit, shown, chance, facts, frame, layers(explanation), words, bool(words) and not explanation.found)
 
 
 def _facts(hit: Hit, by_date: bool) -> str:

@@ -83,7 +83,7 @@ def report(found: Evaluation, indexed: Mapping[str, Indexed]) -> str:
         latency=None if found.latency is None else _latency(found.latency),
         index=None if found.index is None else index_sentence(found),
         protocol=protocol(found),
-        pictures={path: shown.address for path, shown in pictures(wanted, SIDE).items()},
+        pictures=pictures(wanted, SIDE),
     )
 
 

@@ -53,7 +53,10 @@ def shown_words(explanations: Iterable[Explanation]) -> list[int]:
 
 
 def layers(explanation: Explanation) -> tuple[Layer, ...]:
-    """The maps that lie over a picture inside its frame, the whole query's first."""
+    """The maps that lie over a picture inside its frame, the whole query's first; none where no word was found: the
+    places that were looked at then say nothing."""
+    if not explanation.found:
+        return ()
     area = _position(explanation.area)
     words = explanation.heaviest(WORDS)
     return (

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -61,10 +61,11 @@ def write_page(path: Path, page: str, what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A data: address of a thumbnail, or None and why there is none."""
+    """A data: address of a thumbnail, or None and why there is none. `link`: the file: address of what it shows."""
 
     address: str | None
     trouble: str = ""
+    link: str | None = None
 
 
 def pictures(wanted: Mapping[str, Indexed | None], side: int) -> dict[str, Picture]:
@@ -86,7 +87,12 @@ def picture(path: str, indexed: Indexed | None, side: int, share: Share = ALONE)
     if refusal is not None:
         return Picture(None, f"not shown: {refusal}")
     shown = encoded(content, side, share)
-    return Picture(shown, NOTHING if shown is None else "")
+    return Picture(None, NOTHING) if shown is None else Picture(shown, link=link_to(path))
+
+
+def link_to(path: str) -> str | None:
+    """The file: address of a path, each byte but the plainest percent-encoded (RFC 8089); None for a relative one."""
+    return PurePath(path).as_uri() if os.path.isabs(path) else None
 
 
 def encoded(content: bytes, side: int, share: Share = ALONE) -> str | None:

@@ -23,9 +23,9 @@ def class_name(terms: Sequence[Term]) -> str | None:
 def subtracted_names(terms: Sequence[Term]) -> tuple[str, ...]:
     """The texts that are subtracted and the names of things, each once; none that stands in quotation marks."""
     plain = (
-        term.text
+        text
         for term in terms
-        if term.weight < 0 and term.text is not None and not any(part.exact for part in term.words)
+        if term.weight < 0 and (text := term.encoder_text) is not None and not any(part.exact for part in term.words)
     )
     return tuple(dict.fromkeys(text for text in plain if is_class_name(text)))
 

@@ -19,6 +19,7 @@ from search.query.conditions import Condition, Test, all_of
 from search.query.fields import FIELDS, OF_ANY_TEXT
 from search.query.image_names import MOST_FOLLOWING, NamesImage, named_image
 from search.query.lexer import QuerySyntaxError, Token, tokens
+from search.query.negations import said_of_negation
 from search.query.operators import with_operators
 from search.query.quoting import DASHES, quoted
 from search.query.sections import Sections
@@ -233,6 +234,9 @@ class _Parser:
         says_more = bool(self._conditions or self._settings)
         result.terms = self._sections.terms(says_more)
         self._note_contradictions()
+        negation = said_of_negation(result.terms)
+        if negation is not None and not any("to subtract" in note for note in result.notes):  # "in:2021 not dog"
+            self._note(negation)
         result.where = all_of(*self._conditions) if self._conditions else None
         if not result.terms and result.where is None and result.sort is None:
             if not self._settings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from indexer.types import Kind
+from search.query.punctuation import without_punctuation
 from search.query.quoting import quoted
 from search.query.words import clean_words
 
@@ -52,8 +53,13 @@ class Term:
 
     @property
     def text(self) -> str | None:
-        """Its words as an encoder reads them; None for an image."""
+        """Its words as they were typed; None for an image."""
         return " ".join(each.text for each in self.words) if self.words else None
+
+    @property
+    def encoder_text(self) -> str | None:
+        """Its words as an encoder is asked for them, without punctuation that says nothing; None for an image."""
+        return None if self.text is None else without_punctuation(self.text)
 
     def __str__(self) -> str:
         """Without its sign."""
@@ -74,14 +80,15 @@ def item_named(name: str) -> int | None:
 
 
 def wanted_text(terms: Iterable[Term]) -> str | None:
-    """The texts that are added, as one text: an encoder finds "dog" and "water" together better by "dog water" than by
-    the mean of both (docs/ranking.md). None where none is added."""
-    return " ".join(term.text for term in terms if term.weight > 0 and term.text is not None) or None
+    """The texts that are added as one text, as an encoder is asked for it: it finds "dog" and "water" together better
+    by "dog water" than by the mean of both (docs/ranking.md). None where none is added."""
+    typed = [term.text for term in terms if term.weight > 0 and term.text is not None]
+    return without_punctuation(" ".join(typed)) if typed else None
 
 
 def extra_weights(terms: Iterable[Term]) -> dict[str, float]:
     """What texts that are added weigh beyond the one that weighs least."""
-    added = [(term.text, term.weight) for term in terms if term.weight > 0 and term.text is not None]
+    added = [(text, term.weight) for term in terms if term.weight > 0 and (text := term.encoder_text) is not None]
     least = min((weight for _, weight in added), default=0.0)
     found: dict[str, float] = {}
     for text, weight in added:
@@ -93,5 +100,5 @@ def extra_weights(terms: Iterable[Term]) -> dict[str, float]:
 def texts_to_encode(terms: tuple[Term, ...]) -> tuple[str, ...]:
     """Every text that an encoder is asked for, each once."""
     together = wanted_text(terms)
-    subtracted = (term.text for term in terms if term.weight < 0 and term.text is not None)
+    subtracted = (text for term in terms if term.weight < 0 and (text := term.encoder_text) is not None)
     return tuple(dict.fromkeys([*([] if together is None else [together]), *extra_weights(terms), *subtracted]))

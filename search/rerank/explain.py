@@ -62,6 +62,11 @@ class Explanation:
     grid: Grid
     area: Box
 
+    @property
+    def found(self) -> bool:
+        """Whether any of the words was; else the grid points at nothing."""
+        return any(word.box is not None for word in self.words)
+
     def heaviest(self, most: int) -> list[tuple[int, WordMatch]]:
         """The words that count most, at most so many, each with its position in `words`; in the order of the query."""
         order = sorted(range(len(self.words)), key=lambda position: (-self.words[position].weight, position))
@@ -79,6 +84,7 @@ class Explanation:
                 }
                 for word in self.words
             ],
+            "found": self.found,
             "grid": {
                 "rows": len(self.grid),
                 "columns": len(self.grid[0]),

@@ -115,6 +115,7 @@ def fit_lines(found: Calibrated) -> list[str]:
         stage = "reranked" if fit.entry.reranker is not None else "first stage"
         said = reliability_sentence(direction, fit.hits, fit.first)
         form = {"short": "short queries, ", "sentence": "sentences, "}.get(fit.entry.form or "", "")
-        out.append(f"   {stage}, {form}{said}")
-    out.append(f"Written: {found.path}")
+        kept = "" if fit.better else "; not shown to be better than what is there: kept"
+        out.append(f"   {stage}, {form}{said}{kept}")
+    out.append("Nothing is written." if found.path is None else f"Written: {found.path}")
     return out

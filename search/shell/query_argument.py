@@ -26,8 +26,8 @@ _SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
 #: How an argument begins whose quotation marks the shell has taken: text:"ACME invoice".
 _LOST_QUOTES = r"(-?[A-Za-z]+):(?=\S)([^\"]*\s[^\"]*)\Z"
 
-#: A line of words and nothing else, whatever the language adds.
-_PLAIN = re.compile(r"(?!(?:.* )?(?:AND|OR|NOT)(?: |\Z))[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
+#: A line of words and nothing else, whatever the language adds; one with "no" or "without" is told of a minus.
+_PLAIN = re.compile(r"(?!(?:.* )?(?:AND|OR|NOT|(?i:no|not|without))(?: |\Z))[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
 
 _WORDS_THEN = "put it into quotation marks within the query, or give --text, to look for the words"
 

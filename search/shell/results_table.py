@@ -46,7 +46,7 @@ def _file(hit: Hit) -> str | None:
 
 def print_results(results: Results, order: Order | None = None) -> None:
     """A table: rank, score, probability (or a word), path, and what else is known. Weak hits are marked as such, and
-    where all are, that nothing matches well stands above them.
+    where all are, that nothing matches well stands above them. On a terminal a line says what the columns are.
 
     Of what is sorted, or what filters alone have found, also what `order` goes by (the date, where it is none). Then
     what was left out and how many more there are, where that is known.
@@ -61,6 +61,8 @@ def print_results(results: Results, order: Order | None = None) -> None:
     width = len(str(len(results)))
     wide = len("strong" if any(hit.match for hit in results) else "<1 % ")
     mark = len(" weak") if any(hit.weak and hit.match is None for hit in results) else 0
+    if sys.stdout.isatty():  # what reads a pipe reads hits
+        print_line(_header(results, order, width, wide + mark))
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "
         if hit.score is not None:
@@ -75,6 +77,19 @@ def print_results(results: Results, order: Order | None = None) -> None:
     for said in (results.left_out, results.rest):
         if said is not None:
             print_line(in_shell_words(said))
+
+
+def _header(results: Results, order: Order | None, width: int, wide: int) -> str:
+    """What the columns are. `wide`: of the probability; without one its place is empty."""
+    said = f"{'#':>{width}}  "
+    scored = [hit for hit in results if hit.score is not None]
+    if scored:
+        chance = "match" if any(hit.match for hit in scored) else "prob."
+        known = any(hit.match or hit.probability is not None for hit in scored)
+        said += f"{'score':>6}  {chance if known else '':<{wide}}  "
+    if not scored or order not in (None, "score"):
+        said += f"{'size' if order in ('size', '-size') else 'date':<{_KEY_WIDTH}}  "
+    return f"{said}path"
 
 
 def _key(hit: Hit, order: Order | None) -> str:

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "list_encoders": "search models",
     "query": "search query",
     "repair": "search doctor --repair",
+    "reset_calibration": "search calibrate --reset",
     "status": "search status",
     "status().failures": "search status --failed",
     "train_reranker": "search train reranker",

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 import search
 from search.web import counting, openapi, told
 from search.web.guard import Guard
+from search.web.hosts import check_names
 from search.web.routes import (
     collections,
     downloads,
@@ -58,8 +59,9 @@ class _Guarded(FastAPI):
 
 def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
-    anybody in."""
+    anybody in, and for names that are none."""
     check_token(settings)
+    check_names(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -14,12 +14,24 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from indexer.errors import UsageError
+from search.query.query import short
 from search.web.addresses import is_loopback
 from search.web.problems import ProblemError
 from search.web.settings import PREFIX, ServeSettings
 
-_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?")
+_NAME: Final = r"\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+"
+_HOST: Final = re.compile(rf"({_NAME})(?::(\d{{1,5}}))?")
 _PORTS: Final = {"http": 80, "https": 443}
+
+
+def check_names(settings: ServeSettings) -> None:
+    """Raises UsageError for a name that no browser asks for."""
+    for name in settings.names:
+        if re.fullmatch(_NAME, name) is None:
+            raise UsageError(
+                f"{short(name)} is no name of a host; give it as in nas.local, without http:// and without a port."
+            )
 
 
 class Hosts:

@@ -125,7 +125,9 @@ class Pictures:
     def _find(self, number: int) -> IndexedOriginal:
         found = original_of(self._library, number)
         if found is None:
-            raise ProblemError(404, "item-unknown", f"No photograph has the id {number}; search again.")
+            raise ProblemError(
+                404, "no-item", f"There is no photograph {number} in the store, or no longer; search again."
+            )
         return found
 
     def _kept(self, found: IndexedOriginal, side: int) -> bytes | None:

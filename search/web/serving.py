@@ -8,19 +8,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
 
 from indexer.errors import UsageError
 from indexer.store import Store
-from search.web.addresses import is_loopback
 from search.web.app import create_app
 from search.web.connections import uvicorn_options
 from search.web.settings import ServeSettings
+from search.web.tokens import check_token, first_address
 
 #: Connections that wait to be accepted.
 _BACKLOG: Final = 512
@@ -30,21 +30,29 @@ _GRACE: Final = 30
 _SIGNALS: Final = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
-def serve(folder: Path, settings: ServeSettings, say: Callable[[str], None], show: Callable[[str], None]) -> None:
+def serve(
+    folder: Path,
+    settings: ServeSettings,
+    say: Callable[[str], None],
+    show: Callable[[str], None],
+    *,
+    tell_token: bool = False,
+) -> None:
     """Serve the store at `folder` in this thread, until Ctrl-C or SIGTERM.
 
-    `say`: takes the line with the address, when it can be reached. `show`: opens the address in a browser. Raises
-    StoreMissingError and StoreError for a store that cannot be opened, UsageError for an address at which nothing can
-    listen.
+    `say`: takes the line with the address, when it can be reached; it has the token with `tell_token` alone, since the
+    line may go into a log. `show`: opens the address in a browser. Raises StoreMissingError and StoreError for a store
+    that cannot be opened, UsageError for an address at which nothing can listen, a token or a name that is none.
     """
+    check_token(settings)
     Store.open(folder).close()
     with listening(settings) as listener:
-        check_address(settings)
-        address = address_of(listener, settings)
+        port = listener.getsockname()[1]
+        told = first_address(settings if tell_token else replace(settings, token=None), port)
 
         def ready() -> None:
-            say(f"The page and the API of {folder} are at {address}; Ctrl-C ends the server.")
-            show(address)
+            say(f"The page and the API of {folder} are at {told}; Ctrl-C ends the server.")
+            show(first_address(settings, port))
 
         app = create_app(folder, settings)
         config = uvicorn.Config(
@@ -92,15 +100,6 @@ class Server(uvicorn.Server):
                 signal.signal(each, handler)
 
 
-def check_address(settings: ServeSettings) -> None:
-    """Raises UsageError for an address that others reach, where clients show no token."""
-    if not is_loopback(settings.host) and settings.token is None:
-        raise UsageError(
-            f"{settings.host} can be reached from other machines, and clients have to show a token then; give one with "
-            "`token`, or serve at 127.0.0.1."
-        )
-
-
 def listening(settings: ServeSettings) -> socket.socket:
     """A socket that listens. Raises UsageError, which names the address."""
     host, port = settings.host, settings.port
@@ -128,10 +127,3 @@ def _refusal(error: OSError, host: str, port: int) -> str:
         case errno.EACCES:
             return f"Port {port} may not be used by you; give another `port`, above 1023."
     return f"Nothing can listen at port {port} of {host} ({error.strerror}); give another `port`."
-
-
-def address_of(listener: socket.socket, settings: ServeSettings) -> str:
-    """Where a browser finds it; with the token for its first visit, where one has to be shown."""
-    host, port = settings.host, listener.getsockname()[1]
-    token = "" if settings.token is None else f"?{urlencode({'token': settings.token})}"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{token}"

@@ -56,12 +56,13 @@ def check_token(settings: ServeSettings) -> None:
 
 
 def first_address(settings: ServeSettings, port: int) -> str:
-    """The address to open at first, with the token; `port`: the one that is listened on."""
+    """The address to open at first, with the token; `port`: the one that is listened on. A server that listens
+    everywhere is at the first name that it was given, else at that of the machine."""
     host = settings.host
     if host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not listened on)
         import socket
 
-        host = socket.gethostname()
+        host = settings.names[0].strip("[]") if settings.names else socket.gethostname()
     shown = f"[{host}]" if ":" in host else host
     query = "" if settings.token is None else f"?{urlencode({_FIELD: settings.token})}"
     return f"http://{shown}:{port}/{query}"

@@ -76,6 +76,7 @@ def test_calibrate(tmp_path: Path) -> None:
     with search.open(tmp_path / "s", encoder=ColourTokenEncoder()) as library:
         library.index(tmp_path / "images")
         found = conform("calibrate", library.calibrate(pairs, settings=CalibrationSettings(rerank=0)).to_json())
+        conform("calibrate", {"reset": library.reset_calibration()})
     assert [(one["asks"], one["finds"]) for one in found["models"]] == [
         ("text", "image"),
         ("image", "text"),

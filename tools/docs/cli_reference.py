@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,7 @@ What `search COMMAND --help` says, in one place. This page is made from the comm
 
 def page() -> str:
     """The whole page."""
-    sections = [_section(name, options, work.__doc__ or "") for name, (options, work) in COMMANDS.items()]
+    sections = [_section(name, options, inspect.getdoc(work) or "") for name, (options, work) in COMMANDS.items()]
     codes = _table(("code", "meaning"), [(str(code), meaning) for code, meaning in MEANINGS.items()])
     variables = _table(("variable", "what it says"), [(f"`{name}`", said) for name, said in VARIABLES.items()])
     return "\n".join([HEAD, *sections, "## Exit codes", "", *codes, "", "## Environment", "", *variables, ""])

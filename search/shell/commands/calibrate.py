@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class CalibrateOptions(Options):
     """The options of `search calibrate`."""
 
-    pairs: str = option(
-        "--pairs", default=..., metavar="FILE", help="Indexed images and their captions: .jsonl or .csv."
+    pairs: str | None = option(
+        "--pairs", default=None, metavar="FILE", help="Indexed images and their captions: .jsonl or .csv."
     )
+    reset: bool = option("--reset", default=False, help="Forget what was fitted; go back to what ships, if it does.")
     images: str | None = IMAGES
     store: Path | None = STORE
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split"; keep others to check on.')
@@ -45,6 +46,7 @@ class CalibrateOptions(Options):
 
 def run(options: CalibrateOptions) -> int:
     """Fit the hits' probabilities to your own pairs of images and texts."""
+    from indexer.errors import UsageError
     from search.calibration.calibrate import CalibrationSettings
     from search.rerank.stage import DEFAULT_COUNT
     from search.shell import printing
@@ -52,6 +54,10 @@ def run(options: CalibrateOptions) -> int:
     from search.shell.progress_bar import listener
     from search.shell.wording import worded
 
+    if options.reset:
+        return _reset(options)
+    if options.pairs is None:
+        raise UsageError("Give --pairs FILE with images and their captions, or --reset to forget what was fitted.")
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
     rerank = DEFAULT_COUNT if count is None else count
     settings = CalibrationSettings(options.split, rerank, options.seed, options.images)
@@ -69,4 +75,21 @@ def run(options: CalibrateOptions) -> int:
     else:
         for line in fit_lines(found):
             printing.print_line(line)
+    return FOUND
+
+
+def _reset(options: CalibrateOptions) -> int:
+    from indexer.errors import UsageError
+    from search.shell import printing
+
+    if options.pairs is not None or options.out is not None:
+        raise UsageError("--reset and --pairs or --out exclude each other; give one of them.")
+    with library_of(options.store, options.encoder, options.device) as library:
+        had = library.reset_calibration()
+    if options.as_json:
+        printing.print_json({"reset": had})
+    else:
+        gone = "The probabilities that were fitted for this store are forgotten"
+        none = "This store has no probabilities of its own"
+        printing.print_line(f"{gone if had else none}; those that ship with its encoder hold, if any do.")
     return FOUND

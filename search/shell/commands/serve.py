@@ -14,35 +14,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: What belongs to the server of the page.
+    from search.web.settings import ServeSettings
+
+#: What belongs to the server of the page, and to the process without one.
 _PAGE = "The page and the API"
-#: Letters of a token that somebody chose.
-_SHORTEST = 16
+_RESIDENT = "Without a page, for queries of the shell"
+_NO_PAGE = "It has no page; `search serve --open` serves one."
 
 
 class ServeOptions(Options):
     """The options of `search serve`."""
 
-    store: Path | None = STORE
-    port: int | None = option(
-        "--port", metavar="N", help="Serve the page and the API at this port (0: any that is free).", group=_PAGE
+    EXAMPLES = (
+        "search serve --open                       the page, on this machine",
+        "search serve --port 8765 --host 0.0.0.0   the page for other machines, with a token",
+        "search serve --background                 faster queries in the shell, without a page",
     )
-    host: str | None = option("--host", metavar="H", help="Listen at this address (default: 127.0.0.1).", group=_PAGE)
-    open: bool = option("--open", default=False, help="Open the page in the browser.", group=_PAGE)
-    background: bool = option("--background", default=False, help="Return when it is ready, and leave it.")
-    idle: float = option("--idle", default=900.0, metavar="SECONDS", help="It leaves after so long without a query.")
-    stop: bool = option("--stop", default=False, help="Make the one that is there leave (exit code 1: none).")
-    status: bool = option("--status", default=False, help="Say whether there is one (exit code 1: none).")
+    port: int | None = option(
+        "--port",
+        metavar="N",
+        help="Serve the page and the API at this port (8765 if not given; 0: any that is free).",
+        group=_PAGE,
+    )
+    open: bool = option("--open", default=False, help="Serve them, and open the page in the browser.", group=_PAGE)
+    host: str | None = option(
+        "--host",
+        metavar="ADDRESS",
+        help="Listen at this address (default: 127.0.0.1, this machine alone); others need a token, SEARCH_TOKEN.",
+        group=_PAGE,
+    )
+    name: list[str] | None = option(
+        "--name",
+        metavar="HOST",
+        help="What else the server is called in a browser, as nas.home or behind a proxy; repeatable.",
+        group=_PAGE,
+    )
+    store: Path | None = STORE
+    background: bool = option(
+        "--background", default=False, help="Return when the process is ready, and leave it.", group=_RESIDENT
+    )
+    idle: float = option(
+        "--idle", default=900.0, metavar="SECONDS", help="It leaves after so long without a query.", group=_RESIDENT
+    )
+    stop: bool = option(
+        "--stop", default=False, help="Make the one that is there leave (exit code 1: none).", group=_RESIDENT
+    )
+    status: bool = option(
+        "--status", default=False, help="Say whether there is one (exit code 1: none).", group=_RESIDENT
+    )
 
 
 def run(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:
-    """Keep the index loaded in a process that answers queries at once; none but you can reach it.
+    """Serve the page and the API, with --port or --open; else keep the index loaded for the shell.
 
-    With --port or --open it serves the page and the API instead.
+    Without --port, --open, --host and --name a process waits for queries of the shell and answers them at once; none
+    but you can reach it, and it has no page.
     """
     if options.background + options.stop + options.status > 1:
         raise UsageError("--background, --stop and --status exclude each other; give one.")
-    if options.port is not None or options.open or options.host is not None:
+    if options.port is not None or options.open or options.host is not None or options.name:
         return _page(options)
     return _resident(options, run_command)
 
@@ -50,8 +80,10 @@ def run(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:
 def _page(options: ServeOptions) -> int:
     """Serve the page and the API, in the foreground. Raises UsageError, StoreMissingError, StoreError."""
     if options.background or options.stop or options.status:
-        raise UsageError("--background, --stop and --status are for the resident process; leave out --port and --host.")
-    from search.web.addresses import is_loopback
+        raise UsageError(
+            "--background, --stop and --status are for the resident process; leave out --port, --open, --host and "
+            "--name."
+        )
     from search.web.settings import DEFAULT_PORT, ServeSettings
 
     port = DEFAULT_PORT if options.port is None else options.port
@@ -72,24 +104,31 @@ def _page(options: ServeOptions) -> int:
             except UsageError as error:  # the server is there all the same
                 _say(str(error))
 
-    host = options.host or "127.0.0.1"
-    token = None if is_loopback(host) else _token()
-    serve(folder_of(options.store), ServeSettings(host=host, port=port, token=token), _say, show)
+    names = tuple(options.name or ())
+    settings = ServeSettings(host=options.host or "127.0.0.1", port=port, names=names)
+    settings, is_new = _with_token(settings)
+    serve(folder_of(options.store), settings, _say, show, tell_token=is_new)
     return FOUND
 
 
-def _token() -> str:
-    """What clients from other machines have to show: SEARCH_TOKEN, or one that is made for this server. (An option
-    would show it to everybody who lists processes.) Raises UsageError for one that can be guessed."""
+def _with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
+    """What clients from other machines have to show: SEARCH_TOKEN, or one that is made for this server, and told.
+    (An option would show it to everybody who lists processes.) Raises UsageError for one that can be guessed."""
     import os
-    import secrets
+    from dataclasses import replace
+
+    from search.web.addresses import is_loopback
+    from search.web.tokens import LEAST, check_token, with_token
 
     given = os.environ.get("SEARCH_TOKEN")
-    if given is None:
-        return secrets.token_urlsafe(32)
-    if len(given) < _SHORTEST or not given.isascii() or not given.isprintable() or " " in given:
-        raise UsageError(f"SEARCH_TOKEN has at least {_SHORTEST} letters, digits and signs, without spaces.")
-    return given
+    if is_loopback(settings.host) or given is None:
+        return with_token(settings)
+    settings = replace(settings, token=given)
+    try:
+        check_token(settings)
+    except UsageError:
+        raise UsageError(f"SEARCH_TOKEN has at least {LEAST} letters, digits and signs, without spaces.") from None
+    return settings, False
 
 
 def _resident(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:
@@ -101,7 +140,7 @@ def _resident(options: ServeOptions, run_command: Callable[[list[str]], int]) ->
     settings = ResidentSettings(idle=options.idle)
     folder = folder_of(options.store)
     if not (options.background or options.stop or options.status):
-        lifecycle.serve(folder, run_command, _say, settings)
+        lifecycle.serve(folder, run_command, lambda line: _say(f"{line}\n{_NO_PAGE}"), settings)
         return FOUND
     if options.background:
         found = lifecycle.start_and_wait(folder, settings)

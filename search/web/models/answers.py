@@ -76,6 +76,7 @@ class Explanation(Model):
     """Which words met which regions of one picture."""
 
     words: list[WordMatch]
+    found: bool = Field(description="Whether any of the words was found; where none was, the grid points at nothing.")
     grid: Grid
 
     @classmethod

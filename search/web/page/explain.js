@@ -6,6 +6,7 @@ import { around, between, levels, paint } from "./heat.js";
 /**
  * @typedef {Object} Explanation
  * @property {{word: string, weight: number, similarity: number, box?: number[], attention?: number[][]}[]} words
+ * @property {boolean} found whether any of the words was
  * @property {{rows: number, columns: number, area: number[], values: number[][]}} grid
  */
 
@@ -28,7 +29,7 @@ export function createExplain(frame, panel) {
     const area = shown.grid.area;
     if (word?.attention) paint(canvas, aspect, between(levels(word.attention), area));
     else if (word?.box) paint(canvas, aspect, around(word.box));
-    else if (word) paint(canvas, aspect, () => 0); // it was found nowhere
+    else if (word || !shown.found) paint(canvas, aspect, () => 0); // found nowhere
     else paint(canvas, aspect, between(levels(shown.grid.values), area));
     outline.hidden = !word?.box;
     if (word?.box) {
@@ -72,7 +73,7 @@ export function createExplain(frame, panel) {
       const most = Math.max(1e-6, ...explanation.words.map((word) => word.weight));
       fill(panel, el("h3", {}, "Where each word was found"),
         el("div", { class: "words" }, ...explanation.words.map((word, number) => chip(word, number, most))),
-        el("p", { class: "soft" }, "Point at a word, or tap it, to see its place."));
+        el("p", { class: "soft" }, explanation.found ? "Point at a word, or tap it, to see its place." : "No word was found in this picture."));
       panel.hidden = false;
       canvas.hidden = false;
       draw(-1);

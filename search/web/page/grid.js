@@ -28,6 +28,8 @@ export function createGrid(root, api, events) {
   let layout = new Layout(1, 1, 1);
   /** @type {Map<number, HTMLElement>} rows in the document */
   const shown = new Map();
+  /** @type {Map<number, string>} */
+  const seen = new Map();
   let active = 0;
   let asked = 0;
   let idle = 0;
@@ -89,7 +91,7 @@ export function createGrid(root, api, events) {
     for (let index = row.start; index < row.end; index += 1) {
       const photo = /** @type {import("./results.js").Answer} */ (answer).photos[index];
       const place = { left: row.lefts[index - row.start], width: row.widths[index - row.start], height: row.height };
-      element.append(tile(api, photo, index, { ...place, selected: events.selected(photo.id), active: index === active }));
+      element.append(tile(api, photo, index, { ...place, selected: events.selected(photo.id), active: index === active }, seen));
     }
     const after = [...shown.keys()].filter((other) => other > at).sort((a, b) => a - b)[0];
     root.insertBefore(element, after === undefined ? rest : /** @type {HTMLElement} */ (shown.get(after)));

@@ -53,7 +53,7 @@ export function createState() {
       line = asked;
       open = null;
       // All that is typed in one go is one step of the history.
-      if (typing && history.state?.typing) history.replaceState(entry, "", address());
+      if (history.state?.typing) history.replaceState(entry, "", address());
       else history.pushState(entry, "", address());
       tell("line");
       if (closes) tell("open");

@@ -21,9 +21,10 @@ export function label(photo) {
  * @param {import("./results.js").Photo} photo
  * @param {number} index
  * @param {{width: number, height: number, left: number, selected: boolean, active: boolean}} place
+ * @param {Map<number, string>} seen addresses of pictures that were shown before, by the photograph's id
  * @returns {HTMLElement}
  */
-export function tile(api, photo, index, place) {
+export function tile(api, photo, index, place, seen) {
   const how = strength(photo);
   const cell = el(
     "div",
@@ -36,7 +37,7 @@ export function tile(api, photo, index, place) {
       title: photo.folder ? `${photo.name}\n${photo.folder}` : photo.name,
       data: { index: String(index), id: String(photo.id) },
     },
-    photo.kind === "text" ? el("q", { class: "said" }, photo.text ?? "") : picture(api, photo, place),
+    photo.kind === "text" ? el("q", { class: "said" }, photo.text ?? "") : picture(api, photo, place, seen),
     how && el("span", { class: "how", "aria-hidden": "true" }, how),
     el("span", { class: "tick", "aria-hidden": "true" }, icon("check")),
   );
@@ -47,13 +48,20 @@ export function tile(api, photo, index, place) {
   return cell;
 }
 
-function picture(api, photo, place) {
-  const image = /** @type {HTMLImageElement} */ (el("img", { alt: "", decoding: "async", draggable: "false" }));
-  image.addEventListener("load", () => image.classList.add("there"), { once: true });
+function picture(api, photo, place, seen) {
+  const image = /** @type {HTMLImageElement} */ (el("img", { alt: "", draggable: "false" }));
+  const address = (size) => api.address(`/items/${photo.id}/thumbnail`, { size });
+  const before = seen.get(photo.id);
+  image.decoding = before ? "sync" : "async";
+  if (before) image.classList.add("there", "known"); // while somebody types, what stays does not blink
+  image.addEventListener("load", () => {
+    image.classList.add("there");
+    seen.set(photo.id, image.src);
+  });
   image.addEventListener("error", () => image.closest(".tile")?.classList.add("unseen"));
-  image.src = api.address(`/items/${photo.id}/thumbnail`, { size: SMALL });
+  image.src = before ?? address(SMALL);
   const longer = Math.max(place.width, place.height) * Math.min(devicePixelRatio, 2);
-  if (longer > SMALL * 1.2) image.dataset.sharper = api.address(`/items/${photo.id}/thumbnail`, { size: LARGE });
+  if (longer > SMALL * 1.2 && !before?.endsWith(`=${LARGE}`)) image.dataset.sharper = address(LARGE);
   return image;
 }
 

@@ -36,9 +36,10 @@ class PageFile:
 
 @lru_cache(maxsize=1)
 def files_of_page() -> dict[str, PageFile]:
-    """Every file of the page, by its name."""
+    """Every file of the page, by its name. The look it shares with contact sheets and reports, which have it inside."""
     found = {}
-    for entry in files("search.web").joinpath("page").iterdir():
+    own = files("search.web").joinpath("page").iterdir()
+    for entry in (*own, files("search.html").joinpath("templates", "look.css")):
         suffix = entry.name[entry.name.rfind(".") :]
         if suffix in _TYPES:
             content = entry.read_bytes()

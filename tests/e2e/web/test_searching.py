@@ -6,6 +6,7 @@ import base64
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.fixtures.visits import Serving, Visit
@@ -82,20 +83,26 @@ def test_the_history_goes_back_a_search_at_a_time(visit: Visit) -> None:
     expect(page.locator("#line")).to_have_value("")
 
 
-def test_a_pasted_image_is_asked_with_and_words_join_it(visit: Visit, serving: Serving) -> None:
+#: Hands a file to the page, as a paste or a drop does.
+HAND_OVER = """([how, content]) => {
+    const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], "image.jpg", { type: "image/jpeg" }));
+    const common = { bubbles: true, cancelable: true };
+    if (how === "paste") document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, ...common }));
+    else for (const step of ["dragenter", "dragover", "drop"]) {
+        document.dispatchEvent(new DragEvent(step, { dataTransfer: data, ...common }));
+    }
+}"""
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_an_image_is_asked_with_and_words_join_it(visit: Visit, serving: Serving, how: str) -> None:
     page = visit.open()
-    content = base64.b64encode((serving.photos / "home" / Path(_one(serving, "chelsea"))).read_bytes()).decode()
-    page.evaluate(
-        """async content => {
-            const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
-            const event = { clipboardData: data, bubbles: true, cancelable: true };
-            document.dispatchEvent(new ClipboardEvent("paste", event));
-        }""",
-        content,
-    )
+    content = next(serving.photos.rglob("chelsea.jpg")).read_bytes()
+    page.evaluate(HAND_OVER, [how, base64.b64encode(content).decode()])
     expect(page.locator(".chip.image img")).to_be_visible()
+    expect(page.locator("#drop")).to_be_hidden()
     page.wait_for_url("**like%3Aupload%3A**")
     page.locator("body:not(.waiting)").wait_for()
     assert visit.names(1) == ["chelsea.jpg"]
@@ -107,11 +114,6 @@ def test_a_pasted_image_is_asked_with_and_words_join_it(visit: Visit, serving: S
     visit.shot("image-and-words")
     page.get_by_role("button", name="Take away the image").click()
     expect(page.locator(".chip.image")).to_have_count(0)
-
-
-def _one(serving: Serving, stem: str) -> str:
-    found = next(serving.photos.rglob(f"{stem}.jpg"))
-    return str(Path("..") / found.parent.name / found.name)
 
 
 def test_a_chosen_file_that_is_no_image_is_refused_in_a_sentence(visit: Visit, tmp_path: Path) -> None:

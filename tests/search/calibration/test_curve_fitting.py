@@ -11,7 +11,7 @@ from indexer.metrics import Float64
 from search.calibration.curve import (
     sigmoid,
 )
-from search.calibration.curve_fitting import cross_fitted, fit_logistic, fit_standardised
+from search.calibration.curve_fitting import Prior, cross_fitted, fit_logistic, fit_standardised
 
 
 def drawn(seed: int, slopes: tuple[float, ...], rows: int = 400) -> tuple[Float64, Float64]:
@@ -79,3 +79,35 @@ def test_cross_fitting_predicts_each_cluster_from_the_others() -> None:
         held = order[clusters] == fold
         intercept, slopes = fit_standardised(memory[~held, :3], labels[~held])
         np.testing.assert_allclose(chances[held], sigmoid(intercept + memory[held, :3] @ slopes))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fit_that_is_held_near_a_curve_is_the_best_one_there(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    features, labels = drawn(seed, tuple(rng.uniform(-1, 1, 3)), rows=60)
+    near, strengths = np.array([-1.0, *rng.uniform(0, 2, 3)]), np.array([3.0, 1.0, 30.0, 1e6])
+
+    def loss(weights: Float64) -> float:
+        logits = weights[0] + features @ weights[1:]
+        apart = float((strengths * (weights - near) ** 2).sum())
+        return float(np.logaddexp(0, logits).sum() - labels @ logits) + 0.5 * apart
+
+    bounds = [(None, None), (0, None), (0, None), (0, None)]
+    theirs = minimize(loss, near, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
+    intercept, slopes = fit_logistic(features, labels, strengths, near)
+    assert (slopes >= 0).all()
+    assert loss(np.array([intercept, *slopes])) <= theirs.fun + 1e-6
+    assert slopes[2] == pytest.approx(near[3], abs=1e-3)  # held as firmly as that it stays
+
+
+def test_a_firm_prior_is_the_fit_on_any_scale() -> None:
+    features, labels = drawn(1, (1.0, 0.5))
+    stretched = features * [100.0, 0.001] + [5.0, -3.0]
+    prior = Prior(0.7, np.array([0.02, 900.0]), np.full(3, 1e9))
+    intercept, slopes = fit_standardised(stretched, labels, prior)
+    np.testing.assert_allclose([intercept, *slopes], [0.7, 0.02, 900.0], rtol=1e-3)
+    np.testing.assert_allclose(
+        cross_fitted(stretched, labels, np.arange(len(labels)), prior=prior),
+        sigmoid(0.7 + stretched @ prior.slopes),
+        atol=1e-4,
+    )

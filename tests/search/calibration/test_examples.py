@@ -53,3 +53,24 @@ def test_a_cut_collection_keeps_groups_together_and_asks_each_query_once() -> No
     assert both.backgrounds.items[cut].max() <= 32
     assert present.sum() == 60  # all four of a group stay, so both numbers of items are multiples of four
     assert both.right[cut].sum() >= whole.right.sum()  # fewer rivals
+
+
+def test_backgrounds_of_the_store_are_those_that_a_query_meets() -> None:
+    """The pairs speak of 20 of 60 items; what is right is taken from the background where it is taken away."""
+    rng = np.random.default_rng(2)
+    queries, store = unit(rng, 5, 40), unit(rng, 60, 40)
+    candidates = store[40:]
+    relevance = Relevance.of_pairs(np.arange(5), np.array([3, 0, 7, 19, 3]), 5)
+    listing = list_first(InnerProducts(queries, candidates), 5, 20)
+    found = collect(listing, queries, candidates, relevance, np.arange(20), store=store, parts=(1,))
+    for query in range(5):
+        near = store.astype(float) @ queries[query].astype(float)
+        right = 40 + int(relevance.of(query)[0])
+        for whole, there in ((True, near), (False, np.delete(near, right))):
+            rows = (found.queries == query) & (found.whole == whole)
+            assert rows.sum() == SHOWN
+            np.testing.assert_allclose(found.backgrounds.mean[rows], there.mean(), atol=1e-6)
+            np.testing.assert_allclose(found.backgrounds.spread[rows], there.std(), atol=1e-6)
+            assert set(found.backgrounds.sampled[rows]) == {len(there)}
+            assert set(found.backgrounds.items[rows]) == {20 - (not whole)}
+    np.testing.assert_allclose(found.similarities, found.scores, atol=1e-6)

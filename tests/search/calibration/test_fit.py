@@ -7,11 +7,11 @@ import pytest
 
 from indexer.errors import UsageError
 from indexer.metrics import Float64
-from search.calibration.curve import Backgrounds, describe, sigmoid
+from search.calibration.curve import Backgrounds, ProbabilityCurve, Slopes, TypicalBackground, describe, sigmoid
 from search.calibration.curve_fitting import cross_fitted, fit_standardised
 from search.calibration.evidence import Evidence, Key
 from search.calibration.examples import Examples
-from search.calibration.fit import completed, fit
+from search.calibration.fit import Known, completed, fit
 from search.calibration.reliability import reliability
 
 KEY = Key("text", "image", "short", None)
@@ -56,7 +56,7 @@ def evidence(seed: int, key: Key = KEY, missed: float = 0.0) -> Evidence:
     ones, places = np.ones(count), np.tile(np.arange(10), count // 10)
     backgrounds = Backgrounds(0 * ones, 0.1 * ones, np.full(count, 500), rng.integers(100, 900, count))
     queries, found = np.repeat(np.arange(count // 10), 10), rng.integers(0, 400, count)
-    examples = Examples(scores, backgrounds, said, queries, places, found, ones > 0)
+    examples = Examples(scores, backgrounds, said, queries, places, found, ones > 0, scores)
     return Evidence(key, examples, queries, found, count // 10, 400, missed)
 
 
@@ -91,3 +91,35 @@ def test_cross_fitting_has_seen_neither_the_query_nor_the_photograph() -> None:
     right = labels == 1
     assert alone[right].min() > 0.9
     assert both[right].max() < 0.9  # nobody has told of this one
+
+
+TRUE = ProbabilityCurve(-3.0, Slopes(10.0, 0.0, 0.0, 0.0), TypicalBackground(0.0, 0.1))
+
+
+@pytest.mark.parametrize("missed", [0.0, 0.3])
+def test_a_curve_takes_the_place_of_a_wrong_one_and_not_of_the_right_one(missed: float) -> None:
+    wrong = ProbabilityCurve(0.0, Slopes(4.0, 0.0, 0.0, 0.0), TRUE.typical)
+    given = [evidence(1, missed=missed)]
+    assert not fit(given, 0, Known(TRUE, 1_000.0, TRUE)).better
+    assert fit(given, 0, Known(TRUE, 1_000.0, wrong)).better
+    assert fit(given, 0).better  # nothing was there
+
+
+def test_few_hits_leave_a_curve_where_it_is_held_and_the_slope_on_items_stays() -> None:
+    near = ProbabilityCurve(-1.0, Slopes(6.0, 0.0, 0.0, 0.3), TRUE.typical)
+    given = [evidence(1)]
+    found = [fit(given, 0, Known(near, strength, near)).entry.curve for strength in (1e6, 1e3, 1.0)]
+    away = [abs(curve.slopes.score + curve.slopes.above - near.slopes.score) for curve in found]
+    assert away[0] < 0.1 < away[1] < away[2]
+    assert all(curve.slopes.items == pytest.approx(0.3, abs=1e-3) for curve in found)
+    assert all(curve.typical == TRUE.typical for curve in found)
+
+
+def test_where_a_reranker_was_not_fitted_what_is_in_place_reads_similarities() -> None:
+    one = evidence(1)
+    shuffled = np.random.default_rng(0).permutation(one.examples.scores)
+    examples = Examples(*(shuffled if name == "similarities" else getattr(one.examples, name)
+                          for name in Examples.__slots__))  # fmt: skip
+    given = [Evidence(KEY, examples, one.clusters, one.others, one.queries, one.candidates)]
+    assert not fit(given, 0, Known(TRUE, 1_000.0, TRUE)).better
+    assert fit(given, 0, Known(TRUE, 1_000.0, TRUE, similarities=True)).better

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.calibration.kin import Kin, stem
-from search.calibration.short_queries import agreement, said_by, short_queries
+from search.calibration.short_queries import agreement, named_again, said_by, short_queries
 
 CAPTIONS = [
     ["A brown dog runs on the grass .", "Two dogs are running", "a puppy in a park", "A dog.", "something"],
@@ -80,3 +80,30 @@ def test_queries_are_phrases_that_captions_agree_on() -> None:
     assert [query.text for query in short_queries(captions, 3, 0)] == [q.text for q in short_queries(captions, 3, 0)]
     assert len(short_queries(captions, 3, 0)) == 3
     assert np.all([query.said.sum() >= 2 for query in short_queries(captions, 100, 0)])
+
+
+def test_what_one_photograph_of_a_part_is_probably_names_others_of_the_whole() -> None:
+    """Against a drawing: K photographs named by as many phrases as 1 / K^2 says, a part of the photographs seen."""
+    rng = np.random.default_rng(0)
+    sizes = np.arange(1, 2_000)
+    named = rng.choice(sizes, 400_000, p=sizes**-2.0 / (sizes**-2.0).sum())
+    for share in (0.05, 0.3, 0.9):
+        once = rng.binomial(named, share) == 1
+        assert named_again(share) == pytest.approx((named[once] > 1).mean(), abs=0.02)
+    assert (named_again(1.0), named_again(0.0)) == (0.0, 1.0)
+
+
+def test_of_a_part_of_all_photographs_what_is_there_once_is_asked_too() -> None:
+    things = ["lamp", "boat", "tree", "bowl", "kite", "sofa", "cake", "road", "gate", "cart", "desk", "ring", "lake"]
+    captions = [["A dog ."], ["A dog ."], *([f"A {thing} ."] for thing in things)]
+
+    def asked(share: float) -> set[str]:
+        found = short_queries(captions, 50, 0, share)
+        assert all((each.said > 0).any() for each in found)
+        return {each.text.removeprefix("a ") for each in found}
+
+    assert not asked(1.0).intersection(things)
+    assert "dog" in asked(1.0)
+    few, most = asked(0.9), asked(0.001)
+    assert few < most
+    assert len(most.intersection(things)) > len(things) / 2

@@ -14,10 +14,12 @@ from indexer.encoders.batches import encode_texts
 from indexer.encoders.templates import captions_of, class_name_forms, ensemble
 from indexer.types import Texts
 from search.engine import ensembles as module
+from search.engine.asked import ask
 from search.engine.ensembles import Ensembles
 from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
+from search.query.class_names import class_names, subtracted_names
 from search.query.query import Query
-from search.query.terms import Term, Words
+from search.query.terms import Term, Words, texts_to_encode
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
 from tests.search.engine.test_engine import paint
@@ -183,3 +185,32 @@ def test_captions_are_asked_for_once_in_many_queries_and_known_ahead(library: se
     ahead.encode_texts(["a green"], tokens=True)
     assert shared.asked == []
     assert captions_of(ColourEncoder(), ("green",), None) == captions_of(shared, ("green",), False) == {}
+
+
+def test_punctuation_changes_no_answer(library: search.Library, shared: Asking) -> None:
+    """Alone and in many, added and subtracted; what is encoded ahead is what is asked for."""
+
+    def found(results: search.Results) -> list[tuple[str, float | None]]:
+        return [(hit.path, hit.score) for hit in results]
+
+    reranker = ColourReranker()
+    typed = ["red", "red!", "#red", " red , ", "'red'", "(red)"]
+    right = found(library.query("red", k=5, reranker=reranker))
+    assert [found(library.query(text, k=5, reranker=reranker)) for text in typed] == [right] * len(typed)
+    assert [found(each) for each in library.query_many(typed, k=5, reranker=reranker)] == [right] * len(typed)
+    lines = [Query.parse(line) for line in ("red thing on blue -green", "red thing, on blue! -#green,")]
+    plain, noisy = (found(library.query(line, k=5, reranker=reranker)) for line in lines)
+    assert noisy == plain
+    for line in (Query(text="#red!"), lines[1]):
+        forms = tuple(form for name in class_names(line.terms) for form in class_name_forms(shared, name, None))
+        captions = captions_of(shared, subtracted_names(line.terms), None).values()
+        known = encode_ahead(shared, (*texts_to_encode(line.terms), *captions), forms)
+        shared.asked.clear()
+        ask(
+            line,
+            PrefetchedEncoder(known, Path("nowhere"), None),
+            library._opened.store.catalog,
+            Ensembles(),
+            tokens=True,
+        )
+        assert shared.asked == []

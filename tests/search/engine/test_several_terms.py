@@ -186,10 +186,13 @@ def test_the_image_that_was_added_is_marked_and_one_that_was_subtracted_is_not(
 
 
 @pytest.mark.parametrize("terms", [(text("red"), text("green", -1.0)), (text("red"), text("green"))])
-def test_probabilities_are_estimated_and_never_rise(library: search.Library, terms: tuple[Term, ...]) -> None:
+def test_probabilities_are_estimated_and_rise_only_where_something_is_subtracted(
+    library: search.Library, terms: tuple[Term, ...]
+) -> None:
     results = library.query(asked(*terms), k=50)
     chances = [hit.estimate for hit in results]
-    assert chances == sorted(chances, reverse=True)
+    if all(term.weight > 0 for term in terms):
+        assert chances == sorted(chances, reverse=True)
     assert chances[0] > chances[-1]
     assert not results.calibrated
 
@@ -205,6 +208,28 @@ def test_where_something_is_subtracted_no_word_stands_and_the_cut_holds(library:
     assert len(found.likely(least)) == sum(each >= least for each in estimates) < 60
     added = library.query(asked(text("red"), text("dark")), k=60)
     assert {hit.match for hit in added} <= {"strong", "fair", "weak"}
+
+
+def test_cuts_go_by_what_is_wanted_alone_but_for_what_clearly_shows_the_rest(library: search.Library) -> None:
+    query = asked(text("red"), text("dark", -1.0))
+    alone = {hit.path: hit.estimate for hit in library.query(asked(text("red")), k=1_000)}
+    found = library.query(query, k=1_000)
+    assert {hit.path for hit in found} == alone.keys()
+    kept = [hit for hit in found if hit.estimate == pytest.approx(alone[hit.path])]
+    lessened = [hit for hit in found if hit not in kept]
+    assert len(kept) > 20
+    assert lessened
+    for hit in lessened:
+        assert hit.estimate < alone[hit.path]  # type: ignore[operator]
+    least = max(hit.estimate for hit in found if hit.estimate is not None) * 0.9
+    assert library.query(query, k=1_000, min_probability=least).hits == found.likely(least).hits
+    by_name = library.query(query, k=1_000, sort="name", min_probability=least)
+    assert {hit.path for hit in by_name} == {hit.path for hit in found.likely(least)}
+    many = library.query_many([query, query], k=1_000)
+    assert [[hit.estimate for hit in each] for each in many] == [[hit.estimate for hit in found]] * 2
+    none = library.query(query, k=1_000, min_probability=1.0)
+    assert not none
+    assert none.absence.startswith("Nothing here matches well: by what is wanted alone the best hit is estimated at ")
 
 
 def test_the_reranker_looks_for_what_is_subtracted_as_well(library: search.Library) -> None:

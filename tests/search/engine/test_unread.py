@@ -10,6 +10,7 @@ import pytest
 import search
 from indexer.errors import EmptyQueryError
 from indexer.images.sniff import IMAGE_SUFFIXES
+from search.fast_start.prefetched_encoder import PrefetchedEncoder, encode_ahead
 from search.query.filter import Filter
 from search.query.query import Query
 from search.query.terms import Term, Words
@@ -18,7 +19,10 @@ from tests.search.engine.test_engine import paint
 
 
 class Reader(ColourEncoder):
-    """Reads the names of colours."""
+    """Reads the names of colours, and knows slips of some."""
+
+    def suggested(self, word: str) -> str | None:
+        return {"gren": "green", "bleu": "blue"}.get(word.lower())
 
     def unread(self, text: str) -> list[str]:
         return [word for word in text.split() if word not in COLOURS]
@@ -124,3 +128,37 @@ def test_beside_words_that_are_read_meaning_finds_as_ever(captioned: search.Libr
 def test_what_nobody_says_and_the_encoder_cannot_read_is_nothing_to_search_for(captioned: search.Library) -> None:
     with pytest.raises(EmptyQueryError, match="nothing to search for"):
         captioned.query("猫", by_words=True)
+
+
+def test_a_slip_is_asked_about_before_other_languages_are(library: search.Library) -> None:
+    known, guess = library.query("gren", k=3).notes[:2]
+    assert known == "The encoder does not know “gren”, so no hit has a probability; did you mean “green”?"
+    assert guess == "So these hits are guesses; `list_encoders()` lists models of many languages."
+    one, *others = library.query("red gren", k=3).notes
+    assert one == known
+    assert not any("guesses" in note for note in others)
+    both = library.query("gren vespa bleu", k=3).notes
+    assert both[0].endswith("did you mean “green” by “gren”, “blue” by “bleu”?")
+    assert "encode anew with a model of many" in both[1]
+
+
+def test_what_something_here_is_called_is_no_slip(captioned: search.Library, tmp_path: Path) -> None:
+    assert "did you mean “blue”?" in captioned.query("bleu", k=1).notes[0]
+    paint(tmp_path / "photos", 2)
+    one = next(path for path in (tmp_path / "photos").rglob("*") if path.suffix in IMAGE_SUFFIXES)
+    one.rename(one.with_name(f"Bleu_party{one.suffix}"))
+    with search.open(tmp_path / "store", encoder=Reader(batch_size=64)) as opened:
+        opened.index(tmp_path / "photos")
+        [hit] = (results := opened.query("bleu", by_words=True))
+        assert "Bleu_party" in hit.path
+        assert results.notes[0].endswith("check the spelling, or ask in other words.")
+
+
+def test_what_is_known_ahead_names_the_same(library: search.Library) -> None:
+    reader = Reader(batch_size=64)
+    known = encode_ahead(reader, ("red gren",))
+    ahead = PrefetchedEncoder(known, Path("nowhere"), None)
+    assert ahead.suggested("gren") == "green"
+    assert ahead.suggested("red") is None
+    lines = ["red gren", "red", "bleu"]
+    assert [each.notes for each in library.query_many(lines)] == [library.query(line).notes for line in lines]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 from PIL import Image
@@ -57,6 +60,8 @@ def test_hostile_names_texts_and_notes_are_escaped_wherever_they_stand(tmp_path:
         assert page.text.count(HOSTILE) >= 2 * 2 + 1 + 1  # a word and a text of each hit, the note, the legend
         assert f"40 × 30 · {HOSTILE} ({HOSTILE}), {HOSTILE} · {HOSTILE}" in page.text
         assert name in page.attributes("alt")
+        (link,) = page.attributes("href")  # of the one that is there
+        assert unquote(link) == f"file://{path}"
 
 
 def test_a_picture_that_is_gone_leaves_its_place_and_bytes_that_are_no_utf8_a_question_mark() -> None:
@@ -65,6 +70,25 @@ def test_a_picture_that_is_gone_leaves_its_place_and_bytes_that_are_no_utf8_a_qu
     assert "no picture to show" in page.text
     assert "?.png" in page.text
     assert [tag for tag, _ in page.elements].count("img") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_a_picture_links_to_its_file_where_that_is_what_was_indexed(tmp_path: Path) -> None:
+    known: dict[str, Indexed] = {}
+    hits = []
+    for number, name in enumerate(("a b#c?d%20.png", "é\u202e.png", os.fsdecode(b'\xff".png'), "plain.png", "odd.png")):
+        path = str(tmp_path / name)
+        Image.new("RGB", (8 + number, 8), "red").save(path, "PNG")
+        known[path] = Indexed(hashlib.sha256(Path(path).read_bytes()).hexdigest())
+        hits.append(Hit(number + 1, "image", path, 0.3, 0.2, 0.5))
+    Image.new("RGB", (9, 9), "blue").save(tmp_path / "plain.png")  # changed since
+    known[hits[4].path] = replace(known[hits[4].path], inside=False)
+    page = assert_harmless(sheet(Results("x", tuple(hits)), Query(text="x"), known))
+    links = page.attributes("href")
+    assert [unquote_to_bytes(link.removeprefix("file://")) for link in links] == [os.fsencode(h.path) for h in hits[:3]]
+    assert links[0].endswith("/a%20b%23c%3Fd%2520.png")
+    assert "not shown: it was changed" in page.text
+    assert "not shown: it lies outside" in page.text
 
 
 def test_no_hits_are_said() -> None:

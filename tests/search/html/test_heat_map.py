@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_the_sheet_shows_a_map_for_each_word(library: search.Library) -> None:
     for number in range(3):
         assert page.count(f'class="heat w{number}"') == 2
         assert page.count(f'class="word w{number}"') == 3  # each picture's, and the header's
-        assert f".w{number}:hover" in page
+        assert f".w{number}:is(:hover, :focus-visible)" in page
     assert "<b>" not in re.sub(r"<b>\d+</b>", "", page)
     assert "<script" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
@@ -85,3 +86,31 @@ def test_a_word_that_was_not_found_has_no_map_and_says_so() -> None:
     assert [layer.name for layer in heat_map.layers(found)] == ["whole", "w1"]
     assert [chip.figure for chip in heat_map.chips(found, heat_map.fit_of)] == ["not found", "0.90"]
     assert [chip.figure for chip in heat_map.chips(found, heat_map.share_of)] == ["50%", "50%"]
+
+
+def test_where_no_word_was_found_nothing_is_pointed_at(library: search.Library) -> None:
+    alignment = Alignment(np.float32([0.5, 0.5]), np.float32([[[1, 0]], [[0, 1]]]), np.float32([0.1, 0.2]))
+    none = explain(alignment, ["blue", "car"], "blue car", preprocessing("squash"), (1, 1))
+    assert not none.found
+    assert heat_map.layers(none) == ()
+    said = none.to_json()
+    assert (said["found"], said["grid"]["columns"]) == (False, 2)
+    results = library.query("red green", reranker=ColourReranker(), explain=True)
+    indexed = library.indexed(*(hit.path for hit in results))
+    page = sheet(results, Query(text="red green"), indexed)
+    assert "no word was found" not in page
+    lost = replace(results, hits=tuple(replace(hit, explanation=none) for hit in results))
+    page = sheet(lost, Query(text="red green"), indexed)
+    assert page.count("no word was found in this picture") == len(results) == 2
+    assert '<img class="heat' not in page
+    assert '<i class="place' not in page
+
+
+def test_what_is_tapped_has_the_focus_and_is_told_so(library: search.Library) -> None:
+    results = library.query("red green", reranker=ColourReranker(), explain=True)
+    page = sheet(results, Query(text="red green"), library.indexed(*(hit.path for hit in results)))
+    assert "Point at a word" in page
+    assert "Tap a word" in page
+    for number in range(2):
+        assert f"@media (hover: none) {{ li:has(.word.w{number}:focus) .heat.whole" in page
+    assert page.count('class="frame" tabindex="0"') == 2

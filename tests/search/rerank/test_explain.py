@@ -172,7 +172,7 @@ def test_each_word_is_found_where_it_is(library: search.Library) -> None:
     assert np.array(found.grid).sum() == pytest.approx(1, abs=1e-5)
     assert found.area == (0.0, 0.0, 1.0, 1.0)
     fields = json.loads(json.dumps(by_name["quarters.png"].to_json()))["explain"]
-    assert set(fields) == {"words", "grid"}
+    assert set(fields) == {"words", "found", "grid"}
     assert fields["words"][0].keys() == {"word", "weight", "similarity", "box"}
     assert (fields["grid"]["rows"], fields["grid"]["columns"]) == (2, 2)
     assert np.array(fields["grid"]["values"]).shape == (2, 2)

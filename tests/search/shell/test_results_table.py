@@ -83,6 +83,39 @@ def test_a_word_stands_where_nothing_was_fitted(capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_below_the_weak_mark_no_number_is_that_of_the_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    chances = (0.0505, 0.05, 0.0499, 0.0487, 0.045, 0.0449, 0.004)
+    hits = [Hit(number, "image", "/p/a.jpg", 0.5, 0.5, chance) for number, chance in enumerate(chances)]
+    assert [line[9:].split("  /p/")[0].strip() for line in lines(capsys, *hits)] == [
+        "5 %", "5 %", "<5 % weak", "<5 % weak", "4 % weak", "4 % weak", "<1 % weak",
+    ]  # fmt: skip
+
+
+def test_a_terminal_is_told_what_the_columns_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = [Hit(number, "image", "/p/a.jpg", 0.5, 0.5, 0.5) for number in range(10)]
+    assert len(lines(capsys, *scored)) == 10
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    head, first, *_ = lines(capsys, *scored)
+    assert head.split() == ["#", "score", "prob.", "path"]
+    assert head.index("path") == first.index("/p/a.jpg")
+    assert head.index("score") + len("score") == first.index("0.500") + len("0.500")
+    head, first = lines(capsys, Hit(1, "image", "/p/a.jpg", 0.5, 0.5, None, guess=0.9))
+    assert head.split() == ["#", "score", "match", "path"]
+    head, first = lines(capsys, Hit(1, "image", "/p/a.jpg", 0.5, 0.5, None))
+    assert head.split() == ["#", "score", "path"]
+    assert head.index("path") == first.index("/p/a.jpg")
+    head, first = lines(capsys, Hit(1, "image", "/p/a.jpg", None, None, None, date=datetime(2024, 5, 3)))
+    assert head.split() == ["#", "date", "path"]
+    assert head.index("path") == first.index("/p/a.jpg")
+    for order, name in (("-size", "size"), ("date", "date"), ("name", "date")):
+        print_results(Results("x", tuple(scored)), order)  # type: ignore[arg-type]
+        assert capsys.readouterr().out.splitlines()[0].split() == ["#", "score", "prob.", name, "path"]
+    print_results(Results("x"))
+    assert capsys.readouterr().out == "Nothing found.\n"
+
+
 def test_where_all_hits_are_weak_that_stands_above_them(capsys: pytest.CaptureFixture[str]) -> None:
     for weak in (Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.01), Hit(1, "image", "/p/a.jpg", 0.5, 0.5, None, guess=0.01)):
         assert lines(capsys, weak)[0] == "Nothing here matches well; these are the nearest:"

@@ -20,7 +20,11 @@ from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
 
 #: Rooms of the shell: whoever reads their messages sits before one.
-OF_THE_SHELL = ("search/shell/", "search/fast_start/", "search/resident/", "search/__main__.py")
+#: A server, and what asks one, are met by whoever has started it from the shell.
+OF_THE_SHELL = (
+    *("search/shell/", "search/fast_start/", "search/resident/", "search/__main__.py"),
+    *("search/web/", "search/remote/"),
+)
 #: An option, or a command, of the shell.
 SHELL_WORDS = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-k\b|`search [a-z]")
 

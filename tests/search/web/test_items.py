@@ -92,6 +92,11 @@ def test_an_item_that_is_not_there_is_told(client: TestClient, tail: str) -> Non
     assert "There is no item 999999" in problem(client.get(f"/items/999999{tail}"), 404, "no-item")
 
 
+@pytest.mark.parametrize("picture", ["thumbnail", "preview", "original"])
+def test_nor_is_a_picture_of_it(client: TestClient, picture: str) -> None:
+    assert "There is no photograph 999999" in problem(client.get(f"/items/999999/{picture}"), 404, "no-item")
+
+
 @pytest.mark.parametrize("wrong", ["0", "-1", "x", "1.5", "9223372036854775808", "1e3", "%00"])
 def test_what_is_no_id_is_refused(client: TestClient, wrong: str) -> None:
     problem(client.get(f"/items/{wrong}"), 422, "wrong-request")

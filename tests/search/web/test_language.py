@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ def test_the_status_is_the_library_s(client: TestClient, indexed: Path) -> None:
         "name": wanted.encoder.name,
         "weights": wanted.encoder.weights,
         "dimension": wanted.encoder.dimension,
+        "preprocessing": json.loads(wanted.encoder.to_json())["preprocessing"],
     }
     assert found["indexes"]["image"]["count"] == wanted.images
     assert (found["folder"], "path" in found) == (indexed.name, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import httpx
@@ -104,6 +105,8 @@ def test_the_address_that_is_shown_once() -> None:
     assert first_address(ServeSettings(), 1234) == "http://127.0.0.1:1234/"
     assert first_address(ServeSettings(host="::1"), 1234) == "http://[::1]:1234/"
     assert first_address(ServeSettings(host="10.0.0.1", token=TOKEN), 80) == f"http://10.0.0.1:80/?token={TOKEN}"
+    assert first_address(ServeSettings(host="0.0.0.0"), 80) == f"http://{socket.gethostname()}:80/"
+    assert first_address(ServeSettings(host="::", names=("nas.home", "nas")), 80) == "http://nas.home:80/"
 
 
 def test_it_stands_in_no_log(red_store: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import http.client
 import json
 import os
 import re
@@ -71,9 +72,37 @@ def test_another_address_of_this_machine(indexed: Path) -> None:
 
 def test_for_other_machines_there_is_a_token(indexed: Path) -> None:
     with served(indexed, "--host", "0.0.0.0") as (_, address):
-        assert re.fullmatch(r"http://0\.0\.0\.0:\d+/\?token=[\w-]{43}", address)
+        assert re.fullmatch(rf"http://{re.escape(socket.gethostname())}:\d+/\?token=[\w-]{{43}}", address)
     with served(indexed, "--host", "0.0.0.0", SEARCH_TOKEN="a-token-of-my-own") as (_, address):
-        assert address.endswith("/?token=a-token-of-my-own")
+        assert address.endswith("/")  # who gave it knows it, and the line may go into a log
+        port = int(address.rstrip("/").rpartition(":")[2])
+        assert asked(port, f"127.0.0.1:{port}", "/api/v1/health") == 401
+        assert asked(port, f"127.0.0.1:{port}", "/api/v1/health", "a-token-of-my-own") == 200
+        assert asked(port, f"127.0.0.1:{port}", "/?token=a-token-of-my-own") == 303
+
+
+def test_names_that_are_given(indexed: Path) -> None:
+    token = "a-token-of-my-own"
+    names = ("--name", "nas.home", "--name", "photos.example")
+    with served(indexed, "--host", "0.0.0.0", *names, SEARCH_TOKEN=token) as (_, address):
+        port = int(address.rstrip("/").rpartition(":")[2])
+        assert address == f"http://nas.home:{port}/"
+        for host in ("nas.home:80", "photos.example", f"localhost:{port}"):
+            assert asked(port, host, "/api/v1/health", token) == 200, host
+        for host in ("evil.example", f"evil.nas.home:{port}"):
+            assert asked(port, host, "/api/v1/health", token) == 421, host
+
+
+def asked(port: int, host: str, path: str, token: str | None = None) -> int:
+    """The status of the answer to a request for `host`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(
+            "GET", path, headers={"Host": host} | ({"Authorization": f"Bearer {token}"} if token else {})
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_a_port_in_use_is_told(cli: Cli, indexed: Path) -> None:
@@ -97,6 +126,9 @@ def test_a_port_in_use_is_told(cli: Cli, indexed: Path) -> None:
         (("--port", "0", "--host", "no.such.host.invalid"), "no.such.host.invalid is no address of this machine;"),
         (("--port", "0", "--background"), "--background, --stop and --status are for the resident process;"),
         (("--host", "127.0.0.1", "--stop"), "--background, --stop and --status are for the resident process;"),
+        (("--name", "nas.home", "--status"), "--background, --stop and --status are for the resident process;"),
+        (("--port", "0", "--name", "http://nas.home/"), "http://nas.home/ is no name of a host;"),
+        (("--port", "0", "--name", "nas.home:8765"), "nas.home:8765 is no name of a host;"),
     ],
 )
 def test_wrong_use_is_one_sentence(cli: Cli, indexed: Path, given: tuple[str, ...], said: str) -> None:
