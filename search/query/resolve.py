@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from indexer.catalog import criteria
 from indexer.catalog.derivation import folded_name
@@ -67,7 +67,8 @@ class _Resolver:
         others = tuple(self.criterion(each) for each in condition.conditions if not of_id(each))
         if len(ids) < 2:
             return criteria.Either(tuple(map(self.criterion, condition.conditions)))
-        listed = criteria.OfIds(tuple(sorted(cast(int, test.value) for each in ids for test in tests(each))))
+        values = (test.value for each in ids for test in tests(each))
+        listed = criteria.OfIds(tuple(sorted(value for value in values if isinstance(value, int))))
         return criteria.Either((listed, *others)) if others else listed
 
     def _test(self, field: str, value: Any) -> Criterion:

@@ -97,12 +97,12 @@ def test_the_theme_follows_the_system_and_a_choice_is_kept(visiting: Visiting) -
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
     visit.shot("dark")
-    page.locator("#tools button").nth(2).click()
+    page.get_by_role("button", name="Colours").click()
     light = page.evaluate(paper)
     assert light != dark
     visit.open("?q=a+rocket")
     assert page.evaluate(paper) == light
-    page.locator("#tools button").nth(2).click()
+    page.get_by_role("button", name="Colours").click()
     assert page.evaluate(paper) == dark
 
 

@@ -36,6 +36,7 @@ from indexer.catalog.criteria import (
     NameMatches,
     No,
     OfId,
+    OfIds,
     OfType,
     PathMatches,
     Says,
@@ -169,6 +170,7 @@ tests = st.one_of(
     st.builds(OfType, st.sampled_from(("jpeg", "png", "heic", "webp"))),
     st.builds(Has, st.sampled_from(("gps", "caption", "keyword", "date"))),
     st.builds(OfId, st.integers(1, 12)),
+    st.builds(OfIds, st.lists(st.integers(1, 12), min_size=2, max_size=4).map(tuple)),
     st.builds(Tagged, st.just("red")),
 )
 criteria = st.recursive(
@@ -241,6 +243,8 @@ def holds(criterion: Criterion, photo: Photo) -> bool:
             return held[criterion.what]
         case OfId():
             return criterion.id == photo.ids["target"]
+        case OfIds():
+            return photo.ids["target"] in criterion.ids
     assert isinstance(criterion, Tagged)
     return False
 
