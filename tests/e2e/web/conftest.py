@@ -36,8 +36,8 @@ def serving(stored: tuple[Path, Path]) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Debian's Chromium. Where it is not installed these tests are skipped, and on CI they fail. Its driver has an event
-    loop of its own, beside which no other may run: it ends with each file."""
+    """Debian's Chromium. Where it is not installed these tests are skipped, and on CI they fail. Its driver has an
+    event loop of its own, beside which no other may run: it ends with each file."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         reason = "there is no chromium here: apt install chromium"
