@@ -10,9 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from indexer.errors import SearchError
 from search.web.freshness import UnchangedError
+from search.web.leaving import GONE
 from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
 from search.web.service import service_of
 from search.web.shown import as_text
@@ -36,6 +38,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UnchangedError, _unchanged)
     app.add_exception_handler(SearchError, _of_library)
     app.add_exception_handler(ProblemError, _of_route)
+    app.add_exception_handler(ClientDisconnect, _of_nobody)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(Exception, _of_program)
@@ -57,6 +60,11 @@ async def _of_library(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
     problem.detail = await run_in_threadpool(service_of(request).sentence, problem.detail)
     return told(problem)
+
+
+async def _of_nobody(_: Request, __: Exception) -> Response:
+    """A client that went away within its own request is no error of the program, and reads no answer."""
+    return Response(status_code=GONE)
 
 
 async def _of_route(_: Request, error: Exception) -> JSONResponse:

@@ -89,6 +89,11 @@ export function createBox(form, fields, events) {
       input.focus();
       input.select();
     },
+    /** Go on typing behind what is there. */
+    resume() {
+      input.focus();
+      input.setSelectionRange(input.value.length, input.value.length);
+    },
     get line() {
       return line();
     },

@@ -140,7 +140,7 @@ async function main() {
     down: () => grid.focus(),
     image: () => images.choose(),
   });
-  const chips = createChips(byId("chips"), api, fields, { ask, begin: (text) => box.begin(text), focus: () => box.focus() });
+  const chips = createChips(byId("chips"), api, fields, { ask, begin: (text) => box.begin(text), focus: () => box.resume() });
   const images = createQueryImage(byId("drop"), api, {
     busy: (says) => notices.note(says),
     failed,

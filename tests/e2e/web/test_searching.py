@@ -46,6 +46,8 @@ def test_filters_become_chips_and_go_by_a_click(visit: Visit) -> None:
     expect(chips).to_have_text(["camera: canon", "not people"])
     expect(page.locator("#line")).to_have_value("a cup camera:canon -people")
     assert "camera%3Acanon" in page.url
+    page.keyboard.type("s")  # goes on behind what is left
+    expect(page.locator("#line")).to_have_value("a cup camera:canon -peoples")
 
 
 def test_the_menu_of_filters_completes_their_values(visit: Visit) -> None:

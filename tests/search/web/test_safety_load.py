@@ -112,6 +112,19 @@ def test_a_drip_of_a_body_is_too_slow(red_store: Path, tmp_path: Path) -> None:
             assert ended_after(connection, 12, b"x") < 8
 
 
+def test_a_client_that_leaves_within_its_upload_is_no_error(red_store: Path, tmp_path: Path) -> None:
+    with served(red_store, tmp_path / "log") as server:
+        head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 100000\r\n\r\n"
+        with server.connect() as connection:
+            connection.sendall(head.encode() + b"x" * 1_000)
+            time.sleep(0.5)
+        with httpx.Client(base_url=server.address) as client:
+            assert client.get(f"{API}/health").status_code == 200
+        time.sleep(0.5)
+    assert "failed" not in (log := (tmp_path / "log").read_text())
+    assert "Traceback" not in log
+
+
 def test_many_silent_connections_hold_nobody_up(red_store: Path, tmp_path: Path) -> None:
     with served(red_store, tmp_path / "log", {"connections": 40, "silence": 30}) as server:
         connections = silent(server, 150, GET % server.port)
