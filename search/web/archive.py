@@ -39,14 +39,18 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def archive(photographs: Sequence[IndexedOriginal], take: Callable[[IndexedOriginal], FileIO]) -> Generator[bytes]:
+def archive(
+    photographs: Sequence[IndexedOriginal], gone: Sequence[int], take: Callable[[IndexedOriginal], FileIO]
+) -> Generator[bytes]:
     """The bytes of a zip of photographs, each under its name, or one like it where that is taken. `take` opens one, or
-    raises FileError: a text in the zip names it then, and the reason.
+    raises FileError: a text in the zip names it then, and the reason. `gone`: ids of which there is no photograph any
+    more, which it names as well.
 
     One file is open at a time. Raises OSError where a photograph changes while it is read: a zip that is cut short is
     told by its end, which is missing.
     """
-    sink, names, left_out = _Sink(), Names(), []
+    sink, names = _Sink(), Names()
+    left_out = [f"#{number}: it is no longer in the index" for number in gone]
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, strict_timestamps=False) as packed:
         for each in photographs:
             name = safe_name(each.original.paths[0])

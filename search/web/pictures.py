@@ -53,11 +53,21 @@ class Pictures:
 
     async def find(self, number: int) -> IndexedOriginal:
         """The photograph of an item. Raises ProblemError where there is none, StoreError."""
-        return (await self.find_all([number]))[0]
+        return await self.read(lambda: self._find(number))
 
-    async def find_all(self, numbers: Sequence[int]) -> list[IndexedOriginal]:
-        """Those of several items. Raises as `find`."""
-        return await self.read(lambda: [self._find(number) for number in numbers])
+    async def find_all(self, numbers: Sequence[int]) -> tuple[list[IndexedOriginal], list[int]]:
+        """Those of several items, and the ids of which there is no photograph."""
+
+        def look() -> tuple[list[IndexedOriginal], list[int]]:
+            found, gone = [], []
+            for number in numbers:
+                try:
+                    found.append(self._find(number))
+                except ProblemError:
+                    gone.append(number)
+            return found, gone
+
+        return await self.read(look)
 
     async def find_kept(self, number: int, side: int) -> tuple[IndexedOriginal, bytes | None]:
         """As `find`, and its thumbnail where that is kept: one way to a thread and back."""

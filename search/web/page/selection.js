@@ -39,7 +39,7 @@ export function createSelection(bar, api, events) {
       const link = el("a", { href: address, download: "photographs.zip" });
       link.click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
-      events.note(`${photographs(picked.size)} downloaded.`);
+      events.note(`Downloaded, of ${photographs(picked.size)} all that are as they were indexed.`);
     } catch (error) {
       events.note(error.message, true);
     } finally {

@@ -40,8 +40,10 @@ async def download(service: Served, wanted: Wanted) -> Response:
         raise ProblemError(
             413, "too-many", f"{len(ids):,} photographs are more than {limits.download_files:,}; save them in parts."
         )
-    found = {each.digest: each for each in await service.pictures.find_all(ids)}
-    photographs = list(found.values())
+    found, gone = await service.pictures.find_all(ids)
+    if not found:
+        raise ProblemError(404, "no-item", "None of these photographs is in the index any more; search anew.")
+    photographs = list({each.digest: each for each in found}.values())
     total = await service.pictures.bytes_of(photographs)
     if total is None:
         raise ProblemError(410, "photograph-gone", "None of these photographs is where it was; connect their drive.")
@@ -49,4 +51,4 @@ async def download(service: Served, wanted: Wanted) -> Response:
         most = f"{limits.download_bytes / 1e9:g} GB"
         raise ProblemError(413, "too-large", f"Together they have more than {most}; save them in parts.")
     headers = {"Content-Disposition": 'attachment; filename="photographs.zip"', "Cache-Control": "no-store"}
-    return PiecesAnswer(archive(photographs, service.pictures.take), headers, "application/zip")
+    return PiecesAnswer(archive(photographs, gone, service.pictures.take), headers, "application/zip")
