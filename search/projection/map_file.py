@@ -1,10 +1,15 @@
-"""A map as it is kept beside the store: a cache, which can be deleted at any moment."""
+"""A map as it is kept beside the store: a cache, which can be deleted at any moment.
+
+CRC-32 of all that follows, and bytes of the JSON      2 x uint32, little-endian
+JSON: form, key, generation, count, clusters           UTF-8
+ids                                                    (count,) int64, little-endian
+positions                                              (count, 2) float32, little-endian
+"""
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+import struct
 import zlib
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +23,11 @@ from indexer.settings import MAP
 from search.projection.photo_map import Cluster, PhotoMap
 
 #: Grows with each change of what is written, or of how a map is made.
-_FORM: Final = 1
-_NAME: Final = "points.npz"
-#: What reading a file raises that is none of ours, or was damaged: each part has a checksum.
-_DAMAGED: Final = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, MemoryError)
+_FORM: Final = 2
+_NAME: Final = "points"
+_HEAD: Final = struct.Struct("<II")
+#: What a file says that is none of ours, and whose checksum is right all the same.
+_WRONG: Final = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 def map_file(store: Path) -> Path:
@@ -33,19 +39,30 @@ def read_map(store: Path, key: str) -> PhotoMap | None:
     """The map that is kept under `key` (`indexer.vectors.refresh.index_key`: the store and its encoder); None where
     there is none, where it belongs to another encoder, and where it is not what was written."""
     try:
-        with map_file(store).open("rb") as file, np.load(file, allow_pickle=False) as parts:
-            said = json.loads(parts["about"].tobytes())
-            if said["form"] != _FORM or said["key"] != key:
-                return None
-            ids, positions = parts["ids"], parts["positions"]
-        clusters = tuple(Cluster(**each) for each in said["clusters"])
-        generation = int(said["generation"])
-    except _DAMAGED:
+        return _parsed(map_file(store).read_bytes(), key)
+    except _WRONG:
         return None
-    right = ids.dtype == np.int64 and ids.ndim == 1 and positions.dtype == np.float32
-    if not right or positions.shape != (len(ids), 2) or not bool(np.isfinite(positions).all()):
+
+
+def _parsed(data: bytes, key: str) -> PhotoMap | None:
+    """Raises ValueError, KeyError, TypeError for what is none."""
+    if len(data) < _HEAD.size:
         return None
-    return PhotoMap(ids, positions, clusters, generation) if bool((ids[1:] > ids[:-1]).all()) else None
+    total, length = _HEAD.unpack_from(data)
+    if zlib.crc32(data[4:]) != total:
+        return None
+    begin = _HEAD.size + length
+    about = json.loads(data[_HEAD.size : begin])
+    if about["form"] != _FORM or about["key"] != key:
+        return None
+    count = int(about["count"])
+    if count < 0 or len(data) != begin + 16 * count:
+        return None
+    ids = np.frombuffer(data, "<i8", count, begin).astype(np.int64)
+    positions = np.frombuffer(data, "<f4", 2 * count, begin + 8 * count).reshape(count, 2).astype(np.float32)
+    if not bool(np.isfinite(positions).all()) or not bool((ids[1:] > ids[:-1]).all()):
+        return None
+    return PhotoMap(ids, positions, tuple(Cluster(**each) for each in about["clusters"]), int(about["generation"]))
 
 
 def write_map(store: Path, key: str, found: PhotoMap) -> None:
@@ -54,11 +71,12 @@ def write_map(store: Path, key: str, found: PhotoMap) -> None:
         "form": _FORM,
         "key": key,
         "generation": found.generation,
+        "count": len(found.ids),
         "clusters": [asdict(each) for each in found.clusters],
     }
-    written = io.BytesIO()
-    as_bytes = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    np.savez(written, ids=found.ids, positions=found.positions, about=as_bytes)
+    said = json.dumps(about).encode()
+    arrays = found.ids.astype("<i8").tobytes() + found.positions.astype("<f4").tobytes()
+    rest = struct.pack("<I", len(said)) + said + arrays
     file = map_file(store)
     make_folder(file.parent)
-    write_atomically(file, written.getbuffer(), lasting=False)
+    write_atomically(file, struct.pack("<I", zlib.crc32(rest)) + rest, lasting=False)
