@@ -26,11 +26,6 @@ DRAWN = """async () => {
     const { data } = context.getImageData(0, 0, points.width, points.height);
     return data.some((value, at) => at % 4 === 3 && value > 128);
 }"""
-NO_WEBGL = """
-const drawn = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
-    return kind === "webgl2" ? null : drawn.call(this, kind, ...more);
-};"""
 #: Points of which a plain grid of the given number is drawn and moved, as the map does it; frames a second.
 FRAMES = """async (count) => {
     const { createPoints } = await import("/page/map_points.js");
@@ -181,11 +176,15 @@ def test_its_groups_are_a_list_of_links(visit: Visit) -> None:
     page.locator(".tile img.there").first.wait_for()
 
 
-def test_without_webgl_it_is_said(visit: Visit) -> None:
-    visit.page.add_init_script(NO_WEBGL)
-    page = visit.open()
+def test_without_webgl_it_is_said(drawing: Any, own_serving: Serving) -> None:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    without = drawing.browser_type.launch(executable_path=path, args=[*root, "--disable-3d-apis"])
+    page = without.new_page()
+    page.goto(own_serving.address)
     page.get_by_role("button", name="Map of the collection (m)").click()
-    expect(page.locator(".map-card")).to_contain_text("WebGL 2")
+    expect(page.locator(".map-card")).to_contain_text("WebGL 2", timeout=20_000)
+    without.close()
 
 
 def test_many_points_are_drawn_often(visit: Visit, capsys: pytest.CaptureFixture[str]) -> None:
