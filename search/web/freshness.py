@@ -11,11 +11,11 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 import search
-from indexer.settings import MAP
+from search.projection.map_file import map_file
 from search.web.service import Service, service_of
 
 #: Files beside the catalog that change answers.
-_BESIDE = ("calibration.json", "reranker", f"{MAP}/points.npz")
+_BESIDE = ("calibration.json", "reranker")
 
 #: The header in which a client says what it has.
 CONDITION: Final = "If-None-Match"
@@ -36,7 +36,7 @@ def _revalidated(
 ) -> None:
     """Raises UnchangedError; StoreMissingError, StoreError."""
     headers = {"ETag": tag_of(request, service_of(request)), "Cache-Control": "private, no-cache"}
-    if _names(known or "", headers["ETag"]):
+    if names(known, headers["ETag"]):
         raise UnchangedError(headers)
     response.headers.update(headers)
 
@@ -48,15 +48,17 @@ Revalidated = Depends(_revalidated)
 def tag_of(request: Request, service: Service) -> str:
     """Of the store's state, the request, the version and the day ("after:2w" means another time tomorrow)."""
     state = service.library.state()
+    folder = service.library.folder
     beside = []
-    for name in _BESIDE:
+    for path in (*(folder / name for name in _BESIDE), map_file(folder)):
         with suppress(OSError):
-            beside.append(os.stat(service.library.folder / name).st_mtime_ns)
+            beside.append(os.stat(path).st_mtime_ns)
     parts = (search.__version__, state.store, state.generation, state.roots, beside, date.today(), request.url.path)
     text = repr((*parts, request.url.query))
     return f'W/"{hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
 
 
-def _names(given: str, tag: str) -> bool:
+def names(if_none_match: str | None, tag: str) -> bool:
     """Whether If-None-Match names this ETag; weakly compared (RFC 9110, 13.1.2)."""
-    return tag.removeprefix("W/") in [each.strip().removeprefix("W/") for each in given.split(",")]
+    given = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
+    return tag.removeprefix("W/") in given

@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from search.web.freshness import CONDITION, names
 from search.web.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
@@ -55,8 +56,7 @@ def etag_of(content: bytes) -> str:
 def answer(request: Request, content: bytes, media_type: str, etag: str) -> Response:
     """The content, or 304 where the client has it."""
     headers = {"ETag": etag, "Cache-Control": CACHE}
-    known = request.headers.get("if-none-match", "")
-    if etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
+    if names(request.headers.get(CONDITION), etag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=media_type, headers=headers)
 

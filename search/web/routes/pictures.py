@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.thumbnails.cache import DRAWING, SIDES
 from search.web.file_answer import PiecesAnswer, Streamed, disposition
-from search.web.freshness import CONDITION
+from search.web.freshness import CONDITION, names
 from search.web.problems import problems
 from search.web.service import Served
 
@@ -99,9 +99,8 @@ async def original(
 
 
 def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether a client has what a tag names (RFC 9110, If-None-Match)."""
-    given = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
-    return tag in given or "*" in given
+    """Whether a client has what a tag names, or asks whether there is anything."""
+    return names(if_none_match, tag) or names(if_none_match, "*")
 
 
 def _headers(tag: str) -> dict[str, str]:
