@@ -1,13 +1,12 @@
 """A file that a run may have died of is read in a process of its own, which may die of it alone.
 
-python -P -c ... MODULES PATH WIDTH HEIGHT MAX_PIXELS MAX_BYTES MOST
+Its arguments: PATH WIDTH HEIGHT MAX_PIXELS MAX_BYTES MOST
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from contextlib import suppress
 
 from indexer.encoders.base import Preprocessing
@@ -17,6 +16,7 @@ from indexer.images.decoder import decode, read_file
 from indexer.images.metadata import read_metadata
 from indexer.memory import Room, in_words, process_limit
 from indexer.memory_budget import MemoryBudget, Share
+from indexer.own_command import own_command
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
@@ -26,18 +26,14 @@ _NO_MEMORY = 9
 #: What decoders set aside and may not use, stacks of threads above all.
 _SPARE = 256_000_000
 
-_PROGRAM = (
-    "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from indexer.pipeline.trial import _read; "
-    "sys.exit(_read(sys.argv))"
-)
+_PROGRAM = "from indexer.pipeline.trial import _read; sys.exit(_read(sys.argv))"
 
 
 def why_not(candidate: Candidate, preprocessing: Preprocessing, limits: DecodeLimits, most: int) -> str | None:
     """Why this file is not to be read by a run, where all files together may take `most` bytes; None: it may be, and
     says itself what is wrong with it, if anything is."""
-    modules = os.pathsep.join(map(os.path.abspath, sys.path))
     numbers = (preprocessing.width, preprocessing.height, limits.max_pixels, limits.max_bytes, most)
-    command = [sys.executable, "-P", "-c", _PROGRAM, modules, candidate.path, *map(str, numbers)]
+    command = own_command(_PROGRAM, candidate.path, *map(str, numbers))
     try:
         done = subprocess.run(  # noqa: S603 (our own command)
             command,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from contextlib import suppress
 
 from indexer.errors import ResidentError
+from indexer.own_command import own_command
 from indexer.reach import look, reason
 from search.resident import socket_paths
 
-#: The same modules as here, whatever the working folder: -P and an explicit path.
-_PROGRAM = "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); from search.__main__ import main; main()"
+_PROGRAM = "from search.__main__ import main; main()"
 #: Nobody waits for these; kept, or Python complains that they still run.
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -24,13 +22,12 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
     Raises ResidentError.
     """
     base = checked_base(store)
-    path = os.pathsep.join(module_folders())
     arguments = ["serve", f"--store={store}", *([] if idle is None else [f"--idle={idle}"])]
     try:
         log = os.open(log_of(base), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             process = subprocess.Popen(  # noqa: S603 (our own command)
-                [sys.executable, "-P", "-c", _PROGRAM, path, *arguments],
+                own_command(_PROGRAM, *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -45,15 +42,6 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
         ) from error
     _started.append(process)
     return process
-
-
-def module_folders() -> list[str]:
-    """Where modules are looked for, whatever the working folder will be."""
-    found = []
-    for entry in sys.path:
-        with suppress(OSError):  # of a working folder that was deleted
-            found.append(os.path.abspath(entry))
-    return found
 
 
 def checked_base(store: str) -> str:

@@ -14,11 +14,12 @@ from pathlib import Path
 import filelock
 
 from indexer.errors import ResidentError
+from indexer.own_command import module_folders
 from indexer.settings import ResidentSettings
 from indexer.store import Store
 from search import __version__
 from search.resident import client, protocol
-from search.resident.background import checked_base, log_of, module_folders, start
+from search.resident.background import checked_base, log_of, start
 from search.resident.commands import Commands, Run
 from search.resident.identity import environment, identity
 from search.resident.library_pool import WarmLibraries

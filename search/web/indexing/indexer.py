@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from indexer.errors import StoreBusyError
 from indexer.store import writer
-from search.web.indexing.own_process import PROGRAM, OwnProcess
-from search.web.indexing.run import PATIENCE, Run, RunState
+from search.web.indexing.run import PATIENCE, RunState
+from search.web.indexing.runs import Runs
 from search.web.problems import ProblemError
 
+PROGRAM: Final = "from search.web.indexing.child import main; main()"
 
-class Indexer:
+
+class Indexer(Runs):
     """Runs of one store. Safe to use from several threads."""
 
     def __init__(self, folder: Path, program: str = PROGRAM) -> None:
+        super().__init__(program)
         self._folder = folder
-        self._program = program
-        self._lock = threading.Lock()
-        self._run: Run | None = None
-        self._closed = False
-
-    @property
-    def state(self) -> RunState:
-        """How far the last run is; idle where there was none."""
-        run = self._run
-        return RunState() if run is None else run.state
 
     @property
     def pid(self) -> int | None:
@@ -41,21 +34,14 @@ class Indexer:
         Raises ProblemError where one is at work here, StoreBusyError where another process writes.
         """
         with self._lock:
-            before = self.state
-            if self._closed:
-                raise ProblemError(503, "server-leaving", "The server is shutting down; start it again.")
-            if before.is_active:
+            if not self._is_free():
                 raise ProblemError(
                     409, "indexing-runs", "Indexing is at work already; wait until it is done, or stop it."
                 )
-            if self._run is not None:
-                self._run.join()
             by = writer(self._folder)
             if by is not None:
                 raise StoreBusyError(f"{by[0].upper()}{by[1:]} is writing to the store; try again when it ends.")
-            process = OwnProcess(str(self._folder), roots, verify=verify, program=self._program)
-            self._run = Run(process, tuple(known), before.version)
-            return self._run.state
+            return self._begin({"store": str(self._folder), "roots": list(roots), "verify": verify}, tuple(known))
 
     def stop(self) -> RunState:
         """End the run that is at work, if there is one; what it has committed stays."""
@@ -66,10 +52,4 @@ class Indexer:
 
     def close(self, patience: float = PATIENCE) -> None:
         """End the run, wait for it, and begin none any more."""
-        with self._lock:
-            self._closed = True
-        run = self._run
-        if run is not None:
-            run.stop(patience)
-            run.process.end(patience)
-            run.join()
+        self._close(patience)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO, Final
+from typing import IO, Any, Final
 
+from indexer.own_command import own_command
 from search.web.problems import ProblemError
 
-#: The same modules as here, whatever the working folder: -P and an explicit path.
-PROGRAM: Final = (
-    "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); "
-    "from search.web.indexing.child import main; main()"
-)
 #: Seconds for a process that was told to terminate.
 _TERMINATING: Final = 5.0
 
@@ -24,13 +18,11 @@ _TERMINATING: Final = 5.0
 class OwnProcess:
     """A child of this process, in a session of its own: what a terminal sends to the server does not reach it."""
 
-    def __init__(self, store: str, roots: Sequence[str], *, verify: bool, program: str = PROGRAM) -> None:
-        """`program`: what Python runs; it gets the paths of modules and the order. Raises ProblemError."""
-        modules = os.pathsep.join(_module_folders())
-        order = json.dumps({"store": store, "roots": list(roots), "verify": verify})
+    def __init__(self, program: str, order: Mapping[str, Any]) -> None:
+        """`program`: what Python runs; its argument is the `order` as JSON. Raises ProblemError."""
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-P", "-c", program, modules, order],
+                own_command(program, json.dumps(order)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -76,12 +68,3 @@ class OwnProcess:
             force()
             patience = _TERMINATING
         self._process.wait()
-
-
-def _module_folders() -> list[str]:
-    """Where modules are looked for."""
-    found = []
-    for entry in sys.path:
-        with suppress(OSError):  # of a working folder that was deleted
-            found.append(os.path.abspath(entry))
-    return found

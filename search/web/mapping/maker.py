@@ -11,32 +11,22 @@ from search.library import Library
 from search.projection.layout import check_installed
 from search.projection.map_file import map_file
 from search.projection.photo_map import PhotoMap
-from search.web.indexing.own_process import PROGRAM, OwnProcess
-from search.web.indexing.run import Run, RunState
-from search.web.problems import ProblemError
+from search.web.indexing.run import RunState
+from search.web.indexing.runs import Runs
 
-_PROGRAM: Final = PROGRAM.replace("search.web.indexing.child", "search.web.mapping.child")
+_PROGRAM: Final = "from search.web.mapping.child import main; main()"
 #: Seconds for a process that was told to end.
 _PATIENCE: Final = 5.0
 
 
-class MapMaker:
+class MapMaker(Runs):
     """Safe to use from several threads."""
 
     def __init__(self, library: Library, program: str = _PROGRAM) -> None:
+        super().__init__(program)
         self._library = library
-        self._program = program
-        self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._run: Run | None = None
-        self._closed = False
         self._kept: tuple[object, PhotoMap | None] | None = None
-
-    @property
-    def state(self) -> RunState:
-        """How far the last run is; idle where there was none."""
-        run = self._run
-        return RunState() if run is None else run.state
 
     def current(self) -> PhotoMap | None:
         """The map that is kept, with what came since; None where it has to be made (anew). Read once for each state of
@@ -52,25 +42,11 @@ class MapMaker:
         package for it is missing."""
         check_installed()
         with self._lock:
-            if self._closed:
-                raise ProblemError(503, "server-leaving", "The server is shutting down; start it again.")
-            before = self.state
-            if not before.is_active:
-                if self._run is not None:
-                    self._run.join()
-                process = OwnProcess(str(self._library.folder), (), verify=False, program=self._program)
-                self._run = Run(process, before=before.version)
-            return self.state
+            return self._begin({"store": str(self._library.folder)}) if self._is_free() else self.state
 
     def close(self) -> None:
         """End the run that is at work, and begin none any more."""
-        with self._lock:
-            self._closed = True
-        run = self._run
-        if run is not None:
-            run.stop(_PATIENCE)
-            run.process.end(_PATIENCE)
-            run.join()
+        self._close(_PATIENCE)
 
     def _version(self) -> object:
         state = self._library.state()
