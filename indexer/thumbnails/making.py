@@ -42,8 +42,7 @@ class ThumbnailMaker:
         if not sides or leads_out(path, roots):
             return
         with suppress(FileError):
-            for side, drawn in thumbnails(data, self._limits, sides, share).items():
-                self._cache.put(digest, side, drawn)
+            self._draw(digest, data, sides, share)
 
     def make_missing(self, catalog: Catalog, budget: MemoryBudget, workers: int, progress: Progress) -> str | None:
         """Make those of all photographs that are there, as far as the cache has room. Returns a sentence about what
@@ -89,8 +88,12 @@ class ThumbnailMaker:
             return
         with suppress(FileError, MemoryError):
             data = read_original(original, roots, self._limits, share)
-            for side, drawn in thumbnails(data, self._limits, sides, share).items():
-                self._cache.put(original.digest, side, drawn)
+            self._draw(original.digest, data, sides, share)
+
+    def _draw(self, digest: bytes, data: bytes, sides: tuple[int, ...], share: Share) -> None:
+        """Keep those of a content. Raises what `thumbnails` raises."""
+        for side, drawn in thumbnails(data, self._limits, sides, share).items():
+            self._cache.put(digest, side, drawn)
 
     def _lacking(self, catalog: Catalog) -> Iterator[Original]:
         after = -1

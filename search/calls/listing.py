@@ -3,8 +3,9 @@ what is not stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -47,6 +48,15 @@ class Page:
 
     items: tuple[Item, ...]
     cursor: str | None
+
+
+def items_of(page_at: Callable[..., Page]) -> Iterator[Item]:
+    """The items of all pages; `page_at`: gives the first one, and with a `cursor` that which begins there."""
+    page = page_at()
+    yield from page.items
+    while page.cursor is not None:
+        page = page_at(cursor=page.cursor)
+        yield from page.items
 
 
 class Listing(Opened):
@@ -98,11 +108,7 @@ class Listing(Opened):
 
         No transaction stays open in between: the loop may query, and others may index. Raises what `page` raises.
         """
-        page = self.page(where=where, kind=kind, sort=sort, limit=_AT_ONCE)
-        yield from page.items
-        while page.cursor is not None:
-            page = self.page(where=where, kind=kind, sort=sort, limit=_AT_ONCE, cursor=page.cursor)
-            yield from page.items
+        return items_of(partial(self.page, where=where, kind=kind, sort=sort, limit=_AT_ONCE))
 
     @checked(ids=several(whole(0, _MAX_ID)))
     def vectors(self, ids: Sequence[int]) -> tuple[Int64, Float32]:

@@ -20,7 +20,7 @@ from search.calls.answering import QueryOptions, label_of
 from search.calls.collecting import Collection
 from search.calls.details import ItemDetails
 from search.calls.field_values import LISTED, FieldValue, Listed
-from search.calls.listing import MAX_PAGE, SORTED, Page
+from search.calls.listing import MAX_PAGE, SORTED, Page, items_of
 from search.calls.querying import DEFAULT_OPTIONS, OPTION_RULES
 from search.calls.tallying import MOST_VALUES, STEPS, DateCount, Step
 from search.remote import answers
@@ -187,11 +187,7 @@ class RemoteLibrary:
     )
     def items(self, *, where: Filter | None = None, kind: Kind = "image", sort: Sorted | None = None) -> Iterator[Item]:
         """All items that `where` leaves, one by one; few are in memory at a time."""
-        page = self.page(where=where, kind=kind, sort=sort, limit=_MOST)
-        yield from page.items
-        while page.cursor is not None:
-            page = self.page(where=where, kind=kind, sort=sort, limit=_MOST, cursor=page.cursor)
-            yield from page.items
+        return items_of(partial(self.page, where=where, kind=kind, sort=sort, limit=_MOST))
 
     @checked(id=whole(0, _MAX_ID))
     def item(self, id: int) -> ItemDetails | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import Serving, Visit, Visiting, complains, photographs, serve, strange
+from tests.fixtures.visits import Serving, Visit, Visiting, browser, photographs, serve, visit_in
 
 
 @pytest.fixture(scope="session")
@@ -38,17 +36,12 @@ def serving(stored: tuple[Path, Path]) -> Iterator[Serving]:
 def chromium() -> Iterator[Any]:
     """Debian's Chromium. Where it is not installed these tests are skipped, and on CI they fail. Its driver has an
     event loop of its own, beside which no other may run: it ends with each file."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        reason = "there is no chromium here: apt install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=[*root, "--disable-gpu"])
-        yield browser
-        browser.close()
+        opened = browser("--disable-gpu", launcher=running.chromium)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -59,13 +52,8 @@ def visiting(chromium: Any, serving: Serving) -> Iterator[Visiting]:
 
     def visit(width: int = 1280, height: int = 800, address: str | None = None, **context: Any) -> Visit:
         opened = chromium.new_context(viewport={"width": width, "height": height}, **context)
-        opened.set_default_timeout(20_000)
-        found = Visit(opened.new_page(), address or serving.address)
-        visits.append(found)
-        found.page.on("console", lambda message: complains(found, message))
-        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        found.page.on("request", lambda request: strange(found, request.url))
-        return found
+        visits.append(visit_in(opened, address or serving.address))
+        return visits[-1]
 
     yield visit
     for each in visits:

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.fixtures.visits import Serving, Visit, complains, serve, strange
+from tests.fixtures.visits import Serving, Visit, browser, serve, visit_in
 
 pytest.importorskip("openTSNE")
 
@@ -64,27 +64,19 @@ def own_serving(stored: tuple[Path, Path], tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def drawing() -> Iterator[Any]:
     """A Chromium that draws WebGL without a graphics card."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no chromium here: apt install chromium")
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
-        software = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        browser = running.chromium.launch(executable_path=path, args=[*root, *software])
-        yield browser
-        browser.close()
+        software = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+        opened = browser(*software, launcher=running.chromium)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
 def visit(drawing: Any, own_serving: Serving) -> Iterator[Visit]:
     context = drawing.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
-    found = Visit(context.new_page(), own_serving.address)
-    found.page.on("console", lambda message: complains(found, message))
-    found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    found.page.on("request", lambda request: strange(found, request.url))
+    found = visit_in(context, own_serving.address)
     yield found
     context.close()
     assert [each for each in found.complaints if "GPU stall" not in each] == []
@@ -177,9 +169,7 @@ def test_its_groups_are_a_list_of_links(visit: Visit) -> None:
 
 
 def test_without_webgl_it_is_said(drawing: Any, own_serving: Serving) -> None:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    without = drawing.browser_type.launch(executable_path=path, args=[*root, "--disable-3d-apis"])
+    without = browser("--disable-3d-apis", launcher=drawing.browser_type)
     page = without.new_page()
     page.goto(own_serving.address)
     page.get_by_role("button", name="Map of the collection (m)").click()
