@@ -67,7 +67,6 @@ export function createIndexing(button, api, events) {
   async function load() {
     try {
       [collections, state] = await Promise.all([api.get("/collections"), api.get("/indexing")]);
-      collections = collections.collections ?? collections;
     } catch (error) {
       fill(body, el("p", { class: "soft" }, error.message));
       return;

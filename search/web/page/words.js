@@ -10,9 +10,16 @@ export const count = (number) => COUNT.format(number);
 /** "1 photograph", "2,269 photographs". */
 export const photographs = (number) => `${count(number)} photograph${number === 1 ? "" : "s"}`;
 
-/** A probability as the product tells it everywhere: never "0 %" or "100 %", which nobody knows. */
+/** Below this a hit is weak (WEAK in search/results.py). */
+const WEAK = 0.05;
+
+/**
+ * A probability as the product tells it everywhere (`percent` in search/results.py): never "0 %" or "100 %", which
+ * nobody knows, and below the weak mark never the number of that mark.
+ */
 export function percent(probability) {
   if (probability < 0.005) return "<1 %";
+  if (probability < WEAK && Math.round(100 * probability) >= 100 * WEAK) return `<${100 * WEAK} %`;
   return probability >= 0.995 ? ">99 %" : `${Math.round(100 * probability)} %`;
 }
 

@@ -1,4 +1,4 @@
-"""Modules of the page by themselves, in the browser that runs them: reading a line, laying out rows."""
+"""Modules of the page by themselves, in the browser that runs them: lines, rows, percentages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from search.query.fields import FIELDS
 from search.query.quoting import quoted_where_needed
+from search.results import percent
 from tests.fixtures.visits import Visit
 
 READ = """async ([line, known]) => {
@@ -130,3 +131,13 @@ def test_rows_fill_the_width_whatever_comes_in_pages(visit: Visit) -> None:
         }"""
     )
     assert wrong == []
+
+
+def test_a_percentage_reads_as_in_the_shell(visit: Visit) -> None:
+    chances = [at / 1_000 + 0.0001 for at in range(1_000)]
+    page = visit.open()
+    told = page.evaluate(
+        "async chances => { const { percent } = await import('/page/words.js'); return chances.map(percent); }", chances
+    )
+    assert told == [percent(chance) for chance in chances]
+    assert "<5 %" in told
