@@ -132,11 +132,11 @@ def test_photographs_are_selected_and_searched_within(visit: Visit) -> None:
     expect(page.locator(".chip-text")).to_have_text(f"among {chosen} photographs")
     page.locator("#line").fill("a cat")
     page.locator("body:not(.waiting)").wait_for()
-    page.wait_for_function("new URLSearchParams(location.search).get('q').startsWith('a cat id:')")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('q').startsWith('a cat id:')")
     page.locator("body:not(.waiting)").wait_for()
     assert 0 < page.locator(".tile").count() <= chosen
     page.get_by_role("button", name="Take away among").click()
-    page.wait_for_function("new URLSearchParams(location.search).get('q') === 'a cat'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('q') === 'a cat'")
 
 
 def test_hits_are_marked_and_a_photograph_opens(visit: Visit) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 
@@ -118,7 +118,7 @@ def test_a_client_that_leaves_within_its_upload_is_no_error(red_store: Path, tmp
         with server.connect() as connection:
             connection.sendall(head.encode() + b"x" * 1_000)
             time.sleep(0.5)
-        with httpx.Client(base_url=server.address) as client:
+        with httpx2.Client(base_url=server.address) as client:
             assert client.get(f"{API}/health").status_code == 200
         time.sleep(0.5)
     assert "failed" not in (log := (tmp_path / "log").read_text())
@@ -129,7 +129,7 @@ def test_many_silent_connections_hold_nobody_up(red_store: Path, tmp_path: Path)
     with served(red_store, tmp_path / "log", {"connections": 40, "silence": 30}) as server:
         connections = silent(server, 150, GET % server.port)
         begun = time.monotonic()
-        with httpx.Client(base_url=server.address) as client:
+        with httpx2.Client(base_url=server.address) as client:
             for _ in range(5):
                 assert client.get(f"{API}/items/1/thumbnail").status_code == 200
         assert time.monotonic() - begun < 5
@@ -175,13 +175,13 @@ def settled(found: Callable[[], int], wanted: int) -> bool:
 def test_a_client_that_goes_away_leaves_nothing_open(large_store: Path, tmp_path: Path) -> None:
     zipped = json.dumps({"ids": [1]}).encode()
     with served(large_store, tmp_path / "log") as server:
-        with httpx.Client(base_url=server.address) as client:
+        with httpx2.Client(base_url=server.address) as client:
             client.get(f"{API}/items/1/thumbnail")
         before = server.open_files()
         for path, body in (("/items/1/original", b""), ("/downloads", zipped)) * 5:
             asking(server, path, body).close()
         assert settled(server.open_files, before + 1)
-        with httpx.Client(base_url=server.address) as client:
+        with httpx2.Client(base_url=server.address) as client:
             assert len(client.get(f"{API}/items/1/original").content) > 8_000_000
     assert "Traceback" not in (tmp_path / "log").read_text()
 
@@ -189,7 +189,7 @@ def test_a_client_that_goes_away_leaves_nothing_open(large_store: Path, tmp_path
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 def test_clients_that_take_nothing_hold_nobody_up_and_are_left(large_store: Path, tmp_path: Path) -> None:
     with served(large_store, tmp_path / "log", {"stalled": 2.0}) as server:
-        with httpx.Client(base_url=server.address) as client:
+        with httpx2.Client(base_url=server.address) as client:
             client.get(f"{API}/items/1/thumbnail")
             before = server.open_files()
             connections = [asking(server, "/items/1/original") for _ in range(50)]
@@ -207,12 +207,12 @@ def test_clients_that_take_nothing_hold_nobody_up_and_are_left(large_store: Path
 def test_more_at_once_than_are_worked_on_are_told_to_come_again(large_store: Path, tmp_path: Path) -> None:
     with served(large_store, tmp_path / "log", {"at_once": 4}) as server:
         connections = [asking(server, "/items/1/original") for _ in range(4)]
-        answer = httpx.get(f"{server.address}{API}/health")
+        answer = httpx2.get(f"{server.address}{API}/health")
         assert (answer.status_code, answer.json()["type"], answer.headers["retry-after"]) == (503, "busy", "1")
         for connection in connections:
             connection.close()
         time.sleep(0.5)
-        assert httpx.get(f"{server.address}{API}/health").status_code == 200
+        assert httpx2.get(f"{server.address}{API}/health").status_code == 200
 
 
 def test_many_requests_at_once_are_all_answered(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_many_requests_at_once_are_all_answered(tmp_path: Path) -> None:
     with Library(tmp_path / "s", encoder=ColourEncoder()) as library:
         library.index(tmp_path / "many")
 
-    with served(tmp_path / "s", tmp_path / "log") as server, httpx.Client(base_url=server.address) as client:
+    with served(tmp_path / "s", tmp_path / "log") as server, httpx2.Client(base_url=server.address) as client:
 
         def ask(number: int) -> int:
             kind = ("thumbnail", "thumbnail?size=768", "preview", "original")[number % 4]

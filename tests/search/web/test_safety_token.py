@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from indexer.errors import UsageError
@@ -111,7 +111,7 @@ def test_the_address_that_is_shown_once() -> None:
 
 def test_it_stands_in_no_log(red_store: Path, tmp_path: Path) -> None:
     with served(red_store, tmp_path / "log", token=TOKEN) as server:
-        with httpx.Client(base_url=server.address, follow_redirects=True) as client:
+        with httpx2.Client(base_url=server.address, follow_redirects=True) as client:
             client.get(f"/?token={TOKEN}&q=hidden")
             client.get(f"{API}/health", headers={"Authorization": f"Bearer {TOKEN}"})
             client.get(f"{API}/health?token={TOKEN}")
