@@ -21,7 +21,7 @@ from search.loaded_models import LoadedModels
 from search.query.query import Query, image_query, is_address
 from search.query.settings import Order, Target
 from search.rerank.base import Reranker
-from search.rerank.stage import DEFAULT_COUNT, Reranking
+from search.rerank.stage import DEFAULT_COUNT, LESSENED_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Plan:
         """Raises EmptyQueryError, PathNotFoundError, UsageError."""
         query = query_of(given).narrowed(options["where"])
         least = options["min_probability"] if query.min_probability is None else query.min_probability
-        count = DEFAULT_COUNT if options["rerank"] is None else options["rerank"]
+        usual = LESSENED_COUNT if any(term.weight < 0 for term in query.terms) else DEFAULT_COUNT
+        count = usual if options["rerank"] is None else options["rerank"]
         return cls(
             given,
             query,

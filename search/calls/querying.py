@@ -69,18 +69,17 @@ class Querying(Opened):
         A `str` is words, whatever they look like; a `Path` is an image file; bytes are the content of one; and images
         of Pillow and arrays are taken as `search.Query` says. `to`: "image", "text" (captions) or "any".
 
-        Between words and images, a second stage scores the first `rerank` candidates anew (None: 100, 0: none).
-        `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows `search.Reranker`; None
-        takes the store's own or the one that ships, if it was trained for the store's encoder. `explain`: say of each
-        image that words found which of them met which of its regions (`Hit.explanation`). `min_probability`: leave out
-        hits of the `k` that are less probable (0.0: none); the result may be empty. `sort`: "date", "name", "size", a
-        minus before it for the other way round: of all that are so probable (without `min_probability`: not weak), up
-        to 10,000, not of the first `k`. `all_copies`: copies of a photograph are hits of their own.
-        `by_words`: the words of captions, keywords, names and places find photographs, too, beside what they show.
-        `templates`: whether a class name ("corgi", "stop sign") is asked for in prompt templates, too (None: as the
-        encoder does by itself; docs/ranking.md).
-        What a Query says itself comes before these; where they differ, `Results.notes` says so. `where`: what hits have
-        to be besides, beside what a Query asks of them itself.
+        Between words and images, a second stage scores the first `rerank` candidates anew (None: 40, or 100 where
+        something is subtracted; 0: none). `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows
+        `search.Reranker`; None takes the store's own or the one that ships, if it was trained for the store's encoder.
+        `explain`: say of each image that words found which of them met which of its regions (`Hit.explanation`).
+        `min_probability`: leave out hits of the `k` that are less probable (0.0: none); the result may be empty.
+        `sort`: "date", "name", "size", a minus before it for the other way round: of all that are so probable (without
+        `min_probability`: not weak), up to 10,000, not of the first `k`. `all_copies`: copies of a photograph are hits
+        of their own. `by_words`: the words of captions, keywords, names and places find photographs, too, beside what
+        they show. `templates`: whether a class name ("corgi", "stop sign") is asked for in prompt templates, too (None:
+        as the encoder does by itself; docs/ranking.md). What a Query says itself comes before these; where they differ,
+        `Results.notes` says so. `where`: what hits have to be besides, beside what a Query asks of them itself.
 
         `after`: `Results.cursor` of the same query with the same options (`k` may differ): the hits behind those. While
         others index, none comes twice, and what came since the first page does not show.

@@ -22,8 +22,11 @@ from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscore
 
 T = TypeVar("T")
 
-#: Candidates that the second stage looks at unless a call says otherwise: what lies behind is rarely a right answer.
-DEFAULT_COUNT = 100
+#: Candidates that the second stage looks at unless a call says otherwise: what lies behind never came among the first
+#: ten (docs/decisions.md, "How many are reranked").
+DEFAULT_COUNT = 40
+#: The same where something is subtracted: what has to fall behind may stand anywhere among the first.
+LESSENED_COUNT = 100
 #: More than anyone waits for.
 MAX_COUNT = 10_000
 

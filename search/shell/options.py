@@ -72,7 +72,11 @@ DEVICE = option(
 )
 MOVED_ENCODER = option("--encoder", metavar="NAME", help="Where the store's model now is, when its file has moved.")
 AS_JSON = option("--json", default=False, help="Print JSON instead.")
-RERANK = option("--rerank", metavar="N", help="How many of the first candidates are reranked (default: 100).")
+RERANK = option(
+    "--rerank",
+    metavar="N",
+    help="How many of the first candidates are reranked (default: 40; 100 where words are subtracted).",
+)
 NO_RERANK = option("--no-rerank", default=False, help="No reranking; the same as --rerank 0.")
 RERANKER = option(
     "--reranker",

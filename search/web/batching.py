@@ -1,8 +1,9 @@
 """Queries of many clients, answered together: one pass of the encoder, one look into the index.
 
 A query that comes while nothing is worked on begins at once. What comes while others are answered waits for them, and
-is answered in one call with all that wait and take the same options. So a single client waits for nobody, and many
-share the cost. (Dynamic batching, as servers of models do it.)
+is answered in one call with all that wait and take the same options. After a call that answered several, as many are
+waited for, as long as they come one after the other (`PATIENCE`): their clients ask again, and the first of them is not
+to go alone. So a single client waits for nobody, and many share the cost. (Dynamic batching, as servers of models do it.)
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from search.results import Results
 
 #: Answered in one call: as many as `query_many` reads for at once.
 MOST: Final = 64
+#: Seconds that are waited for the next of as many as before, and for all of them.
+PATIENCE: Final = 0.03
+MOST_PATIENCE: Final = 0.1
 
 
 @dataclass(slots=True, eq=False)
@@ -55,23 +59,45 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._free = workers
         self._running: set[asyncio.Task[None]] = set()
+        self._before = 1  # queries of the last call
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0  # of the timer, in the loop's time
 
     async def answer(self, query: Query, options: QueryOptions, after: str | None = None) -> Results:
         """The answer to one query; `after`: the cursor of the page before. Raises what `Library.query` raises."""
         waiting = _Waiting(query, options, after, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._begin()
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        finally:
+            self._begin()  # the patience with its client begins when it is told
 
     async def close(self) -> None:
         """Answer what waits, and end the threads."""
+        self._now()
         while self._running:
             await asyncio.gather(*self._running)
         self._pool.shutdown()
 
     def _begin(self) -> None:
+        if len(self._waiting) >= self._before:
+            self._now()
+        elif self._free and self._waiting:
+            loop = asyncio.get_running_loop()
+            if self._timer is None:
+                self._deadline = loop.time() + MOST_PATIENCE
+            else:
+                self._timer.cancel()
+            self._timer = loop.call_at(min(loop.time() + PATIENCE, self._deadline), self._now)
+
+    def _now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         while self._free and (some := self._next()):
             self._free -= 1
+            self._before = len(some)
             task = asyncio.create_task(self._work(some))
             self._running.add(task)
             task.add_done_callback(self._running.discard)

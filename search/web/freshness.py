@@ -11,8 +11,9 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 import search
+from search.calls.details import StoreState
 from search.projection.map_file import map_file
-from search.web.service import Service, service_of
+from search.web.service import Served, Service, Stated
 
 #: Files beside the catalog that change answers.
 _BESIDE = ("calibration.json", "reranker")
@@ -29,25 +30,26 @@ class UnchangedError(Exception):
         self.headers = headers
 
 
-def _revalidated(
+async def _revalidated(
     request: Request,
     response: Response,
+    service: Served,
+    state: Stated,
     known: Annotated[str | None, Header(alias=CONDITION, max_length=10_000)] = None,
 ) -> None:
     """Raises UnchangedError; StoreMissingError, StoreError."""
-    headers = {"ETag": tag_of(request, service_of(request)), "Cache-Control": "private, no-cache"}
+    headers = {"ETag": tag_of(request, service, state), "Cache-Control": "private, no-cache"}
     if names(known, headers["ETag"]):
         raise UnchangedError(headers)
     response.headers.update(headers)
 
 
-#: For GETs that read the store: gives the answer its ETag. Asks the store in a thread.
+#: For GETs that read the store: gives the answer its ETag.
 Revalidated = Depends(_revalidated)
 
 
-def tag_of(request: Request, service: Service) -> str:
+def tag_of(request: Request, service: Service, state: StoreState) -> str:
     """Of the store's state, the request, the version and the day ("after:2w" means another time tomorrow)."""
-    state = service.library.state()
     folder = service.library.folder
     beside = []
     for path in (*(folder / name for name in _BESIDE), map_file(folder)):

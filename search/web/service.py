@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from indexer.errors import SearchError
+from search.calls.details import StoreState
 from search.library import Library
 from search.library import open as open_library
 from search.web.addresses import is_loopback
@@ -23,6 +24,7 @@ from search.web.pictures import Pictures
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from search.web.shown import Shown
+from search.web.states import States
 from search.web.uploads import Uploads
 
 
@@ -32,6 +34,7 @@ class Service:
     def __init__(self, folder: Path, settings: ServeSettings) -> None:
         self.settings = settings
         self.library: Library = open_library(folder)
+        self.states = States(self.library)
         self.metrics = Metrics()
         self.uploads = Uploads(settings.limits.uploads_bytes, settings.limits.upload_bytes)
         self.asking = Asking(self.uploads, settings.limits)
@@ -45,21 +48,19 @@ class Service:
         told = settings.show_paths
         self._tells_paths = is_loopback(settings.host) if told is None else told
 
-    def shown(self, *, paths: bool = False) -> Shown:
-        """How places are told in an answer; `paths`: the client asks for whole paths. Reads the store.
-
-        Raises ProblemError where these are not told, StoreError, StoreMissingError.
-        """
+    def shown(self, state: StoreState, *, paths: bool = False) -> Shown:
+        """How places are told in an answer; `paths`: the client asks for whole paths. Raises ProblemError where these
+        are not told."""
         if paths and not self._tells_paths:
             raise ProblemError(
                 403, "paths-not-told", "This server tells no paths of its machine; leave out paths=true."
             )
-        return Shown(self.library.state().roots, self.library.folder, paths)
+        return Shown(state.roots, self.library.folder, paths)
 
     def sentence(self, said: str) -> str:
         """A sentence of an error as clients may read it, whatever state the store is in. Reads the store."""
         try:
-            return self.shown().sentence(said)
+            return self.shown(self.library.state()).sentence(said)
         except SearchError:
             return Shown((), self.library.folder).sentence(said)
 
@@ -84,3 +85,11 @@ async def _served(request: Request) -> Service:
 
 
 Served = Annotated[Service, Depends(_served)]
+
+
+async def _state(service: Served) -> StoreState:
+    return await service.states.now()
+
+
+#: The state that the store is in when the request comes: read once, for all that depends on it.
+Stated = Annotated[StoreState, Depends(_state)]

@@ -85,18 +85,20 @@ class Assistant:
         """Hits of a line of the query language. Raises ToolError."""
         with _told(self.service):
             asked = Asked.model_validate({"q": query, "k": k})
-            return briefly.answer(await searching.answer(self.service, asked))
+            return briefly.answer(await searching.answer(self.service, await self.service.states.now(), asked))
 
     async def similar(self, id: _ID, k: _HITS = 10) -> dict[str, Any]:
         """Photographs like one. Raises ToolError."""
         with _told(self.service):
-            return briefly.answer(await items.similar_to(self.service, id, k))
+            state = await self.service.states.now()
+            return briefly.answer(await items.similar_to(self.service, state, id, k))
 
     async def item(self, id: _ID) -> list[Any]:
         """What is known of one, with its picture; of a text, that of the photograph that it is about is not shown.
         Raises ToolError."""
         with _told(self.service):
-            found = briefly.item(await asyncio.to_thread(items.item, self.service, id))
+            state = await self.service.states.now()
+            found = briefly.item(await asyncio.to_thread(items.item, self.service, state, id))
         try:
             photograph = await self.service.pictures.find(id)
             picture = await self.service.pictures.thumbnail(photograph, SIDE)
@@ -107,8 +109,9 @@ class Assistant:
     async def status(self) -> dict[str, Any]:
         """What the store holds. Raises ToolError."""
         with _told(self.service):
-            held = await asyncio.to_thread(status.status, self.service)
-            return briefly.status(held, await asyncio.to_thread(collections.collections, self.service))
+            state = await self.service.states.now()
+            held = await asyncio.to_thread(status.status, self.service, state)
+            return briefly.status(held, await asyncio.to_thread(collections.collections, self.service, state))
 
     @asynccontextmanager
     async def _life(self, _: MCPServer[None]) -> AsyncIterator[None]:

@@ -42,7 +42,10 @@ class Asked(Model):
     by_words: bool = Field(True, description="Words of captions, keywords, names and places find, too.")
     templates: bool | None = Field(None, description="Whether a class name is asked for in prompt templates, too.")
     rerank: int | None = Field(
-        None, ge=0, le=MOST_RERANKED, description="Candidates that are scored anew; left out: 100."
+        None,
+        ge=0,
+        le=MOST_RERANKED,
+        description="Candidates that are scored anew; left out: 40, or 100 where something is subtracted.",
     )
     where: str | None = Field(
         None, max_length=Limits().query_characters, description="Fields of the query language, beside those in `q`."

@@ -12,6 +12,7 @@ from indexer.types import Kind
 from indexer.vectors.base import SearchParameters
 from search.calls.answering import QueryOptions
 from search.calls.details import ItemDetails as KnownDetails
+from search.calls.details import StoreState
 from search.engine.continued import places_before
 from search.query.filter import Filter
 from search.query.query import Query as AskedQuery
@@ -21,7 +22,7 @@ from search.web.leaving import while_there
 from search.web.models.answers import Answer, Explanation
 from search.web.models.items import Item, ItemDetails, ItemOrder, ItemPage
 from search.web.problems import ProblemError, problems
-from search.web.service import Served, Service
+from search.web.service import Served, Service, Stated
 from search.web.settings import Limits
 
 router = APIRouter(prefix="/items", tags=["items"])
@@ -38,6 +39,7 @@ Paths = Annotated[bool, Query(description="Tell whole paths, where the server do
 @router.get("", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(403, 422, 503))
 def items(
     service: Served,
+    state: Stated,
     where: Where = None,
     kind: Kind = "image",
     sort: ItemOrder | None = None,
@@ -46,7 +48,7 @@ def items(
     paths: Paths = False,
 ) -> ItemPage:
     """The next items that `where` leaves, page by page; copies are items too. While others index, none comes twice."""
-    shown = service.shown(paths=paths)
+    shown = service.shown(state, paths=paths)
     page = service.library.page(
         where=Filter.parse(where) if where and where.strip() else None, kind=kind, sort=sort, limit=limit, cursor=cursor
     )
@@ -56,9 +58,9 @@ def items(
 @router.get(
     "/{id}", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(403, 404, 422, 503)
 )
-def item(service: Served, id: ItemId, paths: Paths = False) -> ItemDetails:
+def item(service: Served, state: Stated, id: ItemId, paths: Paths = False) -> ItemDetails:
     """All that is known of one item."""
-    shown = service.shown(paths=paths)
+    shown = service.shown(state, paths=paths)
     return ItemDetails.of(details_of(service, id), shown)
 
 
@@ -71,20 +73,25 @@ def item(service: Served, id: ItemId, paths: Paths = False) -> ItemDetails:
 async def similar(
     request: Request,
     service: Served,
+    state: Stated,
     id: ItemId,
     k: Annotated[int, Query(ge=1, le=_LIMITS.page)] = 60,
     after: Annotated[str | None, Query(max_length=4_000)] = None,
     paths: Paths = False,
 ) -> Answer:
     """Photographs like this one, which is left out itself, with its copies."""
-    return await while_there(request, similar_to(service, id, k, after, paths=paths))
+    return await while_there(request, similar_to(service, state, id, k, after, paths=paths))
 
 
 @router.get(
     "/{id}/explain", dependencies=[Revalidated], response_model_exclude_none=True, responses=problems(404, 422, 503)
 )
 async def explain(
-    request: Request, service: Served, id: ItemId, q: Annotated[str, Query(max_length=_LIMITS.query_characters)]
+    request: Request,
+    service: Served,
+    state: Stated,
+    id: ItemId,
+    q: Annotated[str, Query(max_length=_LIMITS.query_characters)],
 ) -> Explanation:
     """Which words of a query met which regions of a photograph."""
     asked = service.asking.query(q)
@@ -97,8 +104,7 @@ async def explain(
         if results.hits and results.hits[0].explanation is not None:
             return Explanation.of(results.hits[0].explanation)
         if results.notes:
-            shown = await run_in_threadpool(service.shown)
-            reason = shown.sentence(results.notes[-1])
+            reason = service.shown(state).sentence(results.notes[-1])
     raise ProblemError(404, "not-explained", reason)
 
 
@@ -110,9 +116,11 @@ def details_of(service: Service, id: int) -> KnownDetails:
     return found
 
 
-async def similar_to(service: Service, id: int, k: int, after: str | None = None, *, paths: bool = False) -> Answer:
+async def similar_to(
+    service: Service, state: StoreState, id: int, k: int, after: str | None = None, *, paths: bool = False
+) -> Answer:
     """Photographs like one. Raises ProblemError for what is none."""
-    shown = await run_in_threadpool(service.shown, paths=paths)
+    shown = service.shown(state, paths=paths)
     found = await run_in_threadpool(details_of, service, id)
     if found.item.kind != "image":
         raise ProblemError(404, "no-photograph", f"The item {id} is a text; ask with its words, at /search.")

@@ -273,3 +273,62 @@ def test_the_loop_is_free_while_queries_are_answered(library: search.Library, tm
         return waited
 
     assert asyncio.run(run()) < 1
+
+
+def test_after_several_as_many_are_waited_for(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients of a call ask again one after the other: they share the next call, too."""
+    monkeypatch.setattr("search.web.batching.PATIENCE", 5.0)
+    monkeypatch.setattr("search.web.batching.MOST_PATIENCE", 5.0)
+    held = Held(library)
+
+    async def run() -> None:
+        batcher = Batcher(held)  # type: ignore[arg-type]
+        first = asyncio.create_task(batcher.answer(parsed("red"), QueryOptions(k=2)))
+        await settle()
+        more = [asyncio.create_task(batcher.answer(parsed(line), QueryOptions(k=2))) for line in ("green", "blue")]
+        await settle()
+        held.go.set()
+        await asyncio.gather(first, *more)
+        one = asyncio.create_task(batcher.answer(parsed("dark"), QueryOptions(k=2)))
+        await settle()
+        assert len(held.calls) == 2
+        other = asyncio.create_task(batcher.answer(parsed("bright"), QueryOptions(k=2)))
+        await asyncio.gather(one, other)
+        assert held.calls == [["red"], ["green", "blue"], ["dark", "bright"]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_nobody_is_waited_for_longer_than_patience(library: search.Library) -> None:
+    held = Held(library)
+    held.go.set()
+
+    async def run() -> None:
+        batcher = Batcher(held)  # type: ignore[arg-type]
+        await asyncio.gather(*(batcher.answer(parsed("red"), QueryOptions(k=2)) for _ in range(4)))
+        await batcher.answer(parsed("green"), QueryOptions(k=2))  # alone: the others do not come back
+        await batcher.answer(parsed("blue"), QueryOptions(k=2))
+        assert held.calls == [["red"], ["red"] * 3, ["green"], ["blue"]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_waited_with_is_answered_when_the_server_leaves(
+    library: search.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.web.batching.PATIENCE", 60.0)
+    monkeypatch.setattr("search.web.batching.MOST_PATIENCE", 60.0)
+    held = Held(library)
+    held.go.set()
+
+    async def run() -> search.Results:
+        batcher = Batcher(held)  # type: ignore[arg-type]
+        await asyncio.gather(*(batcher.answer(parsed("red"), QueryOptions(k=2)) for _ in range(4)))
+        last = asyncio.create_task(batcher.answer(parsed("green"), QueryOptions(k=2)))
+        await settle()
+        await batcher.close()
+        return await last
+
+    assert asyncio.run(run()).query == "green"
