@@ -19,7 +19,7 @@ from indexer import forking
 from indexer.encoders.base import Encoded, EncoderId, TokenShape
 from indexer.encoders.graph_model import TOKENIZER, WORDS, GraphModel, Tokenizer, Tower, bundled_folder, read_model
 from indexer.encoders.templates import BUNDLED_TEMPLATES, CLIP_TEMPLATES
-from indexer.encoders.text_groups import TOGETHER, apart, groups_of
+from indexer.encoders.text_groups import TOGETHER, WIDE_TOGETHER, apart, groups_of
 from indexer.errors import EncoderError
 from indexer.settings import cache_folder
 from indexer.types import Float32, Int8, Pixels, Texts
@@ -140,7 +140,7 @@ class GraphEncoder:
                 rows = np.stack([read[place][0] for place in places])  # (b, T)
                 return graph.run({self._model.inputs["text"]: rows}, _names(shape))
 
-            groups = groups_of([len(row) for row, _ in read], TOGETHER if length is None else 1)
+            groups = groups_of([len(row) for row, _ in read], _texts_together() if length is None else 1)
             runs = self._map(run, groups)
         each = apart(groups, runs)
         if shape is None:
@@ -266,6 +266,12 @@ class GraphEncoder:
             raise EncoderError(f"The graph of {self.identity.name} gave what is no number; {self._model.remedy}.")
         unit: Float32 = found / norms
         return unit
+
+
+def _texts_together() -> int:
+    from indexer.encoders.runtime import has_wide_products
+
+    return WIDE_TOGETHER if has_wide_products() else TOGETHER
 
 
 def _names(shape: TokenShape | None) -> list[str]:

@@ -9,6 +9,7 @@ Its Python package would report each import to its makers; `import_openvino` lea
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 from collections.abc import Mapping, Sequence
@@ -175,6 +176,12 @@ def has_int8_products() -> bool:
     Others add pairs in 16 bits, which can overflow; where nobody can say (no Linux), float32 is right.
     """
     return any(flag in _processor() for flag in ("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
+def has_wide_products() -> bool:
+    """Whether float32 is multiplied with AVX-512, which oneDNN can be told not to use (`ONEDNN_MAX_CPU_ISA`)."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    return "avx512f" in _processor() and ("AVX512" in allowed or allowed in ("DEFAULT", "ALL"))
 
 
 def _to_float(model: Any) -> None:
