@@ -3,7 +3,7 @@
 A query that comes while nothing is worked on begins at once. What comes while others are answered waits for them, and
 is answered in one call with all that wait and take the same options. After a call that answered several, as many are
 waited for, as long as they come one after the other (`PATIENCE`): their clients ask again, and the first of them is not
-to go alone. So a single client waits for nobody, and many share the cost. (Dynamic batching, as servers of models do it.)
+to go alone. So a single client waits for nobody, and many share the cost. (Dynamic batching, as model servers do it.)
 """
 
 from __future__ import annotations
