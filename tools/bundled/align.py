@@ -44,7 +44,8 @@ class LossSettings:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`b` photographs and `t` texts on the device. `colours` (b + e, 3, h, w): e more, without texts, at the end.
+    """`b` photographs and `t` texts on the device. `colours` (b + e, 3, h, w): e more, without texts, at the end; or
+    the last frozen map of each, where that is known (`is_low`).
 
     `rows` (b,), `ids` (t, T), `owners` (t,) photographs of the texts as in `rows`; `sentences` (t, 384) and
     `meanings` (b, 384), unit norm; `weights` (b,).
@@ -57,6 +58,7 @@ class Batch:
     sentences: Tensor
     meanings: Tensor
     weights: Tensor
+    is_low: bool = False
 
 
 class Branch(nn.Module):
@@ -118,10 +120,19 @@ class Branch(nn.Module):
 
     def trunks(self, colours: Tensor) -> tuple[Tensor, Tensor]:
         """`colours` (n, 3, h, w). Returns the last frozen map and the map before the last stage."""
+        low = self.lower(colours)
+        return low, self.upper(low)
+
+    @torch.no_grad()
+    def lower(self, colours: Tensor) -> Tensor:
+        """`colours` (n, 3, h, w). Returns the last frozen map."""
         with self._half(colours):
-            with torch.no_grad():
-                low = self.tower.lower(colours, self.stages)
-            return low, self.tower.upper(low, self.stages)
+            return self.tower.lower(colours, self.stages)
+
+    def upper(self, low: Tensor) -> Tensor:
+        """From there to the map before the last stage, (n, 208, h, w)."""
+        with self._half(low):
+            return self.tower.upper(low, self.stages)
 
     def image_side(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
         """`trunk` (n, 208, h, w). Returns vectors (pairs, n, space) and regions (n, R, w), unit norm."""
@@ -152,7 +163,8 @@ class Branch(nn.Module):
 
     def losses(self, batch: Batch, pool: tuple[Tensor, Tensor] | None, settings: LossSettings) -> dict[str, Tensor]:
         """The weighted terms. `pool`: ids (m, T) and published embeddings (m, 384) of texts without photographs."""
-        low, trunk = self.trunks(batch.colours)
+        low = batch.colours if batch.is_low else self.lower(batch.colours)
+        trunk = self.upper(low)
         u, regions = self.image_side(trunk[: len(batch.rows)])
         v, words, weights, texts = self.text_side(batch.ids)
         goal = targets(batch, settings)

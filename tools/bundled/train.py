@@ -77,6 +77,8 @@ class TrainSettings:
     seen: AugmentSettings = field(default_factory=AugmentSettings)
     #: Of photographs without captions: parts as small as things, and mixtures.
     distilled: AugmentSettings = field(default_factory=lambda: AugmentSettings(0.1, 1.3, 0.1, 0.3, 0.5))
+    #: Photographs as they are, none of them changed: what the frozen stages say of each is computed once. For a CPU.
+    still: bool = False
     #: How pixels lie in memory; which is faster depends on the device.
     channels_last: bool = True
     seed: int = 0
@@ -95,6 +97,7 @@ class Training:
         self.optimizer, self.rates = _optimizer(branch, settings, corpus.device)
         self.steps = 0
         self.pseudo: Ints = np.empty(0, np.int64)
+        self._lows: dict[int, Tensor] = {}  # the last frozen map of photographs that stay as they are
 
     def groups(self) -> list[Ints]:
         """Photographs of a pass."""
@@ -133,9 +136,10 @@ class Training:
 
     def _batch(self, rows: Ints) -> Batch:
         corpus, settings, device = self.corpus, self.settings, self.corpus.device
-        colours = augmented(corpus.shown(rows), settings.seen)
+        colours = self._still(rows) if settings.still else augmented(corpus.shown(rows), settings.seen)
         unlabelled = corpus.rows[UNLABELLED, ""]
-        if settings.extra and settings.loss.distil and settings.frozen_stages < LAST_STAGE and len(unlabelled):
+        distils = settings.loss.distil and settings.frozen_stages < LAST_STAGE and not settings.still
+        if settings.extra and distils and len(unlabelled):
             more = self.random.choice(unlabelled, settings.extra)
             colours = torch.cat([colours, augmented(corpus.shown(more), settings.distilled)])
         colours = colours.contiguous(memory_format=memory_format(settings))
@@ -151,7 +155,17 @@ class Training:
             corpus.sentences[chosen],
             corpus.meaning(rows),
             torch.from_numpy(weights).to(device),
+            settings.still,
         )
+
+    def _still(self, rows: Ints) -> Tensor:
+        """The last frozen map of each photograph, (b, c, h, w)."""
+        more = np.array([row for row in rows.tolist() if row not in self._lows], np.int64)
+        for start in range(0, len(more), 64):
+            some = more[start : start + 64]
+            low = self.branch.lower(self.corpus.shown(some).permute(0, 3, 1, 2).float())
+            self._lows |= zip(some.tolist(), low.half(), strict=True)
+        return torch.stack([self._lows[row] for row in rows.tolist()]).float()
 
     def _pool(self) -> tuple[Tensor, Tensor] | None:
         if not self.settings.pool or not self.settings.loss.structure:

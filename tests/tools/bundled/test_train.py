@@ -19,7 +19,7 @@ from tools.bundled.judge import image_vectors
 from tools.bundled.pack import UNLABELLED, Pack
 from tools.bundled.pseudo import pseudo_captions
 from tools.bundled.towers import ImageTower, TextTower
-from tools.bundled.train import TrainSettings, changed, open_corpus, schedule, start_branch, train
+from tools.bundled.train import Training, TrainSettings, changed, open_corpus, schedule, start_branch, train
 from tools.bundled.weights import load_weights
 
 SETTINGS = TrainSettings(passes=1, batch=8, extra=2, pool=4, frozen_stages=5)
@@ -108,6 +108,19 @@ def test_texts_and_photographs_keep_together(opened: tuple[Corpus, Any]) -> None
     shown = corpus.shown(rows[:2])
     assert shown.shape == (2, 260, 260, 3)
     assert not torch.equal(shown[0], shown[1])
+
+
+def test_what_frozen_stages_say_of_still_photographs_is_what_they_say_each_time(opened: tuple[Corpus, Any]) -> None:
+    corpus, towers = opened
+    settings = replace(TrainSettings(), batch=4, frozen_stages=6, still=True, extra=0, pool=0)
+    training = Training(corpus, start_branch(corpus, towers, settings), settings)
+    rows = corpus.rows["coco_captioned", "train"][:4]
+    first, again = training._batch(rows), training._batch(rows[::-1].copy())
+    assert first.is_low
+    torch.testing.assert_close(first.colours, again.colours.flip(0))
+    low = training.branch.lower(corpus.shown(rows).permute(0, 3, 1, 2).float())
+    torch.testing.assert_close(first.colours, low, atol=0.02, rtol=0.01)  # it is kept in float16
+    assert all(torch.isfinite(term) for term in training.step(rows, 0.5).values())
 
 
 def test_the_rate_rises_and_falls() -> None:
