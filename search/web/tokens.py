@@ -86,7 +86,7 @@ class Tokens:
             return None
         fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         shown = [value for name, value in fields if name == _FIELD]
-        if scope["path"] == "/" and scope["method"] == "GET" and shown:
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and shown:
             if not self._is_right(shown[0]):
                 raise _wrong()
             return self._sent_on(scope, [field for field in fields if field[0] != _FIELD])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from search.web.archive import archive
 from search.web.file_answer import PiecesAnswer
+from search.web.models.ids import Id
 from search.web.problems import ProblemError, problems
 from search.web.service import Served
 
@@ -19,7 +18,7 @@ router = APIRouter(tags=["pictures"])
 class Wanted(BaseModel):
     """What is to be saved."""
 
-    ids: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(
+    ids: list[Id] = Field(
         min_length=1, max_length=10_000, description="Ids of items; a photograph that is named twice comes once."
     )
 
