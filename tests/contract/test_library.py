@@ -144,6 +144,9 @@ def test_explanations_come_with_hits(library: Library, local: search.Library) ->
         assert one.explanation is not None
         assert other.explanation is not None
         assert one.explanation.to_json() == other.explanation.to_json()
+        for word, own in zip(one.explanation.words, other.explanation.words, strict=True):
+            assert np.shape(word.attention) == np.shape(own.attention) == np.shape(one.explanation.grid)
+            assert np.asarray(word.attention) == pytest.approx(np.asarray(own.attention), abs=1e-5)
 
 
 def test_answers_go_on_behind_a_cursor(library: Library, local: search.Library) -> None:
