@@ -22,7 +22,7 @@ router = APIRouter(tags=["pictures"])
 async def reveal_photograph(service: Served, request: Request, id: ItemId) -> Response:
     """Show the file where it lies."""
     here = by_socket(request.scope) or (
-        is_loopback(service.settings.host) and request.client is not None and is_loopback(request.client.host)
+        service.settings.is_for_here_alone and request.client is not None and is_loopback(request.client.host)
     )
     if not here:
         raise ProblemError(
