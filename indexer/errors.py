@@ -121,3 +121,8 @@ class ImageTooLargeError(FileError):
 
 class CaptionFileError(FileError):
     """A captions file that does not parse."""
+
+
+def published(error: SearchError) -> type[SearchError]:
+    """The nearest class of this module that it is one of: what leaves the process names no other."""
+    return next(each for each in type(error).__mro__ if each.__module__ == __name__)

@@ -29,7 +29,7 @@ _AT: Final = (
     .where(file.c.path == bindparam("path"), file.c.state == "present", _WITH_CONTENT)
 )
 _HOLDING: Final = (
-    select(file.c.path)
+    select(file.c.path, file.c.size)
     .where(file.c.content_id == bindparam("content_id"), file.c.state == "present", is_possible(file))
     .order_by(file.c.id)
 )
@@ -38,10 +38,11 @@ _HOLDING: Final = (
 @dataclass(frozen=True, slots=True)
 class Original:
     """`digest`: SHA-256 of the photograph that was indexed; `paths`: where it lies, that of the item first, then those
-    of its copies."""
+    of its copies; `size`: its bytes, where that is known."""
 
     digest: bytes
     paths: tuple[str, ...]
+    size: int | None = None
 
 
 class Originals(Part):
@@ -59,8 +60,9 @@ class Originals(Part):
         return None if told is None else self._with_copies(told.path, told.content_id, told.digest)
 
     def _with_copies(self, path: str, content_id: int, digest: bytes) -> Original:
-        others = self._read(_HOLDING, {"content_id": content_id}).scalars()
-        return Original(bytes(digest), tuple(dict.fromkeys([path, *others])))
+        others = self._read(_HOLDING, {"content_id": content_id}).all()
+        size = others[0].size if others else None
+        return Original(bytes(digest), tuple(dict.fromkeys([path, *(each.path for each in others)])), size)
 
     def held(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of `digests` of which a photograph is recorded that is not gone, left out or forgotten; its drive may

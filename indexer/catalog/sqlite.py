@@ -200,7 +200,12 @@ class Sqlite(SqliteTables, SqliteErrors):
             engine = create_engine(url, connect_args=given, poolclass=NullPool)
         else:
             engine = create_engine(
-                url, connect_args=given, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=_FOR_EVER
+                url,
+                connect_args=given,
+                pool_size=CONNECTIONS,
+                max_overflow=0,
+                pool_timeout=_FOR_EVER,
+                pool_use_lifo=True,
             )
 
         @event.listens_for(engine, "connect")

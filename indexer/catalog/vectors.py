@@ -59,13 +59,13 @@ class Vectors(Part):
     # -- reading --------------------------------------------------------------------------------------------
 
     def pages(
-        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192
+        self, kind: Kind, encoder_row: int, dimension: int, batch: int = 8_192, after: int = -1
     ) -> Iterator[tuple[Int64, Float32]]:
-        """All visible items of a kind, ascending by id, in batches.
+        """All visible items of a kind with ids above `after`, ascending by id, in batches.
 
         Yields ids (n,) int64 and vectors (n, d) float32, unit norm.
         """
-        position = -1
+        position = after
         while True:
             statement = _visible(kind, encoder_row, item.c.id > position).order_by(item.c.id).limit(batch)
             rows = self._read(statement).all()
@@ -75,6 +75,11 @@ class Vectors(Part):
             if len(rows) < batch:
                 return
             position = rows[-1].id
+
+    def ids(self, kind: Kind, encoder_row: int) -> Int64:
+        """Those of all visible items of a kind that have a vector, whole or not, (n,) ascending."""
+        statement = _visible(kind, encoder_row).with_only_columns(item.c.id).order_by(item.c.id)
+        return np.fromiter(self._read(statement).scalars(), np.int64)
 
     def of_items(self, ids: Sequence[int], encoder_row: int, dimension: int) -> OfItems:
         """Vectors and contents of visible items; ids that are gone are left out."""

@@ -7,7 +7,6 @@ a file a format (`jpeg`, `png`, `containers`, `tiff`), and `endings` measures wh
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import stat
@@ -26,7 +25,7 @@ from indexer.memory_budget import ALONE, Share
 from indexer.settings import DecodeLimits
 from indexer.types import Candidate
 
-__all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "thumbnail", "to_pixels"]
+__all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "to_pixels"]
 
 #: The key in `Image.info` of the sentence about what of a picture is missing, where its file has lost its end.
 MISSING = "missing"
@@ -51,9 +50,6 @@ TURNS = {
 #:     1.4 times           0.35 to 0.48   0.9987 (0.9939)          20 ms
 #:     once                0.55           0.9975 (0.9885)          20 ms
 _SPARE = 1.4
-
-#: Quality of a thumbnail: at 80, a few kilobytes and no visible blocks.
-_THUMBNAIL_QUALITY = 80
 
 
 def read_file(candidate: Candidate, limits: DecodeLimits, share: Share = ALONE) -> bytes:
@@ -143,18 +139,6 @@ def decode(data: bytes, limits: DecodeLimits, target: tuple[int, int] | None, sh
         if missing is not None:
             picture.info[MISSING] = missing
         return picture
-
-
-def thumbnail(data: bytes, limits: DecodeLimits, side: int, share: Share = ALONE) -> bytes:
-    """A small JPEG of the picture in `data`, its longer side at most `side` pixels: upright, sRGB, no metadata.
-
-    Raises what `decode` raises.
-    """
-    image = decode(data, limits, (side, side), share)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY)
-    return buffer.getvalue()
 
 
 def _wanted(target: tuple[int, int]) -> tuple[int, int]:

@@ -58,6 +58,20 @@ def place_of(original: Original, roots: Sequence[str], limits: DecodeLimits) -> 
     return _first(original.paths, look)
 
 
+def look_at(original: Original, roots: Sequence[str], limits: DecodeLimits) -> int:
+    """How many bytes it has, as far as that is known without reading it: where it is, it may have been changed all the
+    same. Raises as `read_original`."""
+
+    def look(path: str) -> int:
+        with open_inside(path, roots) as file:
+            size = _size(file, limits)
+        if size != (original.size or size):
+            raise _changed()
+        return size
+
+    return _first(original.paths, look)
+
+
 def _take(path: str, digest: bytes, roots: Sequence[str], limits: DecodeLimits) -> FileIO:
     file = open_inside(path, roots)
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer.arguments import checked, optional
+from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 #: Keywords that groups may be called, those of most photographs.
 _KEYWORDS: Final = 200
 _LONGEST: Final = 30
+#: Vectors that are read at once.
+_AT_ONCE: Final = 8_192
 
 
 class Mapping(Opened):
@@ -58,24 +61,21 @@ class Mapping(Opened):
         told = progress or Silent()
         with self._reading() as opened:
             with opened.store.catalog.snapshot() as snapshot:
-                _, identity = Encoders(snapshot).required()
+                row, identity = Encoders(snapshot).required()
+                key, generation = index_key(snapshot, identity), snapshot.generation
                 names = tuple(dict.fromkeys((*EVERYDAY_WORDS, *_keywords(snapshot))))
             told.phase("Reading the words")
             encoder = self._session(opened, with_reranker=False).encoder
+            check_encoder(self.folder, identity, encoder.identity)
             texts = [f"a photo of {name}" for name in names]
             vectors = encode_texts(encoder, texts).vectors
             index = _index(opened, identity)
-            with opened.store.catalog.snapshot() as snapshot:
-                row, now = Encoders(snapshot).required()
-                check_encoder(self.folder, now, encoder.identity)
-                source = _Source(snapshot, row, now)
-                material = Material(
-                    source.ids(), source.batches, now.dimension, index, snapshot.generation, names, vectors
-                )
-                told.phase("Reading the photographs")
-                found = make_map(material, told)
-                with suppress(OSError):
-                    write_map(self.folder, index_key(snapshot, now), found)
+            told.phase("Reading the photographs")
+            source = _Source(opened.store.catalog, row, identity)
+            material = Material(source.ids(), source.batches, identity.dimension, index, generation, names, vectors)
+            found = make_map(material, told)
+            with suppress(OSError):
+                write_map(self.folder, key, found)
         return found
 
     def kept_map(self) -> PhotoMap | None:
@@ -92,29 +92,48 @@ class Mapping(Opened):
                 kept = None if active is None else read_map(self.folder, index_key(snapshot, active[1]))
                 if active is None or kept is None or kept.generation == snapshot.generation:
                     return kept
-            index = _index(opened, active[1])
-            with opened.store.catalog.snapshot() as snapshot:
-                if Encoders(snapshot).active() != active:
-                    return None  # encoded anew in between
                 row, identity = active
-                source = _Source(snapshot, row, identity)
-                there = source.ids()
-                if not is_current(kept, there):
-                    return None
-                return brought_up(kept, there, index, source.batches, identity.dimension, snapshot.generation)
+                there, generation = Vectors(snapshot).ids("image", row), snapshot.generation
+            if not is_current(kept, there):
+                return None
+            source = _Source(opened.store.catalog, row, identity)
+            index = _index(opened, identity)
+            return brought_up(kept, there, index, source.batches, source.vectors_of, identity.dimension, generation)
 
 
 class _Source:
-    """The vectors of all photographs, batch by batch, as often as they are asked for."""
+    """The vectors of all photographs, batch by batch, as often as they are asked for.
 
-    def __init__(self, snapshot: Transaction, row: int, identity: EncoderId) -> None:
-        self._vectors = Vectors(snapshot)
+    Each batch is a look at the catalog of its own: a snapshot that is kept for as long as a map is made keeps SQLite
+    from folding its log into the database, and what others write meanwhile piles up there. What comes or goes between
+    two batches is passed over, and is looked for when the map is read.
+    """
+
+    def __init__(self, catalog: Catalog, row: int, identity: EncoderId) -> None:
+        self._catalog = catalog
         self._row = row
         self._dimension = identity.dimension
 
     def batches(self) -> Iterator[tuple[Int64, Float32]]:
         """Ids (b,) int64, ascending, and vectors (b, d) float32."""
-        return self._vectors.pages("image", self._row, self._dimension)
+        after = -1
+        while True:
+            with self._catalog.snapshot() as snapshot:
+                page = next(Vectors(snapshot).pages("image", self._row, self._dimension, after=after), None)
+            if page is None:
+                return
+            after = int(page[0][-1])
+            yield page
+
+    def vectors_of(self, ids: Int64) -> Iterator[tuple[Int64, Float32]]:
+        """As `batches`, of some ids (n,), ascending; without those that have none."""
+        for start in range(0, len(ids), _AT_ONCE):
+            with self._catalog.snapshot() as snapshot:
+                some = ids[start : start + _AT_ONCE].tolist()
+                found = Vectors(snapshot).of_items(some, self._row, self._dimension).vectors
+            if found:
+                own = sorted(found)
+                yield np.array(own, np.int64), np.stack([found[number] for number in own])
 
     def ids(self) -> Int64:
         """Those of all, (n,) int64, ascending."""

@@ -16,10 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from indexer.atomic import write_atomically
 from indexer.errors import FileError, UsageError
-from indexer.images.decoder import read_file, thumbnail
+from indexer.images.decoder import read_file
 from indexer.memory import room
 from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.settings import DecodeLimits
+from indexer.thumbnails.drawing import ON_A_SHEET, preview
 from indexer.types import Candidate
 from search.engine.indexed import Indexed
 
@@ -98,7 +99,7 @@ def link_to(path: str) -> str | None:
 def encoded(content: bytes, side: int, share: Share = ALONE) -> str | None:
     """See `picture`, for the content of a file."""
     try:
-        data = thumbnail(content, DecodeLimits(), side, share)
+        data = preview(content, DecodeLimits(), side, share, quality=ON_A_SHEET)
     except FileError:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

@@ -40,14 +40,16 @@ def check_installed() -> None:
 
 
 def neighbours_for(count: int) -> int:
-    """How many neighbours of each are needed to lay out `count` photographs."""
-    return min(count - 1, 3 * PERPLEXITY)
+    """How many neighbours of each are needed to lay out `count` photographs; none where they are too few for it, and
+    the principal components are the map."""
+    return 0 if count < FEWEST else min(count - 1, 3 * PERPLEXITY)
 
 
 def lay_out(neighbours: Int64, distances: Float32, begin: Float64, progress: Progress) -> Float32:
-    """Positions (n, 2) float32, from -1 to 1. `neighbours`, `distances` (n, k): as `neighbours.nearest` gives them;
-    `begin` (n, 2): where they are at first. `progress` advances by STEPS in all. Raises what it raises."""
-    if len(begin) < FEWEST:
+    """Positions (n, 2) float32, from -1 to 1. `neighbours`, `distances` (n, k): as `neighbours.nearest` gives them,
+    for the k of `neighbours_for`; `begin` (n, 2): where they are at first. `progress` advances by STEPS in all. Raises
+    what it raises."""
+    if not neighbours.shape[1]:
         progress.advance(STEPS)
         return fitted(begin)
     from openTSNE import TSNEEmbedding

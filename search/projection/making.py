@@ -50,11 +50,12 @@ def make_map(material: Material, progress: Progress, laid_out: int = LAID_OUT) -
     chosen = ids if len(ids) <= laid_out else ids[np.linspace(0, len(ids) - 1, laid_out).astype(np.int64)]
     spread = spread_of(chosen, batches, dimension)
     begin = principal_positions(chosen, batches, spread)
-    if len(chosen) >= layout.FEWEST:
+    k = layout.neighbours_for(len(chosen))
+    if k:
         progress.phase("Finding neighbours")
         progress.total(len(chosen))
         index = index_over(chosen, material.index, batches, dimension)
-        near, distances = nearest(index, chosen, chosen, batches, layout.neighbours_for(len(chosen)), progress)
+        near, distances = nearest(index, chosen, chosen, batches, k, progress)
     else:
         near, distances = np.empty((len(chosen), 0), np.int64), np.empty((len(chosen), 0), np.float32)
     progress.phase("Arranging the photographs")

@@ -20,7 +20,7 @@ def index_over(ids: Int64, index: VectorIndex | None, batches: Batches, dimensio
     of the vectors that `batches` gives."""
     if index is not None and np.isin(ids, index.ids, assume_unique=True).sum() >= _COVERED * len(ids):
         return index
-    vectors = np.empty((len(ids), dimension), np.float32)
+    vectors = np.zeros((len(ids), dimension), np.float32)  # near nothing, where one went since the ids were read
     for own, rows in batches():
         wanted, places = _places(own, ids)
         vectors[places] = rows[wanted]

@@ -1,8 +1,8 @@
 """JSON of a server becomes the value objects of the library.
 
 What a server tells less of: `Results.work` is empty; metadata of hits and items have neither captions nor keywords, and
-their position is that of the photograph; an explanation has no attention of single words. Where it tells no paths, a
-path is that from the indexed folder on.
+their position is that of the photograph; of many hits with explanations the last have no attention of single words.
+Where it tells no paths, a path is that from the indexed folder on.
 """
 
 from __future__ import annotations
@@ -161,7 +161,13 @@ def _path(said: Json) -> str:
 
 def _explanation(said: Json) -> Explanation:
     words = (
-        WordMatch(each["word"], each["weight"], each["similarity"], tuple(each["box"]) if "box" in each else None, ())
+        WordMatch(
+            each["word"],
+            each["weight"],
+            each["similarity"],
+            tuple(each["box"]) if "box" in each else None,
+            tuple(map(tuple, each.get("attention", ()))),
+        )
         for each in said["words"]
     )
     grid = said["grid"]

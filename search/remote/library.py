@@ -195,7 +195,7 @@ class RemoteLibrary:
         try:
             said = self._connection.get(f"/items/{id}", {"paths": self._tells_paths()})
         except RefusedError as error:
-            if error.kind == "no-item" or (error.status == 422 and id == 0):
+            if error.kind == "no-item":
                 return None
             raise error.as_error() from None
         return self._read(lambda: answers.details_of(said))

@@ -8,6 +8,7 @@
     indexing/                     indexing in a process of its own, and whether the store grows
     assistants/                   the store for assistants, by the Model Context Protocol
     guard                         who may ask: Host, Origin, token; headers of every answer
+    heads                         HEAD, as GET without content
     app, serving                  the application, and the process that serves it
     page/                         the page: HTML, CSS and ES modules, served as they are
 

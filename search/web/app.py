@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 import search
 from search.web import counting, openapi, told
 from search.web.guard import Guard
+from search.web.heads import Heads
 from search.web.hosts import check_names
 from search.web.routes import (
     collections,
@@ -74,6 +75,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         title="search",
         version=search.__version__,
         summary="Find photographs by words or by image.",
+        description="Every GET is answered to HEAD as well: the same headers, and no content.",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # their pages load scripts from the network
         redoc_url=None,
@@ -88,6 +90,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         app.include_router(routes.router)
     told.add_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST, compresslevel=_LEVEL)  # pictures and events go as they are
+    app.add_middleware(Heads)  # around what compresses: the headers are those of a GET
     app.add_middleware(counting.Counting)
 
     def document() -> dict[str, Any]:

@@ -40,24 +40,23 @@ class _Sink(io.RawIOBase):
 
 
 def archive(
-    photographs: Sequence[IndexedOriginal], gone: Sequence[int], take: Callable[[IndexedOriginal], FileIO]
+    photographs: Sequence[IndexedOriginal], left_out: Sequence[str], take: Callable[[IndexedOriginal], FileIO]
 ) -> Generator[bytes]:
     """The bytes of a zip of photographs, each under its name, or one like it where that is taken. `take` opens one, or
-    raises FileError: a text in the zip names it then, and the reason. `gone`: ids of which there is no photograph any
-    more, which it names as well.
+    raises FileError: a text in the zip names it then, and the reason, behind the lines of `left_out`.
 
     One file is open at a time. Raises OSError where a photograph changes while it is read: a zip that is cut short is
     told by its end, which is missing.
     """
     sink, names = _Sink(), Names()
-    left_out = [f"#{number}: it is no longer in the index" for number in gone]
+    told = list(left_out)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, strict_timestamps=False) as packed:
         for each in photographs:
             name = safe_name(each.original.paths[0])
             try:
                 file = take(each)
             except FileError as error:
-                left_out.append(f"{name}: {error}")
+                told.append(f"{name}: {error}")
                 continue
             streamed = Streamed(file)
             entry = zipfile.ZipInfo(names.new(name), _time_of(streamed.changed))
@@ -66,8 +65,8 @@ def archive(
                 for piece in streamed:
                     target.write(piece)
                     yield sink.take()
-        if left_out:
-            packed.writestr(names.new(LEFT_OUT), "\n".join(left_out) + "\n")
+        if told:
+            packed.writestr(names.new(LEFT_OUT), "\n".join(told) + "\n")
     yield sink.take()
 
 

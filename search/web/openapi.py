@@ -14,7 +14,9 @@ from search.web.problems import Problem
 def document(app: FastAPI) -> dict[str, Any]:
     """FastAPI's own, with the schema of problems; its own schemas of errors, which nothing here answers, are left
     out."""
-    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    made = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+    )
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -21,7 +21,7 @@ from indexer.memory_budget import MemoryBudget, Share
 from indexer.settings import DecodeLimits
 from indexer.thumbnails.cache import ThumbnailCache
 from indexer.thumbnails.drawing import preview, thumbnails
-from indexer.thumbnails.reading import place_of, read_original, take_original
+from indexer.thumbnails.reading import look_at, place_of, read_original, take_original
 from search.calls.originals import IndexedOriginal, is_held, original_of
 from search.library import Library
 from search.web.problems import ProblemError
@@ -98,15 +98,16 @@ class Pictures:
         """As `open`, for one who is in a thread already. Raises FileError."""
         return take_original(found.original, found.roots, self._limits)
 
-    async def bytes_of(self, some: Sequence[IndexedOriginal]) -> int | None:
-        """How many bytes photographs have together; those that are not there have none. None where none is there."""
+    async def look_at(self, some: Sequence[IndexedOriginal]) -> list[int | FileError]:
+        """How many bytes each photograph has, or why it is not to be had, as far as that is known without reading."""
 
-        def sizes() -> list[int]:
-            found = (next(filter(None, map(_size, each.original.paths)), None) for each in some)
-            return [size for size in found if size is not None]
+        def look(each: IndexedOriginal) -> int | FileError:
+            try:
+                return look_at(each.original, each.roots, self._limits)
+            except FileError as error:
+                return error
 
-        there = await self.read(sizes)
-        return sum(there) if there else None
+        return await self.read(lambda: [look(each) for each in some])
 
     async def place(self, found: IndexedOriginal) -> str:
         """Where its file is, while it is what was indexed. Raises ProblemError."""
@@ -160,20 +161,18 @@ class Pictures:
         return read_original(found.original, found.roots, self._limits, share)
 
 
-def _size(path: str) -> int | None:
-    try:
-        return os.stat(path).st_size
-    except (OSError, ValueError):
-        return None
+def problem_of_file(error: FileError) -> ProblemError:
+    """What is told of a file that is not shown."""
+    if isinstance(error, OutsideError):
+        return ProblemError(403, "outside", f"The photograph is not shown: {error}.")
+    return ProblemError(410, "photograph-gone", f"The photograph cannot be shown: {error}.")
 
 
 def _told(act: Callable[[], T]) -> T:
     """What `act` gives. Raises ProblemError for what is wrong with a file."""
     try:
         return act()
-    except OutsideError as error:
-        raise ProblemError(403, "outside", f"The photograph is not shown: {error}.") from None
     except FileError as error:
-        raise ProblemError(410, "photograph-gone", f"The photograph cannot be shown: {error}.") from None
+        raise problem_of_file(error) from None
     except MemoryError:
         raise ProblemError(503, "no-memory", "The photograph needs more memory than there is; try again.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
@@ -15,7 +16,9 @@ from indexer.errors import (
     StoreError,
     StoreMissingError,
     UsageError,
+    published,
 )
+from search.query.lexer import QuerySyntaxError
 
 MEDIA_TYPE: Final = "application/problem+json"
 #: The first class that an error is one of decides.
@@ -49,11 +52,16 @@ class ProblemError(Exception):
 
 
 def problem_of(error: SearchError) -> Problem:
-    """What is told of an error of the library."""
+    """What is told of an error of the library: by the class that everybody knows of."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    kind = type(error).__name__.removesuffix("Error")
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
-    return Problem(type=words.replace(" ", "-"), title=words, status=status, detail=str(error))
+    kind = QuerySyntaxError if isinstance(error, QuerySyntaxError) else published(error)
+    name = kind_of(kind)
+    return Problem(type=name, title=name.replace("-", " "), status=status, detail=str(error))
+
+
+def kind_of(error: type[SearchError]) -> str:
+    """As a problem names it: StoreBusyError is "store-busy"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
 
 
 #: What each status that is documented means here.

@@ -12,7 +12,6 @@ from indexer.errors import SearchError
 from search.calls.details import StoreState
 from search.library import Library
 from search.library import open as open_library
-from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
 from search.web.indexing.collections import Sizes
@@ -46,7 +45,7 @@ class Service:
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
         self.leaving = asyncio.Event()
         told = settings.show_paths
-        self._tells_paths = is_loopback(settings.host) if told is None else told
+        self._tells_paths = settings.is_for_here_alone if told is None else told
 
     def shown(self, state: StoreState, *, paths: bool = False) -> Shown:
         """How places are told in an answer; `paths`: the client asks for whole paths. Raises ProblemError where these

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from search.web.addresses import is_loopback
+
 #: Where the API begins. Its number grows when something of it changes its meaning or goes.
 PREFIX: Final = "/api/v1"
 DEFAULT_PORT: Final = 8765
@@ -46,8 +48,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
     """`host`, `port`: where to listen (0: any port that is free). `token`: what clients have to show; required for any
-    address but loopback. `show_paths`: whether answers may hold paths of this machine; None: on loopback. `names`: what
-    else the server is called in addresses, behind a proxy or by a name of the network."""
+    address but loopback. `show_paths`: whether answers may hold paths of this machine; None: where nobody elsewhere
+    reaches it. `names`: what else the server is called in addresses, behind a proxy or by a name of the network."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -55,3 +57,8 @@ class ServeSettings:
     show_paths: bool | None = None
     names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def is_for_here_alone(self) -> bool:
+        """Whether only this machine reaches it: on loopback, and by no name that a proxy would lead to it with."""
+        return is_loopback(self.host) and all(map(is_loopback, self.names))

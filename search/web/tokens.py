@@ -82,11 +82,13 @@ class Tokens:
         if self._token is None:
             address = str((scope.get("server") or ("",))[0])
             if not is_loopback(address):  # the process that serves listens elsewhere than the settings say
-                raise ProblemError(403, "token-missing", "The server has no token, and answers on loopback alone.")
+                raise ProblemError(
+                    403, "no-token", "The server has no token, and answers on loopback alone; start it with one."
+                )
             return None
         fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         shown = [value for name, value in fields if name == _FIELD]
-        if scope["path"] == "/" and scope["method"] == "GET" and shown:
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and shown:
             if not self._is_right(shown[0]):
                 raise _wrong()
             return self._sent_on(scope, [field for field in fields if field[0] != _FIELD])

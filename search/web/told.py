@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from indexer.errors import SearchError
 from search.web.freshness import UnchangedError
+from search.web.heads import methods_at
 from search.web.leaving import GONE
 from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
 from search.web.service import service_of
@@ -80,10 +81,12 @@ async def _of_validation(_: Request, error: Exception) -> JSONResponse:
     return told(ProblemError(422, "wrong-request", said).problem)
 
 
-async def _of_http(_: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind, detail = _OF_HTTP.get(error.status_code, ("http", f"{error.detail}; see the API's document."))
     headers = None if error.headers is None else dict(error.headers)
+    if error.status_code == 405:  # the framework names the methods of one route, and an address may have several
+        headers = {"Allow": methods_at(request.app.routes, request.scope)}
     return told(ProblemError(error.status_code, kind, detail).problem, headers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import io
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from indexer.vectors.base import SearchParameters
 from search.remote.library import NOT_OVER_A_SERVER
 from search.web.app import create_app
 from search.web.settings import ServeSettings
+from tests.fixtures.paths import ROOT
 from tests.fixtures.running_server import running
 
 KINDS = ("local", "tcp", "unix")
@@ -144,6 +146,9 @@ def test_explanations_come_with_hits(library: Library, local: search.Library) ->
         assert one.explanation is not None
         assert other.explanation is not None
         assert one.explanation.to_json() == other.explanation.to_json()
+        for word, own in zip(one.explanation.words, other.explanation.words, strict=True):
+            assert np.shape(word.attention) == np.shape(own.attention) == np.shape(one.explanation.grid)
+            assert np.asarray(word.attention) == pytest.approx(np.asarray(own.attention), abs=1e-5)
 
 
 def test_answers_go_on_behind_a_cursor(library: Library, local: search.Library) -> None:
@@ -281,6 +286,12 @@ def test_both_kinds_have_the_same_calls() -> None:
         here = inspect.signature(getattr(search.Library, name)).parameters
         there = inspect.signature(getattr(search.RemoteLibrary, name)).parameters
         assert list(here.values()) == list(there.values()), name
+
+
+def test_what_a_server_cannot_do_is_documented() -> None:
+    differs = (ROOT / "docs" / "server.md").read_text().split("What differs from a library that is open here:")[1]
+    said = differs.split("raise a `UsageError`")[0]
+    assert set(re.findall(r"`(\w+)`", said)) == NOT_OVER_A_SERVER
 
 
 @pytest.mark.parametrize("call", sorted(NOT_OVER_A_SERVER))

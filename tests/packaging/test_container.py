@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from search.web.serving import _GRACE
 from tests.fixtures.paths import ROOT
 
 DOCKERFILE = ROOT / "packaging" / "server" / "Dockerfile"
@@ -178,6 +179,13 @@ def test_a_token_of_its_own_is_printed_once_and_needed_by_no_health_check(volume
 
 def test_a_service_that_is_another_one_is_not_healthy() -> None:
     assert health("http://127.0.0.1:1") == 1
+
+
+def test_it_may_finish_what_runs() -> None:
+    run = (ROOT / "docs" / "server.md").read_text().split("docker run -d")[1].split("\n\n")[0]
+    patience = re.search(r"--stop-timeout (\d+)", run)
+    assert patience is not None
+    assert int(patience[1]) > _GRACE
 
 
 def status(address: str, path: str, token: str | None) -> int:

@@ -26,7 +26,10 @@ VARIABLES: Final = {
     "SEARCH_MEMORY": "memory that a process may use: `600MB`, `2GB`; 400 MB at least (three quarters of the machine's)",
     "SEARCH_THUMBNAILS": "disk that the thumbnails of a store may take: `500MB`, `2GB`, `0` for none (1 GB)",
     "SEARCH_GPU_JPEG": "`1` decodes JPEGs on an NVIDIA GPU",
-    "SEARCH_TOKEN": "what clients of `search serve --host` show; by default each server makes one, and prints it",
+    "SEARCH_TOKEN": (
+        "what clients of `search serve --port` show; without it a server that other machines reach makes one, and "
+        "prints it"
+    ),
     "SEARCH_DEBUG": "`1` prints the traceback of an internal error, instead of writing it to a file",
 }
 HEAD: Final = """\

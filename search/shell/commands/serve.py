@@ -112,17 +112,20 @@ def _page(options: ServeOptions) -> int:
 
 
 def _with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
-    """What clients from other machines have to show: SEARCH_TOKEN, or one that is made for this server, and told.
-    (An option would show it to everybody who lists processes.) Raises UsageError for one that can be guessed."""
+    """What clients have to show: SEARCH_TOKEN, or for other machines one that is made for this server, and told. (An
+    option would show it to everybody who lists processes.) Raises UsageError for one that can be guessed."""
     import os
     from dataclasses import replace
 
-    from search.web.addresses import is_loopback
     from search.web.tokens import LEAST, check_token, with_token
 
     given = os.environ.get("SEARCH_TOKEN")
-    if is_loopback(settings.host) or given is None:
+    if given is None:
         return with_token(settings)
+    if not given.strip():  # a server that does without would be open to those whom it was to keep out
+        raise UsageError(
+            "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."
+        )
     settings = replace(settings, token=given)
     try:
         check_token(settings)

@@ -8,18 +8,25 @@ from typing import Final
 
 from indexer.errors import StoreBusyError
 from indexer.store import writer
+from search.web.indexing.own_process import Work
 from search.web.indexing.run import PATIENCE, RunState
 from search.web.indexing.runs import Runs
 from search.web.problems import ProblemError
 
-PROGRAM: Final = "from search.web.indexing.child import main; main()"
+INDEXING: Final = Work(
+    program="from search.web.indexing.child import main; main()",
+    does="indexes",
+    dead="what it had committed is kept, and another run goes on from there",
+    not_started="indexing-not-started",
+    ended="indexing-ended",
+)
 
 
 class Indexer(Runs):
     """Runs of one store. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, program: str = PROGRAM) -> None:
-        super().__init__(program)
+    def __init__(self, folder: Path, work: Work = INDEXING) -> None:
+        super().__init__(work)
         self._folder = folder
 
     @property

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
-from indexer.errors import SearchError
+from indexer.errors import SearchError, published
 from indexer.types import Report
 
 #: Failures of a run that are named; the store knows them all.
@@ -59,7 +59,7 @@ class Teller:
 
     def problem(self, error: SearchError) -> None:
         """The run has ended with an error of ours."""
-        self._tell({"problem": {"error": type(error).__name__, "detail": str(error)}})
+        self._tell({"problem": {"error": published(error).__name__, "detail": str(error)}})
 
     def stopped(self) -> None:
         """The run was interrupted."""

@@ -1,4 +1,4 @@
-"""Starts and ends the process that indexes."""
+"""Starts and ends a process that works for a server."""
 
 from __future__ import annotations
 
@@ -6,23 +6,43 @@ import json
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from indexer.own_command import own_command
-from search.web.problems import ProblemError
+from search.web.problems import Problem, ProblemError
 
 #: Seconds for a process that was told to terminate.
 _TERMINATING: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A kind of work. `program`: what Python runs; `does`: what its process does, in a sentence; `dead`: what holds,
+    and what to do, when it died; `not_started`, `ended`: the types of these problems."""
+
+    program: str
+    does: str
+    dead: str
+    not_started: str
+    ended: str
+
+    def died(self, code: int) -> Problem:
+        """That of a process which ended with this exit code before it was done; below 0 the signal that ended it."""
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        sentence = f"The process that {self.does} ended {how} before it was done; {self.dead}."
+        return ProblemError(500, self.ended, sentence).problem
+
+
 class OwnProcess:
     """A child of this process, in a session of its own: what a terminal sends to the server does not reach it."""
 
-    def __init__(self, program: str, order: Mapping[str, Any]) -> None:
-        """`program`: what Python runs; its argument is the `order` as JSON. Raises ProblemError."""
+    def __init__(self, work: Work, order: Mapping[str, Any]) -> None:
+        """The argument of the program is the `order` as JSON. Raises ProblemError."""
+        self.work = work
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
-                own_command(program, json.dumps(order)),
+                own_command(work.program, json.dumps(order)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -30,8 +50,8 @@ class OwnProcess:
         except OSError as error:
             raise ProblemError(
                 503,
-                "indexing-not-started",
-                f"The indexing process cannot be started ({error.strerror}); end other programs and try again.",
+                work.not_started,
+                f"The process that {work.does} cannot be started ({error.strerror}); end other programs and try again.",
             ) from error
 
     @property

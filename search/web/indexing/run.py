@@ -1,4 +1,4 @@
-"""One run of the indexer, as the server sees it."""
+"""One run of a process that works for a server, as the server sees it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from indexer import errors
 from indexer.errors import SearchError
 from search.web.indexing.messages import Message, read
 from search.web.indexing.own_process import OwnProcess
-from search.web.problems import Problem, ProblemError, problem_of
+from search.web.problems import Problem, problem_of
 
 StateName = Literal["idle", "running", "stopping", "done", "failed", "stopped"]
 
@@ -60,7 +60,7 @@ class Run:
         self.process = process
         self._lock = threading.Lock()
         self._state = RunState("running", "Starting", started=datetime.now(UTC), roots=roots, version=before + 1)
-        self._reader = threading.Thread(target=self._read, name="indexing", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="run", daemon=True)
         self._reader.start()
 
     @property
@@ -75,7 +75,7 @@ class Run:
             if self._state.state != "running":
                 return
             self._change(state="stopping")
-        threading.Thread(target=self.process.end, args=(patience,), name="stop indexing", daemon=True).start()
+        threading.Thread(target=self.process.end, args=(patience,), name="stop run", daemon=True).start()
 
     def join(self) -> None:
         """Wait until it has ended."""
@@ -92,7 +92,7 @@ class Run:
             if self._state.state == "stopping":
                 self._change(state="stopped")
             elif self._state.state == "running":
-                self._change(state="failed", problem=_died(code))
+                self._change(state="failed", problem=self.process.work.died(code))
 
     def _apply(self, message: Message) -> None:
         state = self._state
@@ -119,12 +119,3 @@ def _told(said: dict[str, str]) -> Problem:
     """The problem of an error that the process has told by its class and sentence."""
     kind = getattr(errors, said["error"], SearchError)
     return problem_of(kind(said["detail"]))
-
-
-def _died(code: int) -> Problem:
-    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-    sentence = (
-        f"The indexing process ended {how} before it was done; what it had committed is kept, and another run goes on "
-        "from there."
-    )
-    return ProblemError(500, "indexing-ended", sentence).problem

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from search.web.indexing.own_process import OwnProcess
+from search.web.indexing.own_process import OwnProcess, Work
 from search.web.indexing.run import Run, RunState
 from search.web.problems import ProblemError
 
 
 class Runs:
-    """Safe to use from several threads. `program`: what Python runs, with the order as its only argument."""
+    """Safe to use from several threads."""
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._closed = False
@@ -40,7 +40,7 @@ class Runs:
     def _begin(self, order: Mapping[str, Any], roots: tuple[str, ...] = ()) -> RunState:
         """Begin one (`roots`: as `RunState` has them). Called with the lock held. Raises ProblemError."""
         before = self.state.version
-        self._run = Run(OwnProcess(self._program, order), roots, before)
+        self._run = Run(OwnProcess(self._work, order), roots, before)
         return self._run.state
 
     def _close(self, patience: float) -> None:

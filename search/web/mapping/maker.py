@@ -11,10 +11,17 @@ from search.library import Library
 from search.projection.layout import check_installed
 from search.projection.map_file import map_file
 from search.projection.photo_map import PhotoMap
+from search.web.indexing.own_process import Work
 from search.web.indexing.run import RunState
 from search.web.indexing.runs import Runs
 
-_PROGRAM: Final = "from search.web.mapping.child import main; main()"
+MAPPING: Final = Work(
+    program="from search.web.mapping.child import main; main()",
+    does="makes the map",
+    dead="nothing of it is kept: make it again, and end other programs first where memory is short",
+    not_started="map-not-started",
+    ended="map-ended",
+)
 #: Seconds for a process that was told to end.
 _PATIENCE: Final = 5.0
 
@@ -22,8 +29,8 @@ _PATIENCE: Final = 5.0
 class MapMaker(Runs):
     """Safe to use from several threads."""
 
-    def __init__(self, library: Library, program: str = _PROGRAM) -> None:
-        super().__init__(program)
+    def __init__(self, library: Library, work: Work = MAPPING) -> None:
+        super().__init__(work)
         self._library = library
         self._reading = threading.Lock()
         self._kept: tuple[object, PhotoMap | None] | None = None

@@ -13,6 +13,7 @@ from indexer.types import Failure
 from search.web.indexing.run import RunState, StateName
 from search.web.models.base import Model
 from search.web.models.failures import FailedFile
+from search.web.models.ids import Id
 from search.web.problems import Problem
 from search.web.shown import Shown, as_text, named
 
@@ -45,7 +46,7 @@ class Collection(Model):
 class IndexingOrder(Model):
     """What to look through."""
 
-    collections: list[int] | None = Field(
+    collections: list[Id] | None = Field(
         None, min_length=1, max_length=1_000, description="Ids from /collections; none: all folders that are indexed."
     )
     verify: bool = Field(False, description="Read every file and compare its content, whatever its size and times say.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import Field
@@ -31,14 +32,15 @@ class MapState(Model):
     problem: Problem | None = Field(default=None, description="Why it failed.")
 
     @classmethod
-    def of(cls, run: RunState, found: PhotoMap | None) -> MapState:
-        """Of the last run, and the map that is kept."""
+    def of(cls, run: RunState, found: PhotoMap | None, sentence: Callable[[str], str]) -> MapState:
+        """Of the last run, and the map that is kept. `sentence`: what of a sentence may be told."""
         if run.is_active:
             return cls(state="computing", phase=run.phase, done=run.done, total=run.total)
         if found is not None:
             return cls(state="ready", count=len(found), placed=found.placed, generation=found.generation)
-        if run.state == "failed":
-            return cls(state="failed", problem=run.problem)
+        if run.state == "failed" and run.problem is not None:
+            told = run.problem.model_copy(update={"detail": sentence(run.problem.detail)})
+            return cls(state="failed", problem=told)
         return cls(state="missing")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from indexer.types import Kind
@@ -20,6 +20,7 @@ from search.query.terms import Term
 from search.web.freshness import Revalidated
 from search.web.leaving import while_there
 from search.web.models.answers import Answer, Explanation
+from search.web.models.ids import ItemId
 from search.web.models.items import Item, ItemDetails, ItemOrder, ItemPage
 from search.web.problems import ProblemError, problems
 from search.web.service import Served, Service, Stated
@@ -28,7 +29,6 @@ from search.web.settings import Limits
 router = APIRouter(prefix="/items", tags=["items"])
 
 _LIMITS = Limits()
-ItemId = Annotated[int, Path(ge=1, lt=2**63, description="Of a hit or an item.")]
 Where = Annotated[
     str | None,
     Query(max_length=_LIMITS.query_characters, description="Fields of the query language.", examples=["in:2021"]),

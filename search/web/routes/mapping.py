@@ -20,14 +20,14 @@ _BYTES = {"content": {points.MEDIA_TYPE: {"schema": {"type": "string", "format":
 def map_state(service: Served) -> MapState:
     """Whether there is a map, and how far one is that is being made."""
     state = service.maps.state
-    return MapState.of(state, None if state.is_active else service.maps.current())
+    return MapState.of(state, None if state.is_active else service.maps.current(), service.sentence)
 
 
 @router.post("", status_code=202, response_model_exclude_none=True, responses=problems(422, 503))
 def make_map(service: Served) -> MapState:
     """Make the map, in a process of its own. Nothing happens where one is being made, or need not be."""
     found = None if service.maps.state.is_active else service.maps.current()
-    return MapState.of(service.maps.state if found is not None else service.maps.start(), found)
+    return MapState.of(service.maps.state if found is not None else service.maps.start(), found, service.sentence)
 
 
 @router.get(

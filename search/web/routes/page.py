@@ -61,13 +61,13 @@ def answer(request: Request, content: bytes, media_type: str, etag: str) -> Resp
     return Response(content, media_type=media_type, headers=headers)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 def page(request: Request) -> Response:
     """The page."""
     return page_file(request, "index.html")
 
 
-@router.api_route("/page/{name}", methods=["GET", "HEAD"])
+@router.get("/page/{name}")
 def page_file(request: Request, name: str) -> Response:
     """A file of the page."""
     found = files_of_page().get(name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from indexer.images.sniff import SNIFFED_BYTES, sniff
 from indexer.thumbnails.cache import DRAWING, SIDES
 from search.web.file_answer import PiecesAnswer, Streamed, disposition
 from search.web.freshness import CONDITION, names
+from search.web.models.ids import ItemId
 from search.web.problems import problems
 from search.web.service import Served
 
@@ -24,7 +25,6 @@ class Size(IntEnum):
     SMALL, LARGE = SIDES
 
 
-Number = Annotated[int, Path(ge=0, le=2**63 - 1, description="The id of an item.")]
 IfNoneMatch = Annotated[str | None, Header(alias=CONDITION, max_length=10_000)]
 
 #: Seconds for which a browser shows what it has: an edited photograph shows after so long, and one that was forgotten.
@@ -46,12 +46,12 @@ def _content(media_type: str) -> dict[int | str, dict[str, object]]:
     return {200: shown, **problems(403, 404, 410, 422)}
 
 
-@router.get("/items/{number}/thumbnail", response_class=Response, responses=_content("image/webp"))
+@router.get("/items/{id}/thumbnail", response_class=Response, responses=_content("image/webp"))
 async def thumbnail(
-    service: Served, number: Number, size: Size = Size.SMALL, if_none_match: IfNoneMatch = None
+    service: Served, id: ItemId, size: Size = Size.SMALL, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A small picture, upright, in sRGB, without metadata; its longer side at most `size` pixels."""
-    found, kept = await service.pictures.find_kept(number, size)
+    found, kept = await service.pictures.find_kept(id, size)
     tag = f'"{found.digest.hex()[:32]}-{int(size)}-{DRAWING}"'
     if is_known(if_none_match, tag):
         return _unchanged(tag)
@@ -59,25 +59,25 @@ async def thumbnail(
     return Response(drawn, 200, _headers(tag), "image/webp")
 
 
-@router.get("/items/{number}/preview", response_class=Response, responses=_content("image/jpeg"))
-async def preview(service: Served, number: Number, if_none_match: IfNoneMatch = None) -> Response:
+@router.get("/items/{id}/preview", response_class=Response, responses=_content("image/jpeg"))
+async def preview(service: Served, id: ItemId, if_none_match: IfNoneMatch = None) -> Response:
     """A picture that every browser shows, as large as a screen; also of a HEIC or a TIFF."""
-    found = await service.pictures.find(number)
+    found = await service.pictures.find(id)
     tag = f'"{found.digest.hex()[:32]}-p-{DRAWING}"'
     if is_known(if_none_match, tag):
         return _unchanged(tag)
     return Response(await service.pictures.preview(found), 200, _headers(tag), "image/jpeg")
 
 
-@router.get("/items/{number}/original", response_class=StreamingResponse, responses=_content("image/*"))
+@router.get("/items/{id}/original", response_class=StreamingResponse, responses=_content("image/*"))
 async def original(
     service: Served,
-    number: Number,
+    id: ItemId,
     download: Annotated[bool, Query(description="Save it to a file.")] = False,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The bytes of the file, while it is what was indexed; what no browser shows is saved to a file."""
-    found = await service.pictures.find(number)
+    found = await service.pictures.find(id)
     tag = f'"{found.digest.hex()[:32]}"'
     if is_known(if_none_match, tag):
         return _unchanged(tag)

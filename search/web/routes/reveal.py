@@ -7,27 +7,27 @@ from fastapi import APIRouter, Request, Response
 from search.web.addresses import is_loopback
 from search.web.file_manager import reveal
 from search.web.hosts import by_socket
+from search.web.models.ids import ItemId
 from search.web.problems import ProblemError, problems
-from search.web.routes.pictures import Number
 from search.web.service import Served
 
 router = APIRouter(tags=["pictures"])
 
 
 @router.post(
-    "/items/{number}/reveal",
+    "/items/{id}/reveal",
     status_code=204,
     responses=problems(403, 404, 410, 501),
 )
-async def reveal_photograph(service: Served, request: Request, number: Number) -> Response:
+async def reveal_photograph(service: Served, request: Request, id: ItemId) -> Response:
     """Show the file where it lies."""
     here = by_socket(request.scope) or (
-        is_loopback(service.settings.host) and request.client is not None and is_loopback(request.client.host)
+        service.settings.is_for_here_alone and request.client is not None and is_loopback(request.client.host)
     )
     if not here:
         raise ProblemError(
             403, "not-here", "Only who sits at the server's machine can see its folders; save the photograph instead."
         )
-    path = await service.pictures.place(await service.pictures.find(number))
+    path = await service.pictures.place(await service.pictures.find(id))
     await service.pictures.read(lambda: reveal(path))
     return Response(status_code=204)

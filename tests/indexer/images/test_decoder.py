@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import DamagedImageError, FileError, ImageTooLargeError, NotAnImageError
-from indexer.images.decoder import MISSING, decode, sniff, thumbnail
+from indexer.images.decoder import MISSING, decode, sniff
 from indexer.images.metadata import read_metadata
 from indexer.settings import DecodeLimits
 from tests.fixtures import pictures
@@ -225,27 +224,3 @@ assert "HEIF" not in Image.OPEN
     heif = encoded(quarters(), "HEIF")
     done = subprocess.run([sys.executable, "-c", code], input=heif, capture_output=True, cwd=root, check=False)
     assert done.returncode == 0, done.stderr.decode()
-
-
-# Thumbnails
-
-
-def test_a_thumbnail_is_a_small_upright_jpeg() -> None:
-    profile = pictures.icc_matrix_profile(pictures.DISPLAY_P3, 2.2)
-    data = thumbnail(oriented("JPEG", 6, quarters(900, 600), icc_profile=profile), LIMITS, 120)
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.format, image.size, image.mode) == ("JPEG", (120, 80), "RGB")
-        assert "icc_profile" not in image.info
-        assert len(image.getexif()) == 0
-    assert len(data) < 5_000
-
-
-@pytest.mark.parametrize(("size", "expected"), [((20, 10), (20, 10)), ((1, 20_000), (1, 64)), ((1, 1), (1, 1))])
-def test_thumbnails_of_odd_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    data = thumbnail(encoded(pictures.noise(*size), "PNG"), LIMITS, 64)
-    assert decode(data, LIMITS, None).size == expected
-
-
-def test_a_thumbnail_of_nothing() -> None:
-    with pytest.raises(NotAnImageError):
-        thumbnail(b"nothing", LIMITS, 64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import DamagedImageError
-from indexer.images.decoder import MISSING, decode, thumbnail
+from indexer.images.decoder import MISSING, decode
 from indexer.settings import DecodeLimits
 from tests.fixtures import pictures
 from tests.fixtures.pictures import encoded, jpeg_with
@@ -191,12 +190,6 @@ def test_the_last_bytes_of_other_formats_may_be_missing(kind: str) -> None:
     assert "missing" in found.info[MISSING]
     alike = (np.abs(np.asarray(found) - whole) <= 2).all(axis=(1, 2))
     assert alike.mean() > 0.9
-
-
-def test_a_strip_that_is_missing_is_no_hole_in_a_thumbnail() -> None:
-    data = encoded(PHOTO, "JPEG")
-    with Image.open(io.BytesIO(thumbnail(data[:-40], LIMITS, 64))) as small:
-        assert small.size == (64, 48)
 
 
 def test_more_than_a_strip_is_refused() -> None:

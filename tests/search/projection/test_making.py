@@ -135,7 +135,13 @@ def test_new_photographs_lie_beside_their_like_and_gone_ones_are_left_out(
     there = np.concatenate([ids[10:], np.arange(4) + 10_000])
     batches = in_batches(there, np.concatenate([rows[10:], new]))
     assert is_current(made, there)
-    now = brought_up(made, there, None, batches, DIMENSION, 9)
+
+    def vectors_of(wanted: Int64) -> Iterator[tuple[Int64, Float32]]:
+        """Those of the new, one by one; the last of which has none any more."""
+        assert wanted.tolist() == [*(np.arange(4) + 10_000).tolist(), 20_000]
+        return in_batches(there[-4:], new, size=1)()
+
+    now = brought_up(made, np.append(there, 20_000), None, batches, vectors_of, DIMENSION, 9)
     assert now.ids.tolist() == there.tolist()
     assert (now.generation, now.placed) == (9, 4)
     assert np.array_equal(now.positions[:-4], made.positions[10:])

@@ -76,7 +76,7 @@ def test_what_is_not_there_and_what_is_not_done(client: TestClient) -> None:
     assert "nothing at this address" in problem(client.get("http://127.0.0.1:8765/x/y"), 404, "not-found")
     wrong = client.delete("/search")
     assert "does not take this method" in problem(wrong, 405, "wrong-method")
-    assert wrong.headers["allow"] == "GET"
+    assert wrong.headers["allow"] == "GET, HEAD, POST"
 
 
 def test_an_error_of_the_program_is_a_problem_and_tells_nothing(

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 import search
 from tests.fixtures.web import client_of, problem
+from tests.search.web.test_openapi import OPERATIONS
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +88,20 @@ def test_an_item_has_its_captions_and_copies(copied: TestClient) -> None:
     assert copied.get(f"/items/{places['album/cup.png']}").json()["also"] == []
 
 
-@pytest.mark.parametrize("tail", ["", "/similar", "/explain?q=a+cat"])
-def test_an_item_that_is_not_there_is_told(client: TestClient, tail: str) -> None:
-    assert "There is no item 999999" in problem(client.get(f"/items/999999{tail}"), 404, "no-item")
+OF_ITEMS = [
+    (path.removeprefix("/api/v1"), method) for path, method, _ in OPERATIONS if path.startswith("/api/v1/items/{id}")
+]
 
 
-@pytest.mark.parametrize("picture", ["thumbnail", "preview", "original"])
-def test_nor_is_a_picture_of_it(client: TestClient, picture: str) -> None:
-    assert "There is no photograph 999999" in problem(client.get(f"/items/999999/{picture}"), 404, "no-item")
-
-
-@pytest.mark.parametrize("wrong", ["0", "-1", "x", "1.5", "9223372036854775808", "1e3", "%00"])
-def test_what_is_no_id_is_refused(client: TestClient, wrong: str) -> None:
-    problem(client.get(f"/items/{wrong}"), 422, "wrong-request")
+@pytest.mark.parametrize(("path", "method"), OF_ITEMS, ids=str)
+def test_every_route_says_the_same_of_an_id(client: TestClient, path: str, method: str) -> None:
+    assert len(OF_ITEMS) >= 7
+    for number in (0, 999_999, 2**63 - 1):
+        asked = client.request(method, path.replace("{id}", str(number)), params={"q": "a cat"})
+        assert f" {number} " in problem(asked, 404, "no-item")
+    for wrong in ("-1", "x", "1.5", "9223372036854775808", "1e3", "%00", "9" * 5_000):
+        asked = client.request(method, path.replace("{id}", wrong), params={"q": "a cat"})
+        assert problem(asked, 422, "wrong-request").startswith("`id` cannot be used")
 
 
 @pytest.mark.parametrize("wrong", ["../status", "..%2fstatus", "1/../../x", "%2e%2e/%2e%2e/etc/passwd"])

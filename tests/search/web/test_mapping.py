@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,10 @@ from fastapi.testclient import TestClient
 
 from search.library import open as open_library
 from search.projection.map_file import map_file
+from search.web.mapping.maker import MAPPING, MapMaker
 from search.web.mapping.points import as_bytes
+from search.web.service import Service
+from tests.fixtures.web import problem
 
 pytest.importorskip("openTSNE")
 
@@ -82,6 +88,37 @@ def test_what_was_forgotten_is_left_out(own_client: TestClient, store: Path) -> 
     assert gone.id not in kept.ids.tolist()
     assert own_client.get("/map").json()["count"] == before - 1
     assert own_client.get("/map/points").content == as_bytes(kept)
+
+
+def broken(client: TestClient, program: str) -> dict[str, Any]:
+    """The state of a map whose process is this program."""
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    service.maps = MapMaker(service.library, replace(MAPPING, program=program))
+    return made(client)
+
+
+def test_a_process_that_dies_is_named_as_what_it_is(own_client: TestClient) -> None:
+    state = broken(own_client, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert (state["state"], state["problem"]["type"]) == ("failed", "map-ended")
+    assert state["problem"]["detail"].startswith("The process that makes the map ended by signal 9 before it was done;")
+    assert "with exit code 3" in broken(own_client, "raise SystemExit(3)")["problem"]["detail"]
+
+
+def test_one_that_cannot_be_started_too(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("search.web.indexing.own_process.subprocess.Popen", refused)
+    said = problem(own_client.post("/map"), 503, "map-not-started")
+    assert said.startswith("The process that makes the map cannot be started (Resource temporarily unavailable);")
+    assert "The process that indexes cannot" in problem(own_client.post("/indexing"), 503, "indexing-not-started")
+
+
+def test_why_it_failed_names_no_path(own_client: TestClient, store: Path) -> None:
+    said = json.dumps({"problem": {"error": "StoreUnwritableError", "detail": f"It cannot be kept in {store}; try."}})
+    state = broken(own_client, f"print({said!r})")
+    assert (state["state"], state["problem"]["type"]) == ("failed", "store-unwritable")
+    assert state["problem"]["detail"] == f"It cannot be kept in {store.name}; try."
 
 
 def test_without_the_package_its_name_is_said(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

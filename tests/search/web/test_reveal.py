@@ -56,6 +56,11 @@ def test_nobody_on_another_machine_opens_windows_here(red_store: Path, desktop: 
     with asked(red_store) as client:
         client._transport.client = ("192.168.1.9", 5000)  # type: ignore[attr-defined]
         assert client.post(f"{API}/items/1/reveal").status_code == 403
+    with asked(
+        red_store, "http://photos.example", names=("photos.example",)
+    ) as client:  # behind a proxy, which is here
+        client._transport.client = ("127.0.0.1", 5000)  # type: ignore[attr-defined]
+        assert client.post(f"{API}/items/1/reveal").status_code == 403
     assert not desktop.exists()
 
 

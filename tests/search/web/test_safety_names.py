@@ -12,7 +12,7 @@ from PIL import Image
 
 from search.library import Library
 from tests.fixtures.colour_encoder import ColourEncoder
-from tests.fixtures.served import API, asked
+from tests.fixtures.served import ADDRESS, API, asked
 
 HOSTILE = [
     '<img src=x onerror="alert(1)">.png',
@@ -108,3 +108,19 @@ def test_what_is_asked_for_is_not_shown_as_markup(store: Path) -> None:
             answer = client.get(path)
             assert "html" not in answer.headers["content-type"]
             assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_whole_paths_are_told_to_this_machine_alone(red_store: Path) -> None:
+    token = "a-token-of-a-test"
+    for told, address, settings in (
+        (True, ADDRESS, {}),
+        (True, ADDRESS, {"token": token}),
+        (True, "http://localhost:8765", {"names": ("localhost",)}),
+        (False, "http://photos.example", {"names": ("photos.example",)}),  # a proxy on this machine leads to it
+        (False, "http://127.0.0.1:8765", {"host": "0.0.0.0", "token": token}),
+    ):
+        with asked(red_store, address, **settings) as client:
+            client.headers["Authorization"] = f"Bearer {token}"
+            answer = client.get(f"{API}/items/1", params={"paths": True})
+            assert answer.status_code == (200 if told else 403), settings
+            assert told == (str(red_store.parent) in answer.text)

@@ -78,8 +78,32 @@ def test_an_explanation_comes_with_each_hit(client: TestClient) -> None:
     assert [word["word"] for word in hit["explain"]["words"]] == ["ginger", "cat"]
     grid = hit["explain"]["grid"]
     assert (len(grid["values"]), len(grid["values"][0])) == (grid["rows"], grid["columns"])
-    alone = client.get(f"/items/{hit['id']}/explain", params={"q": "a ginger cat"})
-    assert alone.json() == hit["explain"]
+    alone = client.get(f"/items/{hit['id']}/explain", params={"q": "a ginger cat"}).json()
+    for word, own in zip(hit["explain"]["words"], alone["words"], strict=True):
+        assert own == (word if "box" in word else {name: word[name] for name in word if name != "attention"})
+        assert [len(row) for row in word["attention"]] == [grid["columns"]] * grid["rows"]
+        assert sum(map(sum, word["attention"])) == pytest.approx(1, abs=0.01)
+    assert {**alone, "words": []} == {**hit["explain"], "words": []}
+
+
+def test_of_a_word_that_was_not_found_a_search_tells_where_it_was_looked_for(client: TestClient) -> None:
+    [hit] = client.get("/search", params={"q": "a cat helicopter", "k": 1, "explain": True}).json()["hits"]
+    alone = client.get(f"/items/{hit['id']}/explain", params={"q": "a cat helicopter"}).json()
+    missing = [number for number, word in enumerate(alone["words"]) if "box" not in word]
+    assert missing
+    for number in missing:
+        assert "attention" not in alone["words"][number]
+        assert "attention" in hit["explain"]["words"][number]
+
+
+def test_the_attention_of_an_answer_is_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"q": "a ginger cat", "k": 5, "explain": True}
+    grid = client.get("/search", params=asked).json()["hits"][0]["explain"]["grid"]
+    monkeypatch.setattr("search.web.models.answers.MOST_ATTENTION", 3 * 2 * grid["rows"] * grid["columns"] + 1)
+    hits = client.get("/search", params={**asked, "k": 6}).json()["hits"]
+    told = [all("attention" in word for word in hit["explain"]["words"]) for hit in hits]
+    assert told == [True] * 3 + [False] * 3
+    assert all(hit["explain"]["grid"]["values"] for hit in hits)
 
 
 def test_pages_together_are_the_whole_and_their_ranks_go_on(client: TestClient) -> None:

@@ -138,13 +138,29 @@ def test_wrong_use_is_one_sentence(cli: Cli, indexed: Path, given: tuple[str, ..
     assert answer.err.count("\n") == 1
 
 
-def test_a_token_that_can_be_guessed_is_refused(cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEARCH_TOKEN", "short")
-    answer = cli("serve", "-s", indexed, "--port", "0", "--host", "0.0.0.0")
-    assert (answer.code, answer.err) == (
-        2,
-        "search: SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces.\n",
-    )
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("short", "SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces."),
+        ("with spaces in between", "SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces."),
+        ("", "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."),
+        (" \n", "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."),
+    ],
+)
+def test_a_token_that_keeps_nobody_out_is_refused(
+    cli: Cli, indexed: Path, monkeypatch: pytest.MonkeyPatch, host: str, token: str, said: str
+) -> None:
+    monkeypatch.setenv("SEARCH_TOKEN", token)
+    answer = cli("serve", "-s", indexed, "--port", "0", "--host", host)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"search: {said}\n")
+
+
+def test_a_token_that_is_given_is_asked_for_on_this_machine_too(indexed: Path) -> None:
+    with served(indexed, SEARCH_TOKEN="a-token-of-my-own") as (_, address):
+        port = int(address.rstrip("/").rpartition(":")[2])
+        assert asked(port, f"localhost:{port}", "/api/v1/health") == 401
+        assert asked(port, f"localhost:{port}", "/api/v1/health", "a-token-of-my-own") == 200
 
 
 def test_a_store_that_is_missing_or_broken(cli: Cli, tmp_path: Path) -> None:

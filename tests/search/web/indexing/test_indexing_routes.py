@@ -40,7 +40,7 @@ def served(tmp_path: Path) -> Iterator[RunningServer]:
         library.index(tmp_path / "photos")
     paint(tmp_path / "photos", 4, 40)
     with running(create_app(tmp_path / "a.search", ServeSettings())) as server:
-        server.service.indexer = Indexer(tmp_path / "a.search", slow_indexing.PROGRAM)
+        server.service.indexer = Indexer(tmp_path / "a.search", slow_indexing.SLOW)
         yield server
 
 
@@ -189,7 +189,7 @@ def test_a_process_that_is_killed_loses_nothing(served: RunningServer, tmp_path:
     state = ended(served)
     assert state["state"] == "failed"
     assert state["problem"]["type"] == "indexing-ended"
-    assert "ended by signal 9" in state["problem"]["detail"]
+    assert "The process that indexes ended by signal 9" in state["problem"]["detail"]
     assert "another run goes on from there" in state["problem"]["detail"]
     kept = count(served)
     assert 4 < kept < 44  # what gathers for half a second is committed at once
@@ -224,7 +224,7 @@ def test_a_server_that_ends_leaves_no_process(tmp_path: Path) -> None:
         library.index(tmp_path / "photos", settings=search.IndexSettings(unignores=("00[1-9]*",)))
     paint(tmp_path / "photos", 44, 60)
     with running(create_app(tmp_path / "a.search", ServeSettings())) as server, server.events() as events:
-        server.service.indexer = Indexer(tmp_path / "a.search", slow_indexing.PROGRAM)
+        server.service.indexer = Indexer(tmp_path / "a.search", slow_indexing.SLOW)
         server.post("/indexing")
         until(server, lambda state: state["done"] >= 4)
         pid = server.service.indexer.pid
