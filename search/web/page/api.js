@@ -59,7 +59,7 @@ export function createApi() {
   async function ask(path, options) {
     let answer;
     try {
-      answer = await fetch(path, { credentials: "same-origin", ...options });
+      answer = await (early(path) ?? fetch(path, { credentials: "same-origin", ...options }));
     } catch (error) {
       if (wasDropped(error)) throw error;
       reached(false);
@@ -80,6 +80,13 @@ export function createApi() {
     bytes: async (path) => (await ask(`${BASE}${path}`, {})).arrayBuffer(),
     onReach: (listener) => void listeners.push(listener),
   };
+}
+
+/** What `early.js` has asked for, the first time that it is wanted. */
+function early(path) {
+  const begun = globalThis.firstAnswer;
+  delete globalThis.firstAnswer; // whatever comes first is the first page, or has come too late for it
+  return begun?.address === path ? begun.answer : undefined;
 }
 
 /** Parameters that are known, as an address has them. */

@@ -132,8 +132,9 @@ export function createIndexing(button, api, events) {
 
   document.addEventListener("visibilitychange", () => (document.hidden ? quiet() : listen()));
   addEventListener("pagehide", quiet);
-  listen();
   return {
+    /** Follow what happens, from now on: the first photographs come before it. */
+    listen,
     open() {
       dialog.showModal();
       draw();

@@ -13,6 +13,7 @@ import { listenForKeys } from "./keys.js";
 import { and, instead, split } from "./line.js";
 import { createMap } from "./map.js";
 import { createNotices } from "./notices.js";
+import { createPictures } from "./pictures.js";
 import { createQueryImage } from "./query_image.js";
 import { createResults } from "./results.js";
 import { createSelection } from "./selection.js";
@@ -38,14 +39,23 @@ async function main() {
   let explainNext = false;
 
   const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
+  const pictures = createPictures();
   const results = createResults(api, {
+    begun: () => pictures.hold(),
     first: (answer) => {
       document.body.classList.remove("waiting");
       selection.moved();
+      if (state.open === null && scrollY) scrollTo(0, 0);
       grid.show(answer);
       summary.show(answer);
-      if (state.open === null) scrollTo(0, 0);
+      pictures.release();
+      box.free();
       marked();
+      indexing.listen();
+    },
+    total: (answer) => {
+      grid.total();
+      summary.recount(answer);
     },
     next: () => {
       grid.grow();
@@ -53,7 +63,9 @@ async function main() {
     },
     failed: (error) => {
       document.body.classList.remove("waiting");
+      pictures.release();
       summary.fail(error);
+      box.free();
     },
   });
   const photo = (index) => results.answer?.photos[index];
@@ -75,7 +87,7 @@ async function main() {
     },
     note: notices.note,
   });
-  const grid = createGrid(byId("grid"), api, {
+  const grid = createGrid(byId("grid"), api, pictures, {
     open: (index) => opened(index, false),
     explain: (index) => opened(index, true),
     similar: (index) => ask(`like:#${photo(index)?.id}`),
@@ -137,6 +149,7 @@ async function main() {
 
   const box = createBox(byId("box"), fields, {
     ask,
+    busy: () => results.asking,
     down: () => grid.focus(),
     image: () => images.choose(),
   });
@@ -200,8 +213,13 @@ async function main() {
     document.body.classList.add("waiting");
     document.title = state.line ? `${state.line} – Photographs` : "Photographs";
     box.show(state.line);
-    chips.show(state.line);
     results.run(state.line);
+    if (fields.known.size) parted();
+  }
+
+  /** What shows the parts of the line. */
+  function parted() {
+    chips.show(state.line);
     if (!byId("dates").hidden) histogram.show(state.line);
   }
 
@@ -238,10 +256,9 @@ async function main() {
   })();
   byId("dates").hidden = stored ? stored === "hidden" : innerWidth < 700;
   datesTool.setAttribute("aria-expanded", String(!byId("dates").hidden));
-  if (!state.line) asked(); // the newest photographs need no fields: nothing waits for them
+  asked(); // photographs wait for nothing; what shows the fields of the line comes when they are known
   await fields.load().catch(failed);
-  if (state.line) asked();
-  else chips.show("");
+  parted();
   if (state.open !== null) viewer.show(state.open);
 }
 

@@ -9,6 +9,9 @@
  * @property {(listener: (what: "line"|"open") => void) => void} onChange
  */
 
+/** Browsers write few addresses a second: that of a line which is being typed waits for a pause. */
+const SETTLED_MS = 250;
+
 /** @returns {State} */
 export function createState() {
   /** @type {Array<(what: "line"|"open") => void>} */
@@ -21,6 +24,17 @@ export function createState() {
   let { line, open } = read();
   const tell = (what) => listeners.forEach((listener) => listener(what));
 
+  let later = 0;
+  /** Write what is asked into the address. All that is typed in one go is one step of the history. */
+  function keep(typing) {
+    clearTimeout(later);
+    later = 0;
+    const entry = { typing };
+    if (history.state?.typing) history.replaceState(entry, "", address());
+    else history.pushState(entry, "", address());
+  }
+  const flush = () => later && keep(true);
+
   function address() {
     const said = new URLSearchParams();
     if (line) said.set("q", line);
@@ -28,7 +42,10 @@ export function createState() {
     return said.size ? `/?${said}` : "/";
   }
 
+  window.addEventListener("pagehide", flush);
   window.addEventListener("popstate", () => {
+    clearTimeout(later);
+    later = 0;
     const now = read();
     const changed = [now.line !== line && "line", now.open !== open && "open"].filter(Boolean);
     ({ line, open } = now);
@@ -43,23 +60,29 @@ export function createState() {
       return open;
     },
     ask(asked, typing = false) {
-      const entry = { typing };
       if (asked === line) {
         if (open !== null) this.show(null);
-        else if (!typing && history.state?.typing) history.replaceState(entry, "", address());
+        else if (!typing) {
+          flush();
+          if (history.state?.typing) history.replaceState({ typing }, "", address());
+        }
         return;
       }
       const closes = open !== null; // its step of the history stays: back goes to that photograph
       line = asked;
       open = null;
-      // All that is typed in one go is one step of the history.
-      if (history.state?.typing) history.replaceState(entry, "", address());
-      else history.pushState(entry, "", address());
+      if (typing && !closes) {
+        clearTimeout(later);
+        later = setTimeout(flush, SETTLED_MS);
+      } else {
+        keep(typing);
+      }
       tell("line");
       if (closes) tell("open");
     },
     show(id) {
       if (id === open) return;
+      flush();
       const closing = id === null && history.state?.viewer;
       const moving = id !== null && open !== null;
       open = id;

@@ -24,6 +24,7 @@ export function createSummary({ counted, notes, empty }, notices, events) {
     const { photos, total, line, listing, uncounted } = answer;
     if (!photos.length) return "";
     if (answer.nothingMatches) return "";
+    if (!line && total === null) return "The newest first";
     const all = `${uncounted ? "More than " : ""}${photographs(total ?? photos.length)}`;
     if (!line) return `${all}, the newest first`;
     return listing ? all : total === null || answer.more ? "The nearest first" : `${all}, the nearest first`;
@@ -42,6 +43,8 @@ export function createSummary({ counted, notes, empty }, notices, events) {
       if (!answer.photos.length) fill(empty, ...absence(answer));
       notices.say(answer.photos.length ? `${says || "Nothing here matches well; these are the nearest"}. ${count(answer.photos.length)} shown.` : answer.reason ?? "Nothing found.");
     },
+    /** How many there are in all is known now. @param {import("./results.js").Answer} answer */
+    recount: (answer) => void (counted.textContent = sentence(answer)),
     /** @param {Error} error */
     fail(error) {
       clearTimeout(timer);
