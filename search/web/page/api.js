@@ -1,12 +1,14 @@
 /** Talks to the server: JSON in and out, its sentence where it refuses, and whether it is there at all. */
 
+import { inPageWords } from "./wording.js";
+
 const BASE = "/api/v1";
 
 /** A refusal. `message` is the server's sentence, `kind` the name of the problem. */
 export class ApiError extends Error {
   /** @param {number} status @param {string} kind @param {string} detail */
   constructor(status, kind, detail) {
-    super(detail);
+    super(inPageWords(detail));
     this.status = status;
     this.kind = kind;
   }

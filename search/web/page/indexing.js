@@ -1,6 +1,7 @@
 /** The folders that are indexed, and a run over them: begun, watched and stopped here. */
 
 import { el, fill, iconButton } from "./dom.js";
+import { inPageWords } from "./wording.js";
 import { count, date, photographs } from "./words.js";
 
 const AGAIN_MS = 4000;
@@ -94,7 +95,7 @@ export function createIndexing(button, api, events) {
   function progress() {
     if (!runs()) {
       const says = { failed: state.problem, stopped: "Stopped. What was done is kept; the next run goes on there." }[state.state];
-      return [says && el("p", { class: state.state === "failed" ? "bad" : "soft" }, typeof says === "string" ? says : says.detail ?? ""), done()];
+      return [says && el("p", { class: state.state === "failed" ? "bad" : "soft" }, inPageWords(typeof says === "string" ? says : says.detail ?? "")), done()];
     }
     const speed = state.images_per_second ? ` · ${Math.round(state.images_per_second)} a second` : "";
     const says = state.total ? `${count(state.done ?? 0)} of ${count(state.total)}${speed}` : "Looking through the folders …";

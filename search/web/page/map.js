@@ -7,6 +7,7 @@ import { listenToHands } from "./map_gestures.js";
 import { createNames, createThumbnails } from "./map_layers.js";
 import { MARK, createPoints } from "./map_points.js";
 import { MapView } from "./map_view.js";
+import { inPageWords } from "./wording.js";
 import { count, photographs } from "./words.js";
 
 const ASK_MS = 500;
@@ -224,7 +225,7 @@ export function createMap(root, api, events) {
     if (now.state === "missing") {
       say(el("h2", {}, "The map of this collection"), el("p", { class: "soft" }, "Every photograph becomes a point, near those that it is like. It is made once, on this machine: about a minute for 10,000 photographs."), make());
     } else if (now.state === "failed") {
-      failed({ message: now.problem?.detail ?? "The map could not be made." });
+      failed({ message: inPageWords(now.problem?.detail ?? "The map could not be made.") });
     } else if (now.state === "computing") {
       const share = now.total ? Math.min(1, now.done / now.total) : undefined;
       say(el("h2", {}, "Making the map"), el("p", { class: "soft" }, `${now.phase ?? "Starting"} …`), el("progress", { max: "1", value: share, "aria-label": "Progress" }));

@@ -1,6 +1,7 @@
 /** The answer to a line: its first page, and the next ones by cursor as somebody scrolls to them. */
 
 import { wasDropped } from "./api.js";
+import { inPageWords } from "./wording.js";
 
 const FIRST = 60;
 const NEXT = 120;
@@ -77,8 +78,8 @@ export function createResults(api, told) {
         listing: !line || got.matches !== undefined,
         nothingMatches: got.nothing_matches ?? false,
         uncounted: got.more_matches ?? false,
-        notes: got.notes ?? [],
-        reason: got.reason ?? null,
+        notes: (got.notes ?? []).map(inPageWords),
+        reason: got.reason ? inPageWords(got.reason) : null,
       };
       wanted = 0;
       fetching = false;
