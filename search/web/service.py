@@ -45,6 +45,11 @@ class Service:
         told = settings.show_paths
         self._tells_paths = is_loopback(settings.host) if told is None else told
 
+    @property
+    def tells_paths(self) -> bool:
+        """Whether answers may hold whole paths, for who asks for them."""
+        return self._tells_paths
+
     def shown(self, *, paths: bool = False) -> Shown:
         """How places are told in an answer; `paths`: the client asks for whole paths. Reads the store.
 

@@ -68,6 +68,7 @@ export function createApi() {
       throw new UnreachableError();
     }
     reached(true);
+    if (answer.status === 401) location.reload(); // the token is asked for there
     if (!answer.ok) throw await problem(answer);
     return answer;
   }

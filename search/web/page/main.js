@@ -257,6 +257,10 @@ async function main() {
   byId("dates").hidden = stored ? stored === "hidden" : innerWidth < 700;
   datesTool.setAttribute("aria-expanded", String(!byId("dates").hidden));
   asked(); // photographs wait for nothing; what shows the fields of the line comes when they are known
+  api.get("/health").then((can) => {
+    viewer.offer(can);
+    selection.offer(can);
+  }, failed);
   await fields.load().catch(failed);
   parted();
   if (state.open !== null) viewer.show(state.open);

@@ -14,7 +14,8 @@ export function createSelection(bar, api, events) {
   let last = -1;
   const counted = el("strong", {});
   const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
-  fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths" }),
+  const paths = iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths", hidden: true });
+  fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, paths,
     iconButton("close", "Select nothing", clear, { text: "Clear" }));
 
   function changed() {
@@ -85,6 +86,8 @@ export function createSelection(bar, api, events) {
     /** Places of the last answer mean nothing in the next one. */
     moved: () => void (last = -1),
     copy,
+    /** What the server does for this browser. @param {{paths: boolean}} can */
+    offer: (can) => void (paths.hidden = !can.paths),
     clear,
     get size() {
       return picked.size;

@@ -51,10 +51,11 @@ export function createViewer(api, events) {
   const download = link("download", "Download the original", "Save", { download: true });
   const why = iconButton("explain", "Why it was found (e)", () => explain(!explains), { text: "Explain", "aria-pressed": "false" });
   const select = iconButton("check", "Select (space)", () => pick(), { text: "Select", "aria-pressed": "false" });
+  const shows = iconButton("reveal", "Show in its folder", () => reveal(), { text: "Reveal", hidden: true });
+  const copies = iconButton("copy", "Copy its path", () => item && events.copyPath(item), { text: "Path", hidden: true });
   const actions = el("div", { class: "actions", role: "toolbar", "aria-label": "This photograph" }, why,
     iconButton("similar", "Similar photographs (s)", () => similar(), { text: "Similar" }), select, download, original,
-    iconButton("reveal", "Show in its folder", () => reveal(), { text: "Reveal" }),
-    iconButton("copy", "Copy its path", () => item && events.copyPath(item), { text: "Path" }));
+    shows, copies);
   const panel = el("aside", { class: "panel", "aria-label": "About this photograph", tabindex: "-1" }, title, words, known, like);
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "viewer", "aria-labelledby": "viewer-title" },
     stage, iconButton("close", "Close (Esc)", () => events.show(null), { class: "tool shut" }), panel, actions));
@@ -207,6 +208,10 @@ export function createViewer(api, events) {
       panel.scrollTop = 0;
       load(id);
     },
-    explain: () => explain(true),
+    /** What the server does for this browser; nothing else is offered. @param {{paths: boolean, reveal: boolean}} can */
+    offer(can) {
+      shows.hidden = !can.reveal;
+      copies.hidden = !can.paths;
+    },
   };
 }
