@@ -7,6 +7,10 @@ import { createExplain } from "./explain.js";
 import { createZoom } from "./zoom.js";
 
 const SIMILAR = 12;
+/** Formats that every browser shows by itself; of others there is the preview. */
+const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP"]);
+/** Larger ones take more memory than a browser gives to one picture. */
+const MOST_PIXELS = 150e6;
 
 /**
  * @typedef {Object} ViewerEvents
@@ -32,6 +36,8 @@ export function createViewer(api, events) {
   /** @type {Object<string, any>|null} */
   let item = null;
   let explains = false;
+  /** @type {"thumbnail"|"preview"|"original"} */
+  let shown = "thumbnail";
 
   const image = /** @type {HTMLImageElement} */ (el("img", { class: "picture", alt: "", draggable: "false" }));
   const frame = el("div", { class: "frame" }, image);
@@ -60,7 +66,7 @@ export function createViewer(api, events) {
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "viewer", "aria-labelledby": "viewer-title" },
     stage, iconButton("close", "Close (Esc)", () => events.show(null), { class: "tool shut" }), panel, actions));
   document.body.append(dialog);
-  const zoom = createZoom(stage, frame, { swipe: (by) => step(by) });
+  const zoom = createZoom(stage, frame, { swipe: (by) => step(by), sized: () => sharpen() });
   const explanation = createExplain(frame, words);
 
   function step(by) {
@@ -105,6 +111,8 @@ export function createViewer(api, events) {
   function picture(id, hit) {
     explanation.clear();
     problem.hidden = true;
+    shown = "thumbnail";
+    item = null;
     image.classList.remove("unseen");
     image.alt = hit?.name ?? "";
     const known = hit?.aspect ?? (hit?.width ? hit.width / hit.height : 1.5);
@@ -114,9 +122,27 @@ export function createViewer(api, events) {
     preview.src = api.address(`/items/${id}/preview`);
     preview.decode().then(() => {
       if (open !== id) return;
+      if (shown === "original") return;
       image.src = preview.src;
+      shown = "preview";
       zoom.show(preview.naturalWidth, preview.naturalHeight, true);
     }, () => open === id && unseen(id));
+  }
+
+  /** The original in the place of the preview, where it is shown larger than that has pixels. */
+  async function sharpen() {
+    if (shown !== "preview" || !item || zoom.shownWidth <= image.naturalWidth || item.width <= image.naturalWidth) return;
+    if (!SHOWN.has(String(item.format).toUpperCase()) || item.width * item.height > MOST_PIXELS) return;
+    const id = open;
+    shown = "original"; // asked for once
+    const whole = new Image();
+    whole.src = api.address(`/items/${id}/original`);
+    try {
+      await whole.decode();
+      if (open === id) image.src = whole.src;
+    } catch {
+      // The preview stays.
+    }
   }
 
   async function unseen(id) {
@@ -149,6 +175,8 @@ export function createViewer(api, events) {
     try {
       item = { ...(await api.get(`/items/${id}`, {}, signal)), ...strengthOf(hit) };
       if (signal.aborted) return;
+      zoom.upTo(item.width ?? 0);
+      sharpen();
       title.textContent = item.name;
       image.alt = [item.name, ...(item.captions ?? []).map((caption) => caption.text ?? caption)].join(". ").slice(0, 300);
       fill(known, ...details(item, events.ask));
