@@ -14,6 +14,8 @@ const LONG_PRESS_MS = 480;
  * @property {(index: number) => void} explain
  * @property {(index: number) => void} ensure
  * @property {(id: number) => boolean} selected
+ * @property {() => boolean} picking whether anything is selected: then a click selects
+ * @property {() => void} all select everything
  * @property {() => void} leave upwards, to the box
  */
 
@@ -142,6 +144,11 @@ export function createGrid(root, api, pictures, events) {
 
   function onKey(event) {
     const index = indexOf(event);
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "a") {
+      event.preventDefault();
+      events.all();
+      return;
+    }
     if (index < 0 || event.altKey || event.metaKey) return;
     const page = Math.max(1, Math.floor(innerHeight / (layout.target + layout.gap)) - 1);
     const down = (times, step) => Array.from({ length: times }).reduce((at) => layout.beside(at, step), index);
@@ -188,7 +195,7 @@ export function createGrid(root, api, pictures, events) {
     const index = indexOf(event);
     if (index < 0 || pressedLong) return;
     go(index, false);
-    const picks = event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest(".tick");
+    const picks = event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest(".tick") || events.picking();
     if (picks) events.select(index, event.shiftKey);
     else events.open(index);
   });

@@ -4,7 +4,7 @@ import { el, fill, iconButton } from "./dom.js";
 
 const KEYS = [
   ["/", "to the search box"], ["← ↑ → ↓", "move over the photographs"], ["Enter", "open"], ["Esc", "close"],
-  ["Space", "select"], ["Shift Space", "select up to here"], ["s", "similar photographs"], ["e", "why it was found"],
+  ["Space", "select"], ["Shift Space", "select up to here"], ["Ctrl A", "select all"], ["s", "similar photographs"], ["e", "why it was found"],
   ["+ −  0", "zoom in the viewer"], ["m", "the map"], ["?", "this help"],
 ];
 

@@ -28,6 +28,8 @@ const DATES = "dates";
 const MOST_WITHIN = 1000;
 /** Hits that the map marks. */
 const MARKED = 300;
+/** Photographs that are selected at once. */
+const MOST_SELECTED = 10_000;
 
 async function main() {
   const api = createApi();
@@ -85,14 +87,28 @@ async function main() {
       ask(and(text, `id:${ids.join(",")}`)); // one id, too, is a filter
       box.focus();
     },
+    all: selectAll,
     note: notices.note,
   });
+  /** All of a listing, to its end; of a ranking, which has none, those that are there and match. */
+  async function selectAll() {
+    const mine = results.answer;
+    if (!mine?.photos.length) return;
+    if (mine.listing) await results.ensure(MOST_SELECTED - 1);
+    if (mine !== results.answer) return;
+    const there = mine.photos.slice(0, MOST_SELECTED);
+    const match = there.filter((each) => !each.weak);
+    selection.add((mine.listing || !match.length ? there : match).map((each) => each.id));
+    if (mine.listing && (mine.more || mine.photos.length > MOST_SELECTED)) notices.note(`The first ${photographs(there.length)} are selected.`);
+  }
   const grid = createGrid(byId("grid"), api, pictures, {
     open: (index) => opened(index, false),
     explain: (index) => opened(index, true),
     similar: (index) => ask(`like:#${photo(index)?.id}`),
     select: (index, range) => selection.pick(results.answer?.photos ?? [], index, range),
     selected: (id) => selection.has(id),
+    picking: () => selection.size > 0,
+    all: selectAll,
     ensure: (index) => results.ensure(index),
     leave: () => box.focus(),
   });

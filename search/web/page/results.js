@@ -53,6 +53,8 @@ export function createResults(api, told) {
   let wanted = 0;
   let fetching = false;
   let asking = false;
+  /** @type {Promise<void>} ends when what is wanted is there */
+  let going = Promise.resolve();
 
   function page(line, after, most, signal) {
     if (line) return api.get("/search", { q: line, k: most, after }, signal);
@@ -107,11 +109,14 @@ export function createResults(api, told) {
   }
 
   /** Fetch pages until the photograph at this place is there. */
-  async function ensure(index) {
+  function ensure(index) {
     wanted = Math.max(wanted, index);
-    if (fetching || answer === null) return;
+    if (!fetching && answer !== null) going = fetchOn(answer);
+    return going;
+  }
+
+  async function fetchOn(mine) {
     const { signal } = running;
-    const mine = answer;
     fetching = true;
     try {
       while (mine === answer && cursor !== null && mine.photos.length <= wanted) {

@@ -6,7 +6,7 @@ import { photographs } from "./words.js";
 /**
  * @param {HTMLElement} bar
  * @param {import("./api.js").Api} api
- * @param {{changed: () => void, within: (ids: number[]) => void, note: (says: string, bad?: boolean) => void}} events
+ * @param {{changed: () => void, within: (ids: number[]) => void, all: () => void, note: (says: string, bad?: boolean) => void}} events
  */
 export function createSelection(bar, api, events) {
   /** @type {Set<number>} */
@@ -16,7 +16,7 @@ export function createSelection(bar, api, events) {
   const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
   const paths = iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths", hidden: true });
   fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, paths,
-    iconButton("close", "Select nothing", clear, { text: "Clear" }));
+    iconButton("all", "Select all (Ctrl A)", () => events.all(), { text: "All" }), iconButton("close", "Select nothing (Esc)", clear, { text: "Clear" }));
 
   function changed() {
     counted.textContent = `${photographs(picked.size)}`;

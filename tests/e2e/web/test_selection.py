@@ -54,3 +54,39 @@ def test_the_viewer_saves_the_original(visit: Visit, serving: Serving) -> None:
         page.get_by_role("link", name="Download the original").click()
     assert download.value.suggested_filename == "chelsea.jpg"
     assert download.value.path().read_bytes() == next(serving.photos.rglob("chelsea.jpg")).read_bytes()
+
+
+def test_while_something_is_selected_a_click_selects(visiting: Visiting) -> None:
+    for window in ({}, {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}):
+        page = visiting(**window).open()
+        counted = page.locator("#picked strong")
+        press = "tap" if window else "click"
+        page.locator('.tile[data-index="0"]').focus()
+        page.keyboard.press(" ")
+        getattr(page.locator('.tile[data-index="1"]'), press)(position={"x": 20, "y": 60})
+        expect(counted).to_have_text("2 photographs")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        getattr(page.locator('.tile[data-index="0"]'), press)(position={"x": 20, "y": 60})
+        expect(counted).to_have_text("1 photograph")
+        page.keyboard.press("Escape")
+        expect(page.locator("#picked")).to_be_hidden()
+        getattr(page.locator('.tile[data-index="1"]'), press)(position={"x": 20, "y": 60})
+        expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_all_are_selected_by_a_key_and_by_a_button(visit: Visit) -> None:
+    page = visit.open()
+    every = page.locator("#counted").text_content()
+    page.locator('.tile[data-index="0"]').focus()
+    page.keyboard.press("Control+a")
+    expect(page.locator("#picked strong")).to_have_text((every or "").partition(",")[0])
+    assert page.evaluate("getSelection().toString()") == ""
+    page.keyboard.press("Escape")
+    visit.ask("a cat")
+    page.locator('.tile[data-index="0"]').click(modifiers=["Control"])
+    page.get_by_role("button", name="Select all").click()
+    match = len([each for each in visit.labels(500) if each]) - page.locator(".tile.weak").count()
+    expect(page.locator("#picked strong")).to_have_text(f"{match} photograph{'s' * (match != 1)}")
+    page.locator("#line").focus()
+    page.keyboard.press("Control+a")
+    assert page.evaluate("document.querySelector('#line').selectionEnd") == len("a cat"), "in the box it selects text"
