@@ -198,6 +198,7 @@ export function createMap(root, api, events) {
   /** Say something in the place of the map, or nothing. */
   function say(...children) {
     card.hidden = !children.length;
+    root.classList.toggle("blank", children.length > 0); // then there is nothing to move, and room for what is said
     fill(card, ...children);
   }
 

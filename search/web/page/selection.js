@@ -19,7 +19,8 @@ export function createSelection(bar, api, events) {
     iconButton("all", "Select all (Ctrl A)", () => events.all(), { text: "All" }), iconButton("close", "Select nothing (Esc)", clear, { text: "Clear" }));
 
   function changed() {
-    counted.textContent = `${photographs(picked.size)}`;
+    const [number, word] = photographs(picked.size).split(" ");
+    fill(counted, number, el("span", { class: "word-of" }, ` ${word}`));
     bar.hidden = !picked.size;
     document.body.classList.toggle("picking", picked.size > 0);
     events.changed();
