@@ -97,7 +97,8 @@ def bar_of(said: Json) -> DateCount:
 def collection_of(said: Json) -> Collection:
     """An indexed folder."""
     path = said["folder"] if "folder" in said else said["name"]
-    return Collection(said["id"], path, said["images"], said["texts"], said["present"], _utc(said.get("indexed_at")))
+    counts = (said["images"], said.get("photographs", said["images"]), said["texts"])
+    return Collection(said["id"], path, *counts, said["present"], _utc(said.get("indexed_at")))
 
 
 def status_of(said: Json, collections: list[Collection]) -> Status:

@@ -2,7 +2,7 @@
 
 import { el, fill, iconButton } from "./dom.js";
 import { inPageWords } from "./wording.js";
-import { count, date, photographs } from "./words.js";
+import { count, date, files, photographs } from "./words.js";
 
 const AGAIN_MS = 4000;
 const LONGEST_MS = 60_000;
@@ -17,8 +17,11 @@ export function createIndexing(button, api, events) {
   let source = null;
   let state = { state: "idle" };
   let collections = [];
+  /** @type {{failed: number, failures: {name: string, folder: string, reason: string}[]}} files that could not be read */
+  let unread = { failed: 0, failures: [] };
   /** @type {number|null} */
   let generation = null;
+  let opened = false;
   let again = 0;
   let patience = AGAIN_MS;
 
@@ -67,7 +70,7 @@ export function createIndexing(button, api, events) {
 
   async function load() {
     try {
-      [collections, state] = await Promise.all([api.get("/collections"), api.get("/indexing")]);
+      [collections, state, unread] = await Promise.all([api.get("/collections"), api.get("/indexing"), api.get("/status")]);
     } catch (error) {
       fill(body, el("p", { class: "soft" }, error.message));
       return;
@@ -118,14 +121,28 @@ export function createIndexing(button, api, events) {
           el("button", { type: "button", class: "plain", disabled: runs() || each.present === false, "aria-label": `Look for changes in ${each.name}`, data: { does: `one-${each.id}` }, on: { click: () => start([each.id]) } }, "Look for changes")))),
       !collections.length && el("p", { class: "soft" }, "No folder is indexed yet. In a terminal: search index FOLDER"),
       ...progress(),
+      failures(),
       el("div", { class: "sheet-actions" }, runs()
         ? el("button", { type: "button", class: "plain", disabled: state.state === "stopping", data: { does: "run" }, on: { click: stop } }, "Stop")
         : collections.length > 1 && el("button", { type: "button", class: "primary", data: { does: "run" }, on: { click: () => start() } }, "Look through all")));
     if (focused) /** @type {HTMLElement|null} */ (body.querySelector(`[data-does="${CSS.escape(focused)}"]`))?.focus();
   }
 
+  /** Files that could not be read, by name, with the reason of each. */
+  function failures() {
+    const { failures: named } = unread;
+    if (!named.length) return null;
+    const many = Math.max(unread.failed, named.length);
+    const list = el("details", { class: "failures", open: opened, on: { toggle: (event) => (opened = /** @type {HTMLDetailsElement} */ (event.target).open) } },
+      el("summary", {}, `${files(many)} could not be read`),
+      el("ul", {}, ...named.map(({ name, folder, reason }) => el("li", {}, el("bdi", {}, folder ? `${folder}/${name}` : name), el("span", { class: "soft" }, inPageWords(reason))))),
+      many > named.length && el("p", { class: "soft" }, `These are the first ${count(named.length)}; “search status --failed” in a terminal names all.`));
+    return list;
+  }
+
   function about(each) {
-    const said = [photographs(each.images ?? 0)];
+    const copies = each.images !== each.photographs;
+    const said = [copies ? `${files(each.images)}, ${photographs(each.photographs)}` : photographs(each.images)];
     if (each.present === false) said.push("not there just now");
     if (each.indexed_at) said.push(date(each.indexed_at).day);
     return said.join(" · ");

@@ -181,10 +181,7 @@ async function main() {
   });
   const help = createHelp(fields, {
     ask,
-    image: (words) => {
-      ask(words);
-      images.choose();
-    },
+    photograph: () => photo(grid.active)?.id ?? null,
   });
   const histogram = createHistogram(byId("dates"), api, fields.known, {
     range: (part) => ask(instead(state.line, fields.known, ["in", "year", "after", "before"], part)),

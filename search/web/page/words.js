@@ -10,6 +10,9 @@ export const count = (number) => COUNT.format(number);
 /** "1 photograph", "2,269 photographs". */
 export const photographs = (number) => `${count(number)} photograph${number === 1 ? "" : "s"}`;
 
+/** "1 file", "2,269 files". */
+export const files = (number) => `${count(number)} file${number === 1 ? "" : "s"}`;
+
 /** Below this a hit is weak (WEAK in search/results.py). */
 const WEAK = 0.05;
 

@@ -164,6 +164,14 @@ def test_the_help_shows_lines_that_run(visit: Visit) -> None:
     page.get_by_role("button", name="Help (?)").click()
     assert page.locator(".example").count() == 20
     visit.shot("help")
+    shown = page.locator(".example code").all_text_contents()
+    statuses = page.evaluate(
+        """lines => Promise.all(lines.map(q =>
+            fetch(`/api/v1/search?${new URLSearchParams({ q })}`).then(answer => answer.status)))""",
+        shown,
+    )
+    assert [line for line, status in zip(shown, statuses, strict=True) if status != 200] == []
+    assert [re.sub(r"\d+", "N", line) for line in shown if "like:" in line] == ["like:#N", "like:#N + red"]
     page.locator(".example").filter(has_text="animal -cat").click()
     page.wait_for_url("**/?q=animal+-cat")
     expect(page.locator(".chip.minus")).to_have_text(re.compile("not cat"))
