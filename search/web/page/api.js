@@ -28,7 +28,8 @@ export const wasDropped = (error) => error instanceof DOMException && error.name
  * @typedef {Object} Api
  * @property {(path: string, params?: Object<string, any>, signal?: AbortSignal) => Promise<any>} get
  * @property {(method: string, path: string, body?: any, signal?: AbortSignal) => Promise<any>} send
- * @property {(path: string, body: any) => Promise<Blob>} blob
+ * @property {(path: string, body?: any) => Promise<Blob>} blob
+ * @property {(ids: number[]) => Promise<{content: Blob, leftOut: number}>} zip `leftOut`: how many are not in it
  * @property {(path: string) => Promise<ArrayBuffer>} bytes
  * @property {(path: string, params?: Object<string, any>) => string} address
  * @property {(listener: (there: boolean) => void) => void} onReach
@@ -73,13 +74,18 @@ export function createApi() {
     return answer;
   }
 
+  const sent = (path, body) => ask(`${BASE}${path}`, body === undefined ? {} : { method: "POST", ...carried(body) });
   const json = async (answer) => (answer.status === 204 ? null : answer.json());
 
   return {
     address: (path, params = {}) => `${BASE}${path}${asked(params)}`,
     get: async (path, params = {}, signal) => json(await ask(`${BASE}${path}${asked(params)}`, { signal })),
     send: async (method, path, body, signal) => json(await ask(`${BASE}${path}`, { method, signal, ...carried(body) })),
-    blob: async (path, body) => (await ask(`${BASE}${path}`, { method: "POST", ...carried(body) })).blob(),
+    blob: async (path, body) => (await sent(path, body)).blob(),
+    zip: async (ids) => {
+      const answer = await sent("/downloads", { ids });
+      return { content: await answer.blob(), leftOut: Number(answer.headers.get("Search-Left-Out") ?? 0) };
+    },
     bytes: async (path) => (await ask(`${BASE}${path}`, {})).arrayBuffer(),
     onReach: (listener) => void listeners.push(listener),
   };

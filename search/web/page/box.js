@@ -14,7 +14,7 @@ export function createBox(form, fields, events) {
   /** @type {string[]} images of the line: they stand beside the box as chips */
   let images = [];
   const input = /** @type {HTMLInputElement} */ (el("input", {
-    type: "text", id: "line", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
+    type: "text", id: "line", dir: "auto", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
     "aria-expanded": "false", "aria-controls": "offers", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
     spellcheck: "false", enterkeyhint: "search", maxlength: "10000", placeholder: "A red car at night, camera:pixel, in:2021 …",
   }));

@@ -122,6 +122,8 @@ export function createGrid(root, api, pictures, events) {
     if (root.querySelector("img[data-sharper]:not(.there)")) idle = setTimeout(sharpenAll, 300);
   }
 
+  /** How far down the header lies over the grid. */
+  const covered = () => /** @type {HTMLElement} */ (document.getElementById("top")).getBoundingClientRect().bottom;
   const cellOf = (index) => root.querySelector(`.tile[data-index="${index}"]`);
   const indexOf = (event) => Number(event.target.closest(".tile")?.dataset.index ?? -1);
 
@@ -137,8 +139,8 @@ export function createGrid(root, api, pictures, events) {
     if (!focus || !cell) return;
     cell.focus({ preventScroll: true });
     const { top, bottom } = cell.getBoundingClientRect();
-    const covered = /** @type {HTMLElement} */ (document.getElementById("top")).getBoundingClientRect().bottom + 8;
-    if (top < covered) scrollBy(0, top - covered);
+    const least = covered() + 8;
+    if (top < least) scrollBy(0, top - least);
     else if (bottom > innerHeight - 8) scrollBy(0, bottom - innerHeight + 8);
   }
 
@@ -235,6 +237,19 @@ export function createGrid(root, api, pictures, events) {
     },
     /** How many there are is known now. */
     total: size,
+    /** The first photograph that is seen, and where; null at the top. @returns {import("./state.js").Place|null} */
+    place() {
+      const { top } = root.getBoundingClientRect();
+      const row = layout.rows[layout.rowAt(-top + covered())];
+      return row && scrollY > 0 ? { index: row.start, offset: top + row.top } : null;
+    },
+    /** Go to such a place again. @param {import("./state.js").Place} place */
+    restore({ index, offset }) {
+      const row = layout.rows[layout.rowOf(index)];
+      if (!row) return;
+      scrollTo(0, scrollY + root.getBoundingClientRect().top + row.top - offset);
+      draw();
+    },
     focus: (index = active) => go(index),
     /** Move there without taking the focus. */
     point: (index) => {

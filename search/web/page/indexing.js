@@ -2,7 +2,7 @@
 
 import { el, fill, iconButton } from "./dom.js";
 import { inPageWords } from "./wording.js";
-import { count, date, files, photographs } from "./words.js";
+import { count, date, files, isolated, photographs } from "./words.js";
 
 const AGAIN_MS = 4000;
 const LONGEST_MS = 60_000;
@@ -117,8 +117,8 @@ export function createIndexing(button, api, events) {
     const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.does;
     fill(body,
       el("ul", { class: "collections" }, ...collections.map((each) =>
-        el("li", {}, el("div", {}, el("strong", {}, each.name), el("span", { class: "soft" }, about(each))),
-          el("button", { type: "button", class: "plain", disabled: runs() || each.present === false, "aria-label": `Look for changes in ${each.name}`, data: { does: `one-${each.id}` }, on: { click: () => start([each.id]) } }, "Look for changes")))),
+        el("li", {}, el("div", {}, el("strong", {}, el("bdi", {}, each.name)), el("span", { class: "soft" }, about(each))),
+          el("button", { type: "button", class: "plain", disabled: runs() || each.present === false, "aria-label": `Look for changes in ${isolated(each.name)}`, data: { does: `one-${each.id}` }, on: { click: () => start([each.id]) } }, "Look for changes")))),
       !collections.length && el("p", { class: "soft" }, "No folder is indexed yet. In a terminal: search index FOLDER"),
       ...progress(),
       failures(),

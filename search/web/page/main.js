@@ -9,6 +9,7 @@ import { createGrid } from "./grid.js";
 import { createHelp } from "./help.js";
 import { createHistogram } from "./histogram.js";
 import { createIndexing } from "./indexing.js";
+import { keep, kept } from "./kept.js";
 import { listenForKeys } from "./keys.js";
 import { and, instead, split } from "./line.js";
 import { createMap } from "./map.js";
@@ -21,19 +22,21 @@ import { createState } from "./state.js";
 import { createSummary } from "./summary.js";
 import { createTheme } from "./theme.js";
 import { createViewer } from "./viewer.js";
-import { photographs } from "./words.js";
+import { isolated, photographs } from "./words.js";
 
 const DATES = "dates";
 /** Photographs that are searched within: as many as the language takes ids. */
 const MOST_WITHIN = 1000;
 /** Hits that the map marks. */
 const MARKED = 300;
+/** The place in the grid is written down when scrolling has ended: browsers take few such notes a second. */
+const REMEMBERED_MS = 200;
 /** Photographs that are selected at once. */
 const MOST_SELECTED = 10_000;
 
 async function main() {
   const api = createApi();
-  const state = createState();
+  const state = createState(() => grid.place());
   const fields = createFields(api);
   const notices = createNotices({ banner: byId("banner"), live: byId("live"), toast: byId("toast") });
   const failed = (error) => notices.note(error.message, true);
@@ -47,8 +50,11 @@ async function main() {
     first: (answer) => {
       document.body.classList.remove("waiting");
       selection.moved();
-      if (state.open === null && scrollY) scrollTo(0, 0);
+      const place = state.arrived();
+      if (state.open === null && !place && scrollY) scrollTo(0, 0);
       grid.show(answer);
+      if (place) comeBack(answer, place);
+      else pointed();
       summary.show(answer);
       pictures.release();
       box.free();
@@ -70,6 +76,20 @@ async function main() {
       box.free();
     },
   });
+  /** To where somebody was in an answer, once so much of it is there. */
+  async function comeBack(answer, place) {
+    await results.ensure(place.index + 1);
+    if (answer !== results.answer) return;
+    grid.restore(place);
+    pointed();
+  }
+  const indexOfOpen = () => results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
+  /** The photograph that is open is the one that the grid stands at. */
+  function pointed() {
+    const index = indexOfOpen();
+    if (index >= 0) grid.point(index);
+    viewer.beside();
+  }
   const photo = (index) => results.answer?.photos[index];
   const selection = createSelection(byId("picked"), api, {
     changed: () => {
@@ -145,7 +165,9 @@ async function main() {
     show: (id) => state.show(id),
     ask,
     beside: (step) => {
-      const index = grid.active + step;
+      const at = indexOfOpen();
+      if (at < 0) return null;
+      const index = at + step;
       if (step > 0) results.ensure(index + 8);
       return photo(index)?.id ?? null;
     },
@@ -205,11 +227,7 @@ async function main() {
   function showDates(shown) {
     byId("dates").hidden = !shown;
     datesTool.setAttribute("aria-expanded", String(shown));
-    try {
-      localStorage.setItem(DATES, shown ? "shown" : "hidden");
-    } catch {
-      // Then it is for this visit.
-    }
+    keep(DATES, shown ? "shown" : "hidden");
     if (shown) histogram.show(state.line);
   }
 
@@ -224,7 +242,7 @@ async function main() {
 
   function asked() {
     document.body.classList.add("waiting");
-    document.title = state.line ? `${state.line} – Photographs` : "Photographs";
+    document.title = state.line ? `${isolated(state.line)} – Photographs` : "Photographs";
     box.show(state.line);
     results.run(state.line);
     if (fields.known.size) parted();
@@ -237,15 +255,19 @@ async function main() {
   }
 
   function shown() {
-    const index = results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
-    if (index >= 0) grid.point(index);
+    if (!results.asking) pointed();
     const at = grid.active;
     viewer.show(state.open, explainNext || undefined);
     explainNext = false;
-    if (state.open === null) grid.focus(at); // not where the viewer was opened: where it was closed
+    if (state.open === null && !results.asking) grid.focus(at); // not where the viewer was opened: where it was closed
   }
 
   state.onChange((what) => (what === "line" ? asked() : shown()));
+  let scrolled = 0;
+  addEventListener("scroll", () => {
+    clearTimeout(scrolled);
+    scrolled = setTimeout(() => results.asking || results.fetching || state.remember(), REMEMBERED_MS);
+  }, { passive: true });
   let away = false;
   api.onReach((there) => {
     notices.reach(there);
@@ -260,13 +282,7 @@ async function main() {
     ArrowDown: () => grid.focus(),
   });
 
-  const stored = (() => {
-    try {
-      return localStorage.getItem(DATES);
-    } catch {
-      return null;
-    }
-  })();
+  const stored = kept(DATES);
   byId("dates").hidden = stored ? stored === "hidden" : innerWidth < 700;
   datesTool.setAttribute("aria-expanded", String(!byId("dates").hidden));
   asked(); // photographs wait for nothing; what shows the fields of the line comes when they are known

@@ -191,7 +191,7 @@ export function createMap(root, api, events) {
       ...clusters.map((each) => el("li", {}, el("a", {
         href: `/?${new URLSearchParams({ q: quotedName(each.name) })}`,
         on: { click: (event) => { event.preventDefault(); show(false); events.ask(quotedName(each.name)); } },
-      }, each.name), el("span", { class: "says" }, count(each.count)))))));
+      }, el("bdi", {}, each.name)), el("span", { class: "says" }, count(each.count)))))));
   }
   const quotedName = (name) => (/^[\p{L} -]+$/u.test(name) ? name : quoted(name));
 

@@ -136,7 +136,7 @@ export function createResults(api, told) {
     }
   }
 
-  return { run, ensure, get asking() { return asking; }, get answer() { return answer; } };
+  return { run, ensure, get asking() { return asking; }, get fetching() { return fetching; }, get answer() { return answer; } };
 }
 
 /** @returns {Photo} */

@@ -1,7 +1,12 @@
 /** Photographs that are picked, over several searches; what can be done with all of them. */
 
 import { el, fill, iconButton } from "./dom.js";
+import { saveAs } from "./saving.js";
 import { photographs } from "./words.js";
+
+/** The text in a zip that names what is not there (search/web/archive.py); names of files stand at the end of a zip. */
+const LEFT_OUT = "left out.txt";
+const END_BYTES = 65_536;
 
 /**
  * @param {HTMLElement} bar
@@ -36,12 +41,9 @@ export function createSelection(bar, api, events) {
     zip.setAttribute("disabled", "");
     events.note("Packing the photographs …");
     try {
-      const packed = await api.blob("/downloads", { ids: [...picked] });
-      const address = URL.createObjectURL(packed);
-      const link = el("a", { href: address, download: "photographs.zip" });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(address), 60_000);
-      events.note(`Downloaded, of ${photographs(picked.size)} all that are as they were indexed.`);
+      const { content, leftOut } = await api.zip([...picked]);
+      saveAs(content, "photographs.zip");
+      events.note(await downloaded(content, leftOut), leftOut > 0);
     } catch (error) {
       events.note(error.message, true);
     } finally {
@@ -94,4 +96,11 @@ export function createSelection(bar, api, events) {
       return picked.size;
     },
   };
+}
+
+/** What the zip has: the server tells how many it leaves out, and of others, which turn out to be changed, a text in it. */
+async function downloaded(content, leftOut) {
+  if (leftOut) return `Downloaded without ${photographs(leftOut)}: gone, changed or out of reach; a text in the zip names ${leftOut === 1 ? "it" : "them"}.`;
+  const end = await content.slice(-END_BYTES).text();
+  return end.includes(LEFT_OUT) ? "Downloaded without some photographs, which a text in the zip names." : "Downloaded.";
 }

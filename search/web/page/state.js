@@ -1,4 +1,9 @@
-/** What is asked and which photograph is open, in the address, so that the back button and a kept link work. */
+/**
+ * What is asked and which photograph is open, in the address, so that the back button and a kept link work. Each step of
+ * the history knows the place in the grid, too.
+ */
+
+/** @typedef {{index: number, offset: number}} Place the photograph that is seen first, and where: pixels from the top */
 
 /**
  * @typedef {Object} State
@@ -6,14 +11,19 @@
  * @property {number|null} open the id of the photograph in the viewer
  * @property {(line: string, typing?: boolean) => void} ask
  * @property {(id: number|null) => void} show
+ * @property {() => void} remember the place in the grid, for who comes back to this step
+ * @property {() => Place|null} arrived the place that was left there, once for each step that somebody comes back to
  * @property {(listener: (what: "line"|"open") => void) => void} onChange
  */
 
 /** Browsers write few addresses a second: that of a line which is being typed waits for a pause. */
 const SETTLED_MS = 250;
 
-/** @returns {State} */
-export function createState() {
+/** @param {() => Place|null} placeNow @returns {State} */
+export function createState(placeNow) {
+  history.scrollRestoration = "manual"; // a browser does so before the photographs are there
+  /** @type {Place|null} */
+  let back = history.state?.place ?? null;
   /** @type {Array<(what: "line"|"open") => void>} */
   const listeners = [];
   const read = () => {
@@ -33,6 +43,7 @@ export function createState() {
     if (history.state?.typing) history.replaceState(entry, "", address());
     else history.pushState(entry, "", address());
   }
+  const remember = () => !later && history.replaceState({ ...history.state, place: placeNow() }, "");
   const flush = () => later && keep(true);
 
   function address() {
@@ -47,6 +58,7 @@ export function createState() {
     clearTimeout(later);
     later = 0;
     const now = read();
+    back = now.line === line ? null : history.state?.place ?? null;
     const changed = [now.line !== line && "line", now.open !== open && "open"].filter(Boolean);
     ({ line, open } = now);
     changed.forEach((what) => tell(what));
@@ -68,6 +80,8 @@ export function createState() {
         }
         return;
       }
+      remember();
+      back = null;
       const closes = open !== null; // its step of the history stays: back goes to that photograph
       line = asked;
       open = null;
@@ -83,6 +97,7 @@ export function createState() {
     show(id) {
       if (id === open) return;
       flush();
+      remember();
       const closing = id === null && history.state?.viewer;
       const moving = id !== null && open !== null;
       open = id;
@@ -94,6 +109,12 @@ export function createState() {
       if (moving || id === null) history.replaceState(history.state, "", address());
       else history.pushState({ viewer: true }, "", address());
       tell("open");
+    },
+    remember,
+    arrived() {
+      const place = back;
+      back = null;
+      return place;
     },
     onChange: (listener) => void listeners.push(listener),
   };

@@ -1,7 +1,7 @@
 /** One photograph of the grid: its picture, how well it matches, and the tick that selects it. */
 
 import { el, icon } from "./dom.js";
-import { date, strength } from "./words.js";
+import { date, isolated, strength } from "./words.js";
 
 const SMALL = 256;
 const LARGE = 768;
@@ -14,7 +14,7 @@ const TICK = el("span", { class: "tick", "aria-hidden": "true" }, icon("check"))
 
 /** What is said of a photograph where it cannot be seen. */
 export function label(photo) {
-  const said = [photo.text ? `“${photo.text}”` : photo.name];
+  const said = [photo.text ? `“${isolated(photo.text)}”` : isolated(photo.name)];
   if (photo.date) said.push(date(photo.date).day);
   const how = strength(photo);
   if (how) said.push(photo.match ? `${how} match` : how);
@@ -37,7 +37,7 @@ export function tile(api, photo, index, place, seen, pictures, before) {
   cell.tabIndex = place.active ? 0 : -1;
   cell.setAttribute("aria-label", label(photo));
   cell.setAttribute("aria-selected", String(place.selected));
-  cell.title = photo.folder ? `${photo.name}\n${photo.folder}` : photo.name;
+  cell.title = [photo.name, photo.folder].filter(Boolean).map(isolated).join("\n");
   cell.dataset.index = String(index);
   cell.dataset.id = String(photo.id);
   const how = strength(photo);

@@ -4,6 +4,8 @@ import { wasDropped } from "./api.js";
 import { details } from "./details.js";
 import { el, fill, iconButton } from "./dom.js";
 import { createExplain } from "./explain.js";
+import { saveAs } from "./saving.js";
+import { isolated } from "./words.js";
 import { createZoom } from "./zoom.js";
 
 const SIMILAR = 12;
@@ -54,7 +56,7 @@ export function createViewer(api, events) {
     return el("a", { class: "tool", "aria-label": label, title: label, ...attributes }, ...button.childNodes);
   };
   const original = link("original", "Open the original in a new tab", "Open", { target: "_blank", rel: "noopener" });
-  const download = link("download", "Download the original", "Save", { download: true });
+  const download = link("download", "Download the original", "Save", { download: true, on: { click: (event) => save(event) } });
   const why = iconButton("explain", "Why it was found (e)", () => explain(!explains), { text: "Explain", "aria-pressed": "false" });
   const select = iconButton("check", "Select (space)", () => pick(), { text: "Select", "aria-pressed": "false" });
   const shows = iconButton("reveal", "Show in its folder", () => reveal(), { text: "Reveal", hidden: true });
@@ -92,6 +94,18 @@ export function createViewer(api, events) {
     }
   }
 
+  /** The original as a file; the browser says nothing of one that cannot be had, and this does. */
+  async function save(event) {
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const [id, name] = [open, item?.name ?? title.textContent ?? ""];
+    try {
+      saveAs(await api.blob(`/items/${id}/original`), name);
+    } catch (error) {
+      events.note(error.message, true);
+    }
+  }
+
   async function explain(on) {
     explains = on;
     why.setAttribute("aria-pressed", String(on));
@@ -114,7 +128,7 @@ export function createViewer(api, events) {
     shown = "thumbnail";
     item = null;
     image.classList.remove("unseen");
-    image.alt = hit?.name ?? "";
+    image.alt = isolated(hit?.name ?? "");
     const known = hit?.aspect ?? (hit?.width ? hit.width / hit.height : 1.5);
     zoom.show(1000 * known, 1000);
     image.src = api.address(`/items/${id}/thumbnail`, { size: 768 });
@@ -156,17 +170,22 @@ export function createViewer(api, events) {
     }
   }
 
+  /** Whether there is a photograph on either side. */
+  function turns() {
+    previous.hidden = events.beside(-1) === null;
+    next.hidden = events.beside(1) === null;
+  }
+
   async function load(id) {
     running.abort();
     running = new AbortController();
     const { signal } = running;
     open = id;
     const hit = events.hit(id);
-    title.textContent = hit?.name ?? "";
+    fill(title, el("bdi", {}, hit?.name ?? ""));
     fill(known);
     like.hidden = true;
-    previous.hidden = events.beside(-1) === null;
-    next.hidden = events.beside(1) === null;
+    turns();
     select.setAttribute("aria-pressed", String(events.selected(id)));
     original.setAttribute("href", api.address(`/items/${id}/original`));
     download.setAttribute("href", api.address(`/items/${id}/original`, { download: true }));
@@ -177,8 +196,8 @@ export function createViewer(api, events) {
       if (signal.aborted) return;
       zoom.upTo(item.width ?? 0);
       sharpen();
-      title.textContent = item.name;
-      image.alt = [item.name, ...(item.captions ?? []).map((caption) => caption.text ?? caption)].join(". ").slice(0, 300);
+      fill(title, el("bdi", {}, item.name));
+      image.alt = [item.name, ...(item.captions ?? []).map((caption) => caption.text ?? caption)].map(isolated).join(". ").slice(0, 300);
       fill(known, ...details(item, events.ask));
       strip(await api.get(`/items/${id}/similar`, { k: SIMILAR }, signal));
     } catch (error) {
@@ -193,7 +212,7 @@ export function createViewer(api, events) {
     like.hidden = !near.length;
     fill(like, el("h3", {}, "Similar photographs"), el("div", { class: "strip" }, ...near.map((hit) => {
       const thumbnail = /** @type {HTMLImageElement} */ (el("img", { src: api.address(`/items/${hit.id}/thumbnail`, { size: 256 }), alt: "", loading: "lazy" }));
-      return el("button", { type: "button", class: "near", "aria-label": hit.name, title: hit.name, on: { click: () => events.show(hit.id) } }, thumbnail);
+      return el("button", { type: "button", class: "near", "aria-label": isolated(hit.name), title: isolated(hit.name), on: { click: () => events.show(hit.id) } }, thumbnail);
     })));
   }
 
@@ -236,6 +255,8 @@ export function createViewer(api, events) {
       panel.scrollTop = 0;
       load(id);
     },
+    /** The answer has changed around what is open. */
+    beside: () => void (open !== null && turns()),
     /** What the server does for this browser; nothing else is offered. @param {{paths: boolean, reveal: boolean}} can */
     offer(can) {
       shows.hidden = !can.reveal;

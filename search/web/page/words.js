@@ -47,6 +47,14 @@ export function place(named) {
   return [city, named.region !== named.city ? named.region : null, named.country].filter(Boolean).join(", ");
 }
 
+const TURNS = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
+/**
+ * A name inside of a sentence that is no element (a label, a tooltip): what runs from right to left in it, or turns what
+ * follows by a control character, turns nothing outside. In elements `<bdi>` and `dir="auto"` do that.
+ */
+export const isolated = (name) => (TURNS.test(name) ? `\u2068${name}\u2069` : name);
+
 /** "4.2 MB". */
 export function bytes(size) {
   const units = ["bytes", "kB", "MB", "GB"];
