@@ -98,7 +98,7 @@ def collection_of(said: Json) -> Collection:
     """An indexed folder."""
     path = said["folder"] if "folder" in said else said["name"]
     images, texts = said["images"], said["texts"]
-    photographs = said["photographs"] if "photographs" in said else images  # a server of before does not count them
+    photographs = {"photographs": images, **said}["photographs"]  # a server of before does not count them
     return Collection(said["id"], path, images, photographs, texts, said["present"], _utc(said.get("indexed_at")))
 
 
