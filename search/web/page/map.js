@@ -239,7 +239,7 @@ export function createMap(root, api, events) {
         failed(error);
         return;
       }
-      say(...(data.count ? [] : [el("h2", {}, "No photographs"), el("p", { class: "soft" }, "Nothing is indexed yet, and the map is empty.")]));
+      if (points || !data.count) say(...(data.count ? [] : [el("h2", {}, "No photographs"), el("p", { class: "soft" }, "Nothing is indexed yet, and the map is empty.")]));
       surface.setAttribute("aria-label", `Map of ${photographs(data.count)}. Arrow keys move it, plus and minus zoom, Enter opens the photograph in the middle, Space selects it.`);
       if (!groups.hidden) list(true);
       fit();
