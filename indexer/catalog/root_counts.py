@@ -16,11 +16,13 @@ from indexer.types import Kind
 @dataclass(frozen=True, slots=True)
 class RootCount:
     """A root by its number and path, with the visible images and texts below it; what lies in a root inside of it
-    counts for both. `scanned_at`, `mount`: as `Root` has them."""
+    counts for both. `photographs`: the images without copies of one another. `scanned_at`, `mount`: as `Root` has
+    them."""
 
     id: int
     path: str
     images: int
+    photographs: int
     texts: int
     scanned_at: str | None
     mount: str | None
@@ -36,16 +38,19 @@ class RootCounts(Part):
             RootCount(
                 row.id,
                 row.path,
-                self._count(row.path, "image"),
-                self._count(row.path, "text"),
+                *self._count(row.path, "image"),
+                self._count(row.path, "text")[0],
                 row.scanned_at,
                 row.mount,
             )
             for row in rows
         ]
 
-    def _count(self, path: str, kind: Kind) -> int:
+    def _count(self, path: str, kind: Kind) -> tuple[int, int]:
+        """Items, and contents."""
         low, high = bounds(path)
         below: ColumnElement[bool] = or_(file.c.path == path, (file.c.path > low) & (file.c.path < high))
-        statement = select(func.count()).select_from(item).join(file, file.c.id == item.c.file_id)
-        return self._read(statement.where(below, off_index(item.c.kind) == kind, VISIBLE)).scalar_one()
+        counts = (func.count(), func.count(item.c.content_id.distinct()))
+        statement = select(*counts).select_from(item).join(file, file.c.id == item.c.file_id)
+        items, contents = self._read(statement.where(below, off_index(item.c.kind) == kind, VISIBLE)).one()
+        return items, contents

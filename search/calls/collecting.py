@@ -12,12 +12,14 @@ from search.calls.opened import Opened
 @dataclass(frozen=True, slots=True)
 class Collection:
     """An indexed folder. `id` stays as long as the folder is indexed; `images`, `texts`: what can be found below it
-    (what lies in an indexed folder inside of it counts for both); `present`: whether it can be reached now (its drive
-    may be away); `indexed_at`: UTC, ISO 8601, when it was last looked through to its end."""
+    (what lies in an indexed folder inside of it counts for both); `photographs`: the images without copies; `present`:
+    whether it can be reached now (its drive may be away); `indexed_at`: UTC, ISO 8601, when it was last looked through
+    to its end."""
 
     id: int
     path: str
     images: int
+    photographs: int
     texts: int
     present: bool
     indexed_at: str | None
@@ -35,6 +37,7 @@ class Collecting(Opened):
                 each.id,
                 each.path,
                 each.images,
+                each.photographs,
                 each.texts,
                 presence(each.path, each.mount) == "there",
                 each.scanned_at,

@@ -97,7 +97,9 @@ def bar_of(said: Json) -> DateCount:
 def collection_of(said: Json) -> Collection:
     """An indexed folder."""
     path = said["folder"] if "folder" in said else said["name"]
-    return Collection(said["id"], path, said["images"], said["texts"], said["present"], _utc(said.get("indexed_at")))
+    images, texts = said["images"], said["texts"]
+    photographs = {"photographs": images, **said}["photographs"]  # a server of before does not count them
+    return Collection(said["id"], path, images, photographs, texts, said["present"], _utc(said.get("indexed_at")))
 
 
 def status_of(said: Json, collections: list[Collection]) -> Status:

@@ -37,6 +37,11 @@ def reveal(path: str) -> None:
     raise ProblemError(501, "no-desktop", "There is no file manager on the server's machine; save the photograph.")
 
 
+def has_file_manager() -> bool:
+    """Whether there may be one to ask."""
+    return bool(_commands(os.path.abspath(os.sep)))
+
+
 def _commands(path: str) -> list[list[str]]:
     """What may show it, the best first."""
     if sys.platform == "win32":

@@ -19,6 +19,7 @@ from search.web.hosts import Hosts, by_socket
 from search.web.problems import ProblemError
 from search.web.rates import Rates
 from search.web.settings import PREFIX, ServeSettings
+from search.web.token_page import token_page, wants_page
 from search.web.tokens import Tokens
 from search.web.told import told
 
@@ -73,7 +74,8 @@ class Guard:
             if body.refused is not None:
                 raise body.refused
         except ProblemError as refusal:
-            await answer.refuse(refusal, body)
+            shown = token_page(scope, refusal) if wants_page(scope, headers, refusal) else None
+            await answer.refuse(refusal, body, shown)
             return
         if early is not None:
             await answer.give(early)
@@ -116,9 +118,11 @@ class _Answer:
         """Send one that is ready."""
         await answer(self._scope, _nothing, self.send)
 
-    async def refuse(self, refusal: ProblemError, body: Body) -> None:
-        """Tell a problem. What still comes of the body is thrown away meanwhile, and the connection ends."""
-        answer = told(refusal.problem, {**(refusal.headers or {}), "Connection": "close"})
+    async def refuse(self, refusal: ProblemError, body: Body, shown: Response | None = None) -> None:
+        """Tell a problem, by `shown` where people read it. What still comes of the body is thrown away meanwhile, and
+        the connection ends."""
+        answer = told(refusal.problem, refusal.headers) if shown is None else shown
+        answer.headers["Connection"] = "close"
         await self.send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
         await self._send({"type": "http.response.body", "body": bytes(answer.body), "more_body": True})
         await body.drain()
@@ -129,7 +133,7 @@ class _Answer:
         of_api = self._scope["path"].startswith(PREFIX)
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        headers["Content-Security-Policy"] = _DATA if of_api else _PAGE
+        headers.setdefault("Content-Security-Policy", _DATA if of_api else _PAGE)
         if of_api or message["status"] >= 400:
             headers.setdefault("Cache-Control", "no-store")
 

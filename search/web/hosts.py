@@ -83,6 +83,14 @@ class Hosts:
         return scope["method"] in ("GET", "HEAD") and leads and not scope["path"].startswith(PREFIX)
 
 
+def sits_here(scope: Scope, settings: ServeSettings) -> bool:
+    """Whether a request comes from this machine, of a server that no other reaches."""
+    if by_socket(scope):
+        return True
+    client = scope.get("client")
+    return settings.is_for_here_alone and client is not None and is_loopback(client[0])
+
+
 def by_socket(scope: Scope) -> bool:
     """Whether a request came over a Unix socket."""
     server = scope.get("server")

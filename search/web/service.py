@@ -47,6 +47,11 @@ class Service:
         told = settings.show_paths
         self._tells_paths = settings.is_for_here_alone if told is None else told
 
+    @property
+    def tells_paths(self) -> bool:
+        """Whether answers may hold whole paths, for who asks for them."""
+        return self._tells_paths
+
     def shown(self, state: StoreState, *, paths: bool = False) -> Shown:
         """How places are told in an answer; `paths`: the client asks for whole paths. Raises ProblemError where these
         are not told."""

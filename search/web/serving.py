@@ -105,7 +105,8 @@ def listening(settings: ServeSettings) -> socket.socket:
     host, port = settings.host, settings.port
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Named as TCP, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for the client's ACK.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError, OverflowError):
         raise UsageError(f"{host} is no address of this machine; 127.0.0.1 is one.") from None
     try:

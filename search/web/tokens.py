@@ -23,12 +23,12 @@ from search.web.addresses import is_loopback
 from search.web.hosts import by_socket
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
+from search.web.token_page import FIELD
 
 #: Characters of a token that a person gives: guessing one takes longer than a server lives.
 LEAST: Final = 16
 #: Seconds for which a browser stays known.
 _LASTS: Final = 30 * 24 * 3_600
-_FIELD: Final = "token"
 
 
 def with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
@@ -64,7 +64,7 @@ def first_address(settings: ServeSettings, port: int) -> str:
 
         host = settings.names[0].strip("[]") if settings.names else socket.gethostname()
     shown = f"[{host}]" if ":" in host else host
-    query = "" if settings.token is None else f"?{urlencode({_FIELD: settings.token})}"
+    query = "" if settings.token is None else f"?{urlencode({FIELD: settings.token})}"
     return f"http://{shown}:{port}/{query}"
 
 
@@ -87,11 +87,11 @@ class Tokens:
                 )
             return None
         fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        shown = [value for name, value in fields if name == _FIELD]
+        shown = [value for name, value in fields if name == FIELD]
         if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and shown:
             if not self._is_right(shown[0]):
                 raise _wrong()
-            return self._sent_on(scope, [field for field in fields if field[0] != _FIELD])
+            return self._sent_on(scope, [field for field in fields if field[0] != FIELD])
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             if self._is_right(given.strip()):

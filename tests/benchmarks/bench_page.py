@@ -4,8 +4,8 @@
 
 STORE is a store of photographs that lie where they were indexed. "first": thumbnails are made at that visit; "again":
 they were. Painted is what the browser has decoded and put on the screen: two frames after the last picture has loaded.
-"Typed" is from the last key to the new first row in the document, the page's own patience (120 ms) included;
-"asked" without it, from the request to its row.
+"Typed" is from the last key to the new first row in the document, the page's own patience included (none
+where no answer is on its way); "asked" without it, from the request to its row.
 """
 
 from __future__ import annotations

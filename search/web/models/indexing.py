@@ -25,6 +25,7 @@ class Collection(Model):
     name: str = Field(description="Of the folder, without those above it.")
     folder: str | None = Field(None, description="Its whole path, with `paths=true` where the server tells it.")
     images: int = Field(ge=0, description="Those of folders inside that are indexed by themselves count, too.")
+    photographs: int = Field(ge=0, description="The images without copies of one another.")
     texts: int = Field(ge=0, description="Captions.")
     present: bool = Field(description="Whether the folder can be reached now; its drive may be away.")
     indexed_at: datetime | None = Field(None, description="When it was last looked through to its end.")
@@ -37,6 +38,7 @@ class Collection(Model):
             name=as_text(named(found.path)),
             folder=shown.path(found.path),
             images=found.images,
+            photographs=found.photographs,
             texts=found.texts,
             present=found.present,
             indexed_at=None if found.indexed_at is None else datetime.fromisoformat(found.indexed_at),

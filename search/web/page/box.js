@@ -1,22 +1,20 @@
-/** The search box: what is typed is asked after a moment, and kept as a step of the history with Enter. */
+/** The search box: what is typed is asked as it comes, and kept as a step of the history with Enter. */
 
 import { createCompletion } from "./completion.js";
 import { el, fill, icon, iconButton } from "./dom.js";
 import { split } from "./line.js";
-
-const PATIENCE_MS = 120;
+import { createPace } from "./pace.js";
 
 /**
  * @param {HTMLElement} form
  * @param {ReturnType<typeof import("./fields.js").createFields>} fields
- * @param {{ask: (line: string, typing: boolean) => void, down: () => void, image: () => void}} events
+ * @param {{ask: (line: string, typing: boolean) => void, busy: () => boolean, down: () => void, image: () => void}} events
  */
 export function createBox(form, fields, events) {
   /** @type {string[]} images of the line: they stand beside the box as chips */
   let images = [];
-  let timer = 0;
   const input = /** @type {HTMLInputElement} */ (el("input", {
-    type: "text", id: "line", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
+    type: "text", id: "line", dir: "auto", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
     "aria-expanded": "false", "aria-controls": "offers", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
     spellcheck: "false", enterkeyhint: "search", maxlength: "10000", placeholder: "A red car at night, camera:pixel, in:2021 …",
   }));
@@ -33,18 +31,20 @@ export function createBox(form, fields, events) {
   const completion = createCompletion(input, list, fields, (whole) => whole && now(false));
   const line = () => [input.value.trim(), ...images].filter(Boolean).join(" ");
 
+  const pace = createPace({ ask: () => now(true), busy: events.busy });
+
   function now(typing) {
-    clearTimeout(timer);
+    pace.drop();
     clear.hidden = !input.value && !images.length;
     events.ask(line(), typing);
   }
 
   input.addEventListener("input", (event) => {
     clear.hidden = !input.value && !images.length;
-    clearTimeout(timer);
+    pace.drop();
     completion.refresh();
     if (/** @type {InputEvent} */ (event).isComposing) return; // half a character of a Chinese or Japanese keyboard
-    timer = setTimeout(() => now(true), PATIENCE_MS);
+    pace.typed(line().length);
   });
   input.addEventListener("compositionend", () => now(true));
   input.addEventListener("click", () => completion.refresh());
@@ -71,7 +71,7 @@ export function createBox(form, fields, events) {
     /** Show a line that came from elsewhere: the history, a chip, an example. */
     show(given) {
       if (given === line()) return;
-      clearTimeout(timer);
+      pace.drop();
       const told = split(given, fields.known);
       images = told.images;
       input.value = told.text;
@@ -94,6 +94,8 @@ export function createBox(form, fields, events) {
       input.focus();
       input.setSelectionRange(input.value.length, input.value.length);
     },
+    /** An answer has come. */
+    free: pace.free,
     get line() {
       return line();
     },

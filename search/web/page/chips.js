@@ -3,7 +3,7 @@
 import { el, fill, icon } from "./dom.js";
 import { MENU } from "./fields.js";
 import { chosen, parts, without } from "./line.js";
-import { photographs } from "./words.js";
+import { isolated, photographs } from "./words.js";
 
 /**
  * @param {HTMLElement} root
@@ -66,8 +66,8 @@ export function createChips(root, api, fields, events) {
     };
     return el("li", { class: `chip ${part.kind}`, data: { field: part.field ?? part.kind } },
       part.image && picture(part.image),
-      el("span", { class: "chip-text" }, part.image ? "like this" : said),
-      el("button", { type: "button", class: "chip-off", "aria-label": `Take away ${part.image ? "the image" : said}`, on: { click: take } }, icon("close")));
+      el("span", { class: "chip-text", dir: "auto" }, part.image ? "like this" : said),
+      el("button", { type: "button", class: "chip-off", "aria-label": `Take away ${part.image ? "the image" : isolated(said)}`, on: { click: take } }, icon("close")));
   }
 
   function picture(name) {

@@ -69,7 +69,7 @@ export function createCompletion(input, list, fields, chosen) {
       el("li", {
         role: "option", id: `offer-${index}`, "aria-selected": String(index === at),
         on: { pointerdown: (event) => event.preventDefault(), click: () => take(index) },
-      }, el("span", { class: "offer" }, each.label), el("span", { class: "says" }, each.says))));
+      }, el("span", { class: "offer", dir: "auto" }, each.label), el("span", { class: "says" }, each.says))));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
     if (at >= 0) input.setAttribute("aria-activedescendant", `offer-${at}`);

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { quoted } from "./line.js";
 import { minimap } from "./minimap.js";
-import { bytes, date, place, strength } from "./words.js";
+import { bytes, date, isolated, place, strength } from "./words.js";
 
 const FROM = { taken: "", sidecar: "from a file beside it", name: "from its name", file: "of the file" };
 
@@ -13,7 +13,7 @@ const FROM = { taken: "", sidecar: "from a file beside it", name: "from its name
  * @returns {HTMLElement[]}
  */
 export function details(item, ask) {
-  const asks = (text, line, says) => el("button", { type: "button", class: "fact", title: says ?? `Search ${line}`, on: { click: () => ask(line) } }, text);
+  const asks = (text, line, says) => el("button", { type: "button", class: "fact", title: says ?? `Search ${isolated(line)}`, on: { click: () => ask(line) } }, el("bdi", {}, text));
   const where = place(item.place);
   const facts = [];
   const add = (name, ...values) => values.some(Boolean) && facts.push(el("div", {}, el("dt", {}, name), el("dd", {}, ...values.filter(Boolean))));
@@ -41,11 +41,11 @@ export function details(item, ask) {
   const captions = (item.captions ?? []).map((caption) => (typeof caption === "string" ? caption : caption.text));
   if (captions.length) {
     sections.push(el("section", {}, el("h3", {}, captions.length > 1 ? "Captions" : "Caption"),
-      ...captions.map((caption) => el("p", { class: "caption-text" }, caption))));
+      ...captions.map((caption) => el("p", { class: "caption-text", dir: "auto" }, caption))));
   }
   if (item.also?.length) {
     sections.push(el("section", {}, el("h3", {}, item.also.length > 1 ? "Copies" : "A copy"),
-      el("ul", { class: "copies" }, ...item.also.map((copy) => el("li", {}, copy.folder ? `${copy.folder}/${copy.name}` : copy.name)))));
+      el("ul", { class: "copies" }, ...item.also.map((copy) => el("li", {}, el("bdi", {}, copy.folder ? `${copy.folder}/${copy.name}` : copy.name))))));
   }
   return sections;
 }

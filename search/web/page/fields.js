@@ -10,6 +10,8 @@
  * @property {string[]} [choices]
  */
 
+import { inPageWords } from "./wording.js";
+
 /** What of a collection is asked for a field's values. */
 const VALUES = {
   camera: ["camera"], lens: ["lens"], country: ["country"], near: ["place"], keyword: ["keyword"], path: ["path"],
@@ -41,7 +43,7 @@ export function createFields(api) {
 
   async function load() {
     const told = await api.get("/fields");
-    fields = new Map((told.fields ?? told).map((field) => [field.name, field]));
+    fields = new Map((told.fields ?? told).map((field) => [field.name, { ...field, says: inPageWords(field.says) }]));
     examples = told.examples ?? [];
     fields.forEach((_, name) => known.add(name));
   }

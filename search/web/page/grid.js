@@ -14,15 +14,18 @@ const LONG_PRESS_MS = 480;
  * @property {(index: number) => void} explain
  * @property {(index: number) => void} ensure
  * @property {(id: number) => boolean} selected
+ * @property {() => boolean} picking whether anything is selected: then a click selects
+ * @property {() => void} all select everything
  * @property {() => void} leave upwards, to the box
  */
 
 /**
  * @param {HTMLElement} root
  * @param {import("./api.js").Api} api
+ * @param {ReturnType<typeof import("./pictures.js").createPictures>} pictures
  * @param {GridEvents} events
  */
-export function createGrid(root, api, events) {
+export function createGrid(root, api, pictures, events) {
   /** @type {import("./results.js").Answer|null} */
   let answer = null;
   let layout = new Layout(1, 1, 1);
@@ -33,23 +36,33 @@ export function createGrid(root, api, events) {
   let active = 0;
   let asked = 0;
   let idle = 0;
+  /** @type {Map<string|undefined, HTMLElement>} tiles of the answer before, by the photograph's id */
+  let kept = new Map();
   const rest = el("div", { class: "rest", "aria-hidden": "true" });
 
+  let width = root.clientWidth;
   const measures = () => {
-    const width = root.clientWidth;
     return width < 600 ? { target: Math.max(120, width / 2.9), gap: 3 } : { target: width < 1100 ? 190 : 224, gap: 6 };
   };
 
-  function layOut() {
+  /** @param {boolean} [anew] another answer: what is in the window comes first, and what is around it after a frame */
+  function layOut(anew = false) {
+    const { top } = root.getBoundingClientRect(); // asked before anything is changed: afterwards it would cost a layout
     const { target, gap } = measures();
-    layout = new Layout(Math.max(root.clientWidth, 100), target, gap);
+    layout = new Layout(Math.max(width, 100), target, gap);
     layout.extend(answer?.photos ?? [], !answer?.more);
+    const before = new Map([...root.querySelectorAll(".tile:has(img)")].map((cell) => [/** @type {HTMLElement} */ (cell).dataset.id, cell]));
     shown.forEach((row) => row.remove());
     shown.clear();
-    settle();
+    kept = anew ? before : new Map();
+    size();
+    draw(top, anew ? innerHeight / 4 : innerHeight);
+    kept = new Map();
+    if (anew) soon();
   }
 
-  function settle() {
+  /** The height of all of it, and what stands for what is still to come. */
+  function size() {
     const total = Math.max(answer?.total ?? 0, answer?.photos.length ?? 0);
     const whole = answer?.more ? Math.max(layout.heightOf(total), layout.height + layout.target * 2) : layout.height;
     root.style.height = `${whole}px`;
@@ -57,28 +70,30 @@ export function createGrid(root, api, events) {
     rest.style.top = `${layout.height + layout.gap}px`;
     rest.style.backgroundSize = `${Math.round(layout.target * 1.4)}px ${Math.round(layout.target + layout.gap)}px`;
     rest.hidden = !answer?.more;
-    draw();
   }
 
-  function draw() {
-    const bounds = root.getBoundingClientRect();
-    const margin = innerHeight;
-    const from = layout.rowAt(-bounds.top - margin);
-    const to = layout.rowAt(-bounds.top + innerHeight + margin);
-    const kept = layout.rowOf(active);
+  function soon() {
+    if (!asked) asked = requestAnimationFrame(() => { asked = 0; draw(); });
+  }
+
+  function draw(top = root.getBoundingClientRect().top, margin = innerHeight) {
+    const from = layout.rowAt(-top - margin);
+    const to = layout.rowAt(-top + innerHeight + margin);
+    const focused = layout.rowOf(active);
     for (const [at, row] of shown) {
-      if ((at < from || at > to) && at !== kept) {
+      if ((at < from || at > to) && at !== focused) {
         row.remove();
         shown.delete(at);
       }
     }
     for (let at = from; at <= Math.min(to, layout.rows.length - 1); at += 1) if (!shown.has(at)) show(at);
-    if (kept >= 0 && !shown.has(kept)) show(kept);
-    const below = -bounds.top + innerHeight + 2 * margin;
+    if (focused >= 0 && !shown.has(focused)) show(focused);
+    const below = -top + innerHeight + 2 * margin;
     if (answer?.more && below > layout.height) {
       const each = layout.height / Math.max(1, layout.count);
       events.ensure(Math.ceil(below / Math.max(each, 1)));
     }
+    pictures.begin();
     clearTimeout(idle);
     idle = setTimeout(sharpenAll, 140);
   }
@@ -91,7 +106,7 @@ export function createGrid(root, api, events) {
     for (let index = row.start; index < row.end; index += 1) {
       const photo = /** @type {import("./results.js").Answer} */ (answer).photos[index];
       const place = { left: row.lefts[index - row.start], width: row.widths[index - row.start], height: row.height };
-      element.append(tile(api, photo, index, { ...place, selected: events.selected(photo.id), active: index === active }, seen));
+      element.append(tile(api, photo, index, { ...place, selected: events.selected(photo.id), active: index === active }, seen, pictures, kept.get(String(photo.id))));
     }
     const after = [...shown.keys()].filter((other) => other > at).sort((a, b) => a - b)[0];
     root.insertBefore(element, after === undefined ? rest : /** @type {HTMLElement} */ (shown.get(after)));
@@ -101,11 +116,14 @@ export function createGrid(root, api, events) {
   function sharpenAll() {
     for (const image of root.querySelectorAll("img.there[data-sharper]")) {
       const { top, bottom } = image.getBoundingClientRect();
-      if (bottom > -innerHeight / 2 && top < innerHeight * 1.5) sharpen(/** @type {HTMLImageElement} */ (image));
+      if (bottom > -innerHeight / 2 && top < innerHeight * 1.5) sharpen(/** @type {HTMLImageElement} */ (image), pictures);
     }
+    pictures.begin();
     if (root.querySelector("img[data-sharper]:not(.there)")) idle = setTimeout(sharpenAll, 300);
   }
 
+  /** How far down the header lies over the grid. */
+  const covered = () => /** @type {HTMLElement} */ (document.getElementById("top")).getBoundingClientRect().bottom;
   const cellOf = (index) => root.querySelector(`.tile[data-index="${index}"]`);
   const indexOf = (event) => Number(event.target.closest(".tile")?.dataset.index ?? -1);
 
@@ -121,13 +139,18 @@ export function createGrid(root, api, events) {
     if (!focus || !cell) return;
     cell.focus({ preventScroll: true });
     const { top, bottom } = cell.getBoundingClientRect();
-    const covered = /** @type {HTMLElement} */ (document.getElementById("top")).getBoundingClientRect().bottom + 8;
-    if (top < covered) scrollBy(0, top - covered);
+    const least = covered() + 8;
+    if (top < least) scrollBy(0, top - least);
     else if (bottom > innerHeight - 8) scrollBy(0, bottom - innerHeight + 8);
   }
 
   function onKey(event) {
     const index = indexOf(event);
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "a") {
+      event.preventDefault();
+      events.all();
+      return;
+    }
     if (index < 0 || event.altKey || event.metaKey) return;
     const page = Math.max(1, Math.floor(innerHeight / (layout.target + layout.gap)) - 1);
     const down = (times, step) => Array.from({ length: times }).reduce((at) => layout.beside(at, step), index);
@@ -174,7 +197,7 @@ export function createGrid(root, api, events) {
     const index = indexOf(event);
     if (index < 0 || pressedLong) return;
     go(index, false);
-    const picks = event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest(".tick");
+    const picks = event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest(".tick") || events.picking();
     if (picks) events.select(index, event.shiftKey);
     else events.open(index);
   });
@@ -184,10 +207,7 @@ export function createGrid(root, api, events) {
     if (index >= 0 && index !== active) go(index, false);
   });
 
-  addEventListener("scroll", () => {
-    if (!asked) asked = requestAnimationFrame(() => { asked = 0; draw(); });
-  }, { passive: true });
-  let width = root.clientWidth;
+  addEventListener("scroll", soon, { passive: true });
   new ResizeObserver(() => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
@@ -204,7 +224,7 @@ export function createGrid(root, api, events) {
     show(given) {
       answer = given;
       active = 0;
-      layOut();
+      layOut(true);
     },
     /** The same answer, with more photographs. */
     grow() {
@@ -212,7 +232,23 @@ export function createGrid(root, api, events) {
       shown.get(open)?.remove();
       shown.delete(open);
       layout.extend(answer?.photos ?? [], !answer?.more);
-      settle();
+      size();
+      draw();
+    },
+    /** How many there are is known now. */
+    total: size,
+    /** The first photograph that is seen, and where; null at the top. @returns {import("./state.js").Place|null} */
+    place() {
+      const { top } = root.getBoundingClientRect();
+      const row = layout.rows[layout.rowAt(-top + covered())];
+      return row && scrollY > 0 ? { index: row.start, offset: top + row.top } : null;
+    },
+    /** Go to such a place again. @param {import("./state.js").Place} place */
+    restore({ index, offset }) {
+      const row = layout.rows[layout.rowOf(index)];
+      if (!row) return;
+      scrollTo(0, scrollY + root.getBoundingClientRect().top + row.top - offset);
+      draw();
     },
     focus: (index = active) => go(index),
     /** Move there without taking the focus. */

@@ -5,6 +5,8 @@ import { filters, parts } from "./line.js";
 import { count } from "./words.js";
 
 const HEIGHT = 52;
+/** Pixels from which a press is a drag. */
+const DRAGGED = 4;
 /** More months than this are told by their years. */
 const MOST_MONTHS = 300;
 const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
@@ -146,9 +148,12 @@ export function createHistogram(root, api, known, events) {
 
   let began = -1;
   let held = -1;
+  /** Where a handle was taken; it lies over a bar, and who only presses means the bar. */
+  let taken = -1;
   plot.addEventListener("pointerdown", (event) => {
     if (!buckets.length || event.button > 0) return;
     held = Number(/** @type {HTMLElement} */ (event.target).dataset?.end ?? -1);
+    taken = held >= 0 ? event.clientX : -1;
     began = held >= 0 ? range[1 - held] : bucketAt(event);
     plot.setPointerCapture(event.pointerId);
     if (held < 0) move(event);
@@ -158,7 +163,9 @@ export function createHistogram(root, api, known, events) {
     const at = bucketAt(event);
     hint.textContent = `${named(at)}: ${count(buckets[at].count)}`;
     hint.style.left = `${Math.max(8, Math.min(92, (100 * (at + 0.5)) / buckets.length))}%`;
-    if (began >= 0) move(event);
+    if (began < 0 || (taken >= 0 && Math.abs(event.clientX - taken) < DRAGGED)) return;
+    taken = -1;
+    move(event);
   });
   function move(event) {
     narrowed = true;
@@ -166,9 +173,13 @@ export function createHistogram(root, api, known, events) {
     place();
   }
   for (const ended of ["pointerup", "pointercancel"]) {
-    plot.addEventListener(ended, () => {
+    plot.addEventListener(ended, (event) => {
       if (began < 0) return;
-      began = -1;
+      if (taken >= 0 && ended === "pointerup") {
+        began = bucketAt(event);
+        move(event);
+      }
+      [began, taken] = [-1, -1];
       tell();
     });
   }

@@ -1,7 +1,8 @@
 /** The folders that are indexed, and a run over them: begun, watched and stopped here. */
 
 import { el, fill, iconButton } from "./dom.js";
-import { count, date, photographs } from "./words.js";
+import { inPageWords } from "./wording.js";
+import { count, date, files, isolated, photographs } from "./words.js";
 
 const AGAIN_MS = 4000;
 const LONGEST_MS = 60_000;
@@ -16,8 +17,11 @@ export function createIndexing(button, api, events) {
   let source = null;
   let state = { state: "idle" };
   let collections = [];
+  /** @type {{failed: number, failures: {name: string, folder: string, reason: string}[]}} files that could not be read */
+  let unread = { failed: 0, failures: [] };
   /** @type {number|null} */
   let generation = null;
+  let opened = false;
   let again = 0;
   let patience = AGAIN_MS;
 
@@ -66,7 +70,7 @@ export function createIndexing(button, api, events) {
 
   async function load() {
     try {
-      [collections, state] = await Promise.all([api.get("/collections"), api.get("/indexing")]);
+      [collections, state, unread] = await Promise.all([api.get("/collections"), api.get("/indexing"), api.get("/status")]);
     } catch (error) {
       fill(body, el("p", { class: "soft" }, error.message));
       return;
@@ -94,7 +98,7 @@ export function createIndexing(button, api, events) {
   function progress() {
     if (!runs()) {
       const says = { failed: state.problem, stopped: "Stopped. What was done is kept; the next run goes on there." }[state.state];
-      return [says && el("p", { class: state.state === "failed" ? "bad" : "soft" }, typeof says === "string" ? says : says.detail ?? ""), done()];
+      return [says && el("p", { class: state.state === "failed" ? "bad" : "soft" }, inPageWords(typeof says === "string" ? says : says.detail ?? "")), done()];
     }
     const speed = state.images_per_second ? ` · ${Math.round(state.images_per_second)} a second` : "";
     const says = state.total ? `${count(state.done ?? 0)} of ${count(state.total)}${speed}` : "Looking through the folders …";
@@ -113,18 +117,32 @@ export function createIndexing(button, api, events) {
     const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.does;
     fill(body,
       el("ul", { class: "collections" }, ...collections.map((each) =>
-        el("li", {}, el("div", {}, el("strong", {}, each.name), el("span", { class: "soft" }, about(each))),
-          el("button", { type: "button", class: "plain", disabled: runs() || each.present === false, "aria-label": `Look for changes in ${each.name}`, data: { does: `one-${each.id}` }, on: { click: () => start([each.id]) } }, "Look for changes")))),
+        el("li", {}, el("div", {}, el("strong", {}, el("bdi", {}, each.name)), el("span", { class: "soft" }, about(each))),
+          el("button", { type: "button", class: "plain", disabled: runs() || each.present === false, "aria-label": `Look for changes in ${isolated(each.name)}`, data: { does: `one-${each.id}` }, on: { click: () => start([each.id]) } }, "Look for changes")))),
       !collections.length && el("p", { class: "soft" }, "No folder is indexed yet. In a terminal: search index FOLDER"),
       ...progress(),
+      failures(),
       el("div", { class: "sheet-actions" }, runs()
         ? el("button", { type: "button", class: "plain", disabled: state.state === "stopping", data: { does: "run" }, on: { click: stop } }, "Stop")
         : collections.length > 1 && el("button", { type: "button", class: "primary", data: { does: "run" }, on: { click: () => start() } }, "Look through all")));
     if (focused) /** @type {HTMLElement|null} */ (body.querySelector(`[data-does="${CSS.escape(focused)}"]`))?.focus();
   }
 
+  /** Files that could not be read, by name, with the reason of each. */
+  function failures() {
+    const { failures: named } = unread;
+    if (!named.length) return null;
+    const many = Math.max(unread.failed, named.length);
+    const list = el("details", { class: "failures", open: opened, on: { toggle: (event) => (opened = /** @type {HTMLDetailsElement} */ (event.target).open) } },
+      el("summary", {}, `${files(many)} could not be read`),
+      el("ul", {}, ...named.map(({ name, folder, reason }) => el("li", {}, el("bdi", {}, folder ? `${folder}/${name}` : name), el("span", { class: "soft" }, inPageWords(reason))))),
+      many > named.length && el("p", { class: "soft" }, `These are the first ${count(named.length)}; “search status --failed” in a terminal names all.`));
+    return list;
+  }
+
   function about(each) {
-    const said = [photographs(each.images ?? 0)];
+    const copies = each.images !== each.photographs;
+    const said = [copies ? `${files(each.images)}, ${photographs(each.photographs)}` : photographs(each.images)];
     if (each.present === false) said.push("not there just now");
     if (each.indexed_at) said.push(date(each.indexed_at).day);
     return said.join(" · ");
@@ -132,8 +150,9 @@ export function createIndexing(button, api, events) {
 
   document.addEventListener("visibilitychange", () => (document.hidden ? quiet() : listen()));
   addEventListener("pagehide", quiet);
-  listen();
   return {
+    /** Follow what happens, from now on: the first photographs come before it. */
+    listen,
     open() {
       dialog.showModal();
       draw();

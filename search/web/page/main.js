@@ -9,10 +9,12 @@ import { createGrid } from "./grid.js";
 import { createHelp } from "./help.js";
 import { createHistogram } from "./histogram.js";
 import { createIndexing } from "./indexing.js";
+import { keep, kept } from "./kept.js";
 import { listenForKeys } from "./keys.js";
 import { and, instead, split } from "./line.js";
 import { createMap } from "./map.js";
 import { createNotices } from "./notices.js";
+import { createPictures } from "./pictures.js";
 import { createQueryImage } from "./query_image.js";
 import { createResults } from "./results.js";
 import { createSelection } from "./selection.js";
@@ -20,17 +22,21 @@ import { createState } from "./state.js";
 import { createSummary } from "./summary.js";
 import { createTheme } from "./theme.js";
 import { createViewer } from "./viewer.js";
-import { photographs } from "./words.js";
+import { isolated, photographs } from "./words.js";
 
 const DATES = "dates";
 /** Photographs that are searched within: as many as the language takes ids. */
 const MOST_WITHIN = 1000;
 /** Hits that the map marks. */
 const MARKED = 300;
+/** The place in the grid is written down when scrolling has ended: browsers take few such notes a second. */
+const REMEMBERED_MS = 200;
+/** Photographs that are selected at once. */
+const MOST_SELECTED = 10_000;
 
 async function main() {
   const api = createApi();
-  const state = createState();
+  const state = createState(() => grid.place());
   const fields = createFields(api);
   const notices = createNotices({ banner: byId("banner"), live: byId("live"), toast: byId("toast") });
   const failed = (error) => notices.note(error.message, true);
@@ -38,14 +44,26 @@ async function main() {
   let explainNext = false;
 
   const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
+  const pictures = createPictures();
   const results = createResults(api, {
+    begun: () => pictures.hold(),
     first: (answer) => {
       document.body.classList.remove("waiting");
       selection.moved();
+      const place = state.arrived();
+      if (state.open === null && !place && scrollY) scrollTo(0, 0);
       grid.show(answer);
+      if (place) comeBack(answer, place);
+      else pointed();
       summary.show(answer);
-      if (state.open === null) scrollTo(0, 0);
+      pictures.release();
+      box.free();
       marked();
+      indexing.listen();
+    },
+    total: (answer) => {
+      grid.total();
+      summary.recount(answer);
     },
     next: () => {
       grid.grow();
@@ -53,9 +71,25 @@ async function main() {
     },
     failed: (error) => {
       document.body.classList.remove("waiting");
+      pictures.release();
       summary.fail(error);
+      box.free();
     },
   });
+  /** To where somebody was in an answer, once so much of it is there. */
+  async function comeBack(answer, place) {
+    await results.ensure(place.index + 1);
+    if (answer !== results.answer) return;
+    grid.restore(place);
+    pointed();
+  }
+  const indexOfOpen = () => results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
+  /** The photograph that is open is the one that the grid stands at. */
+  function pointed() {
+    const index = indexOfOpen();
+    if (index >= 0) grid.point(index);
+    viewer.beside();
+  }
   const photo = (index) => results.answer?.photos[index];
   const selection = createSelection(byId("picked"), api, {
     changed: () => {
@@ -73,14 +107,28 @@ async function main() {
       ask(and(text, `id:${ids.join(",")}`)); // one id, too, is a filter
       box.focus();
     },
+    all: selectAll,
     note: notices.note,
   });
-  const grid = createGrid(byId("grid"), api, {
+  /** All of a listing, to its end; of a ranking, which has none, those that are there and match. */
+  async function selectAll() {
+    const mine = results.answer;
+    if (!mine?.photos.length) return;
+    if (mine.listing) await results.ensure(MOST_SELECTED - 1);
+    if (mine !== results.answer) return;
+    const there = mine.photos.slice(0, MOST_SELECTED);
+    const match = there.filter((each) => !each.weak);
+    selection.add((mine.listing || !match.length ? there : match).map((each) => each.id));
+    if (mine.listing && (mine.more || mine.photos.length > MOST_SELECTED)) notices.note(`The first ${photographs(there.length)} are selected.`);
+  }
+  const grid = createGrid(byId("grid"), api, pictures, {
     open: (index) => opened(index, false),
     explain: (index) => opened(index, true),
     similar: (index) => ask(`like:#${photo(index)?.id}`),
     select: (index, range) => selection.pick(results.answer?.photos ?? [], index, range),
     selected: (id) => selection.has(id),
+    picking: () => selection.size > 0,
+    all: selectAll,
     ensure: (index) => results.ensure(index),
     leave: () => box.focus(),
   });
@@ -117,7 +165,9 @@ async function main() {
     show: (id) => state.show(id),
     ask,
     beside: (step) => {
-      const index = grid.active + step;
+      const at = indexOfOpen();
+      if (at < 0) return null;
+      const index = at + step;
       if (step > 0) results.ensure(index + 8);
       return photo(index)?.id ?? null;
     },
@@ -137,6 +187,7 @@ async function main() {
 
   const box = createBox(byId("box"), fields, {
     ask,
+    busy: () => results.asking,
     down: () => grid.focus(),
     image: () => images.choose(),
   });
@@ -152,10 +203,7 @@ async function main() {
   });
   const help = createHelp(fields, {
     ask,
-    image: (words) => {
-      ask(words);
-      images.choose();
-    },
+    photograph: () => photo(grid.active)?.id ?? null,
   });
   const histogram = createHistogram(byId("dates"), api, fields.known, {
     range: (part) => ask(instead(state.line, fields.known, ["in", "year", "after", "before"], part)),
@@ -179,11 +227,7 @@ async function main() {
   function showDates(shown) {
     byId("dates").hidden = !shown;
     datesTool.setAttribute("aria-expanded", String(shown));
-    try {
-      localStorage.setItem(DATES, shown ? "shown" : "hidden");
-    } catch {
-      // Then it is for this visit.
-    }
+    keep(DATES, shown ? "shown" : "hidden");
     if (shown) histogram.show(state.line);
   }
 
@@ -198,23 +242,32 @@ async function main() {
 
   function asked() {
     document.body.classList.add("waiting");
-    document.title = state.line ? `${state.line} – Photographs` : "Photographs";
+    document.title = state.line ? `${isolated(state.line)} – Photographs` : "Photographs";
     box.show(state.line);
-    chips.show(state.line);
     results.run(state.line);
+    if (fields.known.size) parted();
+  }
+
+  /** What shows the parts of the line. */
+  function parted() {
+    chips.show(state.line);
     if (!byId("dates").hidden) histogram.show(state.line);
   }
 
   function shown() {
-    const index = results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
-    if (index >= 0) grid.point(index);
+    if (!results.asking) pointed();
     const at = grid.active;
     viewer.show(state.open, explainNext || undefined);
     explainNext = false;
-    if (state.open === null) grid.focus(at); // not where the viewer was opened: where it was closed
+    if (state.open === null && !results.asking) grid.focus(at); // not where the viewer was opened: where it was closed
   }
 
   state.onChange((what) => (what === "line" ? asked() : shown()));
+  let scrolled = 0;
+  addEventListener("scroll", () => {
+    clearTimeout(scrolled);
+    scrolled = setTimeout(() => results.asking || results.fetching || state.remember(), REMEMBERED_MS);
+  }, { passive: true });
   let away = false;
   api.onReach((there) => {
     notices.reach(there);
@@ -229,19 +282,16 @@ async function main() {
     ArrowDown: () => grid.focus(),
   });
 
-  const stored = (() => {
-    try {
-      return localStorage.getItem(DATES);
-    } catch {
-      return null;
-    }
-  })();
+  const stored = kept(DATES);
   byId("dates").hidden = stored ? stored === "hidden" : innerWidth < 700;
   datesTool.setAttribute("aria-expanded", String(!byId("dates").hidden));
-  if (!state.line) asked(); // the newest photographs need no fields: nothing waits for them
+  asked(); // photographs wait for nothing; what shows the fields of the line comes when they are known
+  api.get("/health").then((can) => {
+    viewer.offer(can);
+    selection.offer(can);
+  }, failed);
   await fields.load().catch(failed);
-  if (state.line) asked();
-  else chips.show("");
+  parted();
   if (state.open !== null) viewer.show(state.open);
 }
 

@@ -7,6 +7,7 @@ import { listenToHands } from "./map_gestures.js";
 import { createNames, createThumbnails } from "./map_layers.js";
 import { MARK, createPoints } from "./map_points.js";
 import { MapView } from "./map_view.js";
+import { inPageWords } from "./wording.js";
 import { count, photographs } from "./words.js";
 
 const ASK_MS = 500;
@@ -190,13 +191,14 @@ export function createMap(root, api, events) {
       ...clusters.map((each) => el("li", {}, el("a", {
         href: `/?${new URLSearchParams({ q: quotedName(each.name) })}`,
         on: { click: (event) => { event.preventDefault(); show(false); events.ask(quotedName(each.name)); } },
-      }, each.name), el("span", { class: "says" }, count(each.count)))))));
+      }, el("bdi", {}, each.name)), el("span", { class: "says" }, count(each.count)))))));
   }
   const quotedName = (name) => (/^[\p{L} -]+$/u.test(name) ? name : quoted(name));
 
   /** Say something in the place of the map, or nothing. */
   function say(...children) {
     card.hidden = !children.length;
+    root.classList.toggle("blank", children.length > 0); // then there is nothing to move, and room for what is said
     fill(card, ...children);
   }
 
@@ -224,7 +226,7 @@ export function createMap(root, api, events) {
     if (now.state === "missing") {
       say(el("h2", {}, "The map of this collection"), el("p", { class: "soft" }, "Every photograph becomes a point, near those that it is like. It is made once, on this machine: about a minute for 10,000 photographs."), make());
     } else if (now.state === "failed") {
-      failed({ message: now.problem?.detail ?? "The map could not be made." });
+      failed({ message: inPageWords(now.problem?.detail ?? "The map could not be made.") });
     } else if (now.state === "computing") {
       const share = now.total ? Math.min(1, now.done / now.total) : undefined;
       say(el("h2", {}, "Making the map"), el("p", { class: "soft" }, `${now.phase ?? "Starting"} …`), el("progress", { max: "1", value: share, "aria-label": "Progress" }));
@@ -237,7 +239,7 @@ export function createMap(root, api, events) {
         failed(error);
         return;
       }
-      say(...(data.count ? [] : [el("h2", {}, "No photographs"), el("p", { class: "soft" }, "Nothing is indexed yet, and the map is empty.")]));
+      if (points || !data.count) say(...(data.count ? [] : [el("h2", {}, "No photographs"), el("p", { class: "soft" }, "Nothing is indexed yet, and the map is empty.")]));
       surface.setAttribute("aria-label", `Map of ${photographs(data.count)}. Arrow keys move it, plus and minus zoom, Enter opens the photograph in the middle, Space selects it.`);
       if (!groups.hidden) list(true);
       fit();

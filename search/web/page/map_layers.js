@@ -38,7 +38,7 @@ export function createNames(layer) {
           wanted.add(each.name);
           let held = shown.get(each.name);
           if (!held) {
-            held = { element: el("span", { class: "map-name" }, each.name), x: each.x, y: each.y };
+            held = { element: el("span", { class: "map-name", dir: "auto" }, each.name), x: each.x, y: each.y };
             shown.set(each.name, held);
             layer.append(held.element);
           }

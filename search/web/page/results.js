@@ -1,6 +1,7 @@
 /** The answer to a line: its first page, and the next ones by cursor as somebody scrolls to them. */
 
 import { wasDropped } from "./api.js";
+import { inPageWords } from "./wording.js";
 
 const FIRST = 60;
 const NEXT = 120;
@@ -36,12 +37,12 @@ const MOST = 1000;
  * @property {boolean} uncounted there are more than `total`
  * @property {string[]} notes
  * @property {string|null} reason
- * @property {number} ms from the request to the answer
  */
 
 /**
  * @param {import("./api.js").Api} api
- * @param {{first: (answer: Answer) => void, next: (answer: Answer) => void, failed: (error: Error) => void}} told
+ * @param {{begun: () => void, first: (answer: Answer) => void, next: (answer: Answer) => void, total: (answer: Answer) => void, failed: (error: Error) => void}} told
+ * `begun`: an answer is on its way; `total`: how many there are is known now
  */
 export function createResults(api, told) {
   let running = new AbortController();
@@ -51,6 +52,9 @@ export function createResults(api, told) {
   let cursor = null;
   let wanted = 0;
   let fetching = false;
+  let asking = false;
+  /** @type {Promise<void>} ends when what is wanted is there */
+  let going = Promise.resolve();
 
   function page(line, after, most, signal) {
     if (line) return api.get("/search", { q: line, k: most, after }, signal);
@@ -61,44 +65,58 @@ export function createResults(api, told) {
     running.abort();
     running = new AbortController();
     const { signal } = running;
-    const began = performance.now();
     fetching = true; // no next page of what is on its way out
+    asking = true;
+    told.begun();
     try {
-      const [got, status] = await Promise.all([
-        page(line, undefined, FIRST, signal),
-        line ? null : api.get("/status", {}, signal),
-      ]);
+      const got = await page(line, undefined, FIRST, signal);
       cursor = got.cursor ?? null;
       const photos = (got.hits ?? got.items).map(kept);
-      const total = got.matches ?? status?.images ?? null;
       answer = {
         line,
         photos,
-        total: cursor === null && photos.length ? photos.length : total,
+        total: cursor === null && photos.length ? photos.length : got.matches ?? null,
         more: cursor !== null,
         listing: !line || got.matches !== undefined,
         nothingMatches: got.nothing_matches ?? false,
         uncounted: got.more_matches ?? false,
-        notes: got.notes ?? [],
-        reason: got.reason ?? null,
-        ms: performance.now() - began,
+        notes: (got.notes ?? []).map(inPageWords),
+        reason: got.reason ? inPageWords(got.reason) : null,
       };
       wanted = 0;
       fetching = false;
+      asking = false;
       told.first(answer);
+      if (!line && answer.more) count(answer, signal);
     } catch (error) {
       if (wasDropped(error)) return;
       fetching = false;
+      asking = false;
       told.failed(error);
     }
   }
 
+  /** How many there are in all; the first of them wait for it no longer. */
+  async function count(mine, signal) {
+    try {
+      const { images } = await api.get("/status", {}, signal);
+      if (mine !== answer || !mine.more) return;
+      mine.total = images;
+      told.total(mine);
+    } catch (error) {
+      if (!wasDropped(error)) told.failed(error);
+    }
+  }
+
   /** Fetch pages until the photograph at this place is there. */
-  async function ensure(index) {
+  function ensure(index) {
     wanted = Math.max(wanted, index);
-    if (fetching || answer === null) return;
+    if (!fetching && answer !== null) going = fetchOn(answer);
+    return going;
+  }
+
+  async function fetchOn(mine) {
     const { signal } = running;
-    const mine = answer;
     fetching = true;
     try {
       while (mine === answer && cursor !== null && mine.photos.length <= wanted) {
@@ -118,7 +136,7 @@ export function createResults(api, told) {
     }
   }
 
-  return { run, ensure, get answer() { return answer; } };
+  return { run, ensure, get asking() { return asking; }, get fetching() { return fetching; }, get answer() { return answer; } };
 }
 
 /** @returns {Photo} */

@@ -1,12 +1,17 @@
 /** Photographs that are picked, over several searches; what can be done with all of them. */
 
 import { el, fill, iconButton } from "./dom.js";
+import { saveAs } from "./saving.js";
 import { photographs } from "./words.js";
+
+/** The text in a zip that names what is not there (search/web/archive.py); names of files stand at the end of a zip. */
+const LEFT_OUT = "left out.txt";
+const END_BYTES = 65_536;
 
 /**
  * @param {HTMLElement} bar
  * @param {import("./api.js").Api} api
- * @param {{changed: () => void, within: (ids: number[]) => void, note: (says: string, bad?: boolean) => void}} events
+ * @param {{changed: () => void, within: (ids: number[]) => void, all: () => void, note: (says: string, bad?: boolean) => void}} events
  */
 export function createSelection(bar, api, events) {
   /** @type {Set<number>} */
@@ -14,11 +19,13 @@ export function createSelection(bar, api, events) {
   let last = -1;
   const counted = el("strong", {});
   const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
-  fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths" }),
-    iconButton("close", "Select nothing", clear, { text: "Clear" }));
+  const paths = iconButton("copy", "Copy their paths", () => copy([...picked]), { text: "Copy paths", hidden: true });
+  fill(bar, counted, iconButton("within", "Search within these", () => events.within([...picked]), { text: "Search within" }), zip, paths,
+    iconButton("all", "Select all (Ctrl A)", () => events.all(), { text: "All" }), iconButton("close", "Select nothing (Esc)", clear, { text: "Clear" }));
 
   function changed() {
-    counted.textContent = `${photographs(picked.size)}`;
+    const [number, word] = photographs(picked.size).split(" ");
+    fill(counted, number, el("span", { class: "word-of" }, ` ${word}`));
     bar.hidden = !picked.size;
     document.body.classList.toggle("picking", picked.size > 0);
     events.changed();
@@ -34,12 +41,9 @@ export function createSelection(bar, api, events) {
     zip.setAttribute("disabled", "");
     events.note("Packing the photographs …");
     try {
-      const packed = await api.blob("/downloads", { ids: [...picked] });
-      const address = URL.createObjectURL(packed);
-      const link = el("a", { href: address, download: "photographs.zip" });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(address), 60_000);
-      events.note(`Downloaded, of ${photographs(picked.size)} all that are as they were indexed.`);
+      const { content, leftOut } = await api.zip([...picked]);
+      saveAs(content, "photographs.zip");
+      events.note(await downloaded(content, leftOut), leftOut > 0);
     } catch (error) {
       events.note(error.message, true);
     } finally {
@@ -85,9 +89,18 @@ export function createSelection(bar, api, events) {
     /** Places of the last answer mean nothing in the next one. */
     moved: () => void (last = -1),
     copy,
+    /** What the server does for this browser. @param {{paths: boolean}} can */
+    offer: (can) => void (paths.hidden = !can.paths),
     clear,
     get size() {
       return picked.size;
     },
   };
+}
+
+/** What the zip has: the server tells how many it leaves out, and of others, which turn out to be changed, a text in it. */
+async function downloaded(content, leftOut) {
+  if (leftOut) return `Downloaded without ${photographs(leftOut)}: gone, changed or out of reach; a text in the zip names ${leftOut === 1 ? "it" : "them"}.`;
+  const end = await content.slice(-END_BYTES).text();
+  return end.includes(LEFT_OUT) ? "Downloaded without some photographs, which a text in the zip names." : "Downloaded.";
 }

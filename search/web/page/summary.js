@@ -24,6 +24,7 @@ export function createSummary({ counted, notes, empty }, notices, events) {
     const { photos, total, line, listing, uncounted } = answer;
     if (!photos.length) return "";
     if (answer.nothingMatches) return "";
+    if (!line && total === null) return "The newest first";
     const all = `${uncounted ? "More than " : ""}${photographs(total ?? photos.length)}`;
     if (!line) return `${all}, the newest first`;
     return listing ? all : total === null || answer.more ? "The nearest first" : `${all}, the nearest first`;
@@ -37,16 +38,18 @@ export function createSummary({ counted, notes, empty }, notices, events) {
       const says = sentence(answer);
       counted.textContent = says;
       fill(notes, answer.nothingMatches && el("p", { class: "nothing" }, "Nothing here matches well; these are the nearest."),
-        ...answer.notes.map((note) => el("p", { class: "note" }, note)), renew);
+        ...answer.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)), renew);
       empty.hidden = answer.photos.length > 0;
       if (!answer.photos.length) fill(empty, ...absence(answer));
       notices.say(answer.photos.length ? `${says || "Nothing here matches well; these are the nearest"}. ${count(answer.photos.length)} shown.` : answer.reason ?? "Nothing found.");
     },
+    /** How many there are in all is known now. @param {import("./results.js").Answer} answer */
+    recount: (answer) => void (counted.textContent = sentence(answer)),
     /** @param {Error} error */
     fail(error) {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        fill(notes, el("p", { class: "wrong", role: "alert" }, error.message), renew);
+        fill(notes, el("p", { class: "wrong", role: "alert", dir: "auto" }, error.message), renew);
       }, PATIENCE_MS);
     },
     /** The collection has grown: where nobody looks at something else, show it; else offer it. @param {() => boolean} idle */
@@ -59,7 +62,7 @@ export function createSummary({ counted, notes, empty }, notices, events) {
 
 function absence(answer) {
   if (answer.line) {
-    return [el("h2", {}, "Nothing found"), el("p", {}, answer.reason ?? "Take a filter away, or say it in other words.")];
+    return [el("h2", {}, "Nothing found"), el("p", { dir: "auto" }, answer.reason ?? "Take a filter away, or say it in other words.")];
   }
   return [el("h2", {}, "No photographs yet"), el("p", {}, "Index a folder in a terminal, and they appear here:"), el("code", {}, "search index FOLDER")];
 }

@@ -1,5 +1,7 @@
 /** Light, dark, or what the system says; kept on this machine. */
 
+import { keep } from "./kept.js";
+
 const ORDER = ["system", "light", "dark"];
 const SAID = { system: "as the system", light: "light", dark: "dark" };
 
@@ -19,11 +21,7 @@ export function createTheme(button) {
     const next = ORDER[(ORDER.indexOf(chosen()) + 1) % ORDER.length];
     if (next === "system") delete root.dataset.theme;
     else root.dataset.theme = next;
-    try {
-      localStorage.setItem("theme", next);
-    } catch {
-      // Then it is for this visit.
-    }
+    keep("theme", next);
     label();
     dispatchEvent(new Event("theme"));
   }

@@ -4,9 +4,15 @@ import { wasDropped } from "./api.js";
 import { details } from "./details.js";
 import { el, fill, iconButton } from "./dom.js";
 import { createExplain } from "./explain.js";
+import { saveAs } from "./saving.js";
+import { isolated } from "./words.js";
 import { createZoom } from "./zoom.js";
 
 const SIMILAR = 12;
+/** Formats that every browser shows by itself; of others there is the preview. */
+const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP"]);
+/** Larger ones take more memory than a browser gives to one picture. */
+const MOST_PIXELS = 150e6;
 
 /**
  * @typedef {Object} ViewerEvents
@@ -32,6 +38,8 @@ export function createViewer(api, events) {
   /** @type {Object<string, any>|null} */
   let item = null;
   let explains = false;
+  /** @type {"thumbnail"|"preview"|"original"} */
+  let shown = "thumbnail";
 
   const image = /** @type {HTMLImageElement} */ (el("img", { class: "picture", alt: "", draggable: "false" }));
   const frame = el("div", { class: "frame" }, image);
@@ -48,18 +56,19 @@ export function createViewer(api, events) {
     return el("a", { class: "tool", "aria-label": label, title: label, ...attributes }, ...button.childNodes);
   };
   const original = link("original", "Open the original in a new tab", "Open", { target: "_blank", rel: "noopener" });
-  const download = link("download", "Download the original", "Save", { download: true });
+  const download = link("download", "Download the original", "Save", { download: true, on: { click: (event) => save(event) } });
   const why = iconButton("explain", "Why it was found (e)", () => explain(!explains), { text: "Explain", "aria-pressed": "false" });
   const select = iconButton("check", "Select (space)", () => pick(), { text: "Select", "aria-pressed": "false" });
+  const shows = iconButton("reveal", "Show in its folder", () => reveal(), { text: "Reveal", hidden: true });
+  const copies = iconButton("copy", "Copy its path", () => item && events.copyPath(item), { text: "Path", hidden: true });
   const actions = el("div", { class: "actions", role: "toolbar", "aria-label": "This photograph" }, why,
     iconButton("similar", "Similar photographs (s)", () => similar(), { text: "Similar" }), select, download, original,
-    iconButton("reveal", "Show in its folder", () => reveal(), { text: "Reveal" }),
-    iconButton("copy", "Copy its path", () => item && events.copyPath(item), { text: "Path" }));
+    shows, copies);
   const panel = el("aside", { class: "panel", "aria-label": "About this photograph", tabindex: "-1" }, title, words, known, like);
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "viewer", "aria-labelledby": "viewer-title" },
     stage, iconButton("close", "Close (Esc)", () => events.show(null), { class: "tool shut" }), panel, actions));
   document.body.append(dialog);
-  const zoom = createZoom(stage, frame, { swipe: (by) => step(by) });
+  const zoom = createZoom(stage, frame, { swipe: (by) => step(by), sized: () => sharpen() });
   const explanation = createExplain(frame, words);
 
   function step(by) {
@@ -85,6 +94,18 @@ export function createViewer(api, events) {
     }
   }
 
+  /** The original as a file; the browser says nothing of one that cannot be had, and this does. */
+  async function save(event) {
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const [id, name] = [open, item?.name ?? title.textContent ?? ""];
+    try {
+      saveAs(await api.blob(`/items/${id}/original`), name);
+    } catch (error) {
+      events.note(error.message, true);
+    }
+  }
+
   async function explain(on) {
     explains = on;
     why.setAttribute("aria-pressed", String(on));
@@ -104,8 +125,10 @@ export function createViewer(api, events) {
   function picture(id, hit) {
     explanation.clear();
     problem.hidden = true;
+    shown = "thumbnail";
+    item = null;
     image.classList.remove("unseen");
-    image.alt = hit?.name ?? "";
+    image.alt = isolated(hit?.name ?? "");
     const known = hit?.aspect ?? (hit?.width ? hit.width / hit.height : 1.5);
     zoom.show(1000 * known, 1000);
     image.src = api.address(`/items/${id}/thumbnail`, { size: 768 });
@@ -113,9 +136,27 @@ export function createViewer(api, events) {
     preview.src = api.address(`/items/${id}/preview`);
     preview.decode().then(() => {
       if (open !== id) return;
+      if (shown === "original") return;
       image.src = preview.src;
+      shown = "preview";
       zoom.show(preview.naturalWidth, preview.naturalHeight, true);
     }, () => open === id && unseen(id));
+  }
+
+  /** The original in the place of the preview, where it is shown larger than that has pixels. */
+  async function sharpen() {
+    if (shown !== "preview" || !item || zoom.shownWidth <= image.naturalWidth || item.width <= image.naturalWidth) return;
+    if (!SHOWN.has(String(item.format).toUpperCase()) || item.width * item.height > MOST_PIXELS) return;
+    const id = open;
+    shown = "original"; // asked for once
+    const whole = new Image();
+    whole.src = api.address(`/items/${id}/original`);
+    try {
+      await whole.decode();
+      if (open === id) image.src = whole.src;
+    } catch {
+      // The preview stays.
+    }
   }
 
   async function unseen(id) {
@@ -129,17 +170,22 @@ export function createViewer(api, events) {
     }
   }
 
+  /** Whether there is a photograph on either side. */
+  function turns() {
+    previous.hidden = events.beside(-1) === null;
+    next.hidden = events.beside(1) === null;
+  }
+
   async function load(id) {
     running.abort();
     running = new AbortController();
     const { signal } = running;
     open = id;
     const hit = events.hit(id);
-    title.textContent = hit?.name ?? "";
+    fill(title, el("bdi", {}, hit?.name ?? ""));
     fill(known);
     like.hidden = true;
-    previous.hidden = events.beside(-1) === null;
-    next.hidden = events.beside(1) === null;
+    turns();
     select.setAttribute("aria-pressed", String(events.selected(id)));
     original.setAttribute("href", api.address(`/items/${id}/original`));
     download.setAttribute("href", api.address(`/items/${id}/original`, { download: true }));
@@ -148,8 +194,10 @@ export function createViewer(api, events) {
     try {
       item = { ...(await api.get(`/items/${id}`, {}, signal)), ...strengthOf(hit) };
       if (signal.aborted) return;
-      title.textContent = item.name;
-      image.alt = [item.name, ...(item.captions ?? []).map((caption) => caption.text ?? caption)].join(". ").slice(0, 300);
+      zoom.upTo(item.width ?? 0);
+      sharpen();
+      fill(title, el("bdi", {}, item.name));
+      image.alt = [item.name, ...(item.captions ?? []).map((caption) => caption.text ?? caption)].map(isolated).join(". ").slice(0, 300);
       fill(known, ...details(item, events.ask));
       strip(await api.get(`/items/${id}/similar`, { k: SIMILAR }, signal));
     } catch (error) {
@@ -164,7 +212,7 @@ export function createViewer(api, events) {
     like.hidden = !near.length;
     fill(like, el("h3", {}, "Similar photographs"), el("div", { class: "strip" }, ...near.map((hit) => {
       const thumbnail = /** @type {HTMLImageElement} */ (el("img", { src: api.address(`/items/${hit.id}/thumbnail`, { size: 256 }), alt: "", loading: "lazy" }));
-      return el("button", { type: "button", class: "near", "aria-label": hit.name, title: hit.name, on: { click: () => events.show(hit.id) } }, thumbnail);
+      return el("button", { type: "button", class: "near", "aria-label": isolated(hit.name), title: isolated(hit.name), on: { click: () => events.show(hit.id) } }, thumbnail);
     })));
   }
 
@@ -207,6 +255,12 @@ export function createViewer(api, events) {
       panel.scrollTop = 0;
       load(id);
     },
-    explain: () => explain(true),
+    /** The answer has changed around what is open. */
+    beside: () => void (open !== null && turns()),
+    /** What the server does for this browser; nothing else is offered. @param {{paths: boolean, reveal: boolean}} can */
+    offer(can) {
+      shows.hidden = !can.reveal;
+      copies.hidden = !can.paths;
+    },
   };
 }

@@ -10,6 +10,9 @@ export const count = (number) => COUNT.format(number);
 /** "1 photograph", "2,269 photographs". */
 export const photographs = (number) => `${count(number)} photograph${number === 1 ? "" : "s"}`;
 
+/** "1 file", "2,269 files". */
+export const files = (number) => `${count(number)} file${number === 1 ? "" : "s"}`;
+
 /** Below this a hit is weak (WEAK in search/results.py). */
 const WEAK = 0.05;
 
@@ -43,6 +46,14 @@ export function place(named) {
   const city = named.near && named.city ? `${named.city} (${named.near})` : named.city;
   return [city, named.region !== named.city ? named.region : null, named.country].filter(Boolean).join(", ");
 }
+
+const TURNS = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
+/**
+ * A name inside of a sentence that is no element (a label, a tooltip): what runs from right to left in it, or turns what
+ * follows by a control character, turns nothing outside. In elements `<bdi>` and `dir="auto"` do that.
+ */
+export const isolated = (name) => (TURNS.test(name) ? `\u2068${name}\u2069` : name);
 
 /** "4.2 MB". */
 export function bytes(size) {

@@ -1,16 +1,19 @@
 /** A picture in its stage: fitted, enlarged by wheel, pinch, double click or keys, and moved. */
 
+/** Of the fitted picture; and a large photograph until each of its pixels has two of the screen. */
 const MOST = 8;
+const MOST_OF_PIXELS = 2;
 const STEP = 1.5;
 const SWIPE = 60;
 
 /**
  * @param {HTMLElement} stage
  * @param {HTMLElement} frame what is moved: exactly as large as the fitted picture
- * @param {{swipe: (step: number) => void}} events
+ * @param {{swipe: (step: number) => void, sized: () => void}} events `sized`: it is shown larger or smaller
  */
 export function createZoom(stage, frame, events) {
   let size = { width: 1, height: 1 };
+  let pixels = 0;
   let [scale, x, y] = [1, 0, 0];
   /** @type {Map<number, {x: number, y: number}>} fingers and mice that are down */
   const down = new Map();
@@ -31,11 +34,13 @@ export function createZoom(stage, frame, events) {
     y = Math.max(-slack.y, Math.min(slack.y, y));
     frame.style.transform = `translate(-50%, -50%) translate(${x}px, ${y}px) scale(${scale})`;
     stage.classList.toggle("zoomed", scale > 1);
+    events.sized();
   }
 
   /** Enlarge by a factor; what lies at this place of the window stays there. */
   function by(factor, at) {
-    const to = Math.max(1, Math.min(MOST, scale * factor));
+    const most = Math.max(MOST, (MOST_OF_PIXELS * pixels) / Math.max(1, frame.offsetWidth));
+    const to = Math.max(1, Math.min(most, scale * factor));
     const box = stage.getBoundingClientRect();
     const from = { x: (at?.clientX ?? box.left + box.width / 2) - box.left - box.width / 2, y: (at?.clientY ?? box.top + box.height / 2) - box.top - box.height / 2 };
     x = from.x - ((from.x - x) * to) / scale;
@@ -102,6 +107,12 @@ export function createZoom(stage, frame, events) {
       size = { width: Math.max(1, width), height: Math.max(1, height) };
       if (!kept) [scale, x, y] = [1, 0, 0];
       fit();
+    },
+    /** How many pixels wide the photograph is that can be shown. @param {number} width */
+    upTo: (width) => void (pixels = width),
+    /** How many pixels of the screen the picture is wide now. */
+    get shownWidth() {
+      return frame.offsetWidth * scale * devicePixelRatio;
     },
     in: () => by(STEP),
     out: () => by(1 / STEP),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from search.web.addresses import is_loopback
 from search.web.file_manager import reveal
-from search.web.hosts import by_socket
+from search.web.hosts import sits_here
 from search.web.models.ids import ItemId
 from search.web.problems import ProblemError, problems
 from search.web.service import Served
@@ -21,10 +20,7 @@ router = APIRouter(tags=["pictures"])
 )
 async def reveal_photograph(service: Served, request: Request, id: ItemId) -> Response:
     """Show the file where it lies."""
-    here = by_socket(request.scope) or (
-        service.settings.is_for_here_alone and request.client is not None and is_loopback(request.client.host)
-    )
-    if not here:
+    if not sits_here(request.scope, service.settings):
         raise ProblemError(
             403, "not-here", "Only who sits at the server's machine can see its folders; save the photograph instead."
         )

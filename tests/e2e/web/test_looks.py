@@ -110,3 +110,54 @@ def test_who_wants_no_motion_gets_none(visiting: Visiting) -> None:
     page = visiting(reduced_motion="reduce").open()
     duration = page.locator(".tile img").first.evaluate("one => getComputedStyle(one).transitionDuration")
     assert all(float(each.removesuffix("s")) < 0.001 for each in duration.split(", "))
+
+
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (320, 568), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_windows_cut_nothing_off(visiting: Visiting, width: int, height: int, scheme: str) -> None:
+    visit = visiting(width=width, height=height, has_touch=True, is_mobile=True, color_scheme=scheme)
+    page = visit.open("?q=a+cat+-people+camera:canon")
+
+    def inside(selector: str) -> list[str]:
+        """Those of these controls of which a part cannot be seen, or that something else covers."""
+        outside: list[str] = page.locator(selector).evaluate_all(
+            """(all, [width, height]) => all.filter(one => one.checkVisibility()).filter(one => {
+                const { left, top, right, bottom } = one.getBoundingClientRect();
+                const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+                const cut = left < -1 || top < -1 || right > width + 1 || bottom > height + 1;
+                return cut || !(one === at || one.contains(at));
+            }).map(one => one.getAttribute("aria-label") ?? one.textContent)""",
+            [width, height],
+        )
+        return outside
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert inside("#tools button, #box button, #line") == []
+    head = page.locator("#top").bounding_box()
+    assert head is not None
+    assert head["height"] < 0.25 * height
+    visit.shot(f"small-{width}-{scheme}")
+    page.locator('.tile[data-index="0"]').focus()
+    page.keyboard.press(" ")
+    assert inside("#picked button") == []
+    page.keyboard.press("Escape")
+    page.locator('.tile[data-index="0"]').tap()
+    page.locator(".near").first.wait_for()
+    assert page.evaluate("document.querySelector('.viewer').scrollWidth") <= width
+    assert inside(".actions > *, .shut, .turn, #viewer-title") == []
+    stage, panel = (page.locator(name).bounding_box() for name in (".stage", ".panel"))
+    assert stage is not None
+    assert panel is not None
+    assert stage["height"] >= 0.5 * height
+    assert panel["height"] >= 150
+    visit.shot(f"small-viewer-{width}-{scheme}")
+    page.get_by_role("button", name="Close (Esc)").tap()
+    page.get_by_role("button", name="Map of the collection").tap()
+    card = page.locator(".map-card")
+    expect(card).to_be_visible()
+    bar, said = page.locator(".map-tools-bar").bounding_box(), card.bounding_box()
+    assert bar is not None
+    assert said is not None
+    apart = bar["x"] >= said["x"] + said["width"] or said["y"] >= bar["y"] + bar["height"]
+    assert apart, "the tools lie over what is said"
+    assert inside(".map-card button, .map-tools-bar button") == []

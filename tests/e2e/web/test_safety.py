@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.fixtures.paths import ROOT
 from tests.fixtures.visits import SCRIPT_CAPTION, SCRIPT_NAME, Visit, Visiting, serve
 
 
@@ -56,3 +60,52 @@ def test_a_server_that_goes_away_is_said_and_comes_back(visiting: Visiting, stor
         visit.page.close()
         server.end()
         visit.complaints.clear()  # the browser notes each try
+
+
+#: Text nodes in which a text stands that nothing isolates from what is around it, and attributes that hold it bare.
+OPEN_TO_ALL = """turned => {
+    const found = [];
+    const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
+        if (node.nodeType === Node.TEXT_NODE) {
+            const isolates = getComputedStyle(node.parentElement).unicodeBidi;
+            if (node.data.includes(turned) && !/isolate|plaintext/.test(isolates)) found.push(node.data);
+            continue;
+        }
+        for (const name of ["aria-label", "title", "alt"]) {
+            const said = node.getAttribute(name) ?? "";
+            if (said.includes(turned) && !/\\u2068[^\\u2069]*\\u202e[^\\u2069]*\\u2069/.test(said)) found.push(said);
+        }
+    }
+    return found;
+}"""
+
+
+def test_a_name_that_turns_the_writing_turns_nothing_but_itself(
+    tmp_path: Path, real_photos: Path, visiting: Visiting
+) -> None:
+    turned = "a\u202egnp"
+    folder = tmp_path / f"of {turned}"
+    folder.mkdir()
+    shutil.copy(real_photos / "chelsea.png", folder / f"{turned}.png")
+    shutil.copy(real_photos / "chelsea.png", folder / f"copy {turned}.png")
+    (folder / f"{turned}.jpg").write_text("no image")
+    command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store")]
+    subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=300)
+    server = serve(folder, tmp_path / "store")
+    try:
+        visit = visiting(address=server.address)
+        page = visit.open(f'?q=name:"{turned}"')
+        assert page.evaluate(OPEN_TO_ALL, turned) == []
+        assert turned in (page.locator(".tile").first.get_attribute("aria-label") or "")
+        page.get_by_role("button", name="Collections").click()
+        page.locator(".failures summary").click()
+        expect(page.locator(".failures li")).to_contain_text(turned)
+        assert page.evaluate(OPEN_TO_ALL, turned) == []
+        page.keyboard.press("Escape")
+        page.locator(".tile").first.click()
+        expect(page.locator(".copies li")).to_contain_text(turned)
+        assert page.locator("#viewer-title bdi").text_content() in (f"{turned}.png", f"copy {turned}.png")
+        assert page.evaluate(OPEN_TO_ALL, turned) == []
+    finally:
+        server.end()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.fixtures.visits import Serving, Visit
+from tests.fixtures.visits import Serving, Visit, Visiting
 
 
 def test_the_newest_photographs_come_first(visit: Visit) -> None:
@@ -164,6 +164,37 @@ def test_the_help_shows_lines_that_run(visit: Visit) -> None:
     page.get_by_role("button", name="Help (?)").click()
     assert page.locator(".example").count() == 20
     visit.shot("help")
+    shown = page.locator(".example code").all_text_contents()
+    statuses = page.evaluate(
+        """lines => Promise.all(lines.map(q =>
+            fetch(`/api/v1/search?${new URLSearchParams({ q })}`).then(answer => answer.status)))""",
+        shown,
+    )
+    assert [line for line, status in zip(shown, statuses, strict=True) if status != 200] == []
+    assert [re.sub(r"\d+", "N", line) for line in shown if "like:" in line] == ["like:#N", "like:#N + red"]
     page.locator(".example").filter(has_text="animal -cat").click()
     page.wait_for_url("**/?q=animal+-cat")
     expect(page.locator(".chip.minus")).to_have_text(re.compile("not cat"))
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_the_first_and_the_last_bar_are_clicked_though_handles_lie_there(visiting: Visiting, touch: bool) -> None:
+    visit = visiting(width=390 if touch else 1280, has_touch=touch, is_mobile=touch)
+    page = visit.open()
+    if touch:
+        page.get_by_role("button", name="Dates").tap()
+    page.locator(".bar").first.wait_for(state="attached")
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    press = page.touchscreen.tap if touch else page.mouse.click
+    chips = []
+    for left in (3, box["width"] - 3):
+        press(box["x"] + left, box["y"] + 30)
+        chip = page.locator('.chip[data-field="in"] .chip-text')
+        expect(chip).to_have_text(re.compile(r"^in: \d{4}-\d\d$"))
+        chips.append(chip.text_content())
+        page.get_by_role("button", name=re.compile("Take away in")).click()
+        expect(chip).to_have_count(0)
+    found = page.evaluate("fetch('/api/v1/histogram?by=month').then(answer => answer.json())")
+    months = sorted(bucket["start"][:7] for bucket in found if bucket["count"])
+    assert chips == [f"in: {months[0]}", f"in: {months[-1]}"]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import expect
 
-from tests.fixtures.visits import Visit
+from tests.fixtures.paths import ROOT
+from tests.fixtures.visits import Visit, Visiting, serve
 
 
 def test_the_viewer_shows_what_is_known(visit: Visit) -> None:
@@ -103,3 +108,39 @@ def test_a_kept_address_opens_its_photograph(visit: Visit) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert "photo" not in page.url
+
+
+def test_who_zooms_beyond_the_preview_sees_the_original(visiting: Visiting, tmp_path: Path, real_photos: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    with Image.open(real_photos / "coffee.png") as image:
+        large = image.convert("RGB").resize((4800, 3200))
+    turned = Image.Exif()
+    turned[274] = 6
+    large.save(folder / "a large one.jpg", quality=90)
+    large.rotate(90, expand=True).save(folder / "b turned.jpg", exif=turned, quality=90)
+    large.save(folder / "c no browser shows.tiff")
+    command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    server = serve(folder, tmp_path / "store")
+    try:
+        visit = visiting(address=server.address)
+        page = visit.open("?q=sort:name")
+        for number, width in enumerate((4800, 4800, 2048)):
+            originals: list[str] = []
+            page.on("request", lambda request, seen=originals: "/original" in request.url and seen.append(request.url))
+            page.locator(f'.tile[data-index="{number}"]').click()
+            page.wait_for_function("() => document.querySelector('.picture').naturalWidth === 2048")
+            page.keyboard.press("+")
+            page.wait_for_timeout(300)
+            assert originals == [], "the preview has enough pixels for that"
+            for _ in range(4):
+                page.keyboard.press("+")
+            page.wait_for_function(f"() => document.querySelector('.picture').naturalWidth === {width}")
+            page.wait_for_timeout(200)
+            assert len(set(originals)) == (width > 2048)
+            frame, picture = (page.locator(name).bounding_box() for name in (".frame", ".picture"))
+            assert frame == picture
+            page.keyboard.press("Escape")
+    finally:
+        server.end()

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -62,6 +63,20 @@ def test_it_answers_and_finishes_what_runs(indexed: Path, how: signal.Signals) -
         assert process.stderr.read() == ""
         with pytest.raises(OSError, match="refused"):
             get(f"{address}api/v1/health")
+
+
+def test_answers_of_one_connection_wait_for_no_acknowledgement(indexed: Path) -> None:
+    """With Nagle's algorithm each takes 40 ms, the delay of the other side's ACK."""
+    with served(indexed) as (_, address):
+        connection = http.client.HTTPConnection(address.split("/")[2])
+        took = []
+        for _ in range(20):
+            began = time.perf_counter()
+            connection.request("GET", "/api/v1/health")
+            connection.getresponse().read()
+            took.append(time.perf_counter() - began)
+        connection.close()
+    assert statistics.median(took) < 0.03
 
 
 def test_another_address_of_this_machine(indexed: Path) -> None:

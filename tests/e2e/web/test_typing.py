@@ -1,0 +1,129 @@
+"""While somebody types: what is asked when, and that neither pictures nor the address hold an answer up."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import expect
+
+from tests.fixtures.visits import Visit
+
+
+def test_a_line_is_asked_at_once_unless_an_answer_is_on_its_way(visit: Visit) -> None:
+    told = visit.open().evaluate(
+        """async () => {
+            const { createPace } = await import("/page/pace.js");
+            const told = [];
+            const began = performance.now();
+            const wait = ms => new Promise(done => setTimeout(done, ms));
+            let busy = false;
+            const pace = createPace({ ask: () => told.push(["ask", performance.now() - began]), busy: () => busy });
+            const step = name => told.push([name, performance.now() - began]);
+            pace.typed(2);
+            step("a beginning waits");
+            await wait(200);
+            pace.typed(3);
+            step("and three letters do not");
+            busy = true;
+            pace.typed(4);
+            pace.typed(5);
+            step("an answer is on its way");
+            busy = false;
+            pace.free();
+            step("and has come: the newest is asked");
+            pace.free();
+            step("once");
+            busy = true;
+            pace.typed(6);
+            await wait(250);
+            step("an answer that takes too long is not waited for");
+            return told;
+        }"""
+    )
+    assert [name for name, _ in told] == [
+        "a beginning waits",
+        "ask",
+        "ask",
+        "and three letters do not",
+        "an answer is on its way",
+        "ask",
+        "and has come: the newest is asked",
+        "once",
+        "ask",
+        "an answer that takes too long is not waited for",
+    ]
+    times = [moment for _, moment in told]
+    assert times[1] - times[0] >= 100
+    assert times[8] - times[7] >= 100
+
+
+def test_a_slow_server_is_asked_for_the_last_line_alone(visit: Visit) -> None:
+    page = visit.open()
+    asked: list[str] = []
+
+    def slow(route: Any) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query)["q"][0])
+        time.sleep(0.25)
+        route.continue_()
+
+    page.route("**/api/v1/search?*", slow)
+    page.locator("#line").press_sequentially("a red rocket", delay=30)
+    page.wait_for_url("**/?q=a+red+rocket")
+    page.locator("body:not(.waiting)").wait_for()
+    assert asked[-1] == "a red rocket"
+    assert len(asked) <= 5, asked
+
+
+def test_pictures_hold_no_answer_up(visit: Visit) -> None:
+    page = visit.open()
+    held: list[Any] = []
+    page.route("**/thumbnail?*", lambda route: held.append(route))
+    page.locator("#line").fill("a rocket")
+    page.wait_for_url("**/?q=a+rocket")
+    page.locator("body:not(.waiting)").wait_for()
+    page.locator("#line").fill("a motorcycle")
+    page.wait_for_url("**/?q=a+motorcycle")
+    page.locator("body:not(.waiting)").wait_for()
+    assert visit.names(1)[0].startswith("motorcycle"), "though no picture has come"
+    for route in held:
+        route.continue_()
+
+
+def test_few_pictures_come_at_once_and_all_in_the_end(visit: Visit) -> None:
+    held: list[Any] = []
+    visit.page.route("**/thumbnail?size=256", lambda route: held.append(route))
+    page = visit.page
+    page.goto(visit.address)
+    page.locator(".tile").first.wait_for()
+    page.wait_for_timeout(700)
+    assert 1 <= len(held) <= 4, "two connections of six are left"
+    while held:
+        held.pop().continue_()
+        page.wait_for_timeout(30)
+    expect(page.locator(".tile img:not(.there)")).to_have_count(0)
+
+
+def test_the_first_photographs_are_asked_for_once_and_before_the_modules(visit: Visit) -> None:
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url.partition("127.0.0.1")[2].partition("/")[2]))
+    for query, first in (
+        ("", "api/v1/items?sort=-date&kind=image&limit=60"),
+        ("?q=a+cat", "api/v1/search?q=a+cat&k=60"),
+    ):
+        asked.clear()
+        visit.open(query)
+        assert asked.count(first) == 1
+        expect(visit.page.locator("#line")).to_have_value("a cat" if query else "")
+        assert asked.index(first) < asked.index("api/v1/fields")
+
+
+def test_what_is_typed_is_one_step_of_the_history_though_it_is_asked_often(visit: Visit) -> None:
+    page = visit.open()
+    before = page.evaluate("history.length")
+    page.locator("#line").press_sequentially("a rocket at night", delay=60)
+    page.wait_for_url("**/?q=a+rocket+at+night")
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    expect(page.locator("#line")).to_have_value("")
