@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.errors import PathNotFoundError, SearchError, UnreadableFileError, UsageError
 from indexer.reach import reason
-from search.calls.answering import QueryOptions, mistaken_for, query_of, unheard
+from search.query.given import mistaken_for, query_of, unheard
 from search.query.query import Query
 from search.query.terms import Term
 from search.remote.connection import Connection
 from search.remote.problems import RefusedError
 
 if TYPE_CHECKING:
-    from search.calls.answering import Asked
+    from search.calls.answering import QueryOptions
+    from search.query.given import Asked
 
 #: Options of `Library.query` that a server does not take.
 _NOT_TAKEN: Final = ("parameters", "reranker")

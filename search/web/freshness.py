@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Request, Response
 
 import search
 from search.projection.map_file import map_file
+from search.web.representations import wanted
 from search.web.service import Service, service_of
 
 #: Files beside the catalog that change answers.
@@ -35,6 +36,9 @@ def _revalidated(
     known: Annotated[str | None, Header(alias=CONDITION, max_length=10_000)] = None,
 ) -> None:
     """Raises UnchangedError; StoreMissingError, StoreError."""
+    response.headers["Vary"] = "Accept"
+    if wanted(request) is not None:  # text also depends on who reads it, and where
+        return
     headers = {"ETag": tag_of(request, service_of(request)), "Cache-Control": "private, no-cache"}
     if names(known, headers["ETag"]):
         raise UnchangedError(headers)

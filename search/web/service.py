@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -14,6 +15,7 @@ from search.library import open as open_library
 from search.web.addresses import is_loopback
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.hosts import by_socket
 from search.web.indexing.collections import Sizes
 from search.web.indexing.growth import Growth
 from search.web.indexing.indexer import Indexer
@@ -23,6 +25,7 @@ from search.web.pictures import Pictures
 from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from search.web.shown import Shown
+from search.web.store_watch import StoreWatch
 from search.web.uploads import Uploads
 
 
@@ -42,8 +45,12 @@ class Service:
         self.growth = Growth(Sizes(self.library).now, settings.limits.listeners)
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
         self.leaving = asyncio.Event()
+        self.watch = StoreWatch(self.library)
         told = settings.show_paths
         self._tells_paths = is_loopback(settings.host) if told is None else told
+        #: The same for who asks over the store's own socket, and may see everything.
+        self.for_owner = copy(self)
+        self.for_owner._tells_paths = True
 
     def shown(self, *, paths: bool = False) -> Shown:
         """How places are told in an answer; `paths`: the client asks for whole paths. Reads the store.
@@ -75,7 +82,8 @@ class Service:
 
 def service_of(request: Request) -> Service:
     """That of the application that answers."""
-    return cast(Service, request.app.state.service)
+    service = cast(Service, request.app.state.service)
+    return service.for_owner if by_socket(request.scope) else service
 
 
 async def _served(request: Request) -> Service:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from search.resident import lifecycle, socket_paths
 from search.resident.server import State
-from search.shell import exit_codes
+from search.console import exit_codes
 from tests.fixtures.paths import ROOT
 
 pytestmark = [

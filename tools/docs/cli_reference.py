@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from search.shell.cli import COMMANDS
-from search.shell.exit_codes import MEANINGS
+from search.console.exit_codes import MEANINGS
 from search.shell.options import Option, Options
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cli.md"

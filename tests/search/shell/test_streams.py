@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.library import Library
-from search.shell import exit_codes, streams
+from search.console import exit_codes, streams
 from search.shell.progress_bar import listener
 from tests.conftest import Cli
 

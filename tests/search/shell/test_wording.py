@@ -13,8 +13,8 @@ import search
 from indexer.doctor import Finding
 from search.query.fields import FIELDS
 from search.results import Results
-from search.shell import wording
-from search.shell.wording import in_shell_words, worded
+from search.console import wording
+from search.console.wording import in_shell_words, worded
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
