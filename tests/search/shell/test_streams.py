@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from search.library import Library
 from search.console import exit_codes, streams
+from search.library import Library
 from search.shell.progress_bar import listener
 from tests.conftest import Cli
 
