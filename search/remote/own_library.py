@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from search.calls.answering import QueryOptions
     from search.engine.indexed_file import Indexed
 
-#: Options that the shell says in the query itself.
+#: Options that are not given.
 _UNSAID: Final[QueryOptions] = {
+    "k": 10,
     "to": "image",
     "parameters": None,
+    "rerank": None,
+    "reranker": None,
+    "explain": False,
     "min_probability": None,
     "sort": None,
+    "all_copies": False,
+    "by_words": True,
+    "templates": None,
     "where": None,
 }
 #: Seconds without a byte: it was there a moment ago.

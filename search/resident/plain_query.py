@@ -57,7 +57,7 @@ def target_of(arguments: "Sequence[str]") -> tuple[str, str] | None:
             if not value or (value[0] == "-" and name != "--sort"):
                 return None
             if name in OPTIONS:
-                fields.append(f"field={_encoded(f'{OPTIONS[name]}:{value}')}")
+                fields.append(f"{OPTIONS[name]}:{value}")
             elif name in NUMBERS and not (
                 value.isascii() and value.isdecimal() and len(value) < 10 and _add(asked, f"{NUMBERS[name]}={value}")
             ):
@@ -70,23 +70,18 @@ def target_of(arguments: "Sequence[str]") -> tuple[str, str] | None:
         return None
     if words and not (_is_words(words) if "as_words" in asked else _names_no_file(words)):
         return None
-    try:
-        line = [f"q={_encoded(' '.join(words))}"] if words else []
-    except UnicodeEncodeError:
-        return None
+    said = [*(("q", " ".join(words)) for _ in words[:1]), *(("field", each) for each in fields), *asked.items()]
     form = PATHS0 if PATHS0 in forms else next(iter(forms), TABLE)
-    return "/search?" + "&".join([*line, *fields, *(f"{name}={value}" for name, value in asked.items())]), form
+    try:
+        return "/search?" + "&".join([f"{name}={percent(value.encode())}" for name, value in said]), form
+    except UnicodeEncodeError:  # it is no text
+        return None
 
 
 def _add(asked: dict[str, str], what: str) -> bool:
     """Whether nothing else was said of it."""
     name, _, value = what.partition("=")
     return not name or asked.setdefault(name, value) == value
-
-
-def _encoded(text: str) -> str:
-    """Raises UnicodeEncodeError for what is no UTF-8."""
-    return percent(text.encode())
 
 
 def _is_words(words: list[str]) -> bool:

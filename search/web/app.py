@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 import search
-from indexer.errors import SearchError
 from search.calls.answering import QueryOptions
 from search.query.query import Query
 from search.web import counting, openapi, told
@@ -43,6 +43,8 @@ from search.web.routes import (
 from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 from search.web.tokens import check_token
+
+_log = logging.getLogger(__name__)
 
 ROUTES: Final = (
     *(health, status, searching, items, fields, values, histogram, collections, indexing, metrics),
@@ -115,7 +117,7 @@ async def _warm_up(service: Service, own_socket: OwnSocket) -> None:
     """Ask before anybody else does, so that the first command finds all that it needs in memory."""
     try:
         await service.queries.answer(Query("a photograph"), QueryOptions(k=1))
-    except SearchError:  # the first command is told so
-        pass
+    except Exception:  # the first command says what is wrong
+        _log.warning("The models could not be loaded beforehand.", exc_info=True)
     finally:
         own_socket.warmed_up()

@@ -61,7 +61,7 @@ class OwnSocket:
     def is_over(self) -> bool:
         """Whether nobody is to be answered over it any more: it was told so, or was idle for long, or was deleted."""
         now = time.monotonic()
-        if self.leaving or (self.alone and not self._at_work and now >= self._last + self.settings.idle):
+        if self.leaving or (self.alone and self.ready and not self._at_work and now >= self._last + self.settings.idle):
             return True
         if now < self._looked + LOOK:
             return False
