@@ -19,7 +19,7 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 VARIABLES: Final = {
     "SEARCH_STORE": "where the index lives, as `--store`",
     "SEARCH_CACHE": "where exported and compiled models are kept; may be deleted at any time",
-    "SEARCH_RESIDENT": "`auto`: any query may start the resident process; `off`: none is used",
+    "SEARCH_RESIDENT": "`auto`: any query may start a server for the next one; `off`: none is used",
     "SEARCH_DEVICE": "`cpu`, `cuda`, `cuda:1` or `mps`, for models on torch",
     "SEARCH_THREADS": "threads of the encoder (all cores)",
     "SEARCH_WORKERS": "threads that read and decode (one a core)",

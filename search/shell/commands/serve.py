@@ -84,7 +84,7 @@ def run(options: ServeOptions) -> int:
 def _page(options: ServeOptions) -> int:
     """Serve the page and the API, in the foreground. Raises UsageError, StoreMissingError, StoreError."""
     if options.background or options.stop or options.status:
-        raise UsageError("--background, --stop and --status need no page; leave out --port, --open, --host and --name.")
+        raise UsageError("--background, --stop and --status take no --port, --open, --host and --name; leave them out.")
     from search.web.settings import DEFAULT_PORT, ServeSettings
 
     port = DEFAULT_PORT if options.port is None else options.port

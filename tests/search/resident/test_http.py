@@ -78,9 +78,8 @@ def test_what_is_no_whole_answer(said: bytes) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=100))
 def test_anything_is_an_answer_or_none(said: bytes) -> None:
-    with saying(said) as (connection, _):
-        with suppress(HttpError):
-            assert exchange(connection, "GET", "/").status >= 0
+    with saying(said) as (connection, _), suppress(HttpError):
+        assert exchange(connection, "GET", "/").status >= 0
 
 
 def test_an_answer_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
