@@ -88,8 +88,8 @@ class IndexSettings:
 class ResidentSettings:
     """How a server answers the commands of the shell over the store's private socket."""
 
-    #: Seconds without a command after which one without a page leaves and gives its memory back (0.45 GB of its own with the bundled
-    #: encoder): a pause between two searches is shorter, a lunch break is longer.
+    #: Seconds without a command after which one without a page leaves and gives its memory back (0.45 GB of its own
+    #: with the bundled encoder): a pause between two searches is shorter, a lunch break is longer.
     idle: float = 900.0
     #: Seconds that a command waits behind others. A command that runs by itself takes about as long.
     patience: float = 1.0

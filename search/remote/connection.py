@@ -28,16 +28,13 @@ Fields = Mapping[str, str | int | float | bool | None]
 class Connection:
     """To one server; safe to use from several threads, each of which has a connection of its own while it asks."""
 
-    def __init__(
-        self, address: Address, token: str | None, timeout: float, headers: Mapping[str, str] | None = None
-    ) -> None:
-        """`timeout`: seconds without a byte; `headers`: of each request besides. Raises UsageError for a token that can
-        be none."""
+    def __init__(self, address: Address, token: str | None, timeout: float) -> None:
+        """`timeout`: seconds without a byte. Raises UsageError for a token that can be none."""
         if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
             raise UsageError("This `token` can be none; give the one that the server was started with.")
         self.address = address
         self._timeout = timeout
-        self._headers = {"Accept": "application/json", "User-Agent": "search", **(headers or {})}
+        self._headers = {"Accept": "application/json", "User-Agent": "search"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._lock = threading.Lock()
@@ -50,11 +47,8 @@ class Connection:
 
     def post(self, path: str, fields: Fields) -> Any:
         """That to POST of JSON. Raises RefusedError, ServerError."""
-        return self.send(path, {name: value for name, value in fields.items() if value is not None})
-
-    def send(self, path: str, value: object) -> Any:
-        """That to POST of any JSON. Raises RefusedError, ServerError."""
-        return self._ask("POST", path, json.dumps(value).encode(), "application/json")
+        said = {name: value for name, value in fields.items() if value is not None}
+        return self._ask("POST", path, json.dumps(said).encode(), "application/json")
 
     def upload(self, path: str, content: bytes) -> Any:
         """That to POST of bytes. Raises RefusedError, ServerError."""

@@ -53,7 +53,9 @@ def wanted(arguments: "Sequence[str]") -> bool:
     return os.environ.get("SEARCH_RESIDENT", "") in ("", "auto") and "--no-resident" not in arguments
 
 
-def ask(store: str, method: str, target: str, headers: "Sequence[tuple[str, str]]" = ()) -> Reply | None:
+def ask(
+    store: str, method: str, target: str, headers: "Sequence[tuple[str, str]]" = (), body: bytes = b""
+) -> Reply | None:
     """What the server of a store answers to this process; None where there is none that does. One that has to make way
     for newer code is replaced for the next command."""
     if store in _given_up:
@@ -63,7 +65,7 @@ def ask(store: str, method: str, target: str, headers: "Sequence[tuple[str, str]
         if connection is None:
             return None
         try:
-            reply = exchange(connection, method, target, [*who_asks(), *headers], lambda: _lives(store))
+            reply = exchange(connection, method, target, [*who_asks(), *headers], lambda: _lives(store), body)
         finally:
             connection.close()
     except (OSError, HttpError):

@@ -45,15 +45,17 @@ def exchange(
     target: str,
     headers: "Sequence[tuple[str, str]]" = (),
     lives: "Callable[[], bool] | None" = None,
+    body: bytes = b"",
 ) -> Reply:
-    """Send a request without a body, and read the answer. `target`, `headers`: ASCII, without line ends. `lives`: asked
-    when nothing has come for `SILENCE` seconds, whether to wait on.
+    """Send a request, and read the answer. `target`, `headers`: ASCII, without line ends. `lives`: asked when nothing
+    has come for `SILENCE` seconds, whether to wait on.
 
     Raises HttpError and OSError.
     """
     lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
-    connection.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+    lines += [f"Content-Length: {len(body)}"] if body else []
+    connection.sendall("\r\n".join([*lines, "", ""]).encode("ascii") + body)
     parts: list[bytes] = []
     size = 0
     while True:

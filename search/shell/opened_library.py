@@ -46,8 +46,8 @@ def library(
 
 def server_of(folder: Path) -> OwnLibrary | None:
     """That of the store's server, where there is one that may answer this process."""
-    from search.resident import client, socket_paths
-    from search.resident.wire import OWN, who_asks
+    from search.resident import client
+    from search.resident.wire import OWN
 
     store = os.fspath(folder)
     reply = client.ask(store, "GET", f"{OWN}/fit")
@@ -55,7 +55,7 @@ def server_of(folder: Path) -> OwnLibrary | None:
         return None
     from search.remote.own_library import OwnLibrary
 
-    return OwnLibrary(socket_paths.base(store) + ".sock", who_asks())
+    return OwnLibrary(store)
 
 
 class QueryLibrary:
@@ -73,8 +73,6 @@ class QueryLibrary:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.close()
         if self._opened is not None:
             self._opened.close()
 
@@ -92,12 +90,9 @@ class QueryLibrary:
 
     def _asked(self, of_server: Callable[[OwnLibrary], T], of_here: Callable[[Library], T]) -> T:
         if self._server is not None:
-            from search.remote.problems import RefusedError
-
             try:
                 return of_server(self._server)
-            except (SearchError, RefusedError, KeyError, TypeError, ValueError):
-                self._server.close()
+            except SearchError:
                 self._server = None
         if self._opened is None:
             self._opened = self._open_here()

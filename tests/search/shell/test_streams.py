@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from search.console import exit_codes
-from search.shell import streams
 from search.library import Library
+from search.shell import streams
 from search.shell.progress_bar import listener
 from tests.conftest import Cli
 

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 
 import search
+from indexer.errors import ServerError
 from indexer.settings import ResidentSettings
 from search.library import Library
+from search.remote.own_library import OwnLibrary
 from search.resident import client, http, lifecycle, socket_paths
 from search.resident import identity as identities
 from search.resident.http import HttpError, Reply, exchange
@@ -411,11 +413,9 @@ def test_a_store_that_was_changed_or_is_gone(store: Path, tmp_path: Path) -> Non
 
 
 def test_an_answer_to_the_last_digit(indexed: Path) -> None:
-    from search.remote.own_library import OwnLibrary
-
-    with running(indexed) as one, Library(indexed) as library:
+    with running(indexed), Library(indexed) as library:
         cat = indexed.parent / "photos" / "chelsea.png"
-        own = OwnLibrary(str(one.path), who_asks())
+        own = OwnLibrary(str(indexed))
         for query in (
             search.Query("a cat"),
             search.Query(image=cat),
@@ -430,4 +430,5 @@ def test_an_answer_to_the_last_digit(indexed: Path) -> None:
         assert list(own.roots()) == [each.path for each in library.collections()]
         paths = [str(cat), "/no/such", os.fsdecode(b"/\xff")]
         assert own.indexed(paths) == library.indexed(*paths) != {}
-        own.close()
+    with pytest.raises(ServerError):
+        own.roots()
