@@ -29,7 +29,7 @@ def answer(arguments: list[str], named: str | None) -> int | None:
         return None
     asked = _COMMANDS[arguments[0]](arguments[1:])
     store = None if asked is None else socket_paths.store_of(named)
-    if asked is None or store is None:
+    if asked is None or store is None or "x".encode(sys.stdout.encoding) != b"x":
         return None
     target, media_type = asked
     terminal = [(TERMINAL, "1")] if sys.stdout.isatty() else []

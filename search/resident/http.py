@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: Seconds without a byte after which the other side is asked whether it lives, or given up.
-SILENCE = 5.0
+#: Seconds without a byte after which the other side is asked whether it lives, and for which that is waited for: one
+#: that hangs is given up after 5 s.
+SILENCE = 2.5
 #: Bytes of an answer: more than 100,000 hits as JSON. What is larger is made by the command's own process.
 MOST = 1 << 26
 

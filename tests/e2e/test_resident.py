@@ -281,22 +281,36 @@ def test_a_closed_pipe_is_no_error(served: Shell, indexed: Path) -> None:
     assert answered(indexed) - before == 1
 
 
-def test_a_query_through_it_imports_next_to_nothing(served: Shell, indexed: Path) -> None:
-    before = answered(indexed)
+def imported_by(served: Shell, *arguments: str) -> list[str]:
     program = (
         "import sys\nbefore = set(sys.modules)\n"
-        f"sys.argv = ['search', 'query', 'a cat', '-k', '1', '-s', {str(indexed)!r}]\n"
+        f"sys.argv = ['search', *{arguments!r}]\n"
         "from search.__main__ import main\n"
+        "sys.modules['os']._exit = sys.exit\n"
         "try:\n    main()\nexcept SystemExit as left:\n    assert left.code == 0\n"
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=served.variables, check=True
     )
+    return done.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("command", [["query", "a cat", "-k", "1"], ["status"]])
+def test_a_plain_command_through_it_imports_next_to_nothing(served: Shell, indexed: Path, command: list[str]) -> None:
+    before = answered(indexed)
+    imported = imported_by(served, *command, "-s", str(indexed))
     assert answered(indexed) - before == 1
-    imported = done.stdout.splitlines()[-1].split()
     assert not set(imported) & {*LIGHT, *HEAVY}
-    assert len(imported) < 15, imported
+    assert len(imported) < 20, imported
+
+
+def test_a_query_by_image_through_it_imports_nothing_heavy(served: Shell, indexed: Path) -> None:
+    before = answered(indexed)
+    cat = str(indexed.parent / "photos" / "chelsea.png")
+    imported = imported_by(served, "query", cat, "-k", "1", "-s", str(indexed))
+    assert answered(indexed) - before == 1
+    assert not set(imported) & {*HEAVY, "http.client", "PIL", "search.library"}
 
 
 def test_a_photograph_that_is_indexed_meanwhile_is_found(

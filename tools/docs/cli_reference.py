@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from search.shell.cli import COMMANDS
 from search.console.exit_codes import MEANINGS
+from search.shell.cli import COMMANDS
 from search.shell.options import Option, Options
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cli.md"

@@ -80,18 +80,18 @@ async def _text(request: Request, service: Service, asked: Asked, form: Form) ->
     """What the shell prints. Paths are told over the store's own socket, or where they are asked for."""
     query = service.asking.query_of(asked)
     tells = by_socket(request.scope) or asked.paths or form != "table"
-    shown = await run_in_threadpool(service.shown, paths=tells)
+    shown = None if by_socket(request.scope) else await run_in_threadpool(service.shown, paths=tells)
     counted = "k" in asked.model_fields_set
     k = asked.k if counted else count_shown(query)
     found = await results_of(service, query, asked, k, patience_of(request))
 
     def rendered() -> Response:
         results = for_the_shell(found)
-        if not tells:
-            results = replace(results, notes=tuple(map(shown.sentence, results.notes)))
+        display = None
+        if shown is not None and not tells:
+            results, display = replace(results, notes=tuple(map(shown.sentence, results.notes))), shown.relative
         absence = reason_of_absence(results, form, query.to or asked.to, service.library.folder)
         where = surroundings(request)
-        display = where.display if tells else shown.relative
         printed = answer_text(results, query, form, where, absence, all_wanted=not counted, display=display)
         return response(printed, form)
 

@@ -17,6 +17,7 @@ from search.resident import plain_query, plain_status
 from search.resident.wire import JSON, PATHS, PATHS0, TABLE, percent, unpercent
 from search.shell.cli import COMMANDS, parsed, program
 from search.shell.commands.query import QueryOptions
+from search.shell.options import store_in
 
 #: Options of the command that are left to it, each with its reason.
 LEFT = {
@@ -111,6 +112,8 @@ OPTIONS = st.sampled_from([*sorted(KNOWN | LEFT), "-k3", "--limit=3", "--store=x
 @example(["--in", "2021", "--near", "Paris", "--sort", "-date", "x"])
 @example(["x", "--by-words", "--no-by-words"])
 @example(["x", "--rerank", "3", "--no-rerank"])
+@example(["x", "-s", "a", "--store=b"])
+@example(["x", "--sort", "-s", "a"])
 def test_it_means_what_the_command_means(
     by_typer: Read, capfd: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
@@ -119,6 +122,8 @@ def test_it_means_what_the_command_means(
         options = by_typer(arguments)
         assert options is not None
         assert read_back(*found) == meant(options)
+        store = options["store"]
+        assert store_in(["query", *arguments]) == (None if store is None else str(store))
 
 
 @pytest.mark.parametrize(
