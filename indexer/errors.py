@@ -6,7 +6,7 @@
     │   ├── EmptyQueryError        nothing to search for
     │   ├── StoreMissingError      no index at this place yet
     │   └── StoreBusyError         another process is writing to this store
-    ├── ResidentError              the resident process cannot be started            exit 2
+    ├── ResidentError              no server of the store can be started             exit 2
     ├── ServerError                a server cannot be reached, or does not answer    exit 2
     ├── EncoderError               a model cannot do the work                       exit 2
     │   ├── EncoderUnavailableError    it cannot be found, fetched or loaded
@@ -68,7 +68,7 @@ class EncoderMismatchError(EncoderError):
 
 
 class ResidentError(SearchError):
-    """The resident process cannot be started, or does not leave."""
+    """The server of a store cannot be started, or does not leave."""
 
 
 class ServerError(SearchError):

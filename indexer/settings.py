@@ -86,15 +86,13 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class ResidentSettings:
-    """How a process works that stays to answer the commands of others."""
+    """How a server answers the commands of the shell over the store's private socket."""
 
-    #: Seconds without a command after which it leaves and gives its memory back (0.45 GB of its own with the bundled
-    #: encoder): a pause between two searches is shorter, a lunch break is longer.
+    #: Seconds without a command after which one without a page leaves and gives its memory back (0.45 GB of its own
+    #: with the bundled encoder): a pause between two searches is shorter, a lunch break is longer.
     idle: float = 900.0
     #: Seconds that a command waits behind others. A command that runs by itself takes about as long.
     patience: float = 1.0
-    #: Conversations at once; one more is sent away, and that command runs by itself.
-    connections: int = 32
     #: Seconds for another process to leave or to become ready: an encoder on torch takes 5 to 10 to load.
     change: float = 30.0
 

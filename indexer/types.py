@@ -10,13 +10,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
-Int8 = npt.NDArray[np.int8]
-Pixels = npt.NDArray[np.uint8]
+    import numpy as np
+    import numpy.typing as npt
+
+    Float32 = npt.NDArray[np.float32]
+    Int64 = npt.NDArray[np.int64]
+    Int8 = npt.NDArray[np.int8]
+    Pixels = npt.NDArray[np.uint8]
+
+#: Arrays by the types of their numbers. Made when they are first asked for: a command that a server answers works with
+#: the values below, and does without numpy, which takes as long to import as the answer.
+_ARRAYS = {"Float32": "float32", "Int64": "int64", "Int8": "int8", "Pixels": "uint8"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ARRAYS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import numpy as np
+    import numpy.typing as npt
+
+    made: Any = npt.NDArray[getattr(np, _ARRAYS[name])]  # type: ignore[misc]
+    globals()[name] = made
+    return made
+
 
 Kind = Literal["image", "text"]
 """What an item is: a photograph, or a text about one."""

@@ -1,6 +1,6 @@
-"""The way in: the resident process answers where there is one, else the command is parsed and run here.
+"""The way in: the server of the store answers where there is one, else the command is parsed and run here.
 
-Light: what is imported before the resident process is asked, every query pays for.
+Light: what is imported before the server is asked, every query pays for.
 """
 
 import gc
@@ -15,14 +15,9 @@ from search.shell.streams import OutputLostError, protect
 def run(arguments: list[str]) -> int:
     """Run a command as a person does, in this process; its exit code. A query leaves the garbage collector off."""
     try:
-        answered = None if _lacks_desktop(arguments) else client.answer(arguments, store_in(arguments))
-        if answered is not None:
-            code, left = answered
-            if not left:
-                return code
-            from search.shell.run import finish
-
-            return finish(left[0])
+        code = client.answer(arguments, store_in(arguments))
+        if code is not None:
+            return code
         if arguments[:1] == ["query"]:  # it ends before there is garbage to speak of: a tenth of the imports' time
             gc.disable()
         from search.shell import run as shell
@@ -40,16 +35,6 @@ def run(arguments: list[str]) -> int:
         from search.shell.internal_error import report
 
         return report(error, arguments)
-
-
-def _lacks_desktop(arguments: list[str]) -> bool:
-    """Whether a page is to be opened, and there is no desktop for this process (a resident one may have another): then
-    it is refused here, before anything is looked for."""
-    if "--open" not in arguments:
-        return False
-    from search.shell.desktop import has_desktop
-
-    return not has_desktop()
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ class LoadedModels:
         self._name = encoder if isinstance(encoder, str) else None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._follows = encoder is None  # the store's own, also when it is encoded anew with another
-        self._trusted = self._encoder is None  # one that a program brought is looked at first
+        self._brought = self._encoder is not None
+        self._trusted = not self._brought  # one that a program brought is looked at first
         self._rerankers: dict[str | None, tuple[object, Reranker | None, tuple[str, ...]]] = {}
         self._calibration: tuple[object, Calibration] | None = None
         self._lock = forking.rlock()
@@ -47,6 +48,14 @@ class LoadedModels:
         """Load them again when they are next wanted."""
         with self._lock:
             self._rerankers.clear()
+
+    def forget(self) -> None:
+        """Load everything again when it is next wanted; an encoder that a program brought stays."""
+        with self._lock:
+            self._rerankers.clear()
+            self._calibration = None
+            if not self._brought:
+                self._encoder = None
 
     def encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
         """The encoder to work with; `stored`: that of the store, if it has one.

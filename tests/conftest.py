@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Exported and compiled models of the tests stay out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_sockets() -> Iterator[None]:
+    """Servers of tests listen in a folder of their own, of which no server of the user is asked."""
+    with tempfile.TemporaryDirectory(prefix="r-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
 
 

@@ -23,6 +23,7 @@ WHERE: Final = (
     "tests/indexer/files",
     "tests/indexer/images",
     "tests/search/calibration",
+    "tests/search/console/test_results_table.py",
     "tests/search/fast_start",
     "tests/search/ground_truth",
     "tests/search/html",

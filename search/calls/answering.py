@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreMissingError
-from indexer.images.sniff import IMAGE_SUFFIXES
 from indexer.progress import Progress
 from indexer.vectors.base import SearchParameters
 from search.calls.opened import OpenStore, Session
@@ -18,7 +17,8 @@ from search.engine.continued import Continued, digest_of
 from search.engine.listing import list_items
 from search.engine.wanted import Wanted
 from search.loaded_models import LoadedModels
-from search.query.query import Query, image_query, is_address
+from search.query.given import label_of, mistaken_for, query_of, unheard
+from search.query.query import Query
 from search.query.settings import Order, Target
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, LESSENED_COUNT, Reranking
@@ -26,10 +26,7 @@ from search.results import Results
 
 if TYPE_CHECKING:
     from search.query.filter import Filter
-    from search.query.pictures import Picture
-
-    #: What a library is asked with.
-    Asked = str | Query | Picture
+    from search.query.given import Asked
 
 #: Queries that are answered over one state of the catalog: what is read for them is in memory together.
 AT_ONCE: Final = 64
@@ -253,44 +250,3 @@ class Answering:
             else one
             for plan, one in zip(plans, found, strict=True)
         ]
-
-
-def label_of(given: Asked | SearchError) -> str:
-    """What results call it."""
-    if isinstance(given, Query):
-        return given.label
-    return os.fspath(given) if isinstance(given, str | os.PathLike) else "(bytes)"
-
-
-def query_of(given: Asked) -> Query:
-    """What is asked for. Raises EmptyQueryError, PathNotFoundError, UsageError."""
-    if isinstance(given, os.PathLike):
-        return image_query(os.fspath(given))
-    if isinstance(given, str):
-        return Query(text=given)
-    assert isinstance(given, Query), "made of what is in memory by the rule of the argument"
-    return given
-
-
-def unheard(query: Query, options: QueryOptions) -> Iterator[str]:
-    """What to say of options that something was asked by, where the query itself says something else."""
-    said = (
-        ("min_probability", "min", query.min_probability, options["min_probability"]),
-        ("sort", "sort", query.sort, options["sort"]),
-        ("to", "to", query.to, None if options["to"] == "image" else options["to"]),
-    )
-    for option, field, own, given in said:
-        if None not in (own, given) and own != given:
-            yield f"`{option}={given!r}` is not heard: the query itself says {field}:{own}."
-
-
-def mistaken_for(query: str) -> str | None:
-    """What to say of words that look like an image."""
-    if is_address(query):
-        return (
-            "A query that is a str is words, an address too, and nothing is fetched from the network; Path(...) asks "
-            "with the image in a file, its content (bytes) with one that a program has fetched."
-        )
-    if os.path.splitext(query)[1].lower() in IMAGE_SUFFIXES:
-        return "A query that is a str is words; Path(...) asks with the image of that name."
-    return None

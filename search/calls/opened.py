@@ -89,6 +89,11 @@ class Opened:
                 return
         opened.store.close()
 
+    def reopen(self) -> None:
+        """As `close`; the next call loads the models anew as well, whose files may have changed."""
+        self.close()
+        self._models.forget()
+
     @contextmanager
     def _reading(self) -> Iterator[OpenStore]:
         """The store, which stays open until the call is done with it. Raises StoreMissingError, StoreError."""

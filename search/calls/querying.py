@@ -21,8 +21,8 @@ from search.rerank.stage import MAX_COUNT
 from search.results import Results
 
 if TYPE_CHECKING:
-    from search.calls.answering import Asked
     from search.query.filter import Filter
+    from search.query.given import Asked
 
 
 #: What the options of queries may be.

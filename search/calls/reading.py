@@ -14,7 +14,7 @@ from search.status import Status, read_status
 
 if TYPE_CHECKING:
     from indexer.doctor import Finding
-    from search.engine.indexed import Indexed
+    from search.engine.indexed_file import Indexed
 
 
 class Reading(Opened):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.engine.indexed import Indexed
+from search.engine.indexed_file import Indexed
 from search.html.heat_map import Chip, Layer, chips, fit_of, frame_size, layers, share_of, shown_words
 from search.html.page import Picture, encoded, picture, pictures, render, write_page
 from search.query.query import Query

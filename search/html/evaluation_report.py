@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.engine.indexed import Indexed
+from search.engine.indexed_file import Indexed
 from search.evaluation.results import DirectionResult, Evaluation, Latency, Miss, StageResult, percentiles
 from search.evaluation.wording import (
     TITLES,

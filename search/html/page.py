@@ -22,7 +22,7 @@ from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.settings import DecodeLimits
 from indexer.thumbnails.drawing import ON_A_SHEET, preview
 from indexer.types import Candidate
-from search.engine.indexed import Indexed
+from search.engine.indexed_file import Indexed
 
 #: What stands in the place of a picture that cannot be shown.
 NOTHING = "no picture to show"

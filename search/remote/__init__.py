@@ -6,6 +6,7 @@
     asking          a query becomes a request; images are uploaded
     answers         JSON becomes Results, Hit, Item, Status ...
     library         `search.connect`, and what it gives
+    own_library     the owner's own server, over the store's private socket, for the commands of the shell
 
-Nothing of the server is imported: what goes over the wire is docs/openapi.json.
+Nothing of the server is imported: what goes over the wire is docs/openapi.json, and for `own_library` docs/server.md.
 """

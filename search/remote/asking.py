@@ -7,18 +7,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from indexer.errors import PathNotFoundError, SearchError, UnreadableFileError, UsageError
 from indexer.reach import reason
-from search.calls.answering import QueryOptions, mistaken_for, query_of, unheard
+from search.query.given import mistaken_for, query_of, unheard
 from search.query.query import Query
 from search.query.terms import Term
-from search.remote.connection import Connection
 from search.remote.problems import RefusedError
 
 if TYPE_CHECKING:
-    from search.calls.answering import Asked
+    from collections.abc import Mapping
+
+    from search.calls.answering import QueryOptions
+    from search.query.given import Asked
 
 #: Options of `Library.query` that a server does not take.
 _NOT_TAKEN: Final = ("parameters", "reranker")
@@ -68,10 +70,18 @@ class Question:
         }
 
 
+class Uploading(Protocol):
+    """A connection to a server."""
+
+    def upload(self, path: str, content: bytes) -> Mapping[str, Any]:
+        """The JSON that is answered to POST of bytes. Raises RefusedError, ServerError."""
+        ...
+
+
 class Uploads:
     """What a server was sent to ask with. Safe to use from several threads."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Uploading) -> None:
         self._connection = connection
         self._lock = threading.Lock()
         self._names: dict[bytes, str] = {}

@@ -16,13 +16,14 @@ from indexer.errors import EncoderError, SearchError, ServerError, StoreError, S
 from indexer.progress import Progress, Silent
 from indexer.types import KINDS, Kind
 from search.arguments import asked, asked_many, progress_given
-from search.calls.answering import QueryOptions, label_of
+from search.calls.answering import QueryOptions
 from search.calls.collecting import Collection
 from search.calls.details import ItemDetails
 from search.calls.field_values import LISTED, FieldValue, Listed
 from search.calls.listing import MAX_PAGE, SORTED, Page, items_of
 from search.calls.querying import DEFAULT_OPTIONS, OPTION_RULES
 from search.calls.tallying import MOST_VALUES, STEPS, DateCount, Step
+from search.query.given import label_of
 from search.remote import answers
 from search.remote.addresses import Address
 from search.remote.asking import Question, Uploads
@@ -32,8 +33,8 @@ from search.results import Results
 from search.status import Status
 
 if TYPE_CHECKING:
-    from search.calls.answering import Asked
     from search.query.filter import Filter
+    from search.query.given import Asked
 
 T = TypeVar("T")
 

@@ -1,11 +1,13 @@
-"""The resident process: one process a store that keeps everything loaded and answers the commands of others.
+"""A store's private socket: where the server of a store answers the shell of its owner.
 
-    protocol, places, identity    what both sides know; light
+    socket_paths, identity        where it lies, and what both sides have to have in common; light
+    http                          a request over it; light
+    plain_query, plain_status     a command line becomes a request, where it is plain; light
     client                        a command asks, and prints what comes back; light: a query is to take milliseconds
-    server                        the socket: conversations, one piece of work at a time, the idle exit
-    commands, warm, opening       a command of another process is run here, on libraries that stay open
-    lifecycle                     one process a store: its lock, its socket, start in the background, stop
+    claim                         one server a store: its lock and its socket
+    background, lifecycle         start one behind the command, ask it who it is, make it leave
 
 Light modules import nothing but `os` and `sys` and modules in C: what they import, every query pays for.
-Everything works without this process; whatever is unusual is left to the command's own process.
+Everything works without a server; whatever is unusual is left to the command's own process. The server itself stands
+in `search/web`.
 """

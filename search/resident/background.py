@@ -1,4 +1,4 @@
-"""Starts a resident process behind the command that is at work."""
+"""Starts a server behind the command that is at work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
-    """Start the process of a store, away from this terminal, and do not wait for it. Where there is one already, it
+    """Start the server of a store, away from this terminal, and do not wait for it. Where there is one already, it
     ends at once. What it has to say goes into a log beside its socket.
 
     Raises ResidentError.
@@ -38,7 +38,7 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
             os.close(log)
     except OSError as error:
         raise ResidentError(
-            f"The resident process cannot be started ({error.strerror}); queries are answered without it."
+            f"The server cannot be started ({error.strerror}); queries are answered without it."
         ) from error
     _started.append(process)
     return process
@@ -47,7 +47,7 @@ def start(store: str, idle: float | None = None) -> subprocess.Popen[bytes]:
 def checked_base(store: str) -> str:
     """As `socket_paths.base`, its folder made. Raises ResidentError where the system or the folder forbids it."""
     if not socket_paths.AVAILABLE:
-        raise ResidentError("A resident process needs Unix sockets, which Python does not have on this system.")
+        raise ResidentError("A server for the shell needs Unix sockets, which Python does not have on this system.")
     if not socket_paths.prepare():
         raise ResidentError(_why_not(socket_paths.folder()))
     base = socket_paths.base(store)
@@ -69,5 +69,5 @@ def _why_not(folder: str) -> str:
 
 
 def log_of(base: str) -> str:
-    """The log of the process whose files begin with `base`."""
+    """The log of the server whose files begin with `base`."""
     return base + ".log"

@@ -5,6 +5,7 @@ import sys
 
 from indexer.files.fingerprint import fingerprint
 from search import __version__
+from search.resident.socket_paths import digest
 
 #: Variables that change answers or how they are made: a process that was started with others does not answer.
 PREFIXES = (
@@ -20,8 +21,8 @@ PREFIXES = (
     "OPENBLAS_",
 )
 NAMES = ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TZ")
-#: Of these, what travels with each command instead.
-PER_COMMAND = ("SEARCH_STORE", "SEARCH_RESIDENT")
+#: Of these, what is for the command or the server alone.
+PER_PROCESS = ("SEARCH_STORE", "SEARCH_RESIDENT", "SEARCH_TOKEN")
 
 
 def package() -> str:
@@ -29,31 +30,37 @@ def package() -> str:
     return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def identity() -> bytes:
-    """The code of this process: where it lies, in front of a NUL, and what it is."""
+def identity() -> str:
+    """The code of this process: a mark of where it lies, a dot, and one of what it is."""
     where = f"{sys.prefix}\n{package()}"
     what = f"{__version__}\n{sys.version}\n{sys.getfilesystemencoding()}"
-    return os.fsencode(f"{where}\0{what}")
+    return f"{_mark(where)}.{_mark(what)}"
 
 
-def is_same_place(one: bytes, other: bytes) -> bool:
+def is_same_place(one: str, other: str) -> bool:
     """Whether two identities are of one installation, at different times."""
-    return one.partition(b"\0")[0] == other.partition(b"\0")[0]
+    return one.partition(".")[0] == other.partition(".")[0]
 
 
-def environment() -> list[bytes]:
-    """The variables that matter, NAME=VALUE, sorted."""
-    return sorted(
-        os.fsencode(f"{name}={value}")
+def environment() -> str:
+    """A mark of the variables that matter and of their values, which may be secrets."""
+    lines = [
+        f"{name}={value}"
         for name, value in os.environ.items()
-        if (name in NAMES or name.startswith(PREFIXES)) and name not in PER_COMMAND
-    )
+        if (name in NAMES or name.startswith(PREFIXES)) and name not in PER_PROCESS
+    ]
+    return _mark("\0".join(sorted(lines)))
 
 
-def node() -> bytes:
-    """Which folders the working folder and the root are: another process may see others by the same names."""
-    here, root = os.stat("."), os.stat("/")
-    return b"%d:%d:%d:%d" % (here.st_dev, here.st_ino, root.st_dev, root.st_ino)
+def _mark(text: str) -> str:
+    return digest(text, 16)
+
+
+def node(here: str) -> str:
+    """Which folders a working folder and the root are: another process may see others by the same names. Raises
+    OSError."""
+    folder, root = os.stat(here), os.stat("/")
+    return f"{folder.st_dev}:{folder.st_ino}:{root.st_dev}:{root.st_ino}"
 
 
 def stamp() -> int:

@@ -1,4 +1,4 @@
-"""Where a store, and the socket of its resident process, lie. Light."""
+"""Where a store, and the socket of its server, lie. Light."""
 
 import _socket
 import os
@@ -9,7 +9,7 @@ try:
 except ImportError:  # pragma: no cover (another Python than CPython)
     from hashlib import blake2b
 
-#: Whether this system has what a resident process needs.
+#: Whether this system has what a server needs for it.
 AVAILABLE = hasattr(_socket, "AF_UNIX") and hasattr(os, "geteuid")
 APPLICATION = "image-collection-search"
 #: Bytes of the path of a Unix socket: 104 on macOS, 108 on Linux, with the NUL at its end.
@@ -47,9 +47,14 @@ def prepare() -> bool:
     return is_private(path)
 
 
+def digest(text: str, size: int) -> str:
+    """So many bytes, in hex."""
+    return blake2b(os.fsencode(text), digest_size=size).hexdigest()
+
+
 def base(store: str) -> str:
-    """The path of what belongs to the process of one store, to which .sock, .lock or .log is added."""
-    return os.path.join(folder(), blake2b(os.fsencode(os.path.realpath(store)), digest_size=8).hexdigest())
+    """The path of what belongs to the server of one store, to which .sock, .lock or .log is added."""
+    return os.path.join(folder(), digest(os.path.realpath(store), 8))
 
 
 def store_of(named: str | None) -> str | None:

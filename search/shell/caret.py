@@ -6,7 +6,7 @@ import shutil
 import sys
 import unicodedata
 
-from search.shell.printing import escaped
+from search.console.escaping import escaped
 
 _INDENT = "    "
 #: Columns of a line that are shown before the wrong character where not all of it fits.

@@ -13,6 +13,7 @@ import typer
 
 from indexer.errors import SearchError, UsageError
 from search import __version__
+from search.console.exit_codes import FOUND, INTERRUPTED, MEANINGS, WRONG_USE
 from search.shell.commands import (
     calibrate,
     compact,
@@ -27,12 +28,8 @@ from search.shell.commands import (
     status,
     train_reranker,
 )
-from search.shell.exit_codes import FOUND, INTERRUPTED, MEANINGS, WRONG_USE
 from search.shell.grouped_help import GroupedCommand
 from search.shell.options import Option, Options
-
-#: Runs a command line, and returns its exit code.
-Run = Callable[[list[str]], int]
 
 #: Every command: its options, and what it does. In the order of the help.
 COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
@@ -58,8 +55,8 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def parsed(arguments: list[str], run: Run) -> int:
-    """Parse and run a command; the exit code. `run`: how a resident process runs the commands of others.
+def parsed(arguments: list[str]) -> int:
+    """Parse and run a command; the exit code.
 
     Raises SearchError, KeyboardInterrupt, OutputLostError, and what nobody foresaw.
     """
@@ -71,7 +68,7 @@ def parsed(arguments: list[str], run: Run) -> int:
 
         check_minus(query.QueryOptions.rows(), query.QueryOptions.types(), arguments[1:])
     try:
-        return program(run).main(arguments, prog_name="search", standalone_mode=False) or FOUND
+        return program().main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as error:  # typer's answer to any pipe that broke, none of ours (`streams.py`): its exit code
@@ -107,8 +104,8 @@ def _check(arguments: list[str]) -> None:
 
 
 @functools.cache
-def program(run: Run) -> Any:
-    """What parses and calls the commands; made once: that takes 10 ms, and a resident process runs many commands."""
+def program() -> Any:
+    """What parses and calls the commands."""
     app = typer.Typer(
         name="search",
         help="Find photographs by words or by image, on your own machine.",
@@ -120,12 +117,11 @@ def program(run: Run) -> Any:
     app.callback(invoke_without_command=True)(_root)
     for name, (options, work) in COMMANDS.items():
         group, _, command = name.rpartition(" ")
-        call = functools.partial(work, run_command=run) if work is serve.run else work
         said = work.__doc__ or ""
         short = f"{said.split(';')[0].rstrip('.')}."  # the list of commands would cut it anywhere
         examples = "\n  ".join(("\b\nExamples:", *options.EXAMPLES)) if options.EXAMPLES else None
         add = (train if group else app).command
-        add(command, cls=GroupedCommand, help=said, short_help=short, epilog=examples)(_command(options, call))
+        add(command, cls=GroupedCommand, help=said, short_help=short, epilog=examples)(_command(options, work))
     app.add_typer(train, name="train", short_help=train.info.help)
     return typer.main.get_command(app)
 

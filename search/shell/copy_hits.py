@@ -24,9 +24,9 @@ from indexer.paths import absolute
 from indexer.reach import is_missing
 from indexer.settings import DecodeLimits
 from indexer.types import Failure
-from search.engine.indexed import CHANGED, OUTSIDE
+from search.console.wording import in_shell_words
+from search.engine.indexed_file import CHANGED, OUTSIDE
 from search.results import Hit
-from search.shell.wording import in_shell_words
 from search.shell.writable import name_obstacle, obstacle
 
 

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from search import __version__
-from search.shell.exit_codes import INTERNAL_ERROR
+from search.console.exit_codes import INTERNAL_ERROR
 from search.shell.printing import sentence
 
 #: Set to anything, the traceback is printed instead of being written to a file.

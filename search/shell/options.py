@@ -105,7 +105,7 @@ def rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> i
 def store_in(arguments: "Sequence[str]") -> str | None:
     """The store that a command line names last, as far as that can be told without parsing it in full.
 
-    Should this be wrong, the resident process that it leads to notices.
+    `search.resident.plain_query` takes no line of which this could be wrong.
     """
     long, short = STORE.flags
     named = None

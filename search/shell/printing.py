@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from search.shell.wording import in_shell_words
+from search.console.escaping import escaped, within
+from search.console.wording import in_shell_words
 
 
 def print_line(text: str = "") -> None:
@@ -15,13 +16,18 @@ def print_line(text: str = "") -> None:
 
 def printable(text: str) -> str:
     """`text` on one line, safe for a terminal: control characters and undecodable bytes are escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
+    return within(escaped(text), _encoding())
 
 
-def escaped(text: str) -> str:
-    """`text` on one line, whatever a path in it contains."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def print_lines(text: str) -> None:
+    """Lines that are escaped, each with its end."""
+    sys.stdout.write(within(text, _encoding()))
+
+
+def print_bytes(content: bytes) -> None:
+    """Bytes for a program, after everything that was printed before."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
 
 
 def print_json(value: Any) -> None:
@@ -41,3 +47,7 @@ def complain(text: str) -> None:
 def sentence(text: str) -> None:
     """One line to stderr, from the program itself; what the library says is said in words of the shell."""
     sys.stderr.write(f"search: {escaped(in_shell_words(text))}\n")
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"

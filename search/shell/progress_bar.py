@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from indexer.progress import Progress, Silent
-from search.shell.printing import escaped
+from search.console.escaping import escaped
 
 if TYPE_CHECKING:
     import rich.progress

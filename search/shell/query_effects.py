@@ -1,19 +1,15 @@
-"""What `search query` does besides printing: it copies the hits' photographs, and opens a page of them.
-
-Plain values, so that a resident process can leave it to the process of the command.
-"""
+"""What `search query` does besides printing: it copies the hits' photographs, and opens a page of them."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from search.console.exit_codes import SOME_FAILED
 from search.shell import printing
-from search.shell.exit_codes import SOME_FAILED
 
 #: Photographs that are named one by one when they could not be copied.
 _NAMED = 20
@@ -37,15 +33,6 @@ class Effects:
     results: dict[str, Any] | None
     is_table: bool
     page: str | None
-
-    def to_bytes(self) -> bytes:
-        """As a frame of the resident process carries it."""
-        return json.dumps(asdict(self), allow_nan=False).encode("ascii")
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Effects:
-        """The inverse."""
-        return cls(**json.loads(data))
 
 
 def carry_out(effects: Effects) -> int:

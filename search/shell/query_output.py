@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.errors import UsageError
-from search.shell import printing, results_table
-from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
-from search.shell.wording import in_shell_words
+from search.console.answer_text import Form, Surroundings, answer_text, reason_of_absence, with_reason
+from search.console.exit_codes import SOME_FAILED
+from search.console.wording import in_shell_words
+from search.shell import printing
+from search.shell.query_effects import Effects, carry_out
 
 if TYPE_CHECKING:
-    from search.engine.indexed import Indexed
+    from search.engine.indexed_file import Indexed
     from search.query.query import Query
     from search.query.settings import Target
     from search.results import Results
@@ -22,13 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is wanted of the hits. `folder`: of the store; `to`: what was looked for in it. `path_end`: print paths
-    alone, each ended by this. `all_wanted`: nobody said how many."""
+    """What is wanted of the hits. `folder`: of the store; `to`: what was looked for in it. `all_wanted`: nobody said
+    how many."""
 
     folder: Path
     to: Target
-    as_json: bool
-    path_end: bytes | None
+    form: Form
     sheet: Path | None
     opens: bool
     copy_to: Path | None
@@ -36,44 +38,37 @@ class Wishes:
 
 
 def answer(wishes: Wishes, query: Query, results: Results, roots: Sequence[str], indexed: Mapping[str, Indexed]) -> int:
-    """Do with the hits what is wanted; the exit code. `roots`: the indexed folders, where hits are copied. `indexed`:
-    what was indexed at the hits' paths, where they are copied or shown on a page."""
-    code = FOUND if results else NOTHING_FOUND
-    reason = None if results else _reason_of_absence(wishes, results)
-    if wishes.as_json and reason is not None:
-        results = replace(results, notes=(*results.notes, reason))
-    fields = results.to_json() if wishes.as_json else None
-    if fields is not None:
-        if wishes.copy_to is None:
-            printing.print_json(fields)
-    elif wishes.path_end is not None:
-        code = _print_paths(results, wishes.path_end)
-        if wishes.all_wanted and results.rest is not None:  # a program that reads paths would take them for all
-            printing.complain(results.rest)
-    else:
-        results_table.print_results(results, query.sort)
-    if reason is not None:
-        printing.complain(reason)
+    """Do with the hits what is wanted; the exit code. `results`: in words of the shell. `roots`: the indexed folders,
+    where hits are copied. `indexed`: what was indexed at the hits' paths, where they are copied or shown on a page."""
+    absence = reason_of_absence(results, wishes.form, wishes.to, wishes.folder)
+    said = answer_text(results, query, wishes.form, _surroundings(), absence, all_wanted=wishes.all_wanted)
+    if isinstance(said.out, bytes):
+        printing.print_bytes(said.out)
+    elif wishes.copy_to is None or wishes.form != "json":  # else it says what was copied, and is printed with it
+        printing.print_lines(said.out)
+    for sentence in said.said:
+        printing.complain(sentence)
+    code = said.code
     sheet, trouble = _sheet(wishes, query, results, indexed)
     if trouble is not None:
         code = SOME_FAILED
-    elif sheet is not None and wishes.path_end is None and fields is None:
+    elif sheet is not None and wishes.form == "table":
         printing.print_line(f"Contact sheet: {sheet}")
     page = sheet if wishes.opens and results else None
     if wishes.copy_to is not None or page is not None:
-        code = _effects(wishes, results, roots, indexed, fields, page, code)
+        fields = with_reason(results, absence).to_json() if wishes.form == "json" else None
+        code = carry_out(_effects(wishes, results, roots, indexed, fields, page, code))
     if trouble is not None:
         printing.complain(trouble)
     return code
 
 
-def _print_paths(results: Results, end: bytes) -> int:
-    """The exit code: nothing is found where no file of a hit is there."""
-    printed, gone = results_table.print_paths(results, end)
-    if gone:
-        hits = "1 hit was left out, its file is" if gone == 1 else f"{gone:,} hits were left out, their files are"
-        printing.complain(f"{hits} not there; `search index` brings the index up to date.")
-    return FOUND if printed else NOTHING_FOUND
+def _surroundings() -> Surroundings:
+    try:
+        here = os.getcwd()
+    except OSError:  # it is gone
+        here = None
+    return Surroundings(here, sys.stdout.isatty())
 
 
 def _effects(
@@ -84,23 +79,20 @@ def _effects(
     fields: dict[str, Any] | None,
     page: Path | None,
     code: int,
-) -> int:
-    """Copy and open, or leave that to the process of the command; the exit code."""
-    from search.resident.handover import leave
+) -> Effects:
+    """What is to be copied and opened."""
     from search.shell.copy_hits import photographs
-    from search.shell.query_effects import Effects, carry_out
 
-    effects = Effects(
+    return Effects(
         code,
         photographs(results),
         {path: each.digest for path, each in indexed.items() if each.inside},
         None if wishes.copy_to is None else os.fspath(wishes.copy_to),
         roots,
         None if wishes.copy_to is None else fields,
-        is_table=wishes.path_end is None and fields is None,
+        is_table=wishes.form == "table",
         page=None if page is None else os.path.abspath(page),
     )
-    return code if leave(effects.to_bytes()) else carry_out(effects)
 
 
 def _sheet(
@@ -140,18 +132,3 @@ def _private_folder() -> Path:
         raise UsageError(
             f"There is no folder for a page to open ({error.strerror}); make room, or name a file with --sheet."
         ) from error
-
-
-def _reason_of_absence(wishes: Wishes, results: Results) -> str | None:
-    """Why nothing was found; None where what is printed says so."""
-    if results.reason is not None:
-        return results.reason if wishes.as_json or wishes.path_end is not None else None
-    if results.cut is not None and results.cut.best is not None:
-        return None if wishes.path_end is None else results.absence
-    from indexer.store import writer
-
-    what = {"image": "images", "text": "captions"}.get(wishes.to, "images or captions")
-    at_work = writer(wishes.folder)
-    if at_work is not None:
-        return f"the index holds no {what} yet, and {at_work} is filling it; ask again in a moment."
-    return f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."

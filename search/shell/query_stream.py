@@ -29,14 +29,8 @@ def is_stream(name: str) -> bool:
 def read_stream(name: str) -> Query:
     """The image that comes through it; as much of it as an image may have.
 
-    Raises NotOursError in a process that answers for another one, PathNotFoundError, UsageError, FileError.
+    Raises PathNotFoundError, UsageError, FileError.
     """
-    from search.resident.library_context import is_lent
-
-    if is_lent():
-        from search.resident.library_pool import NotOursError
-
-        raise NotOursError("its own standard input or pipe is meant")
     if name != "-":
         called = STANDARD_INPUT if name == "/dev/stdin" else name
         try:

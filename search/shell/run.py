@@ -6,10 +6,9 @@ A plain query is read without typer, which takes longer to import than the query
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 from indexer.errors import SearchError, StoreError
-from search.shell.exit_codes import BROKEN_STORE, INTERRUPTED, WRONG_USE
+from search.console.exit_codes import BROKEN_STORE, INTERRUPTED, WRONG_USE
 from search.shell.printing import sentence
 from search.shell.streams import OutputLostError
 
@@ -19,19 +18,8 @@ def run(arguments: list[str]) -> int:
 
     Raises what nobody foresaw: `search/__main__.py` makes a report of it.
     """
-    return _guarded(lambda: _command(arguments))
-
-
-def finish(work: bytes) -> int:
-    """Do what a resident process has left of a query; the exit code of that query. Raises as `run` does."""
-    from search.shell.query_effects import Effects, carry_out
-
-    return _guarded(lambda: carry_out(Effects.from_bytes(work)))
-
-
-def _guarded(work: Callable[[], int]) -> int:
     try:
-        code = work()
+        code = _command(arguments)
         sys.stdout.flush()
         if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
             raise KeyboardInterrupt
@@ -70,7 +58,7 @@ def _command(arguments: list[str]) -> int:
             return query.run(query.QueryOptions(**given))
     from search.shell.cli import parsed
 
-    return parsed(arguments, run)
+    return parsed(arguments)
 
 
 def stopped() -> int:

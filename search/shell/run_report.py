@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from indexer.files.kinds import by_kind
-from search.shell.left_out import left_out_json, left_out_text
+from search.console.left_out import left_out_json, left_out_text
 from search.shell.printing import complain, print_line
 
 if TYPE_CHECKING:

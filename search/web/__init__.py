@@ -9,6 +9,9 @@
     assistants/                   the store for assistants, by the Model Context Protocol
     guard                         who may ask: Host, Origin, token; headers of every answer
     heads                         HEAD, as GET without content
+    own_socket, owner             the shell of the owner, over the store's private socket
+    store_watch                   never an answer of a store that was replaced
+    representations               JSON, or what the shell prints
     app, serving                  the application, and the process that serves it
     page/                         the page: HTML, CSS and ES modules, served as they are
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,10 +14,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 import search
+from search.calls.answering import QueryOptions
+from search.query.query import Query
 from search.web import counting, openapi, told
 from search.web.guard import Guard
 from search.web.heads import Heads
 from search.web.hosts import check_names
+from search.web.own_socket import OwnSocket
 from search.web.routes import (
     collections,
     downloads,
@@ -26,6 +31,7 @@ from search.web.routes import (
     items,
     mapping,
     metrics,
+    own,
     page,
     pictures,
     reveal,
@@ -39,9 +45,11 @@ from search.web.service import Service
 from search.web.settings import PREFIX, ServeSettings
 from search.web.tokens import check_token
 
+_log = logging.getLogger(__name__)
+
 ROUTES: Final = (
     *(health, status, searching, items, fields, values, histogram, collections, indexing, metrics),
-    *(mapping, pictures, uploads, downloads, reveal),
+    *(mapping, pictures, uploads, downloads, reveal, own),
 )
 #: Bytes from which an answer is compressed: a smaller one travels in one packet anyway. Level of zlib: 9, the usual one
 #: of the middleware, takes four times as long for 3 % less.
@@ -58,9 +66,11 @@ class _Guarded(FastAPI):
         return Guard(super().build_middleware_stack(), self.settings)
 
 
-def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
-    """The application over the store at a folder, which need not exist yet. Raises UsageError for settings that let
-    anybody in, and for names that are none."""
+def create_app(folder: Path, settings: ServeSettings, own_socket: OwnSocket | None = None) -> FastAPI:
+    """The application over the store at a folder, which need not exist yet. `own_socket`: that of the store, where the
+    process listens on it besides.
+
+    Raises UsageError for settings that let anybody in, and for names that are none."""
     check_token(settings)
     check_names(settings)
 
@@ -68,7 +78,10 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = Service(folder, settings)
         app.state.service = service
+        warming = None if own_socket is None else asyncio.create_task(_warm_up(service, own_socket))
         yield
+        if warming is not None:
+            warming.cancel()
         await service.close()
 
     app = _Guarded(
@@ -84,6 +97,7 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
         responses={"default": told.anything()},
     )
     app.settings = settings
+    app.state.own_socket = own_socket
     for routes in ROUTES:
         app.include_router(routes.router, prefix=PREFIX)
     for routes in (world, page):  # a name below /page/ that is no file of it is nothing
@@ -100,3 +114,13 @@ def create_app(folder: Path, settings: ServeSettings) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
+
+
+async def _warm_up(service: Service, own_socket: OwnSocket) -> None:
+    """Ask before anybody else does, so that the first command finds all that it needs in memory."""
+    try:
+        await service.queries.answer(Query("a photograph"), QueryOptions(k=1))
+    except Exception:  # the first command says what is wrong
+        _log.warning("The models could not be loaded beforehand.", exc_info=True)
+    finally:
+        own_socket.warmed_up()

@@ -6,8 +6,12 @@ import re
 from typing import Final
 
 from indexer.errors import EmptyQueryError, UsageError
+from search.console.given_fields import joined
+from search.query.fields import FIELDS
+from search.query.filter import Filter
 from search.query.query import Query, short
 from search.query.terms import Term
+from search.web.models.answers import Asked
 from search.web.settings import Limits
 from search.web.uploads import Uploads
 
@@ -22,6 +26,12 @@ class Asking:
     def __init__(self, uploads: Uploads, limits: Limits) -> None:
         self._uploads = uploads
         self._limits = limits
+
+    def query_of(self, asked: Asked) -> Query:
+        """What a request asks for. Raises as `query` does."""
+        line = None if asked.field and not asked.q.strip() else self.query(asked.q, as_words=asked.as_words)
+        query = joined(line, _given(asked.field), self._image, str)
+        return query.narrowed(Filter.parse(asked.where)) if asked.where and asked.where.strip() else query
 
     def query(self, line: str, *, as_words: bool = False) -> Query:
         """`as_words`: it is words, whatever they look like. Raises UsageError, EmptyQueryError, and ProblemError for an
@@ -45,3 +55,14 @@ class Asking:
             f"like:{short(name)} names a file, which a server opens for nobody; upload the image, and ask with "
             "like:upload:NAME, or with like:#ID of a photograph that is indexed."
         )
+
+
+def _given(fields: list[str]) -> dict[str, list[str]]:
+    """Values by the names of fields. Raises UsageError."""
+    given: dict[str, list[str]] = {}
+    for each in fields:
+        name, _, value = each.partition(":")
+        if name not in FIELDS or not value:
+            raise UsageError(f"`field` takes a field and its value, as in near:Paris, not {short(each)!r}.")
+        given.setdefault(name, []).append(value)
+    return given

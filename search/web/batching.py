@@ -63,12 +63,20 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0  # of the timer, in the loop's time
 
-    async def answer(self, query: Query, options: QueryOptions, after: str | None = None) -> Results:
-        """The answer to one query; `after`: the cursor of the page before. Raises what `Library.query` raises."""
+    async def answer(
+        self, query: Query, options: QueryOptions, after: str | None = None, patience: float | None = None
+    ) -> Results:
+        """The answer to one query; `after`: the cursor of the page before; `patience`: seconds that it waits for
+        others. Raises what `Library.query` raises, and TimeoutError for one that waited longer."""
         waiting = _Waiting(query, options, after, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._begin()
         try:
+            if patience is not None and waiting in self._waiting:
+                await asyncio.wait([waiting.answer], timeout=patience)
+                if waiting in self._waiting:
+                    waiting.answer.cancel()
+                    raise TimeoutError
             return await waiting.answer
         finally:
             self._begin()  # the patience with its client begins when it is told

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from search.resident.client import peer
 from search.web.settings import Limits
 
 
@@ -35,6 +38,9 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            if not _is_ours(transport):
+                transport.abort()
+                return
             self._wait()
             while len(self.connections) > limits.connections and waiting:
                 next(iter(waiting))._end()
@@ -89,3 +95,11 @@ def protocol(limits: Limits) -> type[H11Protocol]:
             self.transport.abort()
 
     return Bounded
+
+
+def _is_ours(transport: asyncio.Transport) -> bool:
+    """Whether who comes by a Unix socket is the user of this process; over TCP tokens say who may come."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.family != getattr(socket, "AF_UNIX", None):
+        return True
+    return peer(connection) in (None, os.geteuid())

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from search.web.hosts import by_socket
+
+#: What answers a command of the shell.
+_ANSWERS: Final = {"/search", "/own/search", "/own/status"}
 
 
 class Counting:
@@ -19,6 +25,9 @@ class Counting:
             await self._app(scope, receive, send)
             return
         started, status = time.monotonic(), 500
+        own_socket = scope["app"].state.own_socket if by_socket(scope) else None
+        if own_socket is not None:
+            own_socket.begin()
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -30,6 +39,8 @@ class Counting:
             await self._app(scope, receive, noting)
         finally:
             service = getattr(scope["app"].state, "service", None)
+            route = getattr(scope.get("route"), "path", "-")
+            if own_socket is not None:
+                own_socket.end(answers=status == 200 and route in _ANSWERS)
             if service is not None:
-                route = getattr(scope.get("route"), "path", "-")
                 service.metrics.request(scope["method"], route, status, time.monotonic() - started)

@@ -13,7 +13,8 @@ from fastapi import Depends, Header, Request, Response
 import search
 from search.calls.details import StoreState
 from search.projection.map_file import map_file
-from search.web.service import Served, Service, Stated
+from search.web.representations import wanted
+from search.web.service import Served, Service, state_of
 
 #: Files beside the catalog that change answers.
 _BESIDE = ("calibration.json", "reranker")
@@ -34,10 +35,13 @@ async def _revalidated(
     request: Request,
     response: Response,
     service: Served,
-    state: Stated,
     known: Annotated[str | None, Header(alias=CONDITION, max_length=10_000)] = None,
 ) -> None:
     """Raises UnchangedError; StoreMissingError, StoreError."""
+    response.headers["Vary"] = "Accept"
+    if wanted(request) is not None:  # text also depends on who reads it, and where
+        return
+    state = await state_of(request, service)
     headers = {"ETag": tag_of(request, service, state), "Cache-Control": "private, no-cache"}
     if names(known, headers["ETag"]):
         raise UnchangedError(headers)

@@ -32,4 +32,4 @@ def _note_unchanged(operation: dict[str, Any]) -> None:
     if not any(each["name"] == CONDITION for each in operation.get("parameters", ())):
         return
     operation["responses"]["304"] = {"description": "What the client has is what it would get."}
-    operation["responses"]["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
+    operation["responses"]["200"].setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -14,6 +15,7 @@ from search.library import Library
 from search.library import open as open_library
 from search.web.asking import Asking
 from search.web.batching import Batcher
+from search.web.hosts import by_socket
 from search.web.indexing.collections import Sizes
 from search.web.indexing.growth import Growth
 from search.web.indexing.indexer import Indexer
@@ -24,6 +26,7 @@ from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from search.web.shown import Shown
 from search.web.states import States
+from search.web.store_watch import StoreWatch
 from search.web.uploads import Uploads
 
 
@@ -44,8 +47,12 @@ class Service:
         self.growth = Growth(Sizes(self.library).now, settings.limits.listeners)
         #: Set when the server begins to leave: answers that have no end of their own (events) end then.
         self.leaving = asyncio.Event()
+        self.watch = StoreWatch(self.library)
         told = settings.show_paths
         self._tells_paths = settings.is_for_here_alone if told is None else told
+        #: The same for who asks over the store's own socket, and may see everything.
+        self.for_owner = copy(self)
+        self.for_owner._tells_paths = True
 
     @property
     def tells_paths(self) -> bool:
@@ -80,7 +87,8 @@ class Service:
 
 def service_of(request: Request) -> Service:
     """That of the application that answers."""
-    return cast(Service, request.app.state.service)
+    service = cast(Service, request.app.state.service)
+    return service.for_owner if by_socket(request.scope) else service
 
 
 async def _served(request: Request) -> Service:
@@ -91,9 +99,17 @@ async def _served(request: Request) -> Service:
 Served = Annotated[Service, Depends(_served)]
 
 
-async def _state(service: Served) -> StoreState:
-    return await service.states.now()
+async def state_of(request: Request, service: Service) -> StoreState:
+    """The state that the store is in when the request comes: read once, for all that depends on it. Raises
+    StoreMissingError, StoreError."""
+    if not hasattr(request.state, "store"):
+        request.state.store = await service.states.now()
+    return cast(StoreState, request.state.store)
 
 
-#: The state that the store is in when the request comes: read once, for all that depends on it.
+async def _state(request: Request, service: Served) -> StoreState:
+    return await state_of(request, service)
+
+
+#: The same as a dependency.
 Stated = Annotated[StoreState, Depends(_state)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
 import threading
@@ -10,15 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
-from indexer.errors import UsageError
+from indexer.errors import ResidentError, UsageError
+from indexer.settings import ResidentSettings
 from indexer.store import Store
+from search.resident.claim import Claim, claim
+from search.resident.lifecycle import State
 from search.web.app import create_app
 from search.web.connections import uvicorn_options
+from search.web.own_socket import OwnSocket
 from search.web.settings import ServeSettings
 from search.web.tokens import check_token, first_address
 
@@ -26,60 +31,133 @@ from search.web.tokens import check_token, first_address
 _BACKLOG: Final = 512
 #: Seconds in which what runs may finish when the server is told to end; then it is cut off.
 _GRACE: Final = 30
+#: Seconds that a server of a page waits for the store's own socket, which it can do without.
+_BESIDES: Final = 1.0
 #: What ends it: Ctrl-C, a service manager, a terminal that is closed.
 _SIGNALS: Final = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 def serve(
     folder: Path,
-    settings: ServeSettings,
+    settings: ServeSettings | None,
     say: Callable[[str], None],
     show: Callable[[str], None],
     *,
     tell_token: bool = False,
+    resident: ResidentSettings | None = None,
 ) -> None:
-    """Serve the store at `folder` in this thread, until Ctrl-C or SIGTERM.
+    """Serve the store at `folder` in this thread, until Ctrl-C or SIGTERM: to the shell of its owner over the store's
+    private socket, and with `settings` over TCP as well. Without them it leaves when it was idle for long (`resident`),
+    or when another process has the socket.
 
     `say`: takes the line with the address, when it can be reached; it has the token with `tell_token` alone, since the
     line may go into a log. `show`: opens the address in a browser. Raises StoreMissingError and StoreError for a store
-    that cannot be opened, UsageError for an address at which nothing can listen, a token or a name that is none.
+    that cannot be opened, UsageError for an address at which nothing can listen, a token or a name that is none, and
+    ResidentError where the socket cannot be had and is all that was wanted.
     """
-    check_token(settings)
+    resident = resident or ResidentSettings()
+    if settings is not None:
+        check_token(settings)
     Store.open(folder).close()
-    with listening(settings) as listener:
+    if settings is None:
+        claimed = claim(folder, resident.change)
+        if claimed is None:
+            raise ResidentError(f"Another process holds the lock of {folder} and does not answer; end it first.")
+        if isinstance(claimed, State):
+            say(f"The server {claimed.pid} answers for {claimed.folder} already.")
+            return
+        with _given_up(claimed):
+            own_socket = OwnSocket(claimed, folder, resident)
+            line = (
+                f"The server {os.getpid()} answers the shell for {folder} at {claimed.path}, and leaves after "
+                f"{resident.idle:g} s without a query."
+            )
+            _run(create_app(folder, ServeSettings(), own_socket), ServeSettings(), [], own_socket, lambda: say(line))
+        return
+    with listening(settings) as listener, _given_up(_claimed_besides(folder, resident)) as besides:
         port = listener.getsockname()[1]
         told = first_address(settings if tell_token else replace(settings, token=None), port)
+        address = first_address(replace(settings, token=None), port)
+        beside = None if besides is None else OwnSocket(besides, folder, resident, address)
 
         def ready() -> None:
             say(f"The page and the API of {folder} are at {told}; Ctrl-C ends the server.")
             show(first_address(settings, port))
 
-        app = create_app(folder, settings)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            lifespan="on",
-            timeout_graceful_shutdown=_GRACE,
-            **uvicorn_options(settings.limits),
-        )
-        server = Server(config, app, ready)
-        server.run(sockets=[listener])
+        _run(create_app(folder, settings, beside), settings, [listener], beside, ready)
+
+
+def _run(
+    app: FastAPI,
+    settings: ServeSettings,
+    listeners: list[socket.socket],
+    own_socket: OwnSocket | None,
+    ready: Callable[[], None],
+) -> None:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=_GRACE,
+        **uvicorn_options(settings.limits),
+    )
+    own = [] if own_socket is None else [own_socket.claimed.listener]
+    Server(config, app, ready, own_socket).run(sockets=[*own, *listeners])
+
+
+def _claimed_besides(folder: Path, resident: ResidentSettings) -> Claim | None:
+    """The store's own socket for a server of a page, which does without where another process has it, or where it
+    cannot be had."""
+    try:
+        claimed = claim(folder, _BESIDES)
+    except ResidentError:
+        return None
+    return claimed if isinstance(claimed, Claim) else None
+
+
+C = TypeVar("C", bound="Claim | None")
+
+
+@contextmanager
+def _given_up(claimed: C) -> Iterator[C]:
+    """It is given up in the end."""
+    try:
+        yield claimed
+    finally:
+        if claimed is not None:
+            claimed.give_up()
 
 
 class Server(uvicorn.Server):
     """Says when it is ready, and tells the application when it leaves; a signal ends it, and not the process besides,
     as uvicorn has it."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None], own_socket: OwnSocket | None = None
+    ) -> None:
+        """`own_socket`: listens on the first of the sockets."""
         super().__init__(config)
         self._app = app
         self._ready = ready
+        self._own_socket = own_socket
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn, which calls it ten times a second. Looks whether the store's own socket is over."""
+        own_socket = self._own_socket
+        if own_socket is not None:
+            if own_socket.stopping or (own_socket.alone and own_socket.is_over()):
+                self.should_exit = True
+            elif own_socket.is_over():
+                self._own_socket = None
+                self.servers.pop(0).close()
+                own_socket.claimed.give_up()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn, which waits for answers to end."""

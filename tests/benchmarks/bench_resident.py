@@ -1,17 +1,18 @@
-"""A text query as a whole process, from the start of `search query` to its end: through the resident process, and
-without it, in turn.
+"""A query as a whole process, from the start of `search query` to its end: through the server on the store's own
+socket, and without it, in turn.
 
     python tests/benchmarks/bench_resident.py FOLDER [--runs 50] [--json PATH]
 
 FOLDER holds photographs (the demo's are in demo-out/photos); they are indexed into a store that is thrown away. Beside
 both stand the interpreter that does nothing, which is the floor, and `search --help`. Prints medians and 90th
-percentiles.
+percentiles, and the median of the processor time.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,11 +25,12 @@ from tests.benchmarks.machine import about, save
 SEARCH = [sys.executable, "-m", "search"]
 
 
-def seconds(command: list[str]) -> float:
-    """How long one process takes from outside."""
-    started = time.perf_counter()
+def seconds(command: list[str]) -> tuple[float, float]:
+    """How long one process takes from outside, and how much of the processors."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - started
+    took, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def percentiles(values: list[float]) -> tuple[float, float]:
@@ -50,30 +52,39 @@ def main() -> None:
         store = ["-s", str(Path(temporary) / "store")]
         subprocess.run([*SEARCH, "index", "-q", str(given.folder), *store], check=True)
         query = [*SEARCH, "query", "a red car", *store]
+        picture = next(path for path in sorted(given.folder.rglob("*")) if path.is_file())
+        by_image = [*SEARCH, "query", str(picture), *store]
         kinds = {
             "an empty interpreter": [sys.executable, "-c", "pass"],
             "search --help": [*SEARCH, "--help"],
-            "query, resident": query,
-            "query, resident, one stage": [*query, "--no-rerank"],
+            "query, served": query,
+            "query, served, one stage": [*query, "--no-rerank"],
             "query, alone": [*query, "--no-resident"],
+            "status, served": [*SEARCH, "status", *store],
+            "image, served": by_image,
+            "image, alone": [*by_image, "--no-resident"],
         }
         subprocess.run([*SEARCH, "serve", "--background", *store], check=True, capture_output=True)
         try:
-            answers = [subprocess.run(kinds[kind], check=True, capture_output=True) for kind in list(kinds)[2:]]
-            if answers[0].stdout != answers[2].stdout:
-                sys.exit("The resident process answers otherwise than a process alone.")
-            times: dict[str, list[float]] = {kind: [] for kind in kinds}
+            answers = {kind: subprocess.run(kinds[kind], check=True, capture_output=True).stdout for kind in kinds}
+            if any(answers[f"{what}, served"] != answers[f"{what}, alone"] for what in ("query", "image")):
+                sys.exit("The server answers otherwise than a process alone.")
+            times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
             for run in range(given.runs):
                 for kind, command in kinds.items():
-                    if kind != "query, alone" or run % 5 == 0:
+                    if not kind.endswith("alone") or run % 5 == 0:
                         times[kind].append(seconds(command))
             state = subprocess.run([*SEARCH, "serve", "--status", *store], check=True, capture_output=True, text=True)
         finally:
             subprocess.run([*SEARCH, "serve", "--stop", *store], check=True, capture_output=True)
-    for kind, values in times.items():
+    for kind, measured in times.items():
+        values = [wall for wall, _ in measured]
         median, ninth = percentiles(values)
+        computed = statistics.median(cpu for _, cpu in measured)
         spread = f"({min(values) * 1e3:.0f} to {max(values) * 1e3:.0f}; {len(values)} runs)"
-        print(f"{kind:<27} p50 {median * 1e3:6.0f} ms  p90 {ninth * 1e3:6.0f} ms  {spread}")
+        print(
+            f"{kind:<25} p50 {median * 1e3:6.0f} ms  p90 {ninth * 1e3:6.0f} ms  cpu {computed * 1e3:4.0f} ms  {spread}"
+        )
     print(state.stdout.strip())
     save(given.json, found, seconds=times)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.shell import exit_codes
+from search.console import exit_codes
 from tests.fixtures.permissions import bound_by_permissions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")

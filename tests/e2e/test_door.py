@@ -12,7 +12,7 @@ from PIL import Image
 
 import search as library
 from indexer.doctor import Finding
-from search.shell import exit_codes
+from search.console import exit_codes
 
 SEARCH = [sys.executable, "-m", "search"]
 A_FILE_FAILED = ("1 files could not be indexed", "`status().failures` names them")

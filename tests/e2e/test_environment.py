@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.shell import exit_codes
+from search.console import exit_codes
 from tests.fixtures.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deletes the working folder, takes users away")

@@ -16,7 +16,7 @@ import search
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.meta import Meta
 from indexer.catalog.sqlite import file_url
-from search.shell import exit_codes
+from search.console import exit_codes
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
 

@@ -1,4 +1,4 @@
-"""The resident process with real processes: same answers, its lifecycle, and what goes wrong."""
+"""The server over the store's own socket, with real processes: same answers, its lifecycle, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tempfile import mkdtemp
 import pytest
 from PIL import Image
 
+from search.console import exit_codes
 from search.resident import lifecycle, socket_paths
-from search.resident.server import State
-from search.shell import exit_codes
+from search.resident.lifecycle import State
 from tests.fixtures.paths import ROOT
 
 pytestmark = [
@@ -179,7 +179,7 @@ def test_answers_are_the_same_with_and_without(served: Shell, indexed: Path, tmp
 
 
 def test_what_belongs_to_the_commands_own_process_is_done_there(served: Shell, indexed: Path, tmp_path: Path) -> None:
-    """Its standard input and pipes."""
+    """It reads its standard input and pipes itself; the server answers with the image that it is sent."""
     before = answered(indexed)
     cat = indexed.parent / "photos" / "chelsea.png"
     for name in ("-", "/dev/stdin"):
@@ -206,15 +206,15 @@ def test_what_belongs_to_the_commands_own_process_is_done_there(served: Shell, i
     )
     os.close(reading)
     assert (refused.returncode, b"cannot be used" in refused.stderr) == (2, True)
-    assert answered(indexed) - before == 0
+    assert answered(indexed) - before == 2
     assert served.run("query", "-", "--text", "-s", indexed).returncode == 0
-    assert answered(indexed) - before == 1
+    assert answered(indexed) - before == 3
 
 
 def test_copies_and_pages_are_made_and_opened_by_the_commands_own_process(
     served: Shell, indexed: Path, tmp_path: Path
 ) -> None:
-    """The resident one finds; what it leaves is done with the folder, the rights and the screen of the command."""
+    """The server finds; the rest is done with the folder, the rights and the screen of the command."""
     before = answered(indexed)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "xdg-open"
@@ -281,22 +281,36 @@ def test_a_closed_pipe_is_no_error(served: Shell, indexed: Path) -> None:
     assert answered(indexed) - before == 1
 
 
-def test_a_query_through_it_imports_next_to_nothing(served: Shell, indexed: Path) -> None:
-    before = answered(indexed)
+def imported_by(served: Shell, *arguments: str) -> list[str]:
     program = (
         "import sys\nbefore = set(sys.modules)\n"
-        f"sys.argv = ['search', 'query', 'a cat', '-k', '1', '-s', {str(indexed)!r}]\n"
+        f"sys.argv = ['search', *{arguments!r}]\n"
         "from search.__main__ import main\n"
+        "sys.modules['os']._exit = sys.exit\n"
         "try:\n    main()\nexcept SystemExit as left:\n    assert left.code == 0\n"
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=served.variables, check=True
     )
+    return done.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("command", [["query", "a cat", "-k", "1"], ["status"]])
+def test_a_plain_command_through_it_imports_next_to_nothing(served: Shell, indexed: Path, command: list[str]) -> None:
+    before = answered(indexed)
+    imported = imported_by(served, *command, "-s", str(indexed))
     assert answered(indexed) - before == 1
-    imported = done.stdout.splitlines()[-1].split()
     assert not set(imported) & {*LIGHT, *HEAVY}
-    assert len(imported) < 15, imported
+    assert len(imported) < 25, imported
+
+
+def test_a_query_by_image_through_it_imports_nothing_heavy(served: Shell, indexed: Path) -> None:
+    before = answered(indexed)
+    cat = str(indexed.parent / "photos" / "chelsea.png")
+    imported = imported_by(served, "query", cat, "-k", "1", "-s", str(indexed))
+    assert answered(indexed) - before == 1
+    assert not set(imported) & {*HEAVY, "http.client", "PIL", "search.library"}
 
 
 def test_a_photograph_that_is_indexed_meanwhile_is_found(
@@ -330,7 +344,7 @@ def test_a_store_that_is_made_anew_or_repaired_is_read_anew(
     assert shell.run("doctor", "--repair", "-s", store).returncode == 0
     assert shell.run("index", tmp_path / "new", "-s", store, "-q").returncode == 0
     assert shell.run("query", "a rocket", "-s", store, "--paths").stdout.endswith(b"/mine.jpg\n")
-    assert answered(store) == 4
+    assert answered(store) == 2  # what is wrong is said by the command itself
 
 
 def test_an_interrupted_query_is_130_and_the_process_lives(shell: Shell, indexed: Path) -> None:
@@ -494,7 +508,7 @@ def test_a_process_of_another_version_is_replaced(shell: Shell, store: Path, tmp
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
 def test_output_that_nobody_reads_or_that_is_lost(shell: Shell, store: Path) -> None:
-    """The command itself prints what the resident process has answered, and says what went wrong with that."""
+    """The command itself prints what the server has answered, and says what went wrong with that."""
     shell.serve(store)
     before = answered(store)
     query = shell.command("query", "a cat", "-s", store)
@@ -510,7 +524,7 @@ def test_output_that_nobody_reads_or_that_is_lost(shell: Shell, store: Path) -> 
     assert answered(store) == before + 2
 
 
-def test_what_is_no_resident_process_is_not_believed(shell: Shell, store: Path) -> None:
+def test_what_is_no_server_of_ours_is_not_believed(shell: Shell, store: Path) -> None:
     import socket
 
     assert socket_paths.prepare()

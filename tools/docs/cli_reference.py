@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from search.console.exit_codes import MEANINGS
 from search.shell.cli import COMMANDS
-from search.shell.exit_codes import MEANINGS
 from search.shell.options import Option, Options
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -19,7 +19,7 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 VARIABLES: Final = {
     "SEARCH_STORE": "where the index lives, as `--store`",
     "SEARCH_CACHE": "where exported and compiled models are kept; may be deleted at any time",
-    "SEARCH_RESIDENT": "`auto`: any query may start the resident process; `off`: none is used",
+    "SEARCH_RESIDENT": "`auto`: any query may start a server for the next one; `off`: none is used",
     "SEARCH_DEVICE": "`cpu`, `cuda`, `cuda:1` or `mps`, for models on torch",
     "SEARCH_THREADS": "threads of the encoder (all cores)",
     "SEARCH_WORKERS": "threads that read and decode (one a core)",

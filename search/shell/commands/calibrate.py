@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import (
     AS_JSON,
     DEVICE,
@@ -48,11 +48,11 @@ def run(options: CalibrateOptions) -> int:
     """Fit the hits' probabilities to your own pairs of images and texts."""
     from indexer.errors import UsageError
     from search.calibration.calibrate import CalibrationSettings
+    from search.console.wording import worded
     from search.rerank.stage import DEFAULT_COUNT
     from search.shell import printing
     from search.shell.evaluation_table import fit_lines
     from search.shell.progress_bar import listener
-    from search.shell.wording import worded
 
     if options.reset:
         return _reset(options)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, STORE, Options
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import BROKEN_STORE, FOUND
+from search.console.exit_codes import BROKEN_STORE, FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, STORE, Options, option
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class DoctorOptions(Options):
 
 def run(options: DoctorOptions) -> int:
     """Check the catalog, the indexes and the files against each other."""
+    from search.console.wording import worded
     from search.shell.printing import print_json
-    from search.shell.wording import worded
 
     with library_of(options.store) as library:
         findings = library.repair() if options.repair else library.check()

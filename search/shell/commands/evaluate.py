@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
+from search.console.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
+from search.shell.opened_library import library as library_of
 from search.shell.options import (
     AS_JSON,
     DEVICE,
@@ -52,6 +52,7 @@ class EvaluateOptions(Options):
 
 def run(options: EvaluateOptions) -> int:
     """Measure the index on your own pairs of images and texts."""
+    from search.console.wording import worded
     from search.evaluation.settings import EvaluationSettings
     from search.html.evaluation_report import shown_paths, write_report
     from search.rerank.stage import DEFAULT_COUNT
@@ -59,7 +60,6 @@ def run(options: EvaluateOptions) -> int:
     from search.shell.evaluation_table import print_evaluation
     from search.shell.html_file import html_file
     from search.shell.progress_bar import listener
-    from search.shell.wording import worded
 
     count = rerank_count(options.rerank, options.no_rerank, options.reranker)
     settings = EvaluationSettings(

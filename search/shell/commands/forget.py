@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, STORE, Options, argument, option
 
 if TYPE_CHECKING:

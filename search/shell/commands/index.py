@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import folder_of, is_lent
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND, SOME_FAILED
+from search.console.exit_codes import FOUND, SOME_FAILED
+from search.shell.opened_library import folder_of
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, DEVICE, STORE, Options, argument, option
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def run(options: IndexOptions) -> int:
     """Encode folders of images into the index; only what is new or changed is read."""
     from search.fast_start.prefetch import prefetch_encoder
 
-    prefetch = None if is_lent() else prefetch_encoder(folder_of(options.store), options.encoder, options.device)
+    prefetch = prefetch_encoder(folder_of(options.store), options.encoder, options.device)
 
     from indexer.settings import IndexSettings
+    from search.console.wording import worded
     from search.shell import printing, run_report
     from search.shell.progress_bar import listener
-    from search.shell.wording import worded
 
     settings = IndexSettings(
         ignores=tuple(options.ignore or ()),

@@ -6,8 +6,8 @@ import importlib.util
 from typing import TYPE_CHECKING, Final
 
 from indexer.errors import UsageError
-from search.resident.library_context import folder_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import folder_of
 from search.shell.options import STORE, Options
 
 if TYPE_CHECKING:

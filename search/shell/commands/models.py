@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
 from search.shell.options import AS_JSON, Options, option
 
 if TYPE_CHECKING:

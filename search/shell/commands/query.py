@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from indexer.errors import ResidentError, UsageError
-from search.resident.library_context import folder_of, is_lent
-from search.resident.library_context import library as library_of
+from search.shell.opened_library import folder_of
 from search.shell.options import (
     AS_JSON,
     DEVICE,
@@ -27,10 +25,9 @@ from search.shell.query_fields import FieldOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-#: Hits, where nobody says how many: the best, and of a listing, which has no best, a page of a terminal.
-SHOWN = 10
-LISTED = 50
+    from search.calls.answering import QueryOptions as CallOptions
+    from search.console.answer_text import Form
+    from search.library import Library
 
 
 _OUTPUT, _RANKING, _RUNNING = "Output", "Ranking", "Running"
@@ -104,7 +101,7 @@ class QueryOptions(FieldOptions):
     device: str | None = DEVICE.under(_RUNNING)
     resident: bool | None = option(
         "--resident/--no-resident",
-        help="Start a process that answers the next query at once (see `search serve`); or use none "
+        help="Start a server that answers the next query at once (see `search serve`); or use none "
         "(default: SEARCH_RESIDENT, auto or off; else use one that is there).",
         group=_RUNNING,
     )
@@ -112,61 +109,73 @@ class QueryOptions(FieldOptions):
 
 def run(options: QueryOptions) -> int:
     """Find images (or captions) by words or by image; options below "Answers" are fields of QUERY, too (in:2021)."""
+    from search.console.answer_text import count_shown, for_the_shell
+    from search.console.given_fields import joined
     from search.query.terms import texts_to_encode
-    from search.shell.query_argument import read_query
-    from search.shell.query_fields import given_fields, joined
+    from search.shell.opened_library import QueryLibrary, server_of
+    from search.shell.opened_library import library as library_of
+    from search.shell.query_argument import open_image, read_query
+    from search.shell.query_fields import given_fields
     from search.shell.query_output import Wishes, answer
-    from search.shell.wording import worded
 
     _check(options)
     sheet = _sheet(options.sheet)
     count = rerank_count(options.rerank, options.no_rerank, None if options.explain else options.reranker)
-    keeps_resident = _keeps_resident(options.resident)
+    is_helped, keeps_server = _helped(options.resident)
     given = given_fields(options)
     line, said = None, tuple[str, ...]()
     if options.what or not given:
         line, said = read_query(options.what or [], as_text=options.as_text, as_image=options.as_image)
-    query = joined(line, given)
-    target = query.to or "image"
+    query = joined(line, given, open_image)
+    folder = folder_of(options.store)
+    is_own = options.encoder is not None or options.device is not None or options.reranker is not None
+    server = server_of(folder) if is_helped and not is_own else None
     prefetch = None
     texts = texts_to_encode(query.terms)
-    if texts and options.encoder is None and not is_lent():
+    if texts and options.encoder is None and server is None:
         from search.fast_start.prefetch import prefetch_texts
         from search.query.class_names import class_names, subtracted_names
 
         names, less = class_names(query.terms), subtracted_names(query.terms)
-        prefetch = prefetch_texts(folder_of(options.store), texts, options.device, names, options.templates, less)
-    with library_of(options.store, options.encoder, options.device, prefetch, once=True) as library:
-        results = library.query(
-            query,
-            k=options.limit or (SHOWN if query.terms else LISTED),
-            rerank=count,
-            reranker=options.reranker,
-            explain=options.explain,
-            all_copies=options.all_copies,
-            by_words=options.by_words,
-            templates=options.templates,
-        )
-        results = worded(replace(results, notes=(*said, *results.notes)))
-        roots = [] if options.copy_to is None else [root.path for root in library.status().roots]
+        prefetch = prefetch_texts(folder, texts, options.device, names, options.templates, less)
+
+    def open_here() -> Library:
+        return library_of(options.store, options.encoder, options.device, prefetch, once=True)
+
+    asked: CallOptions = {
+        "k": options.limit or count_shown(query),
+        "rerank": count,
+        "reranker": options.reranker,
+        "explain": options.explain,
+        "all_copies": options.all_copies,
+        "by_words": options.by_words,
+        "templates": options.templates,
+    }
+    with QueryLibrary(server, open_here) as library:
+        results = for_the_shell(library.query(query, asked), *said)
+        roots = [] if options.copy_to is None else list(library.roots())
         leaves = options.copy_to is not None or sheet is not None or options.opens
-        indexed = library.indexed(*(path for hit in results for path in (hit.path, *hit.also))) if leaves else {}
-    path_end = b"\0" if options.print0 else b"\n" if options.paths else None
+        indexed = library.indexed([path for hit in results for path in (hit.path, *hit.also)]) if leaves else {}
     wishes = Wishes(
-        library.folder,
-        target,
-        options.as_json,
-        path_end,
+        folder,
+        query.to or "image",
+        _form(options),
         sheet,
         options.opens,
         options.copy_to,
         all_wanted=options.limit is None,
     )
     code = answer(wishes, query, results, roots, indexed)
-    if keeps_resident:
+    if keeps_server:
         sys.stdout.flush()
-        _start_resident(library.folder)
+        _start_server(folder)
     return code
+
+
+def _form(options: QueryOptions) -> Form:
+    if options.as_json:
+        return "json"
+    return "paths0" if options.print0 else "paths" if options.paths else "table"
 
 
 def _sheet(given: Path | None) -> Path | None:
@@ -190,21 +199,21 @@ def _check(options: QueryOptions) -> None:
         from search.shell.copy_hits import check_folder
 
         check_folder(os.fspath(options.copy_to), os.fspath(folder_of(options.store)))
-    if options.opens and not is_lent():
+    if options.opens:
         from search.shell.desktop import check_desktop
 
         check_desktop()
 
 
-def _keeps_resident(asked: bool | None) -> bool:
-    """Whether this query is to leave a resident process behind for the next one."""
+def _helped(asked: bool | None) -> tuple[bool, bool]:
+    """Whether a server may answer this query, and whether it is to leave one behind for the next. Raises UsageError."""
     wish = os.environ.get("SEARCH_RESIDENT", "")
     if wish not in ("", "auto", "off"):
         raise UsageError(f"SEARCH_RESIDENT takes auto or off, not {wish!r}; correct it or unset it.")
-    return not is_lent() and (wish == "auto" if asked is None else asked)
+    return asked is not False and wish != "off", wish == "auto" if asked is None else asked
 
 
-def _start_resident(folder: Path) -> None:
+def _start_server(folder: Path) -> None:
     from search.resident import background, client
     from search.shell import printing
 

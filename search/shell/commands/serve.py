@@ -6,19 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
-from search.resident.library_context import folder_of
-from search.shell.exit_codes import FOUND, NOTHING_FOUND
+from search.console.exit_codes import FOUND, NOTHING_FOUND
+from search.shell.opened_library import folder_of
 from search.shell.options import STORE, Options, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from search.resident.lifecycle import State
     from search.web.settings import ServeSettings
 
-#: What belongs to the server of the page, and to the process without one.
+#: Headings of the help.
 _PAGE = "The page and the API"
-_RESIDENT = "Without a page, for queries of the shell"
+_SHELL = "For queries of the shell alone"
 _NO_PAGE = "It has no page; `search serve --open` serves one."
 
 
@@ -51,39 +51,40 @@ class ServeOptions(Options):
     )
     store: Path | None = STORE
     background: bool = option(
-        "--background", default=False, help="Return when the process is ready, and leave it.", group=_RESIDENT
+        "--background", default=False, help="Return when the server is ready, and leave it.", group=_SHELL
     )
     idle: float = option(
-        "--idle", default=900.0, metavar="SECONDS", help="It leaves after so long without a query.", group=_RESIDENT
+        "--idle",
+        default=900.0,
+        metavar="SECONDS",
+        help="Without a page it leaves after so long without a query.",
+        group=_SHELL,
     )
     stop: bool = option(
-        "--stop", default=False, help="Make the one that is there leave (exit code 1: none).", group=_RESIDENT
+        "--stop", default=False, help="Make the server of the store leave (exit code 1: none).", group=_SHELL
     )
     status: bool = option(
-        "--status", default=False, help="Say whether there is one (exit code 1: none).", group=_RESIDENT
+        "--status", default=False, help="Say whether there is a server of the store (exit code 1: none).", group=_SHELL
     )
 
 
-def run(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:
-    """Serve the page and the API, with --port or --open; else keep the index loaded for the shell.
+def run(options: ServeOptions) -> int:
+    """Serve the page and the API, with --port or --open; queries of the shell are answered at once in any case.
 
-    Without --port, --open, --host and --name a process waits for queries of the shell and answers them at once; none
-    but you can reach it, and it has no page.
+    Without --port, --open, --host and --name nobody but you can reach the server, by a private socket, and it has no
+    page.
     """
     if options.background + options.stop + options.status > 1:
         raise UsageError("--background, --stop and --status exclude each other; give one.")
     if options.port is not None or options.open or options.host is not None or options.name:
         return _page(options)
-    return _resident(options, run_command)
+    return _shell(options)
 
 
 def _page(options: ServeOptions) -> int:
     """Serve the page and the API, in the foreground. Raises UsageError, StoreMissingError, StoreError."""
     if options.background or options.stop or options.status:
-        raise UsageError(
-            "--background, --stop and --status are for the resident process; leave out --port, --open, --host and "
-            "--name."
-        )
+        raise UsageError("--background, --stop and --status take no --port, --open, --host and --name; leave them out.")
     from search.web.settings import DEFAULT_PORT, ServeSettings
 
     port = DEFAULT_PORT if options.port is None else options.port
@@ -134,7 +135,9 @@ def _with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
     return settings, False
 
 
-def _resident(options: ServeOptions, run_command: Callable[[list[str]], int]) -> int:
+def _shell(options: ServeOptions) -> int:
+    """Serve the shell alone, or ask the server that is there. Raises UsageError, StoreMissingError, StoreError,
+    ResidentError."""
     from indexer.settings import ResidentSettings
     from search.resident import lifecycle
 
@@ -143,20 +146,32 @@ def _resident(options: ServeOptions, run_command: Callable[[list[str]], int]) ->
     settings = ResidentSettings(idle=options.idle)
     folder = folder_of(options.store)
     if not (options.background or options.stop or options.status):
-        lifecycle.serve(folder, run_command, lambda line: _say(f"{line}\n{_NO_PAGE}"), settings)
+        from search.web.serving import serve
+
+        serve(folder, None, lambda line: _say(f"{line}\n{_NO_PAGE}"), lambda _: None, resident=settings)
         return FOUND
     if options.background:
         found = lifecycle.start_and_wait(folder, settings)
     else:
         state = lifecycle.stop(folder, settings) if options.stop else lifecycle.ask(folder)
         if state is None:
-            _say(f"No resident process answers for {folder}.")
+            _say(f"No server answers for {folder}.")
             return NOTHING_FOUND
         found = state
-    old = "is of an earlier version, and makes way for another at the next query"
-    end = "has left" if options.stop else old if found.outdated else f"leaves after {found.idle:g} s without a query"
-    _say(f"The resident process {found.pid} for {found.folder} ({found.answered:,} answered) {end}.")
+    _say(
+        f"The server {found.pid} for {found.folder} ({found.answered:,} answered) "
+        f"{'has left' if options.stop else _future(found)}."
+    )
     return FOUND
+
+
+def _future(state: State) -> str:
+    """What becomes of a server that is there."""
+    if state.outdated:
+        return "is of an earlier version, and makes way for another at the next query"
+    if state.idle is None:
+        return f"has its page at {state.address}, and stays"
+    return f"leaves after {state.idle:g} s without a query"
 
 
 def _say(line: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, STORE, Options, option
 
 if TYPE_CHECKING:
@@ -25,18 +25,15 @@ class StatusOptions(Options):
 
 def run(options: StatusOptions) -> int:
     """What the index holds, and how it is doing."""
-    from search.shell import printing, status_table
+    from search.console.status_table import status_json, status_lines
+    from search.shell import printing
 
     with library_of(options.store) as library:
         found = library.status()
         left_out = library.left_out() if options.left_out else None
     if options.as_json:
-        printing.print_json(status_table.status_json(found, left_out))
-    elif options.failed or left_out is not None:
-        if options.failed:
-            status_table.print_failures(found)
-        if left_out is not None:
-            status_table.print_left_out(left_out)
+        printing.print_json(status_json(found, left_out))
     else:
-        status_table.print_status(found)
+        for line in status_lines(found, left_out, failed=options.failed):
+            printing.print_line(line)
     return FOUND

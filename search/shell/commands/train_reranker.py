@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.resident.library_context import library as library_of
-from search.shell.exit_codes import FOUND
+from search.console.exit_codes import FOUND
+from search.shell.opened_library import library as library_of
 from search.shell.options import AS_JSON, IMAGES, MOVED_ENCODER, STORE, Options, option
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class TrainRerankerOptions(Options):
 
 def run(options: TrainRerankerOptions) -> int:
     """Train a reranker of the first candidates, on images that are indexed and captions of them."""
+    from search.console.wording import worded
     from search.shell.progress_bar import listener
-    from search.shell.wording import worded
 
     with (
         library_of(options.store, options.encoder, options.device) as library,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,9 +28,10 @@ class Asked(Model):
     """A query and how to answer it. `q` says everything that one line can say; the others come after what it says."""
 
     q: str = Field(
+        "",
         max_length=Limits().query_characters,
         description="A line of the query language: words, minus, fields, `like:#ID` of an indexed photograph, "
-        "`like:upload:NAME` of one that was uploaded.",
+        "`like:upload:NAME` of one that was uploaded. May be left out where `field` says something.",
         examples=["red car -blue in:2021 near:Paris"],
     )
     k: int = Field(60, ge=1, le=_MOST, description="Hits, at most.")
@@ -53,6 +54,13 @@ class Asked(Model):
     )
     where: str | None = Field(
         None, max_length=Limits().query_characters, description="Fields of the query language, beside those in `q`."
+    )
+    field: list[Annotated[str, Field(max_length=Limits().query_characters)]] = Field(
+        [],
+        max_length=200,
+        description="Fields of the query language, one each, beside those in `q`: the value is all that stands behind "
+        "the colon, spaces and quotation marks too.",
+        examples=[["near:New York", "in:2021"]],
     )
     as_words: bool = Field(False, description="`q` is words, whatever they look like, and no line of the language.")
     explain: bool = Field(False, description="Say of each hit which words met which regions.")

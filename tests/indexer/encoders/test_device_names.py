@@ -13,7 +13,7 @@ from indexer.encoders import device_names
 from indexer.encoders.device_names import check_device, unused, wanted_device
 from indexer.encoders.registry import load_encoder
 from indexer.errors import UsageError
-from search.shell import exit_codes
+from search.console import exit_codes
 from tests.conftest import Cli
 
 

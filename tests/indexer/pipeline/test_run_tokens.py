@@ -18,7 +18,8 @@ from indexer.catalog.tokens import Tokens
 from indexer.settings import DecodeLimits, IndexSettings
 from indexer.store import Store
 from indexer.types import Int8
-from search.shell import run_report, status_table
+from search.console import status_table
+from search.shell import run_report
 from tests.fixtures.colour_encoder import ColourEncoder, ColourTokenEncoder
 from tests.fixtures.encoded import images_with_tokens, texts_with_tokens
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, Bench, paint
@@ -388,8 +389,7 @@ def test_status_and_reports_say_how_many_have_tokens(
             "texts": 3,
             "image_bytes": 16,
         }
-        status_table.print_status(status)
-        assert "tokens       6 items, 16 B an image\n" in capsys.readouterr().out
+        assert "tokens       6 items, 16 B an image" in status_table.status_lines(status, None, failed=False)
         assert bench.change("DELETE FROM token WHERE content_id = 1") == 1
-        status_table.print_status(library.status())
-        assert "5 items, 16 B an image; 1 without (search index adds them)" in capsys.readouterr().out
+        lines = "".join(status_table.status_lines(library.status(), None, failed=False))
+        assert "5 items, 16 B an image; 1 without (search index adds them)" in lines

@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.sqlite import file_url
-from search.engine.indexed import CHANGED, OUTSIDE, Indexed
+from search.engine.indexed_file import CHANGED, OUTSIDE, Indexed
 from search.html.contact_sheet import sheet
 from search.library import Library
 from search.query.query import Query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ Read = Callable[[list[str]], dict[str, Any] | None]
 
 
 @pytest.fixture(scope="module")
-def by_typer() -> Read:
+def by_typer() -> Iterator[Read]:
     """What typer would have run the query with; None where it complains or shows help."""
     seen: list[QueryOptions] = []
 
@@ -55,16 +55,15 @@ def by_typer() -> Read:
 
     def read_by_typer(arguments: list[str]) -> dict[str, Any] | None:
         seen.clear()
-        parsed(["query", *arguments], run)
+        parsed(["query", *arguments])
         return vars(seen[0]) if seen else None
-
-    def run(arguments: list[str]) -> int:
-        raise AssertionError("nothing is served here")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(COMMANDS, "query", (QueryOptions, keep))
-        program(run)  # made with what keeps the options
-    return read_by_typer
+        program.cache_clear()
+        program()  # made with what keeps the options
+        yield read_by_typer
+    program.cache_clear()
 
 
 def plainly(arguments: list[str]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from indexer.errors import UsageError
 from indexer.types import Metadata
-from search.engine.indexed import Indexed
+from search.engine.indexed_file import Indexed
 from search.html.contact_sheet import sheet, write_sheet
 from search.query.filter import Filter
 from search.query.query import Query

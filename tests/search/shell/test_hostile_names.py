@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from search.shell.printing import escaped
+from search.console.escaping import escaped
 from search.shell.progress_bar import listener
 from tests.conftest import Cli
 

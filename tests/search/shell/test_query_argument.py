@@ -18,11 +18,11 @@ from PIL import Image
 
 from indexer.errors import ImageTooLargeError, NotAnImageError, PathNotFoundError, SearchError, UsageError
 from indexer.settings import DecodeLimits
+from search.console.given_fields import joined
 from search.query.query import Query
 from search.query.terms import Term, Words
 from search.shell import query_stream
-from search.shell.query_argument import image_named, read_query
-from search.shell.query_fields import joined
+from search.shell.query_argument import image_named, open_image, read_query
 from search.shell.query_stream import STANDARD_INPUT, is_stream
 from tests.conftest import Cli
 
@@ -223,12 +223,12 @@ def test_an_address_of_a_file_begins_a_line(here: Path) -> None:
     ],
 )
 def test_words_behind_a_place_are_missed(text: str, place: str, notes: tuple[str, ...]) -> None:
-    assert joined(Query(text=text), {"near": [place]}).notes == notes
+    assert joined(Query(text=text), {"near": [place]}, open_image).notes == notes
 
 
 def test_a_place_of_several_words_without_quotation_marks_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no place is called 'new'; .* write --near \"new york\"\."):
-        joined(Query(text="york skyline"), {"near": ["new"]})
+        joined(Query(text="york skyline"), {"near": ["new"]}, open_image)
 
 
 def test_a_line_holds_filters_and_settings(here: Path) -> None:

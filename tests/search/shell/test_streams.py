@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from search.console import exit_codes
 from search.library import Library
-from search.shell import exit_codes, streams
+from search.shell import streams
 from search.shell.progress_bar import listener
 from tests.conftest import Cli
 

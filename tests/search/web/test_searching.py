@@ -188,7 +188,6 @@ def test_words_that_look_like_a_file_are_words(client: TestClient, indexed: Path
         ({"q": "a cat", "rerank": 100_000}, "`rerank`"),
         ({"q": "a cat", "colour": "red"}, "`colour`"),
         ({"q": "x" * 10_001}, "`q`"),
-        ({}, "`q`"),
     ],
 )
 def test_a_wrong_option_is_named(client: TestClient, given: dict[str, Any], said: str) -> None:

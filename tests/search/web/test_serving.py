@@ -139,9 +139,18 @@ def test_a_port_in_use_is_told(cli: Cli, indexed: Path) -> None:
         (("--port", "-1"), "--port takes a number from 0 to 65535, not -1."),
         (("--port", "0", "--host", "192.0.2.1"), "192.0.2.1 is no address of this machine; 127.0.0.1 is one."),
         (("--port", "0", "--host", "no.such.host.invalid"), "no.such.host.invalid is no address of this machine;"),
-        (("--port", "0", "--background"), "--background, --stop and --status are for the resident process;"),
-        (("--host", "127.0.0.1", "--stop"), "--background, --stop and --status are for the resident process;"),
-        (("--name", "nas.home", "--status"), "--background, --stop and --status are for the resident process;"),
+        (
+            ("--port", "0", "--background"),
+            "--background, --stop and --status take no --port, --open, --host and --name;",
+        ),
+        (
+            ("--host", "127.0.0.1", "--stop"),
+            "--background, --stop and --status take no --port, --open, --host and --name;",
+        ),
+        (
+            ("--name", "nas.home", "--status"),
+            "--background, --stop and --status take no --port, --open, --host and --name;",
+        ),
         (("--port", "0", "--name", "http://nas.home/"), "http://nas.home/ is no name of a host;"),
         (("--port", "0", "--name", "nas.home:8765"), "nas.home:8765 is no name of a host;"),
     ],

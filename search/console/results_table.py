@@ -1,14 +1,13 @@
-"""What `search query` prints: a table for people, paths for pipes."""
+"""A table of hits for people: its lines, as text that is not yet escaped."""
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from search.console.wording import in_shell_words
 from search.results import NOTHING_MATCHES, Hit, Results, percent
-from search.shell.printing import print_line, printable
-from search.shell.wording import in_shell_words
 
 if TYPE_CHECKING:
     from search.query.settings import Order
@@ -24,45 +23,29 @@ _KEY_WIDTH = 16
 SHOWN_WORDS = 12
 
 
-def print_paths(results: Results, end: bytes) -> tuple[int, int]:
-    """The paths of the hits' files as the file system has them, each once: a program is to open them, and none that is
-    not there is printed. How many were, and how many hits were left out. A terminal, which is no program, gets them as
-    the table has them: it would act on what a name holds."""
-    sys.stdout.flush()
-    paths = [_file(hit) for hit in results]
-    there = dict.fromkeys(path for path in paths if path is not None)
-    shown = sys.stdout.isatty()
-    for path in there:
-        sys.stdout.buffer.write(
-            printable(path).encode(sys.stdout.encoding) + b"\n" if shown else os.fsencode(path) + end
-        )
-    return len(there), paths.count(None)
+#: A path as a person reads it.
+DisplayPath = Callable[[str], str]
 
 
-def _file(hit: Hit) -> str | None:
-    """Where it is now; a copy of the photograph that a text is about is as good as the one that was named."""
-    return next(filter(os.path.exists, hit.also), None) if hit.missing else hit.path
-
-
-def print_results(results: Results, order: Order | None = None) -> None:
+def table_lines(results: Results, order: Order | None, display: DisplayPath, *, header: bool) -> Iterator[str]:
     """A table: rank, score, probability (or a word), path, and what else is known. Weak hits are marked as such, and
-    where all are, that nothing matches well stands above them. On a terminal a line says what the columns are.
+    where all are, that nothing matches well stands above them. `header`: a line says what the columns are.
 
     Of what is sorted, or what filters alone have found, also what `order` goes by (the date, where it is none). Then
     what was left out and how many more there are, where that is known.
     """
     for note in results.notes:
-        print_line(f"Note: {note}")
+        yield f"Note: {note}"
     if not results:
-        print_line(in_shell_words(results.absence))
+        yield in_shell_words(results.absence)
         return
     if results.nothing_matches:
-        print_line(NOTHING_MATCHES)
+        yield NOTHING_MATCHES
     width = len(str(len(results)))
     wide = len("strong" if any(hit.match for hit in results) else "<1 % ")
     mark = len(" weak") if any(hit.weak and hit.match is None for hit in results) else 0
-    if sys.stdout.isatty():  # what reads a pipe reads hits
-        print_line(_header(results, order, width, wide + mark))
+    if header:
+        yield _header(results, order, width, wide + mark)
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "
         if hit.score is not None:
@@ -71,12 +54,12 @@ def print_results(results: Results, order: Order | None = None) -> None:
             known += f"{hit.score:6.3f}  {chance:>{wide}}{weak:<{mark}}  "
         if hit.score is None or order not in (None, "score"):
             known += f"{_key(hit, order):<{_KEY_WIDTH}}  "
-        print_line(f"{known}{display_path(hit.path)}{_details(hit, order)}")
+        yield f"{known}{display(hit.path)}{_details(hit, order, display)}"
         if hit.explanation is not None:
-            print_line(f"{'':{len(known)}}{_words(hit.explanation)}")
+            yield f"{'':{len(known)}}{_words(hit.explanation)}"
     for said in (results.left_out, results.rest):
         if said is not None:
-            print_line(in_shell_words(said))
+            yield in_shell_words(said)
 
 
 def _header(results: Results, order: Order | None, width: int, wide: int) -> str:
@@ -102,16 +85,15 @@ def _key(hit: Hit, order: Order | None) -> str:
     return _date(hit) or "(no date)"
 
 
-def display_path(path: str) -> str:
-    """Relative to the working folder when it lies below it."""
-    try:
-        here = os.getcwd() + os.sep
-    except OSError:  # the working folder is gone
-        return path
-    return path[len(here) :] if path.startswith(here) else path
+def relative_to(here: str | None) -> DisplayPath:
+    """Relative to the working folder `here` where a path lies below it; None: there is none."""
+    if here is None:
+        return str
+    below = os.path.join(here, "")
+    return lambda path: path[len(below) :] if path.startswith(below) else path
 
 
-def _details(hit: Hit, order: Order | None) -> str:
+def _details(hit: Hit, order: Order | None, display: DisplayPath) -> str:
     said = []
     if hit.text is not None:
         said.append(f"“{hit.text}”")
@@ -127,7 +109,7 @@ def _details(hit: Hit, order: Order | None) -> str:
         said.append("(the file is not there)")
     if hit.also and hit.kind == "image":
         more = len(hit.also) - SHOWN_COPIES
-        shown = ", ".join(map(display_path, hit.also[:SHOWN_COPIES]))
+        shown = ", ".join(map(display, hit.also[:SHOWN_COPIES]))
         said.append(f"(also {shown}{f' and {more:,} more' if more > 0 else ''})")
     return "".join(f"  {one}" for one in said)
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 import search
 from indexer.doctor import Finding
+from search.console import wording
+from search.console.wording import in_shell_words, worded
 from search.query.fields import FIELDS
 from search.results import Results
-from search.shell import wording
-from search.shell.wording import in_shell_words, worded
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
@@ -22,7 +22,7 @@ from tests.fixtures.paths import ROOT
 #: Rooms of the shell: whoever reads their messages sits before one.
 #: A server, and what asks one, are met by whoever has started it from the shell.
 OF_THE_SHELL = (
-    *("search/shell/", "search/fast_start/", "search/resident/", "search/__main__.py"),
+    *("search/shell/", "search/console/", "search/fast_start/", "search/resident/", "search/__main__.py"),
     *("search/web/", "search/remote/"),
 )
 #: An option, or a command, of the shell.

@@ -1,10 +1,10 @@
-"""What `search status` prints."""
+"""What `search status` prints, as text that is not yet escaped."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from indexer.files.scope import nearest
 from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
-from search.shell.left_out import left_out_text
-from search.shell.printing import print_line
+from search.console.left_out import left_out_text
 
 if TYPE_CHECKING:
     from indexer.catalog.roots import Root
@@ -21,24 +20,20 @@ if TYPE_CHECKING:
     from search.status import Status
 
 
-def print_failures(status: Status) -> None:
-    """The files that could not be indexed, and why."""
-    for failure in status.failures:
-        print_line(f"{failure.path}: {failure.reason}")
-    if not status.failures:
-        print_line("No file failed.")
+def status_lines(status: Status, left_out: Sequence[str] | None, *, failed: bool) -> Iterator[str]:
+    """The lines of `search status`, not yet escaped: of `failed` files, of those `left_out`, of each that is asked for;
+    or else what the store holds."""
+    if failed:
+        yield from (f"{failure.path}: {failure.reason}" for failure in status.failures)
+        if not status.failures:
+            yield "No file failed."
+    if left_out is not None:
+        yield from left_out or ["No file is left out."]
+    if not failed and left_out is None:
+        yield from _table(status)
 
 
-def print_left_out(paths: Sequence[str]) -> None:
-    """The files that are neither images nor captions."""
-    for path in paths:
-        print_line(path)
-    if not paths:
-        print_line("No file is left out.")
-
-
-def print_status(status: Status) -> None:
-    """What the store holds."""
+def _table(status: Status) -> Iterator[str]:
     encoder = status.encoder
     rows = [
         ("store", f"{status.folder} ({_size(status.bytes)}{_shared(status.folder)})"),
@@ -80,7 +75,7 @@ def print_status(status: Status) -> None:
     rows += [("left out", f"{path}  (forgotten; {_step(path)})") for path in status.exclusions]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        print_line(f"{name:<{width}}  {value}")
+        yield f"{name:<{width}}  {value}"
 
 
 def _shared(folder: str) -> str:
