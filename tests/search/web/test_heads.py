@@ -15,8 +15,16 @@ from tests.search.web.test_openapi import OPERATIONS
 
 #: What else than the id of a photograph an address and its fields need.
 FIELDS = {"q": "red", "field": "type", "by": "year"}
+#: What an address takes, and is not given here: at /search `field` is another one.
+UNWANTED = {("/api/v1/search", "field")}
 READ = [
-    (path, sorted({each["name"] for each in operation.get("parameters", ())} & FIELDS.keys()))
+    (
+        path,
+        sorted(
+            {each["name"] for each in operation.get("parameters", ())}
+            & FIELDS.keys() - {name for at, name in UNWANTED if at == path}
+        ),
+    )
     for path, method, operation in OPERATIONS
     if method == "get" and "/uploads/" not in path
 ]
