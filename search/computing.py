@@ -95,13 +95,17 @@ def map_parts(function: Callable[[P], R], parts: Sequence[P], done: Callable[[],
         return found
     pool = _cores.pool(helpers)
     others = [pool.submit(function, part) for part in parts[1:]]
+    own: list[R] = []  # of the last parts, the last one first: the others begin with the first
     try:
         found.append(function(parts[0]))
         done()
-        for part, future in zip(parts[1:], others, strict=True):
-            found.append(function(part) if future.cancel() else future.result())  # what no thread has begun: here
+        while len(own) < len(others) and others[-1 - len(own)].cancel():  # what no thread has begun
+            own.append(function(parts[-1 - len(own)]))
+            done()
+        for future in others[: len(others) - len(own)]:
+            found.append(future.result())
             done()
     except BaseException:
         wait([future for future in others if not future.cancel()])
         raise
-    return found
+    return found + own[::-1]

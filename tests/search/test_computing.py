@@ -27,7 +27,7 @@ def three() -> Iterator[None]:
     blas.set(before)
 
 
-def test_parts_are_told_in_their_order_and_none_is_computed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_told_and_none_is_computed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(computing, "thread_count", lambda: 3)
     told: list[int] = []
     with own_thread():
@@ -125,3 +125,19 @@ def test_an_error_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch, wrong: in
 
     with pytest.raises(ValueError, match=f"part {wrong}"):
         map_parts(fail, [0, 1])
+
+
+def test_the_thread_that_asks_does_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for the helpers' parts one after the other once, and computed none of its own."""
+    monkeypatch.setattr(computing, "thread_count", lambda: 2)
+    done_by: dict[int, threading.Thread] = {}
+
+    def compute(part: int) -> int:
+        time.sleep(0.02)
+        done_by[part] = threading.current_thread()
+        return 10 * part
+
+    with own_thread():
+        assert map_parts(compute, range(20)) == [10 * part for part in range(20)]
+    own = [part for part, thread in done_by.items() if thread is threading.current_thread()]
+    assert 4 < len(own) < 16
