@@ -140,7 +140,8 @@ class GraphEncoder:
                 rows = np.stack([read[place][0] for place in places])  # (b, T)
                 return graph.run({self._model.inputs["text"]: rows}, _names(shape))
 
-            groups = groups_of([len(row) for row, _ in read], _texts_together() if length is None else 1)
+            most = 1 if length is not None else _texts_together(len(texts), self._streams())
+            groups = groups_of([len(row) for row, _ in read], most)
             runs = self._map(run, groups)
         each = apart(groups, runs)
         if shape is None:
@@ -268,10 +269,11 @@ class GraphEncoder:
         return unit
 
 
-def _texts_together() -> int:
+def _texts_together(count: int, streams: int) -> int:
+    """Texts of one run at most, of `count`: no stream is to wait for another's long one."""
     from indexer.encoders.runtime import has_wide_products
 
-    return WIDE_TOGETHER if has_wide_products() else TOGETHER
+    return min(WIDE_TOGETHER, max(TOGETHER, count // (2 * streams))) if has_wide_products() else TOGETHER
 
 
 def _names(shape: TokenShape | None) -> list[str]:

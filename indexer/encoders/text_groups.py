@@ -14,7 +14,7 @@ WIDE_TOGETHER: Final = 16
 
 
 def groups_of(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Places of the texts of each run, the longest texts first; `most` of them at most, and no run much smaller than
+    """Places of the texts of each run, the most work first; `most` of them at most, and no run much smaller than
     another of that length.
 
     OpenVINO computes a row among two to four (with AVX-512 up to 24 were tried) with the same bits, however many there
@@ -27,7 +27,8 @@ def groups_of(lengths: Sequence[int], most: int) -> list[list[int]]:
     for place, length in enumerate(lengths):
         by_length.setdefault(length, []).append(place)
     groups = [group for _, places in sorted(by_length.items(), reverse=True) for group in _evenly(places, most)]
-    return [group if len(group) > 1 else group * 2 for group in groups]
+    groups = [group if len(group) > 1 else group * 2 for group in groups]
+    return sorted(groups, key=lambda group: -len(group) * lengths[group[0]])
 
 
 def _evenly(places: Sequence[int], most: int) -> list[list[int]]:

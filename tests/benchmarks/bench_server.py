@@ -3,14 +3,15 @@
     python tests/benchmarks/bench_server.py STORE [--clients 32] [--seconds 60] [--indexing] [--json PATH]
 
 Each client asks, waits for the answer and asks again: everyday queries (tools/bundled/everyday.py), each with words
-that make it another text, so that few have been asked before; ten hits, reranked. The clients are threads of a process
-of their own, which takes a part of the same cores. `--indexing`: the server compares all its files meanwhile, again
+that make it another text, so that few have been asked before; ten hits, reranked. The clients share a process of
+their own, which takes a part of the same cores. `--indexing`: the server compares all its files meanwhile, again
 and again (`POST /indexing` with `verify`). STORE has to lie with its photographs. Nothing here asserts.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import statistics
@@ -38,41 +39,39 @@ def line(number: int) -> str:
     return f"{QUERIES[number % len(QUERIES)].text} {WORDS[number // len(QUERIES) % len(WORDS)]}"
 
 
-def ask(address: str, begin: float, end: float, first: int, waited: list[float], wrong: list[str]) -> None:
+async def ask(at: tuple[str, int], begin: float, end: float, first: int, waited: list[float], wrong: list[str]) -> None:
     """One client: what it waits for each answer is kept from `begin` to `end`, seconds of `time.monotonic`."""
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    reader, writer = await asyncio.open_connection(*at)
     for number in count(first, 7):
         started = time.monotonic()
         if started >= end:
             break
+        path = f"{API}/search?k=10&q={quote(line(number))}"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {at[0]}:{at[1]}\r\n\r\n".encode())
         try:
-            connection.request("GET", f"{API}/search?k=10&q={quote(line(number))}")
-            answer = connection.getresponse()
-            content = answer.read()
-        except OSError as error:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            length = next(row for row in head.lower().split("\r\n") if row.startswith("content-length:"))
+            content = await reader.readexactly(int(length.partition(":")[2]))
+        except (OSError, EOFError) as error:
             wrong.append(repr(error))
-            connection.close()
+            reader, writer = await asyncio.open_connection(*at)
             continue
-        if answer.status != 200:
+        if " 200 " not in head.partition("\r\n")[0]:
             wrong.append(content[:200].decode())
         elif started >= begin:
             waited.append(time.monotonic() - started)
-    connection.close()
+    writer.close()
 
 
-def clients(address: str, number: int, seconds: float) -> dict[str, Any]:
+async def clients(address: str, number: int, seconds: float) -> dict[str, Any]:
     """All of them, in this process."""
+    parts = urlsplit(address)
+    at = str(parts.hostname), int(parts.port or 80)
     waited: list[float] = []
     wrong: list[str] = []
     begin = time.monotonic() + WARM
     end = begin + seconds
-    threads = [
-        threading.Thread(target=ask, args=(address, begin, end, 13 * each, waited, wrong)) for each in range(number)
-    ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    await asyncio.gather(*(ask(at, begin, end, 13 * each, waited, wrong) for each in range(number)))
     ordered = sorted(waited) or [0.0]
     return {
         "queries": len(waited),
@@ -114,7 +113,7 @@ def main() -> None:
     parser.add_argument("--at", help=argparse.SUPPRESS)  # the process of the clients
     given = parser.parse_args()
     if given.at:
-        print(json.dumps(clients(given.at, given.clients, given.seconds)))
+        print(json.dumps(asyncio.run(clients(given.at, given.clients, given.seconds))))
         return
     found = about(clients=given.clients, seconds=given.seconds, indexing=given.indexing)
     server = serve(Path(), given.store)
