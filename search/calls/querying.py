@@ -69,7 +69,7 @@ class Querying(Opened):
         A `str` is words, whatever they look like; a `Path` is an image file; bytes are the content of one; and images
         of Pillow and arrays are taken as `search.Query` says. `to`: "image", "text" (captions) or "any".
 
-        Between words and images, a second stage scores the first `rerank` candidates anew (None: 40, or 100 where
+        Between words and images, a second stage scores the first `rerank` candidates anew (None: 30, or 100 where
         something is subtracted; 0: none). `reranker`: the folder of one, "blip:PATH_OR_ID", or an object that follows
         `search.Reranker`; None takes the store's own or the one that ships, if it was trained for the store's encoder.
         `explain`: say of each image that words found which of them met which of its regions (`Hit.explanation`).

@@ -42,7 +42,7 @@ T = TypeVar("T")
 NOT_OVER_A_SERVER: Final = frozenset(
     {
         *("index", "forget", "compact", "check", "repair", "calibrate", "train_reranker", "evaluate"),
-        *("reset_calibration", "vectors", "embed", "indexed", "left_out", "state", "map", "kept_map"),
+        *("reset_calibration", "vectors", "embed", "indexed", "left_out", "state", "map", "kept_map", "reopen"),
     }
 )
 #: Requests at once of `query_many`: a server answers in one go what waits for it together.

@@ -24,9 +24,9 @@ from search.rerank.kept_tokens import KeptTokens, State
 
 T = TypeVar("T")
 
-#: Candidates that the second stage looks at unless a call says otherwise: what lies behind never came among the first
-#: ten (docs/decisions.md, "How many are reranked").
-DEFAULT_COUNT = 40
+#: Candidates that the second stage looks at unless a call says otherwise: what lies behind hardly comes among the first
+#: ten (docs/decisions.md, "Thirty candidates are reranked").
+DEFAULT_COUNT = 30
 #: The same where something is subtracted: what has to fall behind may stand anywhere among the first.
 LESSENED_COUNT = 100
 #: More than anyone waits for.

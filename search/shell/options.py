@@ -75,7 +75,7 @@ AS_JSON = option("--json", default=False, help="Print JSON instead.")
 RERANK = option(
     "--rerank",
     metavar="N",
-    help="How many of the first candidates are reranked (default: 40; 100 where words are subtracted).",
+    help="How many of the first candidates are reranked (default: 30; 100 where words are subtracted).",
 )
 NO_RERANK = option("--no-rerank", default=False, help="No reranking; the same as --rerank 0.")
 RERANKER = option(

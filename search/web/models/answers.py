@@ -50,7 +50,7 @@ class Asked(Model):
         None,
         ge=0,
         le=MOST_RERANKED,
-        description="Candidates that are scored anew; left out: 40, or 100 where something is subtracted.",
+        description="Candidates that are scored anew; left out: 30, or 100 where something is subtracted.",
     )
     where: str | None = Field(
         None, max_length=Limits().query_characters, description="Fields of the query language, beside those in `q`."

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 import search
+from search.console import answer_text
 from search.engine import listing
 from search.query.query import Query
-from search.shell.commands import query
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 
@@ -208,7 +208,7 @@ def test_the_command_says_how_many_there_are(cli: Cli, folder: Path, monkeypatch
     assert json.loads(cli("query", "type:png", "-k", 1, "--json", "-s", store).out)["matches"] == 2
     paths = cli("query", "type:png", "-k", 1, "--paths", "-s", store)
     assert (paths.out.count("\n"), paths.err) == (1, "")  # so many were asked for
-    monkeypatch.setattr(query, "LISTED", 1)
+    monkeypatch.setattr(answer_text, "LISTED", 1)
     paths = cli("query", "type:png", "--paths", "-s", store)
     assert (paths.code, paths.out.count("\n"), paths.err) == (0, 1, "search: 1 of 2; -k 2 for all.\n")
 

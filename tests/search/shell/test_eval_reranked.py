@@ -15,6 +15,7 @@ import search
 from search.evaluation.results import DirectionResult
 from search.evaluation.settings import EvaluationSettings
 from search.query.query import Query
+from search.rerank.stage import DEFAULT_COUNT
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker, write_fusion
@@ -103,7 +104,7 @@ def test_the_stages_are_compared_query_by_query(cli: Cli, folder: Path) -> None:
     source = folder / "photos" / "captions.jsonl"
     answer = cli("eval", source, "-s", folder / "s", "--json", "--bootstrap", 200, "--seed", 3)
     found = json.loads(answer.out)["reranking"]
-    assert found["candidates"] == 100
+    assert found["candidates"] == DEFAULT_COUNT
     with search.open(folder / "s", encoder=ColourTokenEncoder()) as library:
         stages = library.evaluate(source, settings=EvaluationSettings(bootstrap=200, seed=3)).stages
     for position, (name, clusters) in enumerate(
