@@ -42,6 +42,8 @@ async function main() {
   const failed = (error) => notices.note(error.message, true);
   const ask = (line, typing = false) => state.ask(line, typing);
   let explainNext = false;
+  /** The answer in which somebody is not yet where he was: the place is not to be written down before. */
+  let coming = null;
 
   const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
   const pictures = createPictures();
@@ -78,9 +80,11 @@ async function main() {
   });
   /** To where somebody was in an answer, once so much of it is there. */
   async function comeBack(answer, place) {
+    coming = answer;
     await results.ensure(place.index + 1);
     if (answer !== results.answer) return;
     grid.restore(place);
+    coming = null;
     pointed();
   }
   const indexOfOpen = () => results.answer?.photos.findIndex((each) => each.id === state.open) ?? -1;
@@ -266,7 +270,10 @@ async function main() {
   let scrolled = 0;
   addEventListener("scroll", () => {
     clearTimeout(scrolled);
-    scrolled = setTimeout(() => results.asking || results.fetching || state.remember(), REMEMBERED_MS);
+    scrolled = setTimeout(() => {
+      const settled = !results.asking && !results.fetching && (!coming || coming !== results.answer);
+      if (settled) state.remember();
+    }, REMEMBERED_MS);
   }, { passive: true });
   let away = false;
   api.onReach((there) => {

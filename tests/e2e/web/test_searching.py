@@ -131,6 +131,7 @@ def test_a_chosen_file_that_is_no_image_is_refused_in_a_sentence(visit: Visit, t
 def test_a_range_of_dates_is_brushed_and_moved_with_keys(visit: Visit) -> None:
     page = visit.open()
     page.locator(".bar").first.wait_for(state="attached")
+    expect(page.locator(".plot")).to_be_visible()
     box = page.locator(".plot").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
@@ -184,6 +185,7 @@ def test_the_first_and_the_last_bar_are_clicked_though_handles_lie_there(visitin
     if touch:
         page.get_by_role("button", name="Dates").tap()
     page.locator(".bar").first.wait_for(state="attached")
+    expect(page.locator(".plot")).to_be_visible()
     box = page.locator(".plot").bounding_box()
     assert box is not None
     press = page.touchscreen.tap if touch else page.mouse.click
