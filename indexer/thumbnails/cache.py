@@ -58,11 +58,13 @@ class ThumbnailCache:
         self.most_bytes = most_bytes_given() if most_bytes is None else most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None  # as far as this process knows
+        self._was_full = False
 
     @property
     def share(self) -> float:
-        """How full it is, 1 where nothing more should be made beforehand."""
-        if not self.most_bytes:
+        """How full it is, 1 where nothing more should be made beforehand: also once something had to go for it, or what
+        was made first would make way for what is made last."""
+        if not self.most_bytes or self._was_full:
             return 1.0
         with self._lock:
             return self._counted() / (_KEPT_SHARE * self.most_bytes)
@@ -104,6 +106,7 @@ class ThumbnailCache:
             self._bytes = self._counted() + new
             if self._bytes > self.most_bytes:
                 self._bytes = self._trim()
+                self._was_full = True
         return True
 
     def has(self, digest: bytes, side: int) -> bool:
