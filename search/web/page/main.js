@@ -42,9 +42,7 @@ async function main() {
   const failed = (error) => notices.note(error.message, true);
   const ask = (line, typing = false) => state.ask(line, typing);
   let explainNext = false;
-  /** The answer in which somebody is not yet where he was: the place is not to be written down before. */
-  let coming = null;
-
+  let coming = null; // the answer in which somebody is not yet where he was: no place is written down before
   const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
   const pictures = createPictures();
   const results = createResults(api, {
@@ -270,10 +268,7 @@ async function main() {
   let scrolled = 0;
   addEventListener("scroll", () => {
     clearTimeout(scrolled);
-    scrolled = setTimeout(() => {
-      const settled = !results.asking && !results.fetching && (!coming || coming !== results.answer);
-      if (settled) state.remember();
-    }, REMEMBERED_MS);
+    scrolled = setTimeout(() => results.asking || results.fetching || coming === results.answer || state.remember(), REMEMBERED_MS);
   }, { passive: true });
   let away = false;
   api.onReach((there) => {
