@@ -30,7 +30,6 @@ from search.engine.under_way import Setting, UnderWay
 from search.engine.wanted import Wanted
 from search.query.query import Query
 from search.query.resolve import resolve
-from search.rerank.kept_tokens import KeptTokens
 from search.rerank.stage import Reranked, TokenSource
 from search.results import Results
 
@@ -52,7 +51,6 @@ class Engine:
         self._texts: dict[str, TypicalBackground] = {}
         self._ensembles = Ensembles()
         self._newest = (-1, 0)  # generation, the highest id of an item
-        self._tokens = KeptTokens()
 
     def encoder_id(self) -> EncoderId | None:
         """The identity of the encoder that the store was made with; None where there is none yet. Raises StoreError."""
@@ -167,7 +165,7 @@ class Engine:
         """Raises EncoderMismatchError where the store has another encoder by now."""
         row, active = self._indexes.encoder.required(snapshot)
         check_encoder(self._indexes.store.folder, active, encoder.identity)
-        tokens = TokenSource.open(snapshot, row, encoder, self._tokens)
+        tokens = TokenSource.open(snapshot, row, encoder)
         generation, newest = self._newest
         if generation != snapshot.generation:
             newest = Items(snapshot).newest()

@@ -11,7 +11,6 @@ import numpy as np
 
 from indexer.arguments import whole
 from indexer.catalog.items import Item, Items
-from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
@@ -20,7 +19,6 @@ from indexer.types import Float32, Int8, Kind
 from search.ranked import Ranked, rank
 from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscored
-from search.rerank.kept_tokens import KeptTokens, State
 
 T = TypeVar("T")
 
@@ -57,7 +55,7 @@ class TokenSource:
     """Where tokens are read: one state of the catalog, and the encoder's row in it. `width` is 0 where none are.
 
     Queries that are reranked at the same time share it, and hold its `lock` while they read the snapshot. `ahead`: what
-    was read for all of them, by item id; None for an item that has no tokens. `kept`: what earlier queries have read.
+    was read for all of them, by item id; None for an item that has no tokens.
     """
 
     snapshot: Transaction
@@ -65,17 +63,13 @@ class TokenSource:
     width: int
     lock: threading.RLock = field(default_factory=threading.RLock)
     ahead: dict[int, Int8 | None] = field(default_factory=dict)
-    kept: KeptTokens = field(default_factory=KeptTokens)
 
     @classmethod
-    def open(
-        cls, snapshot: Transaction, encoder_row: int, encoder: Encoder, kept: KeptTokens | None = None
-    ) -> TokenSource:
+    def open(cls, snapshot: Transaction, encoder_row: int, encoder: Encoder) -> TokenSource:
         """Tokens that were made in another way than the encoder makes them now are as good as none."""
         shape = encoder.token_shape
         known = shape is not None and Tokens(snapshot).shape(encoder_row) == shape
-        width = shape.width if shape is not None and known else 0
-        return cls(snapshot, encoder_row, width, kept=KeptTokens() if kept is None else kept)
+        return cls(snapshot, encoder_row, shape.width if shape is not None and known else 0)
 
     def of(self, ids: Sequence[int]) -> Mapping[int, Int8]:
         """Tokens (t, width) int8 by item id; items that have none are left out."""
@@ -84,27 +78,15 @@ class TokenSource:
         more = [number for number in ids if number not in self.ahead]
         found = {number: tokens for number in ids if (tokens := self.ahead.get(number)) is not None}
         if more:
-            found |= self._read(more)
+            with self.lock:
+                found |= Tokens(self.snapshot).of_items(more, self.encoder_row, self.width)
         return found
 
     def read_ahead(self, ids: Sequence[int]) -> None:
         """Read the tokens of items that several queries will ask for."""
         if self.width and ids:
-            found = self._read(ids)
+            found = Tokens(self.snapshot).of_items(ids, self.encoder_row, self.width)
             self.ahead.update((number, found.get(number)) for number in ids)
-
-    def _read(self, ids: Sequence[int]) -> dict[int, Int8]:
-        with self.lock:
-            store = Meta(self.snapshot).get(STORE) or ""
-            state = State(store, self.snapshot.generation, self.encoder_row)
-        found = self.kept.get(state, ids)
-        more = [number for number in ids if number not in found]
-        if more:
-            with self.lock:
-                read = Tokens(self.snapshot).of_items(more, self.encoder_row, self.width)
-            self.kept.keep(state, read)
-            found |= read
-        return found
 
     @property
     def declined(self) -> bool:

@@ -181,7 +181,7 @@ class Server(uvicorn.Server):
 
 
 def _leave_alone_what_stays() -> None:
-    """Modules, routes and models stay as long as the process: looking through them for garbage again and again took a
+    """Modules and routes stay as long as the process: looking through them for garbage again and again took a
     twentieth of the time of a busy server."""
     gc.collect()
     gc.freeze()
