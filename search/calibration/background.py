@@ -12,6 +12,7 @@ from indexer.catalog.vectors import Vectors
 from indexer.metrics import Float64
 from indexer.types import Float32, Int64, Kind
 from search.calibration.curve import Background, TypicalBackground
+from search.median import median
 
 #: Items that a background is taken from: its mean is then known to a thirtieth of the spread, the spread to a
 #: fortieth, and a query pays a third of a millisecond.
@@ -78,8 +79,8 @@ def of_scenes(similarities: Float64, vectors: Float64, rows: Int64 | None = None
     """
     if len(similarities) < 2:
         return similarities
-    middle = _median(similarities)
-    spread = _NORMAL * _median(middle - similarities[similarities <= middle])
+    middle = median(similarities)
+    spread = _NORMAL * median(middle - similarities[similarities <= middle])
     apart = np.flatnonzero(similarities > middle + STANDS_OUT * spread)  # (a,)
     if len(apart) < 2:
         return similarities
@@ -94,11 +95,3 @@ def of_scenes(similarities: Float64, vectors: Float64, rows: Int64 | None = None
         else:
             seen |= row
     return np.delete(similarities, left_out) if left_out else similarities
-
-
-def _median(values: Float64) -> float:
-    """That of (n,), n at least 1. Not np.median: it imports numpy.ma, as long as a fortieth of a cold query."""
-    half = len(values) // 2
-    lower = half if len(values) % 2 else half - 1
-    parts = np.partition(values, (lower, half))
-    return float((parts[lower] + parts[half]) / 2)

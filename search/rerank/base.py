@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.types import Float32, Int8, Kind
+from search.median import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,6 @@ def place_unscored(scores: Float32, similarities: Float32) -> Float32:
     known: npt.NDArray[np.bool_] = ~np.isnan(scores)
     if known.all():
         return scores
-    shift = float(np.median(scores[known] - similarities[known])) if known.any() else 0.0
+    shift = median(scores[known] - similarities[known]) if known.any() else 0.0
     placed: Float32 = np.where(known, scores, similarities + np.float32(shift)).astype(np.float32)
     return placed

@@ -16,6 +16,7 @@ from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
 from indexer.metrics import Float64
 from indexer.types import Float32, Int8, Kind
+from search.median import median
 from search.ranked import Ranked, rank
 from search.rerank.answers import ask_scores
 from search.rerank.base import Candidates, EncodedQuery, Reranker, place_unscored
@@ -193,7 +194,7 @@ def rerank_more(
     found = rerank(more, query, reranker, Reranking(len(more)), source, loss)
     if found.count or not len(more):
         return found.ranked
-    shift = np.float32(np.median(first.scores - first.similarities))  # none could be scored
+    shift = np.float32(median(first.scores - first.similarities))  # none could be scored
     return rank(more.ids, more.similarities + shift, more.similarities)
 
 
@@ -243,7 +244,7 @@ def join(scores: Float32, similarities: Float32) -> Float32:
     rest = similarities[scored:].astype(np.float64)  # (m - n,)
     if not scored or not len(rest):
         return np.concatenate([placed, similarities[scored:]])
-    shift = float(np.median(placed - similarities[:scored]))
+    shift = median(placed - similarities[:scored])
     lowest = placed.min()
     tail = (rest + min(shift, float(lowest) - float(rest.max()))).astype(np.float32)
     return np.concatenate([placed, np.minimum(tail, np.nextafter(lowest, np.float32(-np.inf)))])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import Serving, Visit, Visiting, browser, photographs, serve, visit_in
+from tests.fixtures.visits import Serving, Starting, Visit, Visiting, browser, photographs, serve, visit_in
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,22 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visiting(chromium: Any, serving: Serving) -> Iterator[Visiting]:
+def serving_too() -> Iterator[Starting]:
+    """`serving_too(photos, store)` starts a server that is the test's own. It ends after the windows that show it: a
+    browser may ask for its icon late, and complains of a server that is gone."""
+    servers: list[Serving] = []
+
+    def start(photos: Path, store: Path) -> Serving:
+        servers.append(serve(photos, store))
+        return servers[-1]
+
+    yield start
+    for each in servers:
+        each.end()
+
+
+@pytest.fixture
+def visiting(chromium: Any, serving: Serving, serving_too: Starting) -> Iterator[Visiting]:
     """`visiting(width=..., height=..., **context)` opens a window. Afterwards: no window complained, and none asked
     another host for anything."""
     visits: list[Visit] = []

@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import Serving, Visiting, serve
+from tests.fixtures.visits import Serving, Starting, Visiting, serve
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,9 @@ def test_who_looks_at_something_else_is_asked_first(own: Serving, visiting: Visi
     expect(page.locator('.tile[data-index="0"]')).to_have_attribute("aria-label", re.compile("^coffee"))
 
 
-def test_what_could_not_be_read_and_copies_are_named(tmp_path: Path, real_photos: Path, visiting: Visiting) -> None:
+def test_what_could_not_be_read_and_copies_are_named(
+    tmp_path: Path, real_photos: Path, visiting: Visiting, serving_too: Starting
+) -> None:
     folder = tmp_path / "photos"
     (folder / "inner").mkdir(parents=True)
     for name in ("chelsea.png", "inner/again.png"):
@@ -78,14 +80,11 @@ def test_what_could_not_be_read_and_copies_are_named(tmp_path: Path, real_photos
     (folder / "inner" / "broken.jpg").write_text("no image")
     command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store")]
     subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=300)
-    server = serve(folder, tmp_path / "store")
-    try:
-        page = visiting(address=server.address).open()
-        page.get_by_role("button", name="Collections").click()
-        sheet = page.get_by_role("dialog", name="Collections")
-        expect(sheet.locator(".collections li")).to_contain_text("3 files, 2 photographs")
-        page.get_by_text("1 file could not be read").click()
-        expect(sheet.locator(".failures li")).to_contain_text("photos/inner/broken.jpg")
-        expect(sheet.locator(".failures li")).to_contain_text("its content is no image format that can be read")
-    finally:
-        server.end()
+    server = serving_too(folder, tmp_path / "store")
+    page = visiting(address=server.address).open()
+    page.get_by_role("button", name="Collections").click()
+    sheet = page.get_by_role("dialog", name="Collections")
+    expect(sheet.locator(".collections li")).to_contain_text("3 files, 2 photographs")
+    page.get_by_text("1 file could not be read").click()
+    expect(sheet.locator(".failures li")).to_contain_text("photos/inner/broken.jpg")
+    expect(sheet.locator(".failures li")).to_contain_text("its content is no image format that can be read")

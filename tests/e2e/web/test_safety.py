@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import SCRIPT_CAPTION, SCRIPT_NAME, Visit, Visiting, serve
+from tests.fixtures.visits import SCRIPT_CAPTION, SCRIPT_NAME, Starting, Visit, Visiting, serve
 
 
 def test_scripts_in_names_and_captions_stay_text(visit: Visit) -> None:
@@ -82,7 +82,7 @@ OPEN_TO_ALL = """turned => {
 
 
 def test_a_name_that_turns_the_writing_turns_nothing_but_itself(
-    tmp_path: Path, real_photos: Path, visiting: Visiting
+    tmp_path: Path, real_photos: Path, visiting: Visiting, serving_too: Starting
 ) -> None:
     turned = "a\u202egnp"
     folder = tmp_path / f"of {turned}"
@@ -92,20 +92,17 @@ def test_a_name_that_turns_the_writing_turns_nothing_but_itself(
     (folder / f"{turned}.jpg").write_text("no image")
     command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store")]
     subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=300)
-    server = serve(folder, tmp_path / "store")
-    try:
-        visit = visiting(address=server.address)
-        page = visit.open(f'?q=name:"{turned}"')
-        assert page.evaluate(OPEN_TO_ALL, turned) == []
-        assert turned in (page.locator(".tile").first.get_attribute("aria-label") or "")
-        page.get_by_role("button", name="Collections").click()
-        page.locator(".failures summary").click()
-        expect(page.locator(".failures li")).to_contain_text(turned)
-        assert page.evaluate(OPEN_TO_ALL, turned) == []
-        page.keyboard.press("Escape")
-        page.locator(".tile").first.click()
-        expect(page.locator(".copies li")).to_contain_text(turned)
-        assert page.locator("#viewer-title bdi").text_content() in (f"{turned}.png", f"copy {turned}.png")
-        assert page.evaluate(OPEN_TO_ALL, turned) == []
-    finally:
-        server.end()
+    server = serving_too(folder, tmp_path / "store")
+    visit = visiting(address=server.address)
+    page = visit.open(f'?q=name:"{turned}"')
+    assert page.evaluate(OPEN_TO_ALL, turned) == []
+    assert turned in (page.locator(".tile").first.get_attribute("aria-label") or "")
+    page.get_by_role("button", name="Collections").click()
+    page.locator(".failures summary").click()
+    expect(page.locator(".failures li")).to_contain_text(turned)
+    assert page.evaluate(OPEN_TO_ALL, turned) == []
+    page.keyboard.press("Escape")
+    page.locator(".tile").first.click()
+    expect(page.locator(".copies li")).to_contain_text(turned)
+    assert page.locator("#viewer-title bdi").text_content() in (f"{turned}.png", f"copy {turned}.png")
+    assert page.evaluate(OPEN_TO_ALL, turned) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import Serving, Visit, Visiting, serve
+from tests.fixtures.visits import Serving, Starting, Visit, Visiting
 
 
 def test_picked_photographs_come_as_a_zip(visit: Visit, serving: Serving, tmp_path: Path) -> None:
@@ -96,37 +96,36 @@ def test_all_are_selected_by_a_key_and_by_a_button(visit: Visit) -> None:
     assert page.evaluate("document.querySelector('#line').selectionEnd") == len("a cat"), "in the box it selects text"
 
 
-def test_what_cannot_be_saved_is_said(tmp_path: Path, real_photos: Path, visiting: Visiting) -> None:
+def test_what_cannot_be_saved_is_said(
+    tmp_path: Path, real_photos: Path, visiting: Visiting, serving_too: Starting
+) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         shutil.copy(real_photos / name, folder)
     command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store"), "--thumbnails"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
-    server = serve(folder, tmp_path / "store")
-    try:
-        visit = visiting(address=server.address)
-        page = visit.open("?q=sort:name")
-        (folder / "chelsea.png").unlink()
-        page.locator('.tile[data-index="0"]').click()
-        expect(page.locator("#viewer-title")).to_have_text("chelsea.png")
-        page.get_by_role("link", name="Download the original").click()
-        expect(page.locator("#toast")).to_contain_text("it is not where it was")
-        page.keyboard.press("Escape")
-        page.locator('.tile[data-index="0"]').focus()
-        page.keyboard.press("Control+a")
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Download as a zip").click()
-        expect(page.locator("#toast")).to_contain_text("Downloaded without")
-        expect(page.locator("#toast")).to_contain_text("a text in the zip names")
-        with zipfile.ZipFile(download.value.path()) as packed:
-            assert sorted(packed.namelist()) == ["coffee.png", "left out.txt", "rocket.jpg"]
-        page.route(
-            "**/api/v1/downloads",
-            lambda route: route.fulfill(body=b"PK", headers={"Search-Left-Out": "2"}, content_type="application/zip"),
-        )
+    server = serving_too(folder, tmp_path / "store")
+    visit = visiting(address=server.address)
+    page = visit.open("?q=sort:name")
+    (folder / "chelsea.png").unlink()
+    page.locator('.tile[data-index="0"]').click()
+    expect(page.locator("#viewer-title")).to_have_text("chelsea.png")
+    page.get_by_role("link", name="Download the original").click()
+    expect(page.locator("#toast")).to_contain_text("it is not where it was")
+    page.keyboard.press("Escape")
+    page.locator('.tile[data-index="0"]').focus()
+    page.keyboard.press("Control+a")
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download as a zip").click()
-        expect(page.locator("#toast")).to_contain_text("Downloaded without 2 photographs")
-        visit.complaints.clear()  # the browser notes what is gone
-    finally:
-        server.end()
+    expect(page.locator("#toast")).to_contain_text("Downloaded without")
+    expect(page.locator("#toast")).to_contain_text("a text in the zip names")
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert sorted(packed.namelist()) == ["coffee.png", "left out.txt", "rocket.jpg"]
+    page.route(
+        "**/api/v1/downloads",
+        lambda route: route.fulfill(body=b"PK", headers={"Search-Left-Out": "2"}, content_type="application/zip"),
+    )
+    page.get_by_role("button", name="Download as a zip").click()
+    expect(page.locator("#toast")).to_contain_text("Downloaded without 2 photographs")
+    visit.complaints.clear()  # the browser notes what is gone

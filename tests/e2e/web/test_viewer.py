@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.fixtures.paths import ROOT
-from tests.fixtures.visits import Visit, Visiting, serve
+from tests.fixtures.visits import Starting, Visit, Visiting
 
 
 def test_the_viewer_shows_what_is_known(visit: Visit) -> None:
@@ -110,7 +110,9 @@ def test_a_kept_address_opens_its_photograph(visit: Visit) -> None:
     assert "photo" not in page.url
 
 
-def test_who_zooms_beyond_the_preview_sees_the_original(visiting: Visiting, tmp_path: Path, real_photos: Path) -> None:
+def test_who_zooms_beyond_the_preview_sees_the_original(
+    visiting: Visiting, tmp_path: Path, real_photos: Path, serving_too: Starting
+) -> None:
     folder = tmp_path / "large"
     folder.mkdir()
     with Image.open(real_photos / "coffee.png") as image:
@@ -122,25 +124,22 @@ def test_who_zooms_beyond_the_preview_sees_the_original(visiting: Visiting, tmp_
     large.save(folder / "c no browser shows.tiff")
     command = [sys.executable, "-m", "search", "index", str(folder), "--store", str(tmp_path / "store")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
-    server = serve(folder, tmp_path / "store")
-    try:
-        visit = visiting(address=server.address)
-        page = visit.open("?q=sort:name")
-        for number, width in enumerate((4800, 4800, 2048)):
-            originals: list[str] = []
-            page.on("request", lambda request, seen=originals: "/original" in request.url and seen.append(request.url))
-            page.locator(f'.tile[data-index="{number}"]').click()
-            page.wait_for_function("() => document.querySelector('.picture').naturalWidth === 2048")
+    server = serving_too(folder, tmp_path / "store")
+    visit = visiting(address=server.address)
+    page = visit.open("?q=sort:name")
+    for number, width in enumerate((4800, 4800, 2048)):
+        originals: list[str] = []
+        page.on("request", lambda request, seen=originals: "/original" in request.url and seen.append(request.url))
+        page.locator(f'.tile[data-index="{number}"]').click()
+        page.wait_for_function("() => document.querySelector('.picture').naturalWidth === 2048")
+        page.keyboard.press("+")
+        page.wait_for_timeout(300)
+        assert originals == [], "the preview has enough pixels for that"
+        for _ in range(4):
             page.keyboard.press("+")
-            page.wait_for_timeout(300)
-            assert originals == [], "the preview has enough pixels for that"
-            for _ in range(4):
-                page.keyboard.press("+")
-            page.wait_for_function(f"() => document.querySelector('.picture').naturalWidth === {width}")
-            page.wait_for_timeout(200)
-            assert len(set(originals)) == (width > 2048)
-            frame, picture = (page.locator(name).bounding_box() for name in (".frame", ".picture"))
-            assert frame == picture
-            page.keyboard.press("Escape")
-    finally:
-        server.end()
+        page.wait_for_function(f"() => document.querySelector('.picture').naturalWidth === {width}")
+        page.wait_for_timeout(200)
+        assert len(set(originals)) == (width > 2048)
+        frame, picture = (page.locator(name).bounding_box() for name in (".frame", ".picture"))
+        assert frame == picture
+        page.keyboard.press("Escape")

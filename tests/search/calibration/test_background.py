@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from indexer.metrics import Float64
-from search.calibration.background import ALIKE, Sample, _median, of_scenes
+from search.calibration.background import ALIKE, Sample, of_scenes
 
 DIMENSION = 64
 
@@ -62,8 +59,3 @@ def test_the_rows_of_the_vectors_may_be_told() -> None:
     some = of_scenes((vectors @ query)[rows], vectors, rows)
     assert some.tolist() == of_scenes((vectors @ query)[rows], vectors[rows]).tolist()
     assert len(some) == len(rows) - 4
-
-
-@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1, 1)))
-def test_the_median_is_that_of_numpy(values: Float64) -> None:
-    assert _median(values) == np.median(values)
