@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from indexer.types import Failure, Metadata, Report
     from indexer.vectors.base import SearchParameters
     from search.calibration.calibrate import Calibrated, CalibrationSettings
-    from search.calls.answering import QueryOptions
     from search.calls.collecting import Collection
     from search.calls.details import ItemDetails, StoreState
     from search.calls.field_values import FieldValue
     from search.calls.listing import Page
+    from search.calls.query_options import QueryOptions
     from search.calls.tallying import DateCount
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
@@ -109,7 +109,7 @@ _HOME = {
     "indexer.types": ("Failure", "Metadata", "Report"),
     "indexer.vectors.base": ("SearchParameters",),
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
-    "search.calls.answering": ("QueryOptions",),
+    "search.calls.query_options": ("QueryOptions",),
     "search.calls.collecting": ("Collection",),
     "search.calls.details": ("ItemDetails", "StoreState"),
     "search.calls.field_values": ("FieldValue",),

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Final, Protocol
 
 from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreMissingError
 from indexer.progress import Progress
 from indexer.vectors.base import SearchParameters
 from search.calls.opened import OpenStore, Session
+from search.calls.query_options import QueryOptions
 from search.engine.arrangement import Arrangement
 from search.engine.continued import Continued, digest_of
 from search.engine.listing import list_items
@@ -19,34 +20,16 @@ from search.engine.wanted import Wanted
 from search.loaded_models import LoadedModels
 from search.query.given import label_of, mistaken_for, query_of, unheard
 from search.query.query import Query
-from search.query.settings import Order, Target
+from search.query.settings import Target
 from search.rerank.base import Reranker
 from search.rerank.stage import DEFAULT_COUNT, LESSENED_COUNT, Reranking
 from search.results import Results
 
 if TYPE_CHECKING:
-    from search.query.filter import Filter
     from search.query.given import Asked
 
 #: Queries that are answered over one state of the catalog: what is read for them is in memory together.
 AT_ONCE: Final = 64
-
-
-class QueryOptions(TypedDict, total=False):
-    """What `query` and `query_many` take beside what is asked; `Library.query` says what they mean."""
-
-    k: int
-    to: Target
-    parameters: SearchParameters | None
-    rerank: int | None
-    reranker: str | os.PathLike[str] | Reranker | None
-    explain: bool
-    min_probability: float | None
-    sort: Order | None
-    all_copies: bool
-    by_words: bool
-    templates: bool | None
-    where: Filter | None
 
 
 class OpenSession(Protocol):

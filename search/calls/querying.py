@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Unpack, cast
+from typing import TYPE_CHECKING, Final, Unpack
 
 from indexer import arguments
 from indexer.arguments import Rule, checked, flag, instance, optional, whole
 from indexer.progress import Progress, Silent
 from indexer.vectors.base import SearchParameters
 from search.arguments import asked, asked_many, kind_of_answer, progress_given, reranker_or_name
-from search.calls.answering import Answering, QueryOptions
+from search.calls.answering import Answering
 from search.calls.opened import Opened
+from search.calls.query_options import DEFAULT_OPTIONS, QueryOptions
 from search.engine.wanted import MAX_HITS
 from search.query.settings import ORDERS, Order, Target
 from search.rerank.base import Reranker
@@ -124,14 +124,3 @@ class Querying(Opened):
             return Answering(opened, {**DEFAULT_OPTIONS, **options}, self._session, self._models).many(
                 queries, progress or Silent()
             )
-
-
-#: What `query` does where nothing else is said.
-DEFAULT_OPTIONS: Final = cast(
-    QueryOptions,
-    {
-        name: each.default
-        for name, each in inspect.signature(Querying.query).parameters.items()
-        if each.kind is each.KEYWORD_ONLY and name != "after"
-    },
-)

@@ -19,7 +19,7 @@ from search.remote.problems import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from search.calls.answering import QueryOptions
+    from search.calls.query_options import QueryOptions
     from search.query.given import Asked
 
 #: Options of `Library.query` that a server does not take.

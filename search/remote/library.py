@@ -16,18 +16,19 @@ from indexer.errors import EncoderError, SearchError, ServerError, StoreError, S
 from indexer.progress import Progress, Silent
 from indexer.types import KINDS, Kind
 from search.arguments import asked, asked_many, progress_given
-from search.calls.answering import QueryOptions
 from search.calls.collecting import Collection
 from search.calls.details import ItemDetails
 from search.calls.field_values import LISTED, FieldValue, Listed
 from search.calls.listing import MAX_PAGE, SORTED, Page, items_of
-from search.calls.querying import DEFAULT_OPTIONS, OPTION_RULES
+from search.calls.query_options import DEFAULT_OPTIONS, QueryOptions
+from search.calls.querying import OPTION_RULES
 from search.calls.tallying import MOST_VALUES, STEPS, DateCount, Step
 from search.query.given import label_of
 from search.remote import answers
 from search.remote.addresses import Address
 from search.remote.asking import Question, Uploads
 from search.remote.connection import Connection, Fields
+from search.remote.forms import in_this_form
 from search.remote.problems import RefusedError
 from search.results import Results
 from search.status import Status
@@ -238,14 +239,7 @@ class RemoteLibrary:
             raise error.as_error() from None
 
     def _read(self, read: Callable[[], T]) -> T:
-        """What an answer says. Raises ServerError for one that has not the form of this version's."""
-        try:
-            return read()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ServerError(
-                f"The server at {self.address} answers in another form than this version reads ({repr(error)[:80]}); "
-                "install the same version on both."
-            ) from error
+        return in_this_form(read, f"The server at {self.address}", "install the same version on both")
 
     def _tells_paths(self) -> bool:
         """Whether the server tells paths, which it is asked once."""

@@ -8,35 +8,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from indexer.errors import ServerError
+from search.calls.query_options import DEFAULT_OPTIONS, QueryOptions
 from search.exact_results import results_from_json
 from search.query.query import Query
 from search.remote.asking import Question, Uploads
+from search.remote.forms import in_this_form
 from search.resident import client
 from search.resident.wire import API
 from search.results import Results
 
 if TYPE_CHECKING:
-    from search.calls.answering import QueryOptions
     from search.engine.indexed_file import Indexed
 
 T = TypeVar("T")
 
 _JSON: Final = "application/json"
-#: Options that are not given.
-_UNSAID: Final[QueryOptions] = {
-    "k": 10,
-    "to": "image",
-    "parameters": None,
-    "rerank": None,
-    "reranker": None,
-    "explain": False,
-    "min_probability": None,
-    "sort": None,
-    "all_copies": False,
-    "by_words": True,
-    "templates": None,
-    "where": None,
-}
 
 
 class OwnLibrary:
@@ -50,7 +36,7 @@ class OwnLibrary:
 
     def query(self, query: Query, options: QueryOptions) -> Results:
         """As `search.Library.query`."""
-        question = Question(query, {**_UNSAID, **options})
+        question = Question(query, {**DEFAULT_OPTIONS, **options})
         said = self._json("POST", "/own/search", _JSON, json.dumps(question.fields(self._uploads.name)).encode())
         results = self._read(lambda: results_from_json(said))
         return replace(results, query=question.label, notes=(*question.notes, *results.notes))
@@ -79,10 +65,4 @@ class OwnLibrary:
         return self._read(lambda: json.loads(reply.body))
 
     def _read(self, read: Callable[[], T]) -> T:
-        try:
-            return read()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ServerError(
-                f"The store's server answers in another form than this version reads ({repr(error)[:80]}); "
-                "`search serve --stop` ends it."
-            ) from error
+        return in_this_form(read, "The store's server", "`search serve --stop` ends it")

@@ -14,7 +14,7 @@ from indexer.paths import absolute
 from indexer.settings import default_store
 
 if TYPE_CHECKING:
-    from search.calls.answering import QueryOptions
+    from search.calls.query_options import QueryOptions
     from search.engine.indexed_file import Indexed
     from search.fast_start.prefetch import Prefetch
     from search.library import Library

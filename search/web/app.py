@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 import search
-from search.calls.answering import QueryOptions
+from search.calls.query_options import QueryOptions
 from search.query.query import Query
 from search.web import counting, openapi, told
 from search.web.guard import Guard

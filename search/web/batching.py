@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from search.calls.answering import QueryOptions
+from search.calls.query_options import QueryOptions
 from search.library import Library
 from search.query.query import Query
 from search.results import Results

@@ -13,6 +13,7 @@ from PIL import Image
 
 import search
 from indexer.arguments import RULES
+from search.calls.query_options import DEFAULT_OPTIONS
 from search.library import Library
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 from tests.fixtures.colour_reranker import ColourReranker
@@ -48,6 +49,8 @@ def test_the_options_of_queries_are_the_arguments_of_query() -> None:
     types = {name: one.__forward_arg__ for name, one in search.QueryOptions.__annotations__.items()}
     assert types == named
     assert list(named)[:2] == ["k", "to"]
+    defaults = {name: inspect.signature(Library.query).parameters[name].default for name in named}
+    assert defaults == DEFAULT_OPTIONS
 
 
 def test_an_option_that_is_none(library: Library) -> None:

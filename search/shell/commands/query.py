@@ -25,7 +25,7 @@ from search.shell.query_fields import FieldOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.calls.answering import QueryOptions as CallOptions
+    from search.calls.query_options import QueryOptions as CallOptions
     from search.console.answer_text import Form
     from search.library import Library
 

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from indexer.types import Kind
 from indexer.vectors.base import SearchParameters
-from search.calls.answering import QueryOptions
 from search.calls.details import ItemDetails as KnownDetails
 from search.calls.details import StoreState
+from search.calls.query_options import QueryOptions
 from search.engine.continued import places_before
 from search.query.filter import Filter
 from search.query.query import Query as AskedQuery

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from search.calls.answering import QueryOptions
 from search.calls.details import StoreState
+from search.calls.query_options import QueryOptions
 from search.console.answer_text import Form, answer_text, count_shown, for_the_shell, reason_of_absence
 from search.engine.continued import places_before
 from search.query.query import Query as Asking

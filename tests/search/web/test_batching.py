@@ -15,7 +15,7 @@ from PIL import Image
 
 import search
 from indexer.errors import EmptyQueryError, StoreBusyError, UsageError
-from search.calls.answering import QueryOptions
+from search.calls.query_options import QueryOptions
 from search.query.query import Query
 from search.web.batching import MOST, Batcher
 from tests.fixtures.colour_encoder import ColourTokenEncoder
