@@ -12,7 +12,7 @@ const LONG_PRESS_MS = 480;
  * @property {(index: number, range: boolean) => void} select
  * @property {(index: number) => void} similar
  * @property {(index: number) => void} explain
- * @property {(index: number) => void} ensure
+ * @property {(index: number, early: boolean) => void} ensure `early`: it lies below the window
  * @property {(id: number) => boolean} selected
  * @property {() => boolean} picking whether anything is selected: then a click selects
  * @property {() => void} all select everything
@@ -91,7 +91,7 @@ export function createGrid(root, api, pictures, events) {
     const below = -top + innerHeight + 2 * margin;
     if (answer?.more && below > layout.height) {
       const each = layout.height / Math.max(1, layout.count);
-      events.ensure(Math.ceil(below / Math.max(each, 1)));
+      events.ensure(Math.ceil(below / Math.max(each, 1)), layout.height > -top + innerHeight);
     }
     pictures.begin();
     clearTimeout(idle);

@@ -1,9 +1,13 @@
 /** When the photographs were taken, as bars; a range of them, brushed or moved with keys, becomes a filter. */
 
-import { el, fill, svg } from "./dom.js";
+import { el, fill, iconButton, svg } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { filters, parts } from "./line.js";
 import { count } from "./words.js";
 
+const DATES = "dates";
+/** Pixels of a window from which it is shown where nobody has said. */
+const WIDE = 700;
 const HEIGHT = 52;
 /** Pixels from which a press is a drag. */
 const DRAGGED = 4;
@@ -15,7 +19,7 @@ const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric"
  * @param {HTMLElement} root
  * @param {import("./api.js").Api} api
  * @param {Set<string>} known names of fields
- * @param {{range: (part: string) => void, failed: (error: Error) => void}} events
+ * @param {{range: (part: string) => void, line: () => string}} events
  */
 export function createHistogram(root, api, known, events) {
   /** @type {{start: string, count: number}[]} every bucket from the first to the last, empty ones too */
@@ -35,8 +39,18 @@ export function createHistogram(root, api, known, events) {
   const handles = [handle(0, "From"), handle(1, "To")];
   const plot = el("div", { class: "plot" }, bars, brush, ...handles, hint);
   fill(root, plot, axis);
+  const tool = iconButton("dates", "Dates", () => {
+    turn(root.hidden);
+    keep(DATES, root.hidden ? "hidden" : "shown");
+    show(events.line());
+  }, { text: "Dates", "aria-expanded": "false", "aria-controls": root.id });
+  function turn(shown) {
+    root.hidden = !shown;
+    tool.setAttribute("aria-expanded", String(shown));
+  }
 
   async function show(line) {
+    if (root.hidden) return;
     const where = filters(line, known, ["in", "year", "after", "before"]);
     const wanted = current(line);
     if (where !== asked) {
@@ -202,5 +216,7 @@ export function createHistogram(root, api, known, events) {
   }));
   let later = 0;
   new ResizeObserver(() => drawBars()).observe(root);
-  return { show, forget: () => (asked = "\0") };
+  const stored = kept(DATES);
+  turn(stored ? stored !== "hidden" : innerWidth >= WIDE);
+  return { show, tool, forget: () => (asked = "\0") };
 }

@@ -6,13 +6,11 @@ import { createChips } from "./chips.js";
 import { byId, el, icon, iconButton } from "./dom.js";
 import { createFields } from "./fields.js";
 import { createGrid } from "./grid.js";
-import { createHelp } from "./help.js";
 import { createHistogram } from "./histogram.js";
 import { createIndexing } from "./indexing.js";
-import { keep, kept } from "./kept.js";
 import { listenForKeys } from "./keys.js";
+import { lazily } from "./lazily.js";
 import { and, instead, split } from "./line.js";
-import { createMap } from "./map.js";
 import { createNotices } from "./notices.js";
 import { createPictures } from "./pictures.js";
 import { createQueryImage } from "./query_image.js";
@@ -21,10 +19,8 @@ import { createSelection } from "./selection.js";
 import { createState } from "./state.js";
 import { createSummary } from "./summary.js";
 import { createTheme } from "./theme.js";
-import { createViewer } from "./viewer.js";
 import { isolated, photographs } from "./words.js";
 
-const DATES = "dates";
 /** Photographs that are searched within: as many as the language takes ids. */
 const MOST_WITHIN = 1000;
 /** Hits that the map marks. */
@@ -47,6 +43,7 @@ async function main() {
   const pictures = createPictures();
   const results = createResults(api, {
     begun: () => pictures.hold(),
+    calm: () => pictures.calm(),
     first: (answer) => {
       document.body.classList.remove("waiting");
       selection.moved();
@@ -59,7 +56,7 @@ async function main() {
       pictures.release();
       box.free();
       marked();
-      indexing.listen();
+      pictures.calm().then(indexing.listen);
     },
     total: (answer) => {
       grid.total();
@@ -90,13 +87,13 @@ async function main() {
   function pointed() {
     const index = indexOfOpen();
     if (index >= 0) grid.point(index);
-    viewer.beside();
+    viewer.now?.beside();
   }
   const photo = (index) => results.answer?.photos[index];
   const selection = createSelection(byId("picked"), api, {
     changed: () => {
       grid.mark();
-      map.mark();
+      map.now?.mark();
     },
     within: (ids) => {
       if (ids.length > MOST_WITHIN) {
@@ -104,7 +101,7 @@ async function main() {
         return;
       }
       selection.clear();
-      map.close();
+      map.now?.close();
       const { text } = split(state.line, fields.known);
       ask(and(text, `id:${ids.join(",")}`)); // one id, too, is a filter
       box.focus();
@@ -131,10 +128,10 @@ async function main() {
     selected: (id) => selection.has(id),
     picking: () => selection.size > 0,
     all: selectAll,
-    ensure: (index) => results.ensure(index),
+    ensure: (index, early) => results.ensure(index, early),
     leave: () => box.focus(),
   });
-  const map = createMap(byId("map"), api, {
+  const map = lazily("map", () => import("./map.js"), ({ createMap }) => createMap(byId("map"), api, {
     open: (id) => state.show(id),
     pick: (ids) => selection.add(ids),
     picked: (id) => selection.has(id),
@@ -152,18 +149,19 @@ async function main() {
       }
     },
     note: notices.note,
-  });
+  }));
+  const turnMap = () => map.get().then((made) => made.turn(), failed);
   /** What the map marks: the photographs of the answer, where something was asked. */
   const hits = () => (state.line ? (results.answer?.photos ?? []).slice(0, MARKED).filter((hit) => !hit.weak).map((hit) => hit.id) : []);
   function marked() {
-    if (!map.shown) return;
-    map.hits(hits());
+    if (!map.now?.shown) return;
+    map.now.hits(hits());
     if (state.line) results.ensure(MARKED);
   }
   const layMap = () => byId("map").style.setProperty("--top", `${byId("top").getBoundingClientRect().bottom}px`);
   new ResizeObserver(layMap).observe(byId("top"));
 
-  const viewer = createViewer(api, {
+  const viewer = lazily("viewer", () => import("./viewer.js"), ({ createViewer }) => createViewer(api, {
     show: (id) => state.show(id),
     ask,
     beside: (step) => {
@@ -179,7 +177,12 @@ async function main() {
     line: () => state.line,
     note: notices.note,
     copyPath: (item) => selection.copy([item.id]),
-  });
+  }));
+  /** @param {boolean} [explained] */
+  async function view(explained) {
+    const made = state.open === null ? viewer.now : await viewer.get().catch(failed);
+    made?.show(state.open, explained);
+  }
 
   function opened(index, explained) {
     explainNext = explained;
@@ -203,21 +206,21 @@ async function main() {
       box.focus();
     },
   });
-  const help = createHelp(fields, {
+  const help = lazily("help", () => import("./help.js"), ({ createHelp }) => createHelp(fields, {
     ask,
     photograph: () => photo(grid.active)?.id ?? null,
-  });
+  }));
+  const openHelp = () => help.get().then((made) => made.open(), failed);
   const histogram = createHistogram(byId("dates"), api, fields.known, {
     range: (part) => ask(instead(state.line, fields.known, ["in", "year", "after", "before"], part)),
-    failed,
+    line: () => state.line,
   });
 
   const tools = byId("tools");
-  const datesTool = iconButton("dates", "Dates", () => showDates(byId("dates").hidden), { text: "Dates", "aria-expanded": "false", "aria-controls": "dates" });
   const library = iconButton("library", "Collections", () => indexing.open(), { text: "Collections", class: "tool library" });
   const theme = iconButton("theme", "Colours", () => {}, { text: "Colours" });
-  const mapTool = iconButton("atlas", "Map of the collection (m)", () => map.turn(), { text: "Map", "aria-pressed": "false" });
-  tools.append(datesTool, mapTool, library, theme, iconButton("help", "Help (?)", () => help.open(), { text: "Help" }));
+  const mapTool = iconButton("atlas", "Map of the collection (m)", turnMap, { text: "Map", "aria-pressed": "false" });
+  tools.append(histogram.tool, mapTool, library, theme, iconButton("help", "Help (?)", openHelp, { text: "Help" }));
   createTheme(theme);
   byId("home").append(icon("aperture"));
   byId("home").addEventListener("click", (event) => {
@@ -226,18 +229,11 @@ async function main() {
     scrollTo(0, 0);
   });
 
-  function showDates(shown) {
-    byId("dates").hidden = !shown;
-    datesTool.setAttribute("aria-expanded", String(shown));
-    keep(DATES, shown ? "shown" : "hidden");
-    if (shown) histogram.show(state.line);
-  }
-
   const indexing = createIndexing(library, api, {
     grown: () => summary.grown(() => !state.line && scrollY < 200 && state.open === null && !selection.size),
     ended: () => {
       histogram.forget();
-      if (!byId("dates").hidden) histogram.show(state.line);
+      histogram.show(state.line);
     },
     note: notices.note,
   });
@@ -253,13 +249,13 @@ async function main() {
   /** What shows the parts of the line. */
   function parted() {
     chips.show(state.line);
-    if (!byId("dates").hidden) histogram.show(state.line);
+    histogram.show(state.line);
   }
 
   function shown() {
     if (!results.asking) pointed();
     const at = grid.active;
-    viewer.show(state.open, explainNext || undefined);
+    view(explainNext || undefined);
     explainNext = false;
     if (state.open === null && !results.asking) grid.focus(at); // not where the viewer was opened: where it was closed
   }
@@ -278,23 +274,23 @@ async function main() {
   });
   listenForKeys({
     "/": () => box.focus(),
-    "?": () => help.open(),
-    m: () => map.turn(),
-    Escape: () => map.shown ? map.close() : selection.size && selection.clear(),
+    "?": openHelp,
+    m: turnMap,
+    Escape: () => map.now?.shown ? map.now.close() : selection.size && selection.clear(),
     ArrowDown: () => grid.focus(),
   });
 
-  const stored = kept(DATES);
-  byId("dates").hidden = stored ? stored === "hidden" : innerWidth < 700;
-  datesTool.setAttribute("aria-expanded", String(!byId("dates").hidden));
   asked(); // photographs wait for nothing; what shows the fields of the line comes when they are known
-  api.get("/health").then((can) => {
-    viewer.offer(can);
-    selection.offer(can);
-  }, failed);
+  if (state.open !== null) view();
   await fields.load().catch(failed);
+  chips.show(state.line);
+  await pictures.calm();
   parted();
-  if (state.open !== null) viewer.show(state.open);
+  api.get("/health").then((can) => {
+    selection.offer(can);
+    viewer.get().then((made) => made.offer(can), failed);
+  }, failed);
+  for (const each of [viewer, map, help]) await each.get().catch(() => {}); // said where it is wanted
 }
 
 main();

@@ -5,6 +5,8 @@
 const AT_ONCE = 4;
 /** Pictures wait for an answer that is on its way, but not for ever. */
 const LONGEST_MS = 500;
+/** What waits for pictures waits so long at most. */
+const CALM_MS = 1500;
 
 /**
  * @typedef {Object} Wanted
@@ -22,6 +24,8 @@ export function createPictures() {
   /** @type {Set<Wanted>} */
   const running = new Set();
   let held = 0;
+  /** @type {Array<() => void>} what waits until all are there */
+  let waitingForCalm = [];
 
   function begin() {
     if (added.length) {
@@ -37,7 +41,12 @@ export function createPictures() {
       const next = /** @type {Wanted} */ (waiting.shift());
       if (next.still()) load(next);
     }
+    if (isBusy()) return;
+    for (const each of waitingForCalm) each();
+    waitingForCalm = [];
   }
+
+  const isBusy = () => held || [...running, ...waiting, ...added].some(({ last }) => !last);
 
   function load(wanted) {
     running.add(wanted);
@@ -65,5 +74,11 @@ export function createPictures() {
       held = setTimeout(release, LONGEST_MS);
     },
     release,
+    /** Resolves when no picture is on its way, those that come last left aside; soon in any case. @returns {Promise<void>} */
+    calm: () => new Promise((resolve) => {
+      setTimeout(resolve, CALM_MS);
+      if (isBusy()) waitingForCalm.push(resolve);
+      else resolve();
+    }),
   };
 }

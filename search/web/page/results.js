@@ -41,8 +41,9 @@ const MOST = 1000;
 
 /**
  * @param {import("./api.js").Api} api
- * @param {{begun: () => void, first: (answer: Answer) => void, next: (answer: Answer) => void, total: (answer: Answer) => void, failed: (error: Error) => void}} told
- * `begun`: an answer is on its way; `total`: how many there are is known now
+ * @param {{begun: () => void, calm: () => Promise<void>, first: (answer: Answer) => void, next: (answer: Answer) => void, total: (answer: Answer) => void, failed: (error: Error) => void}} told
+ * `begun`: an answer is on its way; `calm`: when there is time for what nobody waits for; `total`: how many there are is
+ * known now
  */
 export function createResults(api, told) {
   let running = new AbortController();
@@ -55,6 +56,8 @@ export function createResults(api, told) {
   let asking = false;
   /** @type {Promise<void>} ends when what is wanted is there */
   let going = Promise.resolve();
+  /** Waits no longer for calm. */
+  let hurry = () => {};
 
   function page(line, after, most, signal) {
     if (line) return api.get("/search", { q: line, k: most, after }, signal);
@@ -108,17 +111,19 @@ export function createResults(api, told) {
     }
   }
 
-  /** Fetch pages until the photograph at this place is there. */
-  function ensure(index) {
+  /** Fetch pages until the photograph at this place is there. `early`: nobody looks there yet. */
+  function ensure(index, early = false) {
     wanted = Math.max(wanted, index);
-    if (!fetching && answer !== null) going = fetchOn(answer);
+    if (!fetching && answer !== null) going = fetchOn(answer, early);
+    else if (!early) hurry();
     return going;
   }
 
-  async function fetchOn(mine) {
+  async function fetchOn(mine, early) {
     const { signal } = running;
     fetching = true;
     try {
+      if (early) await Promise.race([told.calm(), new Promise((resolve) => (hurry = () => resolve(undefined)))]);
       while (mine === answer && cursor !== null && mine.photos.length <= wanted) {
         const most = Math.min(MOST, Math.max(NEXT, wanted - mine.photos.length + NEXT));
         const got = await page(mine.line, cursor, most, signal);

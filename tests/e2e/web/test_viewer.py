@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import expect
@@ -98,6 +99,33 @@ def test_similar_photographs_are_a_search_and_a_strip(visit: Visit) -> None:
     expect(page.locator(".chip.image img")).to_be_visible()
     page.locator("body:not(.waiting)").wait_for()
     assert all(name.startswith("motorcycle") for name in visit.names(2))
+
+
+def test_who_is_faster_than_the_viewer_sees_it_when_it_comes(visit: Visit) -> None:
+    page = visit.page
+    late: list[Any] = []
+    page.route("**/page/viewer.js", lambda route: late.append(route))
+    page.goto(visit.address)
+    first = page.locator('.tile[data-index="0"]')
+    first.click()
+    page.wait_for_url("**photo=*")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("How to ask")
+    page.keyboard.press("Escape")
+    late[0].continue_()
+    expect(page.locator("#viewer-title")).to_have_text((first.get_attribute("aria-label") or "").partition(",")[0])
+
+
+def test_a_part_that_cannot_be_fetched_is_said_and_fetched_again(visit: Visit) -> None:
+    page = visit.page
+    page.route("**/page/map.js", lambda route: route.abort())
+    visit.open()
+    page.keyboard.press("m")
+    expect(page.locator("#toast")).to_contain_text("The map could not be fetched from the server")
+    page.unroute("**/page/map.js")
+    page.keyboard.press("m")
+    expect(page.locator("#map")).to_be_visible()
+    visit.complaints.clear()  # the browser notes what was not to be had
 
 
 def test_a_kept_address_opens_its_photograph(visit: Visit) -> None:
