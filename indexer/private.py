@@ -56,17 +56,24 @@ def opener(path: str | os.PathLike[str], flags: int) -> int:
 
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, where they are not there. Raises OSError."""
-    mode = mode_beside_catalog(folder)
-    if mode is None or folder.is_dir():
+    if mode_beside_catalog(folder) is None or folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         return
     make_folder(folder.parent)
+    make_in_store(folder)
+
+
+def make_in_store(folder: Path) -> None:
+    """Make a folder in one that is there. A store that was moved away meanwhile is not begun anew at its old place,
+    where it could not be put back. Raises OSError, FileNotFoundError for that."""
+    mode = mode_beside_catalog(folder)
     try:
-        folder.mkdir(0o700)
-    except FileExistsError:  # another one was quicker
+        folder.mkdir(0o777 if mode is None else 0o700)
+    except FileExistsError:  # of before, or another one was quicker
         return
-    with suppress(OSError):
-        folder.chmod(0o700 | mode | (mode & 0o444) >> 2)
+    if mode is not None:
+        with suppress(OSError):
+            folder.chmod(0o700 | mode | (mode & 0o444) >> 2)
 
 
 def make_catalog(path: Path) -> None:

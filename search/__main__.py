@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         from search.shell.run import stopped
 
-        return stopped()
+        return stopped(arguments)
     except OutputLostError as error:
         from search.shell.run import output_lost
 

@@ -302,5 +302,5 @@ def percent(probability: float) -> str:
     if probability < 0.005:
         return "<1 %"
     if probability < WEAK and round(100 * probability) >= 100 * WEAK:
-        return f"<{100 * WEAK:.0f} %"
+        return f"{100 * WEAK - 1:.0f} %"
     return ">99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from indexer.atomic import clean, write_atomically
 from indexer.errors import UsageError
 from indexer.memory import amount
-from indexer.private import make_folder
+from indexer.private import make_in_store
 from indexer.reach import regular
 from indexer.settings import THUMBNAILS
 
@@ -94,8 +94,8 @@ class ThumbnailCache:
             return False
         path = self._path(digest, side)
         try:
-            make_folder(self._folder)
-            make_folder(path.parent)
+            make_in_store(self._folder)
+            make_in_store(path.parent)
             if not self._is_own(path.parent):  # of a received store: a way out of it
                 return False
             write_atomically(path, data, lasting=False)

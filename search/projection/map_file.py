@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from indexer.atomic import write_atomically
-from indexer.private import make_folder
+from indexer.private import make_in_store
 from indexer.settings import MAP
 from search.projection.photo_map import Cluster, PhotoMap
 
@@ -78,5 +78,5 @@ def write_map(store: Path, key: str, found: PhotoMap) -> None:
     arrays = found.ids.astype("<i8").tobytes() + found.positions.astype("<f4").tobytes()
     rest = struct.pack("<I", len(said)) + said + arrays
     file = map_file(store)
-    make_folder(file.parent)
+    make_in_store(file.parent)
     write_atomically(file, struct.pack("<I", zlib.crc32(rest)) + rest, lasting=False)

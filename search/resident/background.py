@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 
 from indexer.errors import ResidentError
@@ -58,6 +59,9 @@ def checked_base(store: str) -> str:
 
 def _why_not(folder: str) -> str:
     """Why there is no private folder of that name, and what to do."""
+    if socket_paths.is_own(folder):
+        bits = os.lstat(folder).st_mode & 0o777
+        return f"The folder {folder} is open to others ({bits:04o}); close it with `chmod 700 {shlex.quote(folder)}`."
     if os.path.lexists(folder):
         return f"The folder {folder} is not private to you; remove it, or set XDG_RUNTIME_DIR to a folder of yours."
     above = os.path.dirname(folder)

@@ -59,17 +59,9 @@ def claim(folder: Path, patience: float) -> Claim | State | None:
 
     Raises ResidentError where the system or the folder of sockets forbids it.
     """
-    base = checked_base(os.fspath(folder))
-    lock = lock_of(base)
     deadline = time.monotonic() + patience
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except filelock.Timeout:
-            state = ask(folder)
-        except OSError as error:
-            raise ResidentError(f"{lock.lock_file} cannot be written ({error.strerror}); make room there.") from error
+    while (claimed := claim_free(folder)) is None:
+        state = ask(folder)
         if state is not None and not state.outdated:
             return state
         if state is not None:
@@ -77,6 +69,19 @@ def claim(folder: Path, patience: float) -> Claim | State | None:
         if time.monotonic() > deadline:
             return None
         time.sleep(LOOK)
+    return claimed
+
+
+def claim_free(folder: Path) -> Claim | None:
+    """The socket of the store at `folder`; None where another process has it. Waits for nobody. Raises as `claim`."""
+    base = checked_base(os.fspath(folder))
+    lock = lock_of(base)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return None
+    except OSError as error:
+        raise ResidentError(f"{lock.lock_file} cannot be written ({error.strerror}); make room there.") from error
     try:
         return Claim(lock, base + ".sock")
     except OSError as error:

@@ -25,13 +25,18 @@ def folder() -> str:
     return os.path.join(temporary if os.path.isabs(temporary) else "/tmp", f"{APPLICATION}-{os.geteuid()}")  # noqa: S108 (checked by is_private)
 
 
-def is_private(path: str) -> bool:
-    """Whether it is a real folder of this user, closed to all others."""
+def is_own(path: str, bits: int = 0) -> bool:
+    """Whether it is a real folder of this user that gives nobody any of these `bits`."""
     try:
         status = os.lstat(path)
     except OSError:
         return False
-    return status.st_mode & 0o170077 == 0o040000 and status.st_uid == os.geteuid()
+    return status.st_mode & (0o170000 | bits) == 0o040000 and status.st_uid == os.geteuid()
+
+
+def is_private(path: str) -> bool:
+    """Whether it is a real folder of this user, closed to all others."""
+    return is_own(path, 0o077)
 
 
 def prepare() -> bool:

@@ -12,6 +12,9 @@ from search.console.exit_codes import BROKEN_STORE, INTERRUPTED, WRONG_USE
 from search.shell.printing import sentence
 from search.shell.streams import OutputLostError
 
+#: Commands that go on where they were stopped.
+_GOING_ON = ("index", "train")
+
 
 def run(arguments: list[str]) -> int:
     """Run a command, print what went wrong as one sentence, and return the documented exit code.
@@ -24,7 +27,7 @@ def run(arguments: list[str]) -> int:
         if code == INTERRUPTED:  # so some versions of typer answer Ctrl-C, others raise Abort
             raise KeyboardInterrupt
     except KeyboardInterrupt:
-        code = stopped()
+        code = stopped(arguments)
     except OutputLostError as error:
         code = output_lost(error)
     except MemoryError:
@@ -61,10 +64,11 @@ def _command(arguments: list[str]) -> int:
     return parsed(arguments)
 
 
-def stopped() -> int:
+def stopped(arguments: list[str]) -> int:
     """Say that a person ended the command; the exit code for it."""
     sys.stderr.write("\n")
-    sentence("stopped; what was committed is kept, the same command goes on from there.")
+    goes_on = arguments[:1] and arguments[0] in _GOING_ON
+    sentence("stopped; what was committed is kept, the same command goes on from there." if goes_on else "stopped.")
     return INTERRUPTED
 
 

@@ -78,10 +78,13 @@ def create_app(folder: Path, settings: ServeSettings, own_socket: OwnSocket | No
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = Service(folder, settings)
         app.state.service = service
-        warming = None if own_socket is None else asyncio.create_task(_warm_up(service, own_socket))
+        warming: set[asyncio.Task[None]] = set()
+        app.state.warm_up = lambda owned: warming.add(asyncio.create_task(_warm_up(service, owned)))
+        if own_socket is not None:
+            app.state.warm_up(own_socket)
         yield
-        if warming is not None:
-            warming.cancel()
+        for task in warming:
+            task.cancel()
         await service.close()
 
     app = _Guarded(

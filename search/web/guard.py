@@ -18,7 +18,7 @@ from search.web.bodies import Body
 from search.web.hosts import Hosts, by_socket
 from search.web.problems import ProblemError
 from search.web.rates import Rates
-from search.web.settings import PREFIX, ServeSettings
+from search.web.settings import PREFIX, Limits, ServeSettings
 from search.web.token_page import token_page, wants_page
 from search.web.tokens import Tokens
 from search.web.told import told
@@ -63,6 +63,7 @@ class Guard:
         headers = Headers(scope=scope)
         body = Body(scope, headers, receive, self._limits)
         try:
+            _check_size(scope, self._limits)
             self._hosts.check(scope, headers)
             if not by_socket(scope):
                 self._rates.take(str((scope.get("client") or ("",))[0]))
@@ -136,6 +137,17 @@ class _Answer:
         headers.setdefault("Content-Security-Policy", _DATA if of_api else _PAGE)
         if of_api or message["status"] >= 400:
             headers.setdefault("Cache-Control", "no-store")
+
+
+def _check_size(scope: Scope, limits: Limits) -> None:
+    """The server's own bound holds for headers that come in pieces. Raises ProblemError."""
+    said = sum(len(name) + len(value) for name, value in scope["headers"])
+    if said + len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.header_bytes:
+        raise ProblemError(
+            431,
+            "headers-too-large",
+            f"The headers and the address have more than {limits.header_bytes:,} bytes; send less.",
+        )
 
 
 async def _nothing() -> Message:

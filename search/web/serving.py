@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
+import logging
 import os
 import signal
 import socket
@@ -11,8 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from types import FrameType
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,9 +24,10 @@ from fastapi import FastAPI
 from indexer.errors import ResidentError, UsageError
 from indexer.settings import ResidentSettings
 from indexer.store import Store
-from search.resident.claim import Claim, claim
+from search.resident.claim import claim
 from search.resident.lifecycle import State
 from search.web.app import create_app
+from search.web.besides import Besides
 from search.web.connections import uvicorn_options
 from search.web.own_socket import OwnSocket
 from search.web.settings import ServeSettings
@@ -32,8 +37,6 @@ from search.web.tokens import check_token, first_address
 _BACKLOG: Final = 512
 #: Seconds in which what runs may finish when the server is told to end; then it is cut off.
 _GRACE: Final = 30
-#: Seconds that a server of a page waits for the store's own socket, which it can do without.
-_BESIDES: Final = 1.0
 #: What ends it: Ctrl-C, a service manager, a terminal that is closed.
 _SIGNALS: Final = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
@@ -67,25 +70,31 @@ def serve(
         if isinstance(claimed, State):
             say(f"The server {claimed.pid} answers for {claimed.folder} already.")
             return
-        with _given_up(claimed):
-            own_socket = OwnSocket(claimed, folder, resident)
-            line = (
-                f"The server {os.getpid()} answers the shell for {folder} at {claimed.path}, and leaves after "
-                f"{resident.idle:g} s without a query."
-            )
+        own_socket = OwnSocket(claimed, folder, resident)
+        line = (
+            f"The server {os.getpid()} answers the shell for {folder} at {claimed.path}, and leaves after "
+            f"{resident.idle:g} s without a query."
+        )
+        try:
             _run(create_app(folder, ServeSettings(), own_socket), ServeSettings(), [], own_socket, lambda: say(line))
+        finally:
+            claimed.give_up()
         return
-    with listening(settings) as listener, _given_up(_claimed_besides(folder, resident)) as besides:
+    with listening(settings) as listener:
         port = listener.getsockname()[1]
         told = first_address(settings if tell_token else replace(settings, token=None), port)
-        address = first_address(replace(settings, token=None), port)
-        beside = None if besides is None else OwnSocket(besides, folder, resident, address)
+        besides = Besides(folder, resident, first_address(replace(settings, token=None), port))
 
         def ready() -> None:
-            say(f"The page and the API of {folder} are at {told}; Ctrl-C ends the server.")
+            say(f"The page and the API of {folder} are at {told} (Ctrl-C ends the server)")
+            if besides.refusal is not None:
+                say(f"Commands of the shell do without it. {besides.refusal}")
             show(first_address(settings, port))
 
-        _run(create_app(folder, settings, beside), settings, [listener], beside, ready)
+        try:
+            _run(create_app(folder, settings, besides.now), settings, [listener], besides.now, ready, besides)
+        finally:
+            besides.give_up()
 
 
 def _run(
@@ -94,6 +103,7 @@ def _run(
     listeners: list[socket.socket],
     own_socket: OwnSocket | None,
     ready: Callable[[], None],
+    besides: Besides | None = None,
 ) -> None:
     config = uvicorn.Config(
         app,
@@ -103,30 +113,7 @@ def _run(
         **uvicorn_options(settings.limits),
     )
     own = [] if own_socket is None else [own_socket.claimed.listener]
-    Server(config, app, ready, own_socket).run(sockets=[*own, *listeners])
-
-
-def _claimed_besides(folder: Path, resident: ResidentSettings) -> Claim | None:
-    """The store's own socket for a server of a page, which does without where another process has it, or where it
-    cannot be had."""
-    try:
-        claimed = claim(folder, _BESIDES)
-    except ResidentError:
-        return None
-    return claimed if isinstance(claimed, Claim) else None
-
-
-C = TypeVar("C", bound="Claim | None")
-
-
-@contextmanager
-def _given_up(claimed: C) -> Iterator[C]:
-    """It is given up in the end."""
-    try:
-        yield claimed
-    finally:
-        if claimed is not None:
-            claimed.give_up()
+    Server(config, app, ready, own_socket, besides).run(sockets=[*own, *listeners])
 
 
 class Server(uvicorn.Server):
@@ -134,13 +121,19 @@ class Server(uvicorn.Server):
     as uvicorn has it."""
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None], own_socket: OwnSocket | None = None
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        ready: Callable[[], None],
+        own_socket: OwnSocket | None = None,
+        besides: Besides | None = None,
     ) -> None:
-        """`own_socket`: listens on the first of the sockets."""
+        """`own_socket`: listens on the first of the sockets; `besides`: where it may come from later."""
         super().__init__(config)
         self._app = app
         self._ready = ready
         self._own_socket = own_socket
+        self._besides = besides
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -155,11 +148,30 @@ class Server(uvicorn.Server):
         if own_socket is not None:
             if own_socket.stopping or (own_socket.alone and own_socket.is_over()):
                 self.should_exit = True
-            elif own_socket.is_over():
+            elif own_socket.is_over() and self._besides is not None:
                 self._own_socket = None
                 self.servers.pop(0).close()
-                own_socket.claimed.give_up()
+                self._besides.give_up()
+        elif self._besides is not None and not self.should_exit:
+            self._own_socket = await self._besides.taken_over()
+            if self._own_socket is not None:
+                await self._listen_besides(self._own_socket)
         return await super().on_tick(counter)
+
+    async def _listen_besides(self, own_socket: OwnSocket) -> None:
+        self._app.state.own_socket = own_socket
+        protocol: Any = self.config.http_protocol_class
+        make = partial(protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        listener = own_socket.claimed.listener
+        listening = await asyncio.get_running_loop().create_server(make, sock=listener, backlog=_BACKLOG)
+        self.servers.insert(0, listening)
+        self._app.state.warm_up(own_socket)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See uvicorn, which writes a traceback for who does not want to wait."""
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn, which waits for answers to end."""

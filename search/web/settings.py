@@ -26,6 +26,8 @@ class Limits:
     uploads_bytes: int = 256_000_000
     #: Of a JSON body.
     body_bytes: int = 1_000_000
+    #: Of the address of a request and its headers together.
+    header_bytes: int = 65_536
     #: Requests that are worked on at once; more are told to come again.
     at_once: int = 256
     #: Who follows the progress of indexing at once.

@@ -356,7 +356,7 @@ def test_an_interrupted_query_is_130_and_the_process_lives(shell: Shell, indexed
     out, err = asking.communicate(timeout=60)
     os.kill(state.pid, signal.SIGCONT)
     assert (asking.returncode, out) == (130, b"")
-    assert err == b"\nsearch: stopped; what was committed is kept, the same command goes on from there.\n"
+    assert err == b"\nsearch: stopped.\n"
     assert shell.run("query", "a cat", "-s", indexed).returncode == 0
     assert answered(indexed) >= 1
 
@@ -547,12 +547,42 @@ def test_a_folder_that_others_can_write_is_not_used(shell: Shell, store: Path) -
     os.chmod(os.path.dirname(socket_paths.base(str(store))), 0o777)
     done = shell.run("query", "a cat", "-k", "1", "--paths", "-s", store)
     assert done.stdout.endswith(b"chelsea.png\n")
-    refused = shell.run("serve", "-s", store)
-    assert (refused.returncode, b"not private" in refused.stderr) == (2, True)
+    for more in ([], ["--status"], ["--stop"]):
+        refused = shell.run("serve", "-s", store, *more)
+        assert (refused.returncode, b"is open to others (0777); close it with `chmod 700 " in refused.stderr) == (
+            2,
+            True,
+        )
     said = shell.run("query", "a cat", "-k", "1", "--paths", "-s", store, "--resident")
-    assert (said.returncode, b"not private" in said.stderr) == (0, True)
+    assert (said.returncode, b"is open to others" in said.stderr) == (0, True)
+    with shell.start("serve", "-s", store, "--port", "0") as page:
+        assert page.stdout is not None
+        assert b"are at http://" in page.stdout.readline()
+        assert page.stdout.readline().startswith(b"Commands of the shell do without it. The folder ")
+        page.send_signal(signal.SIGINT)
+        assert page.wait(30) == 0
     os.chmod(os.path.dirname(socket_paths.base(str(store))), 0o700)
     assert answered(store) == 0
+
+
+def test_a_page_takes_the_socket_over_from_a_server_that_leaves(shell: Shell, store: Path) -> None:
+    shell.serve(store)
+    with shell.start("serve", "-s", store, "--port", "0") as page:
+        assert page.stdout is not None
+        address = page.stdout.readline().split(b" are at ")[1].split()[0].decode()
+        assert (state := lifecycle.ask(store)) is not None
+        assert state.address is None
+        assert shell.run("serve", "--stop", "-s", store).returncode == 0
+        deadline = time.monotonic() + 60
+        while (state := lifecycle.ask(store)) is None or not state.ready:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (state.pid, state.address) == (page.pid, address)
+        assert shell.run("query", "a cat", "-k", "1", "--paths", "-s", store).stdout.endswith(b"chelsea.png\n")
+        assert answered(store) == 1
+        assert shell.run("serve", "--stop", "-s", store).returncode == 0
+        assert page.wait(30) == 0
+    assert lifecycle.ask(store) is None
 
 
 def test_serving_nothing_is_refused(shell: Shell, tmp_path: Path, store: Path) -> None:

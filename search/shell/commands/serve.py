@@ -140,6 +140,7 @@ def _shell(options: ServeOptions) -> int:
     ResidentError."""
     from indexer.settings import ResidentSettings
     from search.resident import lifecycle
+    from search.resident.background import checked_base
 
     if not 0 < options.idle <= 1e9:
         raise UsageError(f"--idle takes a number of seconds above 0, not {options.idle:g}.")
@@ -153,6 +154,7 @@ def _shell(options: ServeOptions) -> int:
     if options.background:
         found = lifecycle.start_and_wait(folder, settings)
     else:
+        checked_base(str(folder))  # or nobody can be asked
         state = lifecycle.stop(folder, settings) if options.stop else lifecycle.ask(folder)
         if state is None:
             _say(f"No server answers for {folder}.")

@@ -22,7 +22,7 @@ const WEAK = 0.05;
  */
 export function percent(probability) {
   if (probability < 0.005) return "<1 %";
-  if (probability < WEAK && Math.round(100 * probability) >= 100 * WEAK) return `<${100 * WEAK} %`;
+  if (probability < WEAK && Math.round(100 * probability) >= 100 * WEAK) return `${100 * WEAK - 1} %`;
   return probability >= 0.995 ? ">99 %" : `${Math.round(100 * probability)} %`;
 }
 

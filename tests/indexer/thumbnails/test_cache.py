@@ -105,6 +105,17 @@ def test_a_store_that_cannot_be_written_does_without(store: Path, monkeypatch: p
     assert not ThumbnailCache(store).put(ONE, 256, DRAWN)
 
 
+def test_a_store_that_was_moved_away_is_not_begun_anew(store: Path, tmp_path: Path) -> None:
+    """It could not be put back: a folder would be in its place."""
+    cache = ThumbnailCache(store)
+    assert cache.put(ONE, 256, DRAWN)
+    store.rename(tmp_path / "elsewhere")
+    assert not cache.put(ONE, 768, DRAWN)
+    assert not store.exists()
+    (tmp_path / "elsewhere").rename(store)
+    assert cache.get(ONE, 256) == DRAWN
+
+
 @pytest.mark.parametrize("inner", ["", "01"])
 def test_nothing_is_read_or_written_through_a_link(store: Path, tmp_path: Path, inner: str) -> None:
     cache = ThumbnailCache(store)

@@ -103,7 +103,7 @@ def test_below_the_weak_mark_no_number_is_that_of_the_mark() -> None:
     chances = (0.0505, 0.05, 0.0499, 0.0487, 0.045, 0.0449, 0.004)
     hits = [Hit(number, "image", "/p/a.jpg", 0.5, 0.5, chance) for number, chance in enumerate(chances)]
     assert [line[9:].split("  /p/")[0].strip() for line in lines(*hits)] == [
-        "5 %", "5 %", "<5 % weak", "<5 % weak", "4 % weak", "4 % weak", "<1 % weak",
+        "5 %", "5 %", "4 % weak", "4 % weak", "4 % weak", "4 % weak", "<1 % weak",
     ]  # fmt: skip
 
 

@@ -92,6 +92,14 @@ def test_a_body_within_its_bounds(parts: list[bytes | None], status: int) -> Non
     assert (b"problem" in body or b'"type"' in body) == (status != 200)
 
 
+@pytest.mark.parametrize("length", [80, 81])
+def test_headers_are_bounded_however_they_come(length: int) -> None:
+    """The server's own bound is one of headers that come in pieces."""
+    headers = [(b"host", b"127.0.0.1:8765"), (b"x", b"y" * length)]
+    status, body = answer(ServeSettings(limits=Limits(header_bytes=4 + 14 + 1 + 80)), headers=headers)
+    assert (status, b"more than 99 bytes" in body) == ((200, False) if length == 80 else (431, True))
+
+
 def test_two_hosts_are_none() -> None:
     headers = [(b"host", b"127.0.0.1:8765"), (b"host", b"evil.example")]
     assert answer(ServeSettings(), headers=headers)[0] == 421

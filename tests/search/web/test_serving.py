@@ -36,7 +36,7 @@ def served(store: Path, *more: str, **variables: str) -> Iterator[tuple[subproce
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            found = re.search(r"are at (http://\S+); Ctrl-C ends the server\.$", line)
+            found = re.search(r"are at (http://\S+) \(Ctrl-C ends the server\)$", line)
             assert found, (line, process.stderr and process.stderr.read())
             yield process, found[1]
         finally:
@@ -63,6 +63,27 @@ def test_it_answers_and_finishes_what_runs(indexed: Path, how: signal.Signals) -
         assert process.stderr.read() == ""
         with pytest.raises(OSError, match="refused"):
             get(f"{address}api/v1/health")
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.1])
+def test_who_does_not_want_to_wait_sees_no_traceback(indexed: Path, after: float) -> None:
+    with served(indexed) as (process, _):
+        process.send_signal(signal.SIGINT)
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_who_stops_it_before_it_is_there_is_told_of_no_commit(indexed: Path) -> None:
+    command = [sys.executable, "-m", "search", "serve", "--store", str(indexed), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    if not out:  # else it was quick
+        assert (process.returncode, err) == (130, "\nsearch: stopped.\n")
 
 
 def test_answers_of_one_connection_wait_for_no_acknowledgement(indexed: Path) -> None:
