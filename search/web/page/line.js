@@ -120,14 +120,15 @@ export function without(line, { start, end }) {
 }
 
 /**
- * The line without the field at the caret whose value is still to come: `a dog in:` is a dog so far.
+ * The line without what is begun at the caret, a field whose value is still to come, or a minus: `a dog in:` is a dog so
+ * far.
  * @param {string} line
  * @param {number} caret
  * @param {Set<string>} known names of fields
  */
 export function begun(line, caret, known) {
-  const [whole, name] = /(?:^|(?<=\s))-?(?:\d+(?:\.\d+)?\*)?([A-Za-z]+):["“”„«»]?$/u.exec(line.slice(0, caret)) ?? [];
-  if (name === undefined || !known.has(name.toLowerCase()) || /^[^\s]/.test(line.slice(caret))) return line;
+  const [whole, name] = /(?:^|(?<=\s))(?:-?(?:\d+(?:\.\d+)?\*)?([A-Za-z]+):["“”„«»]?|[-+])$/u.exec(line.slice(0, caret)) ?? [];
+  if (whole === undefined || (name !== undefined && !known.has(name.toLowerCase())) || /^[^\s]/.test(line.slice(caret))) return line;
   return without(line, { start: caret - whole.length, end: caret });
 }
 

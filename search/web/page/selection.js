@@ -19,6 +19,8 @@ export function createSelection(bar, api, events) {
   /** @type {Set<number>} */
   const picked = new Set();
   let last = -1;
+  /** @type {ReturnType<typeof import("./zips.js").createZips>|null} those of this selection, once the first is wanted */
+  let zips = null;
   const counted = el("strong", {});
   const within = iconButton("within", "Search within these", searchWithin, { text: "Search within" });
   const zip = iconButton("download", "Download as a zip", download, { text: "Download" });
@@ -31,6 +33,7 @@ export function createSelection(bar, api, events) {
     fill(counted, number, el("span", { class: "word-of" }, ` ${word}`));
     bar.hidden = !picked.size;
     document.body.classList.toggle("picking", picked.size > 0);
+    zips = null;
     limits();
     events.changed();
   }
@@ -38,10 +41,11 @@ export function createSelection(bar, api, events) {
   /** What cannot be done with so many is said before somebody wants it, and how the rest is done. */
   function limits() {
     const many = picked.size > MOST_WITHIN;
-    const zips = Math.ceil(picked.size / MOST_ZIPPED);
+    const all = zips?.all ?? Math.ceil(picked.size / MOST_ZIPPED);
+    const next = `zip ${count((zips?.done ?? 0) + 1)} of ${count(all)}`;
     within.setAttribute("aria-disabled", String(many));
     say(within, many ? tooMany() : "Search within these", many ? `Search within (up to ${count(MOST_WITHIN)})` : "Search within");
-    say(zip, zips > 1 ? `Download as ${count(zips)} zips of up to ${photographs(MOST_ZIPPED)}` : "Download as a zip", zips > 1 ? `Download ${count(zips)} zips` : "Download");
+    say(zip, all > 1 ? `Download ${next}; one has up to ${photographs(MOST_ZIPPED)}` : "Download as a zip", all > 1 ? `Download ${next}` : "Download");
   }
 
   const tooMany = () => `Search within takes up to ${photographs(MOST_WITHIN)}; select fewer`;
@@ -65,15 +69,21 @@ export function createSelection(bar, api, events) {
 
   async function download() {
     zip.setAttribute("disabled", "");
+    events.note("Packing the photographs …");
     try {
-      const { saveZips } = await import("./zips.js");
-      const tell = (number, all) => events.note(all > 1 ? `Packing zip ${count(number)} of ${count(all)} …` : "Packing the photographs …");
-      const saved = await saveZips(api, [...picked], MOST_ZIPPED, tell, () => picked.size > 0);
-      events.note(downloaded(saved), saved.named || saved.lost > 0 || saved.problem !== null);
+      const { createZips } = await import("./zips.js");
+      const mine = (zips ??= createZips(api, [...picked], MOST_ZIPPED));
+      try {
+        const saved = await mine.next();
+        events.note(downloaded(saved), saved.named);
+      } finally {
+        if (zips === mine && mine.done === mine.all) zips = null; // the next press begins anew
+      }
     } catch (error) {
       events.note(error.message, true);
     } finally {
       zip.removeAttribute("disabled");
+      limits();
     }
   }
 
@@ -127,12 +137,9 @@ export function createSelection(bar, api, events) {
 }
 
 /** @param {import("./zips.js").Saved} saved */
-function downloaded({ zips, leftOut, named, lost, problem }) {
-  if (!zips) return problem?.message ?? "Nothing is downloaded.";
-  const many = zips > 1 ? `Downloaded ${count(zips)} zips` : "Downloaded";
-  const where = zips > 1 ? "the zips" : "the zip";
-  const without = leftOut ? ` without ${photographs(leftOut)}: gone, changed or out of reach; a text in ${where} names ${leftOut === 1 ? "it" : "them"}`
-    : named ? ` without some photographs, which a text in ${where} names` : "";
-  const more = lost ? ` ${photographs(lost)} more ${lost === 1 ? "is" : "are"} in none: gone, or out of reach.` : "";
-  return `${many}${without}.${more}${problem ? ` Then it ended: ${problem.message}` : ""}`;
+function downloaded({ number, all, leftOut, named }) {
+  const done = all > 1 ? `Downloaded zip ${count(number)} of ${count(all)}` : "Downloaded";
+  const without = leftOut ? ` without ${photographs(leftOut)}: gone, changed or out of reach; a text in the zip names ${leftOut === 1 ? "it" : "them"}`
+    : named ? " without some photographs, which a text in the zip names" : "";
+  return `${done}${without}.${number < all ? " The same button fetches the next." : ""}`;
 }
