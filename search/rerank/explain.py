@@ -102,8 +102,10 @@ def explain_images(
     `query` has its tokens when `reranker` needs them.
     """
     images = [row for row in rows if row.metadata is not None and row.kind == "image"]
-    if query.text is None or (rows and not images):
-        return {}, ["Only images that words have found can be explained; ask in words, and leave out `to='text'`."]
+    if query.text is None:
+        return {}, ["Only images that words alone have found can be explained; ask in words."]
+    if rows and not images:
+        return {}, ["Only images can be explained, and these are texts; leave out `to='text'`."]
     if reranker is None:
         return {}, [
             f"Nothing here can say why these were found: there is no reranker for the encoder {encoder.identity.name}; "

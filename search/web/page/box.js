@@ -2,7 +2,7 @@
 
 import { createCompletion } from "./completion.js";
 import { el, fill, icon, iconButton } from "./dom.js";
-import { split } from "./line.js";
+import { begun, split } from "./line.js";
 import { createPace } from "./pace.js";
 
 /**
@@ -13,6 +13,8 @@ import { createPace } from "./pace.js";
 export function createBox(form, fields, events) {
   /** @type {string[]} images of the line: they stand beside the box as chips */
   let images = [];
+  /** @type {string|null} what it was last asked for or shown: what is typed since then stays */
+  let last = null;
   const input = /** @type {HTMLInputElement} */ (el("input", {
     type: "text", id: "line", dir: "auto", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
     "aria-expanded": "false", "aria-controls": "offers", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
@@ -28,15 +30,23 @@ export function createBox(form, fields, events) {
   const image = iconButton("image", "Search with an image", () => events.image());
   fill(form, el("span", { class: "glass" }, icon("search")), input, clear, image, list);
 
-  const completion = createCompletion(input, list, fields, (whole) => whole && now(false));
-  const line = () => [input.value.trim(), ...images].filter(Boolean).join(" ");
+  const completion = createCompletion(input, list, fields, (finished) => finished && now(false));
+  const whole = (text) => [text.trim(), ...images].filter(Boolean).join(" ");
+  const line = () => whole(input.value);
+  /** What can be asked of a line while it is typed. */
+  const typed = () => whole(begun(input.value, input.selectionStart ?? input.value.length, fields.known));
 
   const pace = createPace({ ask: () => now(true), busy: events.busy });
 
   function now(typing) {
+    ask(typing ? typed() : line(), typing);
+  }
+
+  function ask(asked, typing) {
     pace.drop();
     clear.hidden = !input.value && !images.length;
-    events.ask(line(), typing);
+    last = asked;
+    events.ask(asked, typing);
   }
 
   input.addEventListener("input", (event) => {
@@ -48,9 +58,10 @@ export function createBox(form, fields, events) {
   });
   input.addEventListener("compositionend", () => now(true));
   input.addEventListener("click", () => completion.refresh());
-  input.addEventListener("blur", () => {
+  input.addEventListener("blur", (event) => {
     completion.close();
-    if (line()) events.ask(line(), false);
+    const onChip = /** @type {Element|null} */ (event.relatedTarget)?.closest(".chips"); // it stays until it is clicked
+    if (line()) ask(onChip ? typed() : line(), false);
   });
   input.addEventListener("keydown", (event) => {
     if (event.isComposing || completion.onKey(event)) return;
@@ -70,7 +81,8 @@ export function createBox(form, fields, events) {
   return {
     /** Show a line that came from elsewhere: the history, a chip, an example. */
     show(given) {
-      if (given === line()) return;
+      if (given === last || given === line()) return;
+      last = given;
       pace.drop();
       const told = split(given, fields.known);
       images = told.images;
@@ -96,6 +108,10 @@ export function createBox(form, fields, events) {
     },
     /** An answer has come. */
     free: pace.free,
+    /** Whether it offers how to go on. */
+    get completing() {
+      return !list.hidden;
+    },
     get line() {
       return line();
     },

@@ -31,9 +31,10 @@ export function createChips(root, api, fields, events) {
     menu.hidden = !opened;
     open.setAttribute("aria-expanded", String(opened));
     if (opened) {
-      const { left } = open.getBoundingClientRect();
-      menu.style.left = `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8))}px`;
-      menu.style.top = `${open.getBoundingClientRect().bottom + 6}px`;
+      const { left, bottom } = open.getBoundingClientRect();
+      menu.style.left = `${Math.max(8, Math.min(left, document.documentElement.clientWidth - menu.offsetWidth - 8))}px`;
+      menu.style.top = `${bottom + 6}px`;
+      menu.style.maxHeight = `${innerHeight - bottom - 14}px`;
       /** @type {HTMLElement|null} */ (menu.firstElementChild)?.focus();
     }
   }

@@ -13,6 +13,7 @@ const HEIGHT = 52;
 const DRAGGED = 4;
 /** More months than this are told by their years. */
 const MOST_MONTHS = 300;
+const MONTHS = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
 
 /**
@@ -38,7 +39,8 @@ export function createHistogram(root, api, known, events) {
   const handle = (end, label) => el("button", { type: "button", class: "handle", role: "slider", "aria-label": label, "aria-orientation": "horizontal", data: { end: String(end) } });
   const handles = [handle(0, "From"), handle(1, "To")];
   const plot = el("div", { class: "plot" }, bars, brush, ...handles, hint);
-  fill(root, plot, axis);
+  const says = el("p", { class: "few", hidden: true });
+  fill(root, says, plot, axis);
   const tool = iconButton("dates", "Dates", () => {
     turn(root.hidden);
     keep(DATES, root.hidden ? "hidden" : "shown");
@@ -62,6 +64,7 @@ export function createHistogram(root, api, known, events) {
         const got = await api.get("/histogram", { by: "month", where }, signal);
         if (signal.aborted) return;
         buckets = filled(got);
+        tellFew();
         drawBars();
       } catch (error) {
         if (!signal.aborted) asked = "\0";
@@ -88,8 +91,15 @@ export function createHistogram(root, api, known, events) {
     return every;
   }
 
+  /** Where there is nothing to choose from, a sentence says so. */
+  function tellFew() {
+    const few = buckets.length < 2;
+    says.hidden = !few;
+    plot.hidden = axis.hidden = few;
+    says.textContent = buckets.length ? `All of these are of ${MONTHS.format(monthOf(buckets[0]))}.` : "Nothing here has a date.";
+  }
+
   function drawBars() {
-    root.classList.toggle("nothing", buckets.length < 2);
     const most = Math.max(1, ...buckets.map((bucket) => bucket.count));
     bars.setAttribute("viewBox", `0 0 ${Math.max(1, buckets.length)} ${HEIGHT}`);
     bars.replaceChildren(...buckets.flatMap((bucket, at) => {
@@ -125,7 +135,8 @@ export function createHistogram(root, api, known, events) {
     place();
   }
 
-  const named = (at) => (by === "year" ? buckets[at].start : MONTH.format(new Date(`${buckets[at].start}-01T00:00:00Z`)));
+  const monthOf = ({ start }) => new Date(`${start}-01T00:00:00Z`);
+  const named = (at) => (by === "year" ? buckets[at].start : MONTH.format(monthOf(buckets[at])));
 
   function place() {
     if (!buckets.length) return;
@@ -176,7 +187,7 @@ export function createHistogram(root, api, known, events) {
     if (!buckets.length) return;
     const at = bucketAt(event);
     hint.textContent = `${named(at)}: ${count(buckets[at].count)}`;
-    hint.style.left = `${Math.max(8, Math.min(92, (100 * (at + 0.5)) / buckets.length))}%`;
+    hint.style.left = `clamp(4.5rem, ${(100 * (at + 0.5)) / buckets.length}%, 100% - 4.5rem)`;
     if (began < 0 || (taken >= 0 && Math.abs(event.clientX - taken) < DRAGGED)) return;
     taken = -1;
     move(event);

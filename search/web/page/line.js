@@ -119,6 +119,19 @@ export function without(line, { start, end }) {
   return `${line.slice(0, start).trimEnd()} ${line.slice(end).trimStart()}`.trim();
 }
 
+/**
+ * The line without what is begun at the caret, a field whose value is still to come, or a minus: `a dog in:` is a dog so
+ * far.
+ * @param {string} line
+ * @param {number} caret
+ * @param {Set<string>} known names of fields
+ */
+export function begun(line, caret, known) {
+  const [whole, name] = /(?:^|(?<=\s))(?:-?(?:\d+(?:\.\d+)?\*)?([A-Za-z]+):["“”„«»]?|[-+])$/u.exec(line.slice(0, caret)) ?? [];
+  if (whole === undefined || (name !== undefined && !known.has(name.toLowerCase())) || /^[^\s]/.test(line.slice(caret))) return line;
+  return without(line, { start: caret - whole.length, end: caret });
+}
+
 /** The line with one part more at its end. */
 export const and = (line, part) => `${line.trimEnd()} ${part}`.trim();
 

@@ -21,8 +21,6 @@ import { createSummary } from "./summary.js";
 import { createTheme } from "./theme.js";
 import { isolated, photographs } from "./words.js";
 
-/** Photographs that are searched within: as many as the language takes ids. */
-const MOST_WITHIN = 1000;
 /** Hits that the map marks. */
 const MARKED = 300;
 /** The place in the grid is written down when scrolling has ended: browsers take few such notes a second. */
@@ -39,7 +37,7 @@ async function main() {
   const ask = (line, typing = false) => state.ask(line, typing);
   let explainNext = false;
   let coming = null; // the answer in which somebody is not yet where he was: no place is written down before
-  const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line) });
+  const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line), completing: () => box.completing });
   const pictures = createPictures();
   const results = createResults(api, {
     begun: () => pictures.hold(),
@@ -66,11 +64,12 @@ async function main() {
       grid.grow();
       marked();
     },
-    failed: (error) => {
+    failed: (error, stale) => {
       document.body.classList.remove("waiting");
       pictures.release();
-      summary.fail(error);
+      summary.fail(error, stale ? results.answer : null);
       box.free();
+      marked();
     },
   });
   /** To where somebody was in an answer, once so much of it is there. */
@@ -89,6 +88,8 @@ async function main() {
     if (index >= 0) grid.point(index);
     viewer.now?.beside();
   }
+  /** The answer, where it is one to what is asked now. */
+  const answered = () => (results.answer?.line === state.line ? results.answer : null);
   const photo = (index) => results.answer?.photos[index];
   const selection = createSelection(byId("picked"), api, {
     changed: () => {
@@ -96,10 +97,6 @@ async function main() {
       map.now?.mark();
     },
     within: (ids) => {
-      if (ids.length > MOST_WITHIN) {
-        notices.note(`Search within takes up to ${photographs(MOST_WITHIN)}; select fewer.`, true);
-        return;
-      }
       selection.clear();
       map.now?.close();
       const { text } = split(state.line, fields.known);
@@ -152,7 +149,7 @@ async function main() {
   }));
   const turnMap = () => map.get().then((made) => made.turn(), failed);
   /** What the map marks: the photographs of the answer, where something was asked. */
-  const hits = () => (state.line ? (results.answer?.photos ?? []).slice(0, MARKED).filter((hit) => !hit.weak).map((hit) => hit.id) : []);
+  const hits = () => (state.line ? (answered()?.photos ?? []).slice(0, MARKED).filter((hit) => !hit.weak).map((hit) => hit.id) : []);
   function marked() {
     if (!map.now?.shown) return;
     map.now.hits(hits());
@@ -173,7 +170,7 @@ async function main() {
     },
     select: (id) => selection.turn(id),
     selected: (id) => selection.has(id),
-    hit: (id) => results.answer?.photos.find((each) => each.id === id),
+    hit: (id) => answered()?.photos.find((each) => each.id === id),
     line: () => state.line,
     note: notices.note,
     copyPath: (item) => selection.copy([item.id]),

@@ -24,6 +24,7 @@ const MOST = 1000;
  * @property {string} [text]
  * @property {string} [date] ISO
  * @property {string} [foundBy]
+ * @property {boolean} same it is the very image that was asked with
  */
 
 /**
@@ -35,15 +36,16 @@ const MOST = 1000;
  * @property {boolean} listing
  * @property {boolean} nothingMatches
  * @property {boolean} uncounted there are more than `total`
+ * @property {number|null} cut the least probability, where it has left something out of what is sorted
  * @property {string[]} notes
  * @property {string|null} reason
  */
 
 /**
  * @param {import("./api.js").Api} api
- * @param {{begun: () => void, calm: () => Promise<void>, first: (answer: Answer) => void, next: (answer: Answer) => void, total: (answer: Answer) => void, failed: (error: Error) => void}} told
+ * @param {{begun: () => void, calm: () => Promise<void>, first: (answer: Answer) => void, next: (answer: Answer) => void, total: (answer: Answer) => void, failed: (error: Error, stale: boolean) => void}} told
  * `begun`: an answer is on its way; `calm`: when there is time for what nobody waits for; `total`: how many there are is
- * known now
+ * known now; `failed`: `stale` where what is shown answers another line
  */
 export function createResults(api, told) {
   let running = new AbortController();
@@ -83,6 +85,7 @@ export function createResults(api, told) {
         listing: !line || got.matches !== undefined,
         nothingMatches: got.nothing_matches ?? false,
         uncounted: got.more_matches ?? false,
+        cut: photos.length && got.matches !== undefined && got.left_out ? got.min_probability ?? null : null,
         notes: (got.notes ?? []).map(inPageWords),
         reason: got.reason ? inPageWords(got.reason) : null,
       };
@@ -95,19 +98,19 @@ export function createResults(api, told) {
       if (wasDropped(error)) return;
       fetching = false;
       asking = false;
-      told.failed(error);
+      told.failed(error, answer !== null && answer.line !== line);
     }
   }
 
   /** How many there are in all; the first of them wait for it no longer. */
   async function count(mine, signal) {
     try {
-      const { images } = await api.get("/status", {}, signal);
+      const { photographs, images } = await api.get("/status", {}, signal);
       if (mine !== answer || !mine.more) return;
-      mine.total = images;
+      mine.total = photographs ?? images;
       told.total(mine);
     } catch (error) {
-      if (!wasDropped(error)) told.failed(error);
+      if (!wasDropped(error)) told.failed(error, false);
     }
   }
 
@@ -135,7 +138,7 @@ export function createResults(api, told) {
         told.next(mine);
       }
     } catch (error) {
-      if (!wasDropped(error)) told.failed(error);
+      if (!wasDropped(error)) told.failed(error, false);
     } finally {
       if (mine === answer && !signal.aborted) fetching = false;
     }
@@ -161,5 +164,6 @@ export function kept(hit) {
     text: hit.text,
     date: hit.date,
     foundBy: hit.found_by,
+    same: hit.same ?? false,
   };
 }

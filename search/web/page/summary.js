@@ -5,11 +5,13 @@ import { count, photographs } from "./words.js";
 
 /** A line that is still being typed is wrong for a moment; that is not told at once. */
 const PATIENCE_MS = 700;
+const NOTHING_MATCHES = "Nothing here matches well; these are the nearest.";
 
 /**
  * @param {{counted: HTMLElement, notes: HTMLElement, empty: HTMLElement}} places
  * @param {ReturnType<typeof import("./notices.js").createNotices>} notices
- * @param {{again: () => void}} events
+ * @param {{again: () => void, completing: () => boolean}} events `completing`: whether somebody is offered how to go on
+ * with what he types: until then it is not wrong
  */
 export function createSummary({ counted, notes, empty }, notices, events) {
   let timer = 0;
@@ -37,19 +39,26 @@ export function createSummary({ counted, notes, empty }, notices, events) {
       renew.hidden = true;
       const says = sentence(answer);
       counted.textContent = says;
-      fill(notes, answer.nothingMatches && el("p", { class: "nothing" }, "Nothing here matches well; these are the nearest."),
-        ...answer.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)), renew);
+      fill(notes, answer.nothingMatches && el("p", { class: "nothing" }, NOTHING_MATCHES),
+        ...answer.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
+        answer.cut !== null && el("p", { class: "note" }, `What is less probable than ${Number((100 * answer.cut).toFixed(4))} % is left out; a lower min: sorts more.`), renew);
+      document.body.classList.remove("stale");
       empty.hidden = answer.photos.length > 0;
       if (!answer.photos.length) fill(empty, ...absence(answer));
-      notices.say(answer.photos.length ? `${says || "Nothing here matches well; these are the nearest"}. ${count(answer.photos.length)} shown.` : answer.reason ?? "Nothing found.");
+      notices.say(answer.photos.length ? (says ? `${says}.` : NOTHING_MATCHES) : answer.reason ?? "Nothing found.");
     },
     /** How many there are in all is known now. @param {import("./results.js").Answer} answer */
     recount: (answer) => void (counted.textContent = sentence(answer)),
-    /** @param {Error} error */
-    fail(error) {
+    /** @param {Error} error @param {import("./results.js").Answer|null} before what stays, where that answers another line */
+    fail(error, before) {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        fill(notes, el("p", { class: "wrong", role: "alert", dir: "auto" }, error.message), renew);
+        if (events.completing()) return this.fail(error, before);
+        fill(notes, el("p", { class: "wrong", role: "alert", dir: "auto" }, error.message), before?.photos.length && earlier(before), renew);
+        if (!before) return;
+        counted.textContent = "";
+        empty.hidden = true;
+        document.body.classList.add("stale");
       }, PATIENCE_MS);
     },
     /** The collection has grown: where nobody looks at something else, show it; else offer it. @param {() => boolean} idle */
@@ -58,6 +67,11 @@ export function createSummary({ counted, notes, empty }, notices, events) {
       else renew.hidden = false;
     },
   };
+}
+
+/** What the dimmed photographs are. */
+function earlier({ line }) {
+  return el("p", { class: "note" }, "Dimmed below: ", line ? "what was found before, for " : "the newest photographs.", line && el("bdi", {}, `“${line}”`), line && ".");
 }
 
 function absence(answer) {

@@ -7,6 +7,7 @@ const SMALL = 256;
 const LARGE = 768;
 /** What comes sooner needs no fading in, which costs a busy machine a frame each. */
 const AT_ONCE_MS = 400;
+const SAME = "the query image";
 /** What all tiles have, to be copied. */
 const CELL = el("div", { class: "tile", role: "gridcell" });
 const IMAGE = el("img", { alt: "", draggable: "false" });
@@ -18,6 +19,7 @@ export function label(photo) {
   if (photo.date) said.push(date(photo.date).day);
   const how = strength(photo);
   if (how) said.push(photo.match ? `${how} match` : how);
+  if (photo.same) said.push(SAME);
   if (photo.missing) said.push("the file is not there just now");
   return said.join(", ");
 }
@@ -40,7 +42,7 @@ export function tile(api, photo, index, place, seen, pictures, before) {
   cell.title = [photo.name, photo.folder].filter(Boolean).map(isolated).join("\n");
   cell.dataset.index = String(index);
   cell.dataset.id = String(photo.id);
-  const how = strength(photo);
+  const how = [strength(photo), photo.same && SAME].filter(Boolean).join(" · ");
   if (!how) cell.querySelector(".how")?.remove();
   else if (before?.querySelector(".how")) /** @type {Element} */ (cell.querySelector(".how")).textContent = how;
   else cell.insertBefore(el("span", { class: "how", "aria-hidden": "true" }, how), cell.lastChild);

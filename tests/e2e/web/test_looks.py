@@ -161,3 +161,44 @@ def test_small_windows_cut_nothing_off(visiting: Visiting, width: int, height: i
     apart = bar["x"] >= said["x"] + said["width"] or said["y"] >= bar["y"] + bar["height"]
     assert apart, "the tools lie over what is said"
     assert inside(".map-card button, .map-tools-bar button") == []
+
+
+#: How much of each element of a list can be seen within it and the window, as shares.
+SEEN = """all => all.map(one => {
+    const list = one.closest(".menu, #chips").getBoundingClientRect();
+    const { left, top, right, bottom, width, height } = one.getBoundingClientRect();
+    const wide = Math.min(right, list.right, innerWidth) - Math.max(left, list.left, 0);
+    const high = Math.min(bottom, list.bottom, innerHeight) - Math.max(top, list.top, 0);
+    return Math.max(0, wide) * Math.max(0, high) / (width * height);
+})"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 600), (390, 844), (844, 390)])
+def test_the_menu_of_filters_is_seen_whole(visiting: Visiting, width: int, height: int) -> None:
+    visit = visiting(width=width, height=height)
+    page = visit.open()
+    page.get_by_role("button", name="filter", exact=True).click()
+    items = page.get_by_role("menuitem")
+    assert items.count() == 16
+    assert min(items.evaluate_all(SEEN)) > 0.99
+    visit.shot(f"menu-{width}")
+    page.keyboard.press("ArrowDown")
+    focused = page.evaluate("document.activeElement.textContent")
+    assert focused.startswith("Place")
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 568), (844, 390)])
+def test_chips_leave_the_filter_button_in_sight(visiting: Visiting, width: int, height: int) -> None:
+    visit = visiting(width=width, height=height, has_touch=True, is_mobile=True)
+    page = visit.open("?q=a+cat+-people+camera:canon+in:2018..2022")
+    expect(page.locator(".chip-list .chip")).to_have_count(3)
+    box = page.get_by_role("button", name="filter", exact=True).bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    visit.shot(f"chips-{width}")
+    if height > 700:
+        assert min(page.locator(".chip-list .chip").evaluate_all(SEEN)) > 0.99, "a phone that is held upright"
+    head = page.locator("#top").bounding_box()
+    assert head is not None
+    assert head["height"] < 0.27 * height

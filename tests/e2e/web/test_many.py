@@ -86,3 +86,17 @@ def test_two_hundred_thousand_photographs_scroll(visit: Visit) -> None:
     assert frames < 100, "a frame takes a tenth of a second at most, on a machine that is busy"
     print(f"median frame of scrolling at the end of 200,000: {frames:.1f} ms")
     assert len(page.evaluate("[...document.querySelectorAll('.row')].map(one => one.style.top)")) < 40
+
+
+def test_the_head_counts_photographs_and_not_files(visit: Visit) -> None:
+    pretend(visit)
+    body = json.dumps({"images": ALL, "photographs": ALL - 1})
+    visit.page.route("**/api/v1/status", lambda route: route.fulfill(body=body, content_type="application/json"))
+    page = visit.open()
+    expect(page.locator("#counted")).to_have_text("199,999 photographs, the newest first")
+
+
+def test_what_is_said_of_an_endless_answer_stays_true(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cat")
+    expect(page.locator("#live")).to_have_text(f"{page.locator('#counted').text_content()}.")

@@ -47,6 +47,36 @@ def test_a_line_has_these_chips(visit: Visit, line: str, chips: list[tuple[str, 
     assert read(visit.open(), line) == chips
 
 
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("a dog in:^", "a dog"),
+        ("in:^", ""),
+        ("a dog in:^ at night", "a dog at night"),
+        ("a dog -has:^", "a dog"),
+        ('camera:"^', ""),
+        ("a dog in:2^", "a dog in:2"),
+        ("a dog in:^2021", "a dog in:2021"),
+        ("a dog in: at^", "a dog in: at"),
+        ("Mission:^", "Mission:"),
+        ("a dog -^", "a dog"),
+        ("a dog +^", "a dog"),
+        ("a-^", "a-"),
+        ("a dog", "a dog"),
+    ],
+)
+def test_a_field_whose_value_is_to_come_is_left_out(visit: Visit, line: str, asked: str) -> None:
+    caret = line.find("^") if "^" in line else len(line)
+    told = visit.open().evaluate(
+        """async ([line, caret, known]) => {
+            const { begun } = await import("/page/line.js");
+            return begun(line, caret, new Set(known));
+        }""",
+        [line.replace("^", ""), caret, list(FIELDS)],
+    )
+    assert told == asked
+
+
 def test_every_part_stands_where_it_says_and_going_without_it_leaves_the_rest(visit: Visit) -> None:
     page = visit.open()
     pieces = st.sampled_from(

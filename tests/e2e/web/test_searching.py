@@ -151,13 +151,47 @@ def test_a_range_of_dates_is_brushed_and_moved_with_keys(visit: Visit) -> None:
     expect(page.locator('.chip[data-field="in"]')).to_have_count(0)
 
 
-def test_a_wrong_line_is_explained_and_what_was_found_stays(visit: Visit) -> None:
+@pytest.mark.parametrize("wrong", ["camra:canon", "a cat in:2021-02-30", "like:cat.jpg"])
+def test_what_stays_under_a_wrong_line_does_not_pretend_to_be_its_answer(visit: Visit, wrong: str) -> None:
     page = visit.open()
     visit.ask("a cat")
-    page.locator("#line").fill("a cat in:2021-02-30")
-    expect(page.locator("#summary .wrong")).to_contain_text("2021-02-30 is no date")
-    assert visit.names(1) == ["chelsea.jpg"]
+    expect(page.locator('.tile[data-index="0"] .how')).to_be_visible()
+    page.locator("#line").fill(wrong)
+    expect(page.locator("#summary .wrong")).to_be_visible()
+    assert visit.names(1) == ["chelsea.jpg"], "nothing jumps while somebody types"
+    expect(page.locator("#summary")).to_contain_text("Dimmed below: what was found before, for “a cat”.")
+    expect(page.locator('.tile[data-index="0"]')).to_have_css("opacity", "0.3")
+    expect(page.locator('.tile[data-index="0"] .how')).to_be_hidden()
+    expect(page.locator("#counted")).to_have_text("")
+    visit.shot("wrong")
+    visit.ask("a rocket")
+    expect(page.locator('.tile[data-index="0"]')).to_have_css("opacity", "1")
+    expect(page.locator("#summary")).not_to_contain_text("Dimmed")
     visit.complaints.clear()  # the browser notes the refusal
+
+
+def test_what_a_sorted_answer_leaves_out_is_said(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cat sort:date")
+    expect(page.locator("#summary")).to_contain_text(
+        "What is less probable than 5 % is left out; a lower min: sorts more."
+    )
+    visit.ask("a cat")
+    expect(page.locator("#summary")).not_to_contain_text("is left out")
+
+
+def test_the_query_image_is_marked_among_its_hits(visit: Visit) -> None:
+    page = visit.open()
+    visit.ask("a cat")
+    page.locator('.tile[data-index="0"]').focus()
+    page.keyboard.press("s")
+    page.wait_for_url("**/?q=like*")
+    page.locator("body:not(.waiting)").wait_for()
+    assert [", the query image" in label for label in visit.labels(3)] == [True, False, False]
+    expect(page.locator('.tile[data-index="0"] .how')).to_contain_text("the query image")
+    page.get_by_role("button", name="Take away the image").click()
+    visit.ask("a rocket")
+    assert not any("query image" in label for label in visit.labels(50))
 
 
 def test_the_help_shows_lines_that_run(visit: Visit) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.fixtures.visits import Visit
@@ -127,3 +129,57 @@ def test_what_is_typed_is_one_step_of_the_history_though_it_is_asked_often(visit
     assert page.evaluate("history.length") == before + 1
     page.go_back()
     expect(page.locator("#line")).to_have_value("")
+
+
+@pytest.mark.parametrize("begun", ["in:", "sort:", "-has:", 'camera:"', "NEAR:"])
+def test_a_field_without_its_value_is_still_being_typed(visit: Visit, begun: str) -> None:
+    page = visit.open()
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    line = page.locator("#line")
+    line.press_sequentially(f"a cat {begun}", delay=40)
+    page.wait_for_url("**/?q=a+cat")
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#summary .wrong")).to_have_count(0)
+    assert refused == [], "it is not asked"
+    expect(line).to_have_value(f"a cat {begun}")
+    assert visit.names(1) == ["chelsea.jpg"]
+    page.keyboard.press("Enter")
+    expect(page.locator("#summary .wrong")).to_be_visible()
+    expect(line).to_have_value(f"a cat {begun}")
+    visit.complaints.clear()  # the browser notes the refusal
+
+
+def test_a_field_alone_asks_for_what_is_before_it(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#line").press_sequentially("type:", delay=150)
+    expect(page.locator("#counted")).to_have_text(re.compile("the newest first$"))
+    expect(page.locator("#summary")).not_to_contain_text("Nothing here matches well")
+    expect(page.locator("#line")).to_have_value("type:")
+    page.locator("#line").press_sequentially("jpg")
+    page.wait_for_url("**/?q=type%3Ajpg")
+    page.go_back()
+    expect(page.locator("#line")).to_have_value("")
+    visit.complaints.clear()  # the browser notes refusals of half a value
+
+
+def test_what_is_offered_further_is_not_wrong_yet(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#line").press_sequentially("a cat sort:da", delay=40)
+    expect(page.get_by_role("option").filter(has_text="sort:date").first).to_be_visible()
+    page.wait_for_timeout(1_500)
+    expect(page.locator("#summary .wrong")).to_have_count(0)
+    page.locator("#line").blur()
+    expect(page.locator("#summary .wrong")).to_be_visible()
+    visit.complaints.clear()  # the browser notes the refusal
+
+
+def test_a_chip_is_taken_away_though_a_field_is_begun(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#line").press_sequentially("a cat camera:canon in:", delay=20)
+    expect(page.locator(".chip-list .chip-text")).to_have_text(["camera: canon"])
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("Escape")  # what is offered lies over the chips
+    page.get_by_role("button", name="Take away camera: canon").click()
+    expect(page.locator(".chip-list .chip")).to_have_count(0)
+    page.wait_for_url("**/?q=a+cat")

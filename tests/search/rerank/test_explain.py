@@ -199,7 +199,9 @@ def test_what_cannot_be_explained_is_said_once(library: search.Library, tmp_path
             return None
 
     answers = {
-        "ask in words": library.query(tmp_path / "photos" / "blue.png", explain=True, reranker=ColourReranker()),
+        "alone have found can be explained; ask in words.": library.query(
+            tmp_path / "photos" / "blue.png", explain=True, reranker=ColourReranker()
+        ),
         "leave out `to='text'`": library.query("blue", to="text", explain=True, reranker=ColourReranker()),
         "colours cannot say which words": library.query("blue", explain=True, reranker=Silent()),
         "there is no reranker for the encoder colours": library.query("blue", explain=True),

@@ -128,7 +128,7 @@ def test_a_text_has_none_that_are_similar(client: TestClient) -> None:
 
 def test_what_cannot_be_explained_says_why(client: TestClient) -> None:
     said = problem(client.get("/items/2/explain", params={"q": "like:#2"}), 404, "not-explained")
-    assert said == "Only images that words have found can be explained; ask in words, and leave out `to='text'`."
+    assert said == "Only images that words alone have found can be explained; ask in words."
     said = problem(client.get("/items/2/explain", params={"q": "in:2021"}), 404, "not-explained")
     assert "filters alone" in said
     [text] = client.get("/items", params={"kind": "text", "limit": 1}).json()["items"]
