@@ -15,17 +15,19 @@ from search.query.stop_words import GRAMMAR
 from search.query.terms import Term
 
 #: What stands between such a word and the thing: "no visible people", "a man not wearing a hat", "no sign of a dog".
-_BETWEEN: Final = frozenset("carrying containing holding including other showing single visible wearing".split())
-_SIGN_OF: Final = frozenset("sign signs trace traces".split())
+_BETWEEN: Final = frozenset(
+    ("carrying", "containing", "holding", "including", "other", "showing", "single", "visible", "wearing")
+)
+_SIGN_OF: Final = frozenset(["sign", "signs", "trace", "traces"])
 #: Signs and sayings, which a photograph may show as they stand: "no parking", "not only", "forget me not", "no 5".
 _SAYING: Final = re.compile(
-    r"no (?:\d|(?:access|camping|diving|dumping|entry|exit|fishing|hunting|littering|loitering|longer|man's|matter|more|"
-    r"name|one|parking|photography|skateboarding|smoking|standing|stopping|swimming|through|trespassing|turn|u-turn|"
+    r"no (?:\d|(?:access|camping|diving|dumping|entry|exit|fishing|hunting|littering|loitering|longer|man's|matter|"
+    r"more|name|one|parking|photography|skateboarding|smoking|standing|stopping|swimming|through|trespassing|turn|u-turn|"
     r"vacancy)\b)|not (?:even|just|necessarily|only|to|yet)\b|sans serif\b"
 )
-_BEFORE_SAYING: Final = frozenset("can comic did do does may me must shall should".split())
+_BEFORE_SAYING: Final = frozenset(["can", "comic", "did", "do", "does", "may", "me", "must", "shall", "should"])
 #: A phrase with one of these says what a sign says: "no dogs allowed".
-_OF_SIGNS: Final = frozenset("allowed permitted please sign signs symbol zone".split())
+_OF_SIGNS: Final = frozenset(["allowed", "permitted", "please", "sign", "signs", "symbol", "zone"])
 
 
 @dataclass(slots=True)

@@ -65,8 +65,9 @@ def test_of_others_nothing_is_said(line: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["a beach without people"], ["no", "dog"], ["No dog"], ["a", "beach", "with", "no", "people"], ["street sans cars"],
-     ["bike w/o rider"], ["beach,", "no", "people"], ["street with nobody"], ["all except, say, dogs"]],
+    [["a beach without people"], ["no", "dog"], ["No dog"], ["a", "beach", "with", "no", "people"],
+     ["street sans cars"], ["bike w/o rider"],
+     ["beach,", "no", "people"], ["street with nobody"], ["all except, say, dogs"]],
 )  # fmt: skip
 def test_the_command_says_it_too(words: list[str]) -> None:
     query, notes = read_query(words, as_text=False, as_image=False)
