@@ -151,7 +151,8 @@ def test_an_empty_index_says_how_to_fill_it(cli: Cli, here: Path) -> None:
     for more, kind in (((), "images"), (("--to", "text"), "captions"), (("--json",), "images"), (("-0",), "images")):
         answer = cli("query", "a cat", "-s", "empty", *more)
         assert answer.code == 1
-        assert answer.err.startswith(f"search: the index holds no {kind}; `search index FOLDER` fills it")
+        step = "they come from the photographs themselves" if kind == "captions" else "`search index FOLDER` fills it"
+        assert answer.err.startswith(f"search: the index holds no {kind}; {step}")
         if more == ("--json",):
             assert json.loads(answer.out)["notes"] == [answer.err.removeprefix("search: ").rstrip()]
     least = cli("query", "a cat", "-s", "empty", "--min-probability", "0.5")
