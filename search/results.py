@@ -291,9 +291,11 @@ class Results(Sequence[Hit]):
 
 
 def _below(probability: float, least: float) -> str:
-    """With as many digits as show that it is below."""
+    """A percentage, with as many digits as show that it is below."""
     digits = next((n for n in range(2, 6) if 0 < round(probability, n) < least), 6)
-    return f"{probability:.{digits}f}"
+    if not round(probability, digits):
+        return "below 0.0001 %"
+    return f"{100 * probability:.{digits - 2}f} %"
 
 
 def percent(probability: float) -> str:

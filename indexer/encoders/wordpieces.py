@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.encoders.coverage import unread_english
+from indexer.encoders.slips import leaves_out
 from indexer.encoders.vocabulary import Vocabulary
 from indexer.errors import EncoderUnavailableError
 from indexer.text import with_few_marks
@@ -76,17 +77,21 @@ class WordPieces:
         return unread_english(_clean(text), self._pieces, other_scripts=False, learned=learned)
 
     def suggested(self, word: str) -> str | None:
-        """The word that was meant by one that is not known: of the nearest the most frequent, as the tokenizer tells,
-        which holds frequent words whole and the most frequent first. None where nothing is near, or, of a short word,
+        """The word that was meant by one that is not known: of the nearest one of which letters were left out, and of
+        such the most frequent, as the tokenizer tells, which holds frequent words whole and the most frequent first.
+        None where nothing is near, or, of a short word,
         nothing frequent: "vespa" is no "verpa"."""
         near = [] if self._vocabulary is None else self._vocabulary.near(word)
         begin = word[:1].lower()
         ids = {other: self._encode(other).ids[1:-1] for other in near}
         if len(word) < _CLEAR:
             near = [other for other in near if len(ids[other]) == 1]
-        return min(
-            near, key=lambda other: (not other.startswith(begin), len(ids[other]) > 1, ids[other], other), default=None
-        )
+
+        def place(other: str) -> tuple[object, ...]:
+            rare = len(ids[other]) > 1
+            return not other.startswith(begin), rare, not leaves_out(word, other), ids[other], other
+
+        return min(near, key=place, default=None)
 
     def _pieces(self, word: str) -> int | None:
         pieces = self._encode(word).tokens[1:-1]

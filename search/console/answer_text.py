@@ -83,6 +83,7 @@ def answer_text(
         out = "".join(f"{escaped(line)}\n" for line in lines)
     else:
         out, code, gone = _paths(results, _ENDS[form], where)
+        said += [f"Note: {note}" for note in results.notes]
         if gone:
             hits = "1 hit was left out, its file is" if gone == 1 else f"{gone:,} hits were left out, their files are"
             said.append(f"{hits} not there; `search index` brings the index up to date.")
@@ -119,6 +120,11 @@ def reason_of_absence(results: Results, form: Form, to: Target, folder: Path) ->
     at_work = writer(folder)
     if at_work is not None:
         return f"the index holds no {what} yet, and {at_work} is filling it; ask again in a moment."
+    if to == "text":
+        return (
+            "the index holds no captions; they come from the photographs themselves, from photo.txt beside photo.jpg, "
+            "or from captions.jsonl in their folder, and `search index FOLDER` reads them."
+        )
     return f"the index holds no {what}; `search index FOLDER` fills it, `search status` says what it has."
 
 

@@ -164,6 +164,9 @@ def _option(name: str, value: ast.expr) -> Iterator[str]:
         for each in value.elts:
             yield from _option(name, each)
         return
+    if name == "min_probability" and isinstance(value, ast.Constant):  # as the table has it
+        yield from (OPTIONS[name], f"{float(f'{100 * float(value.value):.8g}'):g}%")  # type: ignore[arg-type]
+        return
     given = value.value if isinstance(value, ast.Constant) else ast.unparse(value)
     if (name, given) == ("rerank", 0) or (name == "tokens" and given is False):
         yield f"--no-{name}"

@@ -21,6 +21,7 @@ from search.calibration.background import Sample
 from search.calibration.calibration_file import Calibration
 from search.calibration.curve import MIN_SPREAD, TypicalBackground, joined
 from search.engine.ensembles import Ensembles
+from search.engine.foreign_words import is_foreign
 from search.engine.penalty import Penalty, Standard, Unwanted
 from search.query.class_names import class_names, subtracted_names
 from search.query.query import Query
@@ -30,9 +31,10 @@ from search.rerank.stage import crosses
 
 #: What to do about a language that an encoder does not know.
 _MANY_LANGUAGES: Final = (
-    "encode anew with a model of many languages: "
-    "`open(..., encoder='open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k').index(reencode=True)`."
+    "a model of many languages has to be downloaded: `list_encoders()` names one, and "
+    "`open(..., encoder=NAME).index(reencode=True)` encodes anew with it."
 )
+_GUESSES: Final = f"So these hits are guesses. For other languages than English {_MANY_LANGUAGES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Asked:
     words that the encoder cannot read; where it has some, nobody knows how probable its answers are. `suggested`: what
     was meant by some of these. `nothing`:
     where it knows nothing of it, and the words of captions and names have to answer. `notes`: what a person should
-    know.
+    know. `foreign`: its words look like those of another language.
     """
 
     added: Sequence[Weighted]
@@ -71,6 +73,7 @@ class Asked:
     suggested: Mapping[str, str]
     nothing: Nothing | None
     notes: tuple[str, ...]
+    foreign: bool = False
 
     @property
     def query(self) -> EncodedQuery:
@@ -79,18 +82,29 @@ class Asked:
         first = self.added[0].query
         return first if len(self.added) == 1 else EncodedQuery("image", first.vector, None)
 
-    def said_of_unread(self, is_said: Callable[[str], bool]) -> str | None:
+    def said_of_unread(self, is_said: Callable[[str], bool], least: float | None) -> str | None:
         """A sentence about the words that the encoder cannot read, with what was meant, or else the next step; None
-        where it reads all. `is_said`: whether a word is said of something here, and is no slip."""
+        where it reads all. `is_said`: whether a word is said of something here, and is no slip; `least`: the
+        probability that hits were to have."""
         if not self.unread:
             return None
         meant = {word: other for word, other in self.suggested.items() if not is_said(word)}
         step = "check the spelling, or ask in other words."
-        if meant:
+        if self.foreign:
+            step = "if this is another language, ask in English."
+        elif meant:
             only = len(self.unread) == 1
             named = (f"“{other}”" if only else f"“{other}” by “{word}”" for word, other in meant.items())
             step = f"did you mean {', '.join(named)}?"
-        return f"The encoder does not know {_listed(self.unread)}, so no hit has a probability; {step}"
+        void = "" if least is None else f" and `min_probability={least:g}` leaves nothing out"
+        return f"The encoder does not know {_listed(self.unread)}, so no hit has a probability{void}; {step}"
+
+    @property
+    def said_of_guesses(self) -> str | None:
+        """A sentence where the hits are no more than guesses; None where something is read, or other words answer."""
+        if self.nothing is not None:
+            return self.nothing.sentence
+        return _GUESSES if self.foreign else None
 
     def against(self, kind: Kind, sample: Sample, curves: Calibration) -> tuple[Float32, Penalty | None]:
         """The one vector (d,) float32, unit norm, that items of this kind are compared with, and what they lose by what
@@ -183,6 +197,8 @@ def ask(
             )
     unread = list(dict.fromkeys(word for text in texts for word in unread_words(encoder, text)))
     suggested = suggestions(encoder, unread)
+    together = wanted_text(query.terms)
+    foreign = together is not None and is_foreign(together, unread, suggested)
     added = _added_texts(query.terms, known)
     unwanted = _as_captions(captions_of(encoder, subtracted_names(query.terms), templates), known, encoder, tokens)
     greatest = max(term.weight for term in query.terms)
@@ -213,8 +229,9 @@ def ask(
         len(query.terms) > 1,
         tuple(unread),
         suggested,
-        _nothing(query, encoder, unread, suggested),
+        _nothing(query, encoder, unread, suggested, foreign=foreign),
         tuple(notes),
+        foreign,
     )
 
 
@@ -228,19 +245,21 @@ def _as_captions(
     return {text: replace(known[text], tokens=own) for text, own in zip(captions, words, strict=True)}
 
 
-def _nothing(query: Query, encoder: Encoder, unread: Sequence[str], suggested: Mapping[str, str]) -> Nothing | None:
+def _nothing(
+    query: Query, encoder: Encoder, unread: Sequence[str], suggested: Mapping[str, str], *, foreign: bool
+) -> Nothing | None:
     """None where it reads something of a query, or an image or a filter is there."""
     together = wanted_text(query.terms)
     has_image = any(term.kind == "image" and term.weight > 0 for term in query.terms)
     if not unread or together is None or has_image or query.where is not None or is_read(encoder, together):
         return None
-    if all(word in suggested for word in unread):  # slips rather than another language
-        return Nothing("So these hits are guesses; `list_encoders()` lists models of many languages.", certain=False)
+    if not foreign and all(word in suggested for word in unread):  # slips rather than another language
+        return Nothing("So these hits are guesses.", certain=False)
     if any(in_latin(word) for word in unread):
-        return Nothing(f"So these hits are guesses. For other languages than English {_MANY_LANGUAGES}", certain=False)
+        return Nothing(_GUESSES, certain=False)
     return Nothing(
         f"There is nothing to search for: the encoder {encoder.identity.name} does not know {_listed(unread)}. Check "
-        f"the spelling, ask in English, or {_MANY_LANGUAGES}",
+        f"the spelling, or ask in English; for other languages {_MANY_LANGUAGES}",
         certain=True,
     )
 

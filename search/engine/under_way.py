@@ -103,13 +103,14 @@ class UnderWay:
     def request(self, setting: Setting) -> None:
         """Step 1: what is asked of the first stage. Raises EmptyQueryError where there is nothing to search for."""
         wanted, snapshot = self.wanted, setting.snapshot
-        unread = self.asked.said_of_unread(self.words.has)
+        unread = self.asked.said_of_unread(self.words.has, wanted.arrangement.least)
         self.notes += [*self.asked.notes, *(() if unread is None else (unread,))]
         self.notes += () if self.where is None else self.where.notes
-        if self.asked.nothing is not None and not self.words.weights:
-            if self.asked.nothing.certain:
-                raise EmptyQueryError(self.asked.nothing.sentence)
-            self.notes.append(self.asked.nothing.sentence)
+        guesses = self.asked.said_of_guesses
+        if guesses is not None and not self.words.weights:
+            if self.asked.nothing is not None and self.asked.nothing.certain:
+                raise EmptyQueryError(guesses)
+            self.notes.append(guesses)
         parameters = wanted.parameters
         if wanted.after is not None:  # what came since its first page does not show
             wanted.after.check(snapshot.generation)

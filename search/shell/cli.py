@@ -64,9 +64,10 @@ def parsed(arguments: list[str]) -> int:
         arguments = [*arguments[1:], "--help"]
     _check(arguments)
     if arguments[:1] == ["query"] and any(re.match("-[^-]", each) for each in arguments):
-        from search.shell.minus import check_minus
+        from search.shell.minus import with_line_behind
 
-        check_minus(query.QueryOptions.rows(), query.QueryOptions.types(), arguments[1:])
+        rows, types = query.QueryOptions.rows(), query.QueryOptions.types()
+        arguments = ["query", *with_line_behind(rows, types, arguments[1:])]
     try:
         return program().main(arguments, prog_name="search", standalone_mode=False) or FOUND
     except typer.Abort:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from indexer.errors import PathNotFoundError, UsageError
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, is_image
 from indexer.reach import look_named
+from search.query.negating_words import NEGATING, NOBODY
 from search.query.query import Query, image_query, is_address, open_named, path_of_address, refuse_address, short
 from search.query.quoting import quoted, quoted_where_needed
 from search.shell.query_stream import is_stream, read_stream
@@ -27,7 +28,10 @@ _SUFFIX = r"(?i)\.[a-z0-9]{1,8}\Z"
 _LOST_QUOTES = r"(-?[A-Za-z]+):(?=\S)([^\"]*\s[^\"]*)\Z"
 
 #: A line of words and nothing else, whatever the language adds; one with "no" or "without" is told of a minus.
-_PLAIN = re.compile(r"(?!(?:.* )?(?:AND|OR|NOT|(?i:no|not|without))(?: |\Z))[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*")
+_PLAIN = re.compile(
+    rf"(?!(?:.* )?(?:AND|OR|NOT|(?i:{'|'.join((*NEGATING, *NOBODY))}))(?:[ ,]|\Z))"
+    r"[A-Za-z0-9,']+(?: +[A-Za-z0-9,']+)*"
+)
 
 _WORDS_THEN = "put it into quotation marks within the query, or give --text, to look for the words"
 

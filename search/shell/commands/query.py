@@ -125,7 +125,9 @@ def run(options: QueryOptions) -> int:
     given = given_fields(options)
     line, said = None, tuple[str, ...]()
     if options.what or not given:
+        misplaced = _said_of_options(options.what or [])
         line, said = read_query(options.what or [], as_text=options.as_text, as_image=options.as_image)
+        said = (*misplaced, *said)
     query = joined(line, given, open_image)
     folder = folder_of(options.store)
     is_own = options.encoder is not None or options.device is not None or options.reranker is not None
@@ -170,6 +172,15 @@ def run(options: QueryOptions) -> int:
         sys.stdout.flush()
         _start_server(folder)
     return code
+
+
+def _said_of_options(words: list[str]) -> tuple[str, ...]:
+    """What to say of options behind `--`. Raises UsageError."""
+    if not any(word.startswith("-") for word in words):
+        return ()
+    from search.shell.minus import said_of_options
+
+    return said_of_options(QueryOptions.rows(), QueryOptions.types(), words)
 
 
 def _form(options: QueryOptions) -> Form:

@@ -60,7 +60,8 @@ def shipped() -> WordPieces:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("bycicle", "bicycle"), ("Bycicle", "bicycle"), ("motorcyle", "motorcycle"), ("chruch", "church"),
-     ("giraff", "giraffe"), ("freind's", "friend"), ("collisuem", "coliseum"), ("waterfal", "waterfall")],
+     ("giraff", "giraffe"), ("freind's", "friend"), ("collisuem", "coliseum"), ("waterfal", "waterfall"),
+     ("blck", "black"), ("bech", "beach"), ("yelow", "yellow")],
 )  # fmt: skip
 def test_what_was_meant(shipped: WordPieces, typed: str, meant: str) -> None:
     assert shipped.unread(typed)

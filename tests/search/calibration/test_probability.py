@@ -159,7 +159,7 @@ def test_a_least_probability_cuts_and_says_so(library: search.Library) -> None:
 
 @pytest.mark.parametrize(
     ("best", "least", "said"),
-    [(0.03, 0.3, "0.03"), (0.0004, 0.3, "0.0004"), (0.2999, 0.3, "0.2999"), (1e-9, 0.5, "0.000000")],
+    [(0.03, 0.3, "3 %"), (0.0004, 0.3, "0.04 %"), (0.2999, 0.3, "29.99 %"), (1e-9, 0.5, "below 0.0001 %")],
 )
 def test_the_best_probability_is_said_with_the_digits_that_it_takes(best: float, least: float, said: str) -> None:
     results = Results("q", (Hit(1, "image", "a", 0.1, 0.1, best),), calibrated=True).likely(least)

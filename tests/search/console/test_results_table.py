@@ -150,7 +150,7 @@ def test_what_a_cut_left_out_is_said_below_what_is_sorted() -> None:
     # of the first alone, which somebody asked for
     assert len(table(Results("x", (hit,), cut=Cut(0.05, 9, 0.5)))) == 1
     assert table(Results("x", cut=Cut(0.05, 9, 0.02), matches=0), "date") == [
-        "Nothing here matches well: the best hit has probability 0.02, and --min-probability 0.05 leaves it out; "
+        "Nothing here matches well: the best hit has probability 2 %, and --min-probability 5% leaves it out; "
         "a lower one shows more."
     ]
 

@@ -44,7 +44,9 @@ SHELL_WORDS = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-k\b|`search [a-z]")
         ("`train_reranker()`", "`search train reranker`"),
         ("another `store`, or `rerank=0`, or `k=3`", "another --store, or --no-rerank, or -k 3"),
         ("`unignores=('a b/', 'c')`", "--no-ignore 'a b/' --no-ignore c"),
-        ("`min_probability=0.05`", "--min-probability 0.05"),
+        ("`min_probability=0.05`", "--min-probability 5%"),
+        ("`min_probability=0.29`", "--min-probability 29%"),
+        ("`min_probability=0.9999`", "--min-probability 99.99%"),
         ("`labels=True`", "--labels"),
     ],
 )

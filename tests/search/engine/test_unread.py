@@ -53,7 +53,7 @@ def test_words_in_latin_letters_may_be_names_and_are_asked_for(library: search.L
     known, guess = results.notes[:2]
     assert "does not know “vespa”" in known
     assert guess.startswith(
-        "So these hits are guesses. For other languages than English encode anew with a model of many"
+        "So these hits are guesses. For other languages than English a model of many languages has to be downloaded"
     )
     assert len(library.query("猫 vespa", k=3)) == 3
 
@@ -133,13 +133,33 @@ def test_what_nobody_says_and_the_encoder_cannot_read_is_nothing_to_search_for(c
 def test_a_slip_is_asked_about_before_other_languages_are(library: search.Library) -> None:
     known, guess = library.query("gren", k=3).notes[:2]
     assert known == "The encoder does not know “gren”, so no hit has a probability; did you mean “green”?"
-    assert guess == "So these hits are guesses; `list_encoders()` lists models of many languages."
+    assert guess == "So these hits are guesses."
     one, *others = library.query("red gren", k=3).notes
     assert one == known
     assert not any("guesses" in note for note in others)
     both = library.query("gren vespa bleu", k=3).notes
     assert both[0].endswith("did you mean “green” by “gren”, “blue” by “bleu”?")
-    assert "encode anew with a model of many" in both[1]
+    assert "a model of many languages has to be downloaded: `list_encoders()` names one" in both[1]
+
+
+@pytest.mark.parametrize(
+    "line", ["vespa bokeh", "eine gren vespa bokeh", "im vespa el bokeh", "un gren", "red: vespa, bokeh"]
+)
+def test_several_words_in_a_row_are_another_language_rather_than_slips(library: search.Library, line: str) -> None:
+    known, guess = library.query(line, k=3).notes[:2]
+    assert known.endswith("so no hit has a probability; if this is another language, ask in English.")
+    assert "did you mean" not in known
+    assert guess.startswith("So these hits are guesses. For other languages")
+
+
+@pytest.mark.parametrize("line", ["vespa green bokeh", "gren bleu", "vespa and bokeh", "red green blue vespa bokeh"])
+def test_other_lines_are_english_with_words_that_are_not_known(library: search.Library, line: str) -> None:
+    assert not any("another language" in note for note in library.query(line, k=3).notes)
+
+
+def test_a_least_probability_that_leaves_nothing_out_is_told(library: search.Library) -> None:
+    [note] = library.query("red gren", k=3, min_probability=0.9).notes
+    assert "so no hit has a probability and `min_probability=0.9` leaves nothing out; did you mean" in note
 
 
 def test_what_something_here_is_called_is_no_slip(captioned: search.Library, tmp_path: Path) -> None:

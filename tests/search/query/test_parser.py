@@ -307,12 +307,13 @@ def test_wrong_lines_are_told_where(line: str, position: int, said: str) -> None
             '12 was taken for words; as a part of the value write camera:"iphone 12".',
         ),
         (
-            "keyword:family reunion",
-            'reunion was taken for words; as a part of the value write keyword:"family reunion".',
+            "keyword:New York skyline",
+            'York skyline was taken for words; as a part of the value write keyword:"New York skyline".',
         ),
         ("lens:EF50mm f/1.8", 'f/1.8 was taken for words; as a part of the value write lens:"EF50mm f/1.8".'),
         ("path:scans [old]", '[old] was taken for words; as a part of the value write path:"scans [old]".'),
-        ("text:a b c in:2021", 'b c was taken for words; as a part of the value write text:"a b c".'),
+        ("text:a B c in:2021", 'B c was taken for words; as a part of the value write text:"a B c".'),
+        ("camera:canon eos", 'eos was taken for words; as a part of the value write camera:"canon eos".'),
         ("name:IMG 2 type:png -x", '2 was taken for words; as a part of the value write name:"IMG 2".'),
         ("near:Paris 5", "5 was taken for words; as a part of the value write near:Paris,5."),
         ("not in:2021", 'not was read as a minus; for the word write "not".'),
@@ -342,7 +343,9 @@ def test_a_second_value_that_goes_on_is_noted_too() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["a dog camera:pixel red", 'camera:"iphone 12" red', "camera:pixel + red", "camera:pixel beach.jpg", "in:2021 red",
+    ["camera:pixel dog", "name:coco* bicycle", "name:coco* Bicycle", "path:Trips/Paris dog", "keyword:family reunion",
+     "text:a b c", "keyword:eos", "a dog camera:pixel red", 'camera:"iphone 12" red', "camera:pixel + red",
+     "camera:pixel beach.jpg", "in:2021 red",
      "camera:pixel -red a", "near:paris boats", "camera:pixel", "to be or not to be", "black and white in:2021",
      "cat (animal) and dog", "16:9", "wait ... what", "prénom", "f**k"],
 )  # fmt: skip

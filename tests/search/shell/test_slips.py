@@ -89,20 +89,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["query", "cat", "--like", "photos"], "is not a file"),
         (["query", "cat", "--since", "2021"], "did you mean --after?"),
         (["query", "cat", "--exclude", "people"], "did you mean --not?"),
-        (["query", "-blue car"], "as in `search query 'car -blue'`."),
+        (["query", "-blue", "car"], "as in `search query 'car -blue'`."),
         (
             ["query", "-k", "50", "-date:sidecar"],
             "-date:sidecar begins like an option; a query that begins with a minus "
-            "stands behind --, as in `search query -- -date:sidecar`.",
+            "stands behind --, as in `search query -k 50 -- -date:sidecar`.",
         ),
         (["query", "-has:gps", "-size:>5MB"], "as in `search query -- '-has:gps -size:>5MB'`."),
         (["query", "in:2021", "-has:gps"], "as in `search query 'in:2021 -has:gps'`."),
         (["query", "-not:dog"], "as in `search query 'car -not:dog'`."),
         (["query", "car", "-blue"], "as in `search query 'car -blue'`."),
-        (["query", "-k", "3", "car", "-has:gps", "--json"], "as in `search query 'car -has:gps'`."),
+        (["query", "-k", "3", "car", "-has:gps", "--json"], "as in `search query -k 3 --json 'car -has:gps'`."),
+        (["query", "--", "-has:gps", "--json"], "options go before it: `search query --json -- -has:gps`."),
+        (["query", "--", "cat", "--sort=date"], "--sort stands behind --, where all is words;"),
         (["query", "beach", "-sunset"], "as in `search query 'beach -sunset'`."),
         (["query", "beach", "-kids"], "as in `search query 'beach -kids'`."),
-        (["query", "beach", "-houses", "--paths"], "as in `search query 'beach -houses'`."),
+        (["query", "beach", "-houses", "--paths"], "as in `search query --paths 'beach -houses'`."),
         (["query", "-(type:png)"], "begins like an option"),
         (["query", "cat", "--json", "--paths"], "--json and --paths"),
         (["query", "cat", "--json", "-0"], "--json and --paths"),
@@ -149,7 +151,8 @@ def test_an_empty_index_says_how_to_fill_it(cli: Cli, here: Path) -> None:
     for more, kind in (((), "images"), (("--to", "text"), "captions"), (("--json",), "images"), (("-0",), "images")):
         answer = cli("query", "a cat", "-s", "empty", *more)
         assert answer.code == 1
-        assert answer.err.startswith(f"search: the index holds no {kind}; `search index FOLDER` fills it")
+        step = "they come from the photographs themselves" if kind == "captions" else "`search index FOLDER` fills it"
+        assert answer.err.startswith(f"search: the index holds no {kind}; {step}")
         if more == ("--json",):
             assert json.loads(answer.out)["notes"] == [answer.err.removeprefix("search: ").rstrip()]
     least = cli("query", "a cat", "-s", "empty", "--min-probability", "0.5")
