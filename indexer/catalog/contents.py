@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select
 
 from indexer.catalog.schema import content, file, item, token, vector
 from indexer.catalog.statements import chunks, id_chunks
@@ -17,6 +17,11 @@ from indexer.types import Kind
 
 _UNUSED: ColumnElement[bool] = ~or_(
     exists().where(item.c.content_id == content.c.id), exists().where(file.c.content_id == content.c.id)
+)
+
+#: The contents that more than one file holds, hidden ones among them; answered by the index of contents alone.
+COPIED: Select[tuple[int | None]] = (
+    select(file.c.content_id).where(file.c.content_id.is_not(None)).group_by(file.c.content_id).having(func.count() > 1)
 )
 
 
