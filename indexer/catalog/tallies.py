@@ -15,12 +15,12 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Select, func, select
 
-from indexer.catalog.contents import COPIED
 from indexer.catalog.criteria import Criterion
 from indexer.catalog.matching import DAY
 from indexer.catalog.schema import ABSENT, device, fact, file, folder, photo
 from indexer.catalog.selection import Selection
-from indexer.catalog.sqlite import gathered_in_group, off_index
+from indexer.catalog.sqlite import among, gathered_in_group, off_index
+from indexer.catalog.transaction import Transaction
 
 #: Days from the first of the year 1 to 1970: added before seconds are divided, so that none is below 0, where databases
 #: round in different ways.
@@ -80,7 +80,12 @@ class Tally(Generic[K]):
 
 
 class Tallies(Selection):
-    """Of visible photographs. Raises StoreUnwritableError for a store without facts."""
+    """Of visible photographs. `copies`: the contents that more than one file holds (`Contents.copied`). Raises
+    StoreUnwritableError for a store without facts."""
+
+    def __init__(self, transaction: Transaction, copies: Sequence[int]) -> None:
+        super().__init__(transaction)
+        self._copies = copies
 
     def names(self, what: Named) -> Tally[str]:
         """By the text of cameras and lenses, and by the path of folders: those right in it, not below."""
@@ -131,9 +136,13 @@ class Tallies(Selection):
     def _copied(self, key: ColumnElement[Any], criterion: Criterion | None) -> list[tuple[list[Any], int]]:
         """The keys of the files of each photograph that more than one file holds, and how many photographs have these:
         as few rows as there are sets of keys, whatever the number of copies."""
+        if not self._copies:
+            return []
+        narrow = criterion is not None and self.plan(criterion, "image").rows < len(self._copies)
+        content = off_index(file.c.content_id) if narrow else file.c.content_id
         copies = self._fitting(criterion).join(file, file.c.id == fact.c.file_id)
         copies = copies.with_only_columns(gathered_in_group(key).label("keys"))
-        copies = copies.where(file.c.content_id.in_(COPIED), key.is_not(None))
+        copies = copies.where(among(content, self._copies), key.is_not(None))
         sets = copies.group_by(file.c.content_id).having(func.count() > 1).subquery()
         rows = self._read(select(sets.c["keys"], func.count()).group_by(sets.c["keys"]))
         return [(json.loads(keys), count) for keys, count in rows]

@@ -41,9 +41,10 @@ class FieldValue:
     query: str
 
 
-def values_of(snapshot: Transaction, field: Listed) -> list[FieldValue]:
-    """All of them, in no order. Raises StoreError."""
-    tallies = Tallies(snapshot)
+def values_of(snapshot: Transaction, field: Listed, copies: Sequence[int]) -> list[FieldValue]:
+    """All of them, in no order. `copies`: the contents that more than one file holds;
+    keywords ask for none. Raises StoreError."""
+    tallies = Tallies(snapshot, copies)
     match field:
         case "camera" | "lens":
             return [_said(field, name, count) for name, count in tallies.names(field).each().items() if name.strip()]

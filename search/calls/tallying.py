@@ -45,7 +45,7 @@ class Tallying(Opened):
         StoreError.
         """
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
-            found = values_of(snapshot, field)
+            found = values_of(snapshot, field, opened.copies.of(snapshot))
         wanted = folded(prefix).strip()
         fitting = [each for each in found if begins(each.value, wanted)] if wanted else found
         return sorted(fitting, key=lambda each: (-each.count, each.value))[:limit]
@@ -60,7 +60,7 @@ class Tallying(Opened):
         """
         criterion = None if where is None else resolve(where).criterion
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
-            days = Tallies(snapshot).days(criterion)
+            days = Tallies(snapshot, opened.copies.of(snapshot)).days(criterion)
         found = days.photographs(lambda number: (_begin(_EPOCH + timedelta(days=number), by),))
         return [DateCount(start, count, f"in:{_written(start, by)}") for start, count in sorted(found.items())]
 
