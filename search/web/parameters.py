@@ -3,12 +3,12 @@ left out because its name is misspelt."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
 from inspect import isclass
 from typing import Final
 
 from fastapi import Depends, Request
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
@@ -23,7 +23,7 @@ _MOST: Final = 100
 async def _known(request: Request) -> None:
     """Raises ProblemError for the first parameter that the route has not."""
     route = request.scope["route"]
-    own = parameters_of(route)
+    own = parameters_of(route) if request.query_params else ()
     unknown = next((name for name in request.query_params if name not in own), None)
     if unknown is not None:
         takes = f"it takes {', '.join(map('`{}`'.format, own))}" if own else "it takes none"
@@ -35,14 +35,17 @@ async def _known(request: Request) -> None:
 KnownParameters = Depends(_known)
 
 
-@cache
 def parameters_of(route: APIRoute) -> tuple[str, ...]:
     """The names of a route's own parameters and of what it depends on; of a model, its fields."""
-    found: list[str] = []
-    for field in get_flat_dependant(route.dependant).query_params:
+    return tuple(dict.fromkeys(_names(route.dependant)))
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    for inner in dependant.dependencies:
+        yield from _names(inner)
+    for field in dependant.query_params:
         model = field.field_info.annotation
         if isclass(model) and issubclass(model, BaseModel):
-            found += (each.alias or name for name, each in model.model_fields.items())
+            yield from (each.alias or name for name, each in model.model_fields.items())
         else:
-            found.append(field.alias)
-    return tuple(dict.fromkeys(found))
+            yield field.alias

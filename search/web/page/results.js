@@ -31,6 +31,7 @@ const MOST = 1000;
  * @property {string} line
  * @property {Photo[]} photos
  * @property {number|null} total how many there are in all; null of a ranking, which everything belongs to
+ * @property {number|null} distinct how many photographs these are without copies, where copies are shown each and it is known
  * @property {boolean} more whether there are further ones to fetch
  * @property {boolean} listing
  * @property {boolean} nothingMatches
@@ -79,6 +80,7 @@ export function createResults(api, told) {
         line,
         photos,
         total: cursor === null && photos.length ? photos.length : got.matches ?? null,
+        distinct: null,
         more: cursor !== null,
         listing: !line || got.matches !== undefined,
         nothingMatches: got.nothing_matches ?? false,
@@ -90,7 +92,7 @@ export function createResults(api, told) {
       fetching = false;
       asking = false;
       told.first(answer);
-      if (!line && answer.more) count(answer, signal);
+      if (!line && photos.length) count(answer, signal);
     } catch (error) {
       if (wasDropped(error)) return;
       fetching = false;
@@ -102,9 +104,10 @@ export function createResults(api, told) {
   /** How many there are in all; the first of them wait for it no longer. */
   async function count(mine, signal) {
     try {
-      const { images } = await api.get("/status", {}, signal);
-      if (mine !== answer || !mine.more) return;
-      mine.total = images;
+      const { images, photographs } = await api.get("/status", {}, signal);
+      if (mine !== answer) return;
+      mine.distinct = photographs;
+      if (mine.more) mine.total = images;
       told.total(mine);
     } catch (error) {
       if (!wasDropped(error)) told.failed(error);
