@@ -34,6 +34,16 @@ _JOINT: Final = re.compile(
     r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)"
 )
 
+_LETTERS_OR_DIGITS: Final = re.compile(r"\d+|[^\W\d_]+")
+#: Letters and digits that no person writes: a hexadecimal number of so many digits that goes over from digits to
+#: letters, or back, so often; and any that does so more often and has no longer run of letters. Their runs of letters
+#: are no words: of a hundred such names one holds "bed", "dad" or "cab".
+_HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]{8,}")
+_HEXADECIMAL_CHANGES: Final = 2
+_CHANGES: Final = 4
+_LONGEST_LETTERS: Final = 4
+_UUID: Final = re.compile(r"(?<![^\W_])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![^\W_])")
+
 
 def words(text: str) -> list[Word]:
     """The words of `text`, in order; the same for every spelling that folds to the same letters."""
@@ -63,7 +73,8 @@ def column(texts: Iterable[str], limit: int) -> str:
 
 def name_parts(name: str) -> str:
     """The name of a file or folder with spaces where one word goes over into the next: at signs, at digits and where
-    capitals begin; what was cut without a sign stands there in one as well."""
+    capitals begin; what was cut without a sign stands there in one as well. The number or hash by which a program names
+    a file is one word each between signs."""
     found: list[str] = []
     for piece, parts in _cut(name):
         found += (*parts, piece) if len(parts) > 1 else parts
@@ -77,8 +88,18 @@ def name_joints(name: str) -> str:
 
 def _cut(name: str) -> Iterator[tuple[str, list[str]]]:
     """Each piece of a name between signs, and its parts."""
+    ids = {piece for found in _UUID.findall(name) for piece in found.split("-")}
     for piece in re.split(r"[\W_]+", name):
-        yield piece, _JOINT.split(piece)
+        yield piece, [piece] if piece in ids or _is_id(piece) else _JOINT.split(piece)
+
+
+def _is_id(piece: str) -> bool:
+    """Whether a program made it: a hash, a number in another base."""
+    runs = _LETTERS_OR_DIGITS.findall(piece)
+    if len(runs) > _HEXADECIMAL_CHANGES and _HEXADECIMAL.fullmatch(piece):
+        return True
+    letters = (len(run) for run in runs if not run[0].isdigit())
+    return len(runs) > _CHANGES and max(letters, default=0) <= _LONGEST_LETTERS
 
 
 @lru_cache(maxsize=20_000)

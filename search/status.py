@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from indexer.catalog.contents import Contents
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
@@ -43,7 +44,8 @@ class ThumbnailState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a store holds. Counts: visible images and texts; files that failed, vanished, are hidden because patterns of
+    """What a store holds. Counts: visible images, files each, and without copies of one another (`photographs`); visible
+    texts; files that failed, vanished, are hidden because patterns of
     their root leave them out now (`newly_ignored`), or are something else (`other`).
 
     `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
@@ -52,6 +54,7 @@ class Status:
     folder: str
     encoder: EncoderId | None
     images: int
+    photographs: int
     texts: int
     failed: int
     vanished: int
@@ -76,6 +79,7 @@ def read_status(store: Store) -> Status:
             str(store.folder),
             None if active is None else active[1],
             Items(snapshot).count("image"),
+            Items(snapshot).photographs(Contents(snapshot).copied()),
             Items(snapshot).count("text"),
             files["failed"],
             files["vanished"],

@@ -16,7 +16,7 @@ from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import ABSENT, UNSPOKEN, file, item, photo, tombstone
-from indexer.catalog.sqlite import is_whole, off_index
+from indexer.catalog.sqlite import among, is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError
@@ -141,6 +141,19 @@ class Items(Part):
         about = item.c.about.in_(select(file.c.path).where(ABSENT, file.c.state.in_(UNSPOKEN)))
         hidden = select(func.count()).select_from(item).where(off_index(item.c.kind) == kind, or_(absent, about))
         return self.total(kind) - self._read(hidden).scalar_one()
+
+    def photographs(self, copies: Sequence[int]) -> int:
+        """How many images are visible, copies of one as one. `copies`: the contents that more than one file holds."""
+        same = (
+            select(func.count().label("files"))
+            .select_from(item)
+            .join(file, file.c.id == item.c.file_id)
+            .where(among(item.c.content_id, copies), off_index(item.c.kind) == "image", VISIBLE)
+            .group_by(item.c.content_id)
+            .subquery()
+        )
+        more = self._read(select(func.coalesce(func.sum(same.c.files - 1), 0))).scalar_one() if copies else 0
+        return self.count("image") - int(more)
 
     def changed_count(self, kind: Kind, generation: int) -> int:
         """How many items of a kind changed or went after a generation."""

@@ -37,6 +37,7 @@ from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
 from indexer.catalog.sqlite_text import among as among
 from indexer.catalog.sqlite_text import gathered as gathered
+from indexer.catalog.sqlite_text import gathered_in_group as gathered_in_group
 from indexer.catalog.sqlite_text import given_numbers as given_numbers
 from indexer.catalog.sqlite_text import numbers as numbers
 from indexer.catalog.sqlite_text import text_begins as text_begins

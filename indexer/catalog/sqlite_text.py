@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, bindparam, column, func, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, bindparam, cast, column, func, select
 
 from indexer.catalog.column_types import FitText
 from indexer.types import Int64
@@ -47,6 +47,11 @@ def gathered(statement: Select[Any]) -> Select[Any]:
     """All numbers of a statement as one value, for `numbers`: row by row they cost ten times as much."""
     rows = statement.subquery()
     return select(func.json_group_array(rows.c[0]))
+
+
+def gathered_in_group(value: ColumnElement[Any]) -> ColumnElement[str]:
+    """The values of a group of rows as one, a list in JSON. (Bytes, which only damage puts there, are made to fit.)"""
+    return func.json_group_array(cast(value, value.type))
 
 
 def numbers(value: str) -> Int64:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +14,7 @@ from indexer.catalog.transaction import Transaction
 from search.query.quoting import quoted_where_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from indexer.places.gazetteer import City
 
@@ -33,25 +32,26 @@ _MONTHS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
-    """A value of a field that the store has. `value`: for people; `count`: visible photographs that have it (copies
-    count, too); `query`: how the query language asks for it. A part of a name finds longer names as well, and near:
-    what is around, so that `query` may find more than `count`."""
+    """A value of a field that the store has. `value`: for people; `count`: visible photographs that have it, copies of
+    one as one; `query`: how the query language asks for it. A part of a name finds longer names as well, and near: what
+    is around, so that `query` may find more than `count`."""
 
     value: str
     count: int
     query: str
 
 
-def values_of(snapshot: Transaction, field: Listed) -> list[FieldValue]:
-    """All of them, in no order. Raises StoreError."""
-    tallies = Tallies(snapshot)
+def values_of(snapshot: Transaction, field: Listed, copies: Sequence[int]) -> list[FieldValue]:
+    """All of them, in no order. `copies`: the contents that more than one file holds;
+    keywords ask for none. Raises StoreError."""
+    tallies = Tallies(snapshot, copies)
     match field:
         case "camera" | "lens":
-            return [_said(field, name, count) for name, count in tallies.names(field).items() if name.strip()]
+            return [_said(field, name, count) for name, count in tallies.names(field).each().items() if name.strip()]
         case "keyword":
             return [_said(field, name, count) for name, count in tallies.keywords().items() if name.strip()]
         case "type":
-            return [_said(field, str(name), count) for name, count in tallies.codes(field).items()]
+            return [_said(field, str(name), count) for name, count in tallies.codes(field).each().items()]
         case "country":
             return list(_countries(tallies))
         case "place":
@@ -61,7 +61,8 @@ def values_of(snapshot: Transaction, field: Listed) -> list[FieldValue]:
         case "year":
             return list(_years(tallies))
         case "path":
-            below = folders_below(tallies.names("folder"), [root.path for root in Roots(snapshot).all()])
+            roots = [root.path for root in Roots(snapshot).all()]
+            below = tallies.names("folder").photographs(lambda path: folders_around(path, roots))
             return [_said(field, name, count) for name, count in below.items()]
 
 
@@ -72,7 +73,7 @@ def _said(field: str, value: str, count: int) -> FieldValue:
 def _countries(tallies: Tallies) -> Iterator[FieldValue]:
     from indexer.places.gazetteer import places
 
-    for code, count in tallies.codes("country").items():
+    for code, count in tallies.codes("country").each().items():
         name = places().country_name(str(code))
         if name is not None:
             yield FieldValue(name, count, f"country:{code}")
@@ -81,12 +82,12 @@ def _countries(tallies: Tallies) -> Iterator[FieldValue]:
 def _cities(tallies: Tallies) -> Iterator[FieldValue]:
     from indexer.places.gazetteer import places
 
-    found: Counter[City] = Counter()
-    for number, count in tallies.codes("city").items():
+    def whole(number: str | int) -> Iterator[City]:
         city = places().city(number) if isinstance(number, int) else None
         if city is not None:
-            found[_whole(city)] += count
-    for city, count in found.items():
+            yield _whole(city)
+
+    for city, count in tallies.codes("city").photographs(whole).items():
         yield FieldValue(str(city), count, f"near:{_near(city)}")
 
 
@@ -110,36 +111,28 @@ def _near(city: City) -> str:
 
 
 def _months(tallies: Tallies) -> Iterator[FieldValue]:
-    for number, count in tallies.codes("month").items():
+    for number, count in tallies.codes("month").each().items():
         if isinstance(number, int) and 1 <= number <= 12:
             name = _MONTHS[number - 1]
             yield FieldValue(name.capitalize(), count, f"month:{name}")
 
 
 def _years(tallies: Tallies) -> Iterator[FieldValue]:
-    found: Counter[int] = Counter()
-    for day, count in tallies.days().items():
-        found[(_EPOCH + timedelta(days=day)).year] += count
-    for year, count in found.items():
+    years = tallies.days().photographs(lambda day: ((_EPOCH + timedelta(days=day)).year,))
+    for year, count in years.items():
         yield FieldValue(f"{year:04d}", count, f"year:{year:04d}")
 
 
-def folders_below(counts: Mapping[str, int], roots: Sequence[str]) -> dict[str, int]:
-    """By the name of an indexed folder and the path below it, "/" between: the photographs in it and below.
-
-    `counts`: by path of a folder, those right in it.
-    """
-    found: Counter[str] = Counter()
-    for path, count in counts.items():
-        root = min((each for each in roots if is_below(path, each)), key=len, default=None)
-        if root is None:
-            continue
-        name = os.path.basename(root.rstrip(os.sep))
-        inner = os.path.relpath(path, root)
-        parts = [each for each in (name, *([] if inner == os.curdir else inner.split(os.sep))) if each]
-        for end in range(1, len(parts) + 1):
-            found["/".join(parts[:end])] += count
-    return dict(found)
+def folders_around(path: str, roots: Sequence[str]) -> list[str]:
+    """The folders in which a folder lies, from the indexed one on, and itself: each by the name of the indexed folder
+    and the path below it, "/" between. None where it lies in none of `roots`."""
+    root = min((each for each in roots if is_below(path, each)), key=len, default=None)
+    if root is None:
+        return []
+    name = os.path.basename(root.rstrip(os.sep))
+    inner = os.path.relpath(path, root)
+    parts = [each for each in (name, *([] if inner == os.curdir else inner.split(os.sep))) if each]
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def is_below(path: str, root: str) -> bool:

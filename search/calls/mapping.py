@@ -147,6 +147,6 @@ def _index(opened: OpenStore, identity: EncoderId) -> VectorIndex | None:
 
 def _keywords(snapshot: Transaction) -> list[str]:
     """Those of most photographs that are plain words."""
-    found = sorted(values_of(snapshot, "keyword"), key=lambda each: (-each.count, each.value))
+    found = sorted(values_of(snapshot, "keyword", ()), key=lambda each: (-each.count, each.value))
     plain = (each.value for each in found if len(each.value) <= _LONGEST)
     return [word.lower() for word in plain if word.replace(" ", "").replace("-", "").isalpha()][:_KEYWORDS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,6 +14,7 @@ from indexer import forking
 from indexer.encoders.base import Encoder
 from indexer.paths import absolute
 from indexer.store import Store
+from search.calls.known_copies import KnownCopies
 from search.engine.engine import Engine
 from search.engine.index_cache import IndexCache
 from search.loaded_models import LoadedModels
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenStore:
-    """A store, and what answers over it. `users`: calls that work with it; `leaving`: the last of them closes it."""
+    """A store, and what answers over it. `copies`: of photographs, kept between calls. `users`: calls that work with
+    it; `leaving`: the last of them closes it."""
 
     store: Store
     engine: Engine
+    copies: KnownCopies = field(default_factory=KnownCopies)
     users: int = 0
     leaving: bool = False
 

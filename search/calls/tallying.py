@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -46,7 +45,7 @@ class Tallying(Opened):
         StoreError.
         """
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
-            found = values_of(snapshot, field)
+            found = values_of(snapshot, field, opened.copies.of(snapshot))
         wanted = folded(prefix).strip()
         fitting = [each for each in found if begins(each.value, wanted)] if wanted else found
         return sorted(fitting, key=lambda each: (-each.count, each.value))[:limit]
@@ -55,15 +54,14 @@ class Tallying(Opened):
     def histogram(self, by: Step, *, where: Filter | None = None) -> list[DateCount]:
         """How many photographs were taken when, the earliest first: of each year, month or day that has some. `where`:
         of those that fit alone. A photograph without a better date has that of its file (`has:date` leaves it out).
+        Copies of one photograph are one, in each that they belong to.
 
         Raises UsageError for a place that nobody knows, StoreMissingError, StoreError.
         """
         criterion = None if where is None else resolve(where).criterion
         with self._reading() as opened, opened.store.catalog.snapshot() as snapshot:
-            days = Tallies(snapshot).days(criterion)
-        found: Counter[date] = Counter()
-        for number, count in days.items():
-            found[_begin(_EPOCH + timedelta(days=number), by)] += count
+            days = Tallies(snapshot, opened.copies.of(snapshot)).days(criterion)
+        found = days.photographs(lambda number: (_begin(_EPOCH + timedelta(days=number), by),))
         return [DateCount(start, count, f"in:{_written(start, by)}") for start, count in sorted(found.items())]
 
 

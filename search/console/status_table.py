@@ -41,7 +41,7 @@ def _table(status: Status) -> Iterator[str]:
             "encoder",
             "none yet" if encoder is None else f"{encoder.name} ({encoder.weights[:12]}, d={encoder.dimension})",
         ),
-        ("images", f"{status.images:,}"),
+        ("images", _images(status)),
         ("texts", f"{status.texts:,}"),
     ]
     if status.failed:
@@ -126,6 +126,13 @@ def status_json(status: Status, left_out: Sequence[str] | None = None) -> dict[s
     for state in filter(None, found["indexes"].values()):
         del state["generation"]  # of the catalog: nothing to a person
     return found
+
+
+def _images(status: Status) -> str:
+    """Files; and photographs, where some are copies of others."""
+    if status.photographs == status.images:
+        return f"{status.images:,}"
+    return f"{_files(status.images)}, {_counted(status.photographs, 'photograph')} without copies"
 
 
 def _files(count: int) -> str:

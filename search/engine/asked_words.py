@@ -11,6 +11,7 @@ from indexer.catalog import full_text
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import NAMED, WordRow, Words
+from indexer.words import Word
 from indexer.words import words as words_of
 from search.engine.fusion import WordMatch
 from search.query.content_words import ContentWord
@@ -72,7 +73,7 @@ class AskedWords:
             if word.whole in said:
                 of_it += weight
                 meant += weight * word.means_names
-            elif word.whole in named or (word.beginning and word.beginning in named):
+            elif word.whole in named or any(each in named for each in word.beginnings):
                 if word.means_names:
                     sure += weight
                     meant += weight
@@ -86,16 +87,16 @@ class AskedWords:
 
 
 class _Sought(NamedTuple):
-    """A word as it is sought in the text of a row: the `whole`, and the `beginning` of a name, if it may be one."""
+    """A word as it is sought in the text of a row: the `whole`, and the `beginnings` of a name, if it may be one."""
 
     whole: str
-    beginning: str
+    beginnings: tuple[str, ...]
     means_names: bool
 
     @classmethod
     def of(cls, word: ContentWord) -> _Sought:
-        beginning = f" {' '.join(word.begins)}" if word.begins else ""
-        return cls(f" {' '.join(word.tokens)} ", beginning, word.means_names)
+        beginnings = tuple(f" {' '.join(tokens)}" for tokens in _beginnings(word))
+        return cls(f" {' '.join(word.tokens)} ", beginnings, word.means_names)
 
 
 NO_WORDS: Final = AskedWords({}, {}, 0.0)
@@ -155,7 +156,13 @@ def _expression(word: ContentWord) -> str:
     phrase = full_text.phrase(word.tokens)
     if not word.begins:
         return phrase
-    return f"({phrase} OR {full_text.within(NAMED, full_text.beginning(word.begins))})"
+    beginnings = full_text.disjunction(map(full_text.beginning, _beginnings(word)))
+    return f"({phrase} OR {full_text.within(NAMED, beginnings)})"
+
+
+def _beginnings(word: ContentWord) -> tuple[Word, ...]:
+    """What a name that is meant begins with: cut as names are, and uncut, as what a program names a file by."""
+    return tuple(dict.fromkeys((word.begins, word.tokens))) if word.begins else ()
 
 
 def _text(columns: Sequence[str]) -> str:

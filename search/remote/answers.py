@@ -105,10 +105,12 @@ def collection_of(said: Json) -> Collection:
 def status_of(said: Json, collections: list[Collection]) -> Status:
     """What the store holds. Of its folders neither patterns nor drives are told."""
     encoder, tokens = said.get("encoder"), said.get("tokens")
+    photographs = {"photographs": said["images"], **said}["photographs"]  # a server of before does not count them
     return Status(
         folder=said["path"] if "path" in said else said["folder"],
         encoder=None if encoder is None else _encoder(encoder),
         images=said["images"],
+        photographs=photographs,
         texts=said["texts"],
         failed=said["failed"],
         vanished=said["vanished"],

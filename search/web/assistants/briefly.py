@@ -24,7 +24,7 @@ _OF_HIT: Final = (
     *("date", "place", "width", "height", "camera"),
 )
 _OF_ITEM: Final = (*_OF_HIT, "date_from", "latitude", "longitude", "format", "lens", "captions", "keywords", "also")
-_OF_STATUS: Final = ("images", "texts", "failed", "vanished", "encoder")
+_OF_STATUS: Final = ("images", "photographs", "texts", "failed", "vanished", "encoder")
 
 
 def answer(found: Answer) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class StoreStatus(Model):
 
     generation: int = Field(description="Grows with each change that a search could see.")
     encoder: EncoderState | None = Field(None, description="Left out before anything was indexed.")
-    images: int
+    images: int = Field(description="Files that are images; copies count each.")
+    photographs: int = Field(description="Images without copies of one another.")
     texts: int
     failed: int = Field(description="Files that could not be read.")
     vanished: int = Field(description="Files that were not there at the last look.")
@@ -110,6 +111,7 @@ class StoreStatus(Model):
                 preprocessing=asdict(encoder.preprocessing),
             ),
             images=status.images,
+            photographs=status.photographs,
             texts=status.texts,
             failed=status.failed,
             vanished=status.vanished,

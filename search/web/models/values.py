@@ -16,7 +16,7 @@ class Value(Model):
     """A value of a field, with the photographs that have it."""
 
     value: str = Field(description="For people.")
-    count: int = Field(description="Photographs that have it; copies count, too.")
+    count: int = Field(description="Photographs that have it, copies of one as one.")
     query: str = Field(description="How the query language asks for it; it may find more, as a part of a longer name.")
 
     @classmethod
@@ -29,7 +29,7 @@ class Bar(Model):
     """Photographs of one year, month or day."""
 
     start: date = Field(description="Its first day.")
-    count: int
+    count: int = Field(description="Copies of one photograph are one.")
     query: str = Field(description="How the query language asks for it.")
 
     @classmethod

@@ -32,6 +32,7 @@ const MOST = 1000;
  * @property {string} line
  * @property {Photo[]} photos
  * @property {number|null} total how many there are in all; null of a ranking, which everything belongs to
+ * @property {number|null} distinct how many photographs these are without copies, where copies are shown each and it is known
  * @property {boolean} more whether there are further ones to fetch
  * @property {boolean} listing
  * @property {boolean} nothingMatches
@@ -81,6 +82,7 @@ export function createResults(api, told) {
         line,
         photos,
         total: cursor === null && photos.length ? photos.length : got.matches ?? null,
+        distinct: null,
         more: cursor !== null,
         listing: !line || got.matches !== undefined,
         nothingMatches: got.nothing_matches ?? false,
@@ -93,7 +95,7 @@ export function createResults(api, told) {
       fetching = false;
       asking = false;
       told.first(answer);
-      if (!line && answer.more) count(answer, signal);
+      if (!line && photos.length) count(answer, signal);
     } catch (error) {
       if (wasDropped(error)) return;
       fetching = false;
@@ -105,9 +107,10 @@ export function createResults(api, told) {
   /** How many there are in all; the first of them wait for it no longer. */
   async function count(mine, signal) {
     try {
-      const { photographs, images } = await api.get("/status", {}, signal);
-      if (mine !== answer || !mine.more) return;
-      mine.total = photographs ?? images;
+      const { images, photographs } = await api.get("/status", {}, signal);
+      if (mine !== answer) return;
+      mine.distinct = photographs;
+      if (mine.more) mine.total = images;
       told.total(mine);
     } catch (error) {
       if (!wasDropped(error)) told.failed(error, false);

@@ -1,7 +1,7 @@
 /** One line over the photographs: how many, in what order, how well they match; and what is said where there are none. */
 
 import { el, fill } from "./dom.js";
-import { count, photographs } from "./words.js";
+import { count, files, photographs } from "./words.js";
 
 /** A line that is still being typed is wrong for a moment; that is not told at once. */
 const PATIENCE_MS = 700;
@@ -23,11 +23,13 @@ export function createSummary({ counted, notes, empty }, notices, events) {
   }
 
   function sentence(answer) {
-    const { photos, total, line, listing, uncounted } = answer;
+    const { photos, total, distinct, line, listing, uncounted } = answer;
     if (!photos.length) return "";
     if (answer.nothingMatches) return "";
     if (!line && total === null) return "The newest first";
-    const all = `${uncounted ? "More than " : ""}${photographs(total ?? photos.length)}`;
+    const shown = total ?? photos.length;
+    const copies = distinct !== null && distinct !== shown;
+    const all = `${uncounted ? "More than " : ""}${copies ? `${files(shown)}, ${photographs(distinct)}` : photographs(shown)}`;
     if (!line) return `${all}, the newest first`;
     return listing ? all : total === null || answer.more ? "The nearest first" : `${all}, the nearest first`;
   }

@@ -297,8 +297,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     made.close()
 
 
-def fill(catalog: Catalog, collection: Sequence[Photo]) -> None:
-    """Make the catalog that of a collection alone, and note the ids of its items."""
+def fill(catalog: Catalog, collection: Sequence[Photo], copies: Sequence[int] | None = None) -> None:
+    """Make the catalog that of a collection alone, and note the ids of its items. `copies`: of each photograph the
+    number of its content, where they do not have one each."""
     with catalog.batch() as batch:
         batch.write(delete(item))
         batch.write(delete(file))
@@ -306,6 +307,9 @@ def fill(catalog: Catalog, collection: Sequence[Photo]) -> None:
         digests = {f"{number}".encode().ljust(32): "image" for number in range(len(collection))}
         digests |= {f"text {number}".encode().ljust(32): "text" for number in range(len(collection))}
         contents = list(Contents(batch).add(digests).values())  # type: ignore[arg-type]
+        if copies is not None:
+            of_number = dict(zip(copies, contents[: len(collection)], strict=False))
+            contents[: len(collection)] = [of_number[number] for number in copies[: len(collection)]]
         Photographs(batch).save({contents[at]: photo.metadata for at, photo in enumerate(collection)})
         records = [
             FileRecord(Candidate(photo.name, photo.size, MTIME * 10**9), "image", content_id=contents[at])

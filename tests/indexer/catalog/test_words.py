@@ -65,6 +65,27 @@ def kept(catalog: Catalog) -> list[WordRow]:
         return list(Words(snapshot).of_items(range(1, 100)).values())
 
 
+def test_an_index_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, catalog: Catalog) -> None:
+    """Its rows were made by other rules: by whoever writes next they are made anew, of what the catalog knows."""
+    with catalog.batch() as batch:
+        add(batch, "/photos/1472053993_bed67a3ba7.jpg", captions=("A dog",))
+    made = kept(catalog)
+    run(
+        tmp_path / "catalog.sqlite",
+        "UPDATE meta SET value = '1' WHERE key = 'words'",
+        "UPDATE word SET name = '1472053993 bed 67 a 3 ba 7 bed67a3ba7'",
+    )
+    assert found(catalog, "bed") == ["/photos/1472053993_bed67a3ba7.jpg"]
+    catalog.close()
+    again = Catalog.create(catalog.url)
+    try:
+        assert kept(again) == made
+        assert found(again, "bed") == []
+        assert found(again, "bed67a3ba7") == found(again, "dog") == ["/photos/1472053993_bed67a3ba7.jpg"]
+    finally:
+        again.close()
+
+
 def test_what_is_said_of_a_photograph_is_found(catalog: Catalog) -> None:
     with catalog.batch() as batch:
         add(batch, "/home/ann/Trips/Rome_2021/redCar.jpg", captions=("A café",), keywords=("New York", "night"))

@@ -46,6 +46,7 @@ def tell(folder: Path) -> None:
     (folder / "31.txt").write_text("the church")
     (folder / "03.txt").write_text("東京タワーの夜")
     os.rename(folder / "35.png", folder / "old_harbour.png")
+    os.rename(folder / "36.png", folder / "1472053993_bed67a3ba7.png")
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,9 @@ def test_words_bring_what_meaning_alone_does_not(library: search.Library, silent
         ("タワー", "03"),
         ('"harbour"', "old_harbour"),
         ("old_harbour.png?", "old_harbour"),
+        ("1472053993_bed67a3ba7.png", "1472053993_bed67a3ba7"),
+        ("bed67a3ba7", "1472053993_bed67a3ba7"),
+        ("bed67a", "1472053993_bed67a3ba7"),
     ],
 )
 def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, first: str) -> None:
@@ -116,7 +120,7 @@ def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, f
     assert found[names(found).index(first)].found_by in ("words", "both")
 
 
-@pytest.mark.parametrize("asked", ["red", "the red of it", "a photo of red", "🐈 red", "(red", 'red"', "red OR NOT *"])
+@pytest.mark.parametrize("asked", ["a bed", "ba", "red", "the red of it", "a photo of red", "🐈 red", "(red", 'red"', "red OR NOT *"])
 def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
     library: search.Library, silent: search.Library, asked: str
 ) -> None:

@@ -96,11 +96,12 @@ OF_ITEMS = [
 @pytest.mark.parametrize(("path", "method"), OF_ITEMS, ids=str)
 def test_every_route_says_the_same_of_an_id(client: TestClient, path: str, method: str) -> None:
     assert len(OF_ITEMS) >= 7
+    params = {"q": "a cat"} if path.endswith("/explain") else {}
     for number in (0, 999_999, 2**63 - 1):
-        asked = client.request(method, path.replace("{id}", str(number)), params={"q": "a cat"})
+        asked = client.request(method, path.replace("{id}", str(number)), params=params)
         assert f" {number} " in problem(asked, 404, "no-item")
     for wrong in ("-1", "x", "1.5", "9223372036854775808", "1e3", "%00", "9" * 5_000):
-        asked = client.request(method, path.replace("{id}", wrong), params={"q": "a cat"})
+        asked = client.request(method, path.replace("{id}", wrong), params=params)
         assert problem(asked, 422, "wrong-request").startswith("`id` cannot be used")
 
 
