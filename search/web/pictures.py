@@ -25,6 +25,7 @@ from indexer.thumbnails.reading import look_at, place_of, read_original, take_or
 from search.calls.originals import IndexedOriginal, is_held, original_of
 from search.library import Library
 from search.web.problems import ProblemError
+from search.web.wording import in_api_words
 
 T = TypeVar("T")
 
@@ -164,8 +165,8 @@ class Pictures:
 def problem_of_file(error: FileError) -> ProblemError:
     """What is told of a file that is not shown."""
     if isinstance(error, OutsideError):
-        return ProblemError(403, "outside", f"The photograph is not shown: {error}.")
-    return ProblemError(410, "photograph-gone", f"The photograph cannot be shown: {error}.")
+        return ProblemError(403, "outside", in_api_words(f"The photograph is not shown: {error}."))
+    return ProblemError(410, "photograph-gone", in_api_words(f"The photograph cannot be shown: {error}."))
 
 
 def _told(act: Callable[[], T]) -> T:

@@ -82,7 +82,7 @@ def test_of_many_queries_one_that_is_not_there_loses_no_other(library: search.Li
     assert len(first) == len(third) == 2
     assert isinstance(second.error, search.UsageError)
     assert str(second.error) == (
-        "No photograph has the id 999; take one that an answer gave, as `Hit.id` or in its JSON."
+        "No photograph has the id 999; take one that an answer gave, as `Hit.id`."
     )
 
 
