@@ -13,6 +13,8 @@ const FIELDS = { sort: "sort", to: "to", min_probability: "min" };
 /** Whole steps that are others here. */
 const STEPS = [
   [/like:(.+?) names a file, which a server opens for nobody;.*$/su, "like:$1 names a file, which the page cannot open; drop, paste or choose the image instead."],
+  [/ names no photograph; take its number .*$/su, " names no photograph; look for it anew."],
+  [/like:(?:upload:)?(.*?) names no upload;.*$/su, "“$1” is no image that was given here; drop, paste or choose it anew."],
   [/like:- is standard input.*$/su, "like:- names no image; drop, paste or choose one instead."],
   [/; take one that an answer gave, as `id`.*$/su, "; look for it anew."],
   [/; name one with `--reranker`(?=\.$)/u, ""],
@@ -20,10 +22,10 @@ const STEPS = [
   [/The hit of this id, as JSON has it\./u, "The photograph of this number."],
   [/\bPOST \/map makes it\b/u, "make it here"],
   [/; leave out paths=true\b/u, ""],
-  [/; see the API's document\b/u, "; load the page anew"],
+  [/\bsee the API's document\b/u, "load the page anew"],
   [/A query that is a str is words(.*?); Path\(\.\.\.\) asks .*$/su, "This is looked for as words$1; to ask with an image, drop, paste or choose it."],
   [/, with search\.open\([^)]*\)/u, ""],
-  [/, or send `Authorization: [^`]*`/u, ""],
+  [/; send it as `Authorization: .*$/su, "; load the page anew, and give it."],
   [/This `after` is .*$/su, "The collection has changed since; search again."],
   [/This `cursor` is .*$/su, "The collection has changed since; load the page anew."],
   [/^`([a-z_]+)` takes (.*)$/su, "$1 takes $2"],
