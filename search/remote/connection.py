@@ -30,8 +30,8 @@ class Connection:
         """`timeout`: seconds without a byte. Raises UsageError for a token that can be none."""
         if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
             raise UsageError(
-                "This `token` can be none: it is empty, or holds a space or what is not ASCII; give the one that the server "
-                "was started with."
+                "This `token` can be none: it is empty, or holds a space or what is not ASCII; give the one that the "
+                "server was started with."
             )
         self.address = address
         self._timeout = timeout

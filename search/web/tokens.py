@@ -60,7 +60,7 @@ def unfit(token: str) -> str | None:
     if any(letter.isspace() for letter in token):
         return "holds a space or a line break; give one without that"
     if len(token) < LEAST:
-        return f"has {len(token)} characters, and less than {LEAST} can be guessed; give a longer one"
+        return f"has {len(token)} characters, and fewer than {LEAST} can be guessed; give a longer one"
     return None
 
 
@@ -114,7 +114,8 @@ class Tokens:
             else ProblemError(
                 401,
                 "token-missing",
-                "The server wants its token; send it as `Authorization: Bearer TOKEN`, or open /?token=TOKEN in a browser.",
+                "The server wants its token; send it as `Authorization: Bearer TOKEN`, or open /?token=TOKEN in a "
+                "browser.",
                 {"WWW-Authenticate": "Bearer"},
             )
         )

@@ -138,7 +138,7 @@ def test_a_path_at_which_there_is_no_api_is_named(indexed: Path) -> None:
             assert remote.status().images
         with (
             search.connect(f"{address}/photos/") as remote,
-            pytest.raises(search.ServerError, match="There is no API below /photos at .*; leave /photos out"),
+            pytest.raises(search.ServerError, match=r"There is no API below /photos at .*; leave /photos out"),
         ):
             remote.status()
 
