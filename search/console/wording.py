@@ -6,6 +6,7 @@ Here they become the command and the option that a person types:
     `repair()` saves what can be read            `search doctor --repair` saves what can be read
     `index('/my photos', reencode=True)`         `search index '/my photos' --reencode`
     name another `store`, or use `rerank=0`      name another --store, or use --no-rerank
+    pass `Results.cursor` as it is               pass `cursor` as it is
 
 What is between backticks and none of these stays as it is.
 """
@@ -72,16 +73,18 @@ OPTIONS: Final = {
 }
 #: What carries sentences, in the values that the library returns.
 _SENTENCES: Final = ("notes", "warnings", "problem", "remedy")
-_QUOTED: Final = re.compile(r"`([^`]+)`")
+QUOTED: Final = re.compile(r"`([^`]+)`")
+#: A field of a value that the library returns; JSON has it by its name.
+_FIELD: Final = re.compile(r"[A-Z]\w*\.([a-z_]+)")
 
 
 def in_shell_words(text: str) -> str:
     """The same sentence, with commands and options."""
-    return _QUOTED.sub(_replaced, text) if "`" in text else text
+    return QUOTED.sub(_replaced, text) if "`" in text else text
 
 
 def _replaced(found: re.Match[str]) -> str:
-    translated = _translated(found[1])
+    translated = in_shell_word(found[1])
     return translated if translated.startswith("-") else f"`{translated}`"
 
 
@@ -95,9 +98,12 @@ def worded(found: T) -> T:
     return replace(found, **changed) if changed else found  # type: ignore[type-var]
 
 
-def _translated(code: str) -> str:
+def in_shell_word(code: str) -> str:
+    """What stands between two backticks, as a command, an option or the name of a field in JSON."""
     import ast
 
+    if field := _FIELD.fullmatch(code):
+        return field[1]
     if code in OPTIONS:
         return OPTIONS[code]
     if code in COMMANDS:

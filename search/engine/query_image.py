@@ -142,9 +142,7 @@ def _of_item(number: int, encoder: Encoder, catalog: Catalog, tokens: bool) -> Q
             )
         found = Items(snapshot).get([number]).get(number)
         if found is None or found.kind != "image":
-            raise UsageError(
-                f"No photograph has the id {number}; take one that an answer gave, as `Hit.id` or in its JSON."
-            )
+            raise UsageError(f"No photograph has the id {number}; take one that an answer gave, as `Hit.id`.")
         content_id, _ = Items(snapshot).identities([number])[number]
         vector = Vectors(snapshot).of_contents([content_id], row, encoder.identity.dimension).get(content_id)
         if vector is None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from indexer.errors import UsageError
 
+#: Where the API lies.
+API: Final = "/api/v1"
 _FORMS = "give one as http://127.0.0.1:8765, or unix:/PATH of a socket"
 
 
@@ -30,7 +33,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Raises UsageError for what is none."""
+        """The path of the API may stand at its end. Raises UsageError for what is none."""
         if text.startswith("unix:"):
             path = text.removeprefix("unix:")
             path = path[2:] if path.startswith("///") else path  # unix:///run/search.sock
@@ -46,7 +49,8 @@ class Address:
         if parts.scheme not in ("http", "https") or not parts.hostname or odd:
             raise UsageError(f"{_short(text)} is no address of a server; {_FORMS}.")
         secure = parts.scheme == "https"
-        return cls(parts.hostname, port or (443 if secure else 80), secure, None, parts.path.rstrip("/"))
+        below = parts.path.rstrip("/").removesuffix(API).rstrip("/")
+        return cls(parts.hostname, port or (443 if secure else 80), secure, None, below)
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from indexer.errors import PathNotFoundError, SearchError, UnreadableFileError, UsageError
+from indexer.errors import FileError, PathNotFoundError, UnreadableFileError, UsageError
 from indexer.reach import reason
 from search.query.given import mistaken_for, query_of, unheard
 from search.query.query import Query
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Options of `Library.query` that a server does not take.
 _NOT_TAKEN: Final = ("parameters", "reranker")
+#: So begins what a server says of an image that it was sent; here its name stands instead.
+_OF_UPLOAD: Final = "The image cannot be used: "
 
 
 class Question:
@@ -107,17 +109,18 @@ class Uploads:
 
 
 def _named(term: Term, uploaded: Callable[[bytes], str]) -> Term:
-    if term.image is not None:
-        return replace(term, image=f"upload:{uploaded(_content(term.image))}")
-    if term.image_bytes is not None:
-        try:
-            name = uploaded(term.image_bytes)
-        except SearchError as error:
-            if type(error) is UsageError:
-                raise
-            raise type(error)(f"The query image {term.name} cannot be used: {error}") from error
-        return Term(image=f"upload:{name}", weight=term.weight)
-    return term
+    """With the name that the server has for its image. Raises FileError, which names the image, UsageError, and
+    ServerError."""
+    if term.image is None and term.image_bytes is None:
+        return term
+    content = _content(term.image) if term.image is not None else term.image_bytes
+    assert content is not None, "one of them is there"
+    try:
+        image = f"upload:{uploaded(content)}"
+    except FileError as error:
+        said = str(error).removeprefix(_OF_UPLOAD)
+        raise type(error)(f"The query image {term.image or term.name} cannot be used: {said}") from error
+    return replace(term, image=image) if term.image is not None else Term(image=image, weight=term.weight)
 
 
 def _content(path: str) -> bytes:

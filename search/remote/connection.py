@@ -12,11 +12,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from indexer.errors import ServerError, UsageError
-from search.remote.addresses import Address
+from search.remote.addresses import API, Address
 from search.remote.problems import RefusedError
 
-#: Where the API lies.
-API: Final = "/api/v1"
 #: Of one answer, in bytes: 1,000 hits with explanations are 10 MB.
 _MOST_ANSWERED: Final = 256_000_000
 #: What a connection raises that was kept, and that the server has closed meanwhile.
@@ -31,7 +29,10 @@ class Connection:
     def __init__(self, address: Address, token: str | None, timeout: float) -> None:
         """`timeout`: seconds without a byte. Raises UsageError for a token that can be none."""
         if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
-            raise UsageError("This `token` can be none; give the one that the server was started with.")
+            raise UsageError(
+                "This `token` can be none: it is empty, or holds a space or what is not ASCII; give the one that the "
+                "server was started with."
+            )
         self.address = address
         self._timeout = timeout
         self._headers = {"Accept": "application/json", "User-Agent": "search"}
@@ -71,6 +72,9 @@ class Connection:
                 raise ServerError(
                     f"The server at {self.address} answers with something else than JSON; is it one of `search serve`?"
                 ) from None
+        if status == 404 and self.address.below and _kind(said) == "not-found":
+            below = self.address.below
+            raise ServerError(f"There is no API below {below} at {self.address}; leave {below} out of the address.")
         if status >= 300:
             raise RefusedError.of(status, said, str(self.address))
         return said
@@ -142,6 +146,10 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def _kind(said: Any) -> Any:
+    return said.get("type") if isinstance(said, dict) else None
 
 
 def _written(value: str | int | float | bool) -> str:

@@ -19,6 +19,13 @@ _CLASSES: Final[dict[str, type[SearchError]]] = {
 }
 
 
+#: What is said otherwise here than by the server, whose sentence is for who sends requests of his own.
+_HERE: Final = {
+    "token-missing": "The server at {address} wants its token; give it to `connect` as `token`.",
+    "token-wrong": "That is not the token of the server at {address}; give the `token` that it was started with.",
+}
+
+
 class RefusedError(Exception):
     """A request was answered with a problem. `kind`: its type."""
 
@@ -31,7 +38,9 @@ class RefusedError(Exception):
     def of(cls, status: int, said: Any, address: str) -> RefusedError:
         """`said`: the JSON of the answer, or anything else."""
         if isinstance(said, dict) and isinstance(said.get("detail"), str):
-            return cls(status, str(said.get("type", "")), said["detail"])
+            kind = str(said.get("type", ""))
+            here = _HERE.get(kind)
+            return cls(status, kind, said["detail"] if here is None else here.format(address=address))
         detail = f"The server at {address} answers with status {status} and no sentence; is it one of `search serve`?"
         return cls(status, "", detail)
 

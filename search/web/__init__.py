@@ -1,6 +1,8 @@
 """The HTTP API and the page, over one store.
 
     settings, problems            what may be asked for, and how an error is told
+    wording                       the library's sentences in the words of the API
+    parameters, invalid           what a route takes, and what is wrong with a request
     models                        what goes over the wire, as OpenAPI documents it
     asking, batching, uploads     a request becomes a query; queries are answered together
     service                       what all routes work with

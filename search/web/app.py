@@ -21,7 +21,7 @@ from search.web.guard import Guard
 from search.web.heads import Heads
 from search.web.hosts import check_names
 from search.web.own_socket import OwnSocket
-from search.web.parameters import KnownParameters
+from search.web.parameters import Parameters
 from search.web.problems import problems
 from search.web.routes import (
     collections,
@@ -104,9 +104,7 @@ def create_app(folder: Path, settings: ServeSettings, own_socket: OwnSocket | No
     app.settings = settings
     app.state.own_socket = own_socket
     for routes in ROUTES:
-        app.include_router(
-            routes.router, prefix=PREFIX, dependencies=[KnownParameters], responses=problems(422)
-        )
+        app.include_router(routes.router, prefix=PREFIX, dependencies=[Parameters], responses=problems(422))
     for routes in (world, page):  # a name below /page/ that is no file of it is nothing
         app.include_router(routes.router)
     told.add_handlers(app)

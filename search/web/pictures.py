@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from typing import Final, TypeVar
 
-from indexer.errors import FileError
+from indexer.errors import DamagedImageError, FileError, ImageTooLargeError
 from indexer.files.inside import OutsideError, leads_out
 from indexer.images.metadata import read_metadata
 from indexer.memory import room
@@ -25,6 +25,7 @@ from indexer.thumbnails.reading import look_at, place_of, read_original, take_or
 from search.calls.originals import IndexedOriginal, is_held, original_of
 from search.library import Library
 from search.web.problems import ProblemError
+from search.web.wording import in_api_words
 
 T = TypeVar("T")
 
@@ -114,14 +115,17 @@ class Pictures:
         return await self.read(lambda: _told(lambda: place_of(found.original, found.roots, self._limits)))
 
     async def of_upload(self, content: bytes, side: int) -> tuple[bytes, int, int]:
-        """WebP of what was uploaded, and its width and height in pixels. Raises FileError."""
+        """WebP of what was uploaded, and its width and height in pixels. Raises FileError, as a sentence."""
 
         def draw(share: Share) -> tuple[bytes, int, int]:
             drawn = thumbnails(content, self._limits, (side,), share)[side]
             about = read_metadata(content)
             return drawn, about.width, about.height
 
-        return await self._work(self._drawing, lambda: self._budget.work(draw))
+        try:
+            return await self._work(self._drawing, lambda: self._budget.work(draw))
+        except FileError as error:
+            raise _of_upload(error) from error
 
     async def read(self, act: Callable[[], T]) -> T:
         """What `act` gives, which waits for a disk."""
@@ -161,11 +165,19 @@ class Pictures:
         return read_original(found.original, found.roots, self._limits, share)
 
 
+def _of_upload(error: FileError) -> FileError:
+    """The same of an image that was sent; the next step of a file that lies here is none of it."""
+    reason = str(error).partition("; ")[0]
+    steps = {ImageTooLargeError: "make it smaller", DamagedImageError: "send it again, or another one"}
+    step = next((step for kind, step in steps.items() if isinstance(error, kind)), "send a JPEG, PNG, WebP or HEIC")
+    return type(error)(f"The image cannot be used: {reason}; {step}.")
+
+
 def problem_of_file(error: FileError) -> ProblemError:
     """What is told of a file that is not shown."""
     if isinstance(error, OutsideError):
-        return ProblemError(403, "outside", f"The photograph is not shown: {error}.")
-    return ProblemError(410, "photograph-gone", f"The photograph cannot be shown: {error}.")
+        return ProblemError(403, "outside", in_api_words(f"The photograph is not shown: {error}."))
+    return ProblemError(410, "photograph-gone", in_api_words(f"The photograph cannot be shown: {error}."))
 
 
 def _told(act: Callable[[], T]) -> T:

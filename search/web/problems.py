@@ -19,6 +19,7 @@ from indexer.errors import (
     published,
 )
 from search.query.lexer import QuerySyntaxError
+from search.web.wording import in_api_words
 
 MEDIA_TYPE: Final = "application/problem+json"
 #: The first class that an error is one of decides.
@@ -56,7 +57,7 @@ def problem_of(error: SearchError) -> Problem:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     kind = QuerySyntaxError if isinstance(error, QuerySyntaxError) else published(error)
     name = kind_of(kind)
-    return Problem(type=name, title=name.replace("-", " "), status=status, detail=str(error))
+    return Problem(type=name, title=name.replace("-", " "), status=status, detail=in_api_words(str(error)))
 
 
 def kind_of(error: type[SearchError]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.web.wording import in_api_words
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -35,11 +37,12 @@ class Shown:
         return "/".join(part for part in self.place(path) if part)
 
     def sentence(self, said: str) -> str:
-        """A sentence of the library without the folders above the store and the indexed ones."""
+        """A sentence of the library in the words of the API, without the folders above the store and the indexed
+        ones."""
         if not self.paths:
             for whole, short in self._shortened():
                 said = said.replace(whole, short)
-        return as_text(said)
+        return as_text(in_api_words(said))
 
     def _shortened(self) -> Iterator[tuple[str, str]]:
         """The longest first, as one may begin with another."""

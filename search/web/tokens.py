@@ -49,10 +49,19 @@ def check_token(settings: ServeSettings) -> None:
     if token is None:
         if not is_loopback(settings.host):
             raise UsageError(f"Anybody can reach a server on {settings.host}; give it a token.")
-    elif len(token) < LEAST or not all("!" <= letter <= "~" for letter in token):
-        raise UsageError(
-            f"A token has {LEAST} or more letters, digits and signs, without spaces; leave it out to have one made."
-        )
+    elif (why := unfit(token)) is not None:
+        raise UsageError(f"The token {why}, or leave it out to have one made.")
+
+
+def unfit(token: str) -> str | None:
+    """Which rule a token breaks, and how it is kept: one that is guessed, or that no header can hold. None: neither."""
+    if not all(" " <= letter <= "~" for letter in token.strip()):
+        return "holds what is no letter, digit or sign of ASCII; give one without that"
+    if any(letter.isspace() for letter in token):
+        return "holds a space or a line break; give one without that"
+    if len(token) < LEAST:
+        return f"has {len(token)} characters, and fewer than {LEAST} can be guessed; give a longer one"
+    return None
 
 
 def first_address(settings: ServeSettings, port: int) -> str:
@@ -105,7 +114,8 @@ class Tokens:
             else ProblemError(
                 401,
                 "token-missing",
-                "The server wants its token; open the address that it printed, or send `Authorization: Bearer TOKEN`.",
+                "The server wants its token; send it as `Authorization: Bearer TOKEN`, or open /?token=TOKEN in a "
+                "browser.",
                 {"WWW-Authenticate": "Bearer"},
             )
         )
@@ -149,6 +159,6 @@ def _wrong() -> ProblemError:
     return ProblemError(
         401,
         "token-wrong",
-        "That is not the server's token; take the one that it printed.",
+        "That is not the server's token; take the one that it was started with.",
         {"WWW-Authenticate": "Bearer"},
     )

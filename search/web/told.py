@@ -13,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from indexer.errors import SearchError
+from search.web import invalid
 from search.web.freshness import UnchangedError
 from search.web.heads import methods_at
 from search.web.leaving import GONE
+from search.web.parameters import fields_of, parameters_of
 from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
 from search.web.service import service_of
 from search.web.shown import as_text
@@ -73,16 +75,17 @@ async def _of_route(_: Request, error: Exception) -> JSONResponse:
     return told(error.problem, error.headers)
 
 
-async def _of_validation(_: Request, error: Exception) -> JSONResponse:
+async def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    said = as_text(f"`{where[:100]}` cannot be used: {first['msg'][:300]}; see the API's document.")
-    return told(ProblemError(422, "wrong-request", said).problem)
+    route = request.scope["route"]
+    said = invalid.sentence(error.errors()[0], list(parameters_of(route)), fields_of(route))
+    return told(ProblemError(422, "wrong-request", as_text(said)).problem)
 
 
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework could not read the body
+        return told(ProblemError(422, "wrong-request", invalid.unread(error.__cause__)).problem)
     kind, detail = _OF_HTTP.get(error.status_code, ("http", f"{error.detail}; see the API's document."))
     headers = None if error.headers is None else dict(error.headers)
     if error.status_code == 405:  # the framework names the methods of one route, and an address may have several

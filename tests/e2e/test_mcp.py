@@ -100,10 +100,10 @@ def test_what_is_wrong_is_a_sentence_for_the_assistant(store: Path, tmp_path: Pa
             ("search", {"query": f"like:{secret}"}, "which a server opens for nobody"),
             ("search", {"query": "   "}, "The query is empty"),
             ("search", {"query": "cat near:Nowhereville"}, "Nowhereville"),
-            ("search", {"query": "a cat", "k": 51}, "`k` cannot be used (input should be less than or equal to 50);"),
-            ("search", {"query": "a cat", "k": "many"}, "`k` cannot be used (input should be a valid integer"),
-            ("search", {"query": "x" * 2_001}, "`query` cannot be used (string should have at most 2000 characters);"),
-            ("search", {"query": ["a", "b"]}, "`query` cannot be used (input should be a valid string);"),
+            ("search", {"query": "a cat", "k": 51}, "`k` cannot be used (it is more than 50);"),
+            ("search", {"query": "a cat", "k": "many"}, "`k` cannot be used (it is no whole number)"),
+            ("search", {"query": "x" * 2_001}, "`query` cannot be used (it has more than 2,000 characters);"),
+            ("search", {"query": ["a", "b"]}, "`query` cannot be used (it is no text);"),
             ("search", {}, "`query` is missing; call `search` again with it."),
             ("search", {"query": "a cat", "limit": 5}, "'limit' is no argument of `search`; it takes `query`, `k`."),
             ("status", {"a" * 5_000: 1}, "is no argument of `status`; it takes none."),
@@ -111,7 +111,7 @@ def test_what_is_wrong_is_a_sentence_for_the_assistant(store: Path, tmp_path: Pa
             ("item", {"id": 987_654}, "There is no item 987654"),
             ("similar", {"id": 987_654}, "There is no item 987654"),
             ("item", {"id": 0}, "There is no item 0"),
-            ("item", {"id": -1}, "`id` cannot be used (input should be greater than or equal to 0);"),
+            ("item", {"id": -1}, "`id` cannot be used (it is less than 0);"),
         ):
             answer = await client.call_tool(tool, arguments)
             assert answer.is_error, (tool, arguments)

@@ -118,7 +118,7 @@ def _with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
     import os
     from dataclasses import replace
 
-    from search.web.tokens import LEAST, check_token, with_token
+    from search.web.tokens import unfit, with_token
 
     given = os.environ.get("SEARCH_TOKEN")
     if given is None:
@@ -128,10 +128,9 @@ def _with_token(settings: ServeSettings) -> tuple[ServeSettings, bool]:
             "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."
         )
     settings = replace(settings, token=given)
-    try:
-        check_token(settings)
-    except UsageError:
-        raise UsageError(f"SEARCH_TOKEN has at least {LEAST} letters, digits and signs, without spaces.") from None
+    why = unfit(given)
+    if why is not None:
+        raise UsageError(f"SEARCH_TOKEN {why}.")
     return settings, False
 
 

@@ -9,6 +9,7 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
+from search.web import invalid
 from search.web.assistants import briefly
 
 
@@ -41,12 +42,12 @@ class PlainServer(MCPServer[None]):
 
 
 def _wrong(tool: str, error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"`{where}` is missing; call `{tool}` again with it."
-    why = first["msg"].rstrip(".")
-    return briefly.short(f"`{where}` cannot be used ({why[:1].lower()}{why[1:]}); call `{tool}` again with another.")
+    reason = invalid.why(first).reason
+    return briefly.short(f"`{where}` cannot be used ({reason}); call `{tool}` again with another.")
 
 
 def _listed(names: list[str]) -> str:

@@ -42,6 +42,8 @@ class Indexer(Runs):
         """
         with self._lock:
             if not self._is_free():
+                if self.state.state == "stopping":
+                    raise ProblemError(409, "indexing-runs", "Indexing is being stopped; begin anew when it has ended.")
                 raise ProblemError(
                     409, "indexing-runs", "Indexing is at work already; wait until it is done, or stop it."
                 )

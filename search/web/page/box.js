@@ -4,11 +4,15 @@ import { createCompletion } from "./completion.js";
 import { el, fill, icon, iconButton } from "./dom.js";
 import { begun, split } from "./line.js";
 import { createPace } from "./pace.js";
+import { count } from "./words.js";
+
+/** Characters of a query that the server takes. */
+const MOST = 10_000;
 
 /**
  * @param {HTMLElement} form
  * @param {ReturnType<typeof import("./fields.js").createFields>} fields
- * @param {{ask: (line: string, typing: boolean) => void, busy: () => boolean, down: () => void, image: () => void}} events
+ * @param {{ask: (line: string, typing: boolean) => void, failed: (error: Error) => void, busy: () => boolean, down: () => void, image: () => void}} events
  */
 export function createBox(form, fields, events) {
   /** @type {string[]} images of the line: they stand beside the box as chips */
@@ -18,7 +22,7 @@ export function createBox(form, fields, events) {
   const input = /** @type {HTMLInputElement} */ (el("input", {
     type: "text", id: "line", dir: "auto", name: "q", role: "combobox", "aria-label": "What to look for", "aria-autocomplete": "list",
     "aria-expanded": "false", "aria-controls": "offers", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
-    spellcheck: "false", enterkeyhint: "search", maxlength: "10000", placeholder: "A red car at night, camera:pixel, in:2021 …",
+    spellcheck: "false", enterkeyhint: "search", placeholder: "A red car at night, camera:pixel, in:2021 …",
   }));
   const list = el("ul", { class: "offers", id: "offers", role: "listbox", "aria-label": "Completions", hidden: true });
   const clear = iconButton("close", "Clear the search", () => {
@@ -46,7 +50,9 @@ export function createBox(form, fields, events) {
     pace.drop();
     clear.hidden = !input.value && !images.length;
     last = asked;
-    events.ask(asked, typing);
+    const length = [...asked].length; // what is too long for a query is not asked, and said
+    if (length <= MOST) events.ask(asked, typing);
+    else events.failed(new Error(`The query has ${count(length)} characters, more than ${count(MOST)}; say it shorter.`));
   }
 
   input.addEventListener("input", (event) => {

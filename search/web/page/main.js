@@ -189,6 +189,7 @@ async function main() {
 
   const box = createBox(byId("box"), fields, {
     ask,
+    failed,
     busy: () => results.asking,
     down: () => grid.focus(),
     image: () => images.choose(),

@@ -1,6 +1,7 @@
 /** An image to search with: dropped, pasted or chosen. It goes to this machine's server, and becomes a chip. */
 
 import { el, fill, icon } from "./dom.js";
+import { isolated } from "./words.js";
 
 /**
  * @param {HTMLElement} curtain what is shown while a file is dragged over the page
@@ -21,12 +22,14 @@ export function createQueryImage(curtain, api, events) {
       const { name } = await api.send("POST", "/uploads", file);
       events.add(`like:upload:${name}`);
     } catch (error) {
+      error.message = error.message.replace(/^The image(?= )/u, named(file));
       events.failed(error);
     }
   }
 
   /** The first image among what was pasted or dropped. */
   const imageOf = (items) => [...(items ?? [])].find((file) => file.type.startsWith("image/") || /\.(hei[cf]|jpe?g|png|webp|tiff?)$/i.test(file.name));
+  const named = (file) => `“${isolated(file.name)}”`;
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
   chooser.addEventListener("change", () => {
@@ -60,8 +63,9 @@ export function createQueryImage(curtain, api, events) {
     event.preventDefault();
     hide();
     const file = imageOf(event.dataTransfer?.files);
+    const other = event.dataTransfer?.files[0];
     if (file) take(file);
-    else events.failed(new Error("That is no image; drop a JPEG, PNG, WebP or HEIC."));
+    else events.failed(new Error(`${other ? named(other) : "That"} is no image; drop a JPEG, PNG, WebP or HEIC.`));
   });
   return { choose: () => chooser.click() };
 }

@@ -1,39 +1,31 @@
 /**
- * The library's sentences in the words of this page, as search/shell/wording.py has them in those of the shell.
+ * The server's sentences in the words of this page, as search/web/wording.py has the library's in those of the API.
  *
- * A sentence names its next step as a program would write it, between backticks. Here it becomes what can be done on
- * the page, or a command for a terminal:
+ * A sentence names its next step between backticks, as a parameter of the API or a command of the shell. Here it becomes
+ * what can be done on the page, or a command for a terminal:
  *
  *     `min_probability=0.5` leaves it out     min:50% leaves it out
- *     `index()` adds them                     “Look for changes” in Collections adds them
- *     `repair()` mends it                     “search doctor --repair” in a terminal mends it
+ *     `search index` adds them                “Look for changes” in Collections adds them
+ *     `search doctor --repair` mends it       “search doctor --repair” in a terminal mends it
  */
 
-/** Commands of the shell that do what a call does. */
-const COMMANDS = {
-  calibrate: "search calibrate", check: "search doctor", compact: "search compact", evaluate: "search eval",
-  forget: "search forget", index: "search index", list_encoders: "search models", query: "search query",
-  repair: "search doctor --repair", status: "search status", train_reranker: "search train reranker",
-};
 const FIELDS = { sort: "sort", to: "to", min_probability: "min" };
-const OPTIONS = {
-  reencode: "--reencode", tokens: "--tokens", encoder: "--encoder", ignores: "--ignore", unignores: "--no-ignore",
-  store: "--store", out: "--out", reranker: "--reranker", restart: "--restart", port: "--port", all: "--all",
-};
 /** Whole steps that are others here. */
 const STEPS = [
   [/like:(.+?) names a file, which a server opens for nobody;.*$/su, "like:$1 names a file, which the page cannot open; drop, paste or choose the image instead."],
+  [/ names no photograph; take its number .*$/su, " names no photograph; look for it anew."],
+  [/like:(?:upload:)?(.*?) names no upload;.*$/su, "“$1” is no image that was given here; drop, paste or choose it anew."],
   [/like:- is standard input.*$/su, "like:- names no image; drop, paste or choose one instead."],
-  [/; take one that an answer gave, as `Hit\.id`.*$/su, "; look for it anew."],
-  [/; name one with `reranker`(?=\.$)/u, ""],
+  [/; take one that an answer gave, as `id`.*$/su, "; look for it anew."],
+  [/; name one with `--reranker`(?=\.$)/u, ""],
   [/is no id of a hit; JSON has them\./u, "is no number of a photograph; select photographs, and search within them."],
   [/The hit of this id, as JSON has it\./u, "The photograph of this number."],
   [/\bPOST \/map makes it\b/u, "make it here"],
   [/; leave out paths=true\b/u, ""],
-  [/; see the API's document\b/u, "; load the page anew"],
+  [/\bsee the API's document\b/u, "load the page anew"],
   [/A query that is a str is words(.*?); Path\(\.\.\.\) asks .*$/su, "This is looked for as words$1; to ask with an image, drop, paste or choose it."],
   [/, with search\.open\([^)]*\)/u, ""],
-  [/, or send `Authorization: [^`]*`/u, ""],
+  [/; send it as `Authorization: .*$/su, "; load the page anew, and give it."],
   [/This `after` is .*$/su, "The collection has changed since; search again."],
   [/This `cursor` is .*$/su, "The collection has changed since; load the page anew."],
   [/^`([a-z_]+)` takes (.*)$/su, "$1 takes $2"],
@@ -51,23 +43,14 @@ function translated(code) {
   if (name in FIELDS) return `${FIELDS[name]}:${value(name, given)}`;
   if (code in FIELDS) return `${FIELDS[code]}:`;
   if (code === "rerank=0") return terminal("search query --no-rerank");
-  if (name in OPTIONS || code in OPTIONS) return terminal(name ? option(name, given) : OPTIONS[code]);
-  const call = /\b([a-z_]+)\(([^()]*(?:\([^()]*\))?[^()]*)\)(?:\.[a-z]+)?$/su.exec(code);
-  if (!call || !(call[1] in COMMANDS)) return `“${code}”`;
-  if (code === "index()") return "“Look for changes” in Collections";
-  const named = /^(?:'[^']*'|"[^"]*"|[A-Z]+|[\w/.]+(?=$|,))/u.exec(call[2])?.[0] ?? "";
-  const options = [...code.matchAll(/([a-z_]+)=('[^']*'|"[^"]*"|\([^()]*\)|[\w.]+)(?!\()/gu)].filter(([, one]) => one in OPTIONS);
-  return terminal([COMMANDS[call[1]], named, ...options.map(([, one, given]) => option(one, given))].filter(Boolean).join(" "));
+  if (code === "search index") return "“Look for changes” in Collections";
+  return /^(?:search [a-z]|--[a-z])/u.test(code) ? terminal(code) : `“${code}”`;
 }
 
 /** `min:50%`, `sort:-date`. */
 function value(name, given) {
   const bare = given.replace(/^['"]|['"]$/gu, "");
   return name === "min_probability" && Number(bare) >= 0 ? `${Number((100 * Number(bare)).toFixed(4))}%` : bare;
-}
-
-function option(name, given) {
-  return given === "True" ? OPTIONS[name] : `${OPTIONS[name]} ${given.replace(/^\(|,?\)$/gu, "")}`;
 }
 
 const terminal = (command) => `“${command}” in a terminal`;

@@ -123,7 +123,9 @@ def test_a_chosen_file_that_is_no_image_is_refused_in_a_sentence(visit: Visit, t
     wrong = tmp_path / "notes.png"
     wrong.write_text("no image")
     page.locator("#image-file").set_input_files(wrong)
-    expect(page.locator("#toast")).to_contain_text("no image")
+    expect(page.locator("#toast")).to_have_text(
+        "“notes.png” cannot be used: its content is no image format that can be read; send a JPEG, PNG, WebP or HEIC."
+    )
     assert len(visit.complaints) == 1, "the browser notes the refusal"
     visit.complaints.clear()
 
@@ -234,3 +236,14 @@ def test_the_first_and_the_last_bar_are_clicked_though_handles_lie_there(visitin
     found = page.evaluate("fetch('/api/v1/histogram?by=month').then(answer => answer.json())")
     months = sorted(bucket["start"][:7] for bucket in found if bucket["count"])
     assert chips == [f"in: {months[0]}", f"in: {months[-1]}"]
+
+
+def test_a_line_that_is_too_long_is_not_cut_and_said(visit: Visit) -> None:
+    page = visit.open()
+    before = page.url
+    page.locator("#line").fill("word " * 2_400)
+    expect(page.locator("#toast")).to_have_text("The query has 11,999 characters, more than 10,000; say it shorter.")
+    assert page.url == before
+    assert len(page.locator("#line").input_value()) == 12_000
+    page.locator("#line").fill("a cat")
+    page.wait_for_url("**a+cat**")

@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.fixtures.paths import ROOT
+from search.web.wording import in_api_words
+from tests.fixtures.sentences import sentences
 from tests.fixtures.visits import Visit
 
-#: Where sentences come from that can reach the page; not those of other rooms, of assistants and of what starts it.
-SOURCES = (
-    *("search/engine", "search/query", "search/rerank", "search/calls", "search/calibration", "search/projection"),
-    *("search/web", "search/results.py", "search/computing.py", "indexer"),
-)
-NOT_SHOWN = ("search/web/assistants", "search/web/serving.py", "search/web/models", "search/query/punctuation.py")
 #: What a person at the page cannot do anything with.
 SPEAKS_CODE = re.compile(
     r"`|\b(?:open|Query|Path|index|repair)\(|\bmin_probability|Hit\.id|like:upload|paths=true|\bPOST\b|Bearer|API's"
     r"|in its JSON"
 )
-
-
-def sentences() -> Iterator[str]:
-    """Every text with code in it that these sources have, with a value where one is put in."""
-    for source in SOURCES:
-        place = ROOT / source
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            if str(path.relative_to(ROOT)).startswith(NOT_SHOWN):
-                continue
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            skipped = {
-                id(inner)
-                for node in ast.walk(tree)
-                for inner in (
-                    ast.walk(node.value)
-                    if isinstance(node, ast.Expr) or (isinstance(node, ast.keyword) and node.arg == "description")
-                    else node.values
-                    if isinstance(node, ast.JoinedStr)
-                    else ()
-                )
-            }
-            for node in ast.walk(tree):
-                if id(node) in skipped:
-                    continue
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    text = node.value
-                elif isinstance(node, ast.JoinedStr):
-                    text = "".join(str(part.value) if isinstance(part, ast.Constant) else "0.5" for part in node.values)
-                else:
-                    continue
-                if " " in text and SPEAKS_CODE.search(text):
-                    yield text
 
 
 IN_PAGE_WORDS = """async all => {
@@ -63,7 +24,7 @@ IN_PAGE_WORDS = """async all => {
 
 
 def test_every_sentence_is_said_in_the_words_of_the_page(visit: Visit) -> None:
-    said = sorted(set(sentences()))
+    said = sorted({in_api_words(each) for each in sentences(SPEAKS_CODE)})
     assert len(said) > 100
     told = visit.open().evaluate(IN_PAGE_WORDS, said)
     assert [(one, other) for one, other in zip(said, told, strict=True) if SPEAKS_CODE.search(other)] == []
@@ -86,7 +47,7 @@ def test_every_sentence_is_said_in_the_words_of_the_page(visit: Visit) -> None:
         ),
         (
             "`open(..., encoder='open_clip:a/b').index(reencode=True)`.",
-            "“search index --encoder 'open_clip:a/b' --reencode” in a terminal.",
+            "“search index --reencode --encoder open_clip:a/b” in a terminal.",
         ),
         (
             "`index(settings=IndexSettings(tokens=True))` adds them",
@@ -94,7 +55,7 @@ def test_every_sentence_is_said_in_the_words_of_the_page(visit: Visit) -> None:
         ),
         ("`pip install 'openTSNE>=1.0'` installs it.", "“pip install 'openTSNE>=1.0'” installs it."),
         (
-            "No photograph has the id 7; take one that an answer gave, as `Hit.id` or in its JSON.",
+            "No photograph has the id 7; take one that an answer gave, as `Hit.id`.",
             "No photograph has the id 7; look for it anew.",
         ),
         ("There is no date 2021-02-30.", "There is no date 2021-02-30."),
@@ -102,7 +63,7 @@ def test_every_sentence_is_said_in_the_words_of_the_page(visit: Visit) -> None:
 )
 def test_a_sentence(visit: Visit, said: str, told: str) -> None:
     visit.page.goto(visit.address)
-    assert visit.page.evaluate(IN_PAGE_WORDS, [said]) == [told]
+    assert visit.page.evaluate(IN_PAGE_WORDS, [in_api_words(said)]) == [told]
 
 
 @pytest.mark.parametrize(

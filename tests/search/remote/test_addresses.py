@@ -17,6 +17,8 @@ from search.remote.addresses import Address
         ("http://127.0.0.1:8765/", Address("127.0.0.1", 8765)),
         ("HTTP://localhost", Address("localhost", 80)),
         ("https://photos.example/below/", Address("photos.example", 443, True, None, "/below")),
+        ("http://127.0.0.1:8765/api/v1", Address("127.0.0.1", 8765)),
+        ("https://photos.example/below/api/v1/", Address("photos.example", 443, True, None, "/below")),
         ("http://[::1]:8765", Address("::1", 8765)),
         ("unix:/run/search.sock", Address(socket="/run/search.sock")),
         ("unix:///run/search.sock", Address(socket="/run/search.sock")),

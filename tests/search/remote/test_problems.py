@@ -23,7 +23,9 @@ def test_every_error_of_the_library_comes_back_as_itself(kind: type[SearchError]
 @pytest.mark.parametrize(
     ("status", "said", "kind", "sentence"),
     [
-        (401, {"type": "token-missing", "detail": "Give a token."}, errors.UsageError, "Give a token."),
+        (421, {"type": "wrong-host", "detail": "Not {so}."}, errors.UsageError, "Not {so}."),
+        (401, {"type": "token-missing", "detail": "Send it."}, errors.UsageError, "give it to `connect` as `token`."),
+        (401, {"type": "token-wrong", "detail": "Wrong."}, errors.UsageError, "`token` that it was started with."),
         (500, {"type": "internal", "detail": "An error."}, errors.ServerError, "An error."),
         (404, "<html>", errors.ServerError, "status 404 and no sentence; is it one of `search serve`?"),
         (302, None, errors.ServerError, "status 302"),

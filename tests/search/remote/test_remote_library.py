@@ -112,8 +112,35 @@ def test_a_server_wants_its_token(indexed: Path) -> None:
         with search.connect(address, "the-right-token-of-it") as remote:
             assert remote.query("a cat", k=1).hits
         for wrong in (None, "another-token-of-it"):
-            with search.connect(address, wrong) as remote, pytest.raises(search.UsageError, match="token"):
+            said = "as `token`" if wrong is None else "the `token` that it was started with"
+            with search.connect(address, wrong) as remote, pytest.raises(search.UsageError, match=said):
                 remote.query("a cat")
+
+
+def test_an_image_that_the_server_refuses_is_named_once(indexed: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "notes.png"
+    wrong.write_bytes(b"no image")
+    with (
+        running(create_app(indexed, ServeSettings())) as server,
+        search.connect(f"http://127.0.0.1:{server.port}/api/v1/") as remote,
+    ):
+        for given, name in ((wrong, str(wrong)), (search.Query(image_bytes=b"GIF", name="the paste"), "the paste")):
+            with pytest.raises(search.NotAnImageError) as refused:
+                remote.query(given)
+            assert str(refused.value).startswith(f"The query image {name} cannot be used: its content is ")
+            assert str(refused.value).endswith("; send a JPEG, PNG, WebP or HEIC.")
+
+
+def test_a_path_at_which_there_is_no_api_is_named(indexed: Path) -> None:
+    with running(create_app(indexed, ServeSettings())) as server:
+        address = f"http://127.0.0.1:{server.port}"
+        with search.connect(f"{address}/api/v1") as remote:
+            assert remote.status().images
+        with (
+            search.connect(f"{address}/photos/") as remote,
+            pytest.raises(search.ServerError, match=r"There is no API below /photos at .*; leave /photos out"),
+        ):
+            remote.status()
 
 
 def test_paths_begin_with_the_indexed_folder_where_no_more_is_told(indexed: Path) -> None:

@@ -28,8 +28,16 @@ def test_loopback_needs_none_and_any_other_address_does(red_store: Path) -> None
         assert with_token(ServeSettings(host=host))[0].token != made.token
         with pytest.raises(UsageError, match="give it a token"):
             create_app(red_store, ServeSettings(host=host))
-    for wrong in ("short", "with a space in it", "ünicode-token-of-many", "", "line\nbreak-line-break"):
-        with pytest.raises(UsageError, match="A token has 16 or more"):
+    for wrong, why in (
+        *(("short", "has 5 characters, and less than 16 can be guessed"), ("", "has 0 characters")),
+        *(("with a space in it", "a space or a line break"), ("ends-with-a-line-break\n", "a space or a line break")),
+        *(
+            ("ünicode-token-of-many", "of ASCII"),
+            ("ümläutümläutümläut", "of ASCII"),
+            ("line\nbreak-line-break", "ASCII"),
+        ),
+    ):
+        with pytest.raises(UsageError, match=f"^The token .*{why}.*; give .*, or leave it out to have one made"):
             create_app(red_store, ServeSettings(token=wrong))
 
 

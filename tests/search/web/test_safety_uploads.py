@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import resource
 import struct
 import threading
@@ -81,6 +82,27 @@ def test_a_bomb_takes_no_memory(red_store: Path, bomb: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(red_store, content)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120_000  # kB: nothing near a GB of pixels
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty (zero bytes): the copy was interrupted; send it again, or another one."),
+        (PNG[:20], "; send it again, or another one."),
+        (gzip.compress(PNG), " and no image; send a JPEG, PNG, WebP or HEIC."),
+        (b"GIF no", "; send a JPEG, PNG, WebP or HEIC."),
+        (
+            png_claiming(60_000, 60_000),
+            "it has 60,000 x 60,000 pixels, more than the limit of 256,000,000; make it smaller.",
+        ),
+    ],
+    ids=range(5),
+)
+def test_a_refusal_is_a_whole_sentence_with_a_step_for_who_uploads(red_store: Path, content: bytes, said: str) -> None:
+    detail = refused(red_store, content)
+    assert detail.startswith("The image cannot be used: ")
+    assert detail.endswith(said)
+    assert detail.count("; ") == 1
 
 
 def test_a_zip_bomb_in_the_text_of_a_png_is_not_unpacked(red_store: Path) -> None:

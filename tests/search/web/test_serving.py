@@ -187,8 +187,17 @@ def test_wrong_use_is_one_sentence(cli: Cli, indexed: Path, given: tuple[str, ..
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        ("short", "SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces."),
-        ("with spaces in between", "SEARCH_TOKEN has at least 16 letters, digits and signs, without spaces."),
+        ("short", "SEARCH_TOKEN has 5 characters, and less than 16 can be guessed; give a longer one."),
+        (
+            "\u00fcml\u00e4ut" * 3,
+            "SEARCH_TOKEN holds what is no letter, digit or sign of ASCII; give one without that.",
+        ),
+        (
+            "line\tbreaks-and-tabs",
+            "SEARCH_TOKEN holds what is no letter, digit or sign of ASCII; give one without that.",
+        ),
+        ("of-a-file-with-an-end\n", "SEARCH_TOKEN holds a space or a line break; give one without that."),
+        ("with spaces in between", "SEARCH_TOKEN holds a space or a line break; give one without that."),
         ("", "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."),
         (" \n", "SEARCH_TOKEN is set and empty: what it is taken from is missing; set it to a token, or unset it."),
     ],

@@ -17,6 +17,7 @@ import search
 from indexer.store import write_lock, writer
 from search.web.app import create_app
 from search.web.indexing.indexer import Indexer
+from search.web.problems import ProblemError
 from search.web.settings import ServeSettings
 from tests.fixtures import slow_indexing
 from tests.fixtures.colour_encoder import COLOURS, ColourEncoder
@@ -207,6 +208,9 @@ def test_a_process_that_heeds_nothing_is_killed(tmp_path: Path) -> None:
         time.sleep(0.01)
     pid = indexer.pid
     assert pid is not None
+    indexer.stop()
+    with pytest.raises(ProblemError, match="Indexing is being stopped; begin anew when it has ended"):
+        indexer.start([])
     started = time.monotonic()
     indexer.close(patience=0.1)
     assert time.monotonic() - started < 20
