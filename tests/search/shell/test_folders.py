@@ -30,7 +30,7 @@ def test_the_life_of_patterns(cli: Cli, photos: Path, tmp_path: Path) -> None:
     assert (first.code, "2 encoded" in first.out) == (0, True)
     assert "'*.pngg' matched nothing" in first.err
     second = cli("index", photos, "-s", store, "--ignore", "web/")
-    assert "1 unchanged, 1 left out from now on;" in second.out
+    assert "1 file unchanged, 1 left out from now on;" in second.out
     assert "vanished" not in second.out
     assert ["ignores", "private/", "'*.pngg'", "web/"] in _status(cli, store)
     wrong = cli("index", photos, "-s", store, "--no-ignore", "privat/")
@@ -50,15 +50,15 @@ def test_folders_inside_folders_and_forgetting(cli: Cli, photos: Path, tmp_path:
     store = tmp_path / "s"
     assert cli("index", photos / ".scans", "-s", store).code == 0
     outer = cli("index", photos, "-s", store)
-    assert ("3 encoded, 1 unchanged;" in outer.out, "lies inside" in outer.err) == (True, True)
+    assert ("3 encoded, 1 file unchanged;" in outer.out, "lies inside" in outer.err) == (True, True)
     assert f"inside {photos})" in cli("status", "-s", store).out
     gone = cli("forget", photos / "private", "-s", store)
     assert gone.out.splitlines() == [
         "Forgot 1 file.",
         f"{photos / 'private'} stays out from now on; `search index {photos / 'private'}` brings it back.",
     ]
-    assert "3 unchanged;" in cli("index", "-s", store).out
-    assert ["left", "out", str(photos / "private")] in [row[:3] for row in _status(cli, store)]
+    assert "3 files unchanged;" in cli("index", "-s", store).out
+    assert ["forgotten", str(photos / "private")] in [row[:2] for row in _status(cli, store)]
     assert json.loads(cli("status", "-s", store, "--json").out)["exclusions"] == [str(photos / "private")]
     assert "1 encoded;" in cli("index", photos / "private", "-s", store).out
     assert json.loads(cli("forget", photos / ".scans", "-s", store, "--json").out) == {
