@@ -72,13 +72,13 @@ def test_a_forgotten_folder_that_is_renamed_comes_back_with_a_word(cli: Cli, pho
     store = tmp_path / "s"
     assert cli("index", photos, "-s", store).code == 0
     assert cli("forget", photos / "private", "-s", store).code == 0
-    assert f"{photos / 'private'}  (forgotten; search index {photos / 'private'})" in cli("status", "-s", store).out
+    assert f"{photos / 'private'}  (search index {photos / 'private'})" in cli("status", "-s", store).out
     (photos / "private").rename(photos / "other")
     answer = cli("index", "-s", store)
     assert (answer.code, "1 encoded" in answer.out) == (0, True)
     assert f"{photos / 'private'} was forgotten and is no longer there." in answer.err
     assert f"new photographs in {photos / 'other'}; `search forget PATH` with the new name takes it out." in answer.err
-    assert f"{photos / 'private'}  (forgotten; not there just now)" in cli("status", "-s", store).out
+    assert f"{photos / 'private'}  (not there just now)" in cli("status", "-s", store).out
 
 
 def test_what_is_no_image_is_named_by_kind(cli: Cli, photos: Path, tmp_path: Path) -> None:
