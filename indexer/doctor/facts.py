@@ -7,6 +7,7 @@ from typing import Final
 
 from indexer.catalog.facts import Facts
 from indexer.catalog.name_parts import NameParts
+from indexer.counted import counted
 from indexer.doctor.finding import Finding
 from indexer.doctor.full_text import is_right
 from indexer.store import Store
@@ -45,4 +46,4 @@ def mend_facts(store: Store) -> Iterator[Finding]:
 
 
 def _of(count: int) -> str:
-    return f"what filters ask of {count:,} photograph{'' if count == 1 else 's'}"
+    return f"what filters ask of {counted(count, 'photograph')}"

@@ -8,6 +8,7 @@ from indexer.catalog.completeness import TO_READ, Completeness
 from indexer.catalog.files import Files
 from indexer.catalog.known_files import files_below
 from indexer.catalog.roots import Roots
+from indexer.counted import counted
 from indexer.doctor.finding import Finding
 from indexer.files.mounts import presence, why_away
 from indexer.files.scope import Scope, is_below
@@ -50,11 +51,13 @@ def check_files(store: Store) -> Iterator[Finding]:
         if count:
             yield Finding("files", f"{count} indexed files {what}", "`index()` brings it up to date", grave=False)
     if closed:
-        problem = f"{closed} indexed file{'' if closed == 1 else 's'} may not be looked at"
+        problem = f"{counted(closed, 'indexed file')} may not be looked at"
         remedy = "make their folders readable; nothing is lost"
         yield Finding("files", problem, remedy, grave=False)
     if failures:
-        yield Finding("files", f"{failures} files could not be indexed", "`status().failures` names them", grave=False)
+        yield Finding(
+            "files", f"{counted(failures, 'file')} could not be indexed", "`status().failures` names them", grave=False
+        )
     if waiting:
         problem = f"{waiting} files are to be read again, because something of them was lost"
         yield Finding("files", problem, "`index()` reads them", grave=False)

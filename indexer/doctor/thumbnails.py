@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from indexer.counted import counted
 from indexer.doctor.finding import Finding
 from indexer.settings import THUMBNAILS
 from indexer.store import Store
@@ -17,5 +18,5 @@ def check_thumbnails(store: Store) -> Iterator[Finding]:
         return
     stale = count_stale(store.folder, store.catalog)
     if stale:
-        problem = f"the thumbnails of {stale:,} photograph{'' if stale == 1 else 's'} are there that are gone"
+        problem = f"the thumbnails of {counted(stale, 'photograph')} are there that are gone"
         yield Finding("thumbnails", problem, "`repair()` deletes them", grave=False)

@@ -12,6 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
+from indexer.counted import counted
 from indexer.errors import CaptionFileError
 from indexer.files.caption_table import read_table
 from indexer.files.table_images import TableImages
@@ -177,7 +178,7 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
     if not captions and not passed_over:
         raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
     if more:
-        problems.append(f"in {more:,} more row{'' if more == 1 else 's'} something was left out")
+        problems.append(f"in {counted(more, 'more row')} something was left out")
     return captions, [*problems, *images.problems]
 
 

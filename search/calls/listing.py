@@ -17,6 +17,7 @@ from indexer.catalog.items import Item, Items
 from indexer.catalog.selection import Listed, Selection, Sorted
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
+from indexer.counted import counted
 from indexer.encoders.batches import encode_texts
 from indexer.errors import EmptyQueryError
 from indexer.progress import Progress, Silent
@@ -151,7 +152,7 @@ class Listing(Opened):
             session = self._session(opened, with_reranker=False)
             encoder, told = session.encoder, progress or Silent()
             count = len(texts if texts is not None else images or ())
-            told.phase(f"Encoding {count:,} {'texts' if texts is not None else 'images'}")
+            told.phase(f"Encoding {counted(count, 'text' if texts is not None else 'image')}")
             told.total(count)
             rows = [np.empty((0, encoder.identity.dimension), np.float32)]
             for start in range(0, count, _ENCODED):

@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from indexer.counted import counted
 from indexer.files.scope import nearest
 from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
@@ -45,34 +46,36 @@ def _table(status: Status) -> Iterator[str]:
         ("texts", f"{status.texts:,}"),
     ]
     if status.failed:
-        rows.append(("failed", f"{_files(status.failed)}  (search status --failed)"))
+        rows.append(("failed", f"{counted(status.failed, 'file')}  (search status --failed)"))
     if status.vanished:
-        rows.append(("vanished", _files(status.vanished)))
+        rows.append(("vanished", counted(status.vanished, "file")))
     if status.newly_ignored:
-        rows.append(("ignored", f"{_files(status.newly_ignored)} that patterns leave out since they were indexed"))
+        rows.append(
+            ("ignored", f"{counted(status.newly_ignored, 'file')} that patterns leave out since they were indexed")
+        )
     if status.other:
-        rows.append(("no images", f"{left_out_text(status.left_out)}  (search status --left-out)"))
+        rows.append(("not indexed", f"{left_out_text(status.left_out)}  (search status --left-out)"))
     for kind, state in status.indexes.items():
         if state is None:
             if status.images if kind == "image" else status.texts:
                 rows.append((f"{kind} index", "none that can be used; search doctor says why"))
         else:
             behind = f", {state.behind:,} changed since" if state.behind else ""
-            size = f"{_counted(state.count, 'vector')}, {_size(state.bytes)}"
+            size = f"{counted(state.count, 'vector')}, {_size(state.bytes)}"
             rows.append((f"{kind} index", f"{state.index_type}, {size}{behind}{_tuned(state)}"))
     if status.tokens is not None:
         missing = status.images + status.texts - status.tokens.images - status.tokens.texts
-        items = _counted(status.tokens.images + status.tokens.texts, "item")
+        items = counted(status.tokens.images + status.tokens.texts, "item")
         having = f"{items}, {_size(status.tokens.image_bytes)} an image"
         more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
     if status.thumbnails.files:
-        kept = _counted(status.thumbnails.files, "file")
+        kept = counted(status.thumbnails.files, "file")
         most = _size(status.thumbnails.most_bytes)
         rows.append(("thumbnails", f"{kept}, {_size(status.thumbnails.bytes)} of at most {most}"))
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
-    rows += [("left out", f"{path}  (forgotten; {_step(path)})") for path in status.exclusions]
+    rows += [("forgotten", f"{path}  ({_step(path)})") for path in status.exclusions]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:<{width}}  {value}"
@@ -132,15 +135,7 @@ def _images(status: Status) -> str:
     """Files; and photographs, where some are copies of others."""
     if status.photographs == status.images:
         return f"{status.images:,}"
-    return f"{_files(status.images)}, {_counted(status.photographs, 'photograph')} without copies"
-
-
-def _files(count: int) -> str:
-    return _counted(count, "file")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{counted(status.images, 'file')}, {counted(status.photographs, 'photograph')} without copies"
 
 
 def _size(count: int) -> str:

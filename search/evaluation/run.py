@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from indexer.catalog.encoders import Encoders
+from indexer.counted import counted
 from indexer.encoders.base import Encoder
 from indexer.metrics import Scorer
 from indexer.progress import Progress
@@ -77,7 +78,7 @@ def evaluate(
         clock.lap("encode")
     calibration = calibration or Calibration(identity.weights)
     reranker, said = _usable(reranker, encoded)
-    progress.phase(f"Ranking {len(truth.images):,} images and {len(truth.texts):,} texts")
+    progress.phase(f"Ranking {counted(len(truth.images), 'image')} and {counted(len(truth.texts), 'text')}")
     both = encoded.directions()
     firsts = (both[0].first_stage, both[1].first_stage)
     stages = [_stage(FIRST_STAGE, truth, both, firsts, settings, calibration)]

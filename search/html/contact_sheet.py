@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.counted import counted
 from search.engine.indexed_file import Indexed
 from search.html.heat_map import Chip, Layer, chips, fit_of, frame_size, layers, share_of, shown_words
 from search.html.page import Picture, encoded, picture, pictures, render, write_page
@@ -65,7 +66,7 @@ def _count(results: Results) -> str:
     if results.nothing_matches:
         return NOTHING_MATCHES
     if results.rest is None:
-        return f"{len(results):,} hit{'' if len(results) == 1 else 's'}"
+        return counted(len(results), "hit")
     return f"{len(results):,} of {'more than ' if results.more_matches else ''}{results.matches:,} hits"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.counted import counted
 from search.engine.indexed_file import Indexed
 from search.evaluation.results import DirectionResult, Evaluation, Latency, Miss, StageResult, percentiles
 from search.evaluation.wording import (
@@ -77,7 +78,7 @@ def report(found: Evaluation, indexed: Mapping[str, Indexed]) -> str:
         "evaluation_report.html.j2",
         found=found,
         name=os.path.basename(os.path.normpath(found.source)),
-        counts=f"{found.pairs:,} captions" if found.kind == "captions" else f"{found.texts:,} labels",
+        counts=counted(found.pairs, "caption") if found.kind == "captions" else counted(found.texts, "label"),
         stages=[_stage(stage) for stage in found.stages],
         comparison=_comparison(found) if found.comparisons else None,
         latency=None if found.latency is None else _latency(found.latency),

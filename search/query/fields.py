@@ -30,6 +30,11 @@ class Field:
         self.says = says
         self.example = example
 
+    @property
+    def is_called_otherwise(self) -> bool:
+        """Whether its option has another name."""
+        return self.option != f"--{self.name}"
+
 
 _ROWS = (
     Field("in", "filter", "DATES", "Of these dates: a year, a month, a day, or a range.", "2021  2019-06..2019-09"),
@@ -38,7 +43,8 @@ _ROWS = (
     Field("year", "filter", "YEARS", "Of this year, or of these.", "2021  2019..2021  >2019"),
     Field("month", "filter", "MONTHS", "Of this month of any year, or of these.", "12  june..august"),
     Field("weekday", "filter", "DAYS", "Of this day of the week, or of these.", "sat,wed  fri..sun  weekend"),
-    Field("time", "filter", "TIMES", "Between these times of the day.", "18:00..23:00  22..4"),
+    Field("time", "filter", "TIMES", "Between these times of the day; an hour alone lasts to its end.",
+          "18:00..23:00  22..4"),
     Field("date", "filter", "SOURCE", "Whose date comes from here: taken, name, sidecar or file.", "taken"),
     Field("near", "filter", "PLACE[,KM]", "Within so many km (20) of a place, or of LAT,LON.", "Paris,5  48.85,2.35"),
     Field("country", "filter", "COUNTRY", "Taken in this country, by its name or two letters.", "France  FR"),
@@ -57,12 +63,13 @@ _ROWS = (
     Field("text", "filter", "WORDS", "With all these words in captions, keywords or other texts.", "\"ACME invoice\"",
           option="with-text"),  # --text, a switch, has long meant that QUERY is words
     Field("keyword", "filter", "WORDS", "With these words, in this order, in one keyword.", "holiday"),
-    Field("tag", "filter", "TAG", "With this tag.", "favourite"),
+    Field("tag", "filter", "TAG", "With this tag; nothing has tags yet, those in files are keywords.", "favourite"),
     Field("id", "filter", "NUMBER", "The hit of this id, as JSON has it.", "42"),
     Field("like", "term", "IMAGE", "Like this image, besides the words.", "beach.jpg"),
     Field("not", "term", "WORDS", "Not like these words; the same as a minus before them.", "people"),
     Field("min", "setting", "P", "Leave out what is less probable.", "50%  0.5", option="min-probability"),
-    Field("sort", "setting", "ORDER", "score, date, name or size; a minus before it turns it round.", "-date"),
+    Field("sort", "setting", "ORDER", "score, date, name or size; a minus before it (not score) turns it round.",
+          "-date"),
     Field("to", "setting", "KIND", "What to find: image (the default), text (captions) or any.", "text"),
 )  # fmt: skip
 
@@ -112,3 +119,6 @@ OTHER_NAMES: dict[str, str] = {
     "orderby": "sort",
     "kind": "to",
 }
+
+#: Options whose fields have another name, as somebody may write them in a line: `with-text:`.
+OTHER_NAMES |= {row.option.removeprefix("--"): row.name for row in _ROWS if row.is_called_otherwise}

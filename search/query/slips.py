@@ -54,6 +54,8 @@ _SLIPS: Final = (
     _Slip(r"\d{1,2}:[0-5]\d", None, False, "{word} was taken for words; time:{word} means that time of the day."),
 )  # fmt: skip
 
+#: A field by the name of its option, or of a program's argument: with-text:, min_probability:.
+_OF_OPTION: Final = re.compile(r"-?(?P<name>[A-Za-z]+(?:[-_][A-Za-z]+)+):.*")
 #: A field with its value, wherever it stands.
 _WITHIN: Final = re.compile(r"([A-Za-z]+):[^\s,;:'!?)\]}]+")
 #: What may follow a number, by field.
@@ -78,9 +80,25 @@ def check_word(token: Token, note: Note) -> None:
         if slip.refused:
             raise QuerySyntaxError(said, token.start)
         note(said)
+    _check_option(token, word)
     _check_glued(token, word)
     if is_date_with_month(word):
         note(f"{word} was taken for words; in:{word} means that time.")
+
+
+def _check_option(token: Token, word: str) -> None:
+    """Refuses a field that is called as its option is: "min-probability:50%"."""
+    match = _OF_OPTION.fullmatch(word)
+    known = OTHER_NAMES.get(match["name"].lower().replace("_", "-")) if match else None
+    if match is not None and known is not None:
+        raise _no_field(match["name"], known, token.text, token.start)
+
+
+def _no_field(name: str, known: str, written: str, place: int) -> QuerySyntaxError:
+    return QuerySyntaxError(
+        f"there is no field {name}:; did you mean {known}:, as in {example(known)}? {as_words(written, capital=True)}.",
+        place,
+    )
 
 
 def _check_glued(token: Token, word: str) -> None:
@@ -154,11 +172,7 @@ def field_named(token: Token, note: Note) -> str | None:
 
         known = OTHER_NAMES.get(name) or next(iter(difflib.get_close_matches(name, FIELDS, 1, 0.74)), None)
         if known is not None:
-            raise QuerySyntaxError(
-                f"there is no field {token.field}:; did you mean {known}:, as in {example(known)}? "
-                f"{as_words(f'{token.field}:{token.text}', capital=True)}.",
-                token.start,
-            )
+            raise _no_field(token.field, known, f"{token.field}:{token.text}", token.start)
         note(f"{token.field}: is no field of a query, and was taken for words.")
     return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.atomic import write_atomically
+from indexer.counted import counted
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.encoders.batches import encode_texts
 from indexer.private import make_folder
@@ -50,7 +51,7 @@ def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress)
         if str(held["key"]) == key:
             words = np.split(held["words"], held["offsets"][1:-1])
             return dict(zip(texts, zip(held["vectors"], words, strict=True), strict=True))
-    progress.phase(f"Encoding {len(texts):,} captions")
+    progress.phase(f"Encoding {counted(len(texts), 'caption')}")
     encoded = encode_texts(encoder, texts, tokens=True)
     words = list(encoded.tokens or ())  # each (t, width)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
+from indexer.counted import counted
 from indexer.encoders.base import Encoder
 from indexer.progress import Progress
 from indexer.types import Float32, Int8
@@ -75,7 +76,7 @@ def encode_ground_truth(
     progress: Progress,
 ) -> EncodedGroundTruth:
     """Vectors, and the tokens that the reranker needs: from the store or, for texts that it lacks, made anew."""
-    progress.phase(f"Encoding {len(truth.texts):,} texts")
+    progress.phase(f"Encoding {counted(len(truth.texts), 'text')}")
     vectors = text_vectors(truth.texts, encoder, snapshot, encoder_row)
     regions: list[Int8 | None] = [None] * len(truth.images)
     words: list[Int8 | None] = [None] * len(truth.texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from indexer.counted import counted
 from search.calibration.calibrate import Calibrated
 from search.evaluation.results import DirectionResult, Evaluation, StageResult, percentiles
 from search.evaluation.wording import (
@@ -55,9 +56,8 @@ def lines(found: Evaluation) -> list[str]:
 def summary(found: Evaluation) -> str:
     """What was evaluated."""
     split = f", split {found.split}" if found.split is not None else ""
-    what = "captions" if found.kind == "captions" else "labelled images"
-    counts = f"{found.pairs:,} {what}" if found.kind == "captions" else f"{found.texts:,} labels"
-    return f"{found.source}{split}: {found.images:,} images, {counts}; encoder {found.encoder}"
+    counts = counted(found.pairs, "caption") if found.kind == "captions" else counted(found.texts, "label")
+    return f"{found.source}{split}: {counted(found.images, 'image')}, {counts}; encoder {found.encoder}"
 
 
 def _reliability(stage: StageResult) -> list[str]:
@@ -107,8 +107,8 @@ def fit_lines(found: Calibrated) -> list[str]:
     """What `search calibrate` prints."""
     out = [f"Note: {note}" for note in found.notes]
     out.append(
-        f"{found.images:,} images, {found.texts:,} captions; expected calibration error on queries that were not "
-        "fitted, in points:"
+        f"{counted(found.images, 'image')}, {counted(found.texts, 'caption')}; expected calibration "
+        "error on queries that were not fitted, in points:"
     )
     for fit in found.fits:
         direction: DirectionName = f"{fit.entry.asks}-to-{fit.entry.finds}"  # type: ignore[assignment]

@@ -77,6 +77,9 @@ RERANK = option(
     metavar="N",
     help="How many of the first candidates are reranked (default: 30; 100 where words are subtracted).",
 )
+RERANK_PAIRS = option(
+    "--rerank", metavar="N", help="How many of the first candidates of each query are reranked (default: 30)."
+)
 NO_RERANK = option("--no-rerank", default=False, help="No reranking; the same as --rerank 0.")
 RERANKER = option(
     "--reranker",

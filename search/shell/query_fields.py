@@ -25,12 +25,16 @@ _GROUPS = {name: group for group, names in _HEADINGS.items() for name in names.s
 
 
 def _row(field: Field) -> Option:
-    told = [each for each in field.example.split("  ") if each not in field.says]
-    shown = [f"'{each}'" if any(char in "<>*" for char in each) else each for each in told]  # a shell would act on them
+    examples = [each for each in field.example.split("  ") if each not in field.says]
+    shown = [
+        f"'{each}'" if any(char in "<>*" for char in each) else each for each in examples
+    ]  # a shell would act on them
+    named = [f"in QUERY {field.name}:"] if field.is_called_otherwise else []
+    told = [*([" or ".join(shown)] if shown else []), *named]
     row: Option = option(
         field.option,
         metavar=field.value,
-        help=f"{field.says[:-1]} ({' or '.join(shown)})." if shown else field.says,
+        help=f"{field.says[:-1]} ({'; '.join(told)})." if told else field.says,
         group=_GROUPS[field.name],
     )
     return row

@@ -30,7 +30,7 @@ def print_report(report: Report, *, quiet: bool) -> None:
     parts = [
         (report.encoded, "encoded"),
         (report.reused, "known from another place"),
-        (report.unchanged, "unchanged"),
+        (report.unchanged, f"file{'' if report.unchanged == 1 else 's'} unchanged"),
         (report.texts, f"text{'' if report.texts == 1 else 's'} encoded"),
         (report.sidecars, f"sidecar{'' if report.sidecars == 1 else 's'} read"),
         (report.tokens_added, "had tokens added"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from indexer.counted import counted
 from search.rerank.train import TrainReport
 from search.rerank.validation import Gain
 from search.shell.printing import print_line
@@ -21,7 +22,8 @@ def lines(report: TrainReport) -> list[str]:
     """The table and the verdict, a line a string."""
     found = report.gains
     return [
-        f"Trained on {report.images:,} images and {report.texts:,} texts; judged on {found.images:,} other images:",
+        f"Trained on {counted(report.images, 'image')} and {counted(report.texts, 'text')}; "
+        f"judged on {found.images:,} other images:",
         "",
         "                               R@1    R@5   R@10",
         *_rows("text to image", found.to_images),

@@ -115,7 +115,7 @@ def test_indexed_files_in_a_closed_folder_are_not_missing(indexed: Path, closed:
     ((code, out, _),) = ask(["doctor", *on_store])
     (closed / "inner").chmod(0o700)
     assert code == exit_codes.FOUND
-    assert out == "-- files: 1 indexed file may not be looked at; make their folders readable; nothing is lost.\n"
+    assert out == "note   files: 1 indexed file may not be looked at; make their folders readable; nothing is lost.\n"
 
 
 def test_closed_indexes_are_not_damaged_and_not_hidden(store: Path) -> None:
@@ -130,8 +130,8 @@ def test_closed_indexes_are_not_damaged_and_not_hidden(store: Path) -> None:
     assert doctor[0] == exit_codes.BROKEN_STORE
     lines = doctor[1].splitlines()[:2]
     assert lines == [
-        f"!! index: The index file {indexes}/{kind}.json cannot be read (permission denied); make it readable (until "
-        "then queries compare with every vector)."
+        f"wrong  index: The index file {indexes}/{kind}.json cannot be read (permission denied); make it readable "
+        "(until then queries compare with every vector)."
         for kind in ("image", "text")
     ]
     assert status[1].count("none that can be used; search doctor says why") == 2

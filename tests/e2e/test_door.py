@@ -15,7 +15,7 @@ from indexer.doctor import Finding
 from search.console import exit_codes
 
 SEARCH = [sys.executable, "-m", "search"]
-A_FILE_FAILED = ("1 files could not be indexed", "`status().failures` names them")
+A_FILE_FAILED = ("1 file could not be indexed", "`status().failures` names them")
 
 
 def search(*arguments: object, **more: object) -> subprocess.CompletedProcess[bytes]:

@@ -12,7 +12,7 @@ from search.shell.options import (
     IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
-    RERANK,
+    RERANK_PAIRS,
     RERANKER,
     STORE,
     Options,
@@ -35,8 +35,13 @@ class CalibrateOptions(Options):
     store: Path | None = STORE
     split: str | None = option("--split", metavar="NAME", help='Only rows with this "split"; keep others to check on.')
     out: Path | None = option("--out", metavar="FILE", help="Write this file (default: calibration.json in the store).")
-    seed: int = option("--seed", default=0, metavar="N", help="Of the parts that the fit is checked on.")
-    rerank: int | None = RERANK
+    seed: int = option(
+        "--seed",
+        default=0,
+        metavar="N",
+        help="Number from which chance is drawn: the parts that the fit is checked on.",
+    )
+    rerank: int | None = RERANK_PAIRS
     no_rerank: bool = NO_RERANK
     reranker: str | None = RERANKER
     as_json: bool = AS_JSON

@@ -48,5 +48,5 @@ def _print_findings(findings: Sequence[Finding], *, repaired: bool) -> None:
         print_line("All is well.")
         return
     for finding in findings:
-        mark = "!!" if finding.grave and not repaired else "ok" if finding.grave else "--"
-        print_line(f"{mark} {finding.part}: {finding.problem}; {finding.remedy}.")
+        mark = "wrong" if finding.grave and not repaired else "mended" if finding.grave else "note"
+        print_line(f"{mark:<6} {finding.part}: {finding.problem}; {finding.remedy}.")

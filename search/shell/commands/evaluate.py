@@ -13,7 +13,7 @@ from search.shell.options import (
     IMAGES,
     MOVED_ENCODER,
     NO_RERANK,
-    RERANK,
+    RERANK_PAIRS,
     RERANKER,
     STORE,
     Options,
@@ -38,8 +38,13 @@ class EvaluateOptions(Options):
     bootstrap: int = option(
         "--bootstrap", default=1_000, metavar="N", help="Resamples behind each interval; 0 for none."
     )
-    seed: int = option("--seed", default=0, metavar="N", help="Of the resamples and of the queries that are timed.")
-    rerank: int | None = RERANK
+    seed: int = option(
+        "--seed",
+        default=0,
+        metavar="N",
+        help="Number from which chance is drawn: the resamples, and the queries that are timed.",
+    )
+    rerank: int | None = RERANK_PAIRS
     no_rerank: bool = NO_RERANK
     reranker: str | None = RERANKER
     as_json: bool = AS_JSON

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from indexer.counted import counted
 from indexer.errors import UsageError
 from search.console.exit_codes import FOUND
 from search.shell.opened_library import library as library_of
@@ -36,7 +37,7 @@ def run(options: ForgetOptions) -> int:
     if options.as_json:
         print_json(dataclasses.asdict(found))
         return FOUND
-    print_line(f"Forgot {found.files:,} file{'' if found.files == 1 else 's'}.")
+    print_line(f"Forgot {counted(found.files, 'file')}.")
     for path in found.excluded:
         print_line(f"{path} stays out from now on; `search index {shlex.quote(path)}` brings it back.")
     return FOUND

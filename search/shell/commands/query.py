@@ -101,8 +101,9 @@ class QueryOptions(FieldOptions):
     device: str | None = DEVICE.under(_RUNNING)
     resident: bool | None = option(
         "--resident/--no-resident",
-        help="Start a server that answers the next query at once (see `search serve`); or use none "
-        "(default: SEARCH_RESIDENT, auto or off; else use one that is there).",
+        help="Leave a server in the background, which answers the next query at once (see `search serve`); or ask "
+        "none. Without either SEARCH_RESIDENT says it, auto (leave one) or off (ask none); else one that is there is "
+        "asked.",
         group=_RUNNING,
     )
 

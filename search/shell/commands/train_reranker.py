@@ -23,7 +23,7 @@ class TrainRerankerOptions(Options):
     )
     epochs: int = option("--epochs", default=12, metavar="N", help="Passes over the images, in each of two steps.")
     restart: bool = option("--restart/--resume", default=False, help="Begin anew, or go on from an interrupted run.")
-    seed: int = option("--seed", default=0, metavar="N", help="Of all that is drawn by chance.")
+    seed: int = option("--seed", default=0, metavar="N", help="Number from which all chance is drawn.")
     encoder: str | None = MOVED_ENCODER
     device: str | None = option("--device", metavar="NAME", help="cpu, cuda or mps.")
     as_json: bool = AS_JSON

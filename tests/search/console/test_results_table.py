@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from search.console.answer_text import Form, Printed, Surroundings, answer_text
+from search.console.answer_text import Form, Printed, Surroundings, answer_text, reason_of_absence
 from search.query.query import Query
 from search.query.settings import Order
 from search.results import Cut, Hit, PlaceNames, Results
@@ -196,3 +196,15 @@ def test_of_a_text_the_copy_of_its_photograph_that_is_there_is_printed(tmp_path:
         "x", (Hit(1, "text", *about, also=(str(there),), missing=True), Hit(2, "text", *about, missing=True))
     )
     assert printed(found, form="paths").out == os.fsencode(f"{there}\n")
+
+
+def test_paths_have_the_notes_beside_them() -> None:
+    results = Results("x", (), ("`min_probability=0.9` leaves nothing out.",))
+    printed = answer_text(results, Query("x"), "paths", Surroundings(None, False), None, all_wanted=False)
+    assert (printed.out, printed.said) == (b"", ("Note: --min-probability 90% leaves nothing out.",))
+
+
+def test_captions_that_are_not_there_are_told_where_they_come_from(tmp_path: Path) -> None:
+    said = reason_of_absence(Results("x"), "table", "text", tmp_path)
+    assert said is not None
+    assert "from photo.txt beside photo.jpg, or from captions.jsonl in their folder" in said
