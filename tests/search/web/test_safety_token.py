@@ -29,7 +29,7 @@ def test_loopback_needs_none_and_any_other_address_does(red_store: Path) -> None
         with pytest.raises(UsageError, match="give it a token"):
             create_app(red_store, ServeSettings(host=host))
     for wrong, why in (
-        *(("short", "has 5 characters, and less than 16 can be guessed"), ("", "has 0 characters")),
+        *(("short", "has 5 characters, and fewer than 16 can be guessed"), ("", "has 0 characters")),
         *(("with a space in it", "a space or a line break"), ("ends-with-a-line-break\n", "a space or a line break")),
         *(
             ("ünicode-token-of-many", "of ASCII"),

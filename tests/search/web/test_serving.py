@@ -187,7 +187,7 @@ def test_wrong_use_is_one_sentence(cli: Cli, indexed: Path, given: tuple[str, ..
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        ("short", "SEARCH_TOKEN has 5 characters, and less than 16 can be guessed; give a longer one."),
+        ("short", "SEARCH_TOKEN has 5 characters, and fewer than 16 can be guessed; give a longer one."),
         (
             "\u00fcml\u00e4ut" * 3,
             "SEARCH_TOKEN holds what is no letter, digit or sign of ASCII; give one without that.",
