@@ -101,9 +101,7 @@ def create_app(folder: Path, settings: ServeSettings, own_socket: OwnSocket | No
     app.settings = settings
     app.state.own_socket = own_socket
     for routes in ROUTES:
-        app.include_router(
-            routes.router, prefix=PREFIX, dependencies=[KnownParameters], responses=problems(422)
-        )
+        app.include_router(routes.router, prefix=PREFIX, dependencies=[KnownParameters], responses=problems(422))
     for routes in (world, page):  # a name below /page/ that is no file of it is nothing
         app.include_router(routes.router)
     told.add_handlers(app)

@@ -120,7 +120,9 @@ def test_all_that_is_said_is_found_folded(library: search.Library, asked: str, f
     assert found[names(found).index(first)].found_by in ("words", "both")
 
 
-@pytest.mark.parametrize("asked", ["a bed", "ba", "red", "the red of it", "a photo of red", "🐈 red", "(red", 'red"', "red OR NOT *"])
+@pytest.mark.parametrize(
+    "asked", ["a bed", "ba", "red", "the red of it", "a photo of red", "🐈 red", "(red", 'red"', "red OR NOT *"]
+)
 def test_where_no_word_is_said_of_anything_the_answer_is_that_of_meaning(
     library: search.Library, silent: search.Library, asked: str
 ) -> None:
