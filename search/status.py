@@ -44,9 +44,9 @@ class ThumbnailState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a store holds. Counts: visible images, files each, and without copies of one another (`photographs`);
-    visible texts; files that failed, vanished, are hidden because patterns of their root leave them out now
-    (`newly_ignored`), or are something else (`other`).
+    """What a store holds. Counts: visible images, a file each, and the same without copies (`photographs`); visible
+    texts; files that failed, vanished, are hidden because patterns of their root leave them out now (`newly_ignored`),
+    or are something else (`other`).
 
     `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
     """

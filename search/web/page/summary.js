@@ -28,7 +28,7 @@ export function createSummary({ counted, notes, empty }, notices, events) {
     if (answer.nothingMatches) return "";
     if (!line && total === null) return "The newest first";
     const shown = total ?? photos.length;
-    const copies = distinct !== null && distinct !== shown;
+    const copies = distinct !== null && distinct < shown;
     const all = `${uncounted ? "More than " : ""}${copies ? `${files(shown)}, ${photographs(distinct)}` : photographs(shown)}`;
     if (!line) return `${all}, the newest first`;
     return listing ? all : total === null || answer.more ? "The nearest first" : `${all}, the nearest first`;
