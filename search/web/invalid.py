@@ -69,16 +69,15 @@ def why(error: Mapping[str, Any]) -> Wrong:
         return OTHERS
 
 
-def sentence(error: Mapping[str, Any], parameters: Sequence[str], fields: Sequence[str]) -> str:
-    """An error in a request. `parameters`, `fields`: those that are taken, behind the question mark and as JSON."""
+def sentence(error: Mapping[str, Any], fields: Sequence[str]) -> str:
+    """An error in a request whose parameters are known (`parameters`). `fields`: those that are taken as JSON."""
     place, *inside = error["loc"]
     name = ".".join(map(str, inside))[:_MOST]
     if place == "body" and (error["type"] == "json_invalid" or not inside):
         return _of_body(error)
     if error["type"] == "extra_forbidden" and len(inside) == 1:
-        kind, taken = ("field", fields) if place == "body" else ("parameter", parameters)
-        known = ", ".join(f"`{each}`" for each in taken)
-        return f"There is no {kind} `{name}`; there {'is' if len(taken) == 1 else 'are'} {known}."
+        known = ", ".join(f"`{each}`" for each in fields)
+        return f"There is no field `{name}`; there {'is' if len(fields) == 1 else 'are'} {known}."
     if error["type"] == "missing":
         return f"`{name}` is missing; give it."
     said = why(error)

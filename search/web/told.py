@@ -17,7 +17,7 @@ from search.web import invalid
 from search.web.freshness import UnchangedError
 from search.web.heads import methods_at
 from search.web.leaving import GONE
-from search.web.parameters import fields_of, parameters_of
+from search.web.parameters import fields_of
 from search.web.problems import MEDIA_TYPE, Problem, ProblemError, documented, problem_of
 from search.web.service import service_of
 from search.web.shown import as_text
@@ -77,8 +77,7 @@ async def _of_route(_: Request, error: Exception) -> JSONResponse:
 
 async def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    route = request.scope["route"]
-    said = invalid.sentence(error.errors()[0], list(parameters_of(route)), fields_of(route))
+    said = invalid.sentence(error.errors()[0], fields_of(request.scope["route"]))
     return told(ProblemError(422, "wrong-request", as_text(said)).problem)
 
 

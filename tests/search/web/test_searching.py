@@ -160,7 +160,6 @@ def test_an_indexed_photograph_is_asked_with_by_its_id(client: TestClient, libra
         'like:"../photos/chelsea.png"',
         "like:-",
         "like:http://127.0.0.1/x.png",
-        "like:upload:../../etc/passwd",
         "cat -like:/dev/zero",
     ],
 )
@@ -168,6 +167,12 @@ def test_no_file_is_opened_by_its_name(client: TestClient, line: str, monkeypatc
     monkeypatch.setattr("search.query.query.look_named", None)  # whoever looks there would fail otherwise
     told = problem(client.get("/search", params={"q": line}), 422, "usage")
     assert "which a server opens for nobody" in told
+
+
+def test_the_name_of_an_upload_is_no_path(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.query.query.look_named", None)
+    told = problem(client.get("/search", params={"q": "like:upload:../../etc/passwd"}), 422, "usage")
+    assert told.startswith("like:upload:../../etc/passwd names no upload;")
 
 
 def test_words_that_look_like_a_file_are_words(client: TestClient, indexed: Path) -> None:
