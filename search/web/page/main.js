@@ -34,10 +34,14 @@ async function main() {
   const fields = createFields(api);
   const notices = createNotices({ banner: byId("banner"), live: byId("live"), toast: byId("toast") });
   const failed = (error) => notices.note(error.message, true);
-  const ask = (line, typing = false) => state.ask(line, typing);
+  let typed = false; // what is asked, letter by letter
+  const ask = (line, typing = false) => {
+    typed = typing;
+    state.ask(line, typing);
+  };
   let explainNext = false;
   let coming = null; // the answer in which somebody is not yet where he was: no place is written down before
-  const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line), completing: () => box.completing });
+  const summary = createSummary({ counted: byId("counted"), notes: byId("summary"), empty: byId("empty") }, notices, { again: () => results.run(state.line), typing: () => typed, completing: () => box.completing });
   const pictures = createPictures();
   const results = createResults(api, {
     begun: () => pictures.hold(),

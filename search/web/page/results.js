@@ -7,6 +7,9 @@ const FIRST = 60;
 const NEXT = 120;
 /** Where somebody jumps far ahead, pages are as large as the server gives them. */
 const MOST = 1000;
+/** An index that cannot be read just now is asked again after so long, and then ever more seldom. */
+const AGAIN_MS = 4000;
+const SELDOM_MS = 60_000;
 
 /**
  * What is kept of a hit: a collection of 200,000 has to fit.
@@ -57,6 +60,8 @@ export function createResults(api, told) {
   let wanted = 0;
   let fetching = false;
   let asking = false;
+  let again = 0;
+  let patience = AGAIN_MS;
   /** @type {Promise<void>} ends when what is wanted is there */
   let going = Promise.resolve();
   /** Waits no longer for calm. */
@@ -68,6 +73,7 @@ export function createResults(api, told) {
   }
 
   async function run(line) {
+    clearTimeout(again);
     running.abort();
     running = new AbortController();
     const { signal } = running;
@@ -92,6 +98,7 @@ export function createResults(api, told) {
         reason: got.reason ? inPageWords(got.reason) : null,
       };
       wanted = 0;
+      patience = AGAIN_MS;
       fetching = false;
       asking = false;
       told.first(answer);
@@ -101,6 +108,9 @@ export function createResults(api, told) {
       fetching = false;
       asking = false;
       told.failed(error, answer !== null && answer.line !== line);
+      if (error.status !== 503) return;
+      again = setTimeout(() => run(line), patience);
+      patience = Math.min(SELDOM_MS, 2 * patience);
     }
   }
 

@@ -10,8 +10,8 @@ const NOTHING_MATCHES = "Nothing here matches well; these are the nearest.";
 /**
  * @param {{counted: HTMLElement, notes: HTMLElement, empty: HTMLElement}} places
  * @param {ReturnType<typeof import("./notices.js").createNotices>} notices
- * @param {{again: () => void, completing: () => boolean}} events `completing`: whether somebody is offered how to go on
- * with what he types: until then it is not wrong
+ * @param {{again: () => void, typing: () => boolean, completing: () => boolean}} events `typing`: whether somebody does;
+ * `completing`: whether he is offered how to go on with what he types: until then it is not wrong
  */
 export function createSummary({ counted, notes, empty }, notices, events) {
   let timer = 0;
@@ -56,12 +56,13 @@ export function createSummary({ counted, notes, empty }, notices, events) {
       clearTimeout(timer);
       timer = setTimeout(() => {
         if (events.completing()) return this.fail(error, before);
+        if (notes.querySelector(".wrong")?.textContent === error.message) return; // it is said, and heard, once
         fill(notes, el("p", { class: "wrong", role: "alert", dir: "auto" }, error.message), before?.photos.length && earlier(before), renew);
         if (!before) return;
         counted.textContent = "";
         empty.hidden = true;
         document.body.classList.add("stale");
-      }, PATIENCE_MS);
+      }, events.typing() ? PATIENCE_MS : 0);
     },
     /** The collection has grown: where nobody looks at something else, show it; else offer it. @param {() => boolean} idle */
     grown(idle) {

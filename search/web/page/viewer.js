@@ -212,7 +212,9 @@ export function createViewer(api, events) {
     like.hidden = !near.length;
     fill(like, el("h3", {}, "Similar photographs"), el("div", { class: "strip" }, ...near.map((hit) => {
       const thumbnail = /** @type {HTMLImageElement} */ (el("img", { src: api.address(`/items/${hit.id}/thumbnail`, { size: 256 }), alt: "", loading: "lazy" }));
-      return el("button", { type: "button", class: "near", "aria-label": isolated(hit.name), title: isolated(hit.name), on: { click: () => events.show(hit.id) } }, thumbnail);
+      const button = el("button", { type: "button", class: "near", "aria-label": isolated(hit.name), title: isolated(hit.name), on: { click: () => events.show(hit.id) } }, thumbnail);
+      thumbnail.addEventListener("error", () => button.classList.add("unseen"));
+      return button;
     })));
   }
 

@@ -81,6 +81,24 @@ OPEN_TO_ALL = """turned => {
 }"""
 
 
+def test_an_index_that_is_put_back_is_shown_without_asking_again(
+    stored: tuple[Path, Path], tmp_path: Path, visiting: Visiting, serving_too: Starting
+) -> None:
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    shutil.copytree(stored[1], store)
+    visit = visiting(address=serving_too(stored[0], store).address)
+    page = visit.open()
+    store.rename(elsewhere)
+    page.locator("#line").fill("a rocket")
+    page.keyboard.press("Enter")
+    expect(page.locator("#summary .wrong")).to_contain_text("is no longer there")
+    elsewhere.rename(store)  # which nothing has taken the place of
+    first = page.locator('.tile[data-index="0"]')
+    expect(first).to_have_attribute("aria-label", re.compile("^rocket"), timeout=60_000)
+    expect(page.locator("#summary .wrong")).to_have_count(0)
+    visit.complaints.clear()  # the browser notes each refusal
+
+
 def test_a_name_that_turns_the_writing_turns_nothing_but_itself(
     tmp_path: Path, real_photos: Path, visiting: Visiting, serving_too: Starting
 ) -> None:

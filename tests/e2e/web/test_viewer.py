@@ -128,6 +128,14 @@ def test_a_part_that_cannot_be_fetched_is_said_and_fetched_again(visit: Visit) -
     visit.complaints.clear()  # the browser notes what was not to be had
 
 
+def test_a_similar_photograph_that_cannot_be_shown_is_no_broken_picture(visit: Visit) -> None:
+    page = visit.open()
+    page.route("**/thumbnail?size=256", lambda route: route.fulfill(status=410, json={"detail": "gone"}))
+    page.locator('.tile[data-index="0"]').click()
+    expect(page.locator(".near.unseen img").first).to_be_hidden()
+    visit.complaints.clear()  # the browser notes each refusal
+
+
 def test_a_kept_address_opens_its_photograph(visit: Visit) -> None:
     page = visit.open()
     number = page.locator('.tile[data-index="2"]').get_attribute("data-id")
