@@ -16,7 +16,7 @@ from tests.test_architecture import imported
 OWN: Final = {"search", "indexer", "tests", "tools"}
 #: What a declared distribution stands for besides itself: it hands out their classes, or we chose it to bring them.
 BRINGS: Final = {
-    "fastapi": {"pydantic", "starlette"},
+    "fastapi": {"pydantic", "pydantic-core", "starlette"},
     "mcp": {"mcp-types", "pydantic"},
     "open-clip-torch": {"ftfy"},
     "opentsne": {"scikit-learn"},

@@ -167,7 +167,7 @@ def test_it_serves_and_its_health_check_tells(volumes: tuple[Path, Path]) -> Non
 
 def test_a_token_of_its_own_is_printed_once_and_needed_by_no_health_check(volumes: tuple[Path, Path]) -> None:
     with container(*volumes) as (process, address, line):
-        found = re.search(r"\?token=([\w-]{43});", line)
+        found = re.search(r"\?token=([\w-]{43}) ", line)
         assert found is not None
         assert health(address) == 0
         assert status(address, "/api/v1/status", found[1]) == 200

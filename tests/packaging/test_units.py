@@ -99,7 +99,7 @@ def test_what_they_start_serves_until_it_is_told_to_stop(name: str, indexed: Pat
     ) as process:
         try:
             assert process.stdout is not None
-            address = re.search(r"are at (http://127\.0\.0\.1:\d+/);", process.stdout.readline())
+            address = re.search(r"are at (http://127\.0\.0\.1:\d+/) ", process.stdout.readline())
             assert address is not None
             with urllib.request.urlopen(f"{address[1]}api/v1/search?q=a+cat&k=1", timeout=60) as answer:
                 assert answer.status == 200

@@ -138,7 +138,7 @@ def _shell(options: ServeOptions) -> int:
     """Serve the shell alone, or ask the server that is there. Raises UsageError, StoreMissingError, StoreError,
     ResidentError."""
     from indexer.settings import ResidentSettings
-    from search.resident import lifecycle
+    from search.resident import lifecycle, socket_paths
     from search.resident.background import checked_base
 
     if not 0 < options.idle <= 1e9:
@@ -153,7 +153,8 @@ def _shell(options: ServeOptions) -> int:
     if options.background:
         found = lifecycle.start_and_wait(folder, settings)
     else:
-        checked_base(str(folder))  # or nobody can be asked
+        if socket_paths.AVAILABLE:
+            checked_base(str(folder))  # or nobody can be asked
         state = lifecycle.stop(folder, settings) if options.stop else lifecycle.ask(folder)
         if state is None:
             _say(f"No server answers for {folder}.")

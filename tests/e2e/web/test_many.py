@@ -88,12 +88,12 @@ def test_two_hundred_thousand_photographs_scroll(visit: Visit) -> None:
     assert len(page.evaluate("[...document.querySelectorAll('.row')].map(one => one.style.top)")) < 40
 
 
-def test_the_head_counts_photographs_and_not_files(visit: Visit) -> None:
+def test_the_head_tells_files_and_photographs_where_some_are_copies(visit: Visit) -> None:
     pretend(visit)
     body = json.dumps({"images": ALL, "photographs": ALL - 1})
     visit.page.route("**/api/v1/status", lambda route: route.fulfill(body=body, content_type="application/json"))
     page = visit.open()
-    expect(page.locator("#counted")).to_have_text("199,999 photographs, the newest first")
+    expect(page.locator("#counted")).to_have_text("200,000 files, 199,999 photographs, the newest first")
 
 
 def test_what_is_said_of_an_endless_answer_stays_true(visit: Visit) -> None:

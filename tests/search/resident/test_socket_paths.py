@@ -95,7 +95,7 @@ def test_a_folder_that_others_reach_is_refused(mode: int, tmp_path: Path, monkey
     (tmp_path / f"{socket_paths.APPLICATION}-{os.geteuid()}").mkdir()
     (tmp_path / f"{socket_paths.APPLICATION}-{os.geteuid()}").chmod(mode)
     assert not socket_paths.prepare()
-    with pytest.raises(ResidentError, match="not private"):
+    with pytest.raises(ResidentError, match=rf"is open to others \({mode:04o}\); close it with `chmod 700 /"):
         checked_base("/a")
 
 

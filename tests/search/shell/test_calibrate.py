@@ -263,7 +263,7 @@ def test_where_nothing_was_fitted_a_word_is_shown(cli: Cli, folder: Path) -> Non
 
 def test_when_nothing_matches_well_that_is_said(cli: Cli, folder: Path) -> None:
     said = re.compile(
-        r"Nothing here matches well: the best hit is a (strong|fair|weak) match, and --min-probability 0\.999 leaves "
+        r"Nothing here matches well: the best hit is a (strong|fair|weak) match, and --min-probability 99\.9% leaves "
         r"it out; "
         r"a lower one shows more\.\n"
     )
@@ -279,7 +279,7 @@ def test_when_nothing_matches_well_that_is_said(cli: Cli, folder: Path) -> None:
     assert answer.code == 1
     page = (folder / "out.html").read_text()
     assert "Nothing here matches well" in page
-    assert "and --min-probability 0.999 leaves" in page
+    assert "and --min-probability 99.9% leaves" in page
     assert cli("query", "red", "-s", folder / "s", "--min-probability", 0).code == 0
     wrong = cli("query", "red", "-s", folder / "s", "--min-probability", 1.5)
     assert (wrong.code, "from 0 to 1" in wrong.err) == (2, True)
