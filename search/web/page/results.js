@@ -64,8 +64,10 @@ export function createResults(api, told) {
   let patience = AGAIN_MS;
   /** @type {Promise<void>} ends when what is wanted is there */
   let going = Promise.resolve();
-  /** Waits no longer for calm. */
-  let hurry = () => {};
+  /** @type {Array<(nothing?: undefined) => void>} ends of waiting for calm */
+  let hurried = [];
+  const hurry = () => hurried.splice(0).forEach((end) => end());
+  const calmOrHurried = () => Promise.race([told.calm(), new Promise((resolve) => hurried.push(resolve))]);
 
   function page(line, after, most, signal) {
     if (line) return api.get("/search", { q: line, k: most, after }, signal);
@@ -117,6 +119,7 @@ export function createResults(api, told) {
   /** How many there are in all; the first of them wait for it no longer. */
   async function count(mine, signal) {
     try {
+      await calmOrHurried();
       const { images, photographs } = await api.get("/status", {}, signal);
       if (mine !== answer) return;
       mine.distinct = photographs;
@@ -131,7 +134,7 @@ export function createResults(api, told) {
   function ensure(index, early = false) {
     wanted = Math.max(wanted, index);
     if (!fetching && answer !== null) going = fetchOn(answer, early);
-    else if (!early) hurry();
+    if (!early) hurry();
     return going;
   }
 
@@ -139,7 +142,7 @@ export function createResults(api, told) {
     const { signal } = running;
     fetching = true;
     try {
-      if (early) await Promise.race([told.calm(), new Promise((resolve) => (hurry = () => resolve(undefined)))]);
+      if (early) await calmOrHurried();
       while (mine === answer && cursor !== null && mine.photos.length <= wanted) {
         const most = Math.min(MOST, Math.max(NEXT, wanted - mine.photos.length + NEXT));
         const got = await page(mine.line, cursor, most, signal);

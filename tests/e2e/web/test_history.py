@@ -25,6 +25,7 @@ def is_at(page: Any, place: list[int]) -> None:
 
 
 def far_down(page: Any) -> list[int]:
+    page.wait_for_function("() => document.documentElement.scrollHeight > 12_000")  # how many there are is known
     page.evaluate("scrollTo(0, 9_000)")
     page.wait_for_function(f"() => ({PLACE})()?.[0] > 100")
     page.wait_for_timeout(400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,7 +49,14 @@ def pretend(visit: Visit) -> None:
         "**/api/v1/status",
         lambda route: route.fulfill(body=json.dumps({"images": ALL}), content_type="application/json"),
     )
-    visit.page.route("**/thumbnail?*", lambda route: route.fulfill(body=PIXEL, content_type="image/webp"))
+    for shown in ("**/thumbnail?*", "**/api/v1/items/*/preview"):
+        visit.page.route(shown, lambda route: route.fulfill(body=PIXEL, content_type="image/webp"))
+    visit.page.route(
+        re.compile(r"/api/v1/items/\d+$"),
+        lambda route: route.fulfill(
+            body=json.dumps(photograph(int(route.request.url.rpartition("/")[2]))), content_type="application/json"
+        ),
+    )
 
 
 def test_two_hundred_thousand_photographs_scroll(visit: Visit) -> None:
