@@ -79,9 +79,12 @@ def test_who_does_not_want_to_wait_sees_no_traceback(indexed: Path, after: float
 def test_who_stops_it_before_it_is_there_is_told_of_no_commit(indexed: Path) -> None:
     command = [sys.executable, "-m", "search", "serve", "--store", str(indexed), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(0.4)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            time.sleep(0.4)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     if not out:  # else it was quick
         assert (process.returncode, err) == (130, "\nsearch: stopped.\n")
 
