@@ -64,10 +64,10 @@ export function createResults(api, told) {
   let patience = AGAIN_MS;
   /** @type {Promise<void>} ends when what is wanted is there */
   let going = Promise.resolve();
-  /** @type {Array<(nothing?: undefined) => void>} ends of waiting for calm */
-  let hurried = [];
-  const hurry = () => hurried.splice(0).forEach((end) => end());
-  const calmOrHurried = () => Promise.race([told.calm(), new Promise((resolve) => hurried.push(resolve))]);
+  /** @type {Promise<any>|null} of this answer: ends when its first pictures are there, or when somebody does not wait */
+  let calm = null;
+  let hurry = () => {};
+  const calmed = () => (calm ??= Promise.race([told.calm(), new Promise((resolve) => (hurry = () => resolve(undefined)))]));
 
   function page(line, after, most, signal) {
     if (line) return api.get("/search", { q: line, k: most, after }, signal);
@@ -100,6 +100,7 @@ export function createResults(api, told) {
         reason: got.reason ? inPageWords(got.reason) : null,
       };
       wanted = 0;
+      calm = null;
       patience = AGAIN_MS;
       fetching = false;
       asking = false;
@@ -119,7 +120,7 @@ export function createResults(api, told) {
   /** How many there are in all; the first of them wait for it no longer. */
   async function count(mine, signal) {
     try {
-      await calmOrHurried();
+      await calmed();
       const { images, photographs } = await api.get("/status", {}, signal);
       if (mine !== answer) return;
       mine.distinct = photographs;
@@ -142,7 +143,7 @@ export function createResults(api, told) {
     const { signal } = running;
     fetching = true;
     try {
-      if (early) await calmOrHurried();
+      if (early) await calmed();
       while (mine === answer && cursor !== null && mine.photos.length <= wanted) {
         const most = Math.min(MOST, Math.max(NEXT, wanted - mine.photos.length + NEXT));
         const got = await page(mine.line, cursor, most, signal);
