@@ -76,7 +76,7 @@ def serve(
             f"{resident.idle:g} s without a query."
         )
         try:
-            _run(create_app(folder, ServeSettings(), own_socket), ServeSettings(), [], own_socket, lambda: say(line))
+            _run(create_app(folder, ServeSettings(), own_socket), ServeSettings(), [], lambda: say(line), own_socket)
         finally:
             claimed.give_up()
         return
@@ -92,7 +92,7 @@ def serve(
             show(first_address(settings, port))
 
         try:
-            _run(create_app(folder, settings, besides.now), settings, [listener], besides.now, ready, besides)
+            _run(create_app(folder, settings, besides.now), settings, [listener], ready, besides)
         finally:
             besides.give_up()
 
@@ -101,9 +101,8 @@ def _run(
     app: FastAPI,
     settings: ServeSettings,
     listeners: list[socket.socket],
-    own_socket: OwnSocket | None,
     ready: Callable[[], None],
-    besides: Besides | None = None,
+    own: OwnSocket | Besides,
 ) -> None:
     config = uvicorn.Config(
         app,
@@ -112,8 +111,9 @@ def _run(
         timeout_graceful_shutdown=_GRACE,
         **uvicorn_options(settings.limits),
     )
-    own = [] if own_socket is None else [own_socket.claimed.listener]
-    Server(config, app, ready, own_socket, besides).run(sockets=[*own, *listeners])
+    server = Server(config, app, ready, own)
+    first = [] if server.own_socket is None else [server.own_socket.claimed.listener]
+    server.run(sockets=[*first, *listeners])
 
 
 class Server(uvicorn.Server):
@@ -125,15 +125,18 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         app: FastAPI,
         ready: Callable[[], None],
-        own_socket: OwnSocket | None = None,
-        besides: Besides | None = None,
+        own: OwnSocket | Besides | None = None,
     ) -> None:
-        """`own_socket`: listens on the first of the sockets; `besides`: where it may come from later."""
+        """`own`: the store's own socket, which is the first that it listens on, or where that is had besides a page."""
         super().__init__(config)
         self._app = app
         self._ready = ready
-        self._own_socket = own_socket
-        self._besides = besides
+        self._own = own
+
+    @property
+    def own_socket(self) -> OwnSocket | None:
+        """That of the store, while the server has it."""
+        return self._own.now if isinstance(self._own, Besides) else self._own
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -144,19 +147,22 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """See uvicorn, which calls it ten times a second. Looks whether the store's own socket is over."""
-        own_socket = self._own_socket
-        if own_socket is not None:
-            if own_socket.stopping or (own_socket.alone and own_socket.is_over()):
-                self.should_exit = True
-            elif own_socket.is_over() and self._besides is not None:
-                self._own_socket = None
-                self.servers.pop(0).close()
-                self._besides.give_up()
-        elif self._besides is not None and not self.should_exit:
-            self._own_socket = await self._besides.taken_over()
-            if self._own_socket is not None:
-                await self._listen_besides(self._own_socket)
+        own_socket = self.own_socket
+        if own_socket is not None and (own_socket.stopping or (own_socket.alone and own_socket.is_over())):
+            self.should_exit = True
+        elif isinstance(self._own, Besides):
+            await self._look_besides(self._own)
         return await super().on_tick(counter)
+
+    async def _look_besides(self, besides: Besides) -> None:
+        if besides.now is not None:
+            if besides.now.is_over():
+                self.servers.pop(0).close()
+                besides.give_up()
+        elif not self.should_exit:
+            taken = await besides.taken_over()
+            if taken is not None:
+                await self._listen_besides(taken)
 
     async def _listen_besides(self, own_socket: OwnSocket) -> None:
         self._app.state.own_socket = own_socket
