@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from indexer.counted import counted
 from indexer.files.kinds import by_kind
 from search.console.left_out import left_out_json, left_out_text
 from search.shell.printing import complain, print_line
@@ -28,18 +29,19 @@ def print_report(report: Report, *, quiet: bool) -> None:
     if quiet:
         return
     parts = [
-        (report.encoded, "encoded"),
-        (report.reused, "known from another place"),
-        (report.unchanged, f"file{'' if report.unchanged == 1 else 's'} unchanged"),
-        (report.texts, f"text{'' if report.texts == 1 else 's'} encoded"),
-        (report.sidecars, f"sidecar{'' if report.sidecars == 1 else 's'} read"),
-        (report.tokens_added, "had tokens added"),
-        (report.vanished, "vanished"),
-        (report.newly_ignored, "left out from now on"),
-        (len(report.failures), "failed"),
-        (report.known_failures, "still failing (search status --failed)"),
+        (report.encoded, "", "encoded"),
+        (report.reused, "", "known from another place"),
+        (report.unchanged, "file", "unchanged"),
+        (report.texts, "text", "encoded"),
+        (report.sidecars, "sidecar", "read"),
+        (report.tokens_added, "", "had tokens added"),
+        (report.vanished, "", "vanished"),
+        (report.newly_ignored, "", "left out from now on"),
+        (len(report.failures), "", "failed"),
+        (report.known_failures, "", "still failing (search status --failed)"),
     ]
-    said = ", ".join(f"{count:,} {what}" for count, what in parts if count) or "no images found"
+    said = ", ".join(f"{counted(count, noun) if noun else f'{count:,}'} {what}" for count, noun, what in parts if count)
+    said = said or "no images found"
     rate = f" ({report.encoded / report.seconds:,.0f} images/s)" if report.encoded >= 10 and report.seconds else ""
     print_line(f"{said}; {report.seconds:.1f} s{rate}")
     if report.left_out:
