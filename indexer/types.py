@@ -129,6 +129,22 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderComparison:
+    """Two encoders asked for photographs by the user's own captions, each by similarity alone, without reranking.
+
+    `captions` that were asked, of photographs among `images` different ones. `recall_1`, `recall_10`: the shares of
+    captions whose photograph is the first hit, or among the first ten; `before`: the same of the former encoder.
+    """
+
+    captions: int
+    images: int
+    recall_1: float
+    recall_10: float
+    before_1: float
+    before_10: float
+
+
 @dataclass(slots=True)
 class Report:
     """What one run of the indexer did; every file that was looked at is in exactly one of the first eight counts."""
@@ -149,6 +165,9 @@ class Report:
     altered: list[str] = field(default_factory=list)  # other bytes, though size and time of change were as before
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    encoder: str = ""  # the one that answers from now on, by its name
+    replaced: str | None = None  # the one whose place it took in this run
+    comparison: EncoderComparison | None = None  # of both, where the store has captions to tell by
 
 
 Texts = Sequence[str]

@@ -10,8 +10,9 @@ from indexer import forking
 from indexer.encoders.answers import check_promises
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.batches import try_out
+from indexer.encoders.presets import PREVIOUS, full_name
 from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
-from indexer.errors import EncoderError
+from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
@@ -35,7 +36,7 @@ class LoadedModels:
         self._folder = folder
         self._device = device
         self._prefetch = prefetch
-        self._name = encoder if isinstance(encoder, str) else None
+        self._name = full_name(encoder) if isinstance(encoder, str) else None
         self._encoder: Encoder | None = None if encoder is None or isinstance(encoder, str) else encoder
         self._follows = encoder is None  # the store's own, also when it is encoded anew with another
         self._brought = self._encoder is not None
@@ -57,13 +58,18 @@ class LoadedModels:
             if not self._brought:
                 self._encoder = None
 
-    def encoder(self, stored: EncoderId | None, *, reencode: bool = False) -> Encoder:
-        """The encoder to work with; `stored`: that of the store, if it has one.
+    def encoder(
+        self, stored: EncoderId | None, *, reencode: bool = False, previous: EncoderId | None = None
+    ) -> Encoder:
+        """The encoder to work with; `stored`: that of the store, if it has one; `previous`: the one that it had before,
+        which is meant by that name where it is to be `reencode`d.
 
         Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`), and EncoderError
         for one that a program brought and that does not keep to the protocol: no store takes it for its own.
         """
         with self._lock:
+            if self._name == PREVIOUS and reencode:
+                self._encoder = self._previous(previous)
             if self._encoder is None and self._prefetch is not None:
                 if stored is None or self._name in (None, stored.name):
                     self._encoder = self._prefetch.get(stored)
@@ -79,6 +85,20 @@ class LoadedModels:
         if not reencode:
             check_encoder(self._folder, stored, encoder.identity)
         return encoder
+
+    def _previous(self, identity: EncoderId | None) -> Encoder:
+        if identity is None:
+            raise UsageError(
+                f"{self._folder} has no previous encoder: it was never encoded anew, or `compact()` let its vectors "
+                "go; name the encoder that you want."
+            )
+        found = open_encoder(self._folder, identity, None, self._device, reencode=True)
+        if not found.identity.matches(identity):
+            raise EncoderUnavailableError(
+                f"The encoder {identity.name} that {self._folder} had before is another one now; "
+                f"`open(..., encoder={identity.name!r}).index(reencode=True)` encodes with what it is now."
+            )
+        return found
 
     def _is_left(self, stored: EncoderId | None) -> bool:
         """Whether the store has gone over to an encoder of another name since this one was loaded for it."""

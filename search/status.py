@@ -15,6 +15,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
 from indexer.files.kinds import LeftOut, by_kind, suffix_of
+from indexer.pipeline.pace import read_pace
 from indexer.store import Store, size_of
 from indexer.thumbnails.cache import ThumbnailCache
 from indexer.types import KINDS, Failure
@@ -49,6 +50,8 @@ class Status:
     or are something else (`other`).
 
     `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
+    `former_encoder`: the one that answered before, whose vectors are kept. `pace`: seconds a photograph in the last run
+    that encoded many.
     """
 
     folder: str
@@ -68,12 +71,14 @@ class Status:
     thumbnails: ThumbnailState
     bytes: int
     failures: tuple[Failure, ...]
+    former_encoder: EncoderId | None = None
+    pace: float | None = None
 
 
 def read_status(store: Store) -> Status:
     """What `store` holds. Raises StoreError."""
     with store.catalog.snapshot() as snapshot:
-        active = Encoders(snapshot).active()
+        active, former = Encoders(snapshot).active(), Encoders(snapshot).former()
         files = Files(snapshot).counts()
         return Status(
             str(store.folder),
@@ -93,6 +98,8 @@ def read_status(store: Store) -> Status:
             _thumbnail_state(store),
             size_of(store.folder),
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
+            None if former is None else former[1],
+            None if active is None else read_pace(snapshot, active[1].name),
         )
 
 

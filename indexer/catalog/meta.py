@@ -15,6 +15,10 @@ STORE = "store"
 GENERATION = "generation"
 #: Key: row id of the encoder that answers queries.
 ENCODER = "encoder"
+#: Key: row id of the encoder that answered before it, whose vectors are kept so that it can answer again.
+FORMER = "former_encoder"
+#: Key: seconds a photograph of the last run that encoded, and its encoder (`pipeline/pace.py`).
+PACE = "pace"
 #: Key: by whose rules the roots' patterns are read; none in a store in which they were given as `fnmatch`'s.
 IGNORE_RULES = "ignore_rules"
 #: Key: JSON, the excluded paths of which a run has told that they are no longer there.
@@ -38,9 +42,9 @@ REPAIRED = "repaired"
 
 
 class Meta(Part):
-    """Values by key. Keys: store, generation, encoder, recall, index_type, tokens, token_shape:ID, items:KIND,
-    buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts, words, texts_of_gone,
-    settled, back."""
+    """Values by key. Keys: store, generation, encoder, former_encoder, pace, recall, index_type, tokens,
+    token_shape:ID, items:KIND, buried:KIND, ignore_rules, lost_exclusions, sweep, left_out, facts, words,
+    texts_of_gone, settled, back."""
 
     def get(self, key: str) -> str | None:
         """A value, None where there is none. Raises StoreDamagedError for one that is no text."""
@@ -53,7 +57,3 @@ class Meta(Part):
     def delete(self, key: str) -> None:
         """Delete a value, if it is there."""
         self._write(delete(meta).where(meta.c.key == key))
-
-    def delete_others(self, prefix: str, key: str) -> None:
-        """Delete every key that begins with `prefix` but this one."""
-        self._write(delete(meta).where(meta.c.key.startswith(prefix, autoescape=True), meta.c.key != key))

@@ -6,22 +6,23 @@ out to hold them, under a new name. A run that was killed leaves a note (`meta.S
 all, as the first one does of a store that an earlier version made.
 
 An unfinished change of encoder is kept: hours of work, and the same command goes on with it. It goes when another
-change begins, when the store's own encoder is asked for again, and with `delete_all`.
+change begins, when the store's own encoder is asked for again, and with `delete_all`. What the former encoder made is
+kept until the next change is through, so that it can be taken back, or until `delete_all`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
+from indexer.catalog.encoders import Encoders
 from indexer.catalog.items import Items
-from indexer.catalog.meta import ENCODER, REPAIRED, SWEEP, Meta
+from indexer.catalog.meta import ENCODER, FORMER, REPAIRED, SWEEP, Meta
 from indexer.catalog.schema import ABSENT, FORGOTTEN, encoder, file, item, vector
-from indexer.catalog.tokens import SHAPE
 from indexer.catalog.transaction import Part
 
 #: Texts about what was forgotten: earlier versions hid them, and kept them.
@@ -31,8 +32,8 @@ _ABOUT_FORGOTTEN: ColumnElement[bool] = item.c.about.in_(select(file.c.path).whe
 @dataclass(frozen=True, slots=True)
 class Orphaned:
     """How many rows nothing leads to. `contents`: photographs and texts, with vectors, tokens and what they say of
-    themselves; `texts`: those about forgotten photographs; `vectors`: those of an encoder that does not answer, which a
-    change of encoder (`index(reencode=True)`) left unfinished."""
+    themselves; `texts`: those about forgotten photographs; `vectors`: those of encoders that do not answer: a change of
+    encoder (`index(reencode=True)`) left them unfinished. What is kept of the former encoder is none of it."""
 
     contents: int = 0
     texts: int = 0
@@ -62,19 +63,20 @@ class Orphans(Part):
         return Items(self._transaction).delete_about(_ABOUT_FORGOTTEN)
 
     def encoders(self, keep: int | None = None) -> list[int]:
-        """Row ids of the encoders that do not answer, but for the one in the row `keep`."""
-        active = Meta(self._transaction).get(ENCODER)
-        kept = {keep, stored.whole_number(active)} - {None}
+        """Row ids of the encoders that neither answer nor answered last, but for the one in the row `keep`."""
+        meta = Meta(self._transaction)
+        kept = {keep, stored.whole_number(meta.get(ENCODER)), stored.whole_number(meta.get(FORMER))} - {None}
         return list(self._read(select(encoder.c.id).where(encoder.c.id.not_in(kept))).scalars())
 
     def delete_encoders(self, keep: int | None = None) -> None:
         """Delete these `encoders`, with vectors and tokens."""
         for row in self.encoders(keep):
-            self._write(delete(encoder).where(encoder.c.id == row))  # vectors and tokens go with it
-            Meta(self._transaction).delete(f"{SHAPE}{row}")
+            Encoders(self._transaction).delete(row)
 
     def delete_all(self) -> Orphaned:
-        """All of it, an unfinished change of encoder too. Returns how much there was."""
+        """All of it, an unfinished change of encoder and what is kept of the former encoder too. Returns how much there
+        was."""
+        Meta(self._transaction).delete(FORMER)
         found = self.count()
         self.delete_texts()
         self.delete_encoders()

@@ -145,11 +145,6 @@ class Tokens(Part):
         for content_id, encoder_row in keys:
             self._write(delete(token).where(token.c.content_id == content_id, token.c.encoder_id == encoder_row))
 
-    def delete_others(self, encoder_row: int) -> None:
-        """Delete the tokens of every encoder but this one."""
-        self._write(delete(token).where(token.c.encoder_id != encoder_row))
-        Meta(self._transaction).delete_others(SHAPE, f"{SHAPE}{encoder_row}")
-
 
 def _row(content_id: int, encoder_row: int, tokens: Int8) -> dict[str, object]:
     data = np.ascontiguousarray(tokens, np.int8).tobytes()

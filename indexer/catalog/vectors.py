@@ -239,10 +239,6 @@ class Vectors(Part):
             changed = update(item).where(item.c.content_id == content_id)
             self._write(changed.values(generation=self._transaction.generation))
 
-    def delete_others(self, encoder_row: int) -> None:
-        """Delete the vectors of every encoder but this one."""
-        self._write(delete(vector).where(vector.c.encoder_id != encoder_row))
-
 
 def spread(highest: int, count: int) -> Int64:
     """Up to `count` numbers of 1 to `highest`, ascending: one from each of `count` equal ranges, as a hash says.

@@ -8,10 +8,11 @@ huggingface_hub says they mean.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from indexer.errors import EncoderUnavailableError
@@ -43,27 +44,47 @@ def check_repository(repo: str) -> None:
         )
 
 
-def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP, *, download: bool = True) -> str:
+def fetch(
+    repo: str,
+    names: Sequence[str],
+    next_step: str = NEXT_STEP,
+    *,
+    revision: str | None = None,
+    sums: Mapping[str, str] | None = None,
+    download: bool = True,
+) -> str:
     """The path of one file of `repo`: the first of `names` that is cached, else the first that can be downloaded.
 
-    Nothing cached is checked for a newer version. Without `download` the network is never asked. Raises
-    EncoderUnavailableError, ending with `next_step`; NotOnThisMachineError without `download`.
+    `revision`: a commit of the repository; None takes its newest, and nothing cached is checked for a newer one.
+    `sums`: SHA-256 in hex of files by name; one of another content is refused, and where the sums name one of `names`
+    no other is taken. Without `download` the network is never asked. Raises EncoderUnavailableError, ending with
+    `next_step`; NotOnThisMachineError without `download`.
     """
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub import try_to_load_from_cache
 
     check_repository(repo)
     require_cache(repo, next_step)
+    sums = sums or {}
+    names = [name for name in names if name in sums] or names
     for name in names:
-        cached = try_to_load_from_cache(repo, name)
+        cached = try_to_load_from_cache(repo, name, revision=revision)
         if isinstance(cached, str):
-            return cached
+            return _verified(cached, sums.get(name))
     if not download:
         raise NotOnThisMachineError(f"{repo} is not on this machine; {next_step}.")
+    name, path = _download(repo, names, revision, next_step)
+    return _verified(path, sums.get(name))
+
+
+def _download(repo: str, names: Sequence[str], revision: str | None, next_step: str) -> tuple[str, str]:
+    """The first of `names` that the hub has, and where it is kept now. Raises EncoderUnavailableError."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
     require_reachable(repo, next_step)
     for name in names:
         try:
-            return hf_hub_download(repo, name, endpoint=endpoint())
+            return name, hf_hub_download(repo, name, revision=revision, endpoint=endpoint())
         except LocalEntryNotFoundError as error:  # the network broke, and it looked into the cache again
             raise _failed(repo, error, next_step) from error
         except EntryNotFoundError:
@@ -73,24 +94,57 @@ def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP, *, downlo
     raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {next_step}.")
 
 
-def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str], *, download: bool = True) -> str:
+def _verified(path: str, wanted: str | None) -> str:
+    """`path`, when its SHA-256 is `wanted` or none is. Raises EncoderUnavailableError."""
+    if wanted is None:
+        return path
+    try:
+        with open(path, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise EncoderUnavailableError(f"The model file {path} cannot be read ({error.strerror}).") from error
+    if found != wanted:
+        raise EncoderUnavailableError(
+            f"The model file {os.path.realpath(path)} is not the one that was published (SHA-256 {found[:12]}, wanted "
+            f"{wanted[:12]}), so it is not used; delete it and run the same command again."
+        )
+    return path
+
+
+def fetch_folder(
+    repo: str,
+    needed: Sequence[str],
+    patterns: Sequence[str],
+    *,
+    revision: str | None = None,
+    sums: Mapping[str, str] | None = None,
+    download: bool = True,
+) -> str:
     """The path of a folder that holds the files of `repo` matching `patterns`.
 
-    The cached copy counts when at least one of `needed` is in it. Raises as `fetch`.
+    The cached copy counts when at least one of `needed` is in it. `revision`, `sums`: as for `fetch`; raises as it.
     """
+    known = {name: wanted for name, wanted in (sums or {}).items() if name in needed}
+    folder = _folder(repo, list(known) or needed, patterns, revision, download=download)
+    for name, wanted in known.items():
+        _verified(os.path.join(folder, name), wanted)
+    return folder
+
+
+def _folder(repo: str, needed: Sequence[str], patterns: Sequence[str], revision: str | None, *, download: bool) -> str:
     from huggingface_hub import snapshot_download, try_to_load_from_cache
 
     check_repository(repo)
     require_cache(repo)
     for name in needed:
-        cached = try_to_load_from_cache(repo, name)
+        cached = try_to_load_from_cache(repo, name, revision=revision)
         if isinstance(cached, str):
             return os.path.dirname(cached)
     if not download:
         raise NotOnThisMachineError(f"{repo} is not on this machine; {NEXT_STEP}.")
     require_reachable(repo)
     try:
-        folder = snapshot_download(repo, allow_patterns=list(patterns), endpoint=endpoint())
+        folder = snapshot_download(repo, revision=revision, allow_patterns=list(patterns), endpoint=endpoint())
     except Exception as error:  # as above
         raise _failed(repo, error) from error
     if not any((Path(folder) / name).is_file() for name in needed):
@@ -115,12 +169,16 @@ def require_cache(repo: str, next_step: str = NEXT_STEP) -> None:
         )
 
 
+def is_told_offline() -> bool:
+    """Whether the environment forbids downloading."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def require_reachable(repo: str, next_step: str = NEXT_STEP) -> None:
     """Return when the hub answers; raise EncoderUnavailableError within PROBE_SECONDS when it does not."""
     from huggingface_hub import constants
 
-    told_offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    if told_offline or constants.HF_HUB_OFFLINE:
+    if is_told_offline() or constants.HF_HUB_OFFLINE:
         reason = "HF_HUB_OFFLINE forbids downloading"
     else:
         unreachable = _why_unreachable(f"{endpoint()}/{repo}", PROBE_SECONDS)

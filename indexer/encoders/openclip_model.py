@@ -18,6 +18,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
+from indexer.encoders.presets import known_sums
 from indexer.errors import EncoderUnavailableError
 
 _CONFIG = "open_clip_config.json"
@@ -71,8 +73,10 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
     """Find the files of `spec`, and with `download` fetch those that are not on this machine. Raises
     EncoderUnavailableError, of the kind `hub.NotOnThisMachineError` for what would have to be fetched."""
     if spec.kind == "hub":
-        config, preprocess = _read_config(hub.fetch(spec.source, [_CONFIG], download=download))
-        sources = Sources(config, preprocess, hub.fetch(spec.source, _WEIGHTS[:3], download=download))
+        sums = known_sums(spec.source, spec.revision)
+        fetched = partial(hub.fetch, spec.source, revision=spec.revision, sums=sums, download=download)
+        config, preprocess = _read_config(fetched([_CONFIG]))
+        sources = Sources(config, preprocess, fetched(_WEIGHTS[:3]))
     elif spec.kind == "folder":
         config, preprocess = _read_config(os.path.join(spec.source, _CONFIG))
         sources = Sources(config, preprocess, _checkpoint_in(spec.source), tokenizer=spec.source)
@@ -94,7 +98,7 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
             names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
             sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names, download=download))
     _check_towers(sources.config, sources.checkpoint)
-    return _with_local_text_parts(sources, download)
+    return _with_local_text_parts(sources, spec, download)
 
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
@@ -208,13 +212,18 @@ def _check_towers(config: Mapping[str, Any], source: str) -> None:
         )
 
 
-def _with_local_text_parts(sources: Sources, download: bool) -> Sources:
-    """Put folders on this machine in the place of Hugging Face names of a tokenizer and a text model."""
+def _with_local_text_parts(sources: Sources, spec: OpenClipSpec, download: bool) -> Sources:
+    """Put folders on this machine in the place of Hugging Face names of a tokenizer and a text model. What lies in the
+    repository of the weights is of the same revision as they."""
     text = dict(sources.config["text_cfg"])
     tokenizer = sources.tokenizer
     if text.get("hf_tokenizer_name") and tokenizer is None:
         name = text["hf_tokenizer_name"]
-        tokenizer = hub.fetch_folder(name, _TOKENIZER_NEEDED, _TOKENIZER_FILES, download=download)
+        revision = spec.revision if name == spec.source else None
+        sums = known_sums(name, revision)
+        tokenizer = hub.fetch_folder(
+            name, _TOKENIZER_NEEDED, _TOKENIZER_FILES, revision=revision, sums=sums, download=download
+        )
     model = text.get("hf_model_name")
     if model and not os.path.isdir(model):
         text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"], download=download))

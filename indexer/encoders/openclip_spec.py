@@ -2,16 +2,18 @@
 
     ViT-B-32/laion2b_s34b_b79k              an architecture and one of its published weights
     hf-hub:organisation/repository          a repository with an open_clip_config.json and its weights
+    hf-hub:organisation/repository@commit   one commit of it, which no later one takes the place of
     local-dir:/path/to/folder               the same two files in a folder
     ViT-B-32@/path/to/weights.safetensors   an architecture and a checkpoint file (.safetensors, .pt, .pth, .bin)
 
-`@` stands in no name of an architecture and in no tag, so the last form is never taken for another one, whatever is in
-the path. Relative paths and `~` are resolved at once: a name that is stored works from every folder.
+`@` stands in no name of an architecture, repository or tag, so the last form is never taken for another one, whatever
+is in the path. Relative paths and `~` are resolved at once: a name that is stored works from every folder.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +27,7 @@ FOLDER_PREFIX = "local-dir:"
 
 FORMS = "MODEL/TAG, hf-hub:ORGANISATION/REPOSITORY, local-dir:FOLDER or MODEL@CHECKPOINT"
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -32,12 +35,14 @@ _CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 class OpenClipSpec:
     """`source` is a tag ("published"), a repository ("hub") or an absolute path ("folder", "file").
 
-    `model` is the architecture; a repository and a folder bring their own, and it is empty.
+    `model` is the architecture; a repository and a folder bring their own, and it is empty. `revision`: a commit of a
+    repository, 40 hex digits, where one is asked for.
     """
 
     kind: Literal["published", "hub", "folder", "file"]
     model: str
     source: str
+    revision: str | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +51,8 @@ class OpenClipSpec:
             case "published":
                 return f"{PREFIX}{self.model}/{self.source}"
             case "hub":
-                return f"{PREFIX}{HUB_PREFIX}{self.source}"
+                revision = "" if self.revision is None else f"@{self.revision}"
+                return f"{PREFIX}{HUB_PREFIX}{self.source}{revision}"
             case "folder":
                 return f"{PREFIX}{FOLDER_PREFIX}{self.source}"
             case "file":
@@ -61,12 +67,17 @@ def parse_spec(text: str) -> OpenClipSpec:
     """
     text = text.strip().removeprefix(PREFIX)
     if text.startswith(HUB_PREFIX):
-        repo = text.removeprefix(HUB_PREFIX).strip("/")
+        repo, at, revision = text.removeprefix(HUB_PREFIX).partition("@")
+        repo = repo.strip("/")
         organisation, _, repository = repo.partition("/")
         if not organisation or not repository or "/" in repository:
             raise EncoderUnavailableError(f"{text!r} names no repository; write hf-hub:ORGANISATION/REPOSITORY.")
         check_repository(repo)
-        return OpenClipSpec("hub", "", repo)
+        if at and not _COMMIT.fullmatch(revision):
+            raise EncoderUnavailableError(
+                f"{revision!r} in {text!r} is no commit of a repository; write its 40 hex digits, or leave it out."
+            )
+        return OpenClipSpec("hub", "", repo, revision or None)
     if text.startswith(FOLDER_PREFIX):
         path = absolute(text.removeprefix(FOLDER_PREFIX))
         if not os.path.isdir(path):

@@ -11,58 +11,49 @@ from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.hub import NotOnThisMachineError
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
+from indexer.encoders.presets import PRESETS, PREVIOUS, Preset, full_name
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderInfo:
-    """One line of `search models`. `megabytes`: on disk, 10^6 bytes. None: unknown without loading it."""
+    """One line of `search models`. `name`: what `--encoder` takes; `encoder`: what a store keeps of it, the same but
+    for presets. `megabytes`: on disk, 10^6 bytes. `recall`: text-to-image R@1 on COCO's 5,000 test photographs, 0 to 1,
+    as published with the weights. None: unknown without loading it."""
 
     name: str
+    encoder: str
     dimension: int | None = None
     megabytes: int | None = None
     languages: str = ""
+    recall: float | None = None
+    licence: str = ""
     note: str = ""
 
 
-#: Few, so that a choice is possible; each is the smallest of its kind that is worth its size. Recall is text-to-image
-#: R@1 on Flickr30k and COCO as published with the weights. A table, so that showing it needs no open_clip.
+#: Beside the presets (`presets.py`): models whose licence keeps them from being one, or that want a large GPU. A table,
+#: so that showing it needs no open_clip.
 RECOMMENDED: tuple[EncoderInfo, ...] = (
     EncoderInfo(
+        "open_clip:MobileCLIP2-S0/dfndr2b",
         "open_clip:MobileCLIP2-S0/dfndr2b",
         512,
         299,
         "English",
-        "the best for its size: recall 69.2 and 43.7, quick on CPUs; Apple's own licence",
+        0.437,
+        "Apple's, for research",
+        "the best for its size",
     ),
     EncoderInfo(
-        "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
-        512,
-        605,
-        "English",
-        "a free licence (MIT): recall 64.9 and 39.9",
-    ),
-    EncoderInfo(
-        "open_clip:ViT-L-14/datacomp_xl_s13b_b90k",
-        768,
-        1710,
-        "English",
-        "a free licence (MIT), larger: for machines with a GPU",
-    ),
-    EncoderInfo(
-        "open_clip:ViT-B-16-SigLIP2-256/webli",
-        768,
-        1501,
-        "about 100",
-        "queries in many languages (Apache-2.0); needs `pip install transformers`",
-    ),
-    EncoderInfo(
+        "open_clip:ViT-H-14-378-quickgelu/dfn5b",
         "open_clip:ViT-H-14-378-quickgelu/dfn5b",
         1024,
         3947,
         "English",
-        "the most exact of these, for a large GPU; Apple's own licence",
+        None,
+        "Apple's, for research",
+        "for a large GPU",
     ),
 )
 
@@ -82,7 +73,7 @@ def open_encoder(
     EncoderMismatchError for another encoder than the store's, unless it is to take its place (`reencode`);
     EncoderUnavailableError for a store that was made with an encoder of a program.
     """
-    name = asked if asked is not None else BUNDLED if stored is None else stored.name
+    name = full_name(asked) if asked is not None else BUNDLED if stored is None else stored.name
     own = stored is not None and name == stored.name
     try:
         encoder = load_encoder(name, device, stored=stored if own else None, download=asked is not None)
@@ -119,7 +110,7 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
 def load_encoder(
     name: str, device: str | None = None, *, stored: EncoderId | None = None, download: bool = True
 ) -> Encoder:
-    """The encoder that `name` means: "bundled", or an open_clip spec with or without `open_clip:` before it.
+    """The encoder that `name` means: "bundled", a preset, or an open_clip spec with or without `open_clip:` before it.
 
     `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models;
     the bundled one runs on the CPU. On CPUs one that was exported for this machine runs as graphs, without torch;
@@ -128,7 +119,12 @@ def load_encoder(
     Raises EncoderUnavailableError (NotOnThisMachineError without `download`), and UsageError for a device that is not
     here.
     """
-    name = name.strip()
+    name = full_name(name.strip())
+    if name == PREVIOUS:
+        raise UsageError(
+            "`encoder='previous'` is the one that a store had before its present one, and only "
+            "`index(reencode=True)` takes it."
+        )
     if name == BUNDLED:
         from indexer.encoders.graph_encoder import GraphEncoder
 
@@ -136,12 +132,13 @@ def load_encoder(
         return GraphEncoder()
     if name.startswith((PREFIX, HUB_PREFIX, FOLDER_PREFIX)) or "/" in name or "@" in name:
         return _open_clip(name, device, stored, download)
-    known = [BUNDLED, *(info.name for info in RECOMMENDED)]
+    known = [BUNDLED, *(preset.purpose for preset in PRESETS), *(info.name for info in RECOMMENDED)]
+    presets = ", ".join((BUNDLED, *(preset.purpose for preset in PRESETS)))
     by_lower = {each.removeprefix(PREFIX).lower(): each for each in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     hint = f" (did you mean {by_lower[close[0]]}?)" if close else ""
     raise EncoderUnavailableError(
-        f"There is no encoder {name!r}{hint}; use {BUNDLED}, or an open_clip model as {FORMS} (see `list_encoders()`)."
+        f"There is no encoder {name!r}{hint}; use {presets}, or an open_clip model as {FORMS} (see `list_encoders()`)."
     )
 
 
@@ -180,18 +177,32 @@ def device_notes(encoder: Encoder, device: str | None) -> tuple[str, ...]:
 
 
 def list_encoders(*, all: bool = False) -> list[EncoderInfo]:
-    """What can be asked for: bundled, the recommended ones and, with `all`, every model/tag of open_clip (imports it).
+    """What can be asked for: bundled, the presets, the recommended ones and, with `all`, every model/tag of open_clip
+    (imports it).
 
     Raises EncoderUnavailableError with `all` when open_clip is not installed.
     """
-    encoders = [_bundled_info(), *RECOMMENDED]
+    encoders = [_bundled_info(), *map(_preset_info, PRESETS), *RECOMMENDED]
     if all:
         from indexer.encoders.openclip import list_published
 
         shown = {info.name for info in encoders}
         names = [f"{PREFIX}{model}/{tag}" for model, tag in list_published()]
-        encoders += [EncoderInfo(name) for name in names if name not in shown]
+        encoders += [EncoderInfo(name, name) for name in names if name not in shown]
     return encoders
+
+
+def _preset_info(preset: Preset) -> EncoderInfo:
+    return EncoderInfo(
+        preset.purpose,
+        preset.encoder,
+        preset.dimension,
+        preset.megabytes,
+        preset.languages,
+        preset.recall,
+        preset.licence,
+        preset.model,
+    )
 
 
 def _bundled_info() -> EncoderInfo:
@@ -201,5 +212,5 @@ def _bundled_info() -> EncoderInfo:
     try:
         size = sum(path.stat().st_size for path in models_folder().rglob("*") if path.is_file())
     except (OSError, UsageError):
-        return EncoderInfo(BUNDLED, None, None, "English", f"{note} (its files are missing here)")
-    return EncoderInfo(BUNDLED, None, round(size / 1e6), "English", note)
+        return EncoderInfo(BUNDLED, BUNDLED, None, None, "English", note=f"{note} (its files are missing here)")
+    return EncoderInfo(BUNDLED, BUNDLED, None, round(size / 1e6), "English", note=note)

@@ -34,6 +34,7 @@ from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.owed import begin, end, of_earlier_runs
+from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.room import room_for_files
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
@@ -144,15 +145,14 @@ class _Run:
                 "check the disk."
             )
         self._encode_texts_of_unchanged_files()
-        kept_back = switch(self._catalog, self._encoder_row)
-        if kept_back is not None:
-            self._report.warnings.append(kept_back)
+        self._let_it_answer()
         sweep(self._catalog, everything=not was_swept, spare=was_repaired and not self._saw_all(chosen))
         self._report.warnings += build_indexes(
             self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
         )
         self._bring_thumbnails_up_to_date()
         self._report.seconds = time.monotonic() - started
+        keep_pace(self._catalog, self._report)
         return self._report
 
     def _bring_thumbnails_up_to_date(self) -> None:
@@ -163,6 +163,13 @@ class _Run:
                 self._catalog, MemoryBudget(self._room()), self._settings.workers, self._progress
             )
             self._report.warnings += [] if left is None else [left]
+
+    def _let_it_answer(self) -> None:
+        switched = switch(self._catalog, self._encoder_row)
+        self._report.encoder = switched.answers
+        self._report.replaced = switched.replaced
+        if switched.kept_back is not None:
+            self._report.warnings.append(switched.kept_back)
 
     def _choose_tokens(self) -> bool:
         asked = self._settings.tokens

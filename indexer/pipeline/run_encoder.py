@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.orphans import Orphans
@@ -57,22 +59,33 @@ def choose_tokens(catalog: Catalog, encoder: Encoder, encoder_row: int, asked: b
     return True
 
 
-def switch(catalog: Catalog, encoder_row: int) -> str | None:
-    """Let this encoder answer, where everything has a vector of it; a sentence where something has none."""
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """Which encoder `answers` now, by name, and which one it `replaced`; `kept_back`: a sentence where it could not
+    take its place."""
+
+    answers: str
+    replaced: str | None = None
+    kept_back: str | None = None
+
+
+def switch(catalog: Catalog, encoder_row: int) -> Switched:
+    """Let this encoder answer, where everything has a vector of it."""
     with catalog.snapshot() as snapshot:
-        active = Encoders(snapshot).active()
-        if active is None or active[0] == encoder_row:
-            return None
+        active = Encoders(snapshot).required()
+        if active[0] == encoder_row:
+            return Switched(active[1].name)
         left = Vectors(snapshot).count_missing(encoder_row)
     if left:
-        return (
-            f"{left} items could not be encoded anew (their files are not there or do not read), so the store "
+        told = (
+            f"{left:,} items could not be encoded anew (their files are not there or do not read), so the store "
             "still answers with its former encoder; bring them back or take them out (`forget(PATH)`), then run it "
             "again."
         )
+        return Switched(active[1].name, kept_back=told)
     with catalog.batch() as batch:
         Encoders(batch).activate(encoder_row)
-    return None
+        return Switched(Encoders(batch).required()[1].name, active[1].name)
 
 
 def _give_up_others(catalog: Catalog, row: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, each, flag, instance, optional
+from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
@@ -19,6 +20,7 @@ from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.arguments import progress_given
 from search.calls.opened import Opened
 from search.engine.active_encoder import ActiveEncoder
+from search.evaluation.encoders import compare_encoders
 
 if TYPE_CHECKING:
     from indexer.compact import Compacted
@@ -52,9 +54,11 @@ class Indexing(Opened):
         `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
         size. `recall`: the share of the true first ten that an approximate index has to find, measured on the store's
         own vectors; None keeps the store's choice, or takes 0.95. `reencode`: let the encoder that this library was
-        opened with take the place of the store's. `verify`: read every file, and compare its content with what was
-        indexed, whatever its size and times say; the report's `altered` names those that differ. Files that cannot be
-        read are in the report's `failures`; they never stop a run.
+        opened with take the place of the store's, which answers until all is encoded; what it encoded is kept until
+        `compact()`, so that `open(..., encoder="previous").index(reencode=True)` brings it back at once, and the
+        report's `comparison` has the recall of both on the store's captions. `verify`: read every file, and compare
+        its content with what was indexed, whatever its size and times say; the report's `altered` names those that
+        differ. Files that cannot be read are in the report's `failures`; they never stop a run.
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
@@ -73,7 +77,10 @@ class Indexing(Opened):
         store = Store.create(self.folder)
         try:
             with store.writing():
-                self._models.encoder(ActiveEncoder(store).now(), reencode=reencode)
+                with store.catalog.snapshot() as snapshot:
+                    former = Encoders(snapshot).former()
+                previous = None if former is None else former[1]
+                self._models.encoder(ActiveEncoder(store).now(), reencode=reencode, previous=previous)
                 encoder, notes = self._models.encoder_for_indexing(progress or Silent())
                 report = pipeline.run(
                     store,
@@ -87,6 +94,8 @@ class Indexing(Opened):
                     verify=verify,
                 )
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
+                if report.replaced is not None:
+                    report.comparison = compare_encoders(store)
                 active = ActiveEncoder(store).now()
                 if active is not None:
                     write_encoder_hint(self.folder, active)
@@ -125,7 +134,8 @@ class Indexing(Opened):
     @checked(progress=optional(progress_given))
     def compact(self, *, progress: Progress | None = None) -> Compacted:
         """Make the store small again: delete what nothing leads to (of photographs that were edited or forgotten, of a
-        change of encoder that was not finished), and give the room back to the disk.
+        change of encoder that was not finished, of the encoder before the present one), and give the room back to the
+        disk.
 
         Nothing that can be found is touched. Of what was forgotten nothing is left in any file of the store afterwards.
         The disk needs room for a second catalog meanwhile. Raises StoreMissingError, StoreBusyError,

@@ -42,6 +42,7 @@ def _table(status: Status) -> Iterator[str]:
             "encoder",
             "none yet" if encoder is None else f"{encoder.name} ({encoder.weights[:12]}, d={encoder.dimension})",
         ),
+        *_former(status),
         ("images", _images(status)),
         ("texts", f"{status.texts:,}"),
     ]
@@ -79,6 +80,14 @@ def _table(status: Status) -> Iterator[str]:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:<{width}}  {value}"
+
+
+def _former(status: Status) -> list[tuple[str, str]]:
+    """The encoder that can be taken back."""
+    if status.former_encoder is None:
+        return []
+    back = "search index --reencode --encoder previous takes it back, search compact lets it go"
+    return [("former encoder", f"{status.former_encoder.name} ({back})")]
 
 
 def _shared(folder: str) -> str:

@@ -104,7 +104,7 @@ def collection_of(said: Json) -> Collection:
 
 def status_of(said: Json, collections: list[Collection]) -> Status:
     """What the store holds. Of its folders neither patterns nor drives are told."""
-    encoder, tokens = said.get("encoder"), said.get("tokens")
+    encoder, former, tokens = said.get("encoder"), said.get("former_encoder"), said.get("tokens")
     photographs = {"photographs": said["images"], **said}["photographs"]  # a server of before does not count them
     return Status(
         folder=said["path"] if "path" in said else said["folder"],
@@ -124,6 +124,8 @@ def status_of(said: Json, collections: list[Collection]) -> Status:
         thumbnails=ThumbnailState(**said["thumbnails"]),
         bytes=said["bytes"],
         failures=tuple(Failure(_path(each), each["reason"]) for each in said["failures"]),
+        former_encoder=None if former is None else _encoder(former),
+        pace=said.get("pace"),
     )
 
 

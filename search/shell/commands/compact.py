@@ -34,7 +34,7 @@ def run(options: CompactOptions) -> int:
     gone = (
         (found.contents, "photographs and texts that are no longer indexed"),
         (found.texts, "texts about forgotten photographs"),
-        (found.vectors, "embeddings of a change of encoder that was not finished"),
+        (found.vectors, "embeddings of encoders that do not answer"),
     )
     for count, what in gone:
         if count:

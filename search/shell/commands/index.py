@@ -23,7 +23,9 @@ class IndexOptions(Options):
     )
     store: Path | None = STORE
     encoder: str | None = option(
-        "--encoder", metavar="NAME", help="For a new store: which model (see `search models`)."
+        "--encoder",
+        metavar="NAME",
+        help="For a new store, or with --reencode: fast, balanced, best, multilingual, or a model (`search models`).",
     )
     device: str | None = DEVICE
     index_type: str | None = option(
@@ -50,7 +52,12 @@ class IndexOptions(Options):
     thumbnails: bool = option(
         "--thumbnails", default=False, help="Make the thumbnails of `search serve` too, which it makes at first use."
     )
-    reencode: bool = option("--reencode", default=False, help="Let --encoder take the place of the store's encoder.")
+    reencode: bool = option(
+        "--reencode",
+        default=False,
+        help="Let --encoder take the place of the store's, which answers until all is encoded; `--encoder previous` "
+        "takes it back.",
+    )
     verify: bool = option(
         "--verify", default=False, help="Read every file and compare its content, whatever its size and times say."
     )
@@ -93,7 +100,7 @@ def run(options: IndexOptions) -> int:
     if options.as_json:
         printing.print_json(run_report.report_json(report))
     else:
-        run_report.print_report(report, quiet=options.quiet)
+        run_report.print_report(report, quiet=options.quiet, store=options.store)
     return SOME_FAILED if report.failures else FOUND
 
 

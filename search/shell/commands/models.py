@@ -35,20 +35,28 @@ def run(options: ModelsOptions) -> int:
 
 
 def _print_table(encoders: Sequence[EncoderInfo]) -> None:
-    """Name, dimensions, size on disk, languages, and what to know about each."""
+    """Name, dimensions, size on disk, languages, recall, and what to know about each."""
     from search.shell.printing import print_line
 
     rows = [
         (
             encoder.name,
-            "" if encoder.dimension is None else f"{encoder.dimension}",
+            "" if encoder.dimension is None else f"d={encoder.dimension}",
             "" if encoder.megabytes is None else f"{encoder.megabytes:,} MB",
             encoder.languages,
-            encoder.note,
+            "" if encoder.recall is None else f"recall {100 * encoder.recall:.1f}",
+            "; ".join(filter(None, (encoder.note, encoder.licence and f"licence: {encoder.licence}"))),
         )
         for encoder in encoders
     ]
-    name, dimension, size, languages, _ = (max(len(cell) for cell in column) for column in zip(*rows, strict=True))
-    for row in rows:
-        line = f"{row[0]:<{name}}  {row[1]:>{dimension}}  {row[2]:>{size}}  {row[3]:<{languages}}  {row[4]}"
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for name, dimension, size, languages, recall, note in rows:
+        line = (
+            f"{name:<{widths[0]}}  {dimension:>{widths[1]}}  {size:>{widths[2]}}  {languages:<{widths[3]}}  "
+            f"{recall:>{widths[4]}}  {note}"
+        )
         print_line(line.rstrip())
+    print_line()
+    print_line("recall: of 100 captions, whose photograph is the first hit among COCO's 5,000, as published.")
+    print_line("`search index FOLDER --encoder NAME` makes an index with one of them.")
+    print_line("`search index --reencode --encoder NAME` changes an index that is there.")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import Field
 
 import search
+from indexer.encoders.base import EncoderId
 from indexer.types import Kind
 from indexer.vectors.base import IndexState
 from search.web.models.base import Model
@@ -24,6 +25,11 @@ class EncoderState(Model):
     weights: str = Field(description="SHA-256 of the weights.")
     dimension: int
     preprocessing: dict[str, Any] = Field(description="How a photograph becomes its input.")
+
+    @classmethod
+    def of(cls, encoder: EncoderId | None) -> EncoderState | None:
+        """An identity; None where there is none."""
+        return None if encoder is None else cls(**asdict(encoder))
 
 
 class Measured(Model):
@@ -78,6 +84,10 @@ class StoreStatus(Model):
 
     generation: int = Field(description="Grows with each change that a search could see.")
     encoder: EncoderState | None = Field(None, description="Left out before anything was indexed.")
+    former_encoder: EncoderState | None = Field(
+        None, description="The one that answered before, whose vectors are kept. Left out where there is none."
+    )
+    pace: float | None = Field(None, description="Seconds a photograph, in the last run that encoded many.")
     images: int = Field(description="Files that are images; copies count each.")
     photographs: int = Field(description="Images without copies of one another.")
     texts: int
@@ -99,17 +109,11 @@ class StoreStatus(Model):
     @classmethod
     def of(cls, status: search.Status, generation: int, shown: Shown) -> StoreStatus:
         """As a library has it."""
-        encoder = status.encoder
         return cls(
             generation=generation,
-            encoder=None
-            if encoder is None
-            else EncoderState(
-                name=encoder.name,
-                weights=encoder.weights,
-                dimension=encoder.dimension,
-                preprocessing=asdict(encoder.preprocessing),
-            ),
+            encoder=EncoderState.of(status.encoder),
+            former_encoder=EncoderState.of(status.former_encoder),
+            pace=status.pace,
             images=status.images,
             photographs=status.photographs,
             texts=status.texts,

@@ -126,6 +126,9 @@ def test_another_encoder_has_its_own_tokens_until_it_takes_over(catalog: Catalog
     assert read(catalog, [1], row, 6).keys() == {1}
     with catalog.batch() as batch:
         Encoders(batch).activate(row)
+    assert read(catalog, [1, 2]).keys() == {1, 2}  # those of the former one are kept
+    with catalog.batch() as batch:
+        Encoders(batch).delete(1)
     assert read(catalog, [1, 2]) == {}
     assert read(catalog, [1], row, 6).keys() == {1}
     with catalog.snapshot() as snapshot:
