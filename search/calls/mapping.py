@@ -65,7 +65,7 @@ class Mapping(Opened):
             vectors = encode_texts(encoder, texts).vectors
             index = _index(opened, identity)
             told.phase("Reading the photographs")
-            source = VectorPages(opened.store.catalog, row, identity)
+            source = VectorPages(opened.store.catalog, row, identity.dimension)
             material = Material(source.ids(), source.batches, identity.dimension, index, generation, names, vectors)
             found = make_map(material, told)
             with suppress(OSError):
@@ -90,7 +90,7 @@ class Mapping(Opened):
                 there, generation = Vectors(snapshot).ids("image", row), snapshot.generation
             if not is_current(kept, there):
                 return None
-            source = VectorPages(opened.store.catalog, row, identity)
+            source = VectorPages(opened.store.catalog, row, identity.dimension)
             index = _index(opened, identity)
             return brought_up(kept, there, index, source.batches, source.vectors_of, identity.dimension, generation)
 

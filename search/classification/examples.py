@@ -52,7 +52,7 @@ class Examples:
     notes: tuple[str, ...]
     failures: tuple[Failure, ...]
 
-    def chosen(self, which: np.ndarray) -> Examples:  # type: ignore[type-arg]
+    def chosen(self, which: np.ndarray) -> Examples:
         """Those where `which` (n,) bool is True."""
         rows = np.flatnonzero(which).tolist()
         return replace(

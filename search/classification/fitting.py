@@ -97,7 +97,7 @@ def fit(vectors: Float32, labels: Int64, chosen: Chosen, seed: int) -> LinearCla
 class _Regression:
     """Fits of one part of the examples, each beginning where the one before ended. `chosen` (n,) bool."""
 
-    def __init__(self, vectors: Float32, labels: Int64, chosen: np.ndarray, seed: int) -> None:  # type: ignore[type-arg]
+    def __init__(self, vectors: Float32, labels: Int64, chosen: np.ndarray, seed: int) -> None:
         from sklearn.linear_model import LogisticRegression
 
         own = vectors[chosen]

@@ -66,7 +66,8 @@ def best(scores: Float32, top: int) -> Int64:
         if int((scores >= least).sum(axis=1).max()) == top:
             columns = np.argsort(scores < least, axis=1, kind="stable")[:, :top]  # ascending by column
             own = np.take_along_axis(scores, columns, axis=1)
-            return np.take_along_axis(columns, np.argsort(-own, axis=1, kind="stable"), axis=1).astype(np.int64)
+            found: Int64 = np.take_along_axis(columns, np.argsort(-own, axis=1, kind="stable"), axis=1)
+            return found
     return np.argsort(-scores, axis=1, kind="stable")[:, :top].astype(np.int64)
 
 

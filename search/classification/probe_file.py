@@ -1,7 +1,8 @@
 """A probe on disk: one safetensors file, in a store under `probes/NAME.safetensors` or wherever a person wants it.
 
 It holds `weights` (k, d) and `bias` (k,) float32, and in its header, as JSON, its classes, its encoder and its
-training, with a digest of all. One file, so that it is moved into place in one step, and can be given away. Reading it runs nothing of it.
+training, with a digest of all. One file, so that it is moved into place in one step, and can be given away. Reading it
+runs nothing of it.
 """
 
 from __future__ import annotations

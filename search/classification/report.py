@@ -115,7 +115,7 @@ def _figures(name: str, confusion: Int64, row: int) -> ClassFigures:
     return ClassFigures(name, hits / called if called else None, hits / support, 2 * hits / (support + called), support)
 
 
-def calibration_error(said: Float32, right: np.ndarray) -> float:  # type: ignore[type-arg]
+def calibration_error(said: Float32, right: np.ndarray) -> float:
     """The mean distance of what was said, (n,) 0 to 1, from the share that was `right` (n,), over bins of equal width
     and weighted by their counts (Naeini et al. 2015; Guo et al. 2017)."""
     bins = np.minimum((said * _BINS).astype(np.int64), _BINS - 1)
