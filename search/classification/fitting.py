@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from indexer.distribution import how_to_get
 from indexer.errors import UsageError
 from indexer.progress import Progress
 from indexer.types import Float32, Int64
@@ -50,7 +49,9 @@ class Chosen:
 def check_installed() -> None:
     """Raises UsageError where the extra is missing."""
     if importlib.util.find_spec("sklearn") is None:
-        raise UsageError(f"Training a probe needs scikit-learn, which is not here; {how_to_get(PACKAGE)} installs it.")
+        raise UsageError(
+            f"Training a probe needs scikit-learn, which is not here; `pip install '{PACKAGE}'` installs it."
+        )
 
 
 def choose(vectors: Float32, labels: Int64, seed: int, progress: Progress) -> Chosen:

@@ -112,5 +112,5 @@ def test_the_temperature_undoes_a_scale(scale: float, seed: int) -> None:
 
 def test_a_missing_package_is_a_sentence_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"needs scikit-learn.*`pip install scikit-learn"):
+    with pytest.raises(UsageError, match=r"needs scikit-learn.*`pip install 'scikit-learn"):
         fitting.check_installed()
