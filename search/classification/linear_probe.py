@@ -69,7 +69,8 @@ def best(scores: Float32, top: int) -> Int64:
             own = np.take_along_axis(scores, columns, axis=1)
             found: Int64 = np.take_along_axis(columns, np.argsort(-own, axis=1, kind="stable"), axis=1)
             return found
-    return np.argsort(-scores, axis=1, kind="stable")[:, :top].astype(np.int64)
+    every: Int64 = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    return every
 
 
 def word(share: float) -> Match:

@@ -15,6 +15,8 @@ from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.painted_classes import paint_classes
 
+pytest.importorskip("sklearn")
+
 CLASSES = {"fire": "red", "leaf": "green", "sea": "blue"}
 EACH = 10
 
