@@ -13,6 +13,8 @@ from search.classification.linear_probe import LinearClassifier, best, shares
 
 #: Answers among which the right one counts for the second accuracy.
 TOP: Final = 5
+#: Of fewer photographs no calibration error is told: it would be chance.
+FEWEST: Final = 100
 #: Bins of equal width for the expected calibration error.
 _BINS: Final = 15
 
@@ -42,7 +44,8 @@ class ClassificationReport:
     `classes`: those that it knows (k); `figures`: of each of them that has photographs. `mean_accuracy`: the mean of
     the classes' accuracies, each class counting alike; `top_1`, `top_5`: of all photographs, how often the right class
     is the first, or among the first five. `confusion` (k, k) int64: row what it is, column what it was called.
-    `calibration_error`: the expected one of the probabilities (Guo et al. 2017), None where none were fitted.
+    `calibration_error`: the expected one of the probabilities (Guo et al. 2017), None where none were fitted, and of
+    fewer than 100 photographs.
     """
 
     classes: tuple[str, ...]
@@ -99,7 +102,7 @@ def report_of(
         said.append(shares(logits).max(axis=1))
     answers = np.concatenate(called)
     right = answers == labels
-    error = calibration_error(np.concatenate(said), right) if classifier.calibrated else None
+    error = calibration_error(np.concatenate(said), right) if classifier.calibrated and len(labels) >= FEWEST else None
     confusion = np.zeros((k, k), np.int64)
     np.add.at(confusion, (labels, answers), 1)
     figures = tuple(_figures(classes[row], confusion, row) for row in range(k) if confusion[row].any())

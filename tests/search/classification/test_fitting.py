@@ -110,6 +110,14 @@ def test_the_temperature_undoes_a_scale(scale: float, seed: int) -> None:
     assert temperature_of((logits * scale).astype(np.float32), labels) == pytest.approx(scale, rel=0.2)
 
 
+def test_few_right_answers_make_nothing_certain() -> None:
+    """36 of 36 right, by far: nearly as sure as 37 of 38, and no surer."""
+    labels = np.arange(36) % 3
+    logits = np.eye(3, dtype=np.float32)[labels] * 50
+    said = shares(logits / np.float32(temperature_of(logits, labels))).max(axis=1)
+    assert said == pytest.approx(37 / 38, abs=0.005)
+
+
 def test_a_missing_package_is_a_sentence_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"needs scikit-learn.*`pip install 'scikit-learn"):
