@@ -203,6 +203,10 @@ class Classifying(Opened):
                 f"There is no index at {self.folder} to keep the probe in; name a file with `out`, or make an index "
                 "with `index(FOLDER)`."
             )
+        if (self.folder / FOLDER).is_symlink():  # in a received store, a way out of it
+            raise UsageError(
+                f"{self.folder / FOLDER} is a link and may lead anywhere; take it away, or name a file with `out`."
+            )
         named = Path(absolute(folder)).name if name is None else name
         if name is None and not is_name(named):
             raise UsageError(f"A probe cannot be called as the folder, {named[:60]!r}; give it a `name`.")

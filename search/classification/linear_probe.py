@@ -61,7 +61,8 @@ def shares(logits: Float32) -> Float32:
 def best(scores: Float32, top: int) -> Int64:
     """Columns of the `top` greatest of each row, (n, top) int64, by (-score, column). `top`: at most k."""
     if top == 1:
-        return scores.argmax(axis=1, keepdims=True).astype(np.int64)
+        first: Int64 = scores.argmax(axis=1, keepdims=True)
+        return first
     if top < scores.shape[1]:  # what is equal to the last one may come from anywhere: it is counted in
         least = -np.partition(-scores, top - 1, axis=1)[:, top - 1 : top]  # (n, 1)
         if int((scores >= least).sum(axis=1).max()) == top:

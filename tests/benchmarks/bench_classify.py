@@ -98,9 +98,9 @@ def main() -> None:
         }.items():
             runs = [measured(out, "classify", "-s", str(folder), *more) for _ in range(3)]
             seconds, computing, memory = np.median(runs, axis=0)
-            print(
-                f"{what:24} {seconds:6.1f} s  {computing:6.1f} s of the processor  {memory:6,.0f} MB  {out.stat().st_size / 1e6:6.1f} MB written"
-            )
+            written = out.stat().st_size / 1e6
+            times = f"{seconds:6.1f} s  {computing:6.1f} s of the processor"
+            print(f"{what:24} {times}  {memory:6,.0f} MB  {written:6.1f} MB written", flush=True)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,14 @@ def test_without_a_store_a_probe_is_a_file(tmp_path: Path, folder: Path) -> None
     assert not (tmp_path / "none.search").exists()
 
 
+def test_nothing_is_written_through_a_link(library: search.Library, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (library.folder / "probes").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(search.UsageError, match="is a link and may lead anywhere"):
+        library.train_probe(folder)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_probe_of_another_encoder_is_refused(library: search.Library, folder: Path, tmp_path: Path) -> None:
     path = library.train_probe(folder).path
     with (
