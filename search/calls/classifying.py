@@ -94,9 +94,10 @@ class Classifying(Opened):
         clock = Clock()
         path = self._place(name, out, Path(folder))
         with self._working(None, own=out is None) as work, own_thread():
-            reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
+            encoder, notes = self._models.encoder_for_indexing(progress or Silent())
+            reader = FeatureReader(encoder, work.catalog, VectorCache.of(encoder.identity))
             tested = None if test is None else os.fspath(test)
-            found = train(os.fspath(folder), tested, reader, work.encoder, seed, progress or Silent())
+            found = train(os.fspath(folder), tested, reader, encoder, seed, progress or Silent())
         clock.lap("train")
         probe_file.save(path, found.probe)
         counts = reader.counts
@@ -116,7 +117,7 @@ class Classifying(Opened):
             templates=found.templates,
             calibrated=found.chosen.calibrated,
             failures=tuple(counts.failures),
-            notes=(*work.notes, *found.notes),
+            notes=tuple(dict.fromkeys((*work.notes, *notes, *found.notes))),
             seconds=clock.seconds,
         )
 

@@ -7,12 +7,10 @@ and encoded as the indexer does it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
-
-import numpy as np
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.contents import Contents
@@ -145,12 +143,3 @@ class FeatureReader:
                 vector = self._cache.get(each.digest)
             assert vector is not None
             yield Feature(each.candidate, each.digest, vector)
-
-
-def matrix(features: Iterable[Feature], dimension: int) -> Float32:
-    """(n, d) float32."""
-    rows = [each.vector for each in features]
-    return np.stack(rows) if rows else np.empty((0, dimension), np.float32)
-
-
-Reading = Callable[[Sequence[Candidate]], Iterator[Feature]]

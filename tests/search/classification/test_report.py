@@ -26,7 +26,7 @@ def test_as_scikit_learn_has_it(k: int, n: int, seed: int) -> None:
     names = [f"c{at}" for at in range(k)]
     found = report_of(identity(k), names, logits, labels)
     answers = logits.argmax(axis=1)
-    assert (found.confusion == confusion_matrix(labels, answers, labels=range(k))).all()
+    assert (found.matrix() == confusion_matrix(labels, answers, labels=range(k))).all()
     present = np.unique(labels)
     precision, recall, f1, support = precision_recall_fscore_support(labels, answers, labels=present, zero_division=0)
     assert [each.name for each in found.figures] == [names[at] for at in present]
