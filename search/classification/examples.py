@@ -124,10 +124,13 @@ def read_examples(by_class: ByClass, reader: FeatureReader, progress: Progress) 
     if torn:
         digest, (other, label) = next(iter(torn.items()))
         one, two = by_class.classes[label_of[digest]], by_class.classes[label]
-        notes.append(
+        said = (
             f"{counted(len(torn), 'photograph')} in two classes left out, as nobody knows which is right (first: "
             f"{firsts[digest].candidate.path} in {one} and {other.candidate.path} in {two})."
         )
+        if len(torn) == len(firsts):
+            raise UsageError(f"Nothing in {by_class.folder} can be learned from: {said}")
+        notes.append(said)
     if copies:
         notes.append(f"{copies:,} {'copy' if copies == 1 else 'copies'} left out: each photograph counts once.")
     kept = [each for digest, each in firsts.items() if digest not in torn]

@@ -240,6 +240,11 @@ def one_class(folder: Path) -> None:
     paint_classes(folder, {"cat": "red"}, 3)
 
 
+def the_same(folder: Path) -> None:
+    paint_classes(folder, {"cat": "red"}, 2)
+    shutil.copytree(folder / "cat", folder / "dog")
+
+
 def loose(folder: Path) -> None:
     folder.mkdir()
     Image.new("RGB", (8, 8)).save(folder / "a.png")
@@ -261,6 +266,7 @@ def nameless(folder: Path) -> None:
         (alike, "'Red_car' and 'red car', which are one name"),
         (empty, "has no photographs in subfolders"),
         (one_class, "has only the class cat"),
+        (the_same, "learned from: 2 photographs in two classes left out, as nobody knows"),
         (loose, "has no photographs in subfolders"),
         (unreadable, "Not one photograph in .* can be used"),
         (nameless, "whose name cannot be read"),
