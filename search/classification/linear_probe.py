@@ -17,7 +17,7 @@ from search.results import STRONG, WEAK, Match
 
 #: What cosines with class names are multiplied with before the softmax that words stand for. With CLIP's own 100
 #: (Radford et al. 2021, section 2.5) six of ten "strong" answers of the bundled encoder are right among the 101 classes
-#: of Caltech-101's `train`; with 30 nine of ten, and as many among any 10 or 3 of them.
+#: of Caltech-101's `train`; with 30 nearly nine, and as many among any 10 or 3 of them.
 COSINE_SCALE: Final = 30.0
 #: Logits that are in memory at once: 32 MB, and copies.
 _AT_ONCE: Final = 8_000_000

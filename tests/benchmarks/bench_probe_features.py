@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,16 @@ from sklearn.linear_model import LogisticRegression
 from indexer.encoders.graph_encoder import GraphEncoder
 from search.blas import BlasThreads
 from search.classification.folds import stratified
+from search.classification.linear_probe import word
+from search.classification.zero_shot import zero_shot
 from tools.bundled.datasets import batches, read_captions
 
 LEARNED = 187  # numbers of the bundled encoder's learned channel; 256 of the class channel follow, and 5 of hubs
 SIDE = 7
 
 
-def read(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vectors (n, d), those of the mirrored photographs, region tokens (n, 49, 64), labels (n,)."""
+def read(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Vectors (n, d), those of the mirrored photographs, region tokens (n, 49, 64), labels (n,), names of classes."""
     encoder = GraphEncoder()
     rows = read_captions(folder, "train")
     vectors, mirrored, tokens = [], [], []
@@ -37,7 +40,7 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     names = sorted({row.captions[0] for row in rows})
     labels = np.array([names.index(row.captions[0]) for row in rows])
     regions = np.concatenate(tokens).astype(np.float32) / 127
-    return np.concatenate(vectors), np.concatenate(mirrored), regions, labels
+    return np.concatenate(vectors), np.concatenate(mirrored), regions, labels, names
 
 
 def joined(*parts: tuple[float, np.ndarray]) -> np.ndarray:
@@ -46,10 +49,29 @@ def joined(*parts: tuple[float, np.ndarray]) -> np.ndarray:
     return np.concatenate([weight * part / np.sqrt(part.var(axis=0).sum()) for weight, part in centred], axis=1)
 
 
+def words(names: list[str], vectors: np.ndarray, labels: np.ndarray) -> None:
+    """How often the words of class names are right, among all classes and among some, drawn fifteen times."""
+    generator = np.random.default_rng(0)
+    classifier = zero_shot(GraphEncoder(), names, None)
+    for count, draws in ((len(names), 1), (10, 15), (3, 15)):
+        strong, fair = [], []
+        for _ in range(draws):
+            some = generator.permutation(len(names))[:count]
+            own = np.isin(labels, some)
+            chosen = replace(classifier, weights=classifier.weights[some], bias=classifier.bias[some])
+            order, share = chosen.first(vectors[own], 1)
+            right = some[order[:, 0]] == labels[own]
+            said = np.array([word(float(each)) for each in share[:, 0]])
+            for found, name in ((strong, "strong"), (fair, "fair")):
+                if (said == name).any():
+                    found.append(right[said == name].mean())
+        print(f"{count} names: strong {100 * np.mean(strong):.0f} % right, fair {100 * np.mean(fair):.0f} %")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    vectors, mirrored, tokens, labels = read(parser.parse_args().data / "caltech101")
+    vectors, mirrored, tokens, labels, names = read(parser.parse_args().data / "caltech101")
     fold = stratified(labels, 5, 0)
     BlasThreads().set(1)
     warnings.simplefilter("ignore")
@@ -71,6 +93,7 @@ def main() -> None:
             found.append((np.bincount(labels[held], weights=right)[sizes > 0] / sizes[sizes > 0]).mean())
         print(f"{what:40} {100 * np.mean(found):.1f}", flush=True)
 
+    words(names, vectors, labels)
     tried("vectors, C 0.1", vectors)
     for strength in (0.003, 0.01, 0.03, 0.3, 1.0):
         tried(f"vectors, C {strength}", vectors, strength)
