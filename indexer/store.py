@@ -171,9 +171,9 @@ def size_of(folder: Path) -> int:
 
 
 def _take_away_leftovers(folder: Path) -> None:
-    """What killed processes left half-written: calibrations, rerankers and the hint, which others may write now, by
-    their locks; of vector indexes all, which only the holder of the store's lock writes."""
-    for name in ("", "reranker", "reranker.work", VECTORS):
+    """What killed processes left half-written: calibrations, probes, rerankers and the hint, which others may write
+    now, by their locks; of vector indexes all, which only the holder of the store's lock writes."""
+    for name in ("", "probes", "reranker", "reranker.work", VECTORS):
         inner = folder / name
         if not inner.is_symlink():  # in a received store, a way out of it
             clean(inner, alone=name == VECTORS)

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from search.calls.listing import Page
     from search.calls.query_options import QueryOptions
     from search.calls.tallying import DateCount
+    from search.classification.report import ClassFigures, ClassificationReport
+    from search.classification.results import Classification, Classified, ClassShare, TrainedProbe
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.library import Library, open
@@ -115,6 +117,8 @@ _HOME = {
     "search.calls.field_values": ("FieldValue",),
     "search.calls.listing": ("Page",),
     "search.calls.tallying": ("DateCount",),
+    "search.classification.report": ("ClassFigures", "ClassificationReport"),
+    "search.classification.results": ("ClassShare", "Classification", "Classified", "TrainedProbe"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.library": ("Library", "open"),
@@ -135,6 +139,11 @@ __all__ = [
     "CalibrationSettings",
     "Candidates",
     "CaptionFileError",
+    "ClassFigures",
+    "ClassShare",
+    "Classification",
+    "ClassificationReport",
+    "Classified",
     "Cluster",
     "Collection",
     "Compacted",
@@ -192,6 +201,7 @@ __all__ = [
     "StoreTooNewError",
     "StoreUnwritableError",
     "TokenShape",
+    "TrainedProbe",
     "UnfitValueError",
     "UnreadableFileError",
     "UnsupportedImageError",

@@ -13,6 +13,7 @@ from indexer.arguments import checked, optional
 from indexer.encoders.base import Encoder
 from indexer.settings import default_store
 from search.arguments import encoder_or_name
+from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
 from search.calls.details import Detailing
 from search.calls.indexing import Indexing
@@ -37,5 +38,5 @@ def open(
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
 
 
-class Library(Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring):
+class Library(Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring, Classifying):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

@@ -100,6 +100,11 @@ class LoadedModels:
             )
         return found
 
+    def encoder_for_files(self, stored: EncoderId | None) -> Encoder:
+        """The encoder for work on files, which needs no store: the one that was asked for, also where a store has
+        another; else as `encoder`. Raises EncoderError."""
+        return self.encoder(None if self._brought or self._name is not None else stored)
+
     def _is_left(self, stored: EncoderId | None) -> bool:
         """Whether the store has gone over to an encoder of another name since this one was loaded for it."""
         return (

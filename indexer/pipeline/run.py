@@ -10,16 +10,12 @@ what the threads hold while they read and decode is within the memory that `room
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.encoders.base import Encoder
-from indexer.errors import SearchError
 from indexer.files.mounts import mount_of
 from indexer.in_hand import InHand
 from indexer.memory import Room
@@ -36,6 +32,7 @@ from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.owed import begin, end, of_earlier_runs
 from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
+from indexer.pipeline.read_ahead import read_ahead, settled
 from indexer.pipeline.room import room_for_files
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
 from indexer.pipeline.suspects import Suspects
@@ -50,8 +47,6 @@ from indexer.thumbnails.removal import remove_stale
 from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
 from indexer.vectors.refresh import build_indexes
-
-T = TypeVar("T")
 
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
@@ -258,7 +253,7 @@ class _Run:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
 
         def read(candidate: Candidate) -> object:
-            return _result(candidate, lambda: look_up(candidate))
+            return settled(candidate, lambda: look_up(candidate))
 
         own = Report()
         with Ingest(self._catalog, self._encoder, self._encoder_row, own, tokens=self._tokens) as ingest:
@@ -305,27 +300,7 @@ class _Run:
 
             return budget.work(work)
 
-        waiting: deque[tuple[Candidate, Future[Prepared]]] = deque()
-        pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="decode")
         try:
-            for candidate in candidates:
-                waiting.append((candidate, pool.submit(read, candidate)))
-                if len(waiting) >= ahead:
-                    yield _result(waiting[0][0], waiting.popleft()[1].result)
-            while waiting:
-                yield _result(waiting[0][0], waiting.popleft()[1].result)
+            yield from read_ahead(candidates, read, workers=self._settings.workers, ahead=ahead)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
             in_hand.close()
-
-
-def _result(candidate: Candidate, read: Callable[[], T]) -> T | Failed:
-    """Raises SearchError for what is not the file's fault: a store that does not answer."""
-    try:
-        return read()
-    except MemoryError:
-        return Failed(candidate, "it needs more memory than there is", passing=True)
-    except SearchError:
-        raise
-    except Exception as error:
-        return Failed.unexpected(candidate, error)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from indexer.arguments import checked, optional
-from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.transaction import Transaction
+from indexer.catalog.vector_pages import VectorPages
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.base import EncoderId
 from indexer.encoders.batches import encode_texts
 from indexer.encoders.registry import check_encoder
 from indexer.progress import Progress, Silent
-from indexer.types import Float32, Int64
 from indexer.vectors.base import VectorIndex
 from indexer.vectors.refresh import index_key
 from search.arguments import progress_given
@@ -30,8 +26,6 @@ if TYPE_CHECKING:
 #: Keywords that groups may be called, those of most photographs.
 _KEYWORDS: Final = 200
 _LONGEST: Final = 30
-#: Vectors that are read at once.
-_AT_ONCE: Final = 8_192
 
 
 class Mapping(Opened):
@@ -71,7 +65,7 @@ class Mapping(Opened):
             vectors = encode_texts(encoder, texts).vectors
             index = _index(opened, identity)
             told.phase("Reading the photographs")
-            source = _Source(opened.store.catalog, row, identity)
+            source = VectorPages(opened.store.catalog, row, identity.dimension)
             material = Material(source.ids(), source.batches, identity.dimension, index, generation, names, vectors)
             found = make_map(material, told)
             with suppress(OSError):
@@ -96,48 +90,9 @@ class Mapping(Opened):
                 there, generation = Vectors(snapshot).ids("image", row), snapshot.generation
             if not is_current(kept, there):
                 return None
-            source = _Source(opened.store.catalog, row, identity)
+            source = VectorPages(opened.store.catalog, row, identity.dimension)
             index = _index(opened, identity)
             return brought_up(kept, there, index, source.batches, source.vectors_of, identity.dimension, generation)
-
-
-class _Source:
-    """The vectors of all photographs, batch by batch, as often as they are asked for.
-
-    Each batch is a look at the catalog of its own: a snapshot that is kept for as long as a map is made keeps SQLite
-    from folding its log into the database, and what others write meanwhile piles up there. What comes or goes between
-    two batches is passed over, and is looked for when the map is read.
-    """
-
-    def __init__(self, catalog: Catalog, row: int, identity: EncoderId) -> None:
-        self._catalog = catalog
-        self._row = row
-        self._dimension = identity.dimension
-
-    def batches(self) -> Iterator[tuple[Int64, Float32]]:
-        """Ids (b,) int64, ascending, and vectors (b, d) float32."""
-        after = -1
-        while True:
-            with self._catalog.snapshot() as snapshot:
-                page = next(Vectors(snapshot).pages("image", self._row, self._dimension, after=after), None)
-            if page is None:
-                return
-            after = int(page[0][-1])
-            yield page
-
-    def vectors_of(self, ids: Int64) -> Iterator[tuple[Int64, Float32]]:
-        """As `batches`, of some ids (n,), ascending; without those that have none."""
-        for start in range(0, len(ids), _AT_ONCE):
-            with self._catalog.snapshot() as snapshot:
-                some = ids[start : start + _AT_ONCE].tolist()
-                found = Vectors(snapshot).of_items(some, self._row, self._dimension).vectors
-            if found:
-                own = sorted(found)
-                yield np.array(own, np.int64), np.stack([found[number] for number in own])
-
-    def ids(self) -> Int64:
-        """Those of all, (n,) int64, ascending."""
-        return np.concatenate([np.empty(0, np.int64), *(ids for ids, _ in self.batches())])
 
 
 def _index(opened: OpenStore, identity: EncoderId) -> VectorIndex | None:

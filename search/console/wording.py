@@ -27,6 +27,7 @@ T = TypeVar("T")
 COMMANDS: Final = {
     "calibrate": "search calibrate",
     "check": "search doctor",
+    "classify": "search classify",
     "evaluate": "search eval",
     "forget": "search forget",
     "compact": "search compact",
@@ -37,12 +38,14 @@ COMMANDS: Final = {
     "reset_calibration": "search calibrate --reset",
     "status": "search status",
     "status().failures": "search status --failed",
+    "train_probe": "search probe train",
     "train_reranker": "search train reranker",
 }
 #: Arguments, and the options that give them.
 OPTIONS: Final = {
     "all": "--all",
     "bootstrap": "--bootstrap",
+    "classes": "--classes",
     "cutoffs": "-k",
     "encoder": "--encoder",
     "epochs": "--epochs",
@@ -53,8 +56,10 @@ OPTIONS: Final = {
     "k": "-k",
     "labels": "--labels",
     "min_probability": "--min-probability",
+    "name": "--name",
     "out": "--out",
     "port": "--port",
+    "probe": "--probe",
     "recall": "--recall",
     "reencode": "--reencode",
     "rerank": "--rerank",
@@ -64,6 +69,8 @@ OPTIONS: Final = {
     "split": "--split",
     "store": "--store",
     "table": "--pairs",
+    "templates": "--templates",
+    "test": "--test",
     "to": "--to",
     "thumbnails": "--thumbnails",
     "tokens": "--tokens",
@@ -174,7 +181,7 @@ def _option(name: str, value: ast.expr) -> Iterator[str]:
         yield from (OPTIONS[name], f"{float(f'{100 * float(value.value):.8g}'):g}%")  # type: ignore[arg-type]
         return
     given = value.value if isinstance(value, ast.Constant) else ast.unparse(value)
-    if (name, given) == ("rerank", 0) or (name == "tokens" and given is False):
+    if (name, given) == ("rerank", 0) or (name in ("tokens", "templates") and given is False):
         yield f"--no-{name}"
         return
     yield OPTIONS[name]

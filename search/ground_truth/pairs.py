@@ -12,13 +12,12 @@ from typing import Literal
 from indexer.errors import FileError, PathNotFoundError, UsageError
 from indexer.files.captions import MAX_LINE_BYTES, parse_captions_file
 from indexer.files.names import as_named
-from indexer.files.scan import scan
 from indexer.images.decoder import read_file
-from indexer.images.sniff import IMAGE_SUFFIXES, is_image
 from indexer.reach import look_named, reason
-from indexer.settings import DEFAULT_IGNORES, DecodeLimits
+from indexer.settings import DecodeLimits
 from indexer.text import clean_text
-from indexer.types import Candidate, Failure
+from indexer.types import Candidate
+from search.ground_truth.labelled_folder import read_labelled_folder
 
 PairKind = Literal["captions", "labels"]
 
@@ -113,35 +112,22 @@ def read_labels(folder: str) -> Pairs:
 
     What indexing ignores by default is ignored here. Raises PathNotFoundError or UsageError.
     """
-    folder = as_named(folder)
-    if look_named(folder) is None:
-        raise PathNotFoundError(f"{folder} is not there; check the spelling, or whether its drive is mounted.")
-    if not os.path.isdir(folder):
-        raise UsageError(
-            f"{folder} is not a folder; `labels=True` takes the names of a folder's subfolders for labels."
-        )
-    problems: list[Failure] = []
+    found = read_labelled_folder(folder, "`labels=True` takes the names of a folder's subfolders for labels")
     rows: list[tuple[str, str]] = []
-    loose, nameless = 0, 0
-    prefix = len(os.path.join(folder, ""))
-    for candidate in scan(folder, DEFAULT_IGNORES, problems.append):
-        if not _is_image(candidate.path):
-            continue
-        inner = candidate.path[prefix:].split(os.sep)
-        label = clean_text(" ".join(inner[0].replace("_", " ").split()))
-        if len(inner) == 1:
-            loose += 1
-        elif not label:
-            nameless += 1
-        else:
+    nameless = 0
+    for candidate, name in found.rows:
+        label = clean_text(" ".join(name.replace("_", " ").split()))
+        if label:
             rows.append((candidate.path, label))
-    notes = [f"{problem.path} could not be looked at: {problem.reason}." for problem in problems[:_NAMED]]
-    if loose:
-        notes.append(f"{_images(loose)} in no subfolder of {folder}, without a label, and left out.")
+        else:
+            nameless += 1
+    notes = [f"{problem.path} could not be looked at: {problem.reason}." for problem in found.problems[:_NAMED]]
+    if found.loose:
+        notes.append(f"{_images(found.loose)} in no subfolder of {found.folder}, without a label, and left out.")
     if nameless:
         notes.append(f"{_images(nameless)} in a subfolder whose name says nothing, and left out.")
     if not rows:
-        notes.append(f"{folder} has no subfolder with images; each subfolder's name is taken for a label.")
+        notes.append(f"{found.folder} has no subfolder with images; each subfolder's name is taken for a label.")
     return Pairs("labels", tuple(rows), tuple(notes))
 
 
@@ -172,7 +158,3 @@ def _object(line: bytes) -> dict[str, object] | None:
 
 def _images(count: int) -> str:
     return "1 image is" if count == 1 else f"{count:,} images are"
-
-
-def _is_image(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES or is_image(path)

@@ -16,6 +16,7 @@ from search import __version__
 from search.console.exit_codes import FOUND, INTERRUPTED, MEANINGS, WRONG_USE
 from search.shell.commands import (
     calibrate,
+    classify,
     compact,
     doctor,
     evaluate,
@@ -23,6 +24,7 @@ from search.shell.commands import (
     index,
     mcp,
     models,
+    probe_train,
     query,
     serve,
     status,
@@ -36,6 +38,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "index": (index.IndexOptions, index.run),
     "query": (query.QueryOptions, query.run),
     "eval": (evaluate.EvaluateOptions, evaluate.run),
+    "classify": (classify.ClassifyOptions, classify.run),
     "calibrate": (calibrate.CalibrateOptions, calibrate.run),
     "status": (status.StatusOptions, status.run),
     "serve": (serve.ServeOptions, serve.run),
@@ -44,7 +47,13 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "compact": (compact.CompactOptions, compact.run),
     "models": (models.ModelsOptions, models.run),
     "doctor": (doctor.DoctorOptions, doctor.run),
+    "probe train": (probe_train.ProbeTrainOptions, probe_train.run),
     "train reranker": (train_reranker.TrainRerankerOptions, train_reranker.run),
+}
+#: Commands of two words, by the first.
+_GROUPS = {
+    "probe": "Train classifiers of your own classes on examples in folders.",
+    "train": "Train parts of the search on your own pairs of images and texts.",
 }
 
 _CODES = ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items() if code != INTERRUPTED)
@@ -114,16 +123,17 @@ def program() -> Any:
         add_completion=False,
         **_STYLE,
     )
-    train = typer.Typer(help="Train parts of the search on your own pairs of images and texts.", **_STYLE)
+    groups = {name: typer.Typer(help=said, **_STYLE) for name, said in _GROUPS.items()}
     app.callback(invoke_without_command=True)(_root)
     for name, (options, work) in COMMANDS.items():
         group, _, command = name.rpartition(" ")
         said = work.__doc__ or ""
         short = f"{said.split(';')[0].rstrip('.')}."  # the list of commands would cut it anywhere
         examples = "\n  ".join(("\b\nExamples:", *options.EXAMPLES)) if options.EXAMPLES else None
-        add = (train if group else app).command
+        add = (groups[group] if group else app).command
         add(command, cls=GroupedCommand, help=said, short_help=short, epilog=examples)(_command(options, work))
-    app.add_typer(train, name="train", short_help=train.info.help)
+    for name, said in _GROUPS.items():
+        app.add_typer(groups[name], name=name, short_help=said)
     return typer.main.get_command(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from search.console.escaping import escaped, within
@@ -36,6 +37,20 @@ def print_json(value: Any) -> None:
     import json
 
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """An object as `print_json` prints it, whose last field `name` is a list: a row a line, as they come, so that many
+    need no memory."""
+    import json
+
+    sys.stdout.write(json.dumps(head, indent=2, allow_nan=False).removesuffix("\n}"))
+    sys.stdout.write(f",\n  {json.dumps(name)}: [")
+    between = "\n    "
+    for row in rows:
+        sys.stdout.write(between + json.dumps(row, allow_nan=False))
+        between = ",\n    "
+    sys.stdout.write("\n  ]\n}\n")
 
 
 def complain(text: str) -> None:

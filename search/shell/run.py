@@ -13,7 +13,7 @@ from search.shell.printing import sentence
 from search.shell.streams import OutputLostError
 
 #: Commands that go on where they were stopped.
-_GOING_ON = ("index", "train")
+_GOING_ON = ("index", "probe", "train")
 
 
 def run(arguments: list[str]) -> int:

@@ -20,6 +20,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(("check", "verify", "repair", "fix"), "doctor"),
     **dict.fromkeys(("evaluate", "benchmark", "measure"), "eval"),
     **dict.fromkeys(("server", "daemon", "start", "stop"), "serve"),
+    **dict.fromkeys(("label", "tag", "predict", "sort"), "classify"),
     **dict.fromkeys(("encoders", "model"), "models"),
 }
 #: What people call an option that has another name here.

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from indexer.encoders.base import TokenShape
+from indexer.errors import UsageError
 from indexer.progress import Silent
 from indexer.vectors.backends.faiss_files.flat_file import read_flat
+from search.classification.probe_file import load
 from search.rerank.caption_tokens import caption_tokens
 from search.rerank.checkpoints import Checkpoints
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -40,6 +42,9 @@ def test_no_pickle_in_a_store_runs(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="no flat index"):
         read_flat(tmp_path / "image-1-00.npy")
+    (tmp_path / "p.safetensors").write_bytes(pickle.dumps(Evil(mark)))
+    with pytest.raises(UsageError, match="is damaged"):
+        load(tmp_path / "p.safetensors")
     state, notes = Checkpoints(tmp_path, "f").load()
     assert state is None
     assert len(notes) == 1

@@ -12,7 +12,20 @@ from typing import Any, Final
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 #: In the order of the page.
-NAMES: Final = ("query", "index", "status", "forget", "compact", "models", "doctor", "eval", "calibrate", "train")
+NAMES: Final = (
+    "query",
+    "index",
+    "status",
+    "forget",
+    "compact",
+    "models",
+    "doctor",
+    "eval",
+    "calibrate",
+    "classify",
+    "probe",
+    "train",
+)
 HEAD: Final = """\
 # JSON
 

@@ -1,0 +1,336 @@
+"""Calls that sort photographs into a person's own classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from indexer import arguments
+from indexer.arguments import checked, each, flag, instance, optional, several, whole
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.encoders import Encoders
+from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.registry import check_encoder
+from indexer.errors import UsageError
+from indexer.progress import Progress, Silent
+from indexer.reach import check_store_place
+from indexer.swap import is_store
+from search.arguments import progress_given
+from search.calls.opened import Opened
+from search.computing import own_thread
+from search.engine.clock import Clock
+
+if TYPE_CHECKING:
+    from search.classification.linear_probe import LinearClassifier
+    from search.classification.probe_file import Probe
+    from search.classification.results import Classification, TrainedProbe
+    from search.query.filter import Filter
+
+#: Classes of one photograph.
+MOST_CLASSES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a call works with: an encoder, and the catalog of a store whose vectors are of it, with its row there, where
+    there is one; `notes`: what a person should know."""
+
+    encoder: Encoder
+    catalog: tuple[Catalog, int] | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """What classifies: a probe, or the names of classes."""
+
+    classes: tuple[str, ...]
+    classifier: LinearClassifier
+    probe: Probe | None
+
+
+class Classifying(Opened):
+    """See `search.Library`."""
+
+    @checked(
+        folder=arguments.path,
+        name=optional(arguments.text),
+        out=optional(arguments.path),
+        test=optional(arguments.path),
+        seed=whole(0, 2**32 - 1),
+        progress=optional(progress_given),
+    )
+    def train_probe(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        out: str | os.PathLike[str] | None = None,
+        test: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> TrainedProbe:
+        """Train a probe on photographs by class: logistic regression on this library's encoder's vectors.
+
+        `folder`: the name of each of its subfolders is a class, and the photographs below it are examples. `name`: what
+        the probe is called in the store, by default as the folder; `out`: write this file instead, for which no store
+        is needed. `test`: a folder of the same classes to measure on; without it a fifth of the examples is held out,
+        and the probe then fitted to all. `seed`: all chance is drawn from it. Photographs need not be indexed; those
+        that are need no decoding. Files that cannot be read are in `failures`.
+
+        Raises PathNotFoundError, UsageError (too little to learn from, scikit-learn is missing), StoreMissingError
+        where there is no store and no `out`, EncoderError, StoreError, and what `progress` raises.
+        """
+        from search.classification import probe_file
+        from search.classification.features import FeatureReader
+        from search.classification.results import TrainedProbe
+        from search.classification.train import train
+        from search.classification.vector_cache import VectorCache
+
+        clock = Clock()
+        path = self._place(name, out, Path(folder))
+        with self._working(None, own=out is None) as work, own_thread():
+            encoder, notes = self._models.encoder_for_indexing(progress or Silent())
+            reader = FeatureReader(encoder, work.catalog, VectorCache.of(encoder.identity))
+            tested = None if test is None else os.fspath(test)
+            found = train(os.fspath(folder), tested, reader, encoder, seed, progress or Silent())
+        clock.lap("train")
+        probe_file.save(path, found.probe)
+        counts = reader.counts
+        return TrainedProbe(
+            path=str(path),
+            classes=found.probe.classes,
+            encoder=found.probe.encoder.name,
+            examples=len(found.examples.labels),
+            stored=counts.stored,
+            cached=counts.cached,
+            encoded=counts.encoded,
+            strength=found.chosen.strength,
+            cross_validation=found.chosen.accuracy,
+            measured_on=found.on,
+            report=found.report,
+            names=found.names,
+            templates=found.templates,
+            calibrated=found.chosen.calibrated,
+            failures=tuple(counts.failures),
+            notes=tuple(dict.fromkeys((*work.notes, *notes, *found.notes))),
+            seconds=clock.seconds,
+        )
+
+    @checked(
+        photographs=each(arguments.path),
+        probe=optional(arguments.path),
+        classes=optional(several(arguments.text)),
+        where=optional(instance("search.query.filter", "Filter")),
+        templates=optional(flag),
+        top=whole(1, MOST_CLASSES),
+        report=flag,
+        progress=optional(progress_given),
+    )
+    def classify(
+        self,
+        *photographs: str | os.PathLike[str],
+        probe: str | os.PathLike[str] | None = None,
+        classes: Sequence[str] | None = None,
+        where: Filter | None = None,
+        templates: bool | None = None,
+        top: int = 1,
+        report: bool = False,
+        progress: Progress | None = None,
+    ) -> Classification:
+        """Which of some classes each photograph is, by a `probe` that was trained or by the names of the `classes`.
+
+        `photographs`: files and folders; none means all that the store has, from its vectors, or those that fit
+        `where`. `probe`: its name in the store, or its file; `classes`: names instead, which need no examples. Neither:
+        the store's probe, where it has one alone. `templates`: whether names are asked for in the encoder's templates;
+        None is the encoder's own choice. `top`: classes of each photograph. `report`: the one folder that is named is
+        sorted by class, and the result says how right the answers are. Each photograph is given one of the classes,
+        also one that is none of them.
+
+        Raises PathNotFoundError, UsageError, StoreMissingError, EncoderMismatchError for a probe of another encoder,
+        EncoderError, StoreError, and what `progress` raises.
+        """
+        from search.classification.probe_file import load
+
+        clock = Clock()
+        if photographs and where is not None:
+            raise UsageError("A filter chooses among what is indexed, and photographs are named; give one of them.")
+        if report and len(photographs) != 1:
+            raise UsageError("A report needs one folder whose subfolders are the classes; name it, and nothing else.")
+        path = self._probe(probe, classes)
+        loaded = None if path is None else load(path)
+        names = _names(classes) if loaded is None else loaded.classes
+        with self._working(None if loaded is None else loaded.encoder, own=not photographs) as work, own_thread():
+            if loaded is not None:
+                loaded.check_fits(work.encoder.identity)
+            road = _Road(names, _classifier(loaded, names, work.encoder, templates), loaded)
+            told = progress or Silent()
+            clock.lap("load")
+            top = min(top, len(names))
+            if not photographs:
+                found = _indexed(road, work, where, top, told)
+            elif report:
+                found = _reported(road, work, photographs[0], top, told)
+            else:
+                found = _named(road, work, photographs, top, told)
+        clock.lap("classify")
+        return replace(found, notes=(*work.notes, *found.notes), seconds=clock.seconds)
+
+    def probes(self) -> list[str]:
+        """The names of the store's probes, in order."""
+        from search.classification.probe_file import names_in
+
+        return names_in(self.folder)
+
+    def _place(self, name: str | None, out: str | os.PathLike[str] | None, folder: Path) -> Path:
+        """Where a new probe is put. Raises UsageError, StoreMissingError."""
+        from indexer.errors import StoreMissingError
+        from indexer.paths import absolute
+        from search.classification.probe_file import FOLDER, SUFFIX, check_name, is_name
+
+        if out is not None:
+            if name is not None:
+                raise UsageError("`out` names the file of the probe, and `name` its name in the store; give one.")
+            path = Path(absolute(out))
+            if path.is_dir():
+                raise UsageError(f"{path} is a folder, and a probe is one file; name it with `out`.")
+            return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+        if not (check_store_place(self.folder) and is_store(self.folder)):
+            raise StoreMissingError(
+                f"There is no index at {self.folder} to keep the probe in; name a file with `out`, or make an index "
+                "with `index(FOLDER)`."
+            )
+        if (self.folder / FOLDER).is_symlink():  # in a received store, a way out of it
+            raise UsageError(
+                f"{self.folder / FOLDER} is a link and may lead anywhere; take it away, or name a file with `out`."
+            )
+        named = Path(absolute(folder)).name if name is None else name
+        if name is None and not is_name(named):
+            raise UsageError(f"A probe cannot be called as the folder, {named[:60]!r}; give it a `name`.")
+        return self.folder / FOLDER / f"{check_name(named)}{SUFFIX}"
+
+    def _probe(self, probe: str | os.PathLike[str] | None, classes: Sequence[str] | None) -> Path | None:
+        """The file of the probe to use; None where classes are given. Raises UsageError."""
+        from search.classification.probe_file import place_of
+
+        if probe is not None and classes is not None:
+            raise UsageError("A `probe` has its own classes, and `classes` are names without examples; give one.")
+        if classes is not None:
+            return None
+        if probe is None:
+            names = self.probes()
+            if len(names) != 1:
+                has = f"The store has {', '.join(names[:10])}" if names else "The store has no probe"
+                raise UsageError(f"{has}; say which classes there are, by a `probe` or by their names, `classes`.")
+            return place_of(names[0], self.folder)
+        return Path(os.path.abspath(probe)) if isinstance(probe, os.PathLike) else place_of(probe, self.folder)
+
+    @contextmanager
+    def _working(self, trained: EncoderId | None, *, own: bool) -> Iterator[_Work]:
+        """The encoder: what was asked for, else the store's, else that of the probe (`trained`), else the bundled one.
+        `own`: the work belongs to the store, whose encoder it has to be. Raises StoreMissingError, EncoderError,
+        StoreError."""
+        if not own and not (check_store_place(self.folder) and is_store(self.folder)):
+            encoder = self._models.encoder_for_files(trained)
+            yield _Work(encoder, None, self._models.notes(encoder))
+            return
+        with self._reading() as opened:
+            with opened.store.catalog.snapshot() as snapshot:
+                active = Encoders(snapshot).active()
+            stored = trained if active is None else active[1]
+            encoder = self._models.encoder(stored) if own else self._models.encoder_for_files(stored)
+            if own and active is not None:
+                check_encoder(self.folder, active[1], encoder.identity)
+            usable = active is not None and encoder.identity.matches(active[1])
+            catalog = (opened.store.catalog, active[0]) if active is not None and usable else None
+            yield _Work(encoder, catalog, self._models.notes(encoder))
+
+
+def _names(classes: Sequence[str] | None) -> tuple[str, ...]:
+    from search.classification.classes import check_classes, legible
+
+    names = tuple(dict.fromkeys(legible(name) for name in classes or ()))
+    if not all(names):
+        raise UsageError("A class has an empty name; take it out, or give it one.")
+    check_classes(names, "The list")
+    return names
+
+
+def _classifier(
+    probe: Probe | None, classes: tuple[str, ...], encoder: Encoder, templates: bool | None
+) -> LinearClassifier:
+    from search.classification.zero_shot import zero_shot
+
+    if probe is None:
+        return zero_shot(encoder, classes, templates)
+    if templates is not None:
+        raise UsageError("A probe has learned from photographs, and asks in no templates; leave `templates` away.")
+    return probe.classifier
+
+
+def _indexed(road: _Road, work: _Work, where: Filter | None, top: int, progress: Progress) -> Classification:
+    from search.classification.indexed import IndexedPhotographs
+
+    if work.catalog is None:
+        raise UsageError("This index is empty; fill it with `index(FOLDER)`, or name photographs.")
+    catalog, row = work.catalog
+    photographs = IndexedPhotographs(catalog, row, work.encoder.identity.dimension, where)
+    ids, paths, order, shares = photographs.classified(road.classifier, top, progress)
+    return replace(_empty(road, work), ids=ids, paths=paths, order=order, shares=shares, notes=photographs.notes)
+
+
+def _named(
+    road: _Road, work: _Work, given: Sequence[str | os.PathLike[str]], top: int, progress: Progress
+) -> Classification:
+    from search.classification.features import FeatureReader
+    from search.classification.named import classified, find
+    from search.classification.vector_cache import VectorCache
+
+    candidates, problems = find(given)
+    reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
+    paths, order, shares = classified(candidates, reader, road.classifier, top, progress)
+    failures = (*problems, *reader.counts.failures)
+    return replace(_empty(road, work), paths=paths, order=order, shares=shares, failures=failures)
+
+
+def _reported(road: _Road, work: _Work, folder: str | os.PathLike[str], top: int, progress: Progress) -> Classification:
+    from search.classification.examples import read_by_class, read_examples
+    from search.classification.features import FeatureReader
+    from search.classification.report import report_of
+    from search.classification.vector_cache import VectorCache
+
+    reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
+    found = read_examples(read_by_class(folder, among=road.classes), reader, progress)
+    order, shares = road.classifier.first(found.vectors, top)
+    report = report_of(road.classifier, road.classes, found.vectors, found.labels)
+    return replace(
+        _empty(road, work),
+        paths=found.paths,
+        order=order,
+        shares=shares,
+        report=report,
+        failures=found.failures,
+        notes=found.notes,
+    )
+
+
+def _empty(road: _Road, work: _Work) -> Classification:
+    """Of no photograph."""
+    import numpy as np
+
+    from search.classification.results import Classification
+
+    return Classification(
+        method="zero-shot" if road.probe is None else "probe",
+        classes=road.classes,
+        encoder=work.encoder.identity.name,
+        calibrated=road.classifier.calibrated,
+        paths=(),
+        order=np.empty((0, 1), np.int64),
+        shares=np.empty((0, 1), np.float32),
+        probe=None if road.probe is None else road.probe.path,
+    )

@@ -1,0 +1,211 @@
+"""A probe on disk: one safetensors file, in a store under `probes/NAME.safetensors` or wherever a person wants it.
+
+It holds `weights` (k, d) and `bias` (k,) float32, and in its header, as JSON, its classes, its encoder and its
+training, with a digest of all. One file, so that it is moved into place in one step, and can be given away. Reading it
+runs nothing of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from indexer.atomic import write_atomically
+from indexer.encoders.base import EncoderId
+from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreUnwritableError, UsageError
+from indexer.json_digest import json_digest
+from indexer.paths import absolute
+from indexer.private import make_folder
+from indexer.reach import beginning, reason
+from indexer.types import Float32
+from search.classification.classes import LONGEST, MOST
+from search.classification.linear_probe import LinearClassifier
+
+FORMAT: Final = 1
+#: The folder of a store's probes, and how their files end.
+FOLDER: Final = "probes"
+SUFFIX: Final = ".safetensors"
+#: The key in the header of the file.
+_ABOUT: Final = "probe"
+#: 10,000 classes of 2,048 numbers, and their names.
+MAX_BYTES: Final = 100_000_000
+_HEAD_BYTES: Final = 20_000_000
+_NAME: Final = re.compile(r"\w[\w .+-]{0,62}[\w+-]|\w")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """A classifier of a person's own classes. `encoder`: whose vectors it reads; `trained`: what it was trained on, and
+    what was measured, as JSON has it; `path`: its file, "" before it has one."""
+
+    classes: tuple[str, ...]
+    encoder: EncoderId
+    classifier: LinearClassifier
+    trained: dict[str, Any]
+    path: str = ""
+
+    def check_fits(self, identity: EncoderId) -> None:
+        """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder."""
+        if self.encoder.matches(identity):
+            return
+        ours, theirs = self.encoder, identity
+        raise EncoderMismatchError(
+            f"The probe {self.path} was trained for the encoder {ours.name} ({ours.weights[:12]}), not for "
+            f"{theirs.name} ({theirs.weights[:12]}); train it again with `train_probe(FOLDER)`, or name another "
+            "`encoder` or `store`."
+        )
+
+
+def is_name(name: str) -> bool:
+    """Whether a probe of a store can be called so: a word or some, which is a plain name of a file everywhere."""
+    return _NAME.fullmatch(name) is not None and not name.lower().endswith(SUFFIX)
+
+
+def check_name(name: str) -> str:
+    """`name`. Raises UsageError for one that none can have."""
+    if not is_name(name):
+        raise UsageError(
+            f"A probe cannot be called {name[:60]!r}: its name is one of letters, digits, spaces and . _ + -, of up to "
+            "64 characters; give another `name`."
+        )
+    return name
+
+
+def is_path(given: str) -> bool:
+    """Whether what a person calls a probe is a file, and not the name of one in a store."""
+    return given.lower().endswith(SUFFIX) or os.sep in given or "/" in given
+
+
+def place_of(given: str, store: Path) -> Path:
+    """The file that is meant by a name or a path. Raises UsageError, PathNotFoundError."""
+    return Path(absolute(given)) if is_path(given) else store / FOLDER / f"{check_name(given)}{SUFFIX}"
+
+
+def names_in(store: Path) -> list[str]:
+    """Those of the probes that a store has, in order."""
+    try:
+        found = os.listdir(store / FOLDER)
+    except OSError:
+        return []
+    names = (name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX))
+    return sorted(name for name in names if is_name(name))
+
+
+def save(path: Path, probe: Probe) -> None:
+    """Put a probe at `path`, in the place of one before. Raises StoreUnwritableError, and then the one before is still
+    there."""
+    from safetensors.numpy import save as to_bytes
+
+    classifier = probe.classifier
+    arrays = {
+        "weights": np.ascontiguousarray(classifier.weights, np.float32),
+        "bias": np.ascontiguousarray(classifier.bias, np.float32),
+    }
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "classes": list(probe.classes),
+        "encoder": json.loads(probe.encoder.to_json()),
+        "temperature": classifier.temperature,
+        "calibrated": classifier.calibrated,
+        "trained": probe.trained,
+        "weights": _digest(arrays["weights"], arrays["bias"]),
+    }
+    about["digest"] = json_digest(about)
+    data = to_bytes(arrays, metadata={_ABOUT: json.dumps(about, allow_nan=False)})
+    try:
+        make_folder(path.parent)
+        write_atomically(path, data)
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"The probe cannot be written to {path} ({reason(error)}); free some space, mend the permissions, or name "
+            "another file with `out`."
+        ) from error
+
+
+def load(path: Path) -> Probe:
+    """The probe in a file. Raises UsageError where there is none, or it is none, or it is damaged, or a newer version
+    wrote it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
+
+    try:
+        data = beginning(path, MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(path) from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "no file has such a name"
+        raise UsageError(f"The probe {path} cannot be read ({why}); make it readable, or name another.") from error
+    if len(data) > MAX_BYTES:
+        raise _damaged(path, f"it is longer than {MAX_BYTES:,} bytes")
+    try:
+        about = _about(data)
+        if about.get("format") != FORMAT:
+            raise UsageError(
+                f"The probe {path} has format {about.get('format')!r} and this version reads {FORMAT}; update this "
+                "program, or train it again with `train_probe(FOLDER)`."
+            )
+        if about.pop("digest", None) != json_digest(about):
+            raise _damaged(path, "its digest is wrong")
+        return _parsed(path, about, from_bytes(data))
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise _damaged(path, str(error)[:100] or type(error).__name__) from error
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    """What the header says of the probe. Raises ValueError, KeyError, TypeError for what is no header of one."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(_HEAD_BYTES, len(data) - 8):
+        raise ValueError("it is no safetensors file")
+    found = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ABOUT])
+    if not isinstance(found, dict):
+        raise ValueError("its description is no object")
+    return found
+
+
+def _parsed(path: Path, about: dict[str, Any], arrays: dict[str, Float32]) -> Probe:
+    """Raises ValueError, KeyError, TypeError for what no probe is."""
+    classes = tuple(about["classes"])
+    encoder = EncoderId.from_json(json.dumps(about["encoder"]))
+    temperature, calibrated = float(about["temperature"]), about["calibrated"]
+    weights, bias = arrays["weights"], arrays["bias"]
+    names = all(isinstance(name, str) and 0 < len(name) <= LONGEST for name in classes)
+    if not names or not 2 <= len(classes) <= MOST or len(set(classes)) != len(classes):
+        raise ValueError("its classes are no list of names")
+    if not isinstance(calibrated, bool) or not math.isfinite(temperature) or not 1e-6 < temperature < 1e6:
+        raise ValueError("its temperature is out of range")
+    if weights.shape != (len(classes), encoder.dimension) or bias.shape != (len(classes),):
+        raise ValueError("its arrays are of another size than described")
+    if any(array.dtype != np.float32 or not np.isfinite(array).all() for array in (weights, bias)):
+        raise ValueError("it holds what is no finite float32")
+    if about["weights"] != _digest(weights, bias):
+        raise ValueError("its weights are not what was written")
+    trained = about["trained"]
+    if not isinstance(trained, dict):
+        raise ValueError("what it was trained on is no object")
+    return Probe(classes, encoder, LinearClassifier(weights, bias, temperature, calibrated), trained, str(path))
+
+
+def _digest(weights: Float32, bias: Float32) -> str:
+    return hashlib.sha256(weights.astype("<f4").tobytes() + bias.astype("<f4").tobytes()).hexdigest()
+
+
+def _missing(path: Path) -> PathNotFoundError:
+    store = path.parent.parent
+    others = names_in(store) if path.parent.name == FOLDER else []
+    if others:
+        return PathNotFoundError(f"There is no probe at {path}; those of {store} are {', '.join(others[:10])}.")
+    return PathNotFoundError(
+        f"There is no probe at {path}; check the spelling, or train one with `train_probe(FOLDER)`."
+    )
+
+
+def _damaged(path: Path, problem: str) -> UsageError:
+    return UsageError(f"The probe {path} is damaged ({problem}); train it again with `train_probe(FOLDER)`.")

@@ -1,0 +1,166 @@
+"""`search probe train` and `search classify`: what a person types, sees, and is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import search
+from indexer.encoders.base import Encoder
+from tests.conftest import Cli
+from tests.fixtures.colour_encoder import ColourEncoder
+from tests.fixtures.painted_classes import paint_classes
+
+pytest.importorskip("sklearn")
+
+CLASSES = {"fire": "red", "leaf": "green", "sea": "blue"}
+EACH = 10
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Encoder], None]:
+    monkeypatch.setenv("SEARCH_CACHE", str(tmp_path / "cache"))
+
+    def take(encoder: Encoder) -> None:
+        monkeypatch.setattr("indexer.encoders.registry.load_encoder", lambda name, device=None, **more: encoder)
+
+    return take
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return paint_classes(tmp_path / "elements", CLASSES, EACH)
+
+
+@pytest.fixture
+def store(folder: Path, tmp_path: Path, use: Callable[[Encoder], None]) -> Path:
+    use(ColourEncoder())
+    with search.open(tmp_path / "s.search", encoder=ColourEncoder()) as library:
+        library.index(folder)
+    return tmp_path / "s.search"
+
+
+def test_train_then_classify(cli: Cli, folder: Path, store: Path, tmp_path: Path) -> None:
+    trained = cli("probe", "train", folder, "-s", store)
+    assert trained.code == 0, trained.err
+    lines = trained.out.splitlines()
+    assert lines[0].startswith("30 examples of 3 classes (30 vectors from the index, 0 kept from before, 0 encoded)")
+    assert "Measured on examples held out:" in lines
+    assert any(line.split() == ["probe", "100.0", "100.0", "100.0"] for line in lines)
+    assert any(line.startswith("names alone") for line in lines)
+    assert lines[-1] == f"Written: {store / 'probes' / 'elements.safetensors'}"
+    named = cli("classify", folder / "sea", "-s", store)
+    assert named.code == 0, named.err
+    assert all(line.split()[-2] == "sea" and "%" in line and ".png" in line for line in named.out.splitlines())
+    everything = cli("classify", "-s", store, "--top", "2", "--query", "path:leaf/")
+    assert everything.code == 0, everything.err
+    assert len(everything.out.splitlines()) == EACH
+    assert all(line.count("%") == 2 for line in everything.out.splitlines())
+
+
+def test_json(cli: Cli, folder: Path, store: Path) -> None:
+    """`cli` holds it against docs/schemas."""
+    trained = json.loads(cli("probe", "train", folder, "-s", store, "--json").out)
+    assert trained["reports"]["probe"]["mean_accuracy"] == 1
+    assert trained["reports"]["names"]["photographs"] == trained["reports"]["probe"]["photographs"]
+    found = json.loads(cli("classify", "-s", store, "--json", "-k", 3).out)
+    assert len(found["photographs"]) == 3 * EACH
+    assert all("id" in each and len(each["classes"]) == 3 for each in found["photographs"])
+    with search.open(store, encoder=ColourEncoder()) as library:
+        own = library.classify(top=3).to_json()
+    assert found["photographs"] == own["photographs"]
+    names = json.loads(cli("classify", folder, "-s", store, "--classes", "red,green,blue", "--json").out)
+    assert (names["method"], names["calibrated"], names["probe"]) == ("zero-shot", False, None)
+    assert names["photographs"][0]["classes"][0]["class"] == "red"
+    assert "match" in names["photographs"][0]["classes"][0]
+    report = json.loads(cli("classify", folder, "-s", store, "--probe", "elements", "--report", "--json").out)["report"]
+    assert sum(cell["count"] for cell in report["confusion"]) == report["photographs"] == 3 * EACH
+
+
+def test_names_of_classes(cli: Cli, folder: Path, store: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("# colours\nred\n\nblue\ngreen\nred\n", encoding="utf-8")
+    from_file = cli("classify", folder, "-s", store, "--classes-file", names)
+    listed = cli("classify", folder, "-s", store, "--classes", "red, blue,green,")
+    assert from_file.code == 0, from_file.err
+    assert from_file.out == listed.out
+    assert listed.out.split()[1] == "red"
+    like_options = cli("classify", folder, "-s", store, "--classes=--help,-s blue")
+    assert like_options.code == 0, like_options.err
+    assert {line.split()[1] for line in like_options.out.splitlines()} <= {"--help", "-s"}
+
+
+def test_a_report_of_names(cli: Cli, tmp_path: Path, store: Path) -> None:
+    folder = paint_classes(tmp_path / "colours", {"red": "red", "blue": "blue", "green": "green"}, 4, seed=3)
+    found = cli("classify", folder, "-s", store, "--classes", "red,green,blue", "--report")
+    assert found.code == 0, found.err
+    assert found.out.startswith("12 photographs: mean per-class accuracy 100.0 %, top-1 100.0 %, top-5 100.0 %")
+    assert "calibration" not in found.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("classify",), "say which classes there are, by a --probe or by their names, --classes."),
+        (("classify", "--probe", "cats"), "There is no probe at"),
+        (("classify", "--probe", "../x"), "There is no probe at"),
+        (("classify", "--classes", "cat"), "has only the class cat"),
+        (("classify", "--classes", "cat,Cat"), "one name but for letter case"),
+        (("classify", "--classes", "a,b", "--classes-file", "x"), "exclude each other"),
+        (("classify", "--classes-file", "nowhere.txt"), "is not there"),
+        (("classify", "--classes", "a,b", "--query", "a red car"), "a red car"),
+        (("classify", "--classes", "a,b", "--top", "0"), "takes a whole number from 1"),
+        (("classify", "nowhere", "--classes", "a,b"), "is not there"),
+        (("probe", "train", "nowhere"), "is not there"),
+        (("probe", "train", ".", "--name", "a/b"), "give another --name"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    cli: Cli, store: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = cli(*arguments, "-s", store)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.count("\n") == 1
+    assert said in found.err
+
+
+def test_a_damaged_probe_and_one_of_another_encoder(
+    cli: Cli, folder: Path, store: Path, use: Callable[[Encoder], None], tmp_path: Path
+) -> None:
+    assert cli("probe", "train", folder, "-s", store, "-q").code == 0
+    path = store / "probes" / "elements.safetensors"
+    kept = tmp_path / "kept.safetensors"
+    shutil.copy(path, kept)
+    path.write_bytes(path.read_bytes()[:-3])
+    damaged = cli("classify", "-s", store)
+    assert damaged.code == 2
+    assert "is damaged" in damaged.err
+    assert "`search probe train FOLDER`" in damaged.err
+    use(ColourEncoder("2"))
+    other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
+    assert other.code == 2
+    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in other.err
+
+
+def test_unreadable_files_are_told_at_the_end(cli: Cli, folder: Path, store: Path) -> None:
+    (folder / "sea" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    found = cli("classify", folder / "sea", "-s", store, "--classes", "red,blue")
+    assert found.code == 3
+    assert len(found.out.splitlines()) == EACH
+    assert "broken.png: " in found.err
+
+
+def test_without_an_index(cli: Cli, folder: Path, use: Callable[[Encoder], None], tmp_path: Path) -> None:
+    use(ColourEncoder())
+    none, probe = tmp_path / "none.search", tmp_path / "my probe.safetensors"
+    refused = cli("probe", "train", folder, "-s", none)
+    assert refused.code == 2
+    assert "name a file with --out" in refused.err
+    assert cli("probe", "train", folder, "-s", none, "--out", probe, "-q").code == 0
+    assert cli("classify", folder, "-s", none, "--probe", probe, "-q").code == 0
+    assert not none.exists()
