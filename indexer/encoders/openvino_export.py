@@ -2,9 +2,10 @@
 
 Each dense weight is stored as int8 with a scale for each output, and its product quantises its inputs as they come
 (`runtime.GROUP` numbers of a row together), so that no calibration is needed and a row depends on itself alone. A tower
-of convolutions needs one (`static_int8.py`), from photographs; where there are too few, its convolutions stay as they
-are. What this costs is measured on the spot, against torch in float32, on photographs that took no part in it: a tower
-that falls below `LEAST_COSINE` has less in int8, and at last nothing.
+of convolutions needs one (`static_int8.py`), from photographs, and so does every image tower on CPUs with AVX2 alone
+(`products.py`); where there are too few photographs, it stays as it is. What this costs is measured on the spot,
+against torch in float32, on photographs that took no part in it: a tower that falls below `LEAST_COSINE` has less in
+int8, and at last nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,16 @@ import numpy.typing as npt
 
 from indexer.encoders.convolutions import is_tower_of_convolutions, split_channel_multipliers
 from indexer.encoders.folding import folded
-from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, has_int8_products, import_openvino
-from indexer.encoders.static_int8 import Ranges, quantise_convolutions
+from indexer.encoders.products import products_as_convolutions
+from indexer.encoders.runtime import (
+    Arithmetic,
+    Graph,
+    MemoryLackingError,
+    has_int8_products,
+    has_pairs_of_products,
+    import_openvino,
+)
+from indexer.encoders.static_int8 import LARGEST, LARGEST_OF_PAIRS, Ranges, quantise_convolutions
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.types import Float32, Int8, Pixels
 
@@ -79,18 +88,30 @@ def export_tower(
 
 def _ways(tower: Any, calibrating: Pixels | None) -> Iterator[tuple[Any, Arithmetic]]:
     """The graph in its forms, the fastest first, and the arithmetic of each."""
-    if calibrating is not None and has_int8_products() and is_tower_of_convolutions(tower):
-        ranges = Ranges.measured(tower, calibrating)
-        for part in _KEPT:
-            model = tower.clone()
-            quantise_convolutions(model, ranges, ranges.worst(part))
-            _store_in_int8(model)
-            yield model, "fast"
+    if calibrating is not None and has_int8_products():
+        if is_tower_of_convolutions(tower):
+            for model in _quantised(tower, calibrating, LARGEST):
+                _store_in_int8(model)
+                yield model, "fast"
+    elif calibrating is not None and has_pairs_of_products():
+        model = tower.clone()
+        products_as_convolutions(model)
+        for quantised in _quantised(model, calibrating, LARGEST_OF_PAIRS):
+            yield quantised, "narrow"
     model = tower.clone()
     _store_in_int8(model)
     yield model, "fast"
     yield tower, "fast"
     yield tower, "exact"
+
+
+def _quantised(tower: Any, calibrating: Pixels, largest: int) -> Iterator[Any]:
+    """The graph with all its convolutions in int8, and with some in float."""
+    ranges = Ranges.measured(tower, calibrating)
+    for part in _KEPT:
+        model = tower.clone()
+        quantise_convolutions(model, ranges, ranges.worst(part), largest)
+        yield model
 
 
 def _save(model: Any, file: Path) -> None:

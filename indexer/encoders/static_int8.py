@@ -23,6 +23,9 @@ from indexer.encoders.convolutions import convolutions, weights_of
 from indexer.encoders.runtime import import_openvino
 from indexer.types import Float32, Pixels
 
+#: The largest weight in int8, and where a CPU adds pairs of products in 16 bits: 2 x 255 x 63 < 2 ** 15.
+LARGEST: Final = 127
+LARGEST_OF_PAIRS: Final = 63
 #: Steps of a range of 8 bits.
 _STEPS: Final = 255
 #: Numbers of a tensor that are kept of each photograph, spread over it, to choose the range by.
@@ -111,14 +114,16 @@ def _with_zero(low: float, high: float) -> tuple[float, float, float]:
     return -below * step, (_STEPS - below) * step, step
 
 
-def quantise_convolutions(model: Any, ranges: Ranges, kept: frozenset[int] = frozenset()) -> int:
+def quantise_convolutions(
+    model: Any, ranges: Ranges, kept: frozenset[int] = frozenset(), largest: int = LARGEST
+) -> int:
     """Change `model`, of which `ranges` were measured, so that its convolutions compute in int8, without those in the
-    places `kept`. Returns how many do."""
+    places `kept`. The `largest` weight of a channel is `LARGEST` or `LARGEST_OF_PAIRS`. Returns how many do."""
     nodes = convolutions(model)
     for place, node in enumerate(nodes):
         if place not in kept:
             _round_input(node, ranges.inputs[place])
-            _round_weights(node)
+            _round_weights(node, largest)
     model.validate_nodes_and_infer_types()
     return len(nodes) - len(kept)
 
@@ -149,14 +154,14 @@ def _rounded(value: Any, wanted: Range) -> Any:
     return made
 
 
-def _round_weights(node: Any) -> None:
+def _round_weights(node: Any, top: int) -> None:
     from openvino import opset13 as op
 
     weights = weights_of(node)
     assert weights is not None
     apart = 2 if node.get_type_name() == "GroupConvolution" else 1
     largest = np.abs(weights).max(axis=tuple(range(apart, weights.ndim)), keepdims=True)
-    scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
-    stored = np.clip(np.rint(weights / scale), -127, 127).astype(np.int8)
+    scale = (np.maximum(largest, 1e-12) / top).astype(np.float32)
+    stored = np.clip(np.rint(weights / scale), -top, top).astype(np.int8)
     made = op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
     node.input(1).replace_source_output(made.output(0))
