@@ -22,8 +22,8 @@ class Compacted:
     """What became of a store. `freed`, `bytes`: how many bytes less its files have, and how many they have now.
 
     `contents`: photographs and texts that nothing led to; `texts`: those about forgotten photographs; `vectors`: those
-    of encoders that do not answer: the former one, and an unfinished change. `complete`: False where another process was reading, so that some of the room
-    comes back when that ends.
+    of encoders that do not answer: the former one, and an unfinished change. `complete`: False where another process
+    was reading, so that some of the room comes back when that ends.
     """
 
     freed: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer import forking
 from indexer.encoders.answers import check_promises
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.batches import try_out
 from indexer.encoders.presets import PREVIOUS, full_name
 from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
@@ -114,11 +114,12 @@ class LoadedModels:
             and self._encoder.identity.name != stored.name
         )
 
-    def encoder_for_indexing(self, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
-        """The loaded encoder in its fastest form, and what a person should know of it."""
+    def encoder_for_indexing(self, progress: Progress, photographs: Photographs) -> tuple[Encoder, tuple[str, ...]]:
+        """The loaded encoder in its fastest form, and what a person should know of it. `photographs`: some of those
+        that will be encoded, which are asked for where the form is made anew."""
         with self._lock:
             assert self._encoder is not None, "loaded before"
-            self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress)
+            self._encoder, notes = prepare_for_indexing(self._encoder, self._device, progress, photographs)
             return self._encoder, notes
 
     def notes(self, encoder: Encoder) -> tuple[str, ...]:

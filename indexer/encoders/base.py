@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, Protocol, get_args
 
@@ -32,6 +32,11 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fill: int = 0
+
+
+#: Asked for by an encoder that is calibrated with what it will encode: some photographs as it wants them, (n, h, w, 3)
+#: uint8. There may be few, or none.
+Photographs = Callable[[Preprocessing], Pixels]
 
 
 @dataclass(frozen=True, slots=True)

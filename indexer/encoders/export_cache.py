@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from indexer.atomic import clean, folder_aside, write_atomically
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.device_names import shows_gpu, wanted_device
 from indexer.encoders.exported_encoder import ExportedEncoder, remove
 from indexer.encoders.graph_model import (
@@ -107,12 +107,12 @@ def _in_torch(identity: EncoderId) -> Exportable:
     return OpenClipEncoder(identity.name, device="cpu", download=False)
 
 
-def heal_by_exporting(encoder: ExportedEncoder, progress: Progress) -> None:
-    """Let a new export take the place of `encoder`, should it turn out to be damaged, where one can be made."""
+def heal_by_exporting(encoder: ExportedEncoder, progress: Progress, photographs: Photographs | None = None) -> None:
+    """Let a new export, as `make` makes it, take the place of `encoder`, should it turn out to be damaged."""
 
     def made() -> Encoder:
         model = _in_torch(encoder.identity)
-        found = make(model, progress)
+        found = make(model, progress, photographs)
         if not isinstance(found, str):
             return found
         encoder.troubles.append(found)
@@ -121,8 +121,11 @@ def heal_by_exporting(encoder: ExportedEncoder, progress: Progress) -> None:
     encoder.instead = made
 
 
-def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
+def make(encoder: Exportable, progress: Progress, photographs: Photographs | None = None) -> ExportedEncoder | str:
     """Export `encoder`, which runs on the CPU; a sentence that says why not, where it cannot be exported.
+
+    `photographs` are asked for when an export is made, and calibrate it. It serves other stores too: what it keeps of
+    them is the ends of a few ranges, which photographs of any kind fill alike.
 
     The folder appears whole or not at all. What cannot be written is the reason too, and whatever else goes wrong:
     nothing is lost but speed. Only of what the model itself is to blame for a note is kept.
@@ -143,7 +146,7 @@ def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         clean(folder.parent)
         with folder_aside(folder) as aside:
-            _export(encoder, aside)
+            _export(encoder, aside, photographs)
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one
             os.replace(aside, folder)
         return _encoder(folder, encoder.identity)
@@ -165,7 +168,7 @@ def make(encoder: Exportable, progress: Progress) -> ExportedEncoder | str:
         return f"The encoder {name} runs in torch, slower than exported: exporting it failed ({lines[0][:200]})."
 
 
-def _export(encoder: Exportable, folder: Path) -> None:
+def _export(encoder: Exportable, folder: Path, photographs: Photographs | None) -> None:
     from indexer.encoders import clip_tokenizer
     from indexer.encoders.openvino_export import NotExportableError, export_tower, probe_pixels
 
@@ -179,8 +182,16 @@ def _export(encoder: Exportable, folder: Path) -> None:
         "image": probe_pixels(wanted.height, wanted.width),
         "text": np.ascontiguousarray(encoder.text_rows(_TEXTS)),
     }
+    shown = None if photographs is None else photographs(wanted)
     arithmetic = {
-        tower: export_tower(encoder.tower(tower), inputs[tower], folder / f"{tower}.xml", name="rows", outputs=outputs)
+        tower: export_tower(
+            encoder.tower(tower),
+            inputs[tower],
+            folder / f"{tower}.xml",
+            name="rows",
+            outputs=outputs,
+            photographs=shown if tower == "image" else None,
+        )
         for tower in TOWERS
     }
     names = [TOKENIZER, *(f"{tower}.{suffix}" for tower in TOWERS for suffix in ("xml", "bin"))]

@@ -209,7 +209,8 @@ class GraphEncoder:
     def _together(self) -> int:
         from indexer.encoders.runtime import has_int8_products
 
-        return _TOGETHER if self._model.arithmetic["image"] == "fast" and has_int8_products() else 1
+        arithmetic = self._model.arithmetic["image"]
+        return _TOGETHER if arithmetic == "narrow" or (arithmetic == "fast" and has_int8_products()) else 1
 
     def _map(self, run: Callable[[T], R], items: Sequence[T]) -> list[R]:
         if len(items) == 1:

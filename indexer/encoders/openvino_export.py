@@ -1,15 +1,18 @@
 """A torch model's towers become graphs that the CPU runs several times as fast: traced once, weights in int8.
 
 Each dense weight is stored as int8 with a scale for each output, and its product quantises its inputs as they come
-(`runtime.GROUP` numbers of a row together), so that no calibration is needed and a row depends on itself alone. What
-this costs is measured on the spot, against torch in float32: a tower that falls below `LEAST_COSINE` keeps its weights.
+(`runtime.GROUP` numbers of a row together), so that no calibration is needed and a row depends on itself alone. A tower
+of convolutions needs one (`static_int8.py`), from photographs, and so does every image tower on CPUs with AVX2 alone
+(`products.py`); where there are too few photographs, it stays as it is. What this costs is measured on the spot,
+against torch in float32, on photographs that took no part in it: a tower that falls below `LEAST_COSINE` has less in
+int8, and at last nothing.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +20,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, import_openvino
+from indexer.encoders.convolutions import is_tower_of_convolutions, split_channel_multipliers
+from indexer.encoders.folding import folded
+from indexer.encoders.products import products_as_convolutions
+from indexer.encoders.runtime import (
+    Arithmetic,
+    Graph,
+    MemoryLackingError,
+    has_int8_products,
+    has_pairs_of_products,
+    import_openvino,
+)
+from indexer.encoders.static_int8 import LARGEST, LARGEST_OF_PAIRS, Ranges, quantise_convolutions
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.types import Float32, Int8, Pixels
 
@@ -27,6 +41,10 @@ LEAST_COSINE: Final = 0.99
 LARGE_TABLE: Final = 1_000_000
 #: Inputs that it is measured on.
 PROBES: Final = 8
+#: Photographs without which no convolution is quantised; half of them calibrate, the others measure.
+LEAST_PHOTOGRAPHS: Final = 16
+#: Parts of a tower's convolutions that are tried in float instead, those that lose most by rounding first.
+_KEPT: Final = (0.0, 0.15, 0.4)
 
 
 class NotExportableError(EncoderError):
@@ -40,36 +58,68 @@ def export_tower(
     *,
     name: str,
     outputs: Sequence[str],
+    photographs: Pixels | None = None,
 ) -> Arithmetic:
     """Write the tower `forward` (a torch module on the CPU, in eval mode) to `file` (.xml, weights beside it).
 
     `rows` (PROBES, ...) are inputs to measure with; the first two are traced. `name` of the input, `outputs` of what it
-    returns, of which the first are the vectors (n, d). Returns the arithmetic to run it in. Raises NotExportableError
+    returns, of which the first are the vectors (n, d). `photographs` (n, h, w, 3), of an image tower: they take the
+    place of `rows` when there are `LEAST_PHOTOGRAPHS`. Returns the arithmetic to run it in. Raises NotExportableError
     for a model that cannot be a graph, OSError where its files cannot be written.
     """
     import torch
 
+    calibrating = None
+    if photographs is not None and len(photographs) >= LEAST_PHOTOGRAPHS:
+        calibrating, rows = photographs[::2], np.ascontiguousarray(photographs[1::2])
     with torch.inference_mode():
         wanted = _unit(_first(forward(torch.from_numpy(rows))).float().numpy())  # (n, d)
-    for with_int8 in (True, False):
-        model = _converted(forward, rows[:2], name, outputs)
-        if with_int8:
-            _store_in_int8(model)
+    tower = _converted(folded(forward), rows[:2], name, outputs)
+    split_channel_multipliers(tower)
+    for model, arithmetic in _ways(tower, calibrating):
         _save(model, file)
         del model
-        ways: tuple[Arithmetic, ...] = ("fast",) if with_int8 else ("fast", "exact")
-        for arithmetic in ways:
-            found = _run(file, name, rows, outputs[0], arithmetic)
-            cosine = float((_unit(found) * wanted).sum(axis=1).mean())
-            if cosine >= LEAST_COSINE:
-                return arithmetic
+        found = _run(file, name, rows, outputs[0], arithmetic)
+        cosine = float((_unit(found) * wanted).sum(axis=1).mean())
+        if cosine >= LEAST_COSINE:
+            return arithmetic
     raise NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+
+
+def _ways(tower: Any, calibrating: Pixels | None) -> Iterator[tuple[Any, Arithmetic]]:
+    """The graph in its forms, the fastest first, and the arithmetic of each."""
+    if calibrating is not None and has_int8_products():
+        if is_tower_of_convolutions(tower):
+            for model in _quantised(tower, calibrating, LARGEST):
+                _store_in_int8(model)
+                yield model, "fast"
+    elif calibrating is not None and has_pairs_of_products():
+        model = tower.clone()
+        products_as_convolutions(model)
+        for quantised in _quantised(model, calibrating, LARGEST_OF_PAIRS):
+            yield quantised, "narrow"
+    model = tower.clone()
+    _store_in_int8(model)
+    yield model, "fast"
+    yield tower, "fast"
+    yield tower, "exact"
+
+
+def _quantised(tower: Any, calibrating: Pixels, largest: int) -> Iterator[Any]:
+    """The graph with all its convolutions in int8, and with some in float."""
+    ranges = Ranges.measured(tower, calibrating)
+    for part in _KEPT:
+        model = tower.clone()
+        quantise_convolutions(model, ranges, ranges.worst(part), largest)
+        yield model
 
 
 def _save(model: Any, file: Path) -> None:
     """Raises OSError where the files cannot be written; the runtime says so by a bare RuntimeError without a reason."""
     try:
-        import_openvino().save_model(model, file, compress_to_fp16=True)
+        # The ends of a range in half precision would move the zero between its steps.
+        rounds = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
+        import_openvino().save_model(model, file, compress_to_fp16=not rounds)
     except Exception as error:
         _try_to_write(file.parent)
         raise OSError(f"the runtime could not write {file.name}") from error

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
 from indexer.encoders.hub import NotOnThisMachineError
@@ -154,19 +154,25 @@ def _open_clip(name: str, device: str | None, stored: EncoderId | None, download
     return OpenClipEncoder(name, device=device, download=download)
 
 
-def prepare_for_indexing(encoder: Encoder, device: str | None, progress: Progress) -> tuple[Encoder, tuple[str, ...]]:
+def prepare_for_indexing(
+    encoder: Encoder,
+    device: str | None,
+    progress: Progress,
+    photographs: Photographs | None = None,
+) -> tuple[Encoder, tuple[str, ...]]:
     """The fastest form of `encoder` on this machine, and what a person should know of it.
 
     An open_clip model that would run on the CPU in torch is exported, once; one that cannot be stays as it is.
+    `photographs`: some of those that will be encoded, for an export to be calibrated with (`export_cache.make`).
     """
     from indexer.encoders import export_cache
     from indexer.encoders.exported_encoder import ExportedEncoder
 
     if isinstance(encoder, ExportedEncoder):
-        export_cache.heal_by_exporting(encoder, progress)
+        export_cache.heal_by_exporting(encoder, progress, photographs)
     if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):
         return encoder, device_notes(encoder, device)
-    made = export_cache.make(encoder, progress)
+    made = export_cache.make(encoder, progress, photographs)
     return (encoder, (made,)) if isinstance(made, str) else (made, ())
 
 

@@ -25,9 +25,10 @@ from indexer.encoders.compile_cache import Compilation, CompileCache, let_go
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.settings import thread_count
 
-Arithmetic = Literal["exact", "fast"]
+Arithmetic = Literal["exact", "fast", "narrow"]
 """How floating point is computed: "exact" is float32; "fast" is bfloat16 where the CPU has it in hardware, and matrix
-products whose weights are int8 quantise their inputs too, `GROUP` numbers of a row together."""
+products whose weights are int8 quantise their inputs too, `GROUP` numbers of a row together. "narrow" is float32 around
+convolutions whose int8 weights have 7 bits, so that pairs of products fit into 16 on any CPU."""
 
 #: Numbers that share a scale when an input of a matrix product is quantised. 128: as fast as whole rows of 768, and no
 #: outlier spoils more than its neighbours.
@@ -37,6 +38,9 @@ GROUP: Final = 128
 #: `openvino_export.py` imports when it converts.
 _LEFT_OUT: Final = ("openvino_telemetry", "openvino.tools.ovc")
 
+
+#: What oneDNN can be told to use at most that has no VNNI.
+_WITHOUT_VNNI: Final = ("SSE41", "AVX", "AVX2", "AVX512_CORE")
 
 _importing: Final = forking.lock()
 #: What the runtime, and the system that loads its libraries, say when memory runs out.
@@ -94,7 +98,8 @@ class Graph:
             **_arithmetic(arithmetic),
         }
         core = openvino.Core()
-        key = Compilation(openvino.__version__, _processor(), path, properties, dict(shapes or {}))
+        processor = f"{_processor()} {_most_allowed()}"
+        key = Compilation(openvino.__version__, processor, path, properties, dict(shapes or {}))
 
         # Each stream is a graph of its own. OpenVINO's own would share one, but they also write the constants that
         # are computed on loading at the same time, into the same memory, and read what others have not yet written
@@ -107,7 +112,7 @@ class Graph:
             if compiled is None:
                 if origin is not None:
                     origin.verify(*files)
-                compiled = _compiled(core, path, shapes or {}, properties, origin)
+                compiled = _compiled(core, path, shapes or {}, properties, arithmetic, origin)
                 if cache is not None:
                     cache.store(key, partial(_exported, compiled))
                     blob = cache.load(key)  # mapped once, for all streams that follow
@@ -165,23 +170,33 @@ def _queue_of(requests: Sequence[Any]) -> queue.SimpleQueue[Any]:
 
 
 def _arithmetic(wanted: Arithmetic) -> dict[str, Any]:
-    if wanted == "exact":
+    if wanted != "fast":
         return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
     return {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
 
 
 def has_int8_products() -> bool:
-    """Whether the CPU multiplies int8 and adds in 32 bits (VNNI).
+    """Whether the CPU multiplies int8 and adds in 32 bits (VNNI), and oneDNN may use it (`ONEDNN_MAX_CPU_ISA`).
 
     Others add pairs in 16 bits, which can overflow; where nobody can say (no Linux), float32 is right.
     """
-    return any(flag in _processor() for flag in ("avx512_vnni", "avx_vnni", "amx_int8"))
+    has = any(flag in _processor() for flag in ("avx512_vnni", "avx_vnni", "amx_int8"))
+    return has and _most_allowed() not in _WITHOUT_VNNI
+
+
+def has_pairs_of_products() -> bool:
+    """Whether it multiplies int8 and adds pairs in 16 bits (AVX2), for weights that leave them room."""
+    return "avx2" in _processor() and _most_allowed() not in ("SSE41", "AVX")
 
 
 def has_wide_products() -> bool:
     """Whether float32 is multiplied with AVX-512, which oneDNN can be told not to use (`ONEDNN_MAX_CPU_ISA`)."""
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    allowed = _most_allowed()
     return "avx512f" in _processor() and ("AVX512" in allowed or allowed in ("DEFAULT", "ALL"))
+
+
+def _most_allowed() -> str:
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
 
 
 def _to_float(model: Any) -> None:
@@ -202,12 +217,13 @@ def _compiled(
     path: Path,
     shapes: Mapping[str, Sequence[int]],
     properties: Mapping[str, Any],
+    arithmetic: Arithmetic,
     origin: Origin | None,
 ) -> Any:
     """Raises EncoderUnavailableError for a file that is no graph."""
     try:
         model = core.read_model(path)
-        if not has_int8_products():
+        if arithmetic != "narrow" and not has_int8_products():
             _to_float(model)
         if shapes:
             model.reshape({name: list(shape) for name, shape in shapes.items()})

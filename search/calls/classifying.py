@@ -18,6 +18,7 @@ from indexer.encoders.registry import check_encoder
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place
+from indexer.settings import IndexSettings
 from indexer.swap import is_store
 from search.arguments import progress_given
 from search.calls.opened import Opened
@@ -85,6 +86,7 @@ class Classifying(Opened):
         Raises PathNotFoundError, UsageError (too little to learn from, scikit-learn is missing), StoreMissingError
         where there is no store and no `out`, EncoderError, StoreError, and what `progress` raises.
         """
+        from indexer.pipeline.sample import sample_photographs
         from search.classification import probe_file
         from search.classification.features import FeatureReader
         from search.classification.results import TrainedProbe
@@ -94,7 +96,10 @@ class Classifying(Opened):
         clock = Clock()
         path = self._place(name, out, Path(folder))
         with self._working(None, own=out is None) as work, own_thread():
-            encoder, notes = self._models.encoder_for_indexing(progress or Silent())
+            encoder, notes = self._models.encoder_for_indexing(
+                progress or Silent(),
+                lambda wanted: sample_photographs(None, [os.fspath(folder)], IndexSettings(), wanted),
+            )
             reader = FeatureReader(encoder, work.catalog, VectorCache.of(encoder.identity))
             tested = None if test is None else os.fspath(test)
             found = train(os.fspath(folder), tested, reader, encoder, seed, progress or Silent())

@@ -65,6 +65,7 @@ class Indexing(Opened):
         from indexer.files.ignores import check_patterns
         from indexer.pipeline import run as pipeline  # queries do without all that indexes
         from indexer.pipeline.choose import named_paths
+        from indexer.pipeline.sample import sample_photographs
 
         named = named_paths(roots)  # what can fail fails before a store is made for nothing
         settings = settings or IndexSettings()
@@ -81,7 +82,9 @@ class Indexing(Opened):
                     former = Encoders(snapshot).former()
                 previous = None if former is None else former[1]
                 self._models.encoder(ActiveEncoder(store).now(), reencode=reencode, previous=previous)
-                encoder, notes = self._models.encoder_for_indexing(progress or Silent())
+                encoder, notes = self._models.encoder_for_indexing(
+                    progress or Silent(), lambda wanted: sample_photographs(store, named, settings, wanted)
+                )
                 report = pipeline.run(
                     store,
                     encoder,

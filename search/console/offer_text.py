@@ -22,8 +22,8 @@ def offer_text(offers: Sequence[Offer], store: Path | None) -> str | None:
         return None
     where = "" if store is None else f" --store {quote(str(store))}"
     return (
-        f"for better answers: `search index --reencode --encoder {offer.name}{where}` ({cost_text(offer)}; as published, "
-        f"{recall_text(offer.recall)} of COCO); `search models` has others"
+        f"for better answers: `search index --reencode --encoder {offer.name}{where}` ({cost_text(offer)}; as "
+        f"published, {recall_text(offer.recall)} of COCO); `search models` has others"
     )
 
 
