@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from indexer.encoders.graph_flow import fed_nodes
 from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, import_openvino
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.types import Float32, Int8, Pixels
@@ -59,11 +60,16 @@ def export_tower(
         del model
         ways: tuple[Arithmetic, ...] = ("fast",) if with_int8 else ("fast", "exact")
         for arithmetic in ways:
-            found = _run(file, name, rows, outputs[0], arithmetic)
+            try:
+                found = _run(file, name, rows, outputs[0], arithmetic)
+            except NotExportableError as error:
+                refused = error
+                continue
             cosine = float((_unit(found) * wanted).sum(axis=1).mean())
             if cosine >= LEAST_COSINE:
                 return arithmetic
-    raise NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+            refused = NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+    raise refused
 
 
 def _save(model: Any, file: Path) -> None:
@@ -135,10 +141,11 @@ def _store_in_int8(model: Any) -> None:
     scale for each output or row."""
     from openvino import opset13 as op
 
+    fed = fed_nodes(model)
     for node in model.get_ordered_ops():
         if node.get_type_name() == "MatMul":
             weight = _constant(node, 1)
-            if weight is None:
+            if weight is None or node.get_friendly_name() not in fed:
                 continue
             settings = node.get_attributes()
             stored, scale = _int8_rows(weight if settings["transpose_b"] else weight.T)
