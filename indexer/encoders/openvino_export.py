@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.encoders.graph_flow import fed_nodes
-from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, import_openvino
+from indexer.encoders.runtime import Arithmetic, Graph, MemoryLackingError, import_openvino, last_line
 from indexer.errors import EncoderError, EncoderUnavailableError
 from indexer.types import Float32, Int8, Pixels
 
@@ -190,7 +190,7 @@ def _run(file: Path, name: str, rows: npt.NDArray[Any], output: str, arithmetic:
     except MemoryLackingError:
         raise
     except (EncoderError, EncoderUnavailableError) as error:
-        raise NotExportableError(f"its graph does not run ({error})") from error
+        raise NotExportableError(f"its graph does not run ({last_line(error.__cause__ or error)})") from error
 
 
 def _first(outputs: Any) -> Any:
