@@ -73,7 +73,9 @@ def fetch(repo: str, names: Sequence[str], next_step: str = NEXT_STEP, *, downlo
     raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {next_step}.")
 
 
-def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str], *, download: bool = True) -> str:
+def fetch_folder(
+    repo: str, needed: Sequence[str], patterns: Sequence[str], next_step: str = NEXT_STEP, *, download: bool = True
+) -> str:
     """The path of a folder that holds the files of `repo` matching `patterns`.
 
     The cached copy counts when at least one of `needed` is in it. Raises as `fetch`.
@@ -81,20 +83,20 @@ def fetch_folder(repo: str, needed: Sequence[str], patterns: Sequence[str], *, d
     from huggingface_hub import snapshot_download, try_to_load_from_cache
 
     check_repository(repo)
-    require_cache(repo)
+    require_cache(repo, next_step)
     for name in needed:
         cached = try_to_load_from_cache(repo, name)
         if isinstance(cached, str):
             return os.path.dirname(cached)
     if not download:
-        raise NotOnThisMachineError(f"{repo} is not on this machine; {NEXT_STEP}.")
-    require_reachable(repo)
+        raise NotOnThisMachineError(f"{repo} is not on this machine; {next_step}.")
+    require_reachable(repo, next_step)
     try:
         folder = snapshot_download(repo, allow_patterns=list(patterns), endpoint=endpoint())
     except Exception as error:  # as above
-        raise _failed(repo, error) from error
+        raise _failed(repo, error, next_step) from error
     if not any((Path(folder) / name).is_file() for name in needed):
-        raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(needed)}; {NEXT_STEP}.")
+        raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(needed)}; {next_step}.")
     return folder
 
 

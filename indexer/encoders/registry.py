@@ -55,7 +55,7 @@ RECOMMENDED: tuple[EncoderInfo, ...] = (
         768,
         1501,
         "about 100",
-        "queries in many languages (Apache-2.0); needs `pip install transformers`",
+        "queries in many languages (Apache-2.0)",
     ),
     EncoderInfo(
         "open_clip:ViT-H-14-378-quickgelu/dfn5b",

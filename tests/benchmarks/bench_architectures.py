@@ -36,8 +36,9 @@ from indexer.progress import Silent
 from tests.fixtures.tokenizers import KINDS
 
 ARCHITECTURES = (
-    "ViT-B-32", "ViT-B-32-256", "ViT-B-16", "RN50", "MobileCLIP2-S0", "MobileCLIP2-S2", "MobileCLIP2-S3", "MobileCLIP-B",
-    "ViTamin-S", "PE-Core-T-16-384", "PE-Core-S-16-384", "PE-Core-B-16", "coca_ViT-B-32", "coca_roberta-ViT-B-32",
+    "ViT-B-32", "ViT-B-32-256", "ViT-B-16", "RN50", "MobileCLIP2-S0", "MobileCLIP2-S2", "MobileCLIP2-S3",
+    "MobileCLIP-B", "ViTamin-S", "PE-Core-T-16-384", "PE-Core-S-16-384", "PE-Core-B-16", "coca_ViT-B-32",
+    "coca_roberta-ViT-B-32",
     "ViT-B-16-SigLIP", "ViT-B-16-SigLIP2-256", "xlm-roberta-base-ViT-B-32", "nllb-clip-base", "EVA02-B-16",
     "convnext_base_w", "roberta-ViT-B-32", "tf_efficientnetv2_b0", "ViT-L-14", "MobileCLIP2-S4",
 )  # fmt: skip
