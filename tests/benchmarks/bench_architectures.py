@@ -1,6 +1,7 @@
 """Which of open_clip's architectures are exported here, how exactly, how fast and how large.
 
     python tests/benchmarks/bench_architectures.py [--json PATH] [--only NAME,...] [--folder FOLDER]
+    python tests/benchmarks/bench_architectures.py --json PATH --table    # the table of docs/encoders.md
 
 Each with random weights (how fast it is does not depend on them; how exact it is does: trained towers have larger
 outliers) and in a process of its own. A tokenizer or a text model's configuration that would come from a hub is made
@@ -71,10 +72,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", default=",".join(ARCHITECTURES))
     parser.add_argument("--folder", type=Path, help="for the weights (default: a temporary one)")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         print(json.dumps(measured(asked.one, asked.folder)))
+        return
+    if asked.table:
+        print(table(json.loads(asked.json.read_text(encoding="utf-8"))["architectures"]))
         return
     about = machine.about(images=IMAGES, rounds=ROUNDS)
     rows: dict[str, Any] = {}
@@ -89,6 +94,24 @@ def main() -> None:
         rows[name] = json.loads(lines[-1]) if lines and not done.returncode else {"failed": failed}
         print(name, json.dumps(rows[name]), flush=True)
         machine.save(asked.json, about, architectures=rows)
+
+
+def table(rows: dict[str, Any]) -> str:
+    """In Markdown, in the order of `ARCHITECTURES`."""
+    lines = [
+        "| architecture | pixels | cosine, images | texts | images/s exported | in torch | times | export, s | MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in sorted(rows, key=lambda each: ARCHITECTURES.index(each) if each in ARCHITECTURES else len(rows)):
+        row = rows[name]
+        if "cosine" not in row:
+            lines.append(f"| `{name}` | not exported: {row.get('reason') or row.get('failed')} |")
+            continue
+        made, plain = row["exported_per_second"], row["torch_per_second"]
+        numbers = [row["image_size"], row["cosine"]["image"], row["cosine"]["text"], made, plain, f"{made / plain:.1f}"]
+        numbers += [f"{row['export_seconds']:.0f}", row["export_megabytes"]]
+        lines.append(f"| `{name}` | {' | '.join(map(str, numbers))} |")
+    return "\n".join(lines)
 
 
 def measured(name: str, folder: Path) -> dict[str, Any]:
@@ -124,6 +147,7 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     if made_rates:
         found["exported_per_second"] = round(median(made_rates), 1)
     found["torch_per_second"] = round(median(torch_rates), 1)
+    found["load"] = round(os.getloadavg()[0], 1)
     return found
 
 
