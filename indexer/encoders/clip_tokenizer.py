@@ -6,7 +6,6 @@ Source of the scheme: Radford et al. 2021, section 2.4; Sennrich et al. 2016 (BP
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 
 from indexer import forking
 from indexer.encoders.coverage import unread_english
+from indexer.encoders.text_cleaning import cleaned, whole
 from indexer.errors import EncoderUnavailableError
-from indexer.text import with_few_marks
 from indexer.types import Int64, Texts
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 #: What a text is cut into before the merges; the special tokens of CLIP stand for themselves.
 _SPECIAL: Final = ("<start_of_text>", "<end_of_text>")
 _PIECES: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-#: Texts of these characters alone, without "&", are left as they are by ftfy and by the unescaping of HTML.
-_PLAIN: Final = re.compile(r"[ -%'-~]*\Z")
 
 
 class ClipTokenizer:
@@ -146,16 +143,10 @@ def write(file: Path, vocabulary: Mapping[str, int], merges: Mapping[tuple[str, 
 def clean(text: str) -> str:
     """`text` as CLIP's vocabulary knows it: mended, unescaped twice, spaces joined, lower case.
 
-    Lone surrogates (names that are not UTF-8) do not encode; ftfy puts marks in order. BPE takes at least quadratic
-    time in the length of a word, and no word is that long, so one of over 256 letters is cut into several.
+    BPE takes at least quadratic time in the length of a word, and no word is that long, so one of over 256 letters is
+    cut into several.
     """
-    text = with_few_marks(text.encode("utf-8", "replace").decode("utf-8"))
-    text = re.sub(r"(\S{256})(?=\S)", r"\1 ", text)
-    if not _PLAIN.match(text):
-        import ftfy  # open_clip's own dependency, and not quick to import
-
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return " ".join(text.split()).lower()
+    return cleaned(re.sub(r"(\S{256})(?=\S)", r"\1 ", whole(text)), "lower")
 
 
 def _splitter() -> Any:

@@ -39,6 +39,8 @@ from indexer.types import Candidate, Int64, Texts
 if TYPE_CHECKING:
     import torch
 
+    from indexer.encoders.packed_tokenizer import PackedTokenizer
+
 #: Texts that the text tower is measured on.
 _TEXTS: Final = (
     "a photo of a cat", "two dogs run through the snow", "a red car parked in front of a house", "sunset over the sea",
@@ -54,6 +56,11 @@ class Exportable(Encoder, Protocol):
 
     def byte_pairs(self) -> tuple[dict[str, int], dict[tuple[str, str], int]] | None:
         """Vocabulary and merges of CLIP's tokenizer; None where the model has another."""
+        ...
+
+    @property
+    def packed_tokenizer(self) -> PackedTokenizer | None:
+        """The tokenizer of a model that has not CLIP's."""
         ...
 
     def text_rows(self, texts: Texts) -> Int64:
@@ -172,11 +179,14 @@ def _export(encoder: Exportable, folder: Path, photographs: Photographs | None) 
     from indexer.encoders import clip_tokenizer
     from indexer.encoders.openvino_export import NotExportableError, export_tower, probe_pixels
 
-    pairs = encoder.byte_pairs()
-    if pairs is None:
-        raise NotExportableError("its tokenizer is not CLIP's own")
+    pairs, packed = encoder.byte_pairs(), encoder.packed_tokenizer
+    if pairs is not None:
+        clip_tokenizer.write(folder / TOKENIZER, *pairs)
+    elif packed is not None:
+        (folder / TOKENIZER).write_text(packed.text, encoding="utf-8")
+    else:
+        raise NotExportableError("its tokenizer is CLIP's with another cleaning of texts")
     wanted, shape = encoder.identity.preprocessing, encoder.token_shape
-    clip_tokenizer.write(folder / TOKENIZER, *pairs)
     outputs = ("vectors",) if shape is None else ("vectors", "tokens")
     inputs: dict[str, Any] = {
         "image": probe_pixels(wanted.height, wanted.width),
@@ -203,6 +213,7 @@ def _export(encoder: Exportable, folder: Path, photographs: Photographs | None) 
         {name: (folder / name).stat().st_size for name in names},
         {name: file_sum(folder / name) for name in names},
         checkpoint_state(encoder.checkpoint),
+        None if packed is None else packed.recipe,
     )
     (folder / EXPORTED_DESCRIPTION).write_text(model.to_json(), encoding="utf-8")
 

@@ -20,6 +20,7 @@ from indexer.encoders.base import Encoded, EncoderId, TokenShape
 from indexer.encoders.graph_model import TOKENIZER, WORDS, GraphModel, Tokenizer, Tower, bundled_folder, read_model
 from indexer.encoders.templates import BUNDLED_TEMPLATES, CLIP_TEMPLATES
 from indexer.encoders.text_groups import TOGETHER, WIDE_TOGETHER, apart, groups_of
+from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderError
 from indexer.settings import cache_folder
 from indexer.types import Float32, Int8, Pixels, Texts
@@ -176,7 +177,9 @@ class GraphEncoder:
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """Class names are asked for in these: CLIP's, of models with CLIP's tokenizer, which read alt texts."""
+        """Class names are asked for in these: CLIP's, of models with CLIP's tokenizer, which read English alt texts."""
+        if isinstance(self._model.tokenizer, TokenizerRecipe):
+            return ()
         return CLIP_TEMPLATES if self._model.tokenizer == "clip" else BUNDLED_TEMPLATES
 
     def unread(self, text: str) -> list[str]:
@@ -288,6 +291,11 @@ def _tokenizer(model: GraphModel, file: Path) -> Tokenizer:
 
         model.verify(file)
         return ClipTokenizer(file, model.max_text_tokens)
+    if isinstance(model.tokenizer, TokenizerRecipe):
+        from indexer.encoders.packed_tokenizer import PackedTokenizer
+
+        model.verify(file)
+        return PackedTokenizer.read(file, model.tokenizer)
     from indexer.encoders.vocabulary import Vocabulary
     from indexer.encoders.wordpieces import WordPieces
 

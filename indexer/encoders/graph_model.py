@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
+from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.json_digest import json_digest
 from indexer.settings import models_folder
@@ -40,7 +41,7 @@ BUNDLED_FORMAT: Final = 2
 
 EXPORTED_DESCRIPTION: Final = "model.json"
 #: Grows when the files change their meaning; folders of another format are made anew.
-EXPORTED_FORMAT: Final = 2
+EXPORTED_FORMAT: Final = 3
 
 #: Key of a description: the sum of the rest of it.
 _OWN_SUM: Final = "own_sum"
@@ -95,7 +96,7 @@ class GraphModel:
     max_text_tokens: int
     arithmetic: dict[Tower, Arithmetic]
     inputs: dict[Tower, str]
-    tokenizer: Literal["word pieces", "clip"]
+    tokenizer: Literal["word pieces", "clip"] | TokenizerRecipe
     unit: bool
     single_image: bool
     batch_size: int
@@ -179,6 +180,8 @@ class ExportedModel:
     sums: dict[str, str]
     #: Path, size and time of change of the checkpoint that it was made from.
     checkpoint: tuple[str, int, int]
+    #: What is done beside `tokenizer.json`; None: it is CLIP's.
+    recipe: TokenizerRecipe | None = None
 
     def to_json(self) -> str:
         """Indented, with the format."""
@@ -203,6 +206,7 @@ class ExportedModel:
             {str(name): int(size) for name, size in fields["sizes"].items()},
             {str(name): str(found) for name, found in fields["sums"].items()},
             (str(path), int(size), int(changed)),
+            None if fields["recipe"] is None else TokenizerRecipe.from_fields(fields["recipe"]),
         )
         if any((folder / name).stat().st_size != size for name, size in model.sizes.items()):
             raise ValueError("a file has another size")
@@ -212,9 +216,9 @@ class ExportedModel:
         """How to run it. 32 images: between two batches, and where one stream is through before the others, cores
         wait: 2 percent more than with 16."""
         return GraphModel(
-            self.identity, self.tokens, self.context_length, self.arithmetic, {"image": "rows", "text": "rows"}, "clip",
-            unit=False, single_image=True, batch_size=32, text_batch_size=32, remedy=f"delete {folder}",
-            sums=self.sums, exported=True,
+            self.identity, self.tokens, self.context_length, self.arithmetic, {"image": "rows", "text": "rows"},
+            self.recipe or "clip", unit=False, single_image=True, batch_size=32, text_batch_size=32,
+            remedy=f"delete {folder}", sums=self.sums, exported=True,
         )  # fmt: skip
 
 

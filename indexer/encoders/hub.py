@@ -115,6 +115,7 @@ def fetch_folder(
     repo: str,
     needed: Sequence[str],
     patterns: Sequence[str],
+    next_step: str = NEXT_STEP,
     *,
     revision: str | None = None,
     sums: Mapping[str, str] | None = None,
@@ -125,30 +126,32 @@ def fetch_folder(
     The cached copy counts when at least one of `needed` is in it. `revision`, `sums`: as for `fetch`; raises as it.
     """
     known = {name: wanted for name, wanted in (sums or {}).items() if name in needed}
-    folder = _folder(repo, list(known) or needed, patterns, revision, download=download)
+    folder = _folder(repo, list(known) or needed, patterns, next_step, revision, download=download)
     for name, wanted in known.items():
         _verified(os.path.join(folder, name), wanted)
     return folder
 
 
-def _folder(repo: str, needed: Sequence[str], patterns: Sequence[str], revision: str | None, *, download: bool) -> str:
+def _folder(
+    repo: str, needed: Sequence[str], patterns: Sequence[str], next_step: str, revision: str | None, *, download: bool
+) -> str:
     from huggingface_hub import snapshot_download, try_to_load_from_cache
 
     check_repository(repo)
-    require_cache(repo)
+    require_cache(repo, next_step)
     for name in needed:
         cached = try_to_load_from_cache(repo, name, revision=revision)
         if isinstance(cached, str):
             return os.path.dirname(cached)
     if not download:
-        raise NotOnThisMachineError(f"{repo} is not on this machine; {NEXT_STEP}.")
-    require_reachable(repo)
+        raise NotOnThisMachineError(f"{repo} is not on this machine; {next_step}.")
+    require_reachable(repo, next_step)
     try:
         folder = snapshot_download(repo, revision=revision, allow_patterns=list(patterns), endpoint=endpoint())
     except Exception as error:  # as above
-        raise _failed(repo, error) from error
+        raise _failed(repo, error, next_step) from error
     if not any((Path(folder) / name).is_file() for name in needed):
-        raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(needed)}; {NEXT_STEP}.")
+        raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(needed)}; {next_step}.")
     return folder
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from indexer.encoders.devices import Forward, Outputs, Precision, Replicas, Task
+    from indexer.encoders.packed_tokenizer import PackedTokenizer
 
 
 class OpenClipEncoder:
@@ -168,6 +169,11 @@ class OpenClipEncoder:
         """Vocabulary and merges of CLIP's tokenizer; None where the model has another."""
         return self._tokenizer.byte_pairs()
 
+    @property
+    def packed_tokenizer(self) -> PackedTokenizer | None:
+        """The tokenizer of a model that has not CLIP's."""
+        return self._tokenizer.packed
+
     def text_rows(self, texts: Texts) -> Int64:
         """What the text tower takes for `texts`: (n, context_length) int64, with tokens (n, context_length + words)."""
         tokens = self._tokenized(texts)
@@ -221,7 +227,7 @@ class OpenClipEncoder:
     @property
     def templates(self) -> tuple[str, ...]:
         """Class names are asked for in these: CLIP's, of models with CLIP's tokenizer, which read English alt texts."""
-        return CLIP_TEMPLATES if self._tokenizer.is_clips else ()
+        return CLIP_TEMPLATES if self._tokenizer.packed is None else ()
 
     def unread(self, text: str) -> list[str]:
         """The words of `text` that the model has no idea of."""

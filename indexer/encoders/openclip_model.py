@@ -52,6 +52,12 @@ _TOKENIZER_NEEDED = (
 )
 _TOKENIZER_FILES = (*_TOKENIZER_NEEDED, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "config.json")
 
+#: What a person can do without the hub about a part of a model that is not its weights.
+_PART_STEP = (
+    "use `encoder='bundled'`, or name open_clip:local-dir:/path/to/folder, a folder with the weights, their "
+    "open_clip_config.json and {files}"
+)
+
 #: open_clip's loading is guarded as a whole: while it runs, the root logger is shielded (`_quietly`).
 _LOADING = forking.lock()
 
@@ -214,22 +220,37 @@ def _check_towers(config: Mapping[str, Any], source: str) -> None:
 
 def _with_local_text_parts(sources: Sources, spec: OpenClipSpec, download: bool) -> Sources:
     """Put folders on this machine in the place of Hugging Face names of a tokenizer and a text model. What lies in the
-    repository of the weights is of the same revision as they."""
+    repository of the weights is of the same revision as they. An error says which of them it is that is missing."""
     text = dict(sources.config["text_cfg"])
     tokenizer = sources.tokenizer
     if text.get("hf_tokenizer_name") and tokenizer is None:
         name = text["hf_tokenizer_name"]
         revision = spec.revision if name == spec.source else None
         sums = known_sums(name, revision)
-        tokenizer = hub.fetch_folder(
-            name, _TOKENIZER_NEEDED, _TOKENIZER_FILES, revision=revision, sums=sums, download=download
-        )
+        step = _PART_STEP.format(files="that tokenizer's files (tokenizer.json, tokenizer_config.json)")
+        with _missing_part(f"The model's tokenizer {name}"):
+            tokenizer = hub.fetch_folder(
+                name, _TOKENIZER_NEEDED, _TOKENIZER_FILES, step, revision=revision, sums=sums, download=download
+            )
     model = text.get("hf_model_name")
     if model and not os.path.isdir(model):
-        text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"], download=download))
+        step = _PART_STEP.format(files="its text_cfg.hf_model_name naming a folder with that config.json")
+        with _missing_part(f"The configuration of the model's text tower {model}"):
+            text["hf_model_name"] = os.path.dirname(hub.fetch(model, ["config.json"], step, download=download))
     if model:
         check_runs_no_code(text["hf_model_name"], "config.json")
     return replace(sources, config={**sources.config, "text_cfg": text}, tokenizer=tokenizer)
+
+
+@contextlib.contextmanager
+def _missing_part(part: str) -> Iterator[None]:
+    """Let an error of the hub begin with what it is that the hub was asked for: `part`, which ends in its name."""
+    try:
+        yield
+    except EncoderUnavailableError as error:
+        name, message = part.rpartition(" ")[2], str(error)
+        said = f"{part}{message.removeprefix(name)}" if message.startswith(name) else f"{part}: {message}"
+        raise type(error)(said) from error
 
 
 def check_runs_no_code(folder: str, name: str) -> None:

@@ -202,10 +202,14 @@ class _Vit:
     def project(self, model: Any, regions: torch.Tensor) -> torch.Tensor:
         visual = model.visual
         if visual.attn_pool is not None:
-            alone = regions[:, None]  # (m, 1, c): all attention is on it, whatever the query
+            # All attention is on the one region, whatever the query: only its value is left of the attention.
             attention = visual.attn_pool.attn
-            query = alone.new_zeros(len(alone), 1, attention.embed_dim)
-            regions = attention(query, alone, alone, need_weights=False)[0][:, 0]  # (m, d)
+            width = attention.embed_dim
+            joined = attention.in_proj_weight  # (3 d, c) for queries, keys and values; None where these have their own
+            weight = attention.v_proj_weight if joined is None else joined[2 * width :]  # (d, c)
+            bias = attention.in_proj_bias
+            values = F.linear(regions, weight, None if bias is None else bias[2 * width :])
+            regions = attention.out_proj(values)  # (m, d)
             regions = visual.ln_post(regions)
         elif visual.final_ln_after_pool:
             regions = visual.ln_post(regions)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from indexer.encoders.convolutions import is_tower_of_convolutions, split_channel_multipliers
 from indexer.encoders.folding import folded
+from indexer.encoders.graph_flow import fed_nodes
 from indexer.encoders.products import products_as_convolutions
 from indexer.encoders.runtime import (
     Arithmetic,
@@ -30,6 +31,7 @@ from indexer.encoders.runtime import (
     has_int8_products,
     has_pairs_of_products,
     import_openvino,
+    last_line,
 )
 from indexer.encoders.static_int8 import LARGEST, LARGEST_OF_PAIRS, Ranges, quantise_convolutions
 from indexer.errors import EncoderError, EncoderUnavailableError
@@ -79,11 +81,16 @@ def export_tower(
     for model, arithmetic in _ways(tower, calibrating):
         _save(model, file)
         del model
-        found = _run(file, name, rows, outputs[0], arithmetic)
+        try:
+            found = _run(file, name, rows, outputs[0], arithmetic)
+        except NotExportableError as error:
+            refused = error
+            continue
         cosine = float((_unit(found) * wanted).sum(axis=1).mean())
         if cosine >= LEAST_COSINE:
             return arithmetic
-    raise NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+        refused = NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
+    raise refused
 
 
 def _ways(tower: Any, calibrating: Pixels | None) -> Iterator[tuple[Any, Arithmetic]]:
@@ -107,7 +114,10 @@ def _ways(tower: Any, calibrating: Pixels | None) -> Iterator[tuple[Any, Arithme
 
 def _quantised(tower: Any, calibrating: Pixels, largest: int) -> Iterator[Any]:
     """The graph with all its convolutions in int8, and with some in float."""
-    ranges = Ranges.measured(tower, calibrating)
+    try:
+        ranges = Ranges.measured(tower, calibrating)
+    except RuntimeError:  # the runtime does not take the graph in float32; the other forms say why
+        return
     for part in _KEPT:
         model = tower.clone()
         quantise_convolutions(model, ranges, ranges.worst(part), largest)
@@ -185,10 +195,11 @@ def _store_in_int8(model: Any) -> None:
     scale for each output or row."""
     from openvino import opset13 as op
 
+    fed = fed_nodes(model)
     for node in model.get_ordered_ops():
         if node.get_type_name() == "MatMul":
             weight = _constant(node, 1)
-            if weight is None:
+            if weight is None or node.get_friendly_name() not in fed:
                 continue
             settings = node.get_attributes()
             stored, scale = _int8_rows(weight if settings["transpose_b"] else weight.T)
@@ -233,7 +244,7 @@ def _run(file: Path, name: str, rows: npt.NDArray[Any], output: str, arithmetic:
     except MemoryLackingError:
         raise
     except (EncoderError, EncoderUnavailableError) as error:
-        raise NotExportableError(f"its graph does not run ({error})") from error
+        raise NotExportableError(f"its graph does not run ({last_line(error.__cause__ or error)})") from error
 
 
 def _first(outputs: Any) -> Any:

@@ -156,8 +156,7 @@ class Graph:
             names = self._outputs if outputs is None else outputs
             return {name: np.array(request.get_tensor(name).data) for name in names}
         except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise EncoderError(f"The model {self.path.name} failed: {reason}") from error
+            raise EncoderError(f"The model {self.path.name} failed: {last_line(error)}") from error
         finally:
             self._idle.put(request)
 
@@ -206,6 +205,11 @@ def _to_float(model: Any) -> None:
             node.output(0).replace(node.input_value(0))
 
 
+def last_line(error: BaseException) -> str:
+    """The runtime's own reason: it writes where it was first, and what was wrong last."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
+
+
 def _unusable(origin: Origin | None, file: Path, what: str) -> EncoderUnavailableError:
     if origin is not None:
         return origin.damaged(file, what)
@@ -233,7 +237,7 @@ def _compiled(
             raise MemoryLackingError(
                 f"There is not enough memory to load the model file {path}; close other programs that use it."
             ) from error
-        raise _unusable(origin, path, "damaged and cannot be loaded") from error
+        raise _unusable(origin, path, f"refused by the runtime ({last_line(error)})") from error
 
 
 def _exported(compiled: Any) -> bytes:

@@ -92,6 +92,31 @@ def test_parts_of_a_model_are_not_fetched_either(
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("hf_tokenizer_name", "The model's tokenizer evil/part is not on this machine"),
+        ("hf_model_name", "The configuration of the model's text tower evil/part is not on this machine"),
+    ],
+)
+def test_what_is_missing_of_a_model_is_named(
+    field: str, said: str, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are here, and no message says that they are not."""
+    import open_clip
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr(
+        open_clip,
+        "get_model_config",
+        lambda _: json.loads(json.dumps(CONFIG | {"text_cfg": TEXT | {field: "evil/part"}})),
+    )
+    message = refusal(f"ViT-B-32@{weights}")
+    assert message.startswith(said)
+    assert "a folder with the weights" in message
+
+
 def test_an_image_tower_that_timm_would_fetch(asked: list[str], tmp_path: Path, weights: Path) -> None:
     """timm asks the hub for the description of a tower even where it is to fetch no weights."""
     tower = {"image_size": 32, "timm_model_name": "hf-hub:evil/tower", "timm_pool": "", "timm_proj": "linear"}

@@ -103,7 +103,7 @@ def test_recommended_models_are_what_they_are_said_to_be() -> None:
         assert (spec.model, spec.source) in published
         config = open_clip.get_model_config(spec.model)
         assert config["embed_dim"] == info.dimension
-        assert "hf_tokenizer_name" not in config["text_cfg"]
+        assert "transformers" not in info.note  # their tokenizers are read without
 
 
 def test_encoders_are_listed() -> None:

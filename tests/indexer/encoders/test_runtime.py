@@ -65,7 +65,7 @@ def test_texts_have_the_same_bits_in_every_lane() -> None:
         (MemoryError(), "not enough memory to load the model file"),
         (RuntimeError("lib.so: failed to map segment from shared object"), "not enough memory to load the model file"),
         (RuntimeError("std::bad_alloc"), "not enough memory to load the model file"),
-        (RuntimeError("Unable to read the model"), "is damaged and cannot be loaded"),
+        (RuntimeError("Unable to read the model"), r"is refused by the runtime \(Unable to read the model\)"),
     ],
 )
 def test_a_machine_without_memory_is_no_damaged_file(
