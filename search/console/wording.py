@@ -37,10 +37,12 @@ COMMANDS: Final = {
     "reset_calibration": "search calibrate --reset",
     "status": "search status",
     "status().failures": "search status --failed",
+    "train_encoder": "search train encoder",
     "train_reranker": "search train reranker",
 }
 #: Arguments, and the options that give them.
 OPTIONS: Final = {
+    "adversarial": "--adversarial",
     "all": "--all",
     "bootstrap": "--bootstrap",
     "cutoffs": "-k",
@@ -52,9 +54,11 @@ OPTIONS: Final = {
     "index_type": "--index",
     "k": "-k",
     "labels": "--labels",
+    "method": "--method",
     "min_probability": "--min-probability",
     "out": "--out",
     "port": "--port",
+    "rate": "--rate",
     "recall": "--recall",
     "reencode": "--reencode",
     "rerank": "--rerank",

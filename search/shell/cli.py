@@ -26,6 +26,7 @@ from search.shell.commands import (
     query,
     serve,
     status,
+    train_encoder,
     train_reranker,
 )
 from search.shell.grouped_help import GroupedCommand
@@ -44,6 +45,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "compact": (compact.CompactOptions, compact.run),
     "models": (models.ModelsOptions, models.run),
     "doctor": (doctor.DoctorOptions, doctor.run),
+    "train encoder": (train_encoder.TrainEncoderOptions, train_encoder.run),
     "train reranker": (train_reranker.TrainRerankerOptions, train_reranker.run),
 }
 

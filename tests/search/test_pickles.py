@@ -13,7 +13,7 @@ from indexer.encoders.base import TokenShape
 from indexer.progress import Silent
 from indexer.vectors.backends.faiss_files.flat_file import read_flat
 from search.rerank.caption_tokens import caption_tokens
-from search.rerank.checkpoints import Checkpoints
+from indexer.training.checkpoints import Checkpoints
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 
 
