@@ -192,9 +192,12 @@ class Prompted(nn.Module):
     what they were (CoOp moves the words instead).
     """
 
-    def __init__(self, inner: Any, context: int) -> None:
+    def __init__(self, inner: Any, context: int, causal: int | None) -> None:
+        """`causal`: length of the texts of a tower whose tokens see only those before them."""
         super().__init__()
         self.inner = inner
+        size = 0 if causal is None else causal + context
+        self.register_buffer("mask", torch.full((size, size), -torch.inf).triu(1), persistent=False)
         self.context = nn.Parameter(torch.empty(context, int(inner.width)).normal_(std=0.02))  # (m, c)
 
     def get_cast_dtype(self) -> torch.dtype:
@@ -205,17 +208,11 @@ class Prompted(nn.Module):
     def forward(self, tokens: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """`tokens`: (n, t, c); `attn_mask`: (t, t) or None. Returns (n, t, c)."""
         count = len(self.context)
-        context = self.context.to(tokens.dtype).expand(len(tokens), -1, -1)  # (n, m, c)
+        context = self.context.to(tokens.dtype).expand(tokens.shape[0], -1, -1)  # (n, m, c); len() would be a constant of a trace
         longer = torch.cat([tokens[:, :1], context, tokens[:, 1:]], dim=1)  # (n, t + m, c)
-        mask = None if attn_mask is None else _wider(attn_mask, count)
+        mask: Any = None if attn_mask is None else self.mask
         given: Tensor = self.inner(longer, attn_mask=mask)
         return torch.cat([given[:, :1], given[:, 1 + count :]], dim=1)
-
-
-def _wider(mask: Tensor, count: int) -> Tensor:
-    """(t, t) causal -> (t + count, t + count) causal; whatever the mask forbids is -inf."""
-    size = mask.shape[-1] + count
-    return torch.full((size, size), -torch.inf, dtype=mask.dtype, device=mask.device).triu(1)
 
 
 def _insert_prompt(model: Any, context: int) -> None:
@@ -227,4 +224,4 @@ def _insert_prompt(model: Any, context: int) -> None:
     widens = getattr(tower, "cls_emb", None) is not None or getattr(tower, "use_pad_mask", False)  # its masks differ
     if inner is None or not hasattr(inner, "resblocks") or not plain or widens:
         raise UsageError("The text tower of this model takes no context vectors; use another method than prompt.")
-    tower.transformer = Prompted(inner, context)
+    tower.transformer = Prompted(inner, context, None if mask is None else len(mask))
