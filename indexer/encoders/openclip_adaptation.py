@@ -208,7 +208,9 @@ class Prompted(nn.Module):
     def forward(self, tokens: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """`tokens`: (n, t, c); `attn_mask`: (t, t) or None. Returns (n, t, c)."""
         count = len(self.context)
-        context = self.context.to(tokens.dtype).expand(tokens.shape[0], -1, -1)  # (n, m, c); len() would be a constant of a trace
+        context = self.context.to(tokens.dtype).expand(
+            tokens.shape[0], -1, -1
+        )  # (n, m, c); len() would be a constant of a trace
         longer = torch.cat([tokens[:, :1], context, tokens[:, 1:]], dim=1)  # (n, t + m, c)
         mask: Any = None if attn_mask is None else self.mask
         given: Tensor = self.inner(longer, attn_mask=mask)

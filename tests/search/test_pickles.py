@@ -11,9 +11,9 @@ import pytest
 
 from indexer.encoders.base import TokenShape
 from indexer.progress import Silent
+from indexer.training.checkpoints import Checkpoints
 from indexer.vectors.backends.faiss_files.flat_file import read_flat
 from search.rerank.caption_tokens import caption_tokens
-from indexer.training.checkpoints import Checkpoints
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 
 
