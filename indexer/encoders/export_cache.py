@@ -102,7 +102,7 @@ def _encoder(folder: Path, identity: EncoderId) -> ExportedEncoder:
 
 def _in_torch(identity: EncoderId) -> Exportable:
     """The model that an export was made of. Raises EncoderUnavailableError."""
-    from indexer.encoders.openclip_adapted import in_torch
+    from indexer.encoders.openclip_by_name import in_torch
 
     return in_torch(identity.name, device="cpu", download=False)
 

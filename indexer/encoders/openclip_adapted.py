@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from indexer.encoders import adapted_files
 from indexer.encoders.adapted_files import AdaptedDescription
-from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
 from indexer.encoders.base import EncoderId
-
-if TYPE_CHECKING:
-    from indexer.encoders.openclip import OpenClipEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +47,3 @@ class AdaptedModel:
         except (UsageError, ValueError, KeyError, TypeError) as error:
             raise adapted_files.damaged(self.folder / adapted_files.DESCRIPTION, str(error).rstrip(".")) from error
         adaptation.finish()
-
-
-def in_torch(name: str, *, device: str | None, download: bool) -> OpenClipEncoder:
-    """The open_clip model, adapted or not, that `name` means. Raises what `OpenClipEncoder` raises."""
-    from indexer.encoders.openclip import OpenClipEncoder
-
-    if not name.startswith(ADAPTED_PREFIX):
-        return OpenClipEncoder(name, device=device, download=download)
-    folder = parse_adapted(name)
-    adapted = AdaptedModel(folder, adapted_files.describe(folder))
-    return OpenClipEncoder(adapted.description.base.name, device=device, download=download, adapted=adapted)

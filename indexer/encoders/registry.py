@@ -167,7 +167,7 @@ def _adapted(name: str, device: str | None, stored: EncoderId | None, download: 
         found = export_cache.find(adapted_name(folder), description.identity(folder))
         if found is not None:
             return found
-    from indexer.encoders.openclip_adapted import in_torch
+    from indexer.encoders.openclip_by_name import in_torch
 
     return in_torch(name, device=device, download=download)
 

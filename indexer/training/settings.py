@@ -23,7 +23,8 @@ _PASSES: Final = {"heads": 5}
 class AdaptationSettings:
     """How an encoder is adapted.
 
-    `epochs`: passes over the images at most (heads: five times as many); it ends after `patience` passes without a better held-out MRR. `batch`:
+    `epochs`: passes over the images at most (heads: five times as many); it ends after `patience` passes without a
+    better held-out MRR (heads: five times as many). `batch`:
     pairs of one contrastive batch, each the negative of the others; None is the method's own (64; heads 256). `chunk`:
     pairs that are computed at once, None: all of a batch (smaller ones need less memory, and change nothing else).
     `rate`: the highest learning rate, None: the method's own. `decay`: AdamW's, of matrices. `augment`: change

@@ -13,12 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from indexer.encoders import adapted_files
+from indexer.encoders import adapted_files, registry
 from indexer.encoders.adapted_files import AdaptedDescription
 from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.mapped_encoder import METHOD as HEADS
-from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderError, EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
@@ -87,7 +86,7 @@ def _base_of(encoder: Encoder, device: str | None, notes: list[str]) -> Encoder:
         return encoder
     base = adapted_files.describe(parse_adapted(name)).base
     notes.append(f"The store's encoder is adapted; the training begins with its base, {base.name}.")
-    found = load_encoder(base.name, device, stored=base, download=False)
+    found = registry.load_encoder(base.name, device, stored=base, download=False)
     if not found.identity.matches(base):
         raise EncoderMismatchError(
             f"The store's encoder was adapted from {base.name} ({base.weights[:12]}), and what has that name now is "

@@ -12,7 +12,19 @@ from typing import Any, Final
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 #: In the order of the page.
-NAMES: Final = ("query", "index", "status", "forget", "compact", "models", "doctor", "eval", "calibrate", "train")
+NAMES: Final = (
+    "query",
+    "index",
+    "status",
+    "forget",
+    "compact",
+    "models",
+    "doctor",
+    "eval",
+    "calibrate",
+    "train",
+    "train-encoder",
+)
 HEAD: Final = """\
 # JSON
 

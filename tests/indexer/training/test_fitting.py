@@ -1,4 +1,4 @@
-"""The training loop on a tiny open_clip model: it learns, goes on after a kill to the same bits, and says what fails."""
+"""The training loop on a tiny open_clip model: it learns, goes on after a kill to the same bits, says what fails."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_loss_that_is_no_number_ends_it(folder: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(fitting, "contrastive_step", step)
     with pytest.raises(
-        EncoderError, match="is no number in pass 2 .*; the state before it is kept: train with a lower"
+        EncoderError, match=r"is no number in pass 2 .*; the state before it is kept: train with a lower"
     ):
         train(folder, tmp_path, "bitfit")
     assert [path.name for path in tmp_path.glob("*.pt")] == ["pass-0004.pt"]
