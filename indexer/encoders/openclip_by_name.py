@@ -1,4 +1,4 @@
-"""An open_clip model in torch by its name, adapted or not: what an export is made of, and what runs where there is none."""
+"""An open_clip model in torch by its name, adapted or not: what is exported, and what runs where no export is."""
 
 from __future__ import annotations
 
