@@ -23,6 +23,7 @@ from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
 from search.calls.tallying import Tallying
+from search.calls.training import Training
 
 
 @checked(store=optional(arguments.path), encoder=optional(encoder_or_name), device=optional(arguments.text))
@@ -38,5 +39,7 @@ def open(
     return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
 
 
-class Library(Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring, Classifying):
+class Library(
+    Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring, Classifying, Training
+):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

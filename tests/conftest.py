@@ -130,6 +130,11 @@ class Answer:
 Cli = Callable[..., Answer]
 
 
+def schema_of(*arguments: str) -> str:
+    """The schema of what a command prints; the two trainings have one each."""
+    return "train-encoder" if arguments[:2] == ("train", "encoder") else arguments[0]
+
+
 @pytest.fixture
 def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
     """`cli("query", "a cat", ...)` runs the command in this process, by the door that people use.
@@ -148,7 +153,7 @@ def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
         captured = capfdbinary.readouterr()
         answer = Answer(code, captured.out.decode("utf-8", "surrogateescape"), captured.err.decode())
         if "--json" in arguments and answer.out:  # whatever a test asks for, the documentation has to know it
-            conform(str(arguments[0]), json.loads(answer.out))
+            conform(schema_of(*map(str, arguments)), json.loads(answer.out))
         return answer
 
     return run

@@ -39,8 +39,8 @@ class Normalisation:
     """Pixels as an image tower takes them. Thread-safe."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
-        self._mean = Constant(_per_channel(preprocessing.mean))
-        self._std = Constant(_per_channel(preprocessing.std))
+        self._mean = Constant(per_channel(preprocessing.mean))
+        self._std = Constant(per_channel(preprocessing.std))
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
         """(n, h, w, 3) uint8 -> (n, 3, h, w) float32, on their device."""
@@ -49,5 +49,6 @@ class Normalisation:
         return scaled.sub_(self._mean.on(rows.device)).div_(self._std.on(rows.device))
 
 
-def _per_channel(values: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+def per_channel(values: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+    """(3, 1, 1), to be joined with (n, 3, h, w)."""
     return np.array(values, np.float32).reshape(3, 1, 1)

@@ -116,7 +116,7 @@ class Replica:
             self._autocast = _autocast_type(device, precision)
             self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         except RuntimeError as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise _too_little(device, "the model") from error
             raise EncoderError(
                 f"The model cannot be put on {device} ({_first_line(error)}); set SEARCH_DEVICE=cpu."
@@ -187,7 +187,7 @@ class Replica:
                 here = (each.float() if each.is_floating_point() else each for each in outputs)
                 return tuple(each.cpu().numpy() for each in here), coming
         except RuntimeError as error:  # torch.OutOfMemoryError is one
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 return None
             kind = EncoderError if self.device.type == "cpu" else DeviceLostError
             raise kind(f"The model failed on {self.device} ({_first_line(error)}); try SEARCH_DEVICE=cpu.") from error
@@ -290,8 +290,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """cuBLAS and MPS report it as plain RuntimeError, known by the text alone."""
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device has no more memory. cuBLAS, MPS and the CPU report it as plain RuntimeError, known by the text
+    alone."""
     return isinstance(error, torch.OutOfMemoryError) or any(
         sign in str(error) for sign in ("out of memory", "ALLOC_FAILED", "can't allocate memory")
     )

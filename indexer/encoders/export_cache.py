@@ -109,9 +109,9 @@ def _encoder(folder: Path, identity: EncoderId) -> ExportedEncoder:
 
 def _in_torch(identity: EncoderId) -> Exportable:
     """The model that an export was made of. Raises EncoderUnavailableError."""
-    from indexer.encoders.openclip import OpenClipEncoder
+    from indexer.encoders.openclip_by_name import in_torch
 
-    return OpenClipEncoder(identity.name, device="cpu", download=False)
+    return in_torch(identity.name, device="cpu", download=False)
 
 
 def heal_by_exporting(encoder: ExportedEncoder, progress: Progress, photographs: Photographs | None = None) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from indexer.encoders.devices import Forward, Outputs, Precision, Replicas, Task
+    from indexer.encoders.openclip_adapted import AdaptedModel
     from indexer.encoders.packed_tokenizer import PackedTokenizer
 
 
@@ -38,14 +39,16 @@ class OpenClipEncoder:
     `device`: see `choose_devices`; with several GPUs each holds a replica and takes a share of every batch.
     `precision`: "auto" is autocast to bf16 on CUDA (fp16 on GPUs older than Ampere) and float32 elsewhere.
     `batch_size`: images of one pass on one device, measured from the free memory when not given. `download`: fetch from
-    the hub what is not on this machine; without it the network is never asked.
+    the hub what is not on this machine; without it the network is never asked. `adapted`: what a training made of this
+    model; the identity is then that of the adapted one.
 
     On CPUs a row's bits depend on nothing but its content and the number of rows; more than a full batch is padded to
     full batches. On GPUs with reduced precision the number of rows may change a component by about 0.001.
 
     Texts are encoded as they are; what asks for a class name takes `templates`.
 
-    Raises EncoderUnavailableError (spec, files, hub, packages) and UsageError (device). Thread-safe.
+    Raises EncoderUnavailableError (spec, files, hub, packages), UsageError (device), and EncoderMismatchError where
+    `adapted` is of another model. Thread-safe.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class OpenClipEncoder:
         precision: Precision = "auto",
         batch_size: int | None = None,
         download: bool = True,
+        adapted: AdaptedModel | None = None,
     ) -> None:
         parsed = parse_spec(spec)
         open_clip = _import_open_clip()
@@ -68,17 +72,29 @@ class OpenClipEncoder:
         devices = choose_devices(device)
         sources = find_sources(open_clip, parsed, download=download)
         self.checkpoint = sources.checkpoint
-        self._build: Callable[[], Any] = lambda: build_model(open_clip, sources)
         self._troubles: list[str] = []
         self._falling_back = forking.lock()
         self._tokenizer = Tokenizer(open_clip, sources)
-        model: Any = self._build()
+        model: Any = build_model(open_clip, sources)
         self._identity = EncoderId(
             parsed.name,
             weights_digest(model, sources.config),
             int(sources.config["embed_dim"]),
             preprocessing_of(model.visual.preprocess_cfg),
         )
+        if adapted is not None:
+            adapted.check_base(self._identity)
+            adapted.apply(model)
+            self._identity, self.checkpoint = adapted.identity, str(adapted.checkpoint)
+
+        def build() -> Any:
+            """The same again, where a device was lost."""
+            again = build_model(open_clip, sources)
+            if adapted is not None:
+                adapted.apply(again)
+            return again
+
+        self._build: Callable[[], Any] = build
         wanted = self._identity.preprocessing
         self._normalised = Normalisation(wanted)
         self._recipe = find_recipe(open_clip, model, wanted.height, wanted.width, self._identity.dimension)
@@ -147,7 +163,7 @@ class OpenClipEncoder:
 
     def encode_texts(self, texts: Texts, *, tokens: bool = False) -> Encoded:
         """A text is cut at `max_text_tokens`. Raises EncoderError as above."""
-        ids = self._tokenized(texts)
+        ids = self.token_ids(texts)
         recipe = self._recipe if tokens else None
         if not len(ids):
             return self._nothing(recipe is not None)
@@ -176,7 +192,7 @@ class OpenClipEncoder:
 
     def text_rows(self, texts: Texts) -> Int64:
         """What the text tower takes for `texts`: (n, context_length) int64, with tokens (n, context_length + words)."""
-        tokens = self._tokenized(texts)
+        tokens = self.token_ids(texts)
         return tokens if self._recipe is None else self._with_places(tokens, self._recipe.shape)[0]
 
     def tower(self, which: str) -> torch.nn.Module:
@@ -189,6 +205,12 @@ class OpenClipEncoder:
         else:
             forward = self._text_tokens if self._recipe else self._text_features
         return Tower(self._replicas.all[0].model, forward)
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model itself, on the first device: what a training changes."""
+        model: torch.nn.Module = self._replicas.all[0].model
+        return model
 
     def words(self, text: str) -> list[str]:
         """The word pieces of `text` as a person reads them, one a token; [""] for a text without any."""
@@ -219,7 +241,8 @@ class OpenClipEncoder:
                 self._replicas = Replicas.of(self._build(), choose_devices("cpu"), "fp32")
                 self._troubles.append(f"{str(error).partition(';')[0]}, so the rest was encoded on the CPU.")
 
-    def _tokenized(self, texts: Texts) -> Int64:
+    def token_ids(self, texts: Texts) -> Int64:
+        """(n, context_length) int64, what the text tower reads."""
         if isinstance(texts, str):
             raise ValueError("A sequence of texts is wanted here, not one text.")
         return self._tokenizer(texts) if len(texts) else np.empty((0, self.max_text_tokens), np.int64)

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.encoders.adapted_spec import ADAPTED_PREFIX, adapted_name, parse_adapted
 from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
@@ -83,7 +84,7 @@ def open_encoder(
             f"store names it; `open(..., encoder={name!r}).query('...')` fetches it."
         ) from error
     except EncoderUnavailableError as error:
-        if not own or name == BUNDLED or name.startswith(PREFIX):
+        if not own or name == BUNDLED or name.startswith((PREFIX, ADAPTED_PREFIX)):
             raise
         raise EncoderUnavailableError(
             f"{store} was made with the encoder {name!r} of a program; open it there, "
@@ -110,7 +111,8 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
 def load_encoder(
     name: str, device: str | None = None, *, stored: EncoderId | None = None, download: bool = True
 ) -> Encoder:
-    """The encoder that `name` means: "bundled", a preset, or an open_clip spec with or without `open_clip:` before it.
+    """The encoder that `name` means: "bundled", a preset, an open_clip spec with or without `open_clip:` before it, or
+    `adapted:FOLDER`, what a training made of one of these.
 
     `device` ("cuda", "cuda:1", "mps", "cpu"; default: SEARCH_DEVICE, else the best there is) is for open_clip models;
     the bundled one runs on the CPU. On CPUs one that was exported for this machine runs as graphs, without torch;
@@ -125,6 +127,8 @@ def load_encoder(
             "`encoder='previous'` is the one that a store had before its present one, and only "
             "`index(reencode=True)` takes it."
         )
+    if name.startswith(ADAPTED_PREFIX):
+        return _adapted(name, device, stored, download)
     if name == BUNDLED:
         from indexer.encoders.graph_encoder import GraphEncoder
 
@@ -140,6 +144,29 @@ def load_encoder(
     raise EncoderUnavailableError(
         f"There is no encoder {name!r}{hint}; use {presets}, or an open_clip model as {FORMS} (see `list_encoders()`)."
     )
+
+
+def _adapted(name: str, device: str | None, stored: EncoderId | None, download: bool) -> Encoder:
+    from indexer.encoders import adapted_files, export_cache, mapped_encoder
+
+    if stored is not None and export_cache.runs_on_cpu(device):
+        found = export_cache.find(name, stored)
+        if found is not None:
+            return found
+    folder = parse_adapted(name)
+    description = adapted_files.describe(folder)
+    if description.base.name.startswith(ADAPTED_PREFIX):
+        raise adapted_files.damaged(folder / adapted_files.DESCRIPTION, "it is adapted from an adapted encoder")
+    if description.method == mapped_encoder.METHOD:
+        inner = load_encoder(description.base.name, device, stored=description.base, download=download)
+        return mapped_encoder.MappedEncoder.load(folder, description, inner)
+    if export_cache.runs_on_cpu(device):
+        found = export_cache.find(adapted_name(folder), description.identity(folder))
+        if found is not None:
+            return found
+    from indexer.encoders.openclip_by_name import in_torch
+
+    return in_torch(name, device=device, download=download)
 
 
 def _open_clip(name: str, device: str | None, stored: EncoderId | None, download: bool) -> Encoder:
@@ -167,7 +194,11 @@ def prepare_for_indexing(
     """
     from indexer.encoders import export_cache
     from indexer.encoders.exported_encoder import ExportedEncoder
+    from indexer.encoders.mapped_encoder import MappedEncoder
 
+    if isinstance(encoder, MappedEncoder):
+        inner, notes = prepare_for_indexing(encoder.inner, device, progress)
+        return encoder.over(inner), notes
     if isinstance(encoder, ExportedEncoder):
         export_cache.heal_by_exporting(encoder, progress, photographs)
     if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):

@@ -13,8 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def nt_xent(images: Tensor, texts: Tensor, temperature: Tensor | float) -> Tensor:
+def nt_xent(images: Tensor, texts: Tensor, temperature: Tensor | float, also: Tensor | None = None) -> Tensor:
     """Row i of `images` and row i of `texts` belong together; every other row of the batch is a negative.
+
+    `also`: (n, n) bool, True where image i and text j are right for each other as well (a caption that two images
+    share): these are no negatives, and are left out of the sums. Its diagonal is not read.
 
     With u_i, v_i the rows at unit length and t the temperature,
 
@@ -28,6 +31,8 @@ def nt_xent(images: Tensor, texts: Tensor, temperature: Tensor | float) -> Tenso
         raise ValueError(f"Pairs need two equal shapes (n, d), not {tuple(images.shape)}, {tuple(texts.shape)}.")
     u, v = F.normalize(images, dim=-1), F.normalize(texts, dim=-1)  # (n, d)
     logits = u @ v.T / temperature  # (n, n), rows are images
+    if also is not None:
+        logits = logits.masked_fill(also & ~torch.eye(len(u), dtype=torch.bool, device=u.device), -torch.inf)
     target = torch.arange(len(u), device=u.device)  # (n,)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 

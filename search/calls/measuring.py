@@ -1,4 +1,4 @@
-"""Calls that measure a store on pairs of images and texts, and that learn from them."""
+"""Calls that measure a store on pairs of images and texts, and fit its probabilities to them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer import arguments
-from indexer.arguments import checked, flag, instance, optional, whole
-from indexer.distribution import how_to_get
-from indexer.errors import EncoderUnavailableError
-from indexer.paths import require_working_folder
+from indexer.arguments import checked, instance, optional
 from indexer.progress import Progress, Silent
 from search.arguments import progress_given, reranker_or_name
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
-    from search.rerank.train import TrainReport
 
 
 class Measuring(Opened):
@@ -127,58 +123,3 @@ class Measuring(Opened):
         """
         with self._reading():
             return remove_calibration(self.folder / CALIBRATION_NAME)
-
-    @checked(
-        table=arguments.path,
-        images=optional(arguments.path),
-        out=optional(arguments.path),
-        epochs=whole(1),
-        seed=whole(0),
-        restart=flag,
-        progress=optional(progress_given),
-    )
-    def train_reranker(
-        self,
-        table: str | os.PathLike[str],
-        *,
-        images: str | os.PathLike[str] | None = None,
-        out: str | os.PathLike[str] | None = None,
-        epochs: int = 12,
-        seed: int = 0,
-        restart: bool = False,
-        progress: Progress | None = None,
-    ) -> TrainReport:
-        """Train a second stage for this store's encoder on a table of captions of photographs that are indexed.
-
-        `images`: the folder that names in the table are relative to, by default the table's own. `out`: where the
-        reranker is put, by default into the store, where searches find it. `epochs`: passes over the images in each of
-        two steps, at most. It goes on from an interrupted run, unless `restart`. Needs torch, and runs on the device
-        that the library was opened with.
-
-        Raises PathNotFoundError, UsageError (too few pairs, too few of them indexed), StoreMissingError,
-        StoreBusyError, EncoderError, StoreError.
-        """
-        require_working_folder("torch")
-        try:
-            from search.rerank.train import train_reranker
-            from search.rerank.training_settings import TrainingSettings
-        except ImportError as error:
-            raise EncoderUnavailableError(
-                f"Training needs torch, which cannot be imported ({error}); {how_to_get('torch')}."
-            ) from error
-
-        with self._reading() as opened:
-            session = self._session(opened, with_reranker=False)
-            report = train_reranker(
-                os.fspath(table),
-                session.store,
-                session.encoder,
-                images=None if images is None else os.fspath(images),
-                out=None if out is None else Path(out),
-                settings=TrainingSettings(epochs=epochs, seed=seed),
-                restart=restart,
-                device=self._device,
-                progress=progress,
-            )
-        self._models.forget_rerankers()
-        return report

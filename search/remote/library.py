@@ -42,7 +42,7 @@ T = TypeVar("T")
 #: Calls of a `Library` that work where the store lies, and nowhere else.
 NOT_OVER_A_SERVER: Final = frozenset(
     {
-        *("index", "forget", "compact", "check", "repair", "calibrate", "train_reranker", "evaluate"),
+        *("index", "forget", "compact", "check", "repair", "calibrate", "train_reranker", "train_encoder", "evaluate"),
         *("reset_calibration", "vectors", "embed", "indexed", "left_out", "state", "map", "kept_map", "reopen"),
     }
 )

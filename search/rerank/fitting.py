@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from indexer.errors import EncoderError
 from indexer.progress import Progress
+from indexer.training.checkpoints import Checkpoints
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
 from search.rerank.batches import Batches
-from search.rerank.checkpoints import Checkpoints
 from search.rerank.description import Trust
 from search.rerank.fusion_model import FusionModel
 from search.rerank.match_scores import MatchScores, measure_trust

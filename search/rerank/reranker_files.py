@@ -3,25 +3,24 @@
     reranker.json                 what it was trained for, on what, how well it does; names the weights and their digest
     fusion-<digest>.safetensors   the weights, never changed once they are there
 
-The description is replaced last, so a reader meets the old reranker or the new one, whenever a writer is killed.
+How they are written: `indexer/described_weights.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from indexer.atomic import write_atomically
+from indexer import described_weights
+from indexer.described_weights import OWN_DIGEST, file_name, plain_name, write
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
-from indexer.private import make_folder
 from indexer.reach import beginning, is_missing, reason
 from indexer.settings import models_folder
 from indexer.types import Float32
@@ -33,11 +32,8 @@ FOLDER: Final = "reranker"
 #: Name of the array of centres (k, d) that trust is measured from, beside the network's own.
 CENTRES: Final = "trust.centres"
 
-#: The field with the digest of the others; `digest` is that of the weights. A description of before has none.
-OWN_DIGEST: Final = "description_digest"
-
-#: Weights, and what stands aside on its way to a name.
-_OURS: Final = re.compile(r"fusion-[0-9a-f]{16}\.safetensors|\..*\.tmp")
+#: Before the digest, in the name of the file of weights.
+_PREFIX: Final = "fusion"
 
 #: A description is a few kilobytes, with a line for each pass of the training.
 MAX_DESCRIPTION_BYTES: Final = 1_000_000
@@ -51,30 +47,19 @@ def save(folder: Path, description: RerankerDescription, arrays: dict[str, Float
     from safetensors.numpy import save as to_bytes
 
     data = to_bytes({name: np.array(array, np.float32, order="C") for name, array in arrays.items()})
-    digest = hashlib.sha256(data).hexdigest()
-    name = f"fusion-{digest[:16]}.safetensors"
-    fields = description.to_json(file=name, digest=digest)
-    fields[OWN_DIGEST] = json_digest(fields)
+    name, digest = file_name(_PREFIX, data)
     try:
-        make_folder(folder)
-        write_atomically(folder / name, data)
-        write_atomically(folder / DESCRIPTION, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+        write(folder, DESCRIPTION, _PREFIX, description.to_json(file=name, digest=digest), data)
     except OSError as error:
         raise StoreUnwritableError(
             f"The reranker cannot be written in {folder} ({error.strerror or error}); "
             "free some space or mend the permissions, then run the training again: it goes on from its last pass."
         ) from error
-    for old in folder.glob("fusion-*.safetensors"):
-        if old.name != name:
-            with suppress(OSError):
-                old.unlink()
 
 
 def is_foreign(folder: Path) -> bool:
     """Whether something else lies at the place of a reranker: neither one, nor what is left of an unfinished one."""
-    if not folder.exists() or (folder / DESCRIPTION).exists():
-        return False
-    return not folder.is_dir() or any(not _OURS.fullmatch(path.name) for path in folder.iterdir())
+    return described_weights.is_foreign(folder, DESCRIPTION, _PREFIX)
 
 
 def describe(folder: Path) -> RerankerDescription:
@@ -178,18 +163,12 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
             "update this program, or train one with `train_reranker()`."
         )
     try:
-        own = fields.pop(OWN_DIGEST, None)
+        own = fields.pop(OWN_DIGEST, None)  # a description of before has none
         if own not in (None, json_digest(fields)):
             raise _damaged(path, "its digest is wrong")
-        return RerankerDescription.from_json(fields), _plain_name(fields["file"]), str(fields["digest"])
+        return RerankerDescription.from_json(fields), plain_name(fields["file"]), str(fields["digest"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(path, f"wrong or missing fields: {error}") from error
-
-
-def _plain_name(name: object) -> str:
-    if not isinstance(name, str) or not name or Path(name).name != name or "\\" in name or "\0" in name:
-        raise ValueError(f"the file of weights is named {name!r}")
-    return name
 
 
 def _read_bounded(path: Path, most: int) -> bytes:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from indexer.encoders.base import Encoder, TokenShape
-from indexer.errors import EncoderUnavailableError, StoreUnwritableError, UsageError
+from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.paths import absolute
-from indexer.private import make_folder
 from indexer.progress import Progress, Silent
-from indexer.store import Store, write_lock
+from indexer.store import Store
+from indexer.training.checkpoints import Checkpoints
+from indexer.training.work_folder import working
 from search.rerank import reranker_files
-from search.rerank.checkpoints import Checkpoints
 from search.rerank.description import RerankerDescription
 from search.rerank.fitting import Trained, train
 from search.rerank.token_pairs import TokenPairs
@@ -85,7 +84,7 @@ def train_reranker(
     if reranker_files.is_foreign(out):
         raise UsageError(f"{out} holds something else than a reranker; name an empty or a new folder with `out`.")
     work = out.with_name(out.name + ".work")
-    with _working(work):
+    with working(work):
         if restart:
             Checkpoints(work, "").clear()
         pairs = prepare(table, images, store, encoder, work, progress)
@@ -95,23 +94,6 @@ def train_reranker(
         report = _finish(out, encoder, shape, settings, pairs, trained)
         shutil.rmtree(work, ignore_errors=True)
     return report
-
-
-@contextmanager
-def _working(work: Path) -> Iterator[None]:
-    """The folder of an unfinished training, ours alone; gone afterwards when nothing is in it."""
-    try:
-        make_folder(work)
-    except OSError as error:
-        raise StoreUnwritableError(
-            f"{work} cannot be made ({error.strerror}); make its place writable or name another one with `out`."
-        ) from error
-    try:
-        with write_lock(work):
-            yield
-    finally:
-        if not any(work.glob("*.pt")) and not any(work.glob("*.npz")):
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def _finish(

@@ -23,8 +23,8 @@ CUTOFFS: Final = (1, 5, 10)
 #: A right answer that is not among the candidates.
 _NOWHERE: Final = np.iinfo(np.int64).max
 #: The interval of the gain: 90 %, so that its low end is a one-sided test at 5 %.
-_LEVEL: Final = 0.9
-_SAMPLES: Final = 2_000
+LEVEL: Final = 0.9
+SAMPLES: Final = 2_000
 #: Weights that are tried, times the ratio of the spreads of similarities and matches, from the match score counting
 #: for little to the first stage counting for little.
 _RATIOS: Final = (0.0, *np.geomspace(1 / 16, 16, 25).tolist())
@@ -143,7 +143,7 @@ class Validation:
             measuring = queries.owners % 2 == 1
             weight, _ = self._best(matches, side, ~measuring)
             gains = self._by_image(matches, side, weight, measuring) - self._by_image(matches, side, 0.0, measuring)
-            bootstrap = ClusterBootstrap(np.arange(len(gains)), samples=_SAMPLES, seed=seed, level=_LEVEL)
+            bootstrap = ClusterBootstrap(np.arange(len(gains)), samples=SAMPLES, seed=seed, level=LEVEL)
             low, high = bootstrap.means(gains[:, None])[0]
             before, after = (
                 _recalls(self.ranks(matches, Weights(each, each))[side][measuring]) for each in (0.0, weight)
@@ -188,12 +188,12 @@ class Gain:
         """Whether it was shown to beat the first stage, and not at the cost of the first place."""
         return self.low > 0 and self.after[0] >= self.before[0]
 
-    def to_json(self) -> dict[str, Any]:
-        """As `search train reranker --json` shows it."""
+    def to_json(self, before: str = "first stage", after: str = "reranked") -> dict[str, Any]:
+        """As `search train reranker --json` shows it; `before`, `after`: what the two are called."""
         names = [f"R@{k}" for k in CUTOFFS]
         return {
-            "first stage": dict(zip(names, self.before, strict=True)),
-            "reranked": dict(zip(names, self.after, strict=True)),
+            before: dict(zip(names, self.before, strict=True)),
+            after: dict(zip(names, self.after, strict=True)),
             "gain in MRR": {"value": self.gain, "low": self.low, "high": self.high},
             "helps": self.helps,
         }

@@ -28,6 +28,7 @@ from search.shell.commands import (
     query,
     serve,
     status,
+    train_encoder,
     train_reranker,
 )
 from search.shell.grouped_help import GroupedCommand
@@ -48,6 +49,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "models": (models.ModelsOptions, models.run),
     "doctor": (doctor.DoctorOptions, doctor.run),
     "probe train": (probe_train.ProbeTrainOptions, probe_train.run),
+    "train encoder": (train_encoder.TrainEncoderOptions, train_encoder.run),
     "train reranker": (train_reranker.TrainRerankerOptions, train_reranker.run),
 }
 #: Commands of two words, by the first.

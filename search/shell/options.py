@@ -92,6 +92,13 @@ IMAGES = option(
     "--images", metavar="FOLDER", help="Names of images in the table are relative to this (default: where it lies)."
 )
 
+#: What both trainings take.
+TRAINING_PAIRS = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
+RESTART = option("--restart/--resume", default=False, help="Begin anew, or go on from an interrupted run.")
+SEED = option("--seed", default=0, metavar="N", help="Number from which all chance is drawn.")
+TRAINED_ON = option("--device", metavar="NAME", help="cpu, cuda or mps.")
+TRAINING_QUIET = option("--quiet", "-q", default=False, help="Show no progress.")
+
 
 def rerank_count(rerank: int | None, no_rerank: bool, reranker: str | None) -> int | None:
     """How many candidates RERANK and NO_RERANK together ask for, None: as usual. `reranker`: one that must not go

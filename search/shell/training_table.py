@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from indexer.counted import counted
 from search.rerank.train import TrainReport
 from search.rerank.validation import Gain
 from search.shell.printing import print_line
+
+#: Above rows of recalls.
+HEADING: Final = "                               R@1    R@5   R@10"
 
 
 def print_training(report: TrainReport) -> None:
@@ -25,9 +29,9 @@ def lines(report: TrainReport) -> list[str]:
         f"Trained on {counted(report.images, 'image')} and {counted(report.texts, 'text')}; "
         f"judged on {found.images:,} other images:",
         "",
-        "                               R@1    R@5   R@10",
-        *_rows("text to image", found.to_images),
-        *_rows("image to text", found.to_texts),
+        HEADING,
+        *gain_rows("text to image", found.to_images, "first stage", "reranked"),
+        *gain_rows("image to text", found.to_texts, "first stage", "reranked"),
         "",
         verdict(report),
     ]
@@ -50,9 +54,10 @@ def verdict(report: TrainReport) -> str:
     )
 
 
-def _rows(title: str, found: Gain) -> list[str]:
+def gain_rows(title: str, found: Gain, before: str, after: str) -> list[str]:
+    """Two rows under HEADING: recalls `before` and `after`."""
     gain = f"   MRR {100 * found.gain:+.1f} (90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
-    return [_row(f"{title}  first stage", found.before), _row("               reranked", found.after) + gain]
+    return [_row(f"{title}  {before}", found.before), _row(f"{'':<15}{after}", found.after) + gain]
 
 
 def _row(title: str, recalls: Sequence[float]) -> str:

@@ -23,7 +23,10 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
     assert loaded("import search", HEAVY) == []
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["train", "reranker"], ["probe", "train"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in COMMANDS), ["train", "reranker"], ["train", "encoder"], ["probe", "train"]],
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = f"import search.__main__\nassert search.__main__.run([*{command!r}, '--help']) == 0"
     assert loaded(program, HEAVY) == []

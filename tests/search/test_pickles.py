@@ -12,10 +12,10 @@ import pytest
 from indexer.encoders.base import TokenShape
 from indexer.errors import UsageError
 from indexer.progress import Silent
+from indexer.training.checkpoints import Checkpoints
 from indexer.vectors.backends.faiss_files.flat_file import read_flat
 from search.classification.probe_file import load
 from search.rerank.caption_tokens import caption_tokens
-from search.rerank.checkpoints import Checkpoints
 from tests.fixtures.colour_encoder import ColourTokenEncoder
 
 

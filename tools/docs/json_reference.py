@@ -25,6 +25,7 @@ NAMES: Final = (
     "classify",
     "probe",
     "train",
+    "train-encoder",
 )
 HEAD: Final = """\
 # JSON

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from search.console.exit_codes import FOUND
 from search.shell.opened_library import library as library_of
-from search.shell.options import AS_JSON, IMAGES, MOVED_ENCODER, STORE, Options, option
+from search.shell.options import (
+    AS_JSON,
+    IMAGES,
+    MOVED_ENCODER,
+    RESTART,
+    SEED,
+    STORE,
+    TRAINED_ON,
+    TRAINING_PAIRS,
+    TRAINING_QUIET,
+    Options,
+    option,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,19 +27,19 @@ if TYPE_CHECKING:
 class TrainRerankerOptions(Options):
     """The options of `search train reranker`."""
 
-    pairs: Path = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
+    pairs: Path = TRAINING_PAIRS
     images: str | None = IMAGES
     store: Path | None = STORE
     out: Path | None = option(
         "--out", metavar="FOLDER", help="Where to put it (default: into the store, for its searches)."
     )
     epochs: int = option("--epochs", default=12, metavar="N", help="Passes over the images, in each of two steps.")
-    restart: bool = option("--restart/--resume", default=False, help="Begin anew, or go on from an interrupted run.")
-    seed: int = option("--seed", default=0, metavar="N", help="Number from which all chance is drawn.")
+    restart: bool = RESTART
+    seed: int = SEED
     encoder: str | None = MOVED_ENCODER
-    device: str | None = option("--device", metavar="NAME", help="cpu, cuda or mps.")
+    device: str | None = TRAINED_ON
     as_json: bool = AS_JSON
-    quiet: bool = option("--quiet", "-q", default=False, help="Show no progress.")
+    quiet: bool = TRAINING_QUIET
 
 
 def run(options: TrainRerankerOptions) -> int:

@@ -11,10 +11,10 @@ import torch
 
 from indexer.errors import EncoderError, UsageError
 from indexer.progress import Silent
+from indexer.training.checkpoints import Checkpoints
 from indexer.types import Float32
 from search.rerank import reranker_files
 from search.rerank.batches import Batches
-from search.rerank.checkpoints import Checkpoints
 from search.rerank.fitting import Trained, train
 from search.rerank.fusion_model import FusionModel, FusionSettings
 from search.rerank.token_pairs import TokenPairs
