@@ -128,6 +128,24 @@ def heal_by_exporting(encoder: ExportedEncoder, progress: Progress, photographs:
     encoder.instead = made
 
 
+def calibrated(encoder: ExportedEncoder, progress: Progress, photographs: Photographs) -> ExportedEncoder:
+    """`encoder`; or, where it was exported for want of photographs without the calibration that makes it faster, and
+    there are enough now, and the model that it was made of is here, what is exported anew."""
+    from indexer.encoders.openvino_export import LEAST_PHOTOGRAPHS
+
+    if not encoder.waits_for_photographs:
+        return encoder
+    shown = photographs(encoder.identity.preprocessing)
+    if len(shown) < LEAST_PHOTOGRAPHS:
+        return encoder
+    try:
+        model = _in_torch(encoder.identity)
+    except EncoderUnavailableError:
+        return encoder
+    made = make(model, progress, lambda _wanted: shown) if model.identity.matches(encoder.identity) else encoder
+    return encoder if isinstance(made, str) else made
+
+
 def make(encoder: Exportable, progress: Progress, photographs: Photographs | None = None) -> ExportedEncoder | str:
     """Export `encoder`, which runs on the CPU; a sentence that says why not, where it cannot be exported.
 
@@ -192,8 +210,9 @@ def _export(encoder: Exportable, folder: Path, photographs: Photographs | None) 
         "image": probe_pixels(wanted.height, wanted.width),
         "text": np.ascontiguousarray(encoder.text_rows(_TEXTS)),
     }
-    shown = None if photographs is None else photographs(wanted)
-    arithmetic = {
+    none = np.empty((0, wanted.height, wanted.width, 3), np.uint8)
+    shown = none if photographs is None else photographs(wanted)
+    towers = {
         tower: export_tower(
             encoder.tower(tower),
             inputs[tower],
@@ -209,11 +228,12 @@ def _export(encoder: Exportable, folder: Path, photographs: Photographs | None) 
         encoder.identity,
         shape,
         encoder.max_text_tokens,
-        arithmetic,
+        {tower: exported.arithmetic for tower, exported in towers.items()},
         {name: (folder / name).stat().st_size for name in names},
         {name: file_sum(folder / name) for name in names},
         checkpoint_state(encoder.checkpoint),
         None if packed is None else packed.recipe,
+        towers["image"].waits,
     )
     (folder / EXPORTED_DESCRIPTION).write_text(model.to_json(), encoding="utf-8")
 

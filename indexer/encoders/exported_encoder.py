@@ -33,6 +33,11 @@ class ExportedEncoder(GraphEncoder):
         self._other: Encoder | None = None
         self._changing = forking.rlock()
 
+    @property
+    def waits_for_photographs(self) -> bool:
+        """Whether it would be faster, had there been photographs to calibrate it by."""
+        return self._model.waits
+
     def encode_images(self, pixels: Pixels, *, tokens: bool = False) -> Encoded:
         """As `GraphEncoder`; what takes the place of a damaged export may raise more."""
         return self._whole(

@@ -88,7 +88,7 @@ class GraphModel:
 
     `unit`: whether the vectors of the graphs are of unit norm. `single_image`: whether one image alone, a query's, is
     run on all threads, in a graph of its own; a small tower is quicker than loading that takes. `sums`: of the files,
-    by name. `exported`: made on this machine.
+    by name. `exported`: made on this machine; `waits`: without photographs, with which it would be faster.
     """
 
     identity: EncoderId
@@ -104,6 +104,7 @@ class GraphModel:
     remedy: str
     sums: Mapping[str, str]
     exported: bool = False
+    waits: bool = False
 
     def damaged(self, file: Path, what: str = "damaged") -> EncoderUnavailableError:
         """The error of a file that is not what it should be, or not there (`what`)."""
@@ -182,6 +183,8 @@ class ExportedModel:
     checkpoint: tuple[str, int, int]
     #: What is done beside `tokenizer.json`; None: it is CLIP's.
     recipe: TokenizerRecipe | None = None
+    #: Whether the image tower would be faster, had there been photographs to calibrate it by.
+    waits_for_photographs: bool = False
 
     def to_json(self) -> str:
         """Indented, with the format."""
@@ -207,6 +210,7 @@ class ExportedModel:
             {str(name): str(found) for name, found in fields["sums"].items()},
             (str(path), int(size), int(changed)),
             None if fields["recipe"] is None else TokenizerRecipe.from_fields(fields["recipe"]),
+            fields["waits_for_photographs"] is True,
         )
         if any((folder / name).stat().st_size != size for name, size in model.sizes.items()):
             raise ValueError("a file has another size")
@@ -218,7 +222,7 @@ class ExportedModel:
         return GraphModel(
             self.identity, self.tokens, self.context_length, self.arithmetic, {"image": "rows", "text": "rows"},
             self.recipe or "clip", unit=False, single_image=True, batch_size=32, text_batch_size=32,
-            remedy=f"delete {folder}", sums=self.sums, exported=True,
+            remedy=f"delete {folder}", sums=self.sums, exported=True, waits=self.waits_for_photographs,
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,14 @@ LEAST_PHOTOGRAPHS: Final = 16
 _KEPT: Final = (0.0, 0.15, 0.4)
 
 
+@dataclass(frozen=True, slots=True)
+class ExportedTower:
+    """What a tower has become: the `arithmetic` to run it in; `waits`: with more photographs it would be faster."""
+
+    arithmetic: Arithmetic
+    waits: bool = False
+
+
 class NotExportableError(EncoderError):
     """A model that cannot become a graph; the message is the reason."""
 
@@ -61,13 +70,13 @@ def export_tower(
     name: str,
     outputs: Sequence[str],
     photographs: Pixels | None = None,
-) -> Arithmetic:
+) -> ExportedTower:
     """Write the tower `forward` (a torch module on the CPU, in eval mode) to `file` (.xml, weights beside it).
 
     `rows` (PROBES, ...) are inputs to measure with; the first two are traced. `name` of the input, `outputs` of what it
     returns, of which the first are the vectors (n, d). `photographs` (n, h, w, 3), of an image tower: they take the
-    place of `rows` when there are `LEAST_PHOTOGRAPHS`. Returns the arithmetic to run it in. Raises NotExportableError
-    for a model that cannot be a graph, OSError where its files cannot be written.
+    place of `rows` when there are `LEAST_PHOTOGRAPHS`. Raises NotExportableError for a model that cannot be a graph,
+    OSError where its files cannot be written.
     """
     import torch
 
@@ -78,6 +87,7 @@ def export_tower(
         wanted = _unit(_first(forward(torch.from_numpy(rows))).float().numpy())  # (n, d)
     tower = _converted(folded(forward), rows[:2], name, outputs)
     split_channel_multipliers(tower)
+    waits = photographs is not None and calibrating is None and _is_calibrated(tower)
     for model, arithmetic in _ways(tower, calibrating):
         _save(model, file)
         del model
@@ -88,28 +98,33 @@ def export_tower(
             continue
         cosine = float((_unit(found) * wanted).sum(axis=1).mean())
         if cosine >= LEAST_COSINE:
-            return arithmetic
+            return ExportedTower(arithmetic, waits)
         refused = NotExportableError(f"its graph gives other vectors than torch (mean cosine {cosine:.3f})")
     raise refused
 
 
 def _ways(tower: Any, calibrating: Pixels | None) -> Iterator[tuple[Any, Arithmetic]]:
     """The graph in its forms, the fastest first, and the arithmetic of each."""
-    if calibrating is not None and has_int8_products():
-        if is_tower_of_convolutions(tower):
+    if calibrating is not None and _is_calibrated(tower):
+        if has_int8_products():
             for model in _quantised(tower, calibrating, LARGEST):
                 _store_in_int8(model)
                 yield model, "fast"
-    elif calibrating is not None and has_pairs_of_products():
-        model = tower.clone()
-        products_as_convolutions(model)
-        for quantised in _quantised(model, calibrating, LARGEST_OF_PAIRS):
-            yield quantised, "narrow"
+        else:
+            model = tower.clone()
+            products_as_convolutions(model)
+            for quantised in _quantised(model, calibrating, LARGEST_OF_PAIRS):
+                yield quantised, "narrow"
     model = tower.clone()
     _store_in_int8(model)
     yield model, "fast"
     yield tower, "fast"
     yield tower, "exact"
+
+
+def _is_calibrated(tower: Any) -> bool:
+    """Whether photographs make an image tower faster on this CPU."""
+    return is_tower_of_convolutions(tower) if has_int8_products() else has_pairs_of_products()
 
 
 def _quantised(tower: Any, calibrating: Pixels, largest: int) -> Iterator[Any]:

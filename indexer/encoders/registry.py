@@ -197,9 +197,11 @@ def prepare_for_indexing(
     from indexer.encoders.mapped_encoder import MappedEncoder
 
     if isinstance(encoder, MappedEncoder):
-        inner, notes = prepare_for_indexing(encoder.inner, device, progress)
+        inner, notes = prepare_for_indexing(encoder.inner, device, progress, photographs)
         return encoder.over(inner), notes
     if isinstance(encoder, ExportedEncoder):
+        if photographs is not None:
+            encoder = export_cache.calibrated(encoder, progress, photographs)
         export_cache.heal_by_exporting(encoder, progress, photographs)
     if not isinstance(encoder, export_cache.Exportable) or not export_cache.runs_on_cpu(device):
         return encoder, device_notes(encoder, device)

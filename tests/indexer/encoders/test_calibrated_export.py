@@ -84,7 +84,7 @@ def shown(folder: Path, wanted: Preprocessing) -> Pixels:
     return np.stack(parts)
 
 
-def prepared(encoder: OpenClipEncoder, folder: Path, count: int = 32) -> GraphEncoder:
+def prepared(encoder: Encoder, folder: Path, count: int = 32) -> GraphEncoder:
     made, notes = prepare_for_indexing(encoder, "cpu", Silent(), lambda wanted: shown(folder, wanted)[:count])
     assert notes == ()
     assert isinstance(made, GraphEncoder)
@@ -112,8 +112,22 @@ def test_convolutions_are_in_int8_and_rows_keep_their_bits(resnet: OpenClipEncod
     assert np.array_equal(made.encode_images(rows[[6, 0]]).vectors, together[[6, 0]])
 
 
-def test_with_few_photographs_they_stay_as_they_are(resnet: OpenClipEncoder, real_photos: Path) -> None:
-    assert not roundings(prepared(resnet, real_photos, openvino_export.LEAST_PHOTOGRAPHS - 1))
+def test_with_few_photographs_they_stay_as_they_are_until_there_are_more(
+    resnet: OpenClipEncoder, real_photos: Path
+) -> None:
+    if not runtime.has_int8_products():
+        pytest.skip("this CPU has no products of int8")
+    few = prepared(resnet, real_photos, openvino_export.LEAST_PHOTOGRAPHS - 1)
+    assert not roundings(few)
+    assert prepared(few, real_photos, openvino_export.LEAST_PHOTOGRAPHS - 1) is few
+    many = prepared(few, real_photos)
+    assert roundings(many) >= 8
+    asked: list[Preprocessing] = []
+    again, _ = prepare_for_indexing(
+        many, "cpu", Silent(), lambda wanted: asked.append(wanted) or shown(real_photos, wanted)
+    )
+    assert again is many
+    assert not asked
 
 
 def test_a_vit_needs_none_where_int8_is_multiplied(vit: OpenClipEncoder, real_photos: Path) -> None:
