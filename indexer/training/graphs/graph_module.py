@@ -48,7 +48,7 @@ class GraphModule(nn.Module):
 
         Raises ValueError when they cannot be computed of what is given.
         """
-        wanted = tuple(self.plan.outputs.get(name, name) for name in outputs)
+        wanted = tuple(name if name in given else self.plan.outputs.get(name, name) for name in outputs)
         steps = self.way(frozenset(given), wanted)
         values = dict(given)
         sizes = self._sizes(given)

@@ -23,7 +23,6 @@ from indexer.encoders.runtime import import_openvino
 from indexer.training.graphs.errors import NotTrainableError
 from indexer.training.graphs.layer_names import layer_name
 from indexer.training.graphs.operations import Operation, operation
-from indexer.training.graphs.stored import Stored, stored_form
 
 LayerKind = Literal["linear", "convolution", "layer norm"]
 
@@ -38,12 +37,11 @@ _MOVING: Final = {"Slice", "Gather", "Concat", "Reshape", "Squeeze", "Unsqueeze"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the graph a layer's tensor is read: input `input` of the node `node`, of this shape, kept so."""
+    """Where in the graph a layer's tensor is read: input `input` of the node `node`, of this shape."""
 
     node: str
     input: int
     shape: tuple[int, ...]
-    form: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +319,8 @@ class _Reader:
         return value.numel() == 1 and float(value) == 1.0
 
     def _place(self, node: Any, at: Any) -> Place:
-        root = node.input_value(at).get_node()
         shape = tuple(self.folded[reference(node.input_value(at))].shape)
-        return Place(node.get_friendly_name(), int(at), shape, stored_form(root))
+        return Place(node.get_friendly_name(), int(at), shape)
 
     def _tensor(self, place: Place) -> Tensor:
         node = next(each for each in self.nodes if each.get_friendly_name() == place.node)
