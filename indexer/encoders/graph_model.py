@@ -287,7 +287,8 @@ def _read_bundled(folder: Path) -> dict[str, Any]:
         fields = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise EncoderUnavailableError(
-            f"The {BUNDLED if _ships(folder) else ADAPTED} model is missing: {file} cannot be read ({error.strerror}); {_remedy(folder)}."
+            f"The {BUNDLED if _ships(folder) else ADAPTED} model is missing: {file} cannot be read ({error.strerror}); "
+            f"{_remedy(folder)}."
         ) from error
     except ValueError as error:
         raise _damaged(file) from error

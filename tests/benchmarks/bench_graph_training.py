@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_graph_training.py DATA [--set caltech101|clothing_small|flickr8k] [--part heads|last]
 
 DATA: a folder of data sets, each with `captions.jsonl` (image, captions, split) and `images/`. Classes: `--images` of
-each class of `train` are trained on, and asked for among others: of Caltech-101 six more a class of `train`, of clothing
+each class of `train` are trained on, and others are asked for: of Caltech-101 six more a class of `train`, of clothing
 those of `val`. A batch has no class twice. Flickr8k: photographs of `train` with a caption drawn for each, measured on
 500 of `val`. No `test` is read. The text tower stays as it is; the image tower's part is trained by NT-Xent with AdamW,
 the layers before it run once. Nothing here asserts.

@@ -1,11 +1,11 @@
-"""How the methods of adaptation change the two towers of a graph encoder: which tensors are trained, and what is put in.
+"""How the methods of adaptation change the towers of a graph encoder: which tensors are trained, what is put in.
 
     full      the layers of a part: "heads", "last" (the heads and the last stage) or "all"
     lora      low-rank products beside the matrices (Hu et al. 2021, arXiv 2106.09685), by the library peft
     bitfit    biases and norms (Ben Zaken et al. 2022, arXiv 2106.10199)
 
-LoRA and BitFit reach the heads and the last stage alone: what lies before runs in OpenVINO then, about ten times as fast
-as torch's rounding of activations. Embeddings are not trained.
+LoRA and BitFit reach the heads and the last stage alone: what lies before runs in OpenVINO then, many times as fast as
+in torch. Embeddings are not trained.
 """
 
 from __future__ import annotations

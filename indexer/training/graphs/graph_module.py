@@ -125,10 +125,10 @@ def _module(layer: Layer) -> nn.Module:
         s = layer.settings
         even = s["pads"][0] == s["pads"][1] and s["pads"][2] == s["pads"][3]
         settings = {"stride": s["stride"], "dilation": s["dilation"], "groups": s["groups"], "bias": bias is not None}
-        sizes = weight.shape[1] * s["groups"], weight.shape[0], tuple(weight.shape[2:])
+        sizes: Any = weight.shape[1] * s["groups"], weight.shape[0], tuple(weight.shape[2:])
         if even:
-            module = nn.Conv2d(*sizes, padding=(s["pads"][2], s["pads"][0]), **settings)
+            module = nn.Conv2d(*sizes, **settings, padding=(s["pads"][2], s["pads"][0]))  # type: ignore[misc]
         else:
-            module = PaddedConv2d(*sizes, pads=s["pads"], **settings)  # type: ignore[arg-type]
+            module = PaddedConv2d(*sizes, pads=s["pads"], **settings)
     module.load_state_dict({name: tensor.clone() for name, tensor in layer.tensors.items()})
     return module

@@ -103,7 +103,7 @@ def _broadcast(attributes: Attributes, x: Tensor, shape: Tensor, *axes: Tensor) 
     if mode == "numpy":
         return x.expand(wanted)
     if mode == "bidirectional":
-        return x.expand(torch.broadcast_shapes(x.shape, wanted))
+        return x.expand(torch.broadcast_shapes(x.shape, wanted))  # type: ignore[no-untyped-call]
     raise NotTrainableError(f"The mode {mode} of a Broadcast has no torch form here.")
 
 

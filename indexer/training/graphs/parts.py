@@ -3,8 +3,8 @@
 Both are told from the graph alone:
 
 - A value is *deep* when something learned or a large table went into it. Masks and counts made of the input are not.
-- A *cut* is a deep value that everything deep after it depends on: the output of a residual block is one, what is inside
-  the block is none.
+- A *cut* is a deep value that everything deep after it depends on: the output of a residual block is one, what is
+  inside the block is none.
 - *Heads* are the layers that work on one row an image or text, (n, d), after the mean over places.
 - The other layers are in *stages*, between one cut and the next, the last stage first. Convolutions that follow each
   other without a residual are one stage.
@@ -72,12 +72,12 @@ def frontier(plan: Plan, trained: Iterable[str], outputs: Iterable[str] = ("vect
         if value in seen:
             continue
         seen.add(value)
-        step = makers.get(value)
-        if step is None or (value not in hot and value in deep and step.shape[:1] == (OPEN,)):
+        made = makers.get(value)
+        if made is None or (value not in hot and value in deep and made.shape[:1] == (OPEN,)):
             found[value] = None
             continue
-        waiting += [each for each in step.inputs if isinstance(each, str)]
-        if any(isinstance(each, Tensor) and _has_inner_size(each) for each in step.inputs):
+        waiting += [each for each in made.inputs if isinstance(each, str)]
+        if any(isinstance(each, Tensor) and _has_inner_size(each) for each in made.inputs):
             found[plan.parameter] = None
     return tuple(sorted(found))
 

@@ -1,8 +1,8 @@
-"""What is frozen of a graph, computed by OpenVINO as an index is made: several times as fast as torch, in int8 where the
-graph is.
+"""What is frozen of a graph, computed by OpenVINO as when an index is made: many times as fast as torch, in int8 where
+the graph is.
 
-The graph is cut at the values of a frontier (`parts.frontier`) and written aside, since the runtime reads files; what it
-gives goes to `GraphModule.forward`.
+The graph is cut at the values of a frontier (`parts.frontier`) and written aside, since the runtime reads files; what
+it gives goes to `GraphModule.forward`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from torch import Tensor
 
 from indexer.encoders.runtime import Graph, import_openvino
 from indexer.settings import thread_count
-from indexer.training.graphs.plan import OPEN, Plan, reference
+from indexer.training.graphs.folding import reference
+from indexer.training.graphs.plan import OPEN, Plan
 
 #: Rows that share a run where their sizes are open (texts). Images run one by one, as many at a time as there are
 #: threads.

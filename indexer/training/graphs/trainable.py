@@ -23,8 +23,8 @@ from indexer.errors import EncoderUnavailableError
 from indexer.training.graphs.adaptation import METHODS, PARTS, GraphAdaptation, Towers
 from indexer.training.graphs.graph_module import GraphModule
 from indexer.training.graphs.parts import frontier
-from indexer.training.graphs.plan import read_plan
 from indexer.training.graphs.prefix import Prefix
+from indexer.training.graphs.reader import read_plan
 from indexer.training.graphs.writer import write_folder
 from indexer.types import Float32, Int64, Pixels, Texts
 
@@ -111,7 +111,8 @@ class GraphTrainable:
 
     def vectors(self, tower: Tower, values: Mapping[str, Tensor]) -> Tensor:
         """What `frozen` gave -> (n, d), with gradients."""
-        return self._module(tower)(values)["vectors"]
+        found: Tensor = self._module(tower)(values)["vectors"]
+        return found
 
     def delta(self, tensors: Mapping[str, Tensor]) -> dict[str, Float32]:
         """All that is trained but the temperature."""
@@ -128,7 +129,7 @@ class GraphTrainable:
     def _encoded(self, tower: Tower, rows: Tensor) -> Tensor:
         module = self._module(tower)
         if rows.is_floating_point():
-            return module({module.plan.parameter: rows})["vectors"]
+            return self.vectors(tower, {module.plan.parameter: rows})
         return self.vectors(tower, self.frozen(tower, rows.numpy()))
 
     def _module(self, tower: Tower) -> GraphModule:
