@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from indexer.encoders.runtime import import_openvino
 from indexer.training.graphs.errors import NotTrainableError
 from indexer.training.graphs.operations import operation
 from indexer.training.graphs.plan import OPEN, is_open
@@ -62,8 +63,10 @@ def shapes_of(model: Any, nodes: list[Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _shapes_at(model: Any, sizes: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    probe = model.clone()
-    probe.reshape(list(sizes))
+    openvino = import_openvino()
+    probe = model.clone()  # not its `reshape`, which takes nodes away
+    probe.get_parameters()[0].set_partial_shape(openvino.PartialShape(list(sizes)))
+    probe.validate_nodes_and_infer_types()
     return {
         reference(output): tuple(output.get_partial_shape().get_min_shape())
         for node in probe.get_ordered_ops()

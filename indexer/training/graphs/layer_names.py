@@ -18,7 +18,7 @@ def layer_name(node: Any, end: Any, has_bias: bool, taken: set[str]) -> str:
     biases = [end.input_value(at) for at in range(end.get_input_size())] if has_bias else []
     for value in (*weights, *biases):
         called = _of_a_layer(value)
-        if called is not None and called not in taken:
+        if called is not None and not _clashes(called, taken):
             return _noted(called, taken)
     plain = re.sub(r"[^A-Za-z0-9_]", "_", end.get_friendly_name().removesuffix("/WithoutBiases"))
     name, count = plain, 1
@@ -48,6 +48,11 @@ def _of_a_layer(value: Any) -> str | None:
         if not inputs:
             return None
         value = inputs[0]
+
+
+def _clashes(name: str, taken: set[str]) -> bool:
+    """Whether a layer has the name, or stands inside of it or around it, which torch modules cannot all."""
+    return any(name == each or name.startswith(f"{each}.") or each.startswith(f"{name}.") for each in taken)
 
 
 def _noted(name: str, taken: set[str]) -> str:

@@ -101,13 +101,14 @@ class _Reader:
 
     def _bias(self, node: Any, count: int, *, channels: bool) -> tuple[Any, Place | None]:
         """The node that ends the layer, and where its bias is."""
-        after, before, passed = self._only_user(node), node, None
+        before, passed = node, set[str]()
+        after = self._only_user(node)
         if after is not None and after.get_type_name() == "Multiply" and self._is_one(after):
-            after, before, passed = self._only_user(after), after, after
+            passed.add(after.get_friendly_name())
+            before, after = after, self._only_user(after)
         if after is None or not self._adds(after, before, count, channels):
             return node, None
-        if passed is not None:
-            self.inside.add(passed.get_friendly_name())
+        self.inside |= passed
         return after, self._place(after, self._constant_input(after))
 
     def _adds(self, after: Any, node: Any, count: int, channels: bool) -> bool:
@@ -130,7 +131,9 @@ class _Reader:
         if len(axes) != 1 or axes[0] % len(shape) != len(shape) - 1 or not inside:
             return None
         times = self._only_user(node)
-        plus = None if times is None or times.get_type_name() != "Multiply" else self._only_user(times)
+        if times is None or times.get_type_name() != "Multiply":
+            return None
+        plus = self._only_user(times)
         if plus is None or self._constant_input(times) is None or not self._adds(plus, times, shape[-1], False):
             return None
         places = {"weight": self._place(times, self._constant_input(times)),
