@@ -1,6 +1,7 @@
 """What a folder of exported graphs says of itself: the model that ships, or one that was exported on this machine.
 
-<folder>/encoder.json        the model that ships (`tools/bundled` writes it), or
+<folder>/encoder.json        the model that ships (`tools/bundled` writes it) or one that was trained further
+                             (`training/graphs/writer.py`), or
          model.json          one exported here (`export_cache.py` writes it)
          image.xml  .bin     pixels (b, h, w, 3) uint8 -> vectors (b, d), tokens (b, regions, width) int8
          text.xml   .bin     a row of a tokenizer, (1, T) int64 -> vectors (1, d), tokens (1, t, width) int8
@@ -24,6 +25,7 @@ from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
 from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.json_digest import json_digest
+from indexer.paths import absolute
 from indexer.settings import models_folder
 from indexer.types import Int64
 
@@ -38,6 +40,8 @@ WORDS: Final = "words.txt"
 BUNDLED: Final = "bundled"
 BUNDLED_DESCRIPTION: Final = "encoder.json"
 BUNDLED_FORMAT: Final = 2
+#: The name that the description of the bundled model has when it was trained further, on pairs of one's own.
+ADAPTED: Final = "adapted"
 
 EXPORTED_DESCRIPTION: Final = "model.json"
 #: Grows when the files change their meaning; folders of another format are made anew.
@@ -255,9 +259,7 @@ def verify_bundled(folder: Path | None = None) -> list[str]:
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
-            problems.append(
-                f"The model file {folder / name} cannot be read ({error.strerror}); install the package again."
-            )
+            problems.append(f"The model file {folder / name} cannot be read ({error.strerror}); {_remedy(folder)}.")
             continue
         if found != digest:
             problems.append(str(_damaged(folder / name)))
@@ -276,11 +278,12 @@ def _bundled(folder: Path) -> GraphModel:
         given = dict(fields["preprocessing"])
         given["mean"], given["std"] = tuple(given["mean"]), tuple(given["std"])
         weights, dimension = weights_digest(fields["files"]), int(fields["dimension"])
+        name = f"{ADAPTED}:{absolute(folder)}" if fields["name"] == ADAPTED else BUNDLED
         return GraphModel(
-            EncoderId(BUNDLED, weights, dimension, Preprocessing(**given)), _token_shape(fields.get("tokens")),
+            EncoderId(name, weights, dimension, Preprocessing(**given)), _token_shape(fields.get("tokens")),
             int(fields["max_text_tokens"]), {"image": "exact", "text": "exact"}, {"image": "pixels", "text": "ids"},
             "word pieces", unit=True, single_image=False, batch_size=16, text_batch_size=64,
-            remedy="install the package again", sums={name: str(fields["sums"][name]) for name in fields["files"]},
+            remedy=_remedy(folder), sums={name: str(fields["sums"][name]) for name in fields["files"]},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder / BUNDLED_DESCRIPTION) from error
@@ -292,7 +295,8 @@ def _read_bundled(folder: Path) -> dict[str, Any]:
         fields = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise EncoderUnavailableError(
-            f"The bundled model is missing: {file} cannot be read ({error.strerror}); install the package again."
+            f"The {BUNDLED if _ships(folder) else ADAPTED} model is missing: {file} cannot be read ({error.strerror}); "
+            f"{_remedy(folder)}."
         ) from error
     except ValueError as error:
         raise _damaged(file) from error
@@ -301,7 +305,7 @@ def _read_bundled(folder: Path) -> dict[str, Any]:
     if fields.get("format") != BUNDLED_FORMAT:
         raise EncoderUnavailableError(
             f"The model in {folder} has format {fields.get('format')!r} and this version reads {BUNDLED_FORMAT}; "
-            "install the package and its models in one version."
+            + ("install the package and its models in one version." if _ships(folder) else f"{_remedy(folder)}.")
         )
     if not _has_own_sum(fields):
         raise _damaged(file)
@@ -317,4 +321,12 @@ def _token_shape(given: Any) -> TokenShape | None:
 
 
 def _damaged(file: Path) -> EncoderUnavailableError:
-    return EncoderUnavailableError(f"The model file {file} is damaged; install the package again.")
+    return EncoderUnavailableError(f"The model file {file} is damaged; {_remedy(file.parent)}.")
+
+
+def _ships(folder: Path) -> bool:
+    return folder.name == BUNDLED
+
+
+def _remedy(folder: Path) -> str:
+    return "install the package again" if _ships(folder) else "train it again"
