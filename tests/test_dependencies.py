@@ -18,7 +18,7 @@ OWN: Final = {"search", "indexer", "tests", "tools"}
 BRINGS: Final = {
     "fastapi": {"pydantic", "pydantic-core", "starlette"},
     "mcp": {"mcp-types", "pydantic"},
-    "open-clip-torch": {"ftfy"},
+    "open-clip-torch": {"ftfy", "timm"},
     "opentsne": {"scikit-learn"},
     "scikit-learn": {"scipy"},
 }

@@ -80,10 +80,10 @@ def copy_graphs(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Non
     [made] = (kept / "exported").iterdir()
     arithmetic = json.loads((made / "model.json").read_text())["arithmetic"]
 
-    def copied(_forward: object, _rows: object, file: Path, **_more: object) -> str:
+    def copied(_forward: object, _rows: object, file: Path, **_more: object) -> export.ExportedTower:
         for suffix in (".xml", ".bin"):
             shutil.copyfile(made / f"{file.stem}{suffix}", file.with_suffix(suffix))
-        return str(arithmetic[file.stem])
+        return export.ExportedTower(arithmetic[file.stem])
 
     return lambda: monkeypatch.setattr(export, "export_tower", copied)
 
