@@ -157,6 +157,11 @@ def _adapted(name: str, device: str | None, stored: EncoderId | None, download: 
     description = adapted_files.describe(folder)
     if description.base.name.startswith(ADAPTED_PREFIX):
         raise adapted_files.damaged(folder / adapted_files.DESCRIPTION, "it is adapted from an adapted encoder")
+    if description.graphs:
+        from indexer.encoders import adapted_graphs
+
+        check_device(device)
+        return adapted_graphs.load(folder, description)
     if description.method == mapped_encoder.METHOD:
         inner = load_encoder(description.base.name, device, stored=description.base, download=download)
         return mapped_encoder.MappedEncoder.load(folder, description, inner)
@@ -211,7 +216,9 @@ def prepare_for_indexing(
 
 def device_notes(encoder: Encoder, device: str | None) -> tuple[str, ...]:
     """What a person should know who asked for `device`."""
-    note = unused(device) if encoder.identity.name == BUNDLED else None
+    from indexer.encoders.graph_encoder import GraphEncoder
+
+    note = unused(device) if type(encoder) is GraphEncoder else None  # the bundled one, or it trained further
     return () if note is None else (note,)
 
 
