@@ -39,7 +39,7 @@ def ships(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(world: Path, tmp_path: Path, cli: Cli) -> Path:
-    assert cli("index", world / "photos", "-s", tmp_path / "s").code == 0
+    assert cli("index", world / "photos" / "0.png", "-s", tmp_path / "s").code == 0
     return tmp_path / "s"
 
 
@@ -94,7 +94,9 @@ def test_it_goes_on_where_it_was_stopped(
 
 def test_auto_tries_each_method(cli: Cli, world: Path, store: Path) -> None:
     pytest.importorskip("peft")
-    answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, "--epochs", 1, "--json")
+    answer = cli(
+        "train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, "--epochs", 1, "--no-augment", "--json"
+    )
     assert answer.code == 0, answer.err
     tried = json.loads(answer.out)["tried"]
     assert [each["method"] for each in tried] == ["heads", "bitfit", "lora", "full"]
@@ -105,3 +107,12 @@ def test_a_method_that_graphs_have_not_is_said(cli: Cli, world: Path, store: Pat
     answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, "--method", "prompt")
     assert answer.code == 2
     assert "The encoder bundled can be trained by heads, bitfit, lora, full and not by prompt" in answer.err
+
+
+def test_attacked_pixels_go_through_the_whole_graph(cli: Cli, world: Path, store: Path) -> None:
+    options = ("--method", "full", "--epochs", 1, "--no-augment", "--adversarial", "fgsm", "--json")
+    answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, *options)
+    assert answer.code == 0, answer.err
+    [tried] = json.loads(answer.out)["tried"]
+    assert (tried["attack"]["kind"], tried["attack"]["images"]) == ("fgsm", 20)
+    assert 0 <= tried["attack"]["adapted"] <= 1
