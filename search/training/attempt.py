@@ -22,9 +22,10 @@ from indexer.images.preprocess import to_pixels
 from indexer.private import make_folder
 from indexer.progress import Progress
 from indexer.training.checkpoints import Checkpoints
-from indexer.training.fitting import Fitted, fit, measured, vectors_of
+from indexer.training.fitting import Fitted, fit
 from indexer.training.heads_trainable import HeadsTrainable
 from indexer.training.inputs import Inputs, PhotographInputs, VectorInputs, photograph
+from indexer.training.measuring import measured, vectors_of
 from indexer.training.retrieval import Retrieval, retrieval
 from indexer.training.settings import AdaptationSettings
 from indexer.training.trainable import Trainable, WritesGraphs
