@@ -216,10 +216,16 @@ def prepare_for_indexing(
 
 def device_notes(encoder: Encoder, device: str | None) -> tuple[str, ...]:
     """What a person should know who asked for `device`."""
+    name = encoder.identity.name
+    note = unused(device) if name == BUNDLED or (name.startswith(ADAPTED_PREFIX) and _is_graphs(encoder)) else None
+    return () if note is None else (note,)
+
+
+def _is_graphs(encoder: Encoder) -> bool:
+    """Whether it is the encoder that ships, trained further; not one of open_clip that was exported."""
     from indexer.encoders.graph_encoder import GraphEncoder
 
-    note = unused(device) if type(encoder) is GraphEncoder else None  # the bundled one, or it trained further
-    return () if note is None else (note,)
+    return type(encoder) is GraphEncoder
 
 
 def list_encoders(*, all: bool = False) -> list[EncoderInfo]:
