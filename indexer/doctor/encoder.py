@@ -10,13 +10,16 @@ from indexer.catalog.mending import Witness
 from indexer.doctor.finding import Finding
 from indexer.encoder_hint import read_encoder_hint
 from indexer.encoders.base import EncoderId
-from indexer.errors import StoreDamagedError
+from indexer.errors import EncoderUnavailableError, StoreDamagedError
 from indexer.store import Store, vectors_of
 from indexer.types import KINDS
 from indexer.vectors.refresh import key_of
 
 
 def check_encoder(store: Store) -> Iterator[Finding]:
+    """Whether the files of the encoder are whole: of the one that ships, or of graphs that were trained of it."""
+    from indexer.encoders import adapted_graphs
+    from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
     from indexer.encoders.graph_model import BUNDLED, verify_bundled
 
     with store.catalog.snapshot() as snapshot:
@@ -24,6 +27,13 @@ def check_encoder(store: Store) -> Iterator[Finding]:
     if active is not None and active[1].name == BUNDLED:
         for problem in verify_bundled():
             yield Finding("encoder", problem, "install the package again")
+    elif active is not None and active[1].name.startswith(ADAPTED_PREFIX):
+        try:
+            problems = adapted_graphs.verify(parse_adapted(active[1].name))
+        except EncoderUnavailableError as error:
+            problems = [str(error)]
+        for problem in problems:
+            yield Finding("encoder", problem, "train it again, or put its folder back")
 
 
 def witness(folder: Path) -> Witness:

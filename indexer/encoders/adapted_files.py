@@ -1,10 +1,11 @@
 """An adapted encoder on disk: a folder with what was trained, and a description of what it was trained on.
 
     adapted.json                 base encoder and its identity, the method, how well it does; names the delta
-    delta-<digest>.safetensors   the trained tensors alone, float32 (for the method `full` all of them)
+    delta-<digest>.safetensors   the trained tensors alone, float32 (for the method `full` all of them), or
+    graphs-<digest>/             where the base is the encoder that ships: trained graphs (`adapted_graphs.py`)
 
-Written as `indexer/described_weights.py` says. The base is not in it: whoever loads an adapted encoder loads the base,
-whose digest is compared, and puts the trained tensors into it.
+Written as `indexer/described_weights.py` says. With a delta the base is not in it: whoever loads an adapted encoder
+loads the base, whose digest is compared, and puts the trained tensors into it. Graphs are whole, and need no base.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from indexer import described_weights
-from indexer.described_weights import OWN_DIGEST, file_name, plain_name
+from indexer.described_weights import OWN_DIGEST, file_name, folder_name, plain_name
 from indexer.encoders.adapted_spec import adapted_name
 from indexer.encoders.base import EncoderId
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError
@@ -29,7 +30,8 @@ from indexer.types import Float32
 
 FORMAT: Final = 1
 DESCRIPTION: Final = "adapted.json"
-_PREFIX: Final = "delta"
+_DELTA, _GRAPHS = "delta", "graphs"
+_PREFIXES: Final = f"{_DELTA} {_GRAPHS}"
 
 #: A description is some kilobytes, with a line for each pass of the training.
 MAX_DESCRIPTION_BYTES: Final = 4_000_000
@@ -44,7 +46,8 @@ class AdaptedDescription:
 
     `base`: the identity of the encoder that was adapted; its name is what loads it. `method`: how (see
     `training/settings.py`), with its `settings`. `helps`: it was shown to be better on held-out pairs. `trained`:
-    figures, curves, digest of the pairs and seed of the training. `digest`: SHA-256 of the delta.
+    figures, curves, digest of the pairs and seed of the training. `digest`: SHA-256 of the delta, or of the files of
+    the graphs (`graph_model.weights_digest`), where `graphs` says that it is these.
     """
 
     base: EncoderId
@@ -53,17 +56,20 @@ class AdaptedDescription:
     helps: bool
     trained: dict[str, Any]
     digest: str = ""
+    graphs: bool = False
 
     def identity(self, folder: Path) -> EncoderId:
         """That of the adapted encoder. `weights` is a digest of the base's, the method and the delta: whichever
         changes, vectors change. (A digest of the sums of both, as they lie in memory, would differ between machines,
-        whose products differ in their last bits.)"""
+        whose products differ in their last bits.) Graphs are the weights, and their digest is that of the encoder."""
+        if self.graphs:
+            return EncoderId(adapted_name(folder), self.digest, self.base.dimension, self.base.preprocessing)
         recipe = json.dumps([self.base.weights, self.method, self.settings, self.digest], sort_keys=True)
         weights = hashlib.sha256(recipe.encode()).hexdigest()
         return EncoderId(adapted_name(folder), weights, self.base.dimension, self.base.preprocessing)
 
     def to_json(self, *, file: str) -> dict[str, Any]:
-        """The object of the file. `file`: name of the delta."""
+        """The object of the file. `file`: name of the delta, or of the folder of graphs."""
         return {
             "format": FORMAT,
             "base": asdict(self.base),
@@ -73,6 +79,7 @@ class AdaptedDescription:
             "trained": self.trained,
             "file": file,
             "digest": self.digest,
+            "graphs": self.graphs,
         }
 
     @classmethod
@@ -82,7 +89,15 @@ class AdaptedDescription:
         method, settings, digest = fields["method"], dict(fields["settings"]), fields["digest"]
         if not isinstance(method, str) or not isinstance(digest, str):
             raise TypeError("method or digest is no text")
-        return cls(base, method, settings, fields["helps"] is True, dict(fields["trained"]), digest)
+        return cls(
+            base,
+            method,
+            settings,
+            fields["helps"] is True,
+            dict(fields["trained"]),
+            digest,
+            fields.get("graphs") is True,
+        )
 
 
 def with_delta(description: AdaptedDescription, tensors: Mapping[str, Float32]) -> tuple[AdaptedDescription, bytes]:
@@ -95,12 +110,13 @@ def with_delta(description: AdaptedDescription, tensors: Mapping[str, Float32]) 
     return replace(description, digest=hashlib.sha256(data).hexdigest()), data
 
 
-def save(folder: Path, description: AdaptedDescription, data: bytes) -> None:
-    """Make this the adapted encoder in `folder`, in place of any before it (see `with_delta`). Raises
-    StoreUnwritableError, and then whatever was there before still is."""
+def save(folder: Path, description: AdaptedDescription, data: bytes | Path) -> None:
+    """Make this the adapted encoder in `folder`, in place of any before it (see `with_delta`, and
+    `adapted_graphs.with_graphs`, where `data` is a folder). Raises StoreUnwritableError, and then whatever was there
+    before still is."""
     try:
-        fields = description.to_json(file=file_name(_PREFIX, data)[0])
-        described_weights.write(folder, DESCRIPTION, _PREFIX, fields, data)
+        name = folder_name(_GRAPHS, description.digest) if isinstance(data, Path) else file_name(_DELTA, data)[0]
+        described_weights.write(folder, DESCRIPTION, _PREFIXES, description.to_json(file=name), data)
     except OSError as error:
         raise StoreUnwritableError(
             f"The adapted encoder cannot be written in {folder} ({error.strerror or error}); "
@@ -110,7 +126,7 @@ def save(folder: Path, description: AdaptedDescription, data: bytes) -> None:
 
 def is_foreign(folder: Path) -> bool:
     """Whether something else lies at the place of an adapted encoder."""
-    return described_weights.is_foreign(folder, DESCRIPTION, _PREFIX)
+    return described_weights.is_foreign(folder, DESCRIPTION, _PREFIXES)
 
 
 def describe(folder: Path) -> AdaptedDescription:
@@ -119,8 +135,9 @@ def describe(folder: Path) -> AdaptedDescription:
     return _read(folder)[0]
 
 
-def delta_path(folder: Path) -> Path:
-    """Where the delta of the adapted encoder in `folder` lies. Raises EncoderUnavailableError as `describe`."""
+def weights_path(folder: Path) -> Path:
+    """Where the delta, or the folder of graphs, of the adapted encoder in `folder` lies. Raises EncoderUnavailableError
+    as `describe`."""
     return folder / _read(folder)[1]
 
 
@@ -129,7 +146,7 @@ def load_delta(folder: Path, description: AdaptedDescription) -> dict[str, Float
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = delta_path(folder)
+    path = weights_path(folder)
     try:
         if path.stat().st_size > MAX_DELTA_BYTES:
             raise damaged(path, f"it is longer than {MAX_DELTA_BYTES:,} bytes")

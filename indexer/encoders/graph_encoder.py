@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -41,15 +42,17 @@ class GraphEncoder:
     """Implements `indexer.encoders.base.Encoder`. Safe to call from several threads.
 
     `folder` holds the model (`graph_model.py`; default: the one that ships), `threads` is how many cores one call uses
-    (default: SEARCH_THREADS, else all). The identity of an exported model is that of the model that it was made from:
-    vectors of both are comparable (mean cosine at least `openvino_export.LEAST_COSINE`).
+    (default: SEARCH_THREADS, else all), `name` what the identity is called (default: what the folder says). The
+    identity of an exported model is that of the model that it was made from: vectors of both are comparable (mean
+    cosine at least `openvino_export.LEAST_COSINE`).
 
     Raises EncoderUnavailableError, here for a description that is missing or damaged, at first use for other files.
     """
 
-    def __init__(self, folder: Path | None = None, threads: int | None = None) -> None:
+    def __init__(self, folder: Path | None = None, threads: int | None = None, *, name: str | None = None) -> None:
         self.folder = folder if folder is not None else bundled_folder()
-        self._model = read_model(self.folder)
+        model = read_model(self.folder)
+        self._model = model if name is None else replace(model, identity=replace(model.identity, name=name))
         self._words = 0 if self._model.tokens is None else self._model.tokens.words
         self._tokenizer = _tokenizer(self._model, self.folder / TOKENIZER)
         self._threads = threads

@@ -29,7 +29,7 @@ class AdaptedModel:
     @property
     def checkpoint(self) -> Path:
         """The file of the trained tensors. Raises EncoderUnavailableError."""
-        return adapted_files.delta_path(self.folder)
+        return adapted_files.weights_path(self.folder)
 
     def check_base(self, base: EncoderId) -> None:
         """Raise EncoderMismatchError unless it was trained on this model."""

@@ -157,6 +157,11 @@ def _adapted(name: str, device: str | None, stored: EncoderId | None, download: 
     description = adapted_files.describe(folder)
     if description.base.name.startswith(ADAPTED_PREFIX):
         raise adapted_files.damaged(folder / adapted_files.DESCRIPTION, "it is adapted from an adapted encoder")
+    if description.graphs:
+        from indexer.encoders import adapted_graphs
+
+        check_device(device)
+        return adapted_graphs.load(folder, description)
     if description.method == mapped_encoder.METHOD:
         inner = load_encoder(description.base.name, device, stored=description.base, download=download)
         return mapped_encoder.MappedEncoder.load(folder, description, inner)
@@ -211,8 +216,16 @@ def prepare_for_indexing(
 
 def device_notes(encoder: Encoder, device: str | None) -> tuple[str, ...]:
     """What a person should know who asked for `device`."""
-    note = unused(device) if encoder.identity.name == BUNDLED else None
+    name = encoder.identity.name
+    note = unused(device) if name == BUNDLED or (name.startswith(ADAPTED_PREFIX) and _is_graphs(encoder)) else None
     return () if note is None else (note,)
+
+
+def _is_graphs(encoder: Encoder) -> bool:
+    """Whether it is the encoder that ships, trained further; not one of open_clip that was exported."""
+    from indexer.encoders.graph_encoder import GraphEncoder
+
+    return type(encoder) is GraphEncoder
 
 
 def list_encoders(*, all: bool = False) -> list[EncoderInfo]:

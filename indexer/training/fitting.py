@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn, split
 
 from indexer.encoders.devices import is_out_of_memory
@@ -28,18 +27,16 @@ from indexer.progress import Progress
 from indexer.training.attacks import attacked
 from indexer.training.checkpoints import Checkpoints
 from indexer.training.grad_cache import contrastive_step
-from indexer.training.inputs import Array, Inputs
-from indexer.training.retrieval import Retrieval, retrieval
+from indexer.training.inputs import Inputs
+from indexer.training.measuring import measured, sent
 from indexer.training.settings import AdaptationSettings
 from indexer.training.trainable import Trainable
-from indexer.training.training_pairs import CHOOSE, TRAIN, HeldOut, TrainingPairs
-from indexer.types import Float32, Int64
+from indexer.training.training_pairs import CHOOSE, TRAIN, TrainingPairs
+from indexer.types import Int64
 
 #: Seconds between two states within a pass, and between those at the end of passes (of `heads` some take no time).
 EVERY: float = 300.0
 AT_LEAST: float = 2.0
-#: Rows that are encoded at once for measuring.
-_MEASURED: Final = 32
 #: Share of the steps in which the rate rises; then it falls along a cosine.
 _WARM: Final = 0.1
 
@@ -56,32 +53,6 @@ class Fitted:
     best: int
     ended: str
     notes: tuple[str, ...]
-
-
-def vectors_of(
-    trainable: Trainable, inputs: Inputs, images: Int64, texts: Int64, attack: tuple[str, float, HeldOut] | None = None
-) -> tuple[Float32, Float32]:
-    """(n, d) and (t, d) float32, unit norm, of images and texts by number. `attack`: kind and epsilon by which the
-    images are attacked first, and which texts are right for them (the images and texts are all of it)."""
-    trainable.train(False)
-    text_parts = [_encode(trainable, inputs.texts(part), "text") for part in _cut(texts)]
-    named = torch.cat(text_parts)
-    image_parts = []
-    for start, part in zip(range(0, len(images), _MEASURED), _cut(images), strict=True):
-        pixels = _sent(trainable, inputs.images(part))
-        if attack is not None:
-            kind, epsilon, held_out = attack
-            right = np.zeros((len(images), len(texts)), bool)
-            right[held_out.pair_images, held_out.pair_texts] = True
-            mask = torch.from_numpy(right[start : start + len(part)]).to(trainable.device)
-            pixels = attacked(trainable, pixels, named, mask, kind, epsilon, None)
-        image_parts.append(_encode(trainable, pixels, "image"))
-    return _unit(torch.cat(image_parts)), _unit(named)
-
-
-def measured(trainable: Trainable, inputs: Inputs, held_out: HeldOut) -> Retrieval:
-    """How well it finds held-out pairs."""
-    return retrieval(*vectors_of(trainable, inputs, held_out.images, held_out.texts), held_out)
 
 
 def fit(
@@ -225,8 +196,8 @@ class _Run:
         settings, trainable = self._settings, self._trainable
         torch.manual_seed(((settings.seed * 10_007 + epoch) * 100_003 + index) % 2**63)
         rng = np.random.default_rng([settings.seed, epoch, index])
-        pixels = _sent(trainable, self._inputs.images(images, rng))
-        rows = _sent(trainable, self._inputs.texts(captions, images, rng))
+        pixels = sent(trainable, self._inputs.images(images, rng))
+        rows = sent(trainable, self._inputs.texts(captions, images, rng))
         right = self._pairs.right(images, captions)
         also = torch.from_numpy(right).to(trainable.device) if right.sum() > len(images) else None
         if settings.adversarial is None:
@@ -305,22 +276,3 @@ class _Run:
 
 def _copy(tensors: dict[str, nn.Parameter]) -> Tensors:
     return {name: each.detach().cpu().clone() for name, each in tensors.items()}
-
-
-def _cut(numbers: Int64) -> list[Int64]:
-    return [numbers[start : start + _MEASURED] for start in range(0, len(numbers), _MEASURED)]
-
-
-def _sent(trainable: Trainable, array: Array) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(trainable.device)
-
-
-def _encode(trainable: Trainable, rows: Array | Tensor, side: str) -> Tensor:
-    with torch.no_grad():
-        given = rows if isinstance(rows, Tensor) else _sent(trainable, rows)
-        return trainable.images(given) if side == "image" else trainable.texts(given)
-
-
-def _unit(vectors: Tensor) -> Float32:
-    found: Float32 = F.normalize(vectors, dim=-1).float().cpu().numpy()
-    return found

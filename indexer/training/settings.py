@@ -30,7 +30,8 @@ class AdaptationSettings:
     `rate`: the highest learning rate, None: the method's own. `decay`: AdamW's, of matrices. `augment`: change
     photographs and captions at random in each pass. `adversarial`: train on attacked pixels as well, at most `epsilon`
     of 255 levels away. `rank`, `alpha`: of lora; `bottleneck`: width of an adapter; `context`: vectors of a prompt;
-    `part`: what of the model `full` trains, "last" or "all". `seed`: 0 or more.
+    `part`: what of the model `full` trains, "last" or "all"; None: all, of the bundled encoder the last part (see
+    `trainables.settings_of`). `seed`: 0 or more.
     """
 
     epochs: int = 10
@@ -46,7 +47,7 @@ class AdaptationSettings:
     alpha: int = 16
     bottleneck: int = 64
     context: int = 8
-    part: str = "all"
+    part: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class AdaptationSettings:
             rank=whole(1, 1_024),
             bottleneck=whole(1, 4_096),
             context=whole(1, 64),
-            part=one_of(("last", "all")),
+            part=optional(one_of(("last", "all"))),
             seed=whole(0, 2**31 - 1),
         )
 
@@ -83,5 +84,7 @@ class AdaptationSettings:
 
     def of_method(self, method: str) -> dict[str, Any]:
         """What has to be known to build what `method` trained."""
-        own = {"lora": ("rank", "alpha"), "adapters": ("bottleneck",), "prompt": ("context",), "full": ("part",)}
+        if method == "full":
+            return {"part": self.part or "all"}
+        own = {"lora": ("rank", "alpha"), "adapters": ("bottleneck",), "prompt": ("context",)}
         return {name: getattr(self, name) for name in own.get(method, ())}

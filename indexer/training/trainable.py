@@ -2,19 +2,21 @@
 
 A `Trainable` is made for one training: `begin` marks or inserts what a method trains, the loop (`fitting.py`) changes
 that, and `delta` says what of it is kept on disk. The loop knows nothing of how an encoder is built.
-`openclip_trainable` has open_clip's models; `heads_trainable` any encoder, over vectors that it gave.
+`openclip_trainable` has open_clip's models; `heads_trainable` any encoder, over vectors that it gave;
+`graphs/trainable` the encoder that ships, whose result is graphs of its own (`WritesGraphs`) in place of a delta.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from indexer.encoders.base import EncoderId
-from indexer.types import Float32, Texts
+from indexer.types import Float32, Pixels, Texts
 
 
 class Trainable(Protocol):
@@ -72,4 +74,14 @@ class Trainable(Protocol):
 
     def delta(self, tensors: Mapping[str, Tensor]) -> dict[str, Float32]:
         """What is kept on disk of `tensors`, values of `trained`."""
+        ...
+
+
+@runtime_checkable
+class WritesGraphs(Protocol):
+    """A `Trainable` whose result is kept as graphs, an encoder by itself, and not as a delta."""
+
+    def write(self, target: Path, pixels: Pixels, texts: Texts, trained: Mapping[str, Any]) -> object:
+        """Write what was trained into the folder `target`, measured on `pixels` and `texts`; `trained`: what is said
+        about it there. Nothing can be trained after that. Raises EncoderError, OSError."""
         ...

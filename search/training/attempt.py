@@ -22,14 +22,15 @@ from indexer.images.preprocess import to_pixels
 from indexer.private import make_folder
 from indexer.progress import Progress
 from indexer.training.checkpoints import Checkpoints
-from indexer.training.fitting import Fitted, fit, measured, vectors_of
+from indexer.training.fitting import Fitted, fit
 from indexer.training.heads_trainable import HeadsTrainable
 from indexer.training.inputs import Inputs, PhotographInputs, VectorInputs, photograph
+from indexer.training.measuring import measured, vectors_of
 from indexer.training.retrieval import Retrieval, retrieval
 from indexer.training.settings import AdaptationSettings
-from indexer.training.trainable import Trainable
-from indexer.training.trainables import load_trainable
-from indexer.training.training_pairs import CHOOSE, JUDGE, HeldOut, TrainingPairs
+from indexer.training.trainable import Trainable, WritesGraphs
+from indexer.training.trainables import load_trainable, settings_of
+from indexer.training.training_pairs import CHOOSE, JUDGE, TRAIN, HeldOut, TrainingPairs
 from indexer.types import Float32
 from search.training.gains import gains_of
 from search.training.report import Attacked, Tried
@@ -39,15 +40,17 @@ _STATE: Final = 1
 _VECTORS: Final = "vectors.npz"
 #: Images under attack, each some passes with gradients.
 _ATTACKED: Final = 200
+#: Photographs, and a caption of each, that written graphs are compared on with what was trained.
+_PROBES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of a method. `delta`: as it is kept on disk; `choosing`: on the held-out images that choose, where
-    `base` is what they were before."""
+    """What came of a method. `kept`: its delta as it is kept on disk, or the folder with its graphs; `choosing`: on the
+    held-out images that choose, where `base` is what they were before."""
 
     tried: Tried
-    delta: dict[str, Float32]
+    kept: dict[str, Float32] | Path
     choosing: Retrieval
     base: Retrieval
     notes: tuple[str, ...]
@@ -67,6 +70,7 @@ def attempt(
 
     Raises what `fit` raises, UsageError where the method does not fit the encoder, EncoderUnavailableError.
     """
+    settings = settings_of(encoder.identity, method, settings)
     recipe = [_STATE, method, asdict(settings), encoder.identity.weights, pairs.digest()]
     fingerprint = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     checkpoints = Checkpoints(work / method, fingerprint)
@@ -89,9 +93,9 @@ def attempt(
         tried = Tried(
             method, gains_of(before, after, settings.seed), tuple(fitted.log), fitted.best, fitted.ended, attack
         )
-        return Attempt(
-            tried, trainable.delta(fitted.tensors), measured(trainable, inputs, choosing), base, fitted.notes
-        )
+        chosen = measured(trainable, inputs, choosing)
+        kept = _kept(trainable, inputs, pairs, tried, fitted, work / f"{method}.graphs")
+        return Attempt(tried, kept, chosen, base, fitted.notes)
 
 
 @contextmanager
@@ -114,6 +118,25 @@ def _ready(
         yield trainable, inputs
     finally:
         inputs.close()
+
+
+def _kept(
+    trainable: Trainable, inputs: Inputs, pairs: TrainingPairs, tried: Tried, fitted: Fitted, folder: Path
+) -> dict[str, Float32] | Path:
+    """What was trained, as it is kept: graphs are written into `folder`."""
+    if not isinstance(trainable, WritesGraphs):
+        return trainable.delta(fitted.tensors)
+    images = pairs.of_use(TRAIN)[:_PROBES]
+    captions = pairs.captions()
+    texts = [pairs.texts[captions[image][0]] for image in images.tolist()]
+    try:
+        trainable.write(folder, inputs.images(images), texts, {"method": tried.method, "best pass": fitted.best})
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"The trained graphs cannot be written in {folder} ({error.strerror or error}); free some space, then run "
+            "the same command again: it goes on from its last checkpoint."
+        ) from error
+    return folder
 
 
 def _take(trainable: Trainable, fitted: Fitted) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from indexer.encoders import adapted_files, registry
+from indexer.encoders import adapted_files, adapted_graphs, registry
 from indexer.encoders.adapted_files import AdaptedDescription
 from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
 from indexer.encoders.base import Encoder, EncoderId
@@ -23,7 +23,7 @@ from indexer.paths import absolute
 from indexer.progress import Progress, Silent
 from indexer.store import Store
 from indexer.training.settings import AUTO, METHODS, AdaptationSettings
-from indexer.training.trainables import methods_of
+from indexer.training.trainables import methods_of, settings_of
 from indexer.training.training_pairs import TRAIN, TrainingPairs
 from indexer.training.work_folder import working
 from search.training.attempt import Attempt, attempt
@@ -105,7 +105,7 @@ def _methods(method: str, base: EncoderId, settings: AdaptationSettings) -> tupl
         if method == HEADS or not there:
             raise UsageError(
                 f"`adversarial` changes pixels, and {HEADS} is trained on vectors; leave `adversarial` away, or name "
-                "another `method` of an open_clip encoder."
+                "another `method` of the bundled encoder, or of an open_clip one."
             )
     if method == AUTO:
         return there
@@ -176,23 +176,26 @@ def _finish(
     train = pairs.of_use(TRAIN)
     texts = len({int(text) for image, text in zip(pairs.pair_images, pairs.pair_texts, strict=True)
                  if pairs.uses[image] == TRAIN})  # fmt: skip
-    description, data = adapted_files.with_delta(
-        AdaptedDescription(
-            base,
-            chosen.tried.method,
-            settings.of_method(chosen.tried.method),
-            gains.helps,
-            {
-                "images": len(train),
-                "texts": texts,
-                "pairs": pairs.digest(),
-                "seed": settings.seed,
-                "settings": {name: getattr(settings, name) for name in settings.__slots__},
-                "tried": [each.to_json() for each in tried],
-            },
-        ),
-        chosen.delta,
+    settings = settings_of(base, chosen.tried.method, settings)
+    description = AdaptedDescription(
+        base,
+        chosen.tried.method,
+        settings.of_method(chosen.tried.method),
+        gains.helps,
+        {
+            "images": len(train),
+            "texts": texts,
+            "pairs": pairs.digest(),
+            "seed": settings.seed,
+            "settings": {name: getattr(settings, name) for name in settings.__slots__},
+            "tried": [each.to_json() for each in tried],
+        },
     )
+    data: bytes | Path
+    if isinstance(chosen.kept, Path):
+        description, data = adapted_graphs.with_graphs(description, chosen.kept)
+    else:
+        description, data = adapted_files.with_delta(description, chosen.kept)
     folder = place if out is not None else place / description.identity(place).weights[:12]
     kept_earlier = not gains.helps and _is_good(folder, base)
     if not kept_earlier:

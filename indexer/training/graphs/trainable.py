@@ -3,7 +3,7 @@
     pixels, texts -> frozen prefix (OpenVINO) -> torch, from the first trained layer on -> vectors
     trained tensors -> `write` -> a folder that `GraphEncoder` loads
 
-Follows the protocol `Trainable` of the training's loop. It computes on the CPU.
+Implements `Trainable` and `WritesGraphs`. It computes on the CPU.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from indexer.encoders.base import EncoderId
 from indexer.encoders.graph_model import TOKENIZER, TOWERS, GraphModel, Tower, bundled_folder, read_model
+from indexer.encoders.wordpieces import WordPieces
 from indexer.errors import EncoderUnavailableError
 from indexer.training.graphs.adaptation import METHODS, PARTS, GraphAdaptation, Towers
 from indexer.training.graphs.graph_module import GraphModule
@@ -55,6 +56,7 @@ class GraphTrainable:
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / _TEMPERATURE)))
         self._adaptation: GraphAdaptation | None = None
         self._prefixes: dict[Tower, Prefix] = {}
+        self._tokenizer = WordPieces(self.folder / TOKENIZER, self._model.max_text_tokens, self._model.verify, None)
 
     @property
     def identity(self) -> EncoderId:
@@ -82,11 +84,8 @@ class GraphTrainable:
 
     def rows(self, texts: Texts) -> Int64:
         """(t, T) int64, filled with 0 behind shorter ones; T is the length of the longest."""
-        from indexer.encoders.wordpieces import WordPieces
-
-        tokenizer = WordPieces(self.folder / TOKENIZER, self._model.max_text_tokens, self._model.verify, None)
         words = 0 if self._model.tokens is None else self._model.tokens.words
-        each = [tokenizer.row(text, words)[0] for text in texts]
+        each = [self._tokenizer.row(text, words)[0] for text in texts]
         rows = np.zeros((len(each), max(map(len, each), default=1)), np.int64)
         for row, found in zip(rows, each, strict=True):
             row[: len(found)] = found

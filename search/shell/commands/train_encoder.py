@@ -55,7 +55,9 @@ class TrainEncoderOptions(Options):
     )
     rate: float | None = option("--rate", metavar="R", help="The highest learning rate (default: the method's own).")
     rank: int = option("--rank", default=8, metavar="N", help="Of the low-rank products of lora.")
-    part: str = option("--part", default="all", metavar="NAME", help="What full trains: all, or last (last stages).")
+    part: str | None = option(
+        "--part", metavar="NAME", help="What full trains: all, or last (last stages; the bundled encoder's default)."
+    )
     augment: bool = option(
         "--augment/--no-augment", default=True, help="Change photographs and captions at random in each pass, or not."
     )

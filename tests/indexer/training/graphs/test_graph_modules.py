@@ -11,6 +11,7 @@ import torch
 
 from indexer.encoders.graph_encoder import GraphEncoder
 from indexer.encoders.runtime import Graph, import_openvino
+from indexer.images.preprocess import to_pixels
 from indexer.settings import models_folder
 from indexer.training.graphs.errors import NotTrainableError
 from indexer.training.graphs.graph_module import GraphModule
@@ -18,6 +19,7 @@ from indexer.training.graphs.parts import frontier, named_parts
 from indexer.training.graphs.prefix import Prefix
 from indexer.training.graphs.reader import read_plan
 from indexer.training.graphs.trainable import GraphTrainable
+from indexer.training.inputs import photograph
 from tests.fixtures.tiny_graphs import SIDE, tiny_folder
 
 TEXTS = ["a red car", "two dogs run through the snow", "the sea"]
@@ -163,3 +165,16 @@ def test_the_bundled_text_tower_gives_what_openvino_gives() -> None:
     with torch.no_grad():
         found = GraphModule(plan)({"ids": torch.from_numpy(trainable_rows)})["vectors"].numpy()
     assert (found * encoder.encode_texts(TEXTS).vectors).sum(axis=1).min() > 0.9999
+
+
+def test_the_bundled_image_tower_gives_what_openvino_gives(real_photos: Path) -> None:
+    encoder = GraphEncoder()
+    wanted = encoder.identity.preprocessing
+    paths = [str(real_photos / name) for name in ("chelsea.png", "coffee.png", "china.jpg")]
+    pixels = np.stack([to_pixels(photograph(path, (wanted.width, wanted.height)), wanted) for path in paths])
+    with torch.no_grad():
+        module = GraphModule(read_plan(models_folder() / "bundled" / "image.xml"))
+        found = module({"pixels": torch.from_numpy(pixels)})["vectors"].numpy()
+    cosines = (found * encoder.encode_images(pixels).vectors).sum(axis=1)
+    print(cosines)
+    assert cosines.min() > 0.99
