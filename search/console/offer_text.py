@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 SHOWN = "balanced"
 
 
-def offer_text(offers: Sequence[Offer], store: Path | None) -> str | None:
-    """One line about the encoder that most people should take; None where none is offered. `store`: as it was given."""
-    offer = next((offer for offer in offers if offer.name == SHOWN), None)
-    if offer is None:
-        return None
+def shown_offer(offers: Sequence[Offer]) -> Offer | None:
+    """The one that most people should take; None where none is offered."""
+    return next((offer for offer in offers if offer.name == SHOWN), None)
+
+
+def offer_text(offer: Offer, store: Path | None) -> str:
+    """The command, what it costs and what it brings. `store`: as it was given."""
     where = "" if store is None else f" --store {quote(str(store))}"
     return (
-        f"for better answers: `search index --reencode --encoder {offer.name}{where}` ({cost_text(offer)}; as "
-        f"published, {recall_text(offer.recall)} of COCO); `search models` has others"
+        f"`search index --reencode --encoder {offer.name}{where}` ({cost_text(offer)}; as published, "
+        f"{recall_text(offer.recall)} of COCO); `search models` has others"
     )
 
 

@@ -14,6 +14,8 @@ from indexer.files.scope import nearest
 from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
 from search.console.left_out import left_out_text
+from search.console.offer_text import offer_text, shown_offer
+from search.offers import offers
 
 if TYPE_CHECKING:
     from indexer.catalog.roots import Root
@@ -77,6 +79,7 @@ def _table(status: Status) -> Iterator[str]:
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
     rows += [("forgotten", f"{path}  ({_step(path)})") for path in status.exclusions]
+    rows += _better(status)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:<{width}}  {value}"
@@ -88,6 +91,13 @@ def _former(status: Status) -> list[tuple[str, str]]:
         return []
     back = "search index --reencode --encoder previous takes it back, search compact lets it go"
     return [("former encoder", f"{status.former_encoder.name} ({back})")]
+
+
+def _better(status: Status) -> list[tuple[str, str]]:
+    """The encoder that most people should take, and what it costs, where the bundled one answers."""
+    name = None if status.encoder is None else status.encoder.name
+    offer = shown_offer(offers(name, status.photographs, status.pace))
+    return [] if offer is None else [("better answers", offer_text(offer, None))]
 
 
 def _shared(folder: str) -> str:

@@ -62,7 +62,7 @@ def _rate(images: float) -> str:
 
 def _encoder_lines(report: Report, store: Path | None) -> Iterator[str]:
     """A change of encoder, with the recall of both; or what another one costs, where the store is new."""
-    from search.console.offer_text import offer_text
+    from search.console.offer_text import offer_text, shown_offer
     from search.offers import offers
 
     if report.replaced is not None:
@@ -75,9 +75,9 @@ def _encoder_lines(report: Report, store: Path | None) -> Iterator[str]:
             yield _comparison(report.comparison)
     elif not report.unchanged and report.encoded:
         pace = report.seconds / report.encoded if report.encoded >= ENOUGH else None
-        offer = offer_text(offers(report.encoder, report.encoded + report.reused, pace), store)
+        offer = shown_offer(offers(report.encoder, report.encoded + report.reused, pace))
         if offer is not None:
-            yield offer
+            yield f"for better answers: {offer_text(offer, store)}"
 
 
 def _comparison(found: EncoderComparison) -> str:

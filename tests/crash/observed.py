@@ -39,7 +39,7 @@ _CHANCE = re.compile(
 #: Columns that say when something came to be, or which row it is, and not what it is; checksums cover them.
 _PASSING = {"id", "applied_at", "scanned_at", "generation", "encoder_id", "sum"}
 #: Values of `meta` of that kind.
-_PASSING_KEYS = ("store", "generation", "settled", "buried:image", "buried:text")
+_PASSING_KEYS = ("store", "generation", "settled", "buried:image", "buried:text", "pace")
 
 
 def is_there(store: Path) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.encoders.presets import PRESETS
 from search import offers as module
-from search.console.offer_text import cost_text, duration_text, offer_text
+from search.console.offer_text import cost_text, duration_text, offer_text, shown_offer
 from search.offers import Offer, offers
 
 
@@ -50,15 +50,16 @@ def test_nothing_is_offered_that_cannot_be_had(why: str, monkeypatch: pytest.Mon
 
 
 def test_one_line_says_the_command_what_it_costs_and_what_it_brings() -> None:
-    line = offer_text(offers("bundled", 6_000, 0.01), Path("/my photos.search"))
+    offer = shown_offer(offers("bundled", 6_000, 0.01))
+    assert offer is not None
+    line = offer_text(offer, Path("/my photos.search"))
     preset = next(each for each in PRESETS if each.purpose == "balanced")
-    assert line is not None
     assert "`search index --reencode --encoder balanced --store '/my photos.search'`" in line
     assert f"{preset.megabytes / 1000:.1f} GB to fetch once, about {60 * preset.times / 60:.0f} min" in line
     assert f"first for {100 * preset.recall:.0f} of 100 captions" in line
     assert "\n" not in line
-    assert "--store" not in str(offer_text(offers("bundled", 6_000, 0.01), None))
-    assert offer_text((), None) is None
+    assert "--store" not in offer_text(offer, None)
+    assert shown_offer(()) is None
 
 
 def test_a_cost_without_a_time() -> None:

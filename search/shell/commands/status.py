@@ -25,9 +25,7 @@ class StatusOptions(Options):
 
 def run(options: StatusOptions) -> int:
     """What the index holds, and how it is doing."""
-    from search.console.offer_text import offer_text
     from search.console.status_table import status_json, status_lines
-    from search.offers import offers
     from search.shell import printing
 
     with library_of(options.store) as library:
@@ -38,9 +36,4 @@ def run(options: StatusOptions) -> int:
     else:
         for line in status_lines(found, left_out, failed=options.failed):
             printing.print_line(line)
-        if not options.failed and left_out is None:
-            name = None if found.encoder is None else found.encoder.name
-            offer = offer_text(offers(name, found.photographs, found.pace), options.store)
-            if offer is not None:
-                printing.print_line(offer)
     return FOUND

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
-from openvino import opset13 as op
 
 from indexer.encoders.convolutions import convolutions, is_tower_of_convolutions, split_channel_multipliers
 from indexer.encoders.products import products_as_convolutions
+from indexer.encoders.runtime import import_openvino
 from indexer.types import Float32
+
+openvino = import_openvino()  # as the product does, before anything of it is imported
+
+from openvino import opset13 as op  # noqa: E402
 
 CHANCE = np.random.default_rng(0)
 

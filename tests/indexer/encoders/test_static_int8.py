@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openvino import opset13 as op
 
 from indexer.encoders import static_int8
-from indexer.encoders.runtime import Arithmetic, Graph, has_int8_products
+from indexer.encoders.runtime import Arithmetic, Graph, has_int8_products, import_openvino
 from indexer.encoders.static_int8 import LARGEST, LARGEST_OF_PAIRS, Range, Ranges, quantise_convolutions
 from indexer.types import Float32, Pixels
+
+openvino = import_openvino()  # as the product does, before anything of it is imported
+
+from openvino import opset13 as op  # noqa: E402
 
 CHANCE = np.random.default_rng(1)
 WEIGHTS = CHANCE.standard_normal((8, 3, 1, 1)).astype(np.float32)
