@@ -60,7 +60,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "MIT",
         "ViT-B/32, DataComp",
         0.399,
-        2.6,
+        1.8,
     ),
     Preset(
         "balanced",
@@ -73,7 +73,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "SigLIP 2, ViT-B/32",
         0.472,
-        2.8,
+        1.8,
     ),
     Preset(
         "best",
@@ -86,7 +86,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "Perception Encoder, ViT-L/14 at 336",
         0.571,
-        60.0,
+        71.0,
     ),
     Preset(
         "multilingual",
@@ -99,7 +99,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "SigLIP 2, ViT-B/16",
         0.521,
-        7.0,
+        5.8,
     ),
 )
 

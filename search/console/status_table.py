@@ -90,14 +90,14 @@ def _former(status: Status) -> list[tuple[str, str]]:
     if status.former_encoder is None:
         return []
     back = "search index --reencode --encoder previous takes it back, search compact lets it go"
-    return [("former encoder", f"{status.former_encoder.name} ({back})")]
+    return [("before", f"{status.former_encoder.name} ({back})")]
 
 
 def _better(status: Status) -> list[tuple[str, str]]:
     """The encoder that most people should take, and what it costs, where the bundled one answers."""
     name = None if status.encoder is None else status.encoder.name
     offer = shown_offer(offers(name, status.photographs, status.pace))
-    return [] if offer is None else [("better answers", offer_text(offer, None))]
+    return [] if offer is None else [("better", offer_text(offer, None))]
 
 
 def _shared(folder: str) -> str:

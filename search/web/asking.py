@@ -54,7 +54,7 @@ class Asking:
         if name.startswith("#"):
             raise UsageError(f"like:{short(name)} names no photograph; take its number from the `id` of an answer.")
         if name.startswith("upload:"):
-            raise UsageError(f"like:{short(name)} names no upload; take the `name` that POST /uploads answered with.")
+            raise UsageError(f"like:{short(name)} names no upload; take the name that POST /uploads answered with.")
         raise UsageError(
             f"like:{short(name)} names a file, which a server opens for nobody; upload the image, and ask with "
             "like:upload:NAME, or with like:#ID of a photograph that is indexed."

@@ -152,7 +152,7 @@ def test_fields_beside_the_line(client: TestClient) -> None:
             {"q": "x sort:date", "field": "sort:size"},
             "sort size and sort: in the query say different things; give one.",
         ),
-        ({"q": "like:upload:nope"}, "like:upload:nope names no upload; take the `name` that POST /uploads"),
+        ({"q": "like:upload:nope"}, "like:upload:nope names no upload; take the name that POST /uploads"),
         ({"q": "like:#abc"}, "like:#abc names no photograph; take its number from the `id` of an answer."),
         ({"q": "x", "field": "like:/etc/passwd"}, "like:/etc/passwd names a file, which a server opens for nobody"),
     ):
