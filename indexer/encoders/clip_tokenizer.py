@@ -15,6 +15,7 @@ import numpy as np
 
 from indexer import forking
 from indexer.encoders.coverage import unread_english
+from indexer.encoders.placed_pieces import PlacedPieces
 from indexer.encoders.text_cleaning import cleaned, whole
 from indexer.errors import EncoderUnavailableError
 from indexer.types import Int64, Texts
@@ -27,7 +28,7 @@ _SPECIAL: Final = ("<start_of_text>", "<end_of_text>")
 _PIECES: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
-class ClipTokenizer:
+class ClipTokenizer(PlacedPieces):
     """A `Tokenizer`, made from the file that `write` wrote. Safe to call from several threads.
 
     Raises EncoderUnavailableError when the file or the package tokenizers is missing, or the file is damaged.
@@ -61,43 +62,13 @@ class ClipTokenizer:
             row[: len(ids)] = ids
         return rows
 
-    def row(self, text: str, most: int) -> tuple[Int64, slice]:
-        """(context_length + most,) int64: the tokens of the text, then the places of at most `most` word pieces; and
-        how many these are, from the first on."""
-        tokens = self([text])[0]  # (context_length,)
-        if not most:
-            return tokens, slice(0)
-        places = self._places(tokens)[:most]
-        # Repeated where there are fewer: what stands there is cut off again.
-        return np.concatenate([tokens, np.resize(places, most)]), slice(0, len(places))
-
-    def row_length(self, most: int) -> int | None:
-        """The same for all texts."""
-        return self.context_length + most
-
     def count(self, text: str) -> int:
         """The tokens of `text` before it is cut, those for its start and end included."""
         return len(self._ids(text)) + 2
 
-    def word_places(self, tokens: Int64, limit: int) -> list[Int64]:
-        """Where in each row of `tokens` (n, context_length) its word pieces stand: at most `limit`, at least one.
-
-        Start, end and padding are none; a text without words has its end in their place.
-        """
-        return [self._places(row)[:limit] for row in tokens]
-
-    def words(self, text: str, limit: int) -> list[str]:
-        """What a person reads at each of `word_places` of `text`; "" where that is no word."""
-        row = self([text])[0]  # (context_length,)
-        return [self._readable(int(row[place])) for place in self._places(row)[:limit]]
-
     def unread(self, text: str) -> list[str]:
         """The words of `text` that texts in English, with emoji among them, have not taught."""
         return unread_english(text, lambda word: len(self._ids(word)), other_scripts=True)
-
-    def suggested(self, word: str) -> str | None:
-        """None: there is no list of the words that were learned."""
-        return None
 
     def _places(self, row: Int64) -> Int64:
         end = int(np.flatnonzero(row == self._end)[-1])

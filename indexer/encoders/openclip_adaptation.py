@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from indexer.distribution import how_to_get
-from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.encoders.trained_tensors import fill, import_peft, trained_of
+from indexer.errors import UsageError
 from indexer.types import Float32
 
 #: From cheap to dear: trained numbers, then what a step computes.
@@ -65,19 +65,11 @@ class Adaptation:
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What is trained, by name."""
-        return {name: each for name, each in self._model.named_parameters() if each.requires_grad}
+        return trained_of(self._model)
 
     def load(self, tensors: Mapping[str, Float32]) -> None:
         """Fill what is trained. Raises ValueError, with what is wrong, unless names and shapes are these."""
-        mine = self.trained()
-        if mine.keys() != tensors.keys():
-            odd = sorted(mine.keys() ^ tensors.keys())
-            raise ValueError(f"it lacks or adds {odd[0]}" + (f" and {len(odd) - 1} more" if odd[1:] else ""))
-        with torch.no_grad():
-            for name, parameter in mine.items():
-                if tuple(parameter.shape) != tensors[name].shape:
-                    raise ValueError(f"{name} is {tensors[name].shape} and not {tuple(parameter.shape)}")
-                parameter.copy_(torch.from_numpy(tensors[name]))
+        fill(self._model, tensors)
 
     def finish(self) -> None:
         """Make the model ready to encode: low-rank products are added to their matrices, nothing is trained."""
@@ -126,10 +118,7 @@ def _train_biases_and_norms(model: nn.Module) -> None:
 
 def _insert_lora(model: Any, rank: int, alpha: int) -> Any:
     """In each block beside its linear maps, and beside the matrix that makes queries, keys and values together."""
-    try:
-        from peft import LoraConfig, LoraModel
-    except ImportError as error:
-        raise EncoderUnavailableError(f"The method lora needs the package peft; {how_to_get('peft')}.") from error
+    peft = import_peft()
 
     linear, joint = [], []
     for block, module in _blocks(model, "lora"):
@@ -140,8 +129,8 @@ def _insert_lora(model: Any, rank: int, alpha: int) -> Any:
                 joint.append(f"{block}.{name}.in_proj_weight")
             elif isinstance(inner, nn.Linear) and not name.endswith("out_proj"):  # torch reads that past any layer
                 linear.append(f"{block}.{name}")
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear or None, target_parameters=joint or None)
-    return LoraModel(model, config, "default")
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear or None, target_parameters=joint or None)
+    return peft.LoraModel(model, config, "default")
 
 
 # -- bottlenecks --------------------------------------------------------------------------------------------

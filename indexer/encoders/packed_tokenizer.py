@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer.encoders.coverage import unread_unknown
+from indexer.encoders.placed_pieces import PlacedPieces
 from indexer.encoders.text_cleaning import cleaned, whole
 from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderUnavailableError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 LARGEST_FILE: Final = 256_000_000
 
 
-class PackedTokenizer:
+class PackedTokenizer(PlacedPieces):
     """A `graph_model.Tokenizer`. Safe to call from several threads: nothing in it changes.
 
     `text`: what a `tokenizer.json` holds. `where` names it in a message. Raises EncoderUnavailableError for what is no
@@ -68,44 +69,14 @@ class PackedTokenizer:
             self._fill(row, self._encoding(text))
         return rows
 
-    def row(self, text: str, most: int) -> tuple[Int64, slice]:
-        """(context_length + most,) int64: the tokens of the text, then the places of at most `most` word pieces; and
-        how many these are, from the first on."""
-        tokens = self([text])[0]  # (context_length,)
-        if not most:
-            return tokens, slice(0)
-        places = self._places(tokens)[:most]
-        # Repeated where there are fewer: what stands there is cut off again.
-        return np.concatenate([tokens, np.resize(places, most)]), slice(0, len(places))
-
-    def row_length(self, most: int) -> int | None:
-        """The same for all texts."""
-        return self.context_length + most
-
     def count(self, text: str) -> int:
         """The tokens of `text` before it is cut, those for its start and end included."""
         return len(self._encoding(text).ids) + self._added
-
-    def word_places(self, tokens: Int64, limit: int) -> list[Int64]:
-        """Where in each row of `tokens` (n, context_length) its word pieces stand: at most `limit`, at least one.
-
-        Start, end and padding are none; a text without words has what stands first in their place.
-        """
-        return [self._places(row)[:limit] for row in tokens]
-
-    def words(self, text: str, limit: int) -> list[str]:
-        """What a person reads at each of `word_places` of `text`; "" where that is no word."""
-        row = self([text])[0]  # (context_length,)
-        return [self._readable(int(row[place])) for place in self._places(row)[:limit]]
 
     def unread(self, text: str) -> list[str]:
         """The words of `text` that hold what the vocabulary does not know. Of a vocabulary that spells everything in
         bytes there are none: other languages are read."""
         return [] if self.recipe.unknown is None else unread_unknown(text, self._pieces)
-
-    def suggested(self, word: str) -> str | None:
-        """None: there is no list of the words that were learned."""
-        return None
 
     def _encoding(self, text: str) -> Encoding:
         """Without the marks of start and end."""

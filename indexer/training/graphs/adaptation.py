@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import torch
 from torch import nn
 
-from indexer.distribution import how_to_get
 from indexer.encoders.graph_model import TOWERS
-from indexer.errors import EncoderUnavailableError, UsageError
+from indexer.encoders.trained_tensors import fill, import_peft, trained_of
+from indexer.errors import UsageError
 from indexer.training.graphs.graph_module import GraphModule
 from indexer.training.graphs.parts import HEADS, named_parts
 from indexer.types import Float32
@@ -77,18 +76,11 @@ class GraphAdaptation:
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What is trained, by name."""
-        return {name: each for name, each in self._towers.named_parameters() if each.requires_grad}
+        return trained_of(self._towers)
 
     def load(self, tensors: Mapping[str, Float32]) -> None:
         """Fill what is trained. Raises ValueError, with what is wrong, unless names and shapes are these."""
-        mine = self.trained()
-        if mine.keys() != tensors.keys():
-            raise ValueError(f"it lacks or adds {min(mine.keys() ^ tensors.keys())}")
-        with torch.no_grad():
-            for name, parameter in mine.items():
-                if tuple(parameter.shape) != tensors[name].shape:
-                    raise ValueError(f"{name} is {tensors[name].shape} and not {tuple(parameter.shape)}")
-                parameter.copy_(torch.from_numpy(tensors[name]))
+        fill(self._towers, tensors)
 
     def finish(self) -> None:
         """Make the towers plain again: low-rank products are added to their matrices, nothing is trained."""
@@ -106,12 +98,9 @@ def _train_bias_and_norm(module: nn.Module) -> None:
 
 def _insert_lora(towers: Towers, rank: int, alpha: int) -> Any:
     """Beside products, and convolutions that see all channels."""
-    try:
-        from peft import LoraConfig, LoraModel
-    except ImportError as error:
-        raise EncoderUnavailableError(f"The method lora needs the package peft; {how_to_get('peft')}.") from error
+    peft = import_peft()
     chosen = [name for name in towers.layers("last") if _takes_lora(towers.get_submodule(name))]
-    return LoraModel(towers, LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen), "default")
+    return peft.LoraModel(towers, peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen), "default")
 
 
 def _takes_lora(module: nn.Module) -> bool:
