@@ -13,6 +13,26 @@ from playwright.sync_api import expect
 from tests.fixtures.visits import Visit
 
 
+class Held:
+    """Requests that the page has made and that wait until they are let go, those that come after it at once."""
+
+    def __init__(self, page: Any, pattern: str) -> None:
+        self.routes: list[Any] = []
+        self.shut = True
+        page.route(pattern, self.take)
+
+    def take(self, route: Any) -> None:
+        if self.shut:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        self.shut = False
+        while self.routes:
+            self.routes.pop().continue_()
+
+
 def test_a_line_is_asked_at_once_unless_an_answer_is_on_its_way(visit: Visit) -> None:
     told = visit.open().evaluate(
         """async () => {
@@ -80,8 +100,7 @@ def test_a_slow_server_is_asked_for_the_last_line_alone(visit: Visit) -> None:
 
 def test_pictures_hold_no_answer_up(visit: Visit) -> None:
     page = visit.open()
-    held: list[Any] = []
-    page.route("**/thumbnail?*", lambda route: held.append(route))
+    held = Held(page, "**/thumbnail?*")
     page.locator("#line").fill("a rocket")
     page.wait_for_url("**/?q=a+rocket")
     page.locator("body:not(.waiting)").wait_for()
@@ -89,21 +108,17 @@ def test_pictures_hold_no_answer_up(visit: Visit) -> None:
     page.wait_for_url("**/?q=a+motorcycle")
     page.locator("body:not(.waiting)").wait_for()
     assert visit.names(1)[0].startswith("motorcycle"), "though no picture has come"
-    for route in held:
-        route.continue_()
+    held.let_go()
 
 
 def test_few_pictures_come_at_once_and_all_in_the_end(visit: Visit) -> None:
-    held: list[Any] = []
-    visit.page.route("**/thumbnail?size=256", lambda route: held.append(route))
     page = visit.page
+    held = Held(page, "**/thumbnail?size=256")
     page.goto(visit.address)
     page.locator(".tile").first.wait_for()
     page.wait_for_timeout(700)
-    assert 1 <= len(held) <= 4, "two connections of six are left"
-    while held:
-        held.pop().continue_()
-        page.wait_for_timeout(30)
+    assert 1 <= len(held.routes) <= 4, "two connections of six are left"
+    held.let_go()
     expect(page.locator(".tile img:not(.there)")).to_have_count(0)
 
 
