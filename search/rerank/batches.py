@@ -67,11 +67,27 @@ class Batches:
 
     def words(self, texts: Int64) -> tuple[Tensor, Tensor]:
         """(...) -> (..., T, w) float32 and mask (..., T) bool; T is the longest of them."""
-        lengths = self._pairs.lengths[texts]  # (...)
+        return self._padded(self._pairs.word_tokens, self._pairs.word_offsets, texts)
+
+    def clozes(self, texts: Int64) -> tuple[Int64, Tensor, Tensor, Tensor]:
+        """Texts (b,) -> those that have one, (c,) positions of `texts`; what is left of them as by `words`; and the
+        words that are missing, (c,) int64."""
+        clozes = self._pairs.clozes
+        places = np.full(len(texts), -1, np.int64) if clozes is None else clozes.place[texts]  # (b,)
+        rows = np.flatnonzero(places >= 0)  # (c,)
+        if clozes is None or not len(rows):
+            nothing = torch.zeros(0, dtype=torch.long, device=self._device)
+            return rows, nothing, nothing, nothing
+        words, mask = self._padded(clozes.word_tokens, clozes.word_offsets, places[rows])
+        return rows, words, mask, torch.from_numpy(clozes.answers[places[rows]]).to(self._device)
+
+    def _padded(self, tokens: Int8, offsets: Int64, texts: Int64) -> tuple[Tensor, Tensor]:
+        """Those of texts (...) -> (..., T, w) float32 and mask (..., T) bool."""
+        lengths = offsets[texts + 1] - offsets[texts]  # (...)
         places = np.arange(int(lengths.max()))  # (T,)
         mask = places < lengths[..., None]  # (..., T)
-        at = np.where(mask, self._pairs.word_offsets[texts][..., None] + places, 0)
-        return _floats(self._pairs.word_tokens[at]).to(self._device), torch.from_numpy(mask).to(self._device)
+        at = np.where(mask, offsets[texts][..., None] + places, 0)
+        return _floats(tokens[at]).to(self._device), torch.from_numpy(mask).to(self._device)
 
     def packed_words(self, texts: Int64, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """(b, k) texts -> the words of each row behind each other, (b, m, w) float32, and (b, m) int64: which of the

@@ -25,11 +25,18 @@ _CAPTIONS = "captions.npz"
 
 
 def caption_tokens(
-    texts: Sequence[str], stored: Mapping[str, StoredText], encoder: Encoder, work: Path, progress: Progress
+    texts: Sequence[str],
+    stored: Mapping[str, StoredText],
+    encoder: Encoder,
+    work: Path,
+    progress: Progress,
+    *,
+    keep: str = _CAPTIONS,
 ) -> tuple[Float32, Int8, Int64]:
-    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`."""
+    """Vectors (t, d) float32, words (m, w) int8 and offsets (t + 1,) int64 of texts; some are `stored`, the others are
+    kept in the file `keep` of `work`."""
     missing = [text for text in texts if text not in stored]
-    have = {**stored, **_encoded(missing, encoder, work, progress)}
+    have = {**stored, **_encoded(missing, encoder, work / keep, progress)}
     vectors = np.stack([have[text][0] for text in texts])  # (t, d)
     words = [have[text][1] for text in texts]
     lengths = np.array([len(each) for each in words], np.int64)
@@ -37,8 +44,8 @@ def caption_tokens(
     return vectors, np.concatenate(words), offsets
 
 
-def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress) -> dict[str, StoredText]:
-    """Texts with their vectors and tokens; from `work` if they are there."""
+def _encoded(texts: list[str], encoder: Encoder, kept: Path, progress: Progress) -> dict[str, StoredText]:
+    """Texts with their vectors and tokens; from the file `kept` if they are there."""
     if not texts:
         return {}
     recipe = [encoder.identity.to_json(), asdict(encoder.token_shape or TokenShape(0, 0, 0, 0)), texts]
@@ -46,7 +53,7 @@ def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress)
     # Absent or damaged ones are made again; of damaged archives many kinds are raised.
     with (
         suppress(Exception),
-        np.load(work / _CAPTIONS, allow_pickle=False) as held,
+        np.load(kept, allow_pickle=False) as held,
     ):
         if str(held["key"]) == key:
             words = np.split(held["words"], held["offsets"][1:-1])
@@ -57,6 +64,6 @@ def _encoded(texts: list[str], encoder: Encoder, work: Path, progress: Progress)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in words])])  # (t + 1,)
     stream = io.BytesIO()
     np.savez(stream, key=np.array(key), vectors=encoded.vectors, words=np.concatenate(words), offsets=offsets)
-    make_folder(work)
-    write_atomically(work / _CAPTIONS, stream.getvalue())
+    make_folder(kept.parent)
+    write_atomically(kept, stream.getvalue())
     return dict(zip(texts, zip(encoded.vectors, words, strict=True), strict=True))

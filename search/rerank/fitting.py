@@ -2,11 +2,11 @@
 
 Two steps. First (a), late interaction, against all other images of a batch (symmetric NT-Xent over the match scores,
 as `indexer.training.contrastive`). Then (a) and (b) together, each caption among images and each image among captions
-that the same encoder takes for right (hard negatives, ALBEF), by cross-entropy over the list. Each step keeps its best
-pass, and the second's is taken unless (a) alone is clearly better: a difference within noise says nothing, and what
-words and regions say together is what no first stage can say. The similarity of the
-first stage is no input: on the images that the encoder was trained on it is better than it will ever be again. It is
-joined afterwards, at a weight that is chosen on held-out images.
+that the same encoder takes for right (hard negatives, ALBEF), by cross-entropy over the list, and, where the settings
+ask for them, the losses of `search.rerank.auxiliary`. Each step keeps its best pass, and the second's is taken unless
+(a) alone is clearly better: a difference within noise says nothing, and what words and regions say together is what no
+first stage can say. The similarity of the first stage is no input: on the images that the encoder was trained on it is
+better than it will ever be again. It is joined afterwards, at a weight that is chosen on held-out images.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from indexer.progress import Progress
 from indexer.training.checkpoints import Checkpoints
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
+from search.rerank.auxiliary import MaskedWordHead, masked_loss, matching_loss
 from search.rerank.batches import Batches
+from search.rerank.best_pass import Best, copy_of
 from search.rerank.description import Trust
 from search.rerank.fusion_model import FusionModel
 from search.rerank.match_scores import MatchScores, measure_trust
@@ -36,7 +38,6 @@ from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import (
     Gains,
     Matches,
-    ReciprocalRanks,
     Validation,
     Weights,
     mean_reciprocal_rank,
@@ -48,8 +49,6 @@ _CHOOSING_TEXTS: Final = 800
 _CHOOSING_IMAGES: Final = 400
 #: Share of a step in which the rate rises.
 _WARM: Final = 0.2
-
-State = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +90,6 @@ def train(
     return Trained(arrays, weights, run.trust, gains, run.texts, run.log, run.notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Best:
-    """The best pass of a step so far: its weights, its MRR, and how that is made up; None before the first pass."""
-
-    state: State
-    value: float
-    ranks: ReciprocalRanks | None
-
-    def saved(self) -> dict[str, Any]:
-        """For a checkpoint, of types that `weights_only` reads."""
-        ranks = None if self.ranks is None else [torch.from_numpy(each) for each in self.ranks]
-        return {"state": self.state, "value": self.value, "ranks": ranks}
-
-    @classmethod
-    def restored(cls, saved: dict[str, Any]) -> _Best:
-        """From what `saved` made."""
-        ranks = saved["ranks"]
-        return cls(saved["state"], saved["value"], ranks and ReciprocalRanks(*(each.numpy() for each in ranks)))
-
-
 class _Run:
     """One training, from pass to pass."""
 
@@ -132,8 +111,9 @@ class _Run:
         self._scores = MatchScores(pairs, self._batches, self.centres, self.trust)
         torch.manual_seed(settings.seed)
         self.model = FusionModel(settings.network).to(device)
-        self._best = _Best(_copy(self.model), -1.0, None)
-        self._late_best: _Best | None = None  # of the first step
+        self._masked_words = _head(pairs, settings, device)
+        self._best = Best(copy_of(self.model), -1.0, None)
+        self._late_best: Best | None = None  # of the first step
         self._since = 0
         self.log: list[dict[str, Any]] = []
         self.notes: tuple[str, ...] = ()
@@ -147,16 +127,18 @@ class _Run:
         begin = (0, 0)
         if state is not None:
             earlier = state["best of the first step"]
-            self._best = _Best.restored(state["best"])
-            self._late_best = None if earlier is None else _Best.restored(earlier)
+            self._best = Best.restored(state["best"])
+            self._late_best = None if earlier is None else Best.restored(earlier)
             self._since, self.log = state["since"], json.loads(state["log"])
             self.model.load_state_dict(state["model"])
+            if self._masked_words is not None:
+                self._masked_words.load_state_dict(state["masked words"])
             begin = (state["step"], state["epoch"])
         for step in range(begin[0], 2):
             first = begin[1] if step == begin[0] else 0
             if first == 0 and step == 1:  # from the best of the first step
                 self.model.load_state_dict(self._best.state)
-                self._late_best, self._best = self._best, _Best(self._best.state, -1.0, None)
+                self._late_best, self._best = self._best, Best(self._best.state, -1.0, None)
                 self._since = 0
             optimizer = self._optimizer(step)
             if first and state is not None:
@@ -186,7 +168,7 @@ class _Run:
                 group["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(self._parameters(), 1.0)
             optimizer.step()
             total, count = total + float(loss.detach()), count + 1
         self.model.eval()
@@ -207,13 +189,14 @@ class _Run:
         self._since += 1
         if value > self._best.value:
             ranks = self._choosing.reciprocal_ranks(matches, weights)
-            self._best, self._since = _Best(_copy(self.model), value, ranks), 0
+            self._best, self._since = Best(copy_of(self.model), value, ranks), 0
         self._checkpoints.save(
             step * self._settings.epochs + epoch + 1,
             {
                 "step": step,
                 "epoch": epoch + 1,
-                "model": _copy(self.model),
+                "model": copy_of(self.model),
+                "masked words": None if self._masked_words is None else copy_of(self._masked_words),
                 "optimizer": optimizer.state_dict(),
                 "best": self._best.saved(),
                 "best of the first step": None if self._late_best is None else self._late_best.saved(),
@@ -224,10 +207,15 @@ class _Run:
 
     def _optimizer(self, step: int) -> torch.optim.Optimizer:
         """AdamW; biases, norms and the two scales do not decay."""
-        matrices = [each for each in self.model.parameters() if each.ndim > 1]
-        others = [each for each in self.model.parameters() if each.ndim <= 1]
+        matrices = [each for each in self._parameters() if each.ndim > 1]
+        others = [each for each in self._parameters() if each.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self._settings.decay}, {"params": others, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=(self._settings.late_rate, self._settings.joint_rate)[step])
+
+    def _parameters(self) -> list[nn.Parameter]:
+        """Of the model and of what is trained beside it."""
+        beside = () if self._masked_words is None else self._masked_words.parameters()
+        return [*self.model.parameters(), *beside]
 
     def _rate(self, highest: float, done: float) -> float:
         """One cycle (Smith 2018): up in the first part of a step, then down along a cosine. `done`: 0 to 1."""
@@ -276,19 +264,32 @@ class _Run:
             )
             words, mask = self._batches.words(caption)
             regions = self._batches.regions(among_images)  # (b, k, r, w)
-            forward = self.model(
-                words[:, None], self._batches.without_some(mask, rng)[:, None], regions
-            ).score  # (b, k)
+            forward = self.model(words[:, None], self._batches.without_some(mask, rng)[:, None], regions)  # (b, k)
             words, text_of = self._batches.packed_words(among_texts, rng)
             back = self.model.packed(words, text_of, among_texts.shape[1], regions[:, 0])  # (b, k)
             target = torch.zeros(len(rows), dtype=torch.long, device=self._device)
-            loss = (F.cross_entropy(forward, target) + F.cross_entropy(back, target)) / 2
+            loss = (F.cross_entropy(forward.score, target) + F.cross_entropy(back, target)) / 2
+            if self._settings.matching:
+                loss = loss + self._settings.matching * matching_loss(forward.matching)
+            if self._masked_words is not None:
+                loss = loss + self._settings.masked * self._masked(self._masked_words, caption, regions[:, 0])
             yield loss, self._rate(self._settings.joint_rate, (epoch + number / parts) / self._settings.epochs)
+
+    def _masked(self, head: MaskedWordHead, captions: Int64, regions: Tensor) -> Tensor:
+        """The loss of the words that were left out of `captions` (b,), beside their images' `regions` (b, r, w)."""
+        rows, words, mask, answers = self._batches.clozes(captions)
+        if not len(rows):
+            return torch.zeros((), device=self._device)
+        pooled = self.model(words, mask, regions[torch.from_numpy(rows).to(self._device)]).pooled  # (c, h)
+        return masked_loss(head(pooled), answers)
 
     def matches(self, validation: Validation) -> Matches:
         """See `MatchScores.whole`."""
         return self._scores.whole(self.model, validation)
 
 
-def _copy(model: nn.Module) -> State:
-    return {name: array.detach().cpu().clone() for name, array in model.state_dict().items()}
+def _head(pairs: TokenPairs, settings: TrainingSettings, device: torch.device) -> MaskedWordHead | None:
+    """What learns words that were left out, where that is wanted and there are any."""
+    if not settings.masked or pairs.clozes is None:
+        return None
+    return MaskedWordHead(settings.network, len(pairs.clozes.vocabulary)).to(device)

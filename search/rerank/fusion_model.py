@@ -60,9 +60,12 @@ class Late(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """(a) and (b) of each pair: `score` (...) is their sum, the rest is as in `Late`."""
+    """(a) and (b) of each pair: `score` (...) is their sum, `matching` (...) is (b), the logit of image-text matching,
+    `pooled` (..., h) what it is made of; the rest is as in `Late`."""
 
     score: Tensor
+    matching: Tensor
+    pooled: Tensor
     weights: Tensor
     similarities: Tensor
     attention: Tensor
@@ -186,7 +189,8 @@ class FusionModel(nn.Module):
         late = self.late(words, mask, regions)
         x = self._meet(words, regions, late)  # (..., T, h)
         pooled = (late.weights.unsqueeze(-1) * x).sum(-2)  # (..., h)
-        return Fused(late.score + self._matching(pooled), late.weights, late.similarities, late.attention)
+        matching = self._matching(pooled)  # (...)
+        return Fused(late.score + matching, matching, pooled, late.weights, late.similarities, late.attention)
 
     def packed(self, words: Tensor, text_of: Tensor, count: int, regions: Tensor) -> Tensor:
         """The scores (b, count) of `count` texts with each of b images, without padding every text to the longest.

@@ -29,10 +29,11 @@ _SHARED_WORDS = 256
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Words (m, w) against the regions of b images. `words` (m, w) unit norm, `attention` (b, m, r), `found`
-    (b, m, w) unit norm, `similarities` (b, m)."""
+    """Words (m, w) against the regions of b images. `words` (m, w) and `regions` (b, r, w) unit norm, `attention`
+    (b, m, r), `found` (b, m, w) unit norm, `similarities` (b, m)."""
 
     words: Float32
+    regions: Float32
     attention: Float32
     found: Float32
     similarities: Float32
@@ -67,7 +68,7 @@ class FusionNetwork:
         self._region_map = transposed("late.region_map.weight")  # (w, w)
         self._width = len(self._word_map)
         self._importance = arrays["late.importance.weight"][0] * np.float32(self._width**0.5)  # (w,)
-        self._sharpness = np.float32(np.exp(arrays["late.log_sharpness"]))
+        self.sharpness = np.float32(np.exp(arrays["late.log_sharpness"]))
         self._gain = np.float32(np.exp(arrays["late.log_gain"]))
         self._scale = np.float32(self._width**0.5)
         enter = transposed("enter.weight") * self._scale  # (3 w, h)
@@ -161,12 +162,12 @@ class FusionNetwork:
 
     def late(self, words: Float32, regions: Float32) -> Late:
         """(a): `words` (m, w) with each of the images `regions` (b, r, w)."""
-        u = _unit(words @ self._word_map)  # (m, w)
-        v = _unit(regions @ self._region_map)  # (b, r, w)
-        attention = _product(u * self._sharpness, v.transpose(0, 2, 1))  # (b, m, r)
-        _softmax(attention)
-        found = _unit(_product(attention, v))  # (b, m, w)
-        return Late(u, attention, found, np.einsum("mw,bmw->bm", u, found))
+        u = unit(words @ self._word_map)  # (m, w)
+        v = unit(regions @ self._region_map)  # (b, r, w)
+        attention = _product(u * self.sharpness, v.transpose(0, 2, 1))  # (b, m, r)
+        softmax(attention)
+        found = unit(_product(attention, v))  # (b, m, w)
+        return Late(u, v, attention, found, np.einsum("mw,bmw->bm", u, found))
 
     def _blocks_of(self, late: Late, regions: Float32) -> Float32:
         """(b): what the words (b, m, h) have become after all blocks, normalised."""
@@ -182,7 +183,7 @@ class FusionNetwork:
             q += block.query_bias
             # (b, m H, r): the heads of a word are rows as well
             attention = _product(q.reshape(b, -1, width), across)
-            _softmax(attention)
+            softmax(attention)
             x += _product(attention, regions).reshape(rows, -1) @ block.out
             x += block.out_bias
             wide = _layer_norm(x, block.feed_norm) @ block.widen  # (b m, f h)
@@ -211,14 +212,14 @@ def _product(left: Float32, right: Float32) -> Float32:
     return product
 
 
-def _unit(rows: Float32) -> Float32:
+def unit(rows: Float32) -> Float32:
     """(..., w) at unit norm, in place; shorter than `_EPS` counts as `_EPS`."""
     lengths = np.sqrt(np.einsum("...w,...w->...", rows, rows))  # (...)
     rows /= np.maximum(lengths, _EPS)[..., None]
     return rows
 
 
-def _softmax(rows: Float32) -> None:
+def softmax(rows: Float32) -> None:
     """Over the last axis, in place."""
     rows -= rows.max(axis=-1, keepdims=True)
     np.exp(rows, out=rows)

@@ -12,6 +12,7 @@ from indexer.encoders.base import EncoderId, TokenShape
 from indexer.types import Float32, Int8
 from search.rerank import reranker_files
 from search.rerank.base import Alignment, Candidates, EncodedQuery
+from search.rerank.concept_graph import align
 from search.rerank.description import RerankerDescription
 from search.rerank.fusion_network import FusionNetwork, floats
 
@@ -78,8 +79,9 @@ class FusionReranker:
         if query.tokens is None or not len(query.tokens) or len(tokens) != shape.regions:
             return None
         late = self._network.late(floats(query.tokens), floats(tokens)[None])
-        attention = late.attention.reshape(-1, shape.rows, shape.columns)  # (t, rows, columns)
-        return Alignment(self._network.weigh(floats(query.tokens)), attention, late.similarities[0])
+        attention = align(late.words, late.regions[0], self._network.sharpness)  # (t, r)
+        grids = attention.reshape(-1, shape.rows, shape.columns)
+        return Alignment(self._network.weigh(floats(query.tokens)), grids, late.similarities[0])
 
 
 def _digest(description: RerankerDescription, arrays: dict[str, Float32]) -> str:

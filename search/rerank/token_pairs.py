@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from indexer.metrics import Relevance
 from indexer.types import Float32, Int8, Int64
+from search.rerank.clozes import Clozes
 
 Bools = npt.NDArray[np.bool_]
 
@@ -20,7 +21,8 @@ class TokenPairs:
 
     `image_vectors` (n, d), `text_vectors` (t, d) float32, unit norm. `image_tokens` (n, r, w). The words of text i are
     `word_tokens[word_offsets[i]:word_offsets[i + 1]]`, (t_i, w), at least one. `pair_texts`, `pair_images` (p,) int64:
-    positions. `validation` (n,): images that are held out. `notes`: what was left out.
+    positions. `validation` (n,): images that are held out. `notes`: what was left out. `clozes`: of the texts that are
+    trained on, where they are wanted.
     """
 
     image_vectors: Float32
@@ -32,6 +34,7 @@ class TokenPairs:
     pair_images: Int64
     validation: Bools
     notes: tuple[str, ...] = ()
+    clozes: Clozes | None = None
 
     def words(self, text: int) -> Int8:
         """The word tokens of a text, (t, w)."""

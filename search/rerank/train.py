@@ -26,7 +26,7 @@ from search.rerank.training_settings import TrainingSettings
 from search.rerank.validation import Gains, Weights
 
 #: The form of the state that an unfinished training leaves; another one is not gone on from.
-_STATE: Final = 2
+_STATE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def train_reranker(
     with working(work):
         if restart:
             Checkpoints(work, "").clear()
-        pairs = prepare(table, images, store, encoder, work, progress)
+        pairs = prepare(table, images, store, encoder, work, progress, clozes=settings.masked > 0)
         recipe = [_STATE, asdict(settings), encoder.identity.to_json(), asdict(shape), pairs.digest()]
         checkpoints = Checkpoints(work, hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
         trained = train(pairs, settings, where, checkpoints, progress)

@@ -23,6 +23,7 @@ from search.ground_truth.ground_truth import GroundTruth, resolve
 from search.ground_truth.pairs import read_captions
 from search.ground_truth.texts import StoredText, stored_texts
 from search.rerank.caption_tokens import caption_tokens
+from search.rerank.clozes import clozes_of
 from search.rerank.token_pairs import Bools, TokenPairs
 
 #: Names of splits, as data sets write them; every other one is trained on.
@@ -52,12 +53,20 @@ def required_shape(encoder: Encoder) -> TokenShape:
 
 
 def prepare(
-    table: str, images: str | None, store: Store, encoder: Encoder, work: Path, progress: Progress
+    table: str,
+    images: str | None,
+    store: Store,
+    encoder: Encoder,
+    work: Path,
+    progress: Progress,
+    *,
+    clozes: bool = False,
 ) -> TokenPairs:
     """Read the table of captions, find its images in the store, and encode the captions that the store lacks
     (kept in `work`).
 
-    `images`: the folder that names in the table are relative to, by default the table's own. Raises UsageError when
+    `images`: the folder that names in the table are relative to, by default the table's own. `clozes`: with captions
+    that lack a word. Raises UsageError when
     there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
     """
     shape = required_shape(encoder)
@@ -100,7 +109,7 @@ def prepare(
         )
         kept, held_out = kept & (chosen | ~held_out), chosen
     _check_split(int((kept & ~held_out).sum()), int((kept & held_out).sum()))
-    return _encode(truth, tokens, kept, held_out, stored, encoder, work, progress, tuple(notes))
+    return _encode(truth, tokens, kept, held_out, stored, encoder, work, progress, tuple(notes), clozes)
 
 
 def _image_tokens(truth: GroundTruth, snapshot: Transaction, row: int, shape: TokenShape) -> tuple[Int8, Bools]:
@@ -181,6 +190,7 @@ def _encode(
     work: Path,
     progress: Progress,
     notes: tuple[str, ...],
+    clozes: bool,
 ) -> TokenPairs:
     """Put images and texts of the kept pairs together, numbered anew."""
     used = kept[truth.pair_images]  # (p,)
@@ -188,6 +198,7 @@ def _encode(
     text_numbers, pair_texts = np.unique(truth.pair_texts[used], return_inverse=True)  # (t,), (p,)
     texts = [truth.texts[number] for number in text_numbers]
     vectors, words, offsets = caption_tokens(texts, stored, encoder, work, progress)
+    trained = np.unique(pair_texts[~held_out[image_numbers][pair_images]])  # (m,)
     return TokenPairs(
         truth.vectors[image_numbers],
         tokens[image_numbers],
@@ -198,4 +209,5 @@ def _encode(
         pair_images.astype(np.int64),
         held_out[image_numbers],
         notes,
+        clozes_of(texts, trained, encoder, work, progress) if clozes else None,
     )
