@@ -60,7 +60,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "MIT",
         "ViT-B/32, DataComp",
         0.399,
-        1.8,
+        2.1,
     ),
     Preset(
         "balanced",
@@ -73,7 +73,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "SigLIP 2, ViT-B/32",
         0.472,
-        1.8,
+        2.1,
     ),
     Preset(
         "best",
@@ -86,7 +86,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "Perception Encoder, ViT-L/14 at 336",
         0.571,
-        71.0,
+        67.0,
     ),
     Preset(
         "multilingual",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer import arguments
 from indexer.arguments import checked, each, flag, instance, optional, several, whole
-from indexer.catalog.catalog import Catalog
 from indexer.catalog.encoders import Encoders
-from indexer.encoders.base import Encoder, EncoderId
+from indexer.encoders.base import EncoderId
 from indexer.encoders.registry import check_encoder
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
@@ -26,32 +25,12 @@ from search.computing import own_thread
 from search.engine.clock import Clock
 
 if TYPE_CHECKING:
-    from search.classification.linear_probe import LinearClassifier
-    from search.classification.probe_file import Probe
     from search.classification.results import Classification, TrainedProbe
+    from search.classification.roads import Work
     from search.query.filter import Filter
 
 #: Classes of one photograph.
 MOST_CLASSES: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a call works with: an encoder, and the catalog of a store whose vectors are of it, with its row there, where
-    there is one; `notes`: what a person should know."""
-
-    encoder: Encoder
-    catalog: tuple[Catalog, int] | None
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Road:
-    """What classifies: a probe, or the names of classes."""
-
-    classes: tuple[str, ...]
-    classifier: LinearClassifier
-    probe: Probe | None
 
 
 class Classifying(Opened):
@@ -159,6 +138,7 @@ class Classifying(Opened):
         Raises PathNotFoundError, UsageError, StoreMissingError, EncoderMismatchError for a probe of another encoder,
         EncoderError, StoreError, and what `progress` raises.
         """
+        from search.classification import roads
         from search.classification.probe_file import load
 
         clock = Clock()
@@ -168,20 +148,20 @@ class Classifying(Opened):
             raise UsageError("A report needs one folder whose subfolders are the classes; name it, and nothing else.")
         path = self._probe(probe, classes)
         loaded = None if path is None else load(path)
-        names = _names(classes) if loaded is None else loaded.classes
+        names = roads.names_of(classes or ()) if loaded is None else loaded.classes
         with self._working(None if loaded is None else loaded.encoder, own=not photographs) as work, own_thread():
             if loaded is not None:
                 loaded.check_fits(work.encoder.identity)
-            road = _Road(names, _classifier(loaded, names, work.encoder, templates), loaded)
+            road = roads.Road.of(loaded, names, work.encoder, templates)
             told = progress or Silent()
             clock.lap("load")
             top = min(top, len(names))
             if not photographs:
-                found = _indexed(road, work, where, top, told)
+                found = roads.indexed(road, work, where, top, told)
             elif report:
-                found = _reported(road, work, photographs[0], top, told)
+                found = roads.reported(road, work, photographs[0], top, told)
             else:
-                found = _named(road, work, photographs, top, told)
+                found = roads.named(road, work, photographs, top, told)
         clock.lap("classify")
         return replace(found, notes=(*work.notes, *found.notes), seconds=clock.seconds)
 
@@ -235,13 +215,15 @@ class Classifying(Opened):
         return Path(os.path.abspath(probe)) if isinstance(probe, os.PathLike) else place_of(probe, self.folder)
 
     @contextmanager
-    def _working(self, trained: EncoderId | None, *, own: bool) -> Iterator[_Work]:
+    def _working(self, trained: EncoderId | None, *, own: bool) -> Iterator[Work]:
         """The encoder: what was asked for, else the store's, else that of the probe (`trained`), else the bundled one.
         `own`: the work belongs to the store, whose encoder it has to be. Raises StoreMissingError, EncoderError,
         StoreError."""
+        from search.classification.roads import Work
+
         if not own and not (check_store_place(self.folder) and is_store(self.folder)):
             encoder = self._models.encoder_for_files(trained)
-            yield _Work(encoder, None, self._models.notes(encoder))
+            yield Work(encoder, None, self._models.notes(encoder))
             return
         with self._reading() as opened:
             with opened.store.catalog.snapshot() as snapshot:
@@ -252,90 +234,4 @@ class Classifying(Opened):
                 check_encoder(self.folder, active[1], encoder.identity)
             usable = active is not None and encoder.identity.matches(active[1])
             catalog = (opened.store.catalog, active[0]) if active is not None and usable else None
-            yield _Work(encoder, catalog, self._models.notes(encoder))
-
-
-def _names(classes: Sequence[str] | None) -> tuple[str, ...]:
-    from search.classification.classes import check_classes, legible
-
-    names = tuple(dict.fromkeys(legible(name) for name in classes or ()))
-    if not all(names):
-        raise UsageError("A class has an empty name; take it out, or give it one.")
-    check_classes(names, "The list")
-    return names
-
-
-def _classifier(
-    probe: Probe | None, classes: tuple[str, ...], encoder: Encoder, templates: bool | None
-) -> LinearClassifier:
-    from search.classification.zero_shot import zero_shot
-
-    if probe is None:
-        return zero_shot(encoder, classes, templates)
-    if templates is not None:
-        raise UsageError("A probe has learned from photographs, and asks in no templates; leave `templates` away.")
-    return probe.classifier
-
-
-def _indexed(road: _Road, work: _Work, where: Filter | None, top: int, progress: Progress) -> Classification:
-    from search.classification.indexed import IndexedPhotographs
-
-    if work.catalog is None:
-        raise UsageError("This index is empty; fill it with `index(FOLDER)`, or name photographs.")
-    catalog, row = work.catalog
-    photographs = IndexedPhotographs(catalog, row, work.encoder.identity.dimension, where)
-    ids, paths, order, shares = photographs.classified(road.classifier, top, progress)
-    return replace(_empty(road, work), ids=ids, paths=paths, order=order, shares=shares, notes=photographs.notes)
-
-
-def _named(
-    road: _Road, work: _Work, given: Sequence[str | os.PathLike[str]], top: int, progress: Progress
-) -> Classification:
-    from search.classification.features import FeatureReader
-    from search.classification.named import classified, find
-    from search.classification.vector_cache import VectorCache
-
-    candidates, problems = find(given)
-    reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
-    paths, order, shares = classified(candidates, reader, road.classifier, top, progress)
-    failures = (*problems, *reader.counts.failures)
-    return replace(_empty(road, work), paths=paths, order=order, shares=shares, failures=failures)
-
-
-def _reported(road: _Road, work: _Work, folder: str | os.PathLike[str], top: int, progress: Progress) -> Classification:
-    from search.classification.examples import read_by_class, read_examples
-    from search.classification.features import FeatureReader
-    from search.classification.report import report_of
-    from search.classification.vector_cache import VectorCache
-
-    reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
-    found = read_examples(read_by_class(folder, among=road.classes), reader, progress)
-    order, shares = road.classifier.first(found.vectors, top)
-    report = report_of(road.classifier, road.classes, found.vectors, found.labels)
-    return replace(
-        _empty(road, work),
-        paths=found.paths,
-        order=order,
-        shares=shares,
-        report=report,
-        failures=found.failures,
-        notes=found.notes,
-    )
-
-
-def _empty(road: _Road, work: _Work) -> Classification:
-    """Of no photograph."""
-    import numpy as np
-
-    from search.classification.results import Classification
-
-    return Classification(
-        method="zero-shot" if road.probe is None else "probe",
-        classes=road.classes,
-        encoder=work.encoder.identity.name,
-        calibrated=road.classifier.calibrated,
-        paths=(),
-        order=np.empty((0, 1), np.int64),
-        shares=np.empty((0, 1), np.float32),
-        probe=None if road.probe is None else road.probe.path,
-    )
+            yield Work(encoder, catalog, self._models.notes(encoder))

@@ -43,6 +43,8 @@ class Training(Opened):
         images=optional(arguments.path),
         out=optional(arguments.path),
         epochs=whole(1),
+        matching=number(0, 100),
+        masked=number(0, 100),
         seed=whole(0),
         restart=flag,
         progress=optional(progress_given),
@@ -54,6 +56,8 @@ class Training(Opened):
         images: str | os.PathLike[str] | None = None,
         out: str | os.PathLike[str] | None = None,
         epochs: int = 12,
+        matching: float = 0.0,
+        masked: float = 0.0,
         seed: int = 0,
         restart: bool = False,
         progress: Progress | None = None,
@@ -62,8 +66,9 @@ class Training(Opened):
 
         `images`: the folder that names in the table are relative to, by default the table's own. `out`: where the
         reranker is put, by default into the store, where searches find it. `epochs`: passes over the images in each of
-        two steps, at most. It goes on from an interrupted run, unless `restart`. Needs torch, and runs on the device
-        that the library was opened with.
+        two steps, at most. `matching`, `masked`: weights of auxiliary losses of the second, image-text matching and
+        masked language modelling, 0 for none. It goes on from an interrupted run, unless `restart`. Needs torch, and
+        runs on the device that the library was opened with.
 
         Raises PathNotFoundError, UsageError (too few pairs, too few of them indexed), StoreMissingError,
         StoreBusyError, EncoderError, StoreError.
@@ -80,7 +85,7 @@ class Training(Opened):
                 session.encoder,
                 images=None if images is None else os.fspath(images),
                 out=None if out is None else Path(out),
-                settings=TrainingSettings(epochs=epochs, seed=seed),
+                settings=TrainingSettings(epochs=epochs, matching=matching, masked=masked, seed=seed),
                 restart=restart,
                 device=self._device,
                 progress=progress,

@@ -76,6 +76,8 @@ def _table(status: Status) -> Iterator[str]:
         kept = counted(status.thumbnails.files, "file")
         most = _size(status.thumbnails.most_bytes)
         rows.append(("thumbnails", f"{kept}, {_size(status.thumbnails.bytes)} of at most {most}"))
+    if status.probes:
+        rows.append(("probes", f"{', '.join(status.probes)}  (search classify --probe NAME)"))
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
     rows += [("forgotten", f"{path}  ({_step(path)})") for path in status.exclusions]

@@ -61,6 +61,8 @@ OPTIONS: Final = {
     "index_type": "--index",
     "k": "-k",
     "labels": "--labels",
+    "masked": "--masked",
+    "matching": "--matching",
     "method": "--method",
     "min_probability": "--min-probability",
     "name": "--name",

@@ -126,6 +126,7 @@ def status_of(said: Json, collections: list[Collection]) -> Status:
         failures=tuple(Failure(_path(each), each["reason"]) for each in said["failures"]),
         former_encoder=None if former is None else _encoder(former),
         pace=said.get("pace"),
+        probes=tuple(said.get("probes", ())),
     )
 
 

@@ -34,6 +34,12 @@ class TrainRerankerOptions(Options):
         "--out", metavar="FOLDER", help="Where to put it (default: into the store, for its searches)."
     )
     epochs: int = option("--epochs", default=12, metavar="N", help="Passes over the images, in each of two steps.")
+    matching: float = option(
+        "--matching", default=0.0, metavar="WEIGHT", help="Of a loss of image-text matching beside the main one."
+    )
+    masked: float = option(
+        "--masked", default=0.0, metavar="WEIGHT", help="Of a loss of guessing a word that was left out beside it."
+    )
     restart: bool = RESTART
     seed: int = SEED
     encoder: str | None = MOVED_ENCODER
@@ -56,6 +62,8 @@ def run(options: TrainRerankerOptions) -> int:
             images=options.images,
             out=options.out,
             epochs=options.epochs,
+            matching=options.matching,
+            masked=options.masked,
             seed=options.seed,
             restart=options.restart,
             progress=progress,

@@ -88,6 +88,7 @@ class StoreStatus(Model):
         None, description="The one that answered before, whose vectors are kept. Left out where there is none."
     )
     pace: float | None = Field(None, description="Seconds a photograph, in the last run that encoded many.")
+    probes: list[str] = Field(description="The names of trained probes, which `search classify` asks.")
     images: int = Field(description="Files that are images; copies count each.")
     photographs: int = Field(description="Images without copies of one another.")
     texts: int
@@ -114,6 +115,7 @@ class StoreStatus(Model):
             encoder=EncoderState.of(status.encoder),
             former_encoder=EncoderState.of(status.former_encoder),
             pace=status.pace,
+            probes=list(status.probes),
             images=status.images,
             photographs=status.photographs,
             texts=status.texts,

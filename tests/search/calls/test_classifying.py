@@ -57,6 +57,7 @@ def test_a_probe_is_trained_measured_saved_and_used(library: search.Library, fol
     assert found.measured_on == "held out"
     assert 6 <= found.report.photographs <= 9
     assert library.probes() == ["elements"]
+    assert library.status().probes == ("elements",)
     for each in library.classify(probe="elements", top=3):
         assert each.classes[0].name == Path(each.path).parent.name
         assert each.classes[0].probability is not None
