@@ -1,4 +1,4 @@
-"""Any open_clip model as an encoder, on CUDA, MPS or the CPU. The only import of open_clip in the product is here.
+"""Any open_clip model as an encoder, on CUDA, MPS or the CPU.
 
 open_clip and torch take seconds to import, so both wait until an encoder is made.
 """
@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import forking
-from indexer.distribution import how_to_get
-from indexer.encoders.base import Encoded, EncoderId, Interpolation, Preprocessing, ResizeMode, TokenShape
+from indexer.encoders.base import Encoded, EncoderId, TokenShape
+from indexer.encoders.openclip_package import import_open_clip, preprocessing_of
 from indexer.encoders.openclip_spec import parse_spec
 from indexer.encoders.templates import CLIP_TEMPLATES
-from indexer.errors import EncoderError, EncoderUnavailableError
-from indexer.paths import require_working_folder
+from indexer.errors import EncoderError
 from indexer.types import Float32, Int64, Pixels, Texts
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class OpenClipEncoder:
         adapted: AdaptedModel | None = None,
     ) -> None:
         parsed = parse_spec(spec)
-        open_clip = _import_open_clip()
+        open_clip = import_open_clip()
         from indexer.encoders.constants import Normalisation
         from indexer.encoders.devices import Replicas, choose_devices
         from indexer.encoders.openclip_model import build_model, find_sources, weights_digest
@@ -298,42 +297,6 @@ class OpenClipEncoder:
         return Encoded(np.empty((0, self._identity.dimension), np.float32), [] if yields else None)
 
 
-def list_published() -> list[tuple[str, str]]:
-    """Every (architecture, tag) that open_clip can fetch; imports open_clip. Raises EncoderUnavailableError."""
-    return [(str(model), str(tag)) for model, tag in _import_open_clip().list_pretrained()]
-
-
-def preprocessing_of(config: dict[str, Any]) -> Preprocessing:
-    """open_clip's `preprocess_cfg` as what its inference transform makes of it.
-
-    Raises EncoderUnavailableError for a setting that this product has no pixels for.
-    """
-    size = config["size"]
-    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
-    modes: dict[str, ResizeMode] = {"squash": "squash", "shortest": "shortest", "longest": "longest"}
-    mode = modes.get(config.get("resize_mode") or "shortest")
-    if mode is None:
-        raise EncoderUnavailableError(f"Resize mode {config['resize_mode']!r} of this model is not supported.")
-    interpolation: Interpolation = "bilinear" if config.get("interpolation") == "bilinear" else "bicubic"
-    if mode == "shortest" and height != width:
-        interpolation = "bicubic"  # open_clip hands the setting on for squares only
-    fill = config.get("fill_color") or 0
-    return Preprocessing(
-        int(height),
-        int(width),
-        mode,
-        interpolation,
-        _per_channel(config["mean"]),
-        _per_channel(config["std"]),
-        int(fill if isinstance(fill, int) else fill[0]),
-    )
-
-
-def _per_channel(value: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value),) * 3 if isinstance(value, (int, float)) else map(float, value)
-    return red, green, blue
-
-
 def _unit(features: Float32) -> Float32:
     """(n, d) float32 -> the same of unit norm. Raises EncoderError for rows that have no direction."""
     norms: Float32 = np.linalg.norm(features, axis=1, keepdims=True)  # (n, 1)
@@ -342,21 +305,3 @@ def _unit(features: Float32) -> Float32:
             "The model's output is not a number or zero; its weights are damaged, or it needs precision fp32."
         )
     return features / norms
-
-
-def _import_open_clip() -> Any:
-    require_working_folder("torch")
-    try:
-        import open_clip
-        import torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        missing = (error.name or "open_clip").partition(".")[0]
-        advice = how_to_get("open_clip_torch", "torch", "torchvision")
-        raise EncoderUnavailableError(f"{missing} is not installed; {advice}, or use `encoder='bundled'`.") from error
-    except Exception as error:  # builds of torch and torchvision that do not fit together raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EncoderUnavailableError(
-            f"open_clip is installed but does not import ({reason}); install torch and torchvision of one release "
-            "together, or use `encoder='bundled'`."
-        ) from error
-    return open_clip

@@ -236,7 +236,7 @@ def list_encoders(*, all: bool = False) -> list[EncoderInfo]:
     """
     encoders = [_bundled_info(), *map(_preset_info, PRESETS), *RECOMMENDED]
     if all:
-        from indexer.encoders.openclip import list_published
+        from indexer.encoders.openclip_package import list_published
 
         shown = {info.name for info in encoders}
         names = [f"{PREFIX}{model}/{tag}" for model, tag in list_published()]

@@ -37,7 +37,7 @@ def make_model(name: str, photographs: list[Path], folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from indexer.encoders.openclip import preprocessing_of
+    from indexer.encoders.openclip_package import preprocessing_of
 
     torch.manual_seed(0)
     model: Any = open_clip.create_model(name, pretrained=None)

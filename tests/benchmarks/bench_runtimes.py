@@ -229,7 +229,7 @@ def main() -> None:
         print(json.dumps(measure(given.only, given.model, given.folder)))
         return
     from indexer.encoders.graph_encoder import GraphEncoder
-    from indexer.encoders.openclip import preprocessing_of
+    from indexer.encoders.openclip_package import preprocessing_of
 
     rows: list[dict[str, Any]] = []
     found = about(model=given.model, batch=BATCH)

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from indexer.encoders.base import Preprocessing
-from indexer.encoders.openclip import OpenClipEncoder, preprocessing_of
+from indexer.encoders.openclip import OpenClipEncoder
+from indexer.encoders.openclip_package import preprocessing_of
 from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.images.preprocess import to_pixels
