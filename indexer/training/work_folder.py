@@ -24,9 +24,9 @@ def working(work: Path) -> Iterator[None]:
         raise StoreUnwritableError(
             f"{work} cannot be made ({error.strerror}); make its place writable or name another one with `out`."
         ) from error
-    try:
-        with write_lock(work):
+    with write_lock(work):
+        try:
             yield
-    finally:
-        if not any(work.rglob("*.pt")) and not any(work.rglob("*.npz")):
-            shutil.rmtree(work, ignore_errors=True)
+        finally:  # while it is ours: what another process trains in is left alone
+            if not any(work.rglob("*.pt")) and not any(work.rglob("*.npz")):
+                shutil.rmtree(work, ignore_errors=True)

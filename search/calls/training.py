@@ -30,6 +30,11 @@ def _torch_needed() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        if not isinstance(error, ModuleNotFoundError):  # it is there: memory is short, or it does not fit this machine
+            raise EncoderUnavailableError(
+                f"Training needs torch, which is installed and cannot be loaded ({error}); give this process more "
+                "memory (`ulimit -v` bounds it), or install torch anew."
+            ) from error
         raise EncoderUnavailableError(
             f"Training needs torch, which cannot be imported ({error}); {how_to_get('torch')}."
         ) from error

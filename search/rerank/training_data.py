@@ -13,6 +13,7 @@ import numpy as np
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
+from indexer.counted import counted
 from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import EncoderError, StoreMissingError, UsageError
 from indexer.files.names import as_named
@@ -99,7 +100,7 @@ def prepare(
         notes.append(f"{int(tested.sum()):,} images of the split test are not used.")
     held_out = np.isin(truth.contents, sorted(set().union(*(held[split] for split in VALIDATION_SPLITS))))  # (n,)
     kept = there & ~tested  # (n,)
-    _check_enough(int(kept.sum()), len(truth.images), named, int(there.sum()), hint)
+    _check_enough(int(kept.sum()), len(truth.images), named, int(there.sum()), int((there & tested).sum()), hint)
     if not held_out[kept].any():
         held_out = _hold_out(truth.vectors, kept, max(MIN_VALIDATED, round(HELD_OUT * int(kept.sum()))))
     if int((kept & held_out).sum()) > MAX_VALIDATED:
@@ -150,7 +151,7 @@ def _hold_out(vectors: Float32, among: Bools, count: int) -> Bools:
     return chosen
 
 
-def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, hint: str) -> None:
+def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, tested: int, hint: str) -> None:
     needed = MIN_TRAINED + MIN_VALIDATED
     if kept >= needed:
         return
@@ -166,9 +167,14 @@ def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, hint: s
             f"{with_tokens:,} of the {indexed:,} indexed images of the table have tokens, and {needed:,} or more are "
             "needed; run `index()` first, which adds them."
         )
+    if kept + tested >= needed:
+        raise UsageError(
+            f"The table marks {tested:,} of {kept + tested:,} images as of the split test, which is never trained on, "
+            f"and {needed:,} others or more are needed; mark fewer."
+        )
     raise UsageError(
-        f"The table has captions of {kept:,} different images to learn from, and {needed:,} or more are needed; "
-        "add pairs, or use the reranker that ships with the product."
+        f"The table has captions of {counted(kept, 'different image')} to learn from, and {needed:,} or more are "
+        "needed; add pairs, or use the reranker that ships with the product."
     )
 
 

@@ -54,11 +54,9 @@ def read_pairs(table: str, images: str | None, progress: Progress) -> TrainingPa
     pairs = read_captions(table, images=images)
     paths = list(dict.fromkeys(path for path, _ in pairs.rows))
     if not paths:
-        raise UsageError(
-            f"The table has no caption of an image that is there ({len(pairs.notes)} notes: "
-            f"{' '.join(pairs.notes) or 'it has no rows'}) and nothing can be trained; name the images' folder with "
-            "`images`."
-        )
+        why = pairs.notes[0].rstrip(".") if pairs.notes else f"{table} has no rows"
+        step = "name the images' folder with `images`" if images is None else "mend the table, or `images`"
+        raise UsageError(f"No image with a caption was found, so nothing can be trained: {why}; {step}.")
     notes = list(pairs.notes)
     contents = _contents(paths, progress, notes)
     split_of = _splits(table, images)
@@ -85,6 +83,7 @@ def read_pairs(table: str, images: str | None, progress: Progress) -> TrainingPa
         for path, text in dict.fromkeys(pairs.rows)
         if path in contents and at[contents[path]] in renumbered
     ]
+    _check_not_only_tested(len(kept), len(used))
     return _joined(
         [used[number] for number in kept],
         [content for content, number in at.items() if number in renumbered],
@@ -92,6 +91,16 @@ def read_pairs(table: str, images: str | None, progress: Progress) -> TrainingPa
         rows,
         notes,
     )
+
+
+def _check_not_only_tested(kept: int, found: int) -> None:
+    """Raises UsageError where the split test takes what is needed."""
+    needed = MIN_TRAINED + MIN_VALIDATED
+    if kept < needed <= found:
+        raise UsageError(
+            f"The table marks {found - kept:,} of {found:,} images as of the split test, which is never trained on, "
+            f"and {needed:,} others or more are needed; mark fewer."
+        )
 
 
 def _joined(

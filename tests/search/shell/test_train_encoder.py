@@ -167,7 +167,12 @@ def test_images_that_do_not_decode_are_left_out(cli: Cli, store: Path, tmp_path:
         (rows(1), "captions of 1 different image to learn from, and 140 or more are needed"),
         (rows(139), "captions of 139 different images"),
         ([{**row, "caption": "the same"} for row in rows()], "All captions of the table are equal"),
-        ([{**row, "image": "nowhere.png"} for row in rows()], "no caption of an image that is there"),
+        (
+            [{**row, "image": "nowhere.png"} for row in rows()],
+            "so nothing can be trained: few.jsonl: 150 rows name",
+        ),
+        ([{**row, "image": "nowhere.png"} for row in rows()], "; mend the table, or --images."),
+        ([{**row, "split": "test"} for row in rows()], "marks 150 of 150 images as of the split test, which is never"),
         ([{**row, "split": "val"} for row in rows()], "0 images to train on and 150 of the split val"),
         ([{"image": row["image"]} for row in rows()], "it holds no captions"),
     ],
