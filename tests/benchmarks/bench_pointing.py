@@ -1,6 +1,6 @@
 """Whether an explanation points at what its words say: a pointing game over tilings of photographs.
 
-    python tests/benchmarks/bench_pointing.py --data FOLDER [--split val] [--reranker FOLDER] [--pictures 500]
+    python tests/benchmarks/bench_pointing.py --data FOLDER [--split val] [--insets] [--reranker FOLDER]
 
 FOLDER holds flickr8k/. `tools/alignment/tilings.py` says how the pictures are made: a caption of one photograph asks,
 and each of its words that no other photograph's captions say should be found where its photograph is, half a region of
@@ -28,7 +28,7 @@ from search.ground_truth.bootstrap import ClusterBootstrap
 from search.rerank.base import EncodedQuery, Reranker
 from search.rerank.explain import Explanation, WordMatch, explain, strongest
 from search.rerank.registry import load_reranker
-from tools.alignment.tilings import SIDE, Tile, Tiling, lies_in, photographs, region, tilings
+from tools.alignment.tilings import SIDE, Tile, Tiling, insets, lies_in, photographs, region, tilings
 
 SEED = 0
 COUNTED = CHANCE, WORDS, FOUND, GRID, ALONE, TWO = (
@@ -47,15 +47,18 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--reranker", help="a folder; the one that ships by default")
     parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--insets", action="store_true", help="one photograph within another instead of tilings")
     given = parser.parse_args()
     encoder = load_encoder("bundled")
     reranker = load_reranker(given.reranker, Path("no-store"), encoder)
     assert reranker is not None
     size = (encoder.identity.preprocessing.width, encoder.identity.preprocessing.height)
     among = photographs(given.data / "flickr8k", given.split)
-    found = play(list(tilings(among, given.pictures, size, SEED)), encoder, reranker)
+    make = insets if given.insets else tilings
+    found = play(list(make(among, given.pictures, size, SEED)), encoder, reranker)
     for name, hits in found.items():
-        print(f"{name:24} {told(hits)}")
+        if any(hits):
+            print(f"{name:24} {told(hits)}")
 
 
 def play(pictures: list[Tiling], encoder: Encoder, reranker: Reranker) -> dict[str, list[list[float]]]:

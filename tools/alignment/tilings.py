@@ -79,6 +79,22 @@ def tilings(among: list[Photograph], count: int, size: tuple[int, int], seed: in
         yield Tiling(pixels, [tile for tile in tiles if tile.words])
 
 
+def insets(among: list[Photograph], count: int, size: tuple[int, int], seed: int) -> Iterator[Tiling]:
+    """The same, with one photograph that lies somewhere in another, a third to half as wide; it alone is asked for."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        around, within = (among[at] for at in rng.choice(len(among), 2, replace=False))
+        side = int(SIDE * rng.uniform(0.32, 0.56))
+        left, upper = (int(each) for each in rng.integers(0, SIDE - side, 2))
+        with Image.open(around.path) as photograph:
+            canvas = photograph.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        with Image.open(within.path) as photograph:
+            canvas.paste(photograph.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), (left, upper))
+        box = (_inside(left), _inside(upper), _inside(left + side), _inside(upper + side))
+        tile = Tile(box, within.captions, telling([within.captions, around.captions], 0))
+        yield Tiling(np.asarray(canvas.resize(size, Image.Resampling.BICUBIC)), [tile] if tile.words else [])
+
+
 def telling(captions: list[list[str]], place: int) -> list[str]:
     """Words that two captions of the photograph at `place` say, and none of the others', in order."""
     said = [[set(re.findall(r"[a-z]+", caption.lower())) for caption in each] for each in captions]

@@ -1,6 +1,6 @@
 """Trains the graph of concepts and regions of a reranker, and puts it beside the reranker's own weights.
 
-    python -m tools.alignment.train DATA [--reranker data/models/reranker] [--tilings 13000] [--epochs 8]
+    python -m tools.alignment.train DATA [--reranker data/models/reranker] [--tilings 4000] [--epochs 6]
 
 DATA holds flickr8k/ and coco_captioned/; of both the split `train`. Each word that only one photograph of a picture
 says is asked in a caption, alone, and beside a word of another photograph ("dog and snow"); the loss is -log of the
@@ -75,10 +75,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--reranker", type=Path, default=Path("data/models/reranker"))
-    parser.add_argument("--tilings", type=int, default=13_000)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--tilings", type=int, default=4_000)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--drop", type=float, default=0.2, help="share of the tokens' numbers that are left out")
+    parser.add_argument("--drop", type=float, default=0.4, help="share of the tokens' numbers that are left out")
     given = parser.parse_args()
     description, arrays = reranker_files.load(given.reranker)
     regions, asked = examples(load_encoder(description.encoder), given.data, given.tilings)
