@@ -29,11 +29,10 @@ _SHARED_WORDS = 256
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Words (m, w) against the regions of b images. `words` (m, w) and `regions` (b, r, w) unit norm, `attention`
-    (b, m, r), `found` (b, m, w) unit norm, `similarities` (b, m)."""
+    """Words (m, w) against the regions of b images. `words` (m, w) unit norm, `attention` (b, m, r), `found`
+    (b, m, w) unit norm, `similarities` (b, m)."""
 
     words: Float32
-    regions: Float32
     attention: Float32
     found: Float32
     similarities: Float32
@@ -68,7 +67,7 @@ class FusionNetwork:
         self._region_map = transposed("late.region_map.weight")  # (w, w)
         self._width = len(self._word_map)
         self._importance = arrays["late.importance.weight"][0] * np.float32(self._width**0.5)  # (w,)
-        self.sharpness = np.float32(np.exp(arrays["late.log_sharpness"]))
+        self._sharpness = np.float32(np.exp(arrays["late.log_sharpness"]))
         self._gain = np.float32(np.exp(arrays["late.log_gain"]))
         self._scale = np.float32(self._width**0.5)
         enter = transposed("enter.weight") * self._scale  # (3 w, h)
@@ -164,10 +163,10 @@ class FusionNetwork:
         """(a): `words` (m, w) with each of the images `regions` (b, r, w)."""
         u = unit(words @ self._word_map)  # (m, w)
         v = unit(regions @ self._region_map)  # (b, r, w)
-        attention = _product(u * self.sharpness, v.transpose(0, 2, 1))  # (b, m, r)
+        attention = _product(u * self._sharpness, v.transpose(0, 2, 1))  # (b, m, r)
         softmax(attention)
         found = unit(_product(attention, v))  # (b, m, w)
-        return Late(u, v, attention, found, np.einsum("mw,bmw->bm", u, found))
+        return Late(u, attention, found, np.einsum("mw,bmw->bm", u, found))
 
     def _blocks_of(self, late: Late, regions: Float32) -> Float32:
         """(b): what the words (b, m, h) have become after all blocks, normalised."""

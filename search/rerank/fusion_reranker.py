@@ -12,7 +12,7 @@ from indexer.encoders.base import EncoderId, TokenShape
 from indexer.types import Float32, Int8
 from search.rerank import reranker_files
 from search.rerank.base import Alignment, Candidates, EncodedQuery
-from search.rerank.concept_graph import align
+from search.rerank.concept_graph import ConceptGraph, has_graph
 from search.rerank.description import RerankerDescription
 from search.rerank.fusion_network import FusionNetwork, floats
 
@@ -27,6 +27,7 @@ class FusionReranker:
         self.description = description
         self._name = str(folder) if name is None else name
         self._network = FusionNetwork(arrays, description.settings["heads"])
+        self._graph = ConceptGraph(arrays) if has_graph(arrays) else None
         self._centres = arrays[reranker_files.CENTRES]  # (k, d)
         self.digest = _digest(self.description, arrays)
 
@@ -79,8 +80,10 @@ class FusionReranker:
         if query.tokens is None or not len(query.tokens) or len(tokens) != shape.regions:
             return None
         late = self._network.late(floats(query.tokens), floats(tokens)[None])
-        attention = align(late.words, late.regions[0], self._network.sharpness)  # (t, r)
-        grids = attention.reshape(-1, shape.rows, shape.columns)
+        attention = (
+            late.attention[0] if self._graph is None else self._graph.align(floats(query.tokens), floats(tokens))
+        )
+        grids = attention.reshape(-1, shape.rows, shape.columns)  # (t, rows, columns)
         return Alignment(self._network.weigh(floats(query.tokens)), grids, late.similarities[0])
 
 

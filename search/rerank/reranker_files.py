@@ -24,6 +24,7 @@ from indexer.json_digest import json_digest
 from indexer.reach import beginning, is_missing, reason
 from indexer.settings import models_folder
 from indexer.types import Float32
+from search.rerank import concept_graph
 from search.rerank.description import FORMAT, RerankerDescription, shapes
 
 DESCRIPTION: Final = "reranker.json"
@@ -71,7 +72,8 @@ def describe(folder: Path) -> RerankerDescription:
 
 
 def load(folder: Path) -> tuple[RerankerDescription, dict[str, Float32]]:
-    """The reranker in `folder`: its description and its arrays (the network's state, and `CENTRES`), float32.
+    """The reranker in `folder`: its description and its arrays (the network's state, `CENTRES`, and of some a graph of
+    concepts), float32.
 
     Raises EncoderUnavailableError when there is none, or it is damaged, or a newer version wrote it.
     """
@@ -181,6 +183,8 @@ def _read_bounded(path: Path, most: int) -> bytes:
 
 def _check(path: Path, description: RerankerDescription, arrays: dict[str, Float32]) -> None:
     wanted = shapes(description.settings)
+    if concept_graph.has_graph(arrays):
+        wanted |= concept_graph.shapes(description.tokens.width)
     centres = arrays.get(CENTRES)
     if centres is None or centres.ndim != 2 or not len(centres):
         raise _damaged(path, f"it has no {CENTRES}")

@@ -2,41 +2,35 @@
 
     python tests/benchmarks/bench_pointing.py --data FOLDER [--split val] [--reranker FOLDER] [--pictures 500]
 
-FOLDER holds flickr8k/. Photographs of a split are tiles of one picture, whose grid has a random width and begins at a
-random place: wherever a photograph lies, its edges say nothing of it. A caption of one asks, and each of its words
-should be found where its photograph is. Counted are words that two captions of that photograph say and no caption of
-the others, words of grammar aside; of the two photographs of which the most is there. A word hits when the region that
-it points at lies in its photograph, half a region of tolerance (the pointing game of Zhang et al. 2016, arXiv
-1608.00507, on grids as Böhle et al. 2021, arXiv 2104.00032; tiles stand for boxes, so what a photograph shows beside
-the thing counts as well). Shown with a 95 % interval (bootstrap over pictures): all such words, those that the
-explanation says it found, the strongest region of its whole grid, one such word as a query of its own, and two of them,
-of two photographs, in one query ("dog and snow"), each of which has its own place. Nothing here asserts.
+FOLDER holds flickr8k/. `tools/alignment/tilings.py` says how the pictures are made: a caption of one photograph asks,
+and each of its words that no other photograph's captions say should be found where its photograph is, half a region of
+tolerance. Shown with a 95 % interval (bootstrap over pictures): the share of regions that would hit; all such words,
+those that the explanation says it found, the strongest region of its whole grid, one such word as a query of its own,
+and two of them, of two photographs, in one query ("dog and snow"), each of which has its own place. Nothing here
+asserts.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
+import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from indexer.encoders.base import Encoder
 from indexer.encoders.batches import encode_images, encode_texts
 from indexer.encoders.registry import load_encoder
-from indexer.types import Int8, Pixels
+from indexer.types import Int8
 from search.ground_truth.bootstrap import ClusterBootstrap
-from search.query.stop_words import STOP_WORDS
 from search.rerank.base import EncodedQuery, Reranker
-from search.rerank.explain import Box, Explanation, WordMatch, explain, strongest
+from search.rerank.explain import Explanation, WordMatch, explain, strongest
 from search.rerank.registry import load_reranker
+from tools.alignment.tilings import SIDE, Tile, Tiling, lies_in, photographs, region, tilings
 
-SIDE, SEED = 520, 0
-#: Of a tile's own side, the share of its area that has to be there.
-LEAST = 0.55
+SEED = 0
 COUNTED = CHANCE, WORDS, FOUND, GRID, ALONE, TWO = (
     "chance",
     "words",
@@ -45,21 +39,6 @@ COUNTED = CHANCE, WORDS, FOUND, GRID, ALONE, TWO = (
     "a word alone",
     "two words, two places",
 )
-
-
-class Tile(NamedTuple):
-    """A photograph in a picture: what of it is there, in fractions of the picture, and words that only it says."""
-
-    box: Box
-    captions: list[str]
-    words: list[str]
-
-
-class Tiling(NamedTuple):
-    """A picture and the tiles that are asked for."""
-
-    pixels: Pixels
-    tiles: list[Tile]
 
 
 def main() -> None:
@@ -73,38 +52,10 @@ def main() -> None:
     reranker = load_reranker(given.reranker, Path("no-store"), encoder)
     assert reranker is not None
     size = (encoder.identity.preprocessing.width, encoder.identity.preprocessing.height)
-    found = play(tilings(given.data / "flickr8k", given.split, given.pictures, size), encoder, reranker)
+    among = photographs(given.data / "flickr8k", given.split)
+    found = play(list(tilings(among, given.pictures, size, SEED)), encoder, reranker)
     for name, hits in found.items():
         print(f"{name:24} {told(hits)}")
-
-
-def tilings(folder: Path, split: str, count: int, size: tuple[int, int]) -> list[Tiling]:
-    """`count` of them in the size that an encoder takes, of photographs drawn by a fixed seed."""
-    with (folder / "captions.jsonl").open(encoding="utf-8") as lines:
-        rows = [row for row in map(json.loads, lines) if row["split"] == split]
-    rng = np.random.default_rng(SEED)
-    made = []
-    for _ in range(count):
-        side = int(SIDE * rng.uniform(0.4, 0.6))
-        across, down = (int(each) for each in rng.integers(0, side, 2))
-        canvas = Image.new("RGB", (SIDE, SIDE))
-        boxes: list[Box] = []
-        captions = []
-        for upper in range(-down, SIDE, side):
-            for left in range(-across, SIDE, side):
-                row = rows[rng.integers(len(rows))]
-                with Image.open(folder / "images" / row["image"]) as photograph:
-                    part = photograph.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
-                canvas.paste(part, (left, upper))
-                ends = (left, upper, left + side, upper + side)
-                boxes.append(tuple(min(max(end, 0), SIDE) / SIDE for end in ends))  # type: ignore[arg-type]
-                captions.append(row["captions"])
-        areas = [(box[2] - box[0]) * (box[3] - box[1]) * (SIDE / side) ** 2 for box in boxes]
-        seen = [at for at in np.argsort(areas)[::-1][:2].tolist() if areas[at] >= LEAST]
-        tiles = [Tile(boxes[at], captions[at], telling(captions, at)) for at in seen]
-        pixels = np.asarray(canvas.resize(size, Image.Resampling.BICUBIC))
-        made.append(Tiling(pixels, [tile for tile in tiles if tile.words]))
-    return made
 
 
 def play(pictures: list[Tiling], encoder: Encoder, reranker: Reranker) -> dict[str, list[list[float]]]:
@@ -141,18 +92,6 @@ def explained(text: str, regions: Int8, encoder: Encoder, reranker: Reranker) ->
     return explain(alignment, encoder.words(text), text, encoder.identity.preprocessing, (SIDE, SIDE))
 
 
-def telling(captions: list[list[str]], place: int) -> list[str]:
-    """Words that two captions of the photograph at `place` say, and none of the others', in order."""
-    said = [[set(re.findall(r"[a-z]+", caption.lower())) for caption in each] for each in captions]
-    others = set().union(*(words for at, each in enumerate(said) if at != place for words in each))
-    own = set().union(*said[place]) - others - STOP_WORDS
-    return sorted(
-        word
-        for word in own
-        if sum(word in each for each in said[place]) >= 2 and word.rstrip("s") not in others and len(word) > 1
-    )
-
-
 def points(word: WordMatch, told: Explanation, tile: Tile) -> bool:
     """Whether a word was looked for where its photograph is."""
     return lies_in(strongest(np.array(word.attention), told.area), tile.box)
@@ -161,19 +100,7 @@ def points(word: WordMatch, told: Explanation, tile: Tile) -> bool:
 def chance(told: Explanation, tile: Tile) -> float:
     """The share of regions that hit."""
     rows, columns = np.array(told.grid).shape
-    boxes = [
-        (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)
-        for row in range(rows)
-        for column in range(columns)
-    ]
-    return float(np.mean([lies_in(box, tile.box) for box in boxes]))
-
-
-def lies_in(box: Box, place: Box) -> bool:
-    """Whether a box's middle lies in a place, with a tolerance of half of the box."""
-    across, down = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    wide, high = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
-    return place[0] - wide < across < place[2] + wide and place[1] - high < down < place[3] + high
+    return float(np.mean([lies_in(region(at, rows, columns), tile.box) for at in range(rows * columns)]))
 
 
 def told(hits: list[list[float]]) -> str:

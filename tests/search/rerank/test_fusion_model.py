@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreU
 from indexer.types import Float32, Int8
 from search.rerank import reranker_files
 from search.rerank.base import Candidates, EncodedQuery, Reranker
-from search.rerank.concept_graph import align
 from search.rerank.description import RerankerDescription, Trust, shapes
 from search.rerank.fusion_model import FusionModel, FusionSettings
 from search.rerank.fusion_network import FusionNetwork
@@ -215,47 +213,6 @@ def test_a_score_depends_on_its_candidate_alone(folder: Path) -> None:
     assert np.array_equal(together, reranker.match(query, regions))
 
 
-def slowly(concepts: np.ndarray, regions: np.ndarray, sharpness: float) -> np.ndarray:
-    """The attention of `concept_graph.align`, node by node in float64."""
-
-    def shares(values: list[float]) -> list[float]:
-        powers = [math.exp(value) for value in values]
-        return [power / sum(powers) for power in powers]
-
-    def edge(concept: np.ndarray, region: np.ndarray, share: float = 1.0) -> float:
-        return share * sharpness * float(concept @ region) / float(np.linalg.norm(concept) * np.linalg.norm(region))
-
-    taken = []
-    for concept in concepts:
-        weights = shares([edge(concept, region, 0.5) for region in regions])
-        found = sum(weight * region for weight, region in zip(weights, regions, strict=True))
-        taken.append(concept + 2.0 * found)
-    own = []
-    for region in regions:
-        weights = shares([edge(concept, region, 0.5) for concept in concepts])
-        own.append(region + 0.1 * sum(weight * concept for weight, concept in zip(weights, concepts, strict=True)))
-    return np.array([shares([edge(concept, region) for region in own]) for concept in taken])
-
-
-def test_what_belongs_to_what_was_found_is_found_with_it() -> None:
-    """A concept fits two regions of one thing well, and one of another thing a little better, by chance."""
-    word, thing, chance, *_ = np.eye(5, dtype=np.float32)
-    concepts = word[None]
-    regions = np.stack([0.6 * word + 0.8 * thing, 0.6 * word + 0.8 * thing, 0.62 * word + 0.7846 * chance])
-    before = np.exp(10 * concepts @ regions.T)
-    after = align(concepts, regions, np.float32(10))
-    np.testing.assert_allclose(after, slowly(concepts.astype(float), regions.astype(float), 10.0), atol=1e-4)
-    assert before[0].argmax() == 2
-    assert after[0].argmax() == 0
-    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-6)
-
-
-def test_one_region_one_word_and_tokens_of_zeros_are_aligned() -> None:
-    one = np.array([[1, 0]], np.float32)
-    assert align(one, one, np.float32(10)).tolist() == [[1.0]]
-    assert np.isfinite(align(np.zeros((2, 2), np.float32), np.zeros((3, 2), np.float32), np.float32(10))).all()
-
-
 def test_explanation_says_where_each_word_was_found(folder: Path) -> None:
     rng = np.random.default_rng(4)
     words, regions = tokens(rng, 3, 4), tokens(rng, 4, 4)
@@ -264,12 +221,7 @@ def test_explanation_says_where_each_word_was_found(folder: Path) -> None:
     assert found is not None
     with torch.no_grad():
         late = any_model(SMALL).late(floats(words), torch.ones(3, dtype=torch.bool), floats(regions))
-        concepts, shown = (
-            any_model(SMALL).late.map_words(floats(words)).numpy(),
-            any_model(SMALL).late.map_regions(floats(regions)).numpy(),
-        )
-        sharpness = float(any_model(SMALL).late.log_sharpness.exp())
-    np.testing.assert_allclose(found.attention.reshape(3, 4), slowly(concepts, shown, sharpness), atol=1e-5)
+    np.testing.assert_allclose(found.attention.reshape(3, 4), late.attention, atol=1e-5)
     np.testing.assert_allclose(found.weights, late.weights, atol=1e-5)
     np.testing.assert_allclose(found.similarities, late.similarities, atol=1e-5)
     assert found.attention.shape == (3, 2, 2)
