@@ -70,18 +70,18 @@ def report_lines(report: ClassificationReport) -> Iterator[str]:
 def _summary(report: ClassificationReport) -> Iterator[str]:
     yield (
         f"{counted(report.photographs, 'photograph')}: mean per-class accuracy {_percent(report.mean_accuracy)}, "
-        f"top-1 {_percent(report.top_1)}, top-5 {_percent(report.top_5)}"
+        f"top-1 {_percent(report.top_1)}" + ("" if report.top_5 is None else f", top-5 {_percent(report.top_5)}")
     )
     if report.calibration_error is not None:
         yield f"expected calibration error of the percentages {100 * report.calibration_error:.1f} points"
 
 
 def _beside(rows: Iterable[tuple[str, ClassificationReport | None]]) -> Iterator[str]:
-    yield f"{'':<18}  mean per-class  top-1  top-5"
-    for name, one in rows:
-        if one is not None:
-            numbers = f"{100 * one.mean_accuracy:14.1f}  {100 * one.top_1:5.1f}  {100 * one.top_5:5.1f}"
-            yield f"{name:<18}  {numbers}"
+    measured = [(name, one) for name, one in rows if one is not None]
+    yield f"{'':<18}  mean per-class  top-1" + ("  top-5" if any(one.top_5 is not None for _, one in measured) else "")
+    for name, one in measured:
+        fifth = "" if one.top_5 is None else f"  {100 * one.top_5:5.1f}"
+        yield f"{name:<18}  {100 * one.mean_accuracy:14.1f}  {100 * one.top_1:5.1f}{fifth}"
 
 
 def _figures(each: ClassFigures) -> str:
