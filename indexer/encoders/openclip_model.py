@@ -29,7 +29,7 @@ from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
-from indexer.encoders.presets import known_sums
+from indexer.encoders.presets import known_sums, typed_name
 from indexer.errors import EncoderUnavailableError
 
 _CONFIG = "open_clip_config.json"
@@ -54,8 +54,8 @@ _TOKENIZER_FILES = (*_TOKENIZER_NEEDED, "merges.txt", "tokenizer_config.json", "
 
 #: What a person can do without the hub about a part of a model that is not its weights.
 _PART_STEP = (
-    "use `encoder='bundled'`, or name open_clip:local-dir:/path/to/folder, a folder with the weights, their "
-    "open_clip_config.json and {files}"
+    f"{hub.CONNECT}, or name a folder with the weights, their open_clip_config.json and "
+    "{files}: `encoder='open_clip:local-dir:/path/to/folder'`"
 )
 
 #: open_clip's loading is guarded as a whole: while it runs, the root logger is shielded (`_quietly`).
@@ -80,7 +80,15 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
     EncoderUnavailableError, of the kind `hub.NotOnThisMachineError` for what would have to be fetched."""
     if spec.kind == "hub":
         sums = known_sums(spec.source, spec.revision)
-        fetched = partial(hub.fetch, spec.source, revision=spec.revision, sums=sums, download=download)
+        fetched = partial(
+            hub.fetch,
+            spec.source,
+            next_step=_bring_folder(spec),
+            revision=spec.revision,
+            sums=sums,
+            download=download,
+            called=_called(spec),
+        )
         config, preprocess = _read_config(fetched([_CONFIG]))
         sources = Sources(config, preprocess, fetched(_WEIGHTS[:3]))
     elif spec.kind == "folder":
@@ -102,9 +110,32 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
             config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
             repo, _, name = tag["hf_hub"].rpartition("/")
             names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
-            sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names, download=download))
+            step = (
+                f"{hub.CONNECT}, or bring the file {names[0]} of its repository {repo} here from another machine and "
+                f"name it: `encoder={f'open_clip:{spec.model}@/path/to/{names[0]}'!r}`"
+            )
+            called = f"The encoder {spec.model}/{spec.source}"
+            fetched_weights = hub.fetch(repo, names, step, download=download, called=called)
+            sources = Sources(config, _preprocessing(tag), fetched_weights)
     _check_towers(sources.config, sources.checkpoint)
     return _with_local_text_parts(sources, spec, download)
+
+
+def _called(spec: OpenClipSpec) -> str:
+    """A repository in a sentence: by the name of the preset that pins it, where one does."""
+    name = typed_name(spec.name)
+    return spec.source if name == spec.name else f"The encoder {name} ({spec.source})"
+
+
+def _bring_folder(spec: OpenClipSpec) -> str:
+    """What to do where a repository cannot be fetched."""
+    commit = "" if spec.revision is None else f" at commit {spec.revision[:12]}"
+    weights = next((name for name in known_sums(spec.source, spec.revision) if name in _WEIGHTS), None)
+    return (
+        f"{hub.CONNECT}, or bring {_CONFIG}, {weights or 'the weights'} and, where it has them, tokenizer.json and "
+        f"tokenizer_config.json of the repository {spec.source}{commit} into a folder here from another machine and "
+        "name it: `encoder='open_clip:local-dir:/path/to/folder'`"
+    )
 
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
