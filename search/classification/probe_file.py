@@ -112,6 +112,34 @@ def names_in(store: Path) -> list[str]:
     return sorted(name for name in names if is_name(name))
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProbe:
+    """A probe that a store has. `encoder`: the name of the one whose vectors it reads, None of a file that cannot be
+    read; `fits`: the store's photographs have such vectors."""
+
+    name: str
+    encoder: str | None
+    fits: bool
+
+
+def probes_in(store: Path, active: EncoderId | None) -> list[StoredProbe]:
+    """Those of a store whose encoder is `active`, in order of their names. Of each the beginning is read."""
+    found = []
+    for name in names_in(store):
+        encoder = _encoder_of(store / FOLDER / f"{name}{SUFFIX}")
+        fits = encoder is not None and active is not None and encoder.matches(active)
+        found.append(StoredProbe(name, None if encoder is None else encoder.name, fits))
+    return found
+
+
+def _encoder_of(path: Path) -> EncoderId | None:
+    try:
+        length = int.from_bytes(beginning(path, 8), "little")
+        return EncoderId.from_json(json.dumps(_about(beginning(path, 8 + min(length, _HEAD_BYTES)))["encoder"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def save(path: Path, probe: Probe) -> None:
     """Put a probe at `path`, in the place of one before. Raises StoreUnwritableError, and then the one before is still
     there."""

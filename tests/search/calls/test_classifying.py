@@ -14,7 +14,7 @@ from PIL import Image
 import search
 from search.classification import examples as examples_file
 from search.classification.classes import MOST
-from search.classification.probe_file import load, save
+from search.classification.probe_file import StoredProbe, load, save
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.painted_classes import paint_classes
 
@@ -58,7 +58,7 @@ def test_a_probe_is_trained_measured_saved_and_used(library: search.Library, fol
     assert found.measured_on == "held out"
     assert 6 <= found.report.photographs <= 9
     assert library.probes() == ["elements"]
-    assert library.status().probes == ("elements",)
+    assert library.status().probes == (StoredProbe("elements", "colours", fits=True),)
     for each in library.classify(probe="elements", top=3):
         assert each.classes[0].name == Path(each.path).parent.name
         assert each.classes[0].probability is not None

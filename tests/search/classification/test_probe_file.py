@@ -17,7 +17,17 @@ from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreUnwrita
 from search.classification import probe_file
 from search.classification.classes import legible
 from search.classification.linear_probe import LinearClassifier
-from search.classification.probe_file import Probe, beginning_of, is_name, load, names_in, place_of, save
+from search.classification.probe_file import (
+    Probe,
+    StoredProbe,
+    beginning_of,
+    is_name,
+    load,
+    names_in,
+    place_of,
+    probes_in,
+    save,
+)
 
 PREPROCESSING = Preprocessing(8, 8, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 IDENTITY = EncoderId("colours", "1", 4, PREPROCESSING)
@@ -137,6 +147,20 @@ def test_what_is_not_there_names_the_others(tmp_path: Path) -> None:
     with pytest.raises(PathNotFoundError, match=r"are birds\."):
         load(place_of("pets", store))
     assert names_in(store) == ["birds"]
+
+
+def test_of_each_probe_of_a_store_whether_it_can_be_asked(tmp_path: Path) -> None:
+    other = EncoderId("other", "2", 4, PREPROCESSING)
+    save(place_of("ours", tmp_path), probe())
+    save(place_of("theirs", tmp_path), replace(probe(), encoder=other))
+    save(place_of("torn", tmp_path), probe())
+    place_of("torn", tmp_path).write_bytes(place_of("torn", tmp_path).read_bytes()[:40])
+    assert probes_in(tmp_path, IDENTITY) == [
+        StoredProbe("ours", "colours", fits=True),
+        StoredProbe("theirs", "other", fits=False),
+        StoredProbe("torn", None, fits=False),
+    ]
+    assert [each.fits for each in probes_in(tmp_path, None)] == [False] * 3
 
 
 @pytest.mark.parametrize(

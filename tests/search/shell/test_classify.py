@@ -147,7 +147,11 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     assert damaged.code == 2
     assert "is damaged" in damaged.err
     assert "`search probe train FOLDER`" in damaged.err
+    shutil.copy(kept, path)
+    assert "elements  (search classify --probe NAME)" in cli("status", "-s", store).out
     use(ColourEncoder("2"))
+    assert cli("index", "-s", store, "--reencode", "--encoder", "other", "-q").code == 0
+    assert "elements (for colours; train it again)  (search classify --probe NAME)" in cli("status", "-s", store).out
     other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
     assert other.code == 2
     assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in other.err
