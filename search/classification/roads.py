@@ -23,7 +23,7 @@ from search.classification.probe_file import Probe
 from search.classification.report import report_of
 from search.classification.results import Classification
 from search.classification.vector_cache import VectorCache
-from search.classification.zero_shot import zero_shot
+from search.classification.zero_shot import about_unread, zero_shot
 from search.query.filter import Filter
 
 
@@ -39,18 +39,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What classifies: a probe, or the names of classes."""
+    """What classifies: a probe, or the names of classes. `notes`: what a person should know of it."""
 
     classes: tuple[str, ...]
     classifier: LinearClassifier
     probe: Probe | None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, probe: Probe | None, classes: tuple[str, ...], encoder: Encoder, templates: bool | None) -> Road:
         """`templates`: whether names are asked for in the encoder's templates, None for its own choice. Raises
         UsageError where a probe is to do that."""
         if probe is None:
-            return cls(classes, zero_shot(encoder, classes, templates), None)
+            return cls(classes, zero_shot(encoder, classes, templates), None, about_unread(encoder, classes))
         if templates is not None:
             raise UsageError("A probe has learned from photographs, and asks in no templates; leave `templates` away.")
         return cls(classes, probe.classifier, probe)

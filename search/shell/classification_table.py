@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from indexer.counted import counted
 from search.classification.report import ClassFigures, ClassificationReport
@@ -13,6 +16,8 @@ from search.results import percent
 
 #: Mistakes that are named.
 _CONFUSED: Final = 10
+#: Classes whose photographs are counted each.
+_COUNTED: Final = 40
 #: Characters of a name of a class in a table.
 _WIDEST: Final = 40
 
@@ -29,6 +34,19 @@ def classified_lines(found: Classification) -> Iterator[str]:
         yield _line(each, widest)
     if not len(found):
         yield "No photograph was classified."
+
+
+def count_lines(found: Classification) -> Iterator[str]:
+    """What many lines come to: how many photographs were called what, most first, and what called them so."""
+    by = "by the names of the classes" if found.probe is None else f"by the probe {Path(found.probe).stem}"
+    counts = np.bincount(found.order[:, 0], minlength=len(found.classes)).tolist()
+    there = sorted((at for at, count in enumerate(counts) if count), key=lambda at: (-counts[at], at))
+    yield f"{counted(len(found), 'photograph')} {by}:"
+    for at in there[:_COUNTED]:
+        yield f"{counts[at]:>9,}  {_short(found.classes[at])}"
+    if len(there) > _COUNTED:
+        left = sum(counts[at] for at in there[_COUNTED:])
+        yield f"{left:>9,}  of {len(there) - _COUNTED:,} other classes"
 
 
 def training_lines(found: TrainedProbe) -> Iterator[str]:

@@ -144,6 +144,13 @@ def test_names_need_no_examples_and_no_scikit_learn(
     assert not found.calibrated
 
 
+def test_a_name_that_the_encoder_does_not_know_is_said(tmp_path: Path, folder: Path) -> None:
+    with search.open(tmp_path / "none.search") as library:
+        found = library.classify(folder / "sea", classes=["krabbe", "lobster"])
+        assert any(note.startswith("The encoder does not know “krabbe”, so") for note in found.notes)
+        assert library.classify(folder / "sea", classes=["crab", "red_car"]).notes == ()
+
+
 def test_names_with_templates(tmp_path: Path, folder: Path) -> None:
     """The encoder of colours reads words: in a template of white every name is whiter, and none is nearer."""
     asked: list[str] = []

@@ -98,6 +98,23 @@ def test_names_of_classes(cli: Cli, folder: Path, store: Path, tmp_path: Path) -
     assert {line.split()[1] for line in like_options.out.splitlines()} <= {"--help", "-s"}
 
 
+def test_a_terminal_ends_with_a_count_of_each_class(
+    cli: Cli, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "sea" / "0.png").unlink()
+    assert cli("probe", "train", folder, "-s", store, "-q").code == 0
+    assert len(cli("classify", folder, "-s", store).out.splitlines()) == 3 * EACH - 1
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lines = cli("classify", folder, "-s", store).out.splitlines()
+    assert lines[3 * EACH - 1 :] == [
+        "",
+        "29 photographs by the probe elements:",
+        "       10  fire",
+        "       10  leaf",
+        "        9  sea",
+    ]
+
+
 def test_a_report_of_names(cli: Cli, tmp_path: Path, store: Path) -> None:
     folder = paint_classes(tmp_path / "colours", {"red": "red", "blue": "blue", "green": "green"}, 4, seed=3)
     found = cli("classify", folder, "-s", store, "--classes", "red,green,blue", "--report")
