@@ -29,7 +29,8 @@ from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
-from indexer.encoders.presets import known_sums, typed_name
+from indexer.encoders.openclip_unfetched import bring_file, bring_folder, called
+from indexer.encoders.presets import known_sums
 from indexer.errors import EncoderUnavailableError
 
 _CONFIG = "open_clip_config.json"
@@ -83,11 +84,11 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
         fetched = partial(
             hub.fetch,
             spec.source,
-            next_step=_bring_folder(spec),
+            next_step=bring_folder(spec, _CONFIG, _WEIGHTS),
             revision=spec.revision,
             sums=sums,
             download=download,
-            called=_called(spec),
+            called=called(spec),
         )
         config, preprocess = _read_config(fetched([_CONFIG]))
         sources = Sources(config, preprocess, fetched(_WEIGHTS[:3]))
@@ -110,32 +111,12 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
             config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
             repo, _, name = tag["hf_hub"].rpartition("/")
             names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
-            step = (
-                f"{hub.CONNECT}, or bring the file {names[0]} of its repository {repo} here from another machine and "
-                f"name it: `encoder={f'open_clip:{spec.model}@/path/to/{names[0]}'!r}`"
+            fetched_weights = hub.fetch(
+                repo, names, bring_file(spec, repo, names[0]), download=download, called=called(spec)
             )
-            called = f"The encoder {spec.model}/{spec.source}"
-            fetched_weights = hub.fetch(repo, names, step, download=download, called=called)
             sources = Sources(config, _preprocessing(tag), fetched_weights)
     _check_towers(sources.config, sources.checkpoint)
     return _with_local_text_parts(sources, spec, download)
-
-
-def _called(spec: OpenClipSpec) -> str:
-    """A repository in a sentence: by the name of the preset that pins it, where one does."""
-    name = typed_name(spec.name)
-    return spec.source if name == spec.name else f"The encoder {name} ({spec.source})"
-
-
-def _bring_folder(spec: OpenClipSpec) -> str:
-    """What to do where a repository cannot be fetched."""
-    commit = "" if spec.revision is None else f" at commit {spec.revision[:12]}"
-    weights = next((name for name in known_sums(spec.source, spec.revision) if name in _WEIGHTS), None)
-    return (
-        f"{hub.CONNECT}, or bring {_CONFIG}, {weights or 'the weights'} and, where it has them, tokenizer.json and "
-        f"tokenizer_config.json of the repository {spec.source}{commit} into a folder here from another machine and "
-        "name it: `encoder='open_clip:local-dir:/path/to/folder'`"
-    )
 
 
 def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
