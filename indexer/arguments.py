@@ -139,8 +139,8 @@ def whole(least: int, most: int | None = None) -> Rule:
 
 def number(least: float, most: float, *, open_below: bool = False) -> Rule:
     """A number in this range, ends included; with `open_below` above the lower one."""
-    low = f"above {least:,} and up to" if open_below else f"from {least:,} to"
-    span = f"a number {low} {most:,}"
+    low = f"above {_plain(least)} and up to" if open_below else f"from {_plain(least)} to"
+    span = f"a number {low} {_plain(most)}"
 
     def read(name: str, given: object) -> float:
         if isinstance(given, bool) or not isinstance(given, numbers.Real):
@@ -151,6 +151,11 @@ def number(least: float, most: float, *, open_below: bool = False) -> Rule:
         return value
 
     return read
+
+
+def _plain(number: float) -> str:
+    """As people write it: 1,000 and 0.5."""
+    return f"{int(number):,}" if number == int(number) else f"{number:,}"
 
 
 def one_of(values: Sequence[str]) -> Rule:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer import forking
+from indexer.encoders.adapted_spec import AdaptedGoneError
 from indexer.encoders.answers import check_promises
 from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.batches import try_out
-from indexer.encoders.presets import PREVIOUS, full_name
+from indexer.encoders.presets import PREVIOUS, full_name, typed_name
 from indexer.encoders.registry import check_encoder, device_notes, open_encoder, prepare_for_indexing
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.files.fingerprint import fingerprint
@@ -75,7 +76,7 @@ class LoadedModels:
                     self._encoder = self._prefetch.get(stored)
                 self._prefetch = None
             if self._encoder is None or (not reencode and self._is_left(stored)):
-                self._encoder = open_encoder(self._folder, stored, self._name, self._device, reencode=reencode)
+                self._encoder = self._opened(stored, reencode)
             encoder = self._encoder
             if not self._trusted:
                 check_promises(encoder)
@@ -85,6 +86,33 @@ class LoadedModels:
         if not reencode:
             check_encoder(self._folder, stored, encoder.identity)
         return encoder
+
+    def _opened(self, stored: EncoderId | None, reencode: bool) -> Encoder:
+        try:
+            return open_encoder(self._folder, stored, self._name, self._device, reencode=reencode)
+        except AdaptedGoneError as error:
+            if stored is None or self._name not in (None, stored.name):
+                raise  # a person named it, and may have misspelt it
+            former = self._former()
+            taken = "bundled" if former is None else "previous"
+            said = "encodes it anew with the bundled one" if former is None else f"takes back {typed_name(former.name)}"
+            raise EncoderUnavailableError(
+                f"{self._folder} was made with the encoder {stored.name}, which is no longer there; put its folder "
+                f"back, or `open(..., encoder={taken!r}).index(reencode=True)` {said}."
+            ) from error
+
+    def _former(self) -> EncoderId | None:
+        """The encoder that the store had before, where it keeps its vectors."""
+        from indexer.catalog.encoders import Encoders
+        from indexer.store import Store
+
+        store = Store.open(self._folder)
+        try:
+            with store.catalog.snapshot() as snapshot:
+                found = Encoders(snapshot).former()
+            return None if found is None else found[1]
+        finally:
+            store.close()
 
     def _previous(self, identity: EncoderId | None) -> Encoder:
         if identity is None:

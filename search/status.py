@@ -21,7 +21,7 @@ from indexer.thumbnails.cache import ThumbnailCache
 from indexer.types import KINDS, Failure
 from indexer.vectors.base import IndexState
 from indexer.vectors.refresh import index_state
-from search.classification.probe_file import names_in
+from search.classification.probe_file import StoredProbe, probes_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Status:
 
     `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
     `former_encoder`: the one that answered before, whose vectors are kept. `pace`: seconds a photograph in the last run
-    that encoded many. `probes`: the names of what `classify` can ask.
+    that encoded many. `probes`: what `classify` can ask.
     """
 
     folder: str
@@ -74,7 +74,7 @@ class Status:
     failures: tuple[Failure, ...]
     former_encoder: EncoderId | None = None
     pace: float | None = None
-    probes: tuple[str, ...] = ()
+    probes: tuple[StoredProbe, ...] = ()
 
 
 def read_status(store: Store) -> Status:
@@ -102,7 +102,7 @@ def read_status(store: Store) -> Status:
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
             None if former is None else former[1],
             None if active is None else read_pace(snapshot, active[1].name),
-            tuple(names_in(store.folder)),
+            tuple(probes_in(store.folder, None if active is None else active[1])),
         )
 
 

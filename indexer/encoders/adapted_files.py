@@ -21,7 +21,7 @@ import numpy as np
 
 from indexer import described_weights
 from indexer.described_weights import OWN_DIGEST, file_name, folder_name, plain_name
-from indexer.encoders.adapted_spec import adapted_name
+from indexer.encoders.adapted_spec import AdaptedGoneError, adapted_name
 from indexer.encoders.base import EncoderId
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError
 from indexer.json_digest import json_digest
@@ -190,7 +190,7 @@ def _read(folder: Path) -> tuple[AdaptedDescription, str]:
             raise damaged(path, f"it is longer than {MAX_DESCRIPTION_BYTES:,} bytes")
         fields = json.loads(data)
     except (FileNotFoundError, NotADirectoryError):
-        raise EncoderUnavailableError(
+        raise AdaptedGoneError(
             f"There is no adapted encoder in {folder} (no {DESCRIPTION}); check the spelling, or train one with "
             "`train_encoder()`."
         ) from None

@@ -24,15 +24,21 @@ PROBE_SECONDS = 3.5
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _LONGEST = 193
 
-#: What a person can do without the hub; ends every message about it.
+#: What ends every message about a hub that cannot be had; what follows it is for a machine without a network.
+CONNECT = "connect this machine to the network and run the same command again"
 NEXT_STEP = (
-    "use `encoder='bundled'`, or name weights on this machine: "
-    "open_clip:MODEL@/path/to/weights.safetensors or open_clip:local-dir:/path/to/folder"
+    f"{CONNECT}, or bring the weights here and name them: `encoder='open_clip:MODEL@/path/to/weights.safetensors'` or "
+    "`encoder='open_clip:local-dir:/path/to/folder'`"
 )
+_ERRNO = re.compile(r"\[Errno -?\d+\] ?")
 
 
 class NotOnThisMachineError(EncoderUnavailableError):
     """Files of a repository are not in the cache, and nobody asked for a download."""
+
+
+class UnreachableError(EncoderUnavailableError):
+    """Files of a repository would have to be fetched, and the hub cannot be had."""
 
 
 def check_repository(repo: str) -> None:
@@ -52,13 +58,15 @@ def fetch(
     revision: str | None = None,
     sums: Mapping[str, str] | None = None,
     download: bool = True,
+    called: str | None = None,
 ) -> str:
     """The path of one file of `repo`: the first of `names` that is cached, else the first that can be downloaded.
 
     `revision`: a commit of the repository; None takes its newest, and nothing cached is checked for a newer one.
     `sums`: SHA-256 in hex of files by name; one of another content is refused, and where the sums name one of `names`
-    no other is taken. Without `download` the network is never asked. Raises EncoderUnavailableError, ending with
-    `next_step`; NotOnThisMachineError without `download`.
+    no other is taken. Without `download` the network is never asked. `called`: what messages call the repository.
+    Raises EncoderUnavailableError, ending with `next_step`: NotOnThisMachineError without `download`, UnreachableError
+    where the hub cannot be had.
     """
     from huggingface_hub import try_to_load_from_cache
 
@@ -72,25 +80,25 @@ def fetch(
             return _verified(cached, sums.get(name))
     if not download:
         raise NotOnThisMachineError(f"{repo} is not on this machine; {next_step}.")
-    name, path = _download(repo, names, revision, next_step)
+    name, path = _download(repo, names, revision, next_step, called or repo)
     return _verified(path, sums.get(name))
 
 
-def _download(repo: str, names: Sequence[str], revision: str | None, next_step: str) -> tuple[str, str]:
+def _download(repo: str, names: Sequence[str], revision: str | None, next_step: str, called: str) -> tuple[str, str]:
     """The first of `names` that the hub has, and where it is kept now. Raises EncoderUnavailableError."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    require_reachable(repo, next_step)
+    require_reachable(repo, next_step, called)
     for name in names:
         try:
             return name, hf_hub_download(repo, name, revision=revision, endpoint=endpoint())
         except LocalEntryNotFoundError as error:  # the network broke, and it looked into the cache again
-            raise _failed(repo, error, next_step) from error
+            raise _failed(called, error, next_step) from error
         except EntryNotFoundError:
             continue
         except Exception as error:  # the client raises its own errors and those of its HTTP library
-            raise _failed(repo, error, next_step) from error
+            raise _failed(called, error, next_step) from error
     raise EncoderUnavailableError(f"{repo} at {endpoint()} offers no {' or '.join(names)}; {next_step}.")
 
 
@@ -177,8 +185,8 @@ def is_told_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def require_reachable(repo: str, next_step: str = NEXT_STEP) -> None:
-    """Return when the hub answers; raise EncoderUnavailableError within PROBE_SECONDS when it does not."""
+def require_reachable(repo: str, next_step: str = NEXT_STEP, called: str | None = None) -> None:
+    """Return when the hub answers; raise UnreachableError within PROBE_SECONDS when it does not."""
     from huggingface_hub import constants
 
     if is_told_offline() or constants.HF_HUB_OFFLINE:
@@ -188,7 +196,7 @@ def require_reachable(repo: str, next_step: str = NEXT_STEP) -> None:
         if unreachable is None:
             return
         reason = f"{endpoint()} cannot be reached ({unreachable})"
-    raise EncoderUnavailableError(f"{repo} is not on this machine and {reason}; {next_step}.")
+    raise UnreachableError(f"{called or repo} is not on this machine and {reason}; {next_step}.")
 
 
 def _why_unreachable(url: str, seconds: float) -> str | None:
@@ -211,12 +219,10 @@ def _why_unreachable(url: str, seconds: float) -> str | None:
     return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
 
 
-def _failed(repo: str, error: Exception, next_step: str = NEXT_STEP) -> EncoderUnavailableError:
-    return EncoderUnavailableError(
-        f"{repo} could not be fetched from {endpoint()} ({_first_line(error)}); {next_step}."
-    )
+def _failed(called: str, error: Exception, next_step: str = NEXT_STEP) -> UnreachableError:
+    return UnreachableError(f"{called} could not be fetched from {endpoint()} ({_first_line(error)}); {next_step}.")
 
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return _ERRNO.sub("", lines[0]).rstrip(".") if lines else type(error).__name__

@@ -29,6 +29,7 @@ from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.openclip_spec import OpenClipSpec
+from indexer.encoders.openclip_unfetched import bring_file, bring_folder, called
 from indexer.encoders.presets import known_sums
 from indexer.errors import EncoderUnavailableError
 
@@ -54,8 +55,8 @@ _TOKENIZER_FILES = (*_TOKENIZER_NEEDED, "merges.txt", "tokenizer_config.json", "
 
 #: What a person can do without the hub about a part of a model that is not its weights.
 _PART_STEP = (
-    "use `encoder='bundled'`, or name open_clip:local-dir:/path/to/folder, a folder with the weights, their "
-    "open_clip_config.json and {files}"
+    f"{hub.CONNECT}, or name a folder with the weights, their open_clip_config.json and "
+    "{files}: `encoder='open_clip:local-dir:/path/to/folder'`"
 )
 
 #: open_clip's loading is guarded as a whole: while it runs, the root logger is shielded (`_quietly`).
@@ -80,7 +81,15 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
     EncoderUnavailableError, of the kind `hub.NotOnThisMachineError` for what would have to be fetched."""
     if spec.kind == "hub":
         sums = known_sums(spec.source, spec.revision)
-        fetched = partial(hub.fetch, spec.source, revision=spec.revision, sums=sums, download=download)
+        fetched = partial(
+            hub.fetch,
+            spec.source,
+            next_step=bring_folder(spec, _CONFIG, _WEIGHTS),
+            revision=spec.revision,
+            sums=sums,
+            download=download,
+            called=called(spec),
+        )
         config, preprocess = _read_config(fetched([_CONFIG]))
         sources = Sources(config, preprocess, fetched(_WEIGHTS[:3]))
     elif spec.kind == "folder":
@@ -102,7 +111,10 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
             config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
             repo, _, name = tag["hf_hub"].rpartition("/")
             names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
-            sources = Sources(config, _preprocessing(tag), hub.fetch(repo, names, download=download))
+            fetched_weights = hub.fetch(
+                repo, names, bring_file(spec, repo, names[0]), download=download, called=called(spec)
+            )
+            sources = Sources(config, _preprocessing(tag), fetched_weights)
     _check_towers(sources.config, sources.checkpoint)
     return _with_local_text_parts(sources, spec, download)
 

@@ -116,6 +116,11 @@ def full_name(name: str) -> str:
     return name if preset is None else preset.encoder
 
 
+def typed_name(name: str) -> str:
+    """The shortest name of an encoder: of a preset's model the preset, of others their own."""
+    return next((preset.purpose for preset in PRESETS if preset.encoder == name), name)
+
+
 def known_sums(repository: str, revision: str | None) -> Mapping[str, str]:
     """SHA-256 in hex by file name, of a revision that a preset pins; {} of others."""
     for preset in PRESETS:

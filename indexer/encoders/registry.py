@@ -10,9 +10,9 @@ from indexer.encoders.adapted_spec import ADAPTED_PREFIX, adapted_name, parse_ad
 from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.device_names import check_device, unused
 from indexer.encoders.graph_model import BUNDLED
-from indexer.encoders.hub import NotOnThisMachineError
+from indexer.encoders.hub import NotOnThisMachineError, UnreachableError
 from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PREFIX, parse_spec
-from indexer.encoders.presets import PRESETS, PREVIOUS, Preset, full_name
+from indexer.encoders.presets import PRESETS, PREVIOUS, Preset, full_name, typed_name
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.progress import Progress
 
@@ -76,12 +76,20 @@ def open_encoder(
     """
     name = full_name(asked) if asked is not None else BUNDLED if stored is None else stored.name
     own = stored is not None and name == stored.name
+    if stored is not None and not reencode and _are_others(name, stored.name):  # before gigabytes are fetched
+        raise _mismatch(store, f"with the encoder {typed_name(stored.name)}, not {typed_name(name)}", typed_name(name))
     try:
         encoder = load_encoder(name, device, stored=stored if own else None, download=asked is not None)
     except NotOnThisMachineError as error:
         raise EncoderUnavailableError(
             f"{store} was made with the encoder {name}, which is not on this machine, and nothing is fetched because a "
             f"store names it; `open(..., encoder={name!r}).query('...')` fetches it."
+        ) from error
+    except UnreachableError as error:
+        if stored is not None:
+            raise
+        raise EncoderUnavailableError(
+            f"{str(error).removesuffix('.')}; or use `encoder='bundled'`, which needs no network."
         ) from error
     except EncoderUnavailableError as error:
         if not own or name == BUNDLED or name.startswith((PREFIX, ADAPTED_PREFIX)):
@@ -103,9 +111,20 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
         reason = f"with an earlier {stored.name} ({stored.weights[:12]}, now {identity.weights[:12]})"
     else:
         reason = f"with the encoder {stored.name}, not {identity.name}"
-    raise EncoderMismatchError(
-        f"{store} was made {reason}; `open(..., encoder={identity.name!r}).index(reencode=True)` encodes it anew."
+    raise _mismatch(store, reason, identity.name)
+
+
+def _mismatch(store: Path, made: str, name: str) -> EncoderMismatchError:
+    return EncoderMismatchError(
+        f"{store} was made {made}; `open(..., encoder={name!r}).index(reencode=True)` encodes it anew."
     )
+
+
+def _are_others(one: str, other: str) -> bool:
+    """Whether two names are surely not those of one encoder; weights may have several names, but not the bundled ones,
+    and not those that presets pin."""
+    pinned = {BUNDLED, *(preset.encoder for preset in PRESETS)}
+    return one != other and one in pinned and other in pinned
 
 
 def load_encoder(
@@ -142,7 +161,8 @@ def load_encoder(
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     hint = f" (did you mean {by_lower[close[0]]}?)" if close else ""
     raise EncoderUnavailableError(
-        f"There is no encoder {name!r}{hint}; use {presets}, or an open_clip model as {FORMS} (see `list_encoders()`)."
+        f"There is no encoder {name!r}{hint}; use {presets}, {ADAPTED_PREFIX}FOLDER for one that you have trained, or "
+        f"an open_clip model as {FORMS} (see `list_encoders()`)."
     )
 
 

@@ -163,7 +163,7 @@ class Classifying(Opened):
             else:
                 found = roads.named(road, work, photographs, top, told)
         clock.lap("classify")
-        return replace(found, notes=(*work.notes, *found.notes), seconds=clock.seconds)
+        return replace(found, notes=(*work.notes, *road.notes, *found.notes), seconds=clock.seconds)
 
     def probes(self) -> list[str]:
         """The names of the store's probes, in order."""

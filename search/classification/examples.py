@@ -7,7 +7,7 @@ classes nobody knows which is right.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from indexer.progress import Progress
 from indexer.types import Candidate, Failure, Float32, Int64
 from search.classification.classes import check_classes, legible, spoken
 from search.classification.features import Feature, FeatureReader
-from search.ground_truth.labelled_folder import read_labelled_folder
+from search.ground_truth.labelled_folder import LabelledFolder, read_labelled_folder
 
 #: Photographs of one folder: 360 MB of vectors of 448 numbers.
 MOST: Final = 200_000
@@ -87,7 +87,13 @@ def read_by_class(folder: str | os.PathLike[str], among: Sequence[str] | None = 
     if nameless:
         raise UsageError(f"{found.folder} has a folder whose name cannot be read, {nameless[0]!r}; give it another.")
     if among is None:
+        if len(folders) == 1 and found.empty:
+            raise UsageError(
+                f"{found.folder} has photographs of one class only, {named[folders[0]]}: {_lacking(found)}."
+            )
         check_classes([named[name] for name in folders], found.folder)
+        if found.empty:
+            notes.append(f"{counted(len(found.empty), 'folder')} left out: {_lacking(found)}.")
         classes = tuple(named.values())
         positions = {name: at for at, name in enumerate(folders)}
     else:
@@ -148,9 +154,36 @@ def read_examples(by_class: ByClass, reader: FeatureReader, progress: Progress) 
     )
 
 
+def unseen(found: Examples, folder: str, seen: Callable[[bytes], bool]) -> Examples:
+    """What can be measured on: those of `folder` whose digests a probe was not trained on, with a note about the
+    others. Raises UsageError where none is left."""
+    new = np.array([not seen(digest) for digest in found.digests], bool)
+    if not new.any():
+        raise UsageError(
+            f"All photographs in {folder} are examples that the probe was trained on, which says nothing of how right "
+            "it is; name a folder of others."
+        )
+    if new.all():
+        return found
+    note = f"{counted(int((~new).sum()), 'photograph')} not measured on, as the probe was trained on the same."
+    return replace(found.chosen(new), notes=(*found.notes, note))
+
+
 def key(name: str) -> str:
     """What two names of a class are compared by."""
     return spoken(name).casefold()
+
+
+def _lacking(found: LabelledFolder) -> str:
+    """Which folder has no photograph, and what is there instead."""
+    name, other = next(iter(found.empty.items()))
+    path = os.path.join(found.folder, name)
+    barred = next((each for each in found.problems if each.path == path), None)
+    if barred is not None:
+        why = f"cannot be looked at ({barred.reason})"
+    else:
+        why = "has no photograph" + (f" ({other} is none)" if other else "")
+    return f"{legible(name) or repr(name)} {why}" + (", and others have none either" if len(found.empty) > 1 else "")
 
 
 def _about_others(names: Sequence[str], folder: str) -> list[str]:

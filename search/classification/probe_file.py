@@ -1,8 +1,8 @@
 """A probe on disk: one safetensors file, in a store under `probes/NAME.safetensors` or wherever a person wants it.
 
-It holds `weights` (k, d) and `bias` (k,) float32, and in its header, as JSON, its classes, its encoder and its
-training, with a digest of all. One file, so that it is moved into place in one step, and can be given away. Reading it
-runs nothing of it.
+It holds `weights` (k, d) and `bias` (k,) float32, `examples` (n, 8) uint8, by which a report knows what the probe has
+seen, and in its header, as JSON, its classes, its encoder and its training, with a digest of all. One file, so that it
+is moved into place in one step, and can be given away. Reading it runs nothing of it.
 """
 
 from __future__ import annotations
@@ -38,19 +38,27 @@ _ABOUT: Final = "probe"
 #: 10,000 classes of 2,048 numbers, and their names.
 MAX_BYTES: Final = 100_000_000
 _HEAD_BYTES: Final = 20_000_000
+#: Of an example's SHA-256: enough that no other photograph of a million is taken for it, 1.6 MB for 200,000.
+_EXAMPLE_BYTES: Final = 8
 _NAME: Final = re.compile(r"\w[\w .+-]{0,62}[\w+-]|\w")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
     """A classifier of a person's own classes. `encoder`: whose vectors it reads; `trained`: what it was trained on, and
-    what was measured, as JSON has it; `path`: its file, "" before it has one."""
+    what was measured, as JSON has it; `path`: its file, "" before it has one; `examples`: the beginnings of the SHA-256
+    of the photographs that it was trained on, None of a probe of an earlier version, which did not keep them."""
 
     classes: tuple[str, ...]
     encoder: EncoderId
     classifier: LinearClassifier
     trained: dict[str, Any]
     path: str = ""
+    examples: frozenset[bytes] | None = None
+
+    def has_seen(self, digest: bytes) -> bool:
+        """Whether a photograph, by the SHA-256 of its content, is among the examples, as far as is known."""
+        return self.examples is not None and beginning_of(digest) in self.examples
 
     def check_fits(self, identity: EncoderId) -> None:
         """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder."""
@@ -62,6 +70,11 @@ class Probe:
             f"{theirs.name} ({theirs.weights[:12]}); train it again with `train_probe(FOLDER)`, or name another "
             "`encoder` or `store`."
         )
+
+
+def beginning_of(digest: bytes) -> bytes:
+    """What is kept of an example's SHA-256."""
+    return digest[:_EXAMPLE_BYTES]
 
 
 def is_name(name: str) -> bool:
@@ -99,13 +112,41 @@ def names_in(store: Path) -> list[str]:
     return sorted(name for name in names if is_name(name))
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProbe:
+    """A probe that a store has. `encoder`: the name of the one whose vectors it reads, None of a file that cannot be
+    read; `fits`: the store's photographs have such vectors."""
+
+    name: str
+    encoder: str | None
+    fits: bool
+
+
+def probes_in(store: Path, active: EncoderId | None) -> list[StoredProbe]:
+    """Those of a store whose encoder is `active`, in order of their names. Of each the beginning is read."""
+    found = []
+    for name in names_in(store):
+        encoder = _encoder_of(store / FOLDER / f"{name}{SUFFIX}")
+        fits = encoder is not None and active is not None and encoder.matches(active)
+        found.append(StoredProbe(name, None if encoder is None else encoder.name, fits))
+    return found
+
+
+def _encoder_of(path: Path) -> EncoderId | None:
+    try:
+        length = int.from_bytes(beginning(path, 8), "little")
+        return EncoderId.from_json(json.dumps(_about(beginning(path, 8 + min(length, _HEAD_BYTES)))["encoder"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def save(path: Path, probe: Probe) -> None:
     """Put a probe at `path`, in the place of one before. Raises StoreUnwritableError, and then the one before is still
     there."""
     from safetensors.numpy import save as to_bytes
 
     classifier = probe.classifier
-    arrays = {
+    arrays: dict[str, Any] = {
         "weights": np.ascontiguousarray(classifier.weights, np.float32),
         "bias": np.ascontiguousarray(classifier.bias, np.float32),
     }
@@ -118,6 +159,10 @@ def save(path: Path, probe: Probe) -> None:
         "trained": probe.trained,
         "weights": _digest(arrays["weights"], arrays["bias"]),
     }
+    if probe.examples is not None:
+        kept = b"".join(sorted(probe.examples))
+        arrays["examples"] = np.frombuffer(kept, np.uint8).reshape(-1, _EXAMPLE_BYTES)
+        about["examples"] = hashlib.sha256(kept).hexdigest()
     about["digest"] = json_digest(about)
     data = to_bytes(arrays, metadata={_ABOUT: json.dumps(about, allow_nan=False)})
     try:
@@ -170,7 +215,7 @@ def _about(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _parsed(path: Path, about: dict[str, Any], arrays: dict[str, Float32]) -> Probe:
+def _parsed(path: Path, about: dict[str, Any], arrays: dict[str, Any]) -> Probe:
     """Raises ValueError, KeyError, TypeError for what no probe is."""
     classes = tuple(about["classes"])
     encoder = EncoderId.from_json(json.dumps(about["encoder"]))
@@ -190,7 +235,21 @@ def _parsed(path: Path, about: dict[str, Any], arrays: dict[str, Float32]) -> Pr
     trained = about["trained"]
     if not isinstance(trained, dict):
         raise ValueError("what it was trained on is no object")
-    return Probe(classes, encoder, LinearClassifier(weights, bias, temperature, calibrated), trained, str(path))
+    classifier = LinearClassifier(weights, bias, temperature, calibrated)
+    return Probe(classes, encoder, classifier, trained, str(path), _examples(about, arrays))
+
+
+def _examples(about: dict[str, Any], arrays: dict[str, Any]) -> frozenset[bytes] | None:
+    """None where none were kept. Raises ValueError, KeyError."""
+    if "examples" not in about:
+        return None
+    found = arrays["examples"]
+    if found.dtype != np.uint8 or found.shape[1:] != (_EXAMPLE_BYTES,):
+        raise ValueError("its examples are of another form than described")
+    kept = found.tobytes()
+    if about["examples"] != hashlib.sha256(kept).hexdigest():
+        raise ValueError("its examples are not what was written")
+    return frozenset(kept[at : at + _EXAMPLE_BYTES] for at in range(0, len(kept), _EXAMPLE_BYTES))
 
 
 def _digest(weights: Float32, bias: Float32) -> str:

@@ -43,10 +43,10 @@ class ClassificationReport:
 
     `classes`: those that it knows (k); `figures`: of each of them that has photographs. `mean_accuracy`: the mean of
     the classes' accuracies, each class counting alike; `top_1`, `top_5`: of all photographs, how often the right class
-    is the first, or among the first five. `confusion` (m, 3) int64: the cells of the confusion matrix that are not 0,
-    each (what it is, what it was called, how often), by the positions of the classes; `matrix()` is the whole.
-    `calibration_error`: the expected one of the probabilities (Guo et al. 2017), None where none were fitted, and of
-    fewer than 100 photographs.
+    is the first, or among the first five, which is None of five classes or fewer. `confusion` (m, 3) int64: the cells
+    of the confusion matrix that are not 0, each (what it is, what it was called, how often), by the positions of the
+    classes; `matrix()` is the whole. `calibration_error`: the expected one of the probabilities (Guo et al. 2017), None
+    where none were fitted, and of fewer than 100 photographs.
     """
 
     classes: tuple[str, ...]
@@ -54,7 +54,7 @@ class ClassificationReport:
     figures: tuple[ClassFigures, ...]
     mean_accuracy: float
     top_1: float
-    top_5: float
+    top_5: float | None
     confusion: Int64
     calibration_error: float | None
 
@@ -65,7 +65,7 @@ class ClassificationReport:
             "photographs": self.photographs,
             "mean_accuracy": round(self.mean_accuracy, 6),
             "top_1": round(self.top_1, 6),
-            "top_5": round(self.top_5, 6),
+            "top_5": None if self.top_5 is None else round(self.top_5, 6),
             "calibration_error": None if error is None else round(error, 6),
             "classes": [each.to_json() for each in self.figures],
             "confusion": [
@@ -110,7 +110,7 @@ def report_of(
     named = np.bincount(answers, minlength=k).tolist()
     figures = tuple(_figures(classes[row], hits[row], support[row], named[row]) for row in range(k) if support[row])
     mean = float(np.mean([each.recall for each in figures]))
-    top_5 = float(np.concatenate(found_5).mean())
+    top_5 = float(np.concatenate(found_5).mean()) if k > TOP else None
     return ClassificationReport(
         tuple(classes), len(labels), figures, mean, float(right.mean()), top_5, confusion, error
     )

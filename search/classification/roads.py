@@ -13,8 +13,9 @@ from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.progress import Progress
 from search.classification.classes import check_classes, legible
-from search.classification.examples import read_by_class, read_examples
+from search.classification.examples import read_by_class, read_examples, unseen
 from search.classification.features import FeatureReader
+from search.classification.few import about_few
 from search.classification.indexed import IndexedPhotographs
 from search.classification.linear_probe import LinearClassifier
 from search.classification.named import classified, find
@@ -22,7 +23,7 @@ from search.classification.probe_file import Probe
 from search.classification.report import report_of
 from search.classification.results import Classification
 from search.classification.vector_cache import VectorCache
-from search.classification.zero_shot import zero_shot
+from search.classification.zero_shot import about_unread, zero_shot
 from search.query.filter import Filter
 
 
@@ -38,18 +39,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What classifies: a probe, or the names of classes."""
+    """What classifies: a probe, or the names of classes. `notes`: what a person should know of it."""
 
     classes: tuple[str, ...]
     classifier: LinearClassifier
     probe: Probe | None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, probe: Probe | None, classes: tuple[str, ...], encoder: Encoder, templates: bool | None) -> Road:
         """`templates`: whether names are asked for in the encoder's templates, None for its own choice. Raises
         UsageError where a probe is to do that."""
         if probe is None:
-            return cls(classes, zero_shot(encoder, classes, templates), None)
+            return cls(classes, zero_shot(encoder, classes, templates), None, about_unread(encoder, classes))
         if templates is not None:
             raise UsageError("A probe has learned from photographs, and asks in no templates; leave `templates` away.")
         return cls(classes, probe.classifier, probe)
@@ -86,11 +88,14 @@ def named(
 
 
 def reported(road: Road, work: Work, folder: str | os.PathLike[str], top: int, progress: Progress) -> Classification:
-    """A folder that is sorted by class, with how right the answers are. Raises as `named`."""
+    """A folder that is sorted by class, with how right the answers are: of all but the probe's own examples. Raises as
+    `named`, and UsageError where it has nothing else."""
     reader = FeatureReader(work.encoder, work.catalog, VectorCache.of(work.encoder.identity))
-    found = read_examples(read_by_class(folder, among=road.classes), reader, progress)
+    by_class = read_by_class(folder, among=road.classes)
+    found = read_examples(by_class, reader, progress)
     order, shares = road.classifier.first(found.vectors, top)
-    report = report_of(road.classifier, road.classes, found.vectors, found.labels)
+    measured = found if road.probe is None else unseen(found, by_class.folder, road.probe.has_seen)
+    report = report_of(road.classifier, road.classes, measured.vectors, measured.labels)
     return replace(
         _empty(road, work),
         paths=found.paths,
@@ -98,7 +103,16 @@ def reported(road: Road, work: Work, folder: str | os.PathLike[str], top: int, p
         shares=shares,
         report=report,
         failures=found.failures,
-        notes=found.notes,
+        notes=(*measured.notes, *_about_forgotten(road.probe), *about_few(report)),
+    )
+
+
+def _about_forgotten(probe: Probe | None) -> tuple[str, ...]:
+    if probe is None or probe.examples is not None:
+        return ()
+    return (
+        "This probe is of an earlier version and does not say what it was trained on: where the folder has some of its "
+        "examples, the figures are too good; train it again with `train_probe(FOLDER)`.",
     )
 
 

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from indexer.counted import counted
 from indexer.encoders.base import Encoder
 from indexer.errors import UsageError
 from indexer.progress import Progress
 from indexer.types import Int64
-from search.classification.examples import ByClass, Examples, read_by_class, read_examples
+from search.classification.examples import ByClass, Examples, read_by_class, read_examples, unseen
 from search.classification.features import FeatureReader
+from search.classification.few import about_few
 from search.classification.fitting import Chosen, check_installed, choose, fit
 from search.classification.folds import stratified
 from search.classification.linear_probe import LinearClassifier
-from search.classification.probe_file import Probe
+from search.classification.probe_file import Probe, beginning_of
 from search.classification.report import ClassificationReport, report_of
 from search.classification.zero_shot import zero_shot
 
@@ -75,13 +75,15 @@ def train(
         measured = classifier if others is None else fit(seen.vectors, seen.labels, chosen, seed)
         report = _report(measured, held)
         names, templates = (_report(zero_shot(encoder, examples.classes, wish), held) for wish in (False, True))
-        notes += held.notes if tested is not None else ()
+        notes += (*(held.notes if tested is not None else ()), *about_few(report))
     else:
         notes += (
             "There are too few photographs to hold some out, so nothing was measured; add examples, or a `test`.",
         )
     on = None if held is None else HELD_OUT if tested is None else tested.folder
-    probe = Probe(examples.classes, encoder.identity, classifier, _trained(examples, chosen, on, report, seed))
+    trained = _trained(examples, chosen, on, report, seed)
+    seen_ones = frozenset(map(beginning_of, examples.digests))
+    probe = Probe(examples.classes, encoder.identity, classifier, trained, examples=seen_ones)
     return Measured(probe, examples, chosen, on, report, names, templates, notes)
 
 
@@ -91,15 +93,7 @@ def _held_out(
     """What to measure on, and the examples without it; None for these where they need not be parted."""
     if tested is not None:
         found = read_examples(tested, reader, progress)
-        known = set(examples.digests)
-        new = np.array([digest not in known for digest in found.digests], bool)
-        if not new.any():
-            raise UsageError(f"All photographs in {tested.folder} are examples, too; test on others.")
-        if new.all():
-            return found, None
-        there = int((~new).sum())
-        note = f"{counted(there, 'photograph')} of the test left out, as the examples have the same."
-        return replace(found.chosen(new), notes=(*found.notes, note)), None
+        return unseen(found, tested.folder, set(examples.digests).__contains__), None
     part = stratified(examples.labels, _HELD_OUT, seed)
     held = part == 0
     left = np.bincount(examples.labels[~held], minlength=len(examples.classes))
@@ -116,8 +110,8 @@ def _with_classes(by_class: ByClass, read: Examples) -> tuple[Examples, tuple[st
         return read, read.notes
     if len(there) < 2:
         raise UsageError(
-            f"{by_class.folder} has photographs that can be used of one class only, {read.classes[int(there[0])]}; add "
-            f"some of {gone[0]}."
+            f"{by_class.folder} has photographs that can be used of one class only, {read.classes[int(there[0])]}: of "
+            f"{gone[0]} there is none{_why(by_class, read, read.classes.index(gone[0]))}; add some."
         )
     classes = tuple(read.classes[at] for at in there.tolist())
     labels: Int64 = np.searchsorted(there, read.labels).astype(np.int64)
@@ -125,6 +119,14 @@ def _with_classes(by_class: ByClass, read: Examples) -> tuple[Examples, tuple[st
     listed = ", ".join(gone[:_NAMED]) + (", ..." if len(gone) > _NAMED else "")
     notes = (*read.notes, f"{note} left out, of which no photograph can be used: {listed}.")
     return replace(read, classes=classes, labels=labels), notes
+
+
+def _why(by_class: ByClass, read: Examples, label: int) -> str:
+    """Why nothing of a class can be used: its first file that cannot be read."""
+    pairs = zip(by_class.candidates, by_class.labels.tolist(), strict=True)
+    own = {candidate.path for candidate, of in pairs if of == label}
+    first = next((failure for failure in read.failures if failure.path in own), None)
+    return "" if first is None else f" (first: {first.path}: {first.reason})"
 
 
 def _about_single(examples: Examples) -> tuple[str, ...]:

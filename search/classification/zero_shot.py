@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer.encoders.base import Encoder
 from indexer.encoders.batches import encode_texts
+from indexer.encoders.coverage import suggestions, unread_words
 from indexer.encoders.templates import ensemble, forms_of, templates_of
 from indexer.types import Float32
 from search.classification.classes import spoken
@@ -17,6 +18,8 @@ from search.classification.linear_probe import COSINE_SCALE, LinearClassifier
 
 #: Names whose forms are encoded together.
 _AT_ONCE: Final = 256
+#: Unknown words that a note names.
+_NAMED: Final = 5
 
 
 def zero_shot(encoder: Encoder, classes: Sequence[str], templates: bool | None) -> LinearClassifier:
@@ -25,6 +28,22 @@ def zero_shot(encoder: Encoder, classes: Sequence[str], templates: bool | None) 
     return LinearClassifier(
         np.float32(COSINE_SCALE) * rows, np.zeros(len(rows), np.float32), temperature=1.0, calibrated=False
     )
+
+
+def about_unread(encoder: Encoder, classes: Sequence[str]) -> tuple[str, ...]:
+    """A sentence about the words in names of classes that the encoder has no idea of, with what was meant or else the
+    next step; none where it reads all."""
+    unread = list(dict.fromkeys(word for name in classes for word in unread_words(encoder, spoken(name))))
+    if not unread:
+        return ()
+    meant = suggestions(encoder, unread)
+    step = "check the spelling, or give such a class another name"
+    if meant:
+        named = (f"“{other}”" if len(unread) == 1 else f"“{other}” by “{word}”" for word, other in meant.items())
+        step = f"did you mean {', '.join(named)}?"
+    listed = ", ".join(f"“{word}”" for word in unread[:_NAMED]) + (", ..." if len(unread) > _NAMED else "")
+    end = "" if step.endswith("?") else "."
+    return (f"The encoder does not know {listed}, so what is called so is chance; {step}{end}",)
 
 
 def names_matrix(encoder: Encoder, names: Sequence[str], templates: Sequence[str]) -> Float32:

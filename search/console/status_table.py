@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from indexer.counted import counted
+from indexer.encoders.presets import typed_name
 from indexer.files.scope import nearest
 from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
@@ -20,6 +21,7 @@ from search.offers import offers
 if TYPE_CHECKING:
     from indexer.catalog.roots import Root
     from indexer.vectors.base import IndexState
+    from search.classification.probe_file import StoredProbe
     from search.status import Status
 
 
@@ -77,7 +79,7 @@ def _table(status: Status) -> Iterator[str]:
         most = _size(status.thumbnails.most_bytes)
         rows.append(("thumbnails", f"{kept}, {_size(status.thumbnails.bytes)} of at most {most}"))
     if status.probes:
-        rows.append(("probes", f"{', '.join(status.probes)}  (search classify --probe NAME)"))
+        rows.append(("probes", f"{', '.join(map(_probe, status.probes))}  (search classify --probe NAME)"))
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
     rows += [("forgotten", f"{path}  ({_step(path)})") for path in status.exclusions]
@@ -85,6 +87,15 @@ def _table(status: Status) -> Iterator[str]:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:<{width}}  {value}"
+
+
+def _probe(probe: StoredProbe) -> str:
+    """Its name, and why it cannot be asked where it cannot."""
+    if probe.fits:
+        return probe.name
+    if probe.encoder is None:
+        return f"{probe.name} (damaged; train it again)"
+    return f"{probe.name} (for {typed_name(probe.encoder)}; train it again)"
 
 
 def _former(status: Status) -> list[tuple[str, str]]:

@@ -46,16 +46,23 @@ COMMANDS: Final = {
 OPTIONS: Final = {
     "adversarial": "--adversarial",
     "all": "--all",
+    "all_copies": "--all-copies",
+    "augment": "--augment",
     "batch": "--batch",
     "bootstrap": "--bootstrap",
     "budget": "--budget",
+    "by_words": "--by-words",
     "chunk": "--chunk",
     "classes": "--classes",
     "cutoffs": "-k",
+    "default_ignores": "--default-ignores",
+    "device": "--device",
     "encoder": "--encoder",
     "epochs": "--epochs",
     "epsilon": "--epsilon",
+    "host": "--host",
     "explain": "--explain",
+    "idle": "--idle",
     "ignores": "--ignore",
     "images": "--images",
     "index_type": "--index",
@@ -74,10 +81,12 @@ OPTIONS: Final = {
     "rate": "--rate",
     "recall": "--recall",
     "reencode": "--reencode",
+    "report": "--report",
     "rerank": "--rerank",
     "reranker": "--reranker",
     "restart": "--restart",
     "seed": "--seed",
+    "sort": "--sort",
     "split": "--split",
     "store": "--store",
     "table": "--pairs",
@@ -86,10 +95,13 @@ OPTIONS: Final = {
     "thumbnails": "--thumbnails",
     "to": "--to",
     "tokens": "--tokens",
+    "top": "--top",
     "unignores": "--no-ignore",
     "vanished": "--vanished",
     "verify": "--verify",
 }
+#: Those with an option for each side.
+_SWITCHES: Final = ("augment", "by_words", "default_ignores", "templates", "tokens")
 #: What carries sentences, in the values that the library returns.
 _SENTENCES: Final = ("notes", "warnings", "problem", "remedy")
 QUOTED: Final = re.compile(r"`([^`]+)`")
@@ -193,8 +205,8 @@ def _option(name: str, value: ast.expr) -> Iterator[str]:
         yield from (OPTIONS[name], f"{float(f'{100 * float(value.value):.8g}'):g}%")  # type: ignore[arg-type]
         return
     given = value.value if isinstance(value, ast.Constant) else ast.unparse(value)
-    if (name, given) == ("rerank", 0) or (name in ("tokens", "templates") and given is False):
-        yield f"--no-{name}"
+    if (name, given) == ("rerank", 0) or (name in _SWITCHES and given is False):
+        yield OPTIONS[name].replace("--", "--no-", 1)
         return
     yield OPTIONS[name]
     if given is not True:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from indexer.errors import PathNotFoundError, UsageError
+from indexer.files.ignores import Ignores
 from indexer.files.names import as_named
 from indexer.files.scan import scan
 from indexer.images.sniff import IMAGE_SUFFIXES, is_image
@@ -18,12 +19,14 @@ from indexer.types import Candidate, Failure
 class LabelledFolder:
     """What lies below `folder`, its absolute path. `rows`: each image with the name of the immediate subfolder that it
     lies in, at whatever depth, in the order of a scan; `loose`: how many images lie in no subfolder; `problems`: what
-    could not be looked at."""
+    could not be looked at; `empty`: subfolders without an image, each with a file that is none, "" where it has no
+    file."""
 
     folder: str
     rows: tuple[tuple[Candidate, str], ...]
     loose: int
     problems: tuple[Failure, ...]
+    empty: dict[str, str]
 
 
 def read_labelled_folder(folder: str | os.PathLike[str], purpose: str) -> LabelledFolder:
@@ -39,17 +42,32 @@ def read_labelled_folder(folder: str | os.PathLike[str], purpose: str) -> Labell
         raise UsageError(f"{folder} is not a folder; {purpose}.")
     problems: list[Failure] = []
     rows: list[tuple[Candidate, str]] = []
+    others: dict[str, str] = {}
     loose = 0
     prefix = len(os.path.join(folder, ""))
     for candidate in scan(folder, DEFAULT_IGNORES, problems.append):
-        if not looks_like_image(candidate.path):
-            continue
         first, *inner = candidate.path[prefix:].split(os.sep)
-        if inner:
+        if not looks_like_image(candidate.path):
+            if inner:
+                others.setdefault(first, candidate.path)
+        elif inner:
             rows.append((candidate, first))
         else:
             loose += 1
-    return LabelledFolder(folder, tuple(rows), loose, tuple(problems))
+    full = {name for _, name in rows}
+    empty = {name: others.get(name, "") for name in _subfolders(folder) if name not in full}
+    return LabelledFolder(folder, tuple(rows), loose, tuple(problems), empty)
+
+
+def _subfolders(folder: str) -> list[str]:
+    """Those that a scan enters, by their names, in order; none where that cannot be seen, which is among the
+    problems."""
+    ignored = Ignores(DEFAULT_IGNORES)
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(each.name for each in entries if each.is_dir() and not ignored.match(each.name, "", True))
+    except OSError:
+        return []
 
 
 def looks_like_image(path: str) -> bool:

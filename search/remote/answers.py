@@ -22,6 +22,7 @@ from search.calls.details import ItemDetails
 from search.calls.field_values import FieldValue
 from search.calls.listing import Page
 from search.calls.tallying import DateCount
+from search.classification.probe_file import StoredProbe
 from search.rerank.explain import Explanation, WordMatch
 from search.results import Cut, Hit, Results
 from search.status import Status, ThumbnailState, TokenState
@@ -126,7 +127,7 @@ def status_of(said: Json, collections: list[Collection]) -> Status:
         failures=tuple(Failure(_path(each), each["reason"]) for each in said["failures"]),
         former_encoder=None if former is None else _encoder(former),
         pace=said.get("pace"),
-        probes=tuple(said.get("probes", ())),
+        probes=tuple(StoredProbe(each["name"], each.get("encoder"), each["fits"]) for each in said.get("probes", ())),
     )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from indexer.counted import counted
 from search.classification.report import ClassFigures, ClassificationReport
@@ -13,6 +16,8 @@ from search.results import percent
 
 #: Mistakes that are named.
 _CONFUSED: Final = 10
+#: Classes whose photographs are counted each.
+_COUNTED: Final = 40
 #: Characters of a name of a class in a table.
 _WIDEST: Final = 40
 
@@ -29,6 +34,19 @@ def classified_lines(found: Classification) -> Iterator[str]:
         yield _line(each, widest)
     if not len(found):
         yield "No photograph was classified."
+
+
+def count_lines(found: Classification) -> Iterator[str]:
+    """What many lines come to: how many photographs were called what, most first, and what called them so."""
+    by = "by the names of the classes" if found.probe is None else f"by the probe {Path(found.probe).stem}"
+    counts = np.bincount(found.order[:, 0], minlength=len(found.classes)).tolist()
+    there = sorted((at for at, count in enumerate(counts) if count), key=lambda at: (-counts[at], at))
+    yield f"{counted(len(found), 'photograph')} {by}:"
+    for at in there[:_COUNTED]:
+        yield f"{counts[at]:>9,}  {_short(found.classes[at])}"
+    if len(there) > _COUNTED:
+        left = sum(counts[at] for at in there[_COUNTED:])
+        yield f"{left:>9,}  of {len(there) - _COUNTED:,} other classes"
 
 
 def training_lines(found: TrainedProbe) -> Iterator[str]:
@@ -70,18 +88,18 @@ def report_lines(report: ClassificationReport) -> Iterator[str]:
 def _summary(report: ClassificationReport) -> Iterator[str]:
     yield (
         f"{counted(report.photographs, 'photograph')}: mean per-class accuracy {_percent(report.mean_accuracy)}, "
-        f"top-1 {_percent(report.top_1)}, top-5 {_percent(report.top_5)}"
+        f"top-1 {_percent(report.top_1)}" + ("" if report.top_5 is None else f", top-5 {_percent(report.top_5)}")
     )
     if report.calibration_error is not None:
         yield f"expected calibration error of the percentages {100 * report.calibration_error:.1f} points"
 
 
 def _beside(rows: Iterable[tuple[str, ClassificationReport | None]]) -> Iterator[str]:
-    yield f"{'':<18}  mean per-class  top-1  top-5"
-    for name, one in rows:
-        if one is not None:
-            numbers = f"{100 * one.mean_accuracy:14.1f}  {100 * one.top_1:5.1f}  {100 * one.top_5:5.1f}"
-            yield f"{name:<18}  {numbers}"
+    measured = [(name, one) for name, one in rows if one is not None]
+    yield f"{'':<18}  mean per-class  top-1" + ("  top-5" if any(one.top_5 is not None for _, one in measured) else "")
+    for name, one in measured:
+        fifth = "" if one.top_5 is None else f"  {100 * one.top_5:5.1f}"
+        yield f"{name:<18}  {100 * one.mean_accuracy:14.1f}  {100 * one.top_1:5.1f}{fifth}"
 
 
 def _figures(each: ClassFigures) -> str:

@@ -88,6 +88,9 @@ def complaint(error: Any, arguments: Sequence[str], commands: Mapping[str, type[
     path = f"search {arguments[0]}" if context is None else context.command_path
     option = getattr(error, "option_name", None)
     if option is None or not hasattr(error, "possibilities"):
+        no_number = _no_number(error, arguments, commands.get(path.removeprefix("search ").strip()))
+        if no_number is not None:
+            return no_number
         said = " ".join(error.format_message().split()).rstrip(".")
         return f"{said}{'' if said.endswith('?') else ';'} `{path} --help` says what it takes."
     own = commands.get(path.removeprefix("search ").strip())
@@ -105,6 +108,40 @@ def complaint(error: Any, arguments: Sequence[str], commands: Mapping[str, type[
     else:
         hint = f"`{path} --help` lists what it has; words that begin so stand behind --."
     return f"`{path}` has no option {option}; {hint}"
+
+
+def _no_number(error: Any, arguments: Sequence[str], own: type[Options] | None) -> str | None:
+    """What to say of an option that takes a number and was given something else; None of other errors. The parser's
+    own words depend on its version."""
+    field = getattr(getattr(error, "param", None), "name", None)
+    if own is None or field not in own.rows():
+        return None
+    kind = own.types()[field].split(" | ")[0]
+    flags = own.rows()[field].flags
+    given = _given(arguments, flags)
+    if kind not in ("int", "float") or given is None:
+        return None
+    try:
+        (int if kind == "int" else float)(given)
+    except ValueError:
+        return f"{flags[0]} takes a {'whole ' if kind == 'int' else ''}number, not {_short(given)}."
+    return None
+
+
+def _given(arguments: Sequence[str], flags: Sequence[str]) -> str | None:
+    """The value that one of an option's `flags` was given last."""
+    found = None
+    for at, each in enumerate(arguments):
+        if each == "--":
+            break
+        for flag in flags:
+            if each == flag:
+                found = arguments[at + 1] if at + 1 < len(arguments) else None
+            elif flag.startswith("--") and each.startswith(f"{flag}="):
+                found = each[len(flag) + 1 :]
+            elif not flag.startswith("--") and each.startswith(flag) and not each.startswith("--"):
+                found = each[len(flag) :]
+    return found
 
 
 def _flags(options: type[Options]) -> list[str]:

@@ -63,6 +63,8 @@ def test_what_is_taken(rule: arguments.Rule, given: object, taken: object) -> No
         (whole(1), None, TypeError, "`it` takes a whole number from 1 on, not None."),
         (whole(1, 9_999), 0, UsageError, "`it` takes a whole number from 1 to 9,999, not 0."),
         (whole(1), -(10**30), UsageError, f"`it` takes a whole number from 1 on, not -1{'0' * 30}."),
+        (number(0, 1e9, open_below=True), 0, UsageError, "`it` takes a number above 0 and up to 1,000,000,000, not 0."),
+        (number(0.5, 1), "x", TypeError, "`it` takes a number from 0.5 to 1, not 'x'."),
         (number(0, 1), "x", TypeError, "`it` takes a number from 0 to 1, not 'x'."),
         (number(0, 1), float("nan"), UsageError, "`it` takes a number from 0 to 1, not nan."),
         (number(0, 1, open_below=True), 0, UsageError, "`it` takes a number above 0 and up to 1, not 0."),

@@ -31,7 +31,9 @@ HEAD: Final = """\
 # JSON
 
 Every command that shows something takes `--json` and then prints one JSON value on stdout. Messages go to stderr, and
-the exit codes are those of the [command line](cli.md).
+the exit codes are those of the [command line](cli.md). An error is no JSON: also with
+`--json` it is a sentence on stderr, and the exit code tells (2 and more; 1 is an answer with nothing in it, 3 one with
+files that failed).
 
 * JSON is ASCII. A path that is not valid UTF-8 keeps its bytes as `\\udcXX` escapes; Python's `os.fsencode` gives them
   back.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 from search.console.exit_codes import FOUND, NOTHING_FOUND, SOME_FAILED
@@ -83,10 +84,14 @@ def run(options: ClassifyOptions) -> int:
     if options.as_json:
         printing.print_json_rows(found.head_json(), "photographs", (each.to_json() for each in found))
     else:
-        from search.shell.classification_table import classified_lines
+        from search.shell.classification_table import classified_lines, count_lines
 
         for line in classified_lines(found):
             printing.print_line(line)
+        if len(found) > 1 and found.report is None and sys.stdout.isatty():  # else it is a program that reads lines
+            printing.print_line()
+            for line in count_lines(found):
+                printing.print_line(line)
     for failure in () if options.as_json else found.failures:
         printing.complain(f"{failure.path}: {failure.reason}")
     return SOME_FAILED if found.failures else FOUND if len(found) else NOTHING_FOUND

@@ -63,4 +63,16 @@ def run(options: ProbeTrainOptions) -> int:
 
         for line in training_lines(found):
             printing.print_line(line)
+        printing.print_line(f"Next: `{_next_step(options, found.path)}`")
     return FOUND
+
+
+def _next_step(options: ProbeTrainOptions, path: str) -> str:
+    """The command that uses a probe which was written to `path`."""
+    from pathlib import PurePath
+    from shlex import quote
+
+    if options.out is not None:
+        return f"search classify FOLDER --probe {quote(path)}"
+    store = "" if options.store is None else f" --store {quote(str(options.store))}"
+    return f"search classify FOLDER --probe {quote(PurePath(path).stem)}{store}"

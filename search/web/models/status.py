@@ -79,6 +79,14 @@ class LeftOutFiles(Model):
     count: int
 
 
+class ProbeState(Model):
+    """A trained probe of the store."""
+
+    name: str
+    encoder: str | None = Field(None, description="Whose vectors it reads. Left out of a file that cannot be read.")
+    fits: bool = Field(description="Whether that is the encoder of the store: another is refused.")
+
+
 class StoreStatus(Model):
     """What the store holds."""
 
@@ -88,7 +96,7 @@ class StoreStatus(Model):
         None, description="The one that answered before, whose vectors are kept. Left out where there is none."
     )
     pace: float | None = Field(None, description="Seconds a photograph, in the last run that encoded many.")
-    probes: list[str] = Field(description="The names of trained probes, which `search classify` asks.")
+    probes: list[ProbeState] = Field(description="Trained probes, which `search classify` asks.")
     images: int = Field(description="Files that are images; copies count each.")
     photographs: int = Field(description="Images without copies of one another.")
     texts: int
@@ -115,7 +123,7 @@ class StoreStatus(Model):
             encoder=EncoderState.of(status.encoder),
             former_encoder=EncoderState.of(status.former_encoder),
             pace=status.pace,
-            probes=list(status.probes),
+            probes=[ProbeState(name=each.name, encoder=each.encoder, fits=each.fits) for each in status.probes],
             images=status.images,
             photographs=status.photographs,
             texts=status.texts,

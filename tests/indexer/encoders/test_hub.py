@@ -13,7 +13,8 @@ import pytest
 
 from indexer.encoders import hub
 from indexer.encoders.openclip import OpenClipEncoder
-from indexer.errors import EncoderUnavailableError
+from indexer.encoders.registry import load_encoder, open_encoder
+from indexer.errors import EncoderMismatchError, EncoderUnavailableError
 
 REPO = "someone/some-model"
 FILES = {"weights.bin": b"tensors", "open_clip_config.json": b"{}"}
@@ -79,8 +80,10 @@ def fails_in_time(spec: str | None = None) -> str:
         hub.fetch(REPO, ["weights.bin"]) if spec is None else OpenClipEncoder(spec, device="cpu")
     assert time.monotonic() - started < 30  # nothing hangs; a busy machine may take its time
     message = str(caught.value)
-    assert "`encoder='bundled'`" in message
-    assert "MODEL@/path/to/weights.safetensors" in message
+    assert "connect this machine to the network and run the same command again" in message
+    assert "`encoder='open_clip:" in message
+    assert "Errno" not in message
+    assert "bundled" not in message
     assert "\n" not in message
     return message
 
@@ -132,12 +135,52 @@ def test_a_gateway_that_cannot_reach_the_hub_is_an_error(monkeypatch: pytest.Mon
     assert "status 503" in fails_in_time()
 
 
+def test_what_to_bring_to_a_machine_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset by its own name, and of published weights the file."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EncoderUnavailableError) as preset:
+        load_encoder("balanced", "cpu")
+    assert str(preset.value) == (
+        "The encoder balanced (timm/ViT-B-32-SigLIP2-256) is not on this machine and HF_HUB_OFFLINE forbids "
+        "downloading; connect this machine to the network and run the same command again, or bring "
+        "open_clip_config.json, open_clip_model.safetensors and, where it has them, tokenizer.json and "
+        "tokenizer_config.json of the repository timm/ViT-B-32-SigLIP2-256 at commit "
+        "cd1efb47643f into a folder here from another machine and name it: "
+        "`encoder='open_clip:local-dir:/path/to/folder'`."
+    )
+    with pytest.raises(
+        EncoderUnavailableError, match=r"The encoder ViT-B-32/laion2b_s34b_b79k is not.*ViT-B-32@/path/to/open_clip"
+    ):
+        load_encoder("ViT-B-32/laion2b_s34b_b79k", "cpu")
+
+
+def test_only_a_new_store_is_told_of_the_bundled_encoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EncoderUnavailableError, match=r"; or use `encoder='bundled'`, which needs no network\.$"):
+        open_encoder(tmp_path, None, "balanced", "cpu")
+    bundled = load_encoder("bundled").identity
+    with pytest.raises(EncoderUnavailableError) as told:
+        open_encoder(tmp_path, bundled, "balanced", "cpu", reencode=True)
+    assert "bundled" not in str(told.value)
+
+
+def test_another_encoder_is_refused_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(hub, "require_reachable", lambda *_: pytest.fail("the network was asked"))
+    bundled = load_encoder("bundled").identity
+    with pytest.raises(EncoderMismatchError) as told:
+        open_encoder(tmp_path, bundled, "best")
+    assert str(told.value) == (
+        f"{tmp_path} was made with the encoder bundled, not best; `open(..., encoder='best').index(reencode=True)` "
+        "encodes it anew."
+    )
+
+
 def test_a_file_is_downloaded_once_and_then_needs_no_hub(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = hub.fetch(REPO, ["weights.safetensors", "weights.bin"])  # the first is not there
     assert Path(path).read_bytes() == b"tensors"
-    monkeypatch.setattr(hub, "require_reachable", lambda repo: pytest.fail("the network was asked"))
+    monkeypatch.setattr(hub, "require_reachable", lambda *_: pytest.fail("the network was asked"))
     assert hub.fetch(REPO, ["weights.safetensors", "weights.bin"]) == path
 
 

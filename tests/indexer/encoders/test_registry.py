@@ -51,6 +51,7 @@ def test_every_form_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ("spec", "expected"),
     [
         ("nonsense", "There is no encoder 'nonsense'"),
+        ("nonsense", "adapted:FOLDER"),
         ("vit-b-32-256", "MODEL/TAG"),
         ("open_clip:ViT-B-32", "does not say which weights"),
         ("open_clip:", "does not say which weights"),

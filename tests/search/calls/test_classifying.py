@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 import search
 from search.classification import examples as examples_file
 from search.classification.classes import MOST
-from search.classification.probe_file import load
+from search.classification.probe_file import StoredProbe, load, save
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.painted_classes import paint_classes
 
@@ -57,15 +58,53 @@ def test_a_probe_is_trained_measured_saved_and_used(library: search.Library, fol
     assert found.measured_on == "held out"
     assert 6 <= found.report.photographs <= 9
     assert library.probes() == ["elements"]
-    assert library.status().probes == ("elements",)
+    assert library.status().probes == (StoredProbe("elements", "colours", fits=True),)
     for each in library.classify(probe="elements", top=3):
         assert each.classes[0].name == Path(each.path).parent.name
         assert each.classes[0].probability is not None
         assert sum(one.probability or 0 for one in each.classes) == pytest.approx(1, abs=1e-5)
-    reported = library.classify(folder, probe="elements", report=True).report
+    others = paint_classes(tmp_path / "others", CLASSES, EACH, seed=5)
+    reported = library.classify(others, probe="elements", report=True).report
     assert reported is not None
     assert reported.photographs == 3 * EACH
-    assert reported.top_1 == 1
+    assert (reported.top_1, reported.top_5) == (1, None)
+
+
+def test_a_report_is_not_of_the_probes_own_examples(library: search.Library, folder: Path, tmp_path: Path) -> None:
+    library.train_probe(folder, name="p")
+    with pytest.raises(search.UsageError, match=r"All photographs in .* are examples that the probe was trained on"):
+        library.classify(folder, probe="p", report=True)
+    some = paint_classes(tmp_path / "some", CLASSES, 3, seed=5)
+    shutil.copy(folder / "sea" / "3.png", some / "sea" / "known.png")
+    found = library.classify(some, probe="p", report=True)
+    assert len(found) == 10
+    assert found.report is not None
+    assert found.report.photographs == 9
+    assert "1 photograph not measured on, as the probe was trained on the same." in found.notes
+    assert library.classify(folder, classes=list(CLASSES), report=True).report is not None
+
+
+def test_a_report_of_a_probe_that_kept_no_examples_says_so(
+    library: search.Library, folder: Path, tmp_path: Path
+) -> None:
+    path = Path(library.train_probe(folder, name="p").path)
+    save(path, replace(load(path), examples=None))
+    found = library.classify(folder, probe="p", report=True)
+    assert found.report is not None
+    assert any("does not say what it was trained on" in note for note in found.notes)
+
+
+def test_figures_of_few_photographs_say_how_far_they_may_be_off(
+    library: search.Library, folder: Path, tmp_path: Path
+) -> None:
+    few = library.train_probe(folder, name="p")
+    assert few.report is not None
+    said = [note for note in few.notes if "Wilson" in note]
+    assert len(said) == 1
+    assert said[0].startswith(f"Measured on {few.report.photographs} photographs only, which fits an accuracy between ")
+    test = paint_classes(tmp_path / "test", CLASSES, 5, seed=7)
+    ten = library.classify(test, probe="p", report=True)
+    assert any("between 80 and 100 %" in note for note in ten.notes)
 
 
 def test_vectors_come_from_the_store_then_the_cache_and_only_then_from_the_encoder(
@@ -103,6 +142,13 @@ def test_names_need_no_examples_and_no_scikit_learn(
     assert [each.classes[0].name for each in found][::EACH] == ["red", "green", "blue"]
     assert all(one.probability is None and one.match for each in found for one in each.classes)
     assert not found.calibrated
+
+
+def test_a_name_that_the_encoder_does_not_know_is_said(tmp_path: Path, folder: Path) -> None:
+    with search.open(tmp_path / "none.search") as library:
+        found = library.classify(folder / "sea", classes=["krabbe", "lobster"])
+        assert any(note.startswith("The encoder does not know “krabbe”, so") for note in found.notes)
+        assert library.classify(folder / "sea", classes=["crab", "red_car"]).notes == ()
 
 
 def test_names_with_templates(tmp_path: Path, folder: Path) -> None:
@@ -155,7 +201,7 @@ def test_a_test_folder_is_measured_on(library: search.Library, folder: Path, tmp
     assert found.report is not None
     assert found.report.photographs == 12
     assert any("snow" in note for note in found.notes)
-    assert any("1 photograph of the test left out" in note for note in found.notes)
+    assert any("1 photograph not measured on" in note for note in found.notes)
 
 
 def test_without_a_store_a_probe_is_a_file(tmp_path: Path, folder: Path) -> None:
@@ -164,7 +210,7 @@ def test_without_a_store_a_probe_is_a_file(tmp_path: Path, folder: Path) -> None
             library.train_probe(folder)
         found = library.train_probe(folder, out=tmp_path / "p")
         assert found.path == str(tmp_path / "p.safetensors")
-        assert library.classify(folder, probe=Path(found.path), report=True).report is not None
+        assert len(library.classify(folder, probe=Path(found.path))) == 3 * EACH
         with pytest.raises(search.StoreMissingError):
             library.classify(probe=Path(found.path))
     assert not (tmp_path / "none.search").exists()
@@ -212,7 +258,9 @@ def test_a_class_of_one_and_a_class_of_none(library: search.Library, folder: Pat
     paint_classes(folder, {"snow": "white"}, 1)
     (folder / "mist").mkdir()
     (folder / "mist" / "a.png").write_bytes(b"no image")
+    (folder / "void").mkdir()
     found = library.train_probe(folder, name="p")
+    assert "1 folder left out: void has no photograph." in found.notes
     assert found.classes == ("fire", "leaf", "sea", "snow")
     assert any("one example each" in note and "snow" in note for note in found.notes)
     assert any("1 class left out, of which no photograph can be used: mist" in note for note in found.notes)
@@ -257,6 +305,21 @@ def unreadable(folder: Path) -> None:
         (folder / name / "a.png").write_bytes(b"no image")
 
 
+def one_and_empty(folder: Path) -> None:
+    one_class(folder)
+    (folder / "dog").mkdir()
+
+
+def one_and_no_image(folder: Path) -> None:
+    one_and_empty(folder)
+    (folder / "dog" / "notes.txt").write_text("no image", encoding="utf-8")
+
+
+def one_and_unreadable(folder: Path) -> None:
+    one_and_empty(folder)
+    (folder / "dog" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+
+
 def nameless(folder: Path) -> None:
     paint_classes(folder, {"cat": "red", "\x01\x02": "blue"}, 2)
 
@@ -267,6 +330,9 @@ def nameless(folder: Path) -> None:
         (alike, "'Red_car' and 'red car', which are one name"),
         (empty, "has no photographs in subfolders"),
         (one_class, "has only the class cat"),
+        (one_and_empty, r"of one class only, cat: dog has no photograph\."),
+        (one_and_no_image, r"of one class only, cat: dog has no photograph \(.*notes\.txt is none\)\."),
+        (one_and_unreadable, r"of one class only, cat: of dog there is none \(first: .*broken\.png: .*\); add some"),
         (the_same, "learned from: 2 photographs in two classes left out, as nobody knows"),
         (loose, "has no photographs in subfolders"),
         (unreadable, "Not one photograph in .* can be used"),
@@ -287,7 +353,8 @@ def test_names_with_line_ends_are_made_legible(tmp_path: Path) -> None:
     with search.open(tmp_path / "none.search", encoder=ColourEncoder()) as library:
         found = library.train_probe(folder, out=tmp_path / "p")
         assert found.classes == ("--help", "a b[1m")
-        assert library.classify(folder, probe=found.path, report=True).report is not None
+        other = paint_classes(tmp_path / "other", {"a\nb\x1b[1m": "red", "--help": "green"}, 3, seed=5)
+        assert library.classify(other, probe=found.path, report=True).report is not None
 
 
 def test_too_much_is_refused_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

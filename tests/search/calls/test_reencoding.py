@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 import search
 from indexer.encoders.base import Encoded
-from indexer.errors import EncoderMismatchError, UsageError
+from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.types import Float32
 from tests.fixtures.colour_encoder import ColourEncoder
 
@@ -101,6 +102,29 @@ def test_previous_is_the_encoder_that_the_store_had_before(tmp_path: Path) -> No
         assert (report.encoded, report.encoder, report.replaced) == (0, "bundled", "colours")
         assert library.status().encoder == bundled
         assert library.query("red").hits
+
+
+def test_an_adapted_encoder_that_is_gone_is_told_with_what_works_at_once(tmp_path: Path) -> None:
+    """The store names its folder, and nobody typed it."""
+    folder, store = photographs(tmp_path / "photos"), tmp_path / "store"
+    gone = f"adapted:{tmp_path / 'gone'}"
+    with search.open(store) as library:
+        library.index(folder)
+    adapted = ColourEncoder()
+    adapted.identity = replace(adapted.identity, name=gone)
+    with search.open(store, encoder=adapted) as library:
+        library.index(reencode=True)
+    back = r"which is no longer there; put its folder back, or .*encoder='previous'.*takes back bundled\."
+    with search.open(store) as library, pytest.raises(EncoderUnavailableError, match=back):
+        library.query("red")
+    with search.open(store) as library, pytest.raises(EncoderUnavailableError, match=back):
+        library.index()
+    with search.open(store, encoder=f"{gone}2") as library, pytest.raises(EncoderUnavailableError, match="spelling"):
+        library.query("red")
+    with search.open(store) as library:
+        library.compact()
+    with search.open(store) as library, pytest.raises(EncoderUnavailableError, match=r"encoder='bundled'.*encodes it"):
+        library.query("red")
 
 
 def test_a_change_that_is_not_through_keeps_both_that_were_there(tmp_path: Path) -> None:

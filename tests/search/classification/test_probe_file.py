@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreUnwrita
 from search.classification import probe_file
 from search.classification.classes import legible
 from search.classification.linear_probe import LinearClassifier
-from search.classification.probe_file import Probe, is_name, load, names_in, place_of, save
+from search.classification.probe_file import (
+    Probe,
+    StoredProbe,
+    beginning_of,
+    is_name,
+    load,
+    names_in,
+    place_of,
+    probes_in,
+    save,
+)
 
 PREPROCESSING = Preprocessing(8, 8, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 IDENTITY = EncoderId("colours", "1", 4, PREPROCESSING)
@@ -50,8 +61,18 @@ def test_what_was_written_comes_back(tmp_path_factory: pytest.TempPathFactory, c
     assert (found.classifier.temperature, found.classifier.calibrated, found.path) == (1.5, True, str(path))
 
 
-def test_every_changed_byte_is_noticed(path: Path) -> None:
+def test_examples_are_known_again_by_their_digests(path: Path) -> None:
+    seen = [bytes([at]) * 32 for at in range(3)]
     save(path, probe())
+    assert (load(path).examples, load(path).has_seen(seen[0])) == (None, False)
+    save(path, replace(probe(), examples=frozenset(map(beginning_of, seen))))
+    assert all(map(load(path).has_seen, seen))
+    assert not load(path).has_seen(bytes([9]) * 32)
+
+
+@pytest.mark.parametrize("examples", [None, frozenset({b"12345678"})])
+def test_every_changed_byte_is_noticed(path: Path, examples: frozenset[bytes] | None) -> None:
+    save(path, replace(probe(), examples=examples))
     data = path.read_bytes()
     for at in range(len(data)):
         path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
@@ -126,6 +147,20 @@ def test_what_is_not_there_names_the_others(tmp_path: Path) -> None:
     with pytest.raises(PathNotFoundError, match=r"are birds\."):
         load(place_of("pets", store))
     assert names_in(store) == ["birds"]
+
+
+def test_of_each_probe_of_a_store_whether_it_can_be_asked(tmp_path: Path) -> None:
+    other = EncoderId("other", "2", 4, PREPROCESSING)
+    save(place_of("ours", tmp_path), probe())
+    save(place_of("theirs", tmp_path), replace(probe(), encoder=other))
+    save(place_of("torn", tmp_path), probe())
+    place_of("torn", tmp_path).write_bytes(place_of("torn", tmp_path).read_bytes()[:40])
+    assert probes_in(tmp_path, IDENTITY) == [
+        StoredProbe("ours", "colours", fits=True),
+        StoredProbe("theirs", "other", fits=False),
+        StoredProbe("torn", None, fits=False),
+    ]
+    assert [each.fits for each in probes_in(tmp_path, None)] == [False] * 3
 
 
 @pytest.mark.parametrize(

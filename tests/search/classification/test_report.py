@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from search.classification.few import about_few, wilson
 from search.classification.linear_probe import LinearClassifier, best, shares
 from search.classification.report import calibration_error, report_of
 
@@ -38,6 +39,9 @@ def test_as_scikit_learn_has_it(k: int, n: int, seed: int) -> None:
     assert found.mean_accuracy == pytest.approx(np.mean(recall))
     if len(present) == k:
         assert found.mean_accuracy == pytest.approx(balanced_accuracy_score(labels, answers))
+    if k <= 5:
+        assert found.top_5 is None
+        return
     plain = [label in np.argsort(-row, kind="stable")[:5] for row, label in zip(logits, labels, strict=True)]
     assert found.top_5 == pytest.approx(np.mean(plain))
 
@@ -54,6 +58,21 @@ def test_the_best_are_those_of_a_stable_sort(k: int, n: int, top: int, levels: i
 def test_shares_are_a_softmax_whatever_the_size() -> None:
     found = shares(np.array([[1000.0, 1000.0], [-1000.0, 0.0]], np.float32))
     assert np.allclose(found, [[0.5, 0.5], [0, 1]])
+
+
+def test_how_far_figures_of_few_may_be_off() -> None:
+    assert wilson(10, 10) == pytest.approx((0.7225, 1), abs=1e-4)
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert wilson(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # of the published tables
+    eye = np.eye(2, dtype=np.float32)
+    ten = report_of(identity(2), ["a", "b"], np.tile(eye, (5, 1)), np.tile(np.arange(2), 5))
+    assert "10 photographs only, which fits an accuracy between 72 and 100 %" in about_few(ten)[0]
+    many = np.repeat(np.arange(2), (60, 4))
+    assert about_few(report_of(identity(2), ["a", "b"], eye[many], many)) == (
+        "1 class measured on fewer than 5 photographs each, whose own figures say little: b.",
+    )
+    enough = np.repeat(np.arange(2), 30)
+    assert about_few(report_of(identity(2), ["a", "b"], eye[enough], enough)) == about_few(None) == ()
 
 
 def test_a_class_that_nothing_was_called_has_no_precision() -> None:

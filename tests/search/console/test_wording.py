@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 import search
+from indexer.arguments import RULES
 from indexer.doctor import Finding
 from search.console import wording
 from search.console.wording import in_shell_words, worded
 from search.query.fields import FIELDS
 from search.results import Results
+from search.shell.cli import COMMANDS
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourEncoder
 from tests.fixtures.paths import ROOT
@@ -48,6 +50,9 @@ SHELL_WORDS = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-k\b|`search [a-z]")
         ("`min_probability=0.29`", "--min-probability 29%"),
         ("`min_probability=0.9999`", "--min-probability 99.99%"),
         ("`labels=True`", "--labels"),
+        ("`top` takes a whole number from 1 to 100, not 0.", "--top takes a whole number from 1 to 100, not 0."),
+        ("`by_words=False`", "--no-by-words"),
+        ("`index(settings=IndexSettings(default_ignores=False))`", "`search index --no-default-ignores`"),
     ],
 )
 def test_calls_become_commands(library: str, shell: str) -> None:
@@ -94,6 +99,32 @@ def test_the_commands_and_options_are_there() -> None:
     assert set(wording.OPTIONS.values()) <= named
     pages = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [name for name in wording.COMMANDS.values() if name.partition(" --")[0] not in pages] == []
+
+
+#: Options that no argument of the library stands behind, and of switches what the sentences say as a call.
+OF_THE_SHELL_ALONE = {
+    *("--json", "--quiet", "--text", "--image", "--paths", "--print0", "--sheet", "--open", "--copy-to", "--html"),
+    *("--classes-file", "--query", "--resident", "--background", "--stop", "--status"),
+    *("--failed", "--left-out", "--repair", "--reset", "--no-rerank"),
+}
+
+
+def test_every_option_stands_for_its_argument() -> None:
+    """Of the fields of queries the words are the query language's own."""
+    known = set(wording.OPTIONS.values()) | OF_THE_SHELL_ALONE
+    missing = [
+        (command, row.flags)
+        for command, (options, _) in COMMANDS.items()
+        for name, row in options.rows().items()
+        if row.flags and not name.startswith("field_") and not known & {flag.split("/")[0] for flag in row.flags}
+    ]
+    assert missing == []
+    named = {name for options, _ in COMMANDS.values() for name, row in options.rows().items() if row.flags}
+    arguments = {
+        name for each in search.Library.__mro__ for call in vars(each).values() for name in getattr(call, RULES, ())
+    }
+    ambiguous = {"query", "paths", "limit"}  # of calls that no command with such an option makes
+    assert (arguments & named) - set(wording.OPTIONS) - ambiguous == set()
 
 
 def sentences() -> list[str]:

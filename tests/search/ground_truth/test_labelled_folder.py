@@ -25,7 +25,16 @@ def test_each_image_has_the_name_of_its_first_folder(tmp_path: Path) -> None:
         ("dog/c.PNG", "dog"),
         ("dog/nameless", "dog"),
     ]
-    assert (found.loose, found.problems) == (1, ())
+    assert (found.loose, found.problems, found.empty) == (1, (), {})
+
+
+def test_subfolders_without_an_image(tmp_path: Path) -> None:
+    for name in ("cat", "empty", "notes/deep", ".hidden"):
+        (tmp_path / name).mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "cat" / "a.png")
+    (tmp_path / "notes" / "deep" / "a.txt").write_text("no image")
+    found = read_labelled_folder(tmp_path, "")
+    assert found.empty == {"empty": "", "notes": str(tmp_path / "notes" / "deep" / "a.txt")}
 
 
 def test_what_is_no_folder(tmp_path: Path) -> None:

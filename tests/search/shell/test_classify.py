@@ -47,12 +47,14 @@ def store(folder: Path, tmp_path: Path, use: Callable[[Encoder], None]) -> Path:
 def test_train_then_classify(cli: Cli, folder: Path, store: Path, tmp_path: Path) -> None:
     trained = cli("probe", "train", folder, "-s", store)
     assert trained.code == 0, trained.err
-    lines = trained.out.splitlines()
+    note, *lines = trained.out.splitlines()
+    assert note.startswith("Note: Measured on 6 photographs only, which fits an accuracy between 61 and 100 %")
     assert lines[0].startswith("30 examples of 3 classes (30 vectors from the index, 0 kept from before, 0 encoded)")
     assert "Measured on examples held out:" in lines
-    assert any(line.split() == ["probe", "100.0", "100.0", "100.0"] for line in lines)
+    assert any(line.split() == ["probe", "100.0", "100.0"] for line in lines)
     assert any(line.startswith("names alone") for line in lines)
-    assert lines[-1] == f"Written: {store / 'probes' / 'elements.safetensors'}"
+    assert lines[-2] == f"Written: {store / 'probes' / 'elements.safetensors'}"
+    assert lines[-1] == f"Next: `search classify FOLDER --probe elements --store {store}`"
     named = cli("classify", folder / "sea", "-s", store)
     assert named.code == 0, named.err
     assert all(line.split()[-2] == "sea" and "%" in line and ".png" in line for line in named.out.splitlines())
@@ -62,7 +64,7 @@ def test_train_then_classify(cli: Cli, folder: Path, store: Path, tmp_path: Path
     assert all(line.count("%") == 2 for line in everything.out.splitlines())
 
 
-def test_json(cli: Cli, folder: Path, store: Path) -> None:
+def test_json(cli: Cli, folder: Path, store: Path, tmp_path: Path) -> None:
     """`cli` holds it against docs/schemas."""
     trained = json.loads(cli("probe", "train", folder, "-s", store, "--json").out)
     assert trained["reports"]["probe"]["mean_accuracy"] == 1
@@ -77,7 +79,9 @@ def test_json(cli: Cli, folder: Path, store: Path) -> None:
     assert (names["method"], names["calibrated"], names["probe"]) == ("zero-shot", False, None)
     assert names["photographs"][0]["classes"][0]["class"] == "red"
     assert "match" in names["photographs"][0]["classes"][0]
-    report = json.loads(cli("classify", folder, "-s", store, "--probe", "elements", "--report", "--json").out)["report"]
+    others = paint_classes(tmp_path / "others", CLASSES, EACH, seed=5)
+    report = json.loads(cli("classify", others, "-s", store, "--probe", "elements", "--report", "--json").out)["report"]
+    assert report["top_5"] is None
     assert sum(cell["count"] for cell in report["confusion"]) == report["photographs"] == 3 * EACH
 
 
@@ -94,11 +98,30 @@ def test_names_of_classes(cli: Cli, folder: Path, store: Path, tmp_path: Path) -
     assert {line.split()[1] for line in like_options.out.splitlines()} <= {"--help", "-s"}
 
 
+def test_a_terminal_ends_with_a_count_of_each_class(
+    cli: Cli, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "sea" / "0.png").unlink()
+    assert cli("probe", "train", folder, "-s", store, "-q").code == 0
+    assert len(cli("classify", folder, "-s", store).out.splitlines()) == 3 * EACH - 1
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lines = cli("classify", folder, "-s", store).out.splitlines()
+    assert lines[3 * EACH - 1 :] == [
+        "",
+        "29 photographs by the probe elements:",
+        "       10  fire",
+        "       10  leaf",
+        "        9  sea",
+    ]
+
+
 def test_a_report_of_names(cli: Cli, tmp_path: Path, store: Path) -> None:
     folder = paint_classes(tmp_path / "colours", {"red": "red", "blue": "blue", "green": "green"}, 4, seed=3)
     found = cli("classify", folder, "-s", store, "--classes", "red,green,blue", "--report")
     assert found.code == 0, found.err
-    assert found.out.startswith("12 photographs: mean per-class accuracy 100.0 %, top-1 100.0 %, top-5 100.0 %")
+    note, figures = found.out.splitlines()[:2]
+    assert "between 76 and 100 %" in note
+    assert figures == "12 photographs: mean per-class accuracy 100.0 %, top-1 100.0 %"
     assert "calibration" not in found.out
 
 
@@ -141,7 +164,11 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     assert damaged.code == 2
     assert "is damaged" in damaged.err
     assert "`search probe train FOLDER`" in damaged.err
+    shutil.copy(kept, path)
+    assert "elements  (search classify --probe NAME)" in cli("status", "-s", store).out
     use(ColourEncoder("2"))
+    assert cli("index", "-s", store, "--reencode", "--encoder", "other", "-q").code == 0
+    assert "elements (for colours; train it again)  (search classify --probe NAME)" in cli("status", "-s", store).out
     other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
     assert other.code == 2
     assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in other.err
@@ -161,6 +188,8 @@ def test_without_an_index(cli: Cli, folder: Path, use: Callable[[Encoder], None]
     refused = cli("probe", "train", folder, "-s", none)
     assert refused.code == 2
     assert "name a file with --out" in refused.err
-    assert cli("probe", "train", folder, "-s", none, "--out", probe, "-q").code == 0
+    trained = cli("probe", "train", folder, "-s", none, "--out", probe, "-q")
+    assert trained.code == 0
+    assert trained.out.endswith(f"Next: `search classify FOLDER --probe '{probe}'`\n")
     assert cli("classify", folder, "-s", none, "--probe", probe, "-q").code == 0
     assert not none.exists()

@@ -204,7 +204,7 @@ def test_an_index_without_tokens_says_how_to_add_them(cli: Cli, colours: Path) -
         (["query", "cat", "--text", "--image"], "exclude"),
         (["query", "/", "--image"], "not a file"),
         (["query", "cat", "--rerank", "-1"], "from 0 to 10,000"),
-        (["query", "cat", "--rerank", "many"], "valid integer"),
+        (["query", "cat", "--rerank", "many"], "--rerank takes a whole number, not many."),
         (["query", "cat", "--rerank", "5", "--no-rerank"], "exclude"),
         (["query", "cat", "--reranker", "/no/such/folder", "--no-rerank"], "give one"),
         (["query", "cat", "--reranker", "/no/such/folder"], "no reranker in /no/such/folder"),
