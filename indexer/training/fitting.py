@@ -128,7 +128,7 @@ class _Run:
                 ended = f"{self._patience} passes brought no better held-out MRR"
                 break
             self._seconds = self._before + time.monotonic() - began
-            if self._seconds >= budget and not batch:
+            if self._seconds >= budget:  # a pass that an earlier run began is left where it stands
                 ended = "its time was up"
                 break
             self._pass(epoch, batch, began)

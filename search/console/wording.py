@@ -46,6 +46,7 @@ COMMANDS: Final = {
 OPTIONS: Final = {
     "adversarial": "--adversarial",
     "all": "--all",
+    "augment": "--augment",
     "batch": "--batch",
     "bootstrap": "--bootstrap",
     "budget": "--budget",
