@@ -79,6 +79,13 @@ class LeftOutFiles(Model):
     count: int
 
 
+class TrainingWork(Model):
+    """A training that is not at its end."""
+
+    trained: str = Field(description='"encoder" or "reranker".')
+    bytes: int = Field(description="What it takes on disk.")
+
+
 class StoreStatus(Model):
     """What the store holds."""
 
@@ -88,6 +95,7 @@ class StoreStatus(Model):
         None, description="The one that answered before, whose vectors are kept. Left out where there is none."
     )
     pace: float | None = Field(None, description="Seconds a photograph, in the last run that encoded many.")
+    trainings: list[TrainingWork] = Field(description="Trainings that were interrupted, or are running.")
     probes: list[str] = Field(description="The names of trained probes, which `search classify` asks.")
     images: int = Field(description="Files that are images; copies count each.")
     photographs: int = Field(description="Images without copies of one another.")
@@ -116,6 +124,7 @@ class StoreStatus(Model):
             former_encoder=EncoderState.of(status.former_encoder),
             pace=status.pace,
             probes=list(status.probes),
+            trainings=[TrainingWork(trained=each.trained, bytes=each.bytes) for each in status.trainings],
             images=status.images,
             photographs=status.photographs,
             texts=status.texts,
