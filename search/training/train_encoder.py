@@ -135,13 +135,14 @@ def _all(
     failed: list[Tried] = []
     error: EncoderError | UsageError | None = None
     there = unfinished.methods_in(work)
-    for method in methods:
+    for at, method in enumerate(methods, 1):
+        label = f"Method {at} of {len(methods)}: {method}" if len(methods) > 1 else f"Training {method}"
         left = budget - (time.monotonic() - began)
         if left <= 0 and (found or failed) and method not in there:  # to judge what is there takes no pass
             failed.append(Tried(method, None, problem="it was not begun: the time was up"))
             continue
         try:
-            found.append(attempt(method, base, pairs, settings, work, device, progress, left))
+            found.append(attempt(method, base, pairs, settings, work, device, progress, left, label))
         except (EncoderError, UsageError) as problem:
             if len(methods) == 1:
                 raise

@@ -136,6 +136,7 @@ def interrupted_auto(cli: Cli, world: Path, store: Path, monkeypatch: pytest.Mon
         answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, *options)
     assert answer.code == 130
     assert "the same command goes on from there, and with --budget 0.1 it ends with the best so far." in answer.err
+    assert "Method 2 of 4: bitfit, pass 1 of 2\n" in answer.err
     assert set(methods) == {"heads", "bitfit"}
     return store / "adapted.work"
 
