@@ -82,6 +82,7 @@ def test_a_trained_reranker_lies_in_the_store(cli: Cli, painted: Path, store: Pa
     answer = cli("train", "reranker", "--pairs", pairs, "--images", painted / "photos", "-s", store, "--epochs", 2)
     assert answer.code == 0, answer.err
     assert "pass 2 of 2" in answer.err
+    assert answer.out.startswith("It was not" if "It was not" in answer.out else "It is used from now on")
     assert "Trained on 110 images" in answer.out
     assert "judged on 20 other images" in answer.out
     description, _ = reranker_files.load(store / "reranker")
