@@ -13,6 +13,7 @@ from indexer.errors import StoreUnwritableError, UsageError
 from indexer.progress import Progress, Silent
 from indexer.store import Store, size_of
 from indexer.thumbnails.removal import remove_stale
+from indexer.training.work_folder import let_go
 from indexer.types import KINDS
 from indexer.vectors.refresh import build_indexes
 
@@ -23,7 +24,7 @@ class Compacted:
 
     `contents`: photographs and texts that nothing led to; `texts`: those about forgotten photographs; `vectors`: those
     of encoders that do not answer: the former one, and an unfinished change. `complete`: False where another process
-    was reading, so that some of the room comes back when that ends.
+    was reading, so that some of the room comes back when that ends. `trainings`: interrupted ones that were let go.
     """
 
     freed: int
@@ -32,14 +33,16 @@ class Compacted:
     texts: int
     vectors: int
     complete: bool
+    trainings: int = 0
 
 
-def compact(store: Store, progress: Progress | None = None) -> Compacted:
+def compact(store: Store, progress: Progress | None = None, *, trainings: bool = False) -> Compacted:
     """Delete what nothing leads to, write the catalog anew without the room that was left in it, and fold its log.
 
     Nothing that can be found is touched, and of what was forgotten nothing is left in any file of the store. Killed
-    half-way, the catalog is as it was, or as it is to be. The disk needs room for a second catalog meanwhile. Needs the
-    store's write lock. Raises StoreUnwritableError; UsageError after a repair, until a run has looked through all
+    half-way, the catalog is as it was, or as it is to be. `trainings`: let interrupted ones go as well. The disk needs
+    room for a second catalog meanwhile. Needs the store's write lock. Raises StoreUnwritableError; StoreBusyError while
+    a training that is to go is running; UsageError after a repair, until a run has looked through all
     folders: embeddings that no file holds may be those of files whose records were lost.
     """
     if is_repaired(store.catalog):
@@ -49,6 +52,7 @@ def compact(store: Store, progress: Progress | None = None) -> Compacted:
         )
     progress = progress or Silent()
     before = size_of(store.folder)
+    gone = let_go(store.folder) if trainings else 0
     progress.phase("Deleting what nothing leads to")
     with store.catalog.batch() as batch:
         found = Orphans(batch).delete_all()
@@ -64,7 +68,7 @@ def compact(store: Store, progress: Progress | None = None) -> Compacted:
     progress.phase("Writing the catalog anew")
     complete = store.catalog.compact()
     now = size_of(store.folder)
-    return Compacted(max(0, before - now), now, found.contents, found.texts, found.vectors, complete)
+    return Compacted(max(0, before - now), now, found.contents, found.texts, found.vectors, complete, gone)
 
 
 def _check_room(store: Store) -> None:

@@ -118,7 +118,7 @@ class LoadedModels:
         if identity is None:
             raise UsageError(
                 f"{self._folder} has no previous encoder: it was never encoded anew, or `compact()` let its vectors "
-                "go; name the encoder that you want."
+                "go; name the encoder that you want, such as `encoder='bundled'` (see `list_encoders()`)."
             )
         found = open_encoder(self._folder, identity, None, self._device, reencode=True)
         if not found.identity.matches(identity):

@@ -18,6 +18,7 @@ from indexer.files.kinds import LeftOut, by_kind, suffix_of
 from indexer.pipeline.pace import read_pace
 from indexer.store import Store, size_of
 from indexer.thumbnails.cache import ThumbnailCache
+from indexer.training.work_folder import UnfinishedTraining, unfinished
 from indexer.types import KINDS, Failure
 from indexer.vectors.base import IndexState
 from indexer.vectors.refresh import index_state
@@ -52,7 +53,8 @@ class Status:
 
     `left_out`: those others by kind. `exclusions`: paths below roots that were forgotten and stay out.
     `former_encoder`: the one that answered before, whose vectors are kept. `pace`: seconds a photograph in the last run
-    that encoded many. `probes`: what `classify` can ask.
+    that encoded many. `probes`: what `classify` can ask. `trainings`: those that were interrupted, or are running: the
+    same call goes on with one, `compact(trainings=True)` lets them go.
     """
 
     folder: str
@@ -75,6 +77,7 @@ class Status:
     former_encoder: EncoderId | None = None
     pace: float | None = None
     probes: tuple[StoredProbe, ...] = ()
+    trainings: tuple[UnfinishedTraining, ...] = ()
 
 
 def read_status(store: Store) -> Status:
@@ -103,6 +106,7 @@ def read_status(store: Store) -> Status:
             None if former is None else former[1],
             None if active is None else read_pace(snapshot, active[1].name),
             tuple(probes_in(store.folder, None if active is None else active[1])),
+            unfinished(store.folder),
         )
 
 

@@ -64,14 +64,16 @@ def fit(
     checkpoints: Checkpoints,
     progress: Progress,
     budget: float = math.inf,
+    label: str = "",
 ) -> Fitted:
     """Train what `trainable` has begun. Deterministic for a seed, a device and a number of threads, however often it
-    was interrupted; but for `budget`, the seconds after which no further pass begins.
+    was interrupted; but for `budget`, the seconds after which no further pass begins. `label`: what the progress calls
+    it, by default the method's name.
 
     Raises EncoderError when the loss is no number, when a single pair does not fit into memory, or an accelerator
     fails: the last good state stays on disk.
     """
-    run = _Run(trainable, inputs, pairs, method, settings, checkpoints, progress)
+    run = _Run(trainable, inputs, pairs, method, settings, checkpoints, progress, label or method)
     try:
         return run.go(budget)
     except RuntimeError as error:
@@ -96,7 +98,9 @@ class _Run:
         settings: AdaptationSettings,
         checkpoints: Checkpoints,
         progress: Progress,
+        label: str,
     ) -> None:
+        self._label = label
         self._trainable, self._inputs, self._pairs = trainable, inputs, pairs
         self._method, self._settings = method, settings
         self._checkpoints, self._progress = checkpoints, progress
@@ -113,6 +117,7 @@ class _Run:
         self._best, self._best_value, self._best_pass, self._since = _copy(self._trained), -1.0, 0, 0
         self._sum = 0.0  # of the losses of this pass
         self._seconds = 0.0  # of runs before this one
+        self._measured: list[float] = []  # seconds of whole passes of this one
 
     def go(self, budget: float) -> Fitted:
         """All passes, from where the last state left off."""
@@ -128,7 +133,7 @@ class _Run:
                 ended = f"{self._patience} passes brought no better held-out MRR"
                 break
             self._seconds = self._before + time.monotonic() - began
-            if self._seconds >= budget and not batch:
+            if self._seconds >= budget:  # a pass that an earlier run began is left where it stands
                 ended = "its time was up"
                 break
             self._pass(epoch, batch, began)
@@ -137,10 +142,8 @@ class _Run:
         return Fitted(self._best, self._log, self._best_pass, ended, notes)
 
     def _pass(self, epoch: int, first: int, began: float) -> None:
-        of = f"pass {epoch + 1} of {self._epochs}"
-        base, last = self._log[0]["MRR"], self._log[-1]["MRR"]
-        so_far = f" (held-out MRR {100 * last:.1f}, at first {100 * base:.1f})" if epoch else ""
-        self._progress.phase(f"Training, {self._method}: {of}{so_far}")
+        started = time.monotonic()
+        self._progress.phase(f"{self._label}, pass {epoch + 1} of {self._epochs}{self._left(epoch)}{self._so_far()}")
         self._progress.total(self._batches)
         self._progress.advance(first)
         self._trainable.train(True)
@@ -152,9 +155,22 @@ class _Run:
             if time.monotonic() - self._saved_at >= EVERY and index + 1 < self._batches:
                 self._save(epoch, index + 1)
         self._measure(epoch + 1, self._sum / self._batches)
+        if first == 0:
+            self._measured.append(time.monotonic() - started)
         self._sum = 0.0
         if time.monotonic() - self._saved_at >= AT_LEAST:
             self._save(epoch + 1, 0)
+
+    def _left(self, epoch: int) -> str:
+        """As words behind the pass; nothing before a whole pass was measured."""
+        if not self._measured:
+            return ""
+        seconds = (self._epochs - epoch) * sum(self._measured) / len(self._measured)
+        return f"; {self._method} takes {math.ceil(seconds / 60):,} min more at most"
+
+    def _so_far(self) -> str:
+        first, last = self._log[0]["MRR"], self._log[-1]["MRR"]
+        return f"; held-out MRR {100 * last:.1f}, at first {100 * first:.1f}" if len(self._log) > 1 else ""
 
     def _drawn(self, epoch: int, first: int) -> Iterator[tuple[int, Int64, Int64]]:
         """The batches of a pass from one on: its number, images, a caption of each. The order is the pass's own."""

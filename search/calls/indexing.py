@@ -134,13 +134,14 @@ class Indexing(Opened):
         finally:
             store.close()
 
-    @checked(progress=optional(progress_given))
-    def compact(self, *, progress: Progress | None = None) -> Compacted:
+    @checked(trainings=flag, progress=optional(progress_given))
+    def compact(self, *, trainings: bool = False, progress: Progress | None = None) -> Compacted:
         """Make the store small again: delete what nothing leads to (of photographs that were edited or forgotten, of a
         change of encoder that was not finished, of the encoder before the present one), and give the room back to the
         disk.
 
         Nothing that can be found is touched. Of what was forgotten nothing is left in any file of the store afterwards.
+        What interrupted trainings have computed (`Status.trainings`) stays, but with `trainings`.
         The disk needs room for a second catalog meanwhile. Raises StoreMissingError, StoreBusyError,
         StoreUnwritableError, and what `progress` raises.
         """
@@ -150,6 +151,6 @@ class Indexing(Opened):
         store = Store.open(self.folder)
         try:
             with store.writing():
-                return compact(store, progress)
+                return compact(store, progress, trainings=trainings)
         finally:
             store.close()

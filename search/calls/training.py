@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,10 +135,11 @@ class Training(Opened):
         """
         with _torch_needed():
             from search.training.train_encoder import train_encoder
+        from search.calls.left_behind import left_behind
 
         with self._reading() as opened:
             session = self._session(opened, with_reranker=False)
-            return train_encoder(
+            report = train_encoder(
                 os.fspath(table),
                 session.store,
                 session.encoder,
@@ -150,3 +152,5 @@ class Training(Opened):
                 device=self._device,
                 progress=progress,
             )
+            lost = left_behind(session.store.folder, session.encoder) if report.helps else ()
+            return replace(report, notes=(*report.notes, *lost))

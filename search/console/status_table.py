@@ -16,6 +16,8 @@ from indexer.private import is_shared
 from indexer.settings import DEFAULT_IGNORES
 from search.console.left_out import left_out_text
 from search.console.offer_text import offer_text, shown_offer
+from search.console.sizes import size_text
+from search.console.trainings import training_text
 from search.offers import offers
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def status_lines(status: Status, left_out: Sequence[str] | None, *, failed: bool
 def _table(status: Status) -> Iterator[str]:
     encoder = status.encoder
     rows = [
-        ("store", f"{status.folder} ({_size(status.bytes)}{_shared(status.folder)})"),
+        ("store", f"{status.folder} ({size_text(status.bytes)}{_shared(status.folder)})"),
         (
             "encoder",
             "none yet" if encoder is None else f"{encoder.name} ({encoder.weights[:12]}, d={encoder.dimension})",
@@ -66,20 +68,21 @@ def _table(status: Status) -> Iterator[str]:
                 rows.append((f"{kind} index", "none that can be used; search doctor says why"))
         else:
             behind = f", {state.behind:,} changed since" if state.behind else ""
-            size = f"{counted(state.count, 'vector')}, {_size(state.bytes)}"
+            size = f"{counted(state.count, 'vector')}, {size_text(state.bytes)}"
             rows.append((f"{kind} index", f"{state.index_type}, {size}{behind}{_tuned(state)}"))
     if status.tokens is not None:
         missing = status.images + status.texts - status.tokens.images - status.tokens.texts
         items = counted(status.tokens.images + status.tokens.texts, "item")
-        having = f"{items}, {_size(status.tokens.image_bytes)} an image"
+        having = f"{items}, {size_text(status.tokens.image_bytes)} an image"
         more = "search index adds them" if status.tokens.wanted else "search index --tokens adds them"
         rows.append(("tokens", having + (f"; {missing:,} without ({more})" if missing else "")))
     if status.thumbnails.files:
         kept = counted(status.thumbnails.files, "file")
-        most = _size(status.thumbnails.most_bytes)
-        rows.append(("thumbnails", f"{kept}, {_size(status.thumbnails.bytes)} of at most {most}"))
+        most = size_text(status.thumbnails.most_bytes)
+        rows.append(("thumbnails", f"{kept}, {size_text(status.thumbnails.bytes)} of at most {most}"))
     if status.probes:
         rows.append(("probes", f"{', '.join(map(_probe, status.probes))}  (search classify --probe NAME)"))
+    rows += [("unfinished", training_text(each)) for each in status.trainings]
     for root in status.roots:
         rows += _root_rows(root, nearest(root.path, (other.path for other in status.roots)))
     rows += [("forgotten", f"{path}  ({_step(path)})") for path in status.exclusions]
@@ -168,12 +171,3 @@ def _images(status: Status) -> str:
     if status.photographs == status.images:
         return f"{status.images:,}"
     return f"{counted(status.images, 'file')}, {counted(status.photographs, 'photograph')} without copies"
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1_000:
-            return f"{size:.0f} {unit}"
-        size /= 1_000
-    return f"{size:.1f} GB"

@@ -15,6 +15,7 @@ from indexer.catalog.roots import Root
 from indexer.encoders.base import EncoderId, Preprocessing
 from indexer.files.kinds import LeftOut
 from indexer.places.place_names import PlaceNames
+from indexer.training.work_folder import UnfinishedTraining
 from indexer.types import Failure, Metadata
 from indexer.vectors.base import IndexState, Tuned
 from search.calls.collecting import Collection
@@ -128,6 +129,7 @@ def status_of(said: Json, collections: list[Collection]) -> Status:
         former_encoder=None if former is None else _encoder(former),
         pace=said.get("pace"),
         probes=tuple(StoredProbe(each["name"], each.get("encoder"), each["fits"]) for each in said.get("probes", ())),
+        trainings=tuple(UnfinishedTraining(each["trained"], each["bytes"]) for each in said.get("trainings", ())),
     )
 
 

@@ -109,7 +109,7 @@ def explain_images(
     if reranker is None:
         return {}, [
             f"Nothing here can say why these were found: there is no reranker for the encoder {encoder.identity.name}; "
-            "name one with `reranker`."
+            "train one with `train_reranker(table=TABLE)`, or name one with `reranker`."
         ]
     tokens = source.of([row.id for row in images])
     pieces = encoder.words(query.text)

@@ -1,4 +1,4 @@
-"""What `search train encoder` prints: the curve, each method before and after, and what to do with the result."""
+"""What `search train encoder` prints: what to do with the result, the curve, each method before and after."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import shlex
 
 from indexer.counted import counted
 from search.shell.printing import print_line
-from search.shell.training_table import HEADING, gain_rows
+from search.shell.training_table import HEADING, MRR, gain_rows
 from search.training.gains import EncoderGains
 from search.training.report import EncoderReport, Tried
 
 
 def print_encoder_training(report: EncoderReport) -> None:
-    """Notes, the curve of the chosen method, a table of recalls on held-out images, and the verdict."""
+    """The verdict, notes, the curve of the chosen method, and a table of recalls on held-out images."""
+    print_line(verdict(report))
     for note in report.notes:
         print_line(f"Note: {note}")
     for line in lines(report):
@@ -20,12 +21,12 @@ def print_encoder_training(report: EncoderReport) -> None:
 
 
 def lines(report: EncoderReport) -> list[str]:
-    """All but the notes, a line a string."""
-    found = [f"Trained on {counted(report.images, 'image')} and {counted(report.texts, 'text')}.", ""]
+    """All but the verdict and the notes, a line a string."""
+    found = [f"Trained on {counted(report.images, 'image')} and {counted(report.texts, 'text')}. {MRR}", ""]
     found += _curve(report.chosen)
     for each in report.tried:
         found += _tried(each)
-    return [*found, verdict(report)]
+    return found[:-1]
 
 
 def verdict(report: EncoderReport) -> str:

@@ -93,7 +93,13 @@ IMAGES = option(
 )
 
 #: What both trainings take.
-TRAINING_PAIRS = option("--pairs", default=..., metavar="FILE", help="captions.jsonl or .csv: images and texts.")
+TRAINING_PAIRS = option(
+    "--pairs",
+    default=...,
+    metavar="FILE",
+    help="captions.jsonl or .csv, 140 images or more; a row: "
+    '{"image": "a.jpg", "captions": ["a dog"]}, or image,caption.',
+)
 RESTART = option("--restart/--resume", default=False, help="Begin anew, or go on from an interrupted run.")
 SEED = option("--seed", default=0, metavar="N", help="Number from which all chance is drawn.")
 TRAINED_ON = option("--device", metavar="NAME", help="cpu, cuda or mps.")

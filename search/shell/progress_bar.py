@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal: a log stays readable, and a long run shows that it lives.
 LINE_EVERY = 30.0
+#: Characters of a phase that a bar has room for, and those that the other columns take.
+_NAME = 40
+_OTHERS = 84
 
 
 @contextmanager
@@ -63,23 +66,29 @@ class _Bar:
         self._bars = bars
         self._task: rich.progress.TaskID | None = None
         self._name = ""
+        self._total: int | None = None
+        self._counted = True  # whether the bar shows that
         self._done = 0
         self._started = 0.0
 
     def phase(self, name: str) -> None:
         self._name = name
-        if self._task is None:
-            self._task = self._bars.add_task(_short(name), total=None, rate="")
-        else:
-            self._bars.update(self._task, description=_short(name))
+        self._show(None)  # counts are of the phase before, until this one counts as well
 
     def total(self, files: int) -> None:
+        self._total, self._done, self._started = files, 0, time.monotonic()
+        self._show(files)
+
+    def _show(self, total: int | None) -> None:
         if self._task is not None:
             self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(_short(self._name), total=files, rate="")
-        self._done, self._started = 0, time.monotonic()
+        name = _short(self._name, max(_NAME, self._bars.console.width - _OTHERS))
+        self._task = self._bars.add_task(name, total=total, completed=0 if total is None else self._done, rate="")
+        self._counted = total is not None
 
     def advance(self, files: int) -> None:
+        if not self._counted and self._total is not None:  # a total that was said before the name of its phase
+            self._show(self._total)
         self._done += files
         rate = self._done / max(time.monotonic() - self._started, 1e-9)
         if self._task is not None:
@@ -113,6 +122,9 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _short(name: str, length: int = 40) -> str:
+def _short(name: str, length: int = _NAME) -> str:
+    """Details behind a semicolon go first."""
     clean = "".join(char if char.isprintable() else "?" for char in name)
+    while len(clean) > length and "; " in clean:
+        clean = clean.rpartition("; ")[0]
     return clean if len(clean) <= length else clean[: length // 2 - 1] + "…" + clean[-length // 2 :]

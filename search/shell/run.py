@@ -14,6 +14,7 @@ from search.shell.streams import OutputLostError
 
 #: Commands that go on where they were stopped.
 _GOING_ON = ("index", "probe", "train")
+_KEPT = "stopped; what was committed is kept, the same command goes on from there"
 
 
 def run(arguments: list[str]) -> int:
@@ -67,8 +68,10 @@ def _command(arguments: list[str]) -> int:
 def stopped(arguments: list[str]) -> int:
     """Say that a person ended the command; the exit code for it."""
     sys.stderr.write("\n")
-    goes_on = arguments[:1] and arguments[0] in _GOING_ON
-    sentence("stopped; what was committed is kept, the same command goes on from there." if goes_on else "stopped.")
+    if arguments[:2] == ["train", "encoder"]:
+        sentence(f"{_KEPT}, and with --budget 0.1 it ends with the best so far.")
+    else:
+        sentence(f"{_KEPT}." if arguments[:1] and arguments[0] in _GOING_ON else "stopped.")
     return INTERRUPTED
 
 

@@ -1,4 +1,4 @@
-"""What `search train reranker` prints: the figures before and after, and whether the reranker is used."""
+"""What `search train reranker` prints: whether the reranker is used, and the figures before and after."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from search.rerank.train import TrainReport
 from search.rerank.validation import Gain
 from search.shell.printing import print_line
 
+#: Said once, before rows that have it.
+MRR: Final = "MRR: mean reciprocal rank of the right answer, 100 = always first."
 #: Above rows of recalls.
 HEADING: Final = "                               R@1    R@5   R@10"
 
 
 def print_training(report: TrainReport) -> None:
-    """Notes, a table of recalls on held-out images, and the verdict."""
+    """The verdict, notes, and a table of recalls on held-out images."""
+    print_line(verdict(report))
     for note in report.notes:
         print_line(f"Note: {note}")
     for line in lines(report):
@@ -23,17 +26,15 @@ def print_training(report: TrainReport) -> None:
 
 
 def lines(report: TrainReport) -> list[str]:
-    """The table and the verdict, a line a string."""
+    """The table, a line a string."""
     found = report.gains
     return [
         f"Trained on {counted(report.images, 'image')} and {counted(report.texts, 'text')}; "
-        f"judged on {found.images:,} other images:",
+        f"judged on {found.images:,} other images. {MRR}",
         "",
         HEADING,
         *gain_rows("text to image", found.to_images, "first stage", "reranked"),
         *gain_rows("image to text", found.to_texts, "first stage", "reranked"),
-        "",
-        verdict(report),
     ]
 
 

@@ -65,8 +65,10 @@ def attempt(
     device: str | None,
     progress: Progress,
     budget: float,
+    label: str,
 ) -> Attempt:
-    """Train `encoder` by `method`. Its checkpoints lie in a folder of its own in `work`.
+    """Train `encoder` by `method`. Its checkpoints lie in a folder of its own in `work`. `label`: what the progress
+    calls it.
 
     Raises what `fit` raises, UsageError where the method does not fit the encoder, EncoderUnavailableError.
     """
@@ -75,15 +77,15 @@ def attempt(
     fingerprint = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     checkpoints = Checkpoints(work / method, fingerprint)
     checkpoints.load()  # what belongs to another run is said before anything is computed
-    with _ready(method, encoder, pairs, settings, work, device, progress) as (trainable, inputs):
+    with _ready(method, encoder, pairs, settings, work, device, progress, label) as (trainable, inputs):
         judging, choosing = pairs.held_out(JUDGE), pairs.held_out(CHOOSE)
-        progress.phase(f"Measuring {encoder.identity.name} on {len(judging.images):,} held-out images")
+        progress.phase(f"{label}, measuring; the base on {len(judging.images):,} held-out images")
         base, before = measured(trainable, inputs, choosing), measured(trainable, inputs, judging)
         first = _under_attack(trainable, inputs, judging, settings)
         trainable.begin(method, settings.of_method(method), settings.seed)
-        fitted = fit(trainable, inputs, pairs, method, settings, checkpoints, progress, budget)
+        fitted = fit(trainable, inputs, pairs, method, settings, checkpoints, progress, budget, label)
         _take(trainable, fitted)
-        progress.phase(f"Judging {method} on {len(judging.images):,} held-out images")
+        progress.phase(f"{label}, judging; on {len(judging.images):,} held-out images")
         after = measured(trainable, inputs, judging)
         last = _under_attack(trainable, inputs, judging, settings)
         attack = None
@@ -107,11 +109,12 @@ def _ready(
     work: Path,
     device: str | None,
     progress: Progress,
+    label: str,
 ) -> Iterator[tuple[Trainable, Inputs]]:
     if method == HEADS:
         yield HeadsTrainable(encoder.identity), VectorInputs(*_vectors(encoder, pairs, work, progress))
         return
-    progress.phase(f"Loading {encoder.identity.name}")
+    progress.phase(f"{label}, loading; {encoder.identity.name}")
     trainable = load_trainable(encoder.identity, device)
     inputs = PhotographInputs(pairs, encoder.identity.preprocessing, trainable.rows, augment=settings.augment)
     try:

@@ -7,9 +7,9 @@ written. Half of the held-out images chooses: the pass, and with `auto` the meth
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from indexer.training.settings import AUTO, METHODS, AdaptationSettings
 from indexer.training.trainables import methods_of, settings_of
 from indexer.training.training_pairs import TRAIN, TrainingPairs
 from indexer.training.work_folder import working
+from search.training import unfinished
 from search.training.attempt import Attempt, attempt
 from search.training.gains import clearly_beats
 from search.training.pairs import read_pairs
@@ -52,9 +53,11 @@ def train_encoder(
 ) -> EncoderReport:
     """Adapt `encoder` to a table of captions, and put what was trained into `out` (the store's own place).
 
-    `budget`: seconds after which no further pass and no further method begins. It goes on from an unfinished run of the
-    same training, unless `restart`. What is not shown to beat the base is written with `helps` false, and never over
-    one that helps. Raises PathNotFoundError, UsageError (among others for too few pairs), EncoderError, StoreError.
+    `budget`: seconds after which no further pass and no further method begins; what an unfinished run has of a method
+    is judged all the same. It goes on from an unfinished run with the same pairs, encoder and settings, unless
+    `restart`; what that has of methods that were not asked for stays. What is not shown to beat the base is written
+    with `helps` false, and never over one that helps. Raises PathNotFoundError, UsageError (among others for too few
+    pairs), EncoderError, StoreError.
     """
     progress, settings = progress or Silent(), settings or AdaptationSettings()
     notes: list[str] = []
@@ -68,15 +71,13 @@ def train_encoder(
     place = store.folder / FOLDER if out is None else out
     work = place.with_name(place.name + ".work")
     with working(work):
-        if restart:
-            for inner in METHODS:
-                shutil.rmtree(work / inner, ignore_errors=True)
         pairs = read_pairs(table, images, progress)
+        unfinished.begin(work, methods, base.identity, pairs, settings, restart=restart)
         found, failed = _all(methods, base, pairs, settings, work, device, progress, budget)
         chosen = _chosen(found)
         report = _finish(out, place, base.identity, settings, pairs, chosen, found, failed, notes)
-        shutil.rmtree(work, ignore_errors=True)
-    return report
+        kept = unfinished.end(work, methods)
+    return replace(report, notes=(*report.notes, *kept))
 
 
 def _base_of(encoder: Encoder, device: str | None, notes: list[str]) -> Encoder:
@@ -127,18 +128,21 @@ def _all(
     progress: Progress,
     budget: float,
 ) -> tuple[list[Attempt], list[Tried]]:
-    """Each method in turn, while there is time. One alone raises its error; of several the next is tried."""
+    """Each method in turn, while there is time, and those that an earlier run has begun. One alone raises its error; of
+    several the next is tried."""
     began = time.monotonic()
     found: list[Attempt] = []
     failed: list[Tried] = []
     error: EncoderError | UsageError | None = None
-    for method in methods:
+    there = unfinished.methods_in(work)
+    for at, method in enumerate(methods, 1):
+        label = f"Method {at} of {len(methods)}: {method}" if len(methods) > 1 else f"Training {method}"
         left = budget - (time.monotonic() - began)
-        if left <= 0 and (found or failed):
+        if left <= 0 and (found or failed) and method not in there:  # to judge what is there takes no pass
             failed.append(Tried(method, None, problem="it was not begun: the time was up"))
             continue
         try:
-            found.append(attempt(method, base, pairs, settings, work, device, progress, left))
+            found.append(attempt(method, base, pairs, settings, work, device, progress, left, label))
         except (EncoderError, UsageError) as problem:
             if len(methods) == 1:
                 raise

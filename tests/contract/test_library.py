@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import search
+from indexer.training.work_folder import UnfinishedTraining
 from indexer.vectors.base import SearchParameters
 from search.remote.library import NOT_OVER_A_SERVER
 from search.web.app import create_app
@@ -263,8 +264,11 @@ def test_what_a_store_has(library: Library, local: search.Library) -> None:
     assert library.counts() == local.counts()
 
 
-def test_the_status_is_told(library: Library, local: search.Library) -> None:
+def test_the_status_is_told(library: Library, local: search.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = UnfinishedTraining("encoder", 7)
+    monkeypatch.setattr("search.status.unfinished", lambda _store: (training,))
     found, wanted = library.status(), local.status()
+    assert found.trainings == (training,)
     roots = tuple(dataclasses.replace(each, ignores=(), mount=None) for each in wanted.roots)
     same_roots = tuple(dataclasses.replace(each, ignores=(), mount=None) for each in found.roots)
     assert dataclasses.replace(found, roots=roots) == dataclasses.replace(wanted, roots=roots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -140,3 +141,36 @@ def test_the_command(cli: Cli, store: Path) -> None:
     assert answer.code == 0
     assert answer.out.startswith("Freed ")
     assert cli("compact", "-s", store, "--json").code == 0
+
+
+def test_what_a_training_has_computed_is_named_and_goes_only_when_that_is_said(cli: Cli, store: Path) -> None:
+    for name in ("adapted.work/heads", "reranker.work"):
+        (store / name).mkdir(parents=True)
+        (store / name / "pass-0001.pt").write_bytes(bytes(2_000_000))
+    rows = [line for line in cli("status", "-s", store).out.splitlines() if line.startswith("unfinished")]
+    assert [row.split()[1:6] for row in rows] == [
+        ["a", "training", "of", "the", f"{trained},"] for trained in ("encoder", "reranker")
+    ]
+    assert "2 MB (search train encoder with the same options goes on with it" in rows[0]
+    assert json.loads(cli("status", "-s", store, "--json").out)["trainings"] == [
+        {"trained": trained, "bytes": 2_000_000} for trained in ("encoder", "reranker")
+    ]
+    answer = cli("compact", "-s", store)
+    assert "Kept: a training of the reranker, 2 MB" in answer.out
+    assert "search compact --trainings lets it go" in answer.out
+    with write_lock(store / "reranker.work"):  # it runs
+        assert cli("compact", "-s", store, "--trainings").code == 2
+    assert not (store / "adapted.work").exists()
+    assert (store / "reranker.work" / "pass-0001.pt").exists()
+    found = json.loads(cli("compact", "-s", store, "--trainings", "--json").out)
+    assert (found["trainings"], found["freed"] >= 2_000_000) == (1, True)
+    assert not (store / "reranker.work").exists()
+    assert "unfinished" not in cli("status", "-s", store).out
+
+
+def test_a_training_behind_a_link_is_none_of_ours(cli: Cli, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pass-0001.pt").write_bytes(b"work")
+    (store / "adapted.work").symlink_to(tmp_path / "mine")
+    assert cli("compact", "-s", store, "--trainings").code == 0
+    assert (tmp_path / "mine" / "pass-0001.pt").exists()

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 class TrainEncoderOptions(Options):
     """The options of `search train encoder`."""
 
+    EXAMPLES = (
+        "search train encoder --pairs captions.jsonl --images ./photos --method heads    # minutes",
+        "search train encoder --pairs captions.jsonl --budget 30                         # auto, for half an hour",
+    )
+
     pairs: Path = TRAINING_PAIRS
     images: str | None = IMAGES
     store: Path | None = STORE
@@ -41,12 +46,21 @@ class TrainEncoderOptions(Options):
         "--method",
         default="auto",
         metavar="NAME",
-        help="full, lora, adapters, bitfit, prompt, heads, or auto: the cheapest that wins on held-out pairs.",
+        help="What is changed: heads, maps behind the model, any encoder, minutes; bitfit, biases alone; "
+        "prompt, the words' context; lora or adapters, small parts beside the layers; full, the layers themselves, for "
+        "thousands of pairs; or auto, each in turn: the cheapest that wins on held-out pairs, an hour or more.",
     )
     budget: float | None = option(
-        "--budget", metavar="MINUTES", help="After so long no further pass and no further method begins."
+        "--budget",
+        metavar="MINUTES",
+        help="After so long no further pass and no further method begins: the best so far is taken.",
     )
-    epochs: int = option("--epochs", default=10, metavar="N", help="Passes over the images, at most.")
+    epochs: int = option(
+        "--epochs",
+        default=10,
+        metavar="N",
+        help="Passes over the images, at most; heads, whose passes are short, makes five times as many.",
+    )
     batch: int | None = option(
         "--batch", metavar="N", help="Pairs of a batch, each the negative of the others (default: 64; heads 256)."
     )

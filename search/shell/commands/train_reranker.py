@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class TrainRerankerOptions(Options):
     """The options of `search train reranker`."""
 
+    EXAMPLES = ("search train reranker --pairs captions.jsonl --images ./photos",)
+
     pairs: Path = TRAINING_PAIRS
     images: str | None = IMAGES
     store: Path | None = STORE
@@ -49,7 +51,8 @@ class TrainRerankerOptions(Options):
 
 
 def run(options: TrainRerankerOptions) -> int:
-    """Train a reranker of the first candidates, on images that are indexed and captions of them."""
+    """Train a reranker, on images that are indexed and captions of them; it looks at the first hits of a search again,
+    part by part, puts them in a better order, and says with --explain why they were found."""
     from search.console.wording import worded
     from search.shell.progress_bar import listener
 

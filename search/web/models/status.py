@@ -87,6 +87,13 @@ class ProbeState(Model):
     fits: bool = Field(description="Whether that is the encoder of the store: another is refused.")
 
 
+class TrainingWork(Model):
+    """A training that is not at its end."""
+
+    trained: str = Field(description='"encoder" or "reranker".')
+    bytes: int = Field(description="What it takes on disk.")
+
+
 class StoreStatus(Model):
     """What the store holds."""
 
@@ -97,6 +104,7 @@ class StoreStatus(Model):
     )
     pace: float | None = Field(None, description="Seconds a photograph, in the last run that encoded many.")
     probes: list[ProbeState] = Field(description="Trained probes, which `search classify` asks.")
+    trainings: list[TrainingWork] = Field(description="Trainings that were interrupted, or are running.")
     images: int = Field(description="Files that are images; copies count each.")
     photographs: int = Field(description="Images without copies of one another.")
     texts: int
@@ -124,6 +132,7 @@ class StoreStatus(Model):
             former_encoder=EncoderState.of(status.former_encoder),
             pace=status.pace,
             probes=[ProbeState(name=each.name, encoder=each.encoder, fits=each.fits) for each in status.probes],
+            trainings=[TrainingWork(trained=each.trained, bytes=each.bytes) for each in status.trainings],
             images=status.images,
             photographs=status.photographs,
             texts=status.texts,

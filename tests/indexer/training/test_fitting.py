@@ -107,6 +107,14 @@ class Counted(Silent):
         self.batches += files
 
 
+def test_after_a_pass_the_time_of_the_others_is_said(folder: Path, tmp_path: Path) -> None:
+    counted = Counted()
+    train(folder, tmp_path, "bitfit", progress=counted)
+    first, second, _ = counted.phases
+    assert first == "bitfit, pass 1 of 3"
+    assert second.startswith("bitfit, pass 2 of 3; bitfit takes 1 min more at most; held-out MRR ")
+
+
 def test_a_finished_run_computes_nothing_again(folder: Path, tmp_path: Path) -> None:
     short = replace(SETTINGS, epochs=1)
     first, counted = train(folder, tmp_path, "bitfit", short), Counted()

@@ -91,7 +91,10 @@ def test_previous_is_the_encoder_that_the_store_had_before(tmp_path: Path) -> No
     with search.open(store) as library:
         library.index(folder)
         bundled = library.status().encoder
-    with search.open(store, encoder="previous") as library, pytest.raises(UsageError, match="has no previous encoder"):
+    with (
+        search.open(store, encoder="previous") as library,
+        pytest.raises(UsageError, match=r"has no previous encoder.*`encoder='bundled'`"),
+    ):
         library.index(reencode=True)
     with search.open(store, encoder=ColourEncoder()) as library:
         library.index(reencode=True)

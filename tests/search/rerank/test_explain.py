@@ -204,7 +204,9 @@ def test_what_cannot_be_explained_is_said_once(library: search.Library, tmp_path
         ),
         "leave out `to='text'`": library.query("blue", to="text", explain=True, reranker=ColourReranker()),
         "colours cannot say which words": library.query("blue", explain=True, reranker=Silent()),
-        "there is no reranker for the encoder colours": library.query("blue", explain=True),
+        "for the encoder colours; train one with `train_reranker(table=TABLE)`, or name": library.query(
+            "blue", explain=True
+        ),
     }
     for said, results in answers.items():
         assert len(results) >= 1

@@ -187,3 +187,26 @@ def test_what_the_machine_cannot_give_is_a_sentence(
     assert answer.code == exit_codes.WRONG_USE
     assert answer.err.startswith(f"search: {said}")
     assert answer.err.count("\n") == 1
+
+
+def test_a_phase_begins_without_the_counts_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with listener(False) as progress:
+        bars = progress._bars  # type: ignore[attr-defined]
+        progress.phase("Training")
+        progress.total(300)
+        progress.advance(300)
+        progress.phase("Judging; on 20 images, and with what else a narrow bar has no room for")
+        [shown] = bars.tasks
+        assert (shown.description, shown.total, shown.completed, shown.fields["rate"]) == ("Judging", None, 0, "")
+        progress.total(3)  # some say it before the name
+        progress.phase("Indexing")
+        progress.advance(2)
+        [shown] = bars.tasks
+        assert (shown.description, shown.total, shown.completed) == ("Indexing", 3, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,3 +117,121 @@ def test_attacked_pixels_go_through_the_whole_graph(cli: Cli, world: Path, store
     [tried] = json.loads(answer.out)["tried"]
     assert (tried["attack"]["kind"], tried["attack"]["images"]) == ("fgsm", 20)
     assert 0 <= tried["attack"]["adapted"] <= 1
+
+
+def interrupted_auto(cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch, *options: object) -> Path:
+    """The work of `auto`, stopped in the second method, after its first pass; `heads` was judged."""
+    real = fitting._Run._measure
+    methods: list[str] = []
+
+    def stopping(run: fitting._Run, number: int, loss: float | None) -> None:
+        methods.append(run._method)
+        if (run._method, number) == ("bitfit", 2):
+            raise KeyboardInterrupt
+        real(run, number, loss)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting, "AT_LEAST", 0.0)
+        patched.setattr(fitting._Run, "_measure", stopping)
+        answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, *options)
+    assert answer.code == 130
+    assert "the same command goes on from there, and with --budget 0.1 it ends with the best so far." in answer.err
+    assert "Method 2 of 4: bitfit, pass 1 of 2\n" in answer.err
+    assert set(methods) == {"heads", "bitfit"}
+    return store / "adapted.work"
+
+
+SHORT = ("--epochs", 2, "--no-augment")
+
+
+def methods_in(work: Path) -> list[str]:
+    return sorted({path.parent.name for path in work.glob("*/*.pt")})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--method", "heads", "--epochs", 1), "unfinished training with other settings (--epochs, --augment); give"),
+        (("--method", "lora", "--epochs", 2, "--augment", "--rank", 4), "other settings (--augment, --rank)"),
+        (("--pairs", "others", "--method", "full"), "an unfinished training with other pairs; give"),
+    ],
+)
+def test_another_training_is_not_written_over_unfinished_work(
+    cli: Cli,
+    world: Path,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[object, ...],
+    said: str,
+) -> None:
+    """Not even by a method that has no states in it yet."""
+    work = interrupted_auto(cli, world, store, monkeypatch, *SHORT)
+    lines = (world / "pairs.jsonl").read_text().splitlines()
+    others = tmp_path / "others.jsonl"
+    others.write_text("\n".join(lines[:-1]))
+    given = [others if each == "others" else each for each in options]
+    if given[0] != "--pairs":
+        given = ["--pairs", world / "pairs.jsonl", *given]
+    command = ("train", "encoder", "-s", store, "--images", world, *given)
+    answer = cli(*command)
+    assert answer.code == 2
+    assert said in answer.err
+    assert "--restart to begin anew without it." in answer.err
+    assert methods_in(work) == ["bitfit", "heads"]
+    again = cli(*command, "--restart", "--budget", 0.0001)
+    assert again.code == 0, again.err
+    assert not work.exists()
+
+
+def test_one_method_takes_over_what_auto_finished_and_leaves_the_rest(
+    cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = interrupted_auto(cli, world, store, monkeypatch, *SHORT)
+    steps: list[str] = []
+    real = fitting._Run._step
+
+    def step(run: fitting._Run, *given: Any) -> float:
+        steps.append(run._method)
+        return real(run, *given)
+
+    monkeypatch.setattr(fitting._Run, "_step", step)
+    options = ("--pairs", world / "pairs.jsonl", "-s", store, *SHORT)
+    heads = cli("train", "encoder", *options, "--method", "heads", "--json")
+    assert heads.code == 0, heads.err
+    assert steps == []
+    assert methods_in(work) == ["bitfit", "heads"]
+    found = json.loads(heads.out)
+    assert [note for note in found["notes"] if f"The unfinished work of bitfit stays in {work}" in note]
+    whole = json.loads(cli("train", "encoder", *options, "--json").out)
+    assert "heads" not in steps
+    assert whole["tried"][0] == found["tried"][0]
+    assert not work.exists()
+
+
+def test_a_short_budget_ends_with_the_best_so_far(
+    cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with what a method has that is not done, and a pass that was interrupted is not taken to its end."""
+    interrupted_auto(cli, world, store, monkeypatch, *SHORT)
+    monkeypatch.setattr(fitting._Run, "_step", lambda *_given: pytest.fail("a step was computed"))
+    options = ("--pairs", world / "pairs.jsonl", "-s", store, *SHORT, "--budget", 1e-7, "--json")
+    answer = cli("train", "encoder", *options)
+    assert answer.code == 0, answer.err
+    tried = json.loads(answer.out)["tried"]
+    assert [(each["method"], each["problem"], each["ended"], len(each["curve"])) for each in tried] == [
+        ("heads", "", "", 11),
+        ("bitfit", "", "its time was up", 2),
+        ("lora", "it was not begun: the time was up", "", 0),
+        ("full", "it was not begun: the time was up", "", 0),
+    ]
+
+
+def test_restart_of_one_method_leaves_the_others(
+    cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = interrupted_auto(cli, world, store, monkeypatch, *SHORT)
+    options = ("--pairs", world / "pairs.jsonl", "-s", store, *SHORT, "--method", "heads", "--restart")
+    answer = cli("train", "encoder", *options)
+    assert answer.code == 0, answer.err
+    assert methods_in(work) == ["bitfit", "heads"]

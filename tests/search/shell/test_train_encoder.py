@@ -70,9 +70,15 @@ RATE = ("--rate", 0.03, "--batch", 20)
 
 
 def test_what_helps_lies_in_the_store_and_says_the_next_command(cli: Cli, world: Path, store: Path) -> None:
+    (store / "probes").mkdir()
+    (store / "probes" / "pets.safetensors").write_bytes(b"of the base")
     answer = cli("train", "encoder", "--pairs", world / "pairs.jsonl", "-s", store, *RATE)
     assert answer.code == 0, answer.err
     [folder] = (store / "adapted").iterdir()
+    verdict, note, figures, *_ = answer.out.splitlines()
+    assert verdict.startswith("heads helps. It lies in ")
+    assert note == "Note: Going over to it takes away the probes (pets), until `search probe train FOLDER`."
+    assert figures.endswith("MRR: mean reciprocal rank of the right answer, 100 = always first.")
     assert f"search index --reencode --encoder adapted:{folder}`." in answer.out
     assert "Trained on 110 images and 110 texts." in answer.out
     assert "heads, judged on 20 other images:" in answer.out
@@ -114,6 +120,7 @@ def test_captions_that_say_nothing_of_their_image_are_refused(
     assert "It was not shown to help" in answer.out
     assert "the store stays with colours" in answer.out
     assert "--reencode" not in answer.out
+    assert "Going over" not in answer.out
     assert not adapted_files.describe(tmp_path / "out").helps
     options = ("-s", store, "--out", tmp_path / "good", *RATE)
     assert cli("train", "encoder", "--pairs", world / "pairs.jsonl", *options).code == 0
