@@ -38,6 +38,11 @@ def verdict(report: EncoderReport) -> str:
         )
     if report.kept_earlier:
         return f"It was not shown to help; the earlier one in {report.folder} stays. More pairs may help."
+    if report.chosen.best == 0:
+        return (
+            f"It was not shown to help: no pass was better than {report.base} itself, with which the store stays. More "
+            "pairs, or another encoder, may help."
+        )
     return (
         f"It was not shown to help; it lies in {report.folder} and the store stays with {report.base}. "
         "More pairs, or another encoder, may help."

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from indexer.counted import counted
 from indexer.encoders import adapted_files, adapted_graphs, registry
 from indexer.encoders.adapted_files import AdaptedDescription
 from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
@@ -35,6 +36,8 @@ from search.training.report import EncoderReport, Tried
 #: In a store: a folder an adapted encoder, called by its digest; none is ever replaced, as the store may be encoded
 #: with it.
 FOLDER: Final = "adapted"
+#: With fewer images that judge a note says so.
+FEW_JUDGES: Final = 50
 
 
 def train_encoder(
@@ -202,8 +205,15 @@ def _finish(
         description, data = adapted_files.with_delta(description, chosen.kept)
     folder = place if out is not None else place / description.identity(place).weights[:12]
     kept_earlier = not gains.helps and _is_good(folder, base)
+    earlier = None if out is not None else _there(folder)
+    if earlier is not None and earlier.trained.get("pairs") != description.trained["pairs"]:
+        notes.append(f"A training on other pairs came to the same weights; its record in {folder} stays.")
+        description = replace(description, trained=earlier.trained, helps=earlier.helps)
     if not kept_earlier:
         adapted_files.save(folder, description, data)
+    judged = gains.images
+    if judged < FEW_JUDGES:
+        notes.append(f"Only {counted(judged, 'image')} judged, so chance may speak; more held-out pairs tell more.")
     return EncoderReport(
         str(folder),
         description.identity(folder).name,
@@ -218,9 +228,14 @@ def _finish(
     )
 
 
+def _there(folder: Path) -> AdaptedDescription | None:
+    """What the adapted encoder in a folder says of itself, where there is one."""
+    with suppress(EncoderUnavailableError):
+        return adapted_files.describe(folder)
+    return None
+
+
 def _is_good(folder: Path, base: EncoderId) -> bool:
     """Whether an adapted encoder of the same base that helps is there."""
-    with suppress(EncoderUnavailableError):
-        there = adapted_files.describe(folder)
-        return there.helps and there.base.matches(base)
-    return False
+    there = _there(folder)
+    return there is not None and there.helps and there.base.matches(base)

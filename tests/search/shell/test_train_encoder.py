@@ -271,3 +271,20 @@ def test_auto_takes_the_cheapest_that_wins(cli: Cli, world: Path, tmp_path: Path
 def test_what_is_painted_is_what_is_said(tmp_path: Path) -> None:
     paint(tmp_path / "a.png", ("red", "green", "blue", "white"), side=2)
     assert caption(("red", "green", "blue", "white")) == "red and green over blue and white"
+
+
+def test_weights_of_an_earlier_training_keep_their_record(cli: Cli, world: Path, store: Path, tmp_path: Path) -> None:
+    """Where nothing is learned all trainings come to the same weights: those of the base."""
+    write(tmp_path / "w")
+    none = [{**line, "caption": f"{line['caption']} {number % 7}"} for number, line in enumerate(rows())]
+    answers, records = [], []
+    for name, lines in (("first", rows()), ("second", none)):
+        pairs = table(tmp_path / "w" / f"{name}.jsonl", lines)
+        answers.append(cli("train", "encoder", "--pairs", pairs, "-s", store, "--rate", 1e-30, "--epochs", 1))
+        assert answers[-1].code == 0, answers[-1].err
+        (folder,) = (store / "adapted").iterdir()
+        records.append(json.loads((folder / "adapted.json").read_text())["trained"]["pairs"])
+    assert records[0] == records[1]
+    assert "A training on other pairs came to the same weights; its record in" in answers[1].out
+    assert "no pass was better than colours itself" in answers[1].out
+    assert "Note: Only 20 images judged, so chance may speak" in answers[0].out
