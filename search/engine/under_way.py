@@ -193,11 +193,8 @@ class UnderWay:
         text = asked.query.text
         form = None if text is None else form_of(text)
         judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, form, asked.several)
-        best = judge.best(self.ranked, wanted.pool, self.by_words)
-        assert self.words is not None, "step 1 has found them"
-        if asked.nothing is not None and self.words.weights:  # what only looks like an answer to unread words is none
-            said = {} if self.by_words is None else self.by_words.matches
-            best = replace(best, places=[place for place in best.places if place.id in said])
+        said_only = asked.nothing is not None and bool(self.words.weights)  # else unread words seem to be answered
+        best = judge.best(self.ranked, wanted.pool, self.by_words, said_only=said_only)
         falling = not asked.subtracted
         if asked.subtracted:
             several = sum(term.weight > 0 for term in self.query.terms) > 1
