@@ -27,6 +27,7 @@ from search.engine.eligible import eligible_of
 from search.engine.first_stage import CandidateRequest, FirstStage, Proposed
 from search.engine.fusion import DEPTH
 from search.engine.hits import HitRows, hits_of
+from search.engine.named_folders import said_of_folder
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
@@ -186,6 +187,10 @@ class UnderWay:
         self.by_words = brought.joined(scored_as)
         self.ranked["image"] = self.by_words.ranked
         self.known |= self.by_words.known
+        text = self.asked.query.text
+        if text is not None and not self.asked.several:
+            folder = said_of_folder(setting.snapshot, text, self.by_words.matches, self.by_words.trusted)
+            self.notes += () if folder is None else (folder,)
 
     def judge(self, setting: Setting) -> None:
         """Step 5: how probable the candidates are, and which of them are hits, in their order."""
