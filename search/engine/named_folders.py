@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from indexer.catalog.items import Items
-from indexer.catalog.transaction import Transaction
 from search.engine.fusion import WordMatch
 from search.query.quoting import quoted_where_needed
 
@@ -20,15 +18,20 @@ _ALL: Final = 1 - 1e-6
 _OF_PATTERNS: Final = frozenset("*?")
 
 
-def said_of_folder(snapshot: Transaction, text: str, matches: Mapping[int, WordMatch], trusted: float) -> str | None:
-    """A sentence with the filter that lists a folder whose whole name `text` is, letter case aside; None where there is
-    none, and where names are `trusted` in full: its photographs stand in front then."""
+def named_in_full(matches: Mapping[int, WordMatch], trusted: float) -> list[int]:
+    """The photographs whose names say all words of a query; none where names are `trusted` in full: they stand in front
+    then."""
     if trusted >= 1:
-        return None
-    named = [number for number, match in matches.items() if match.named and match.named + match.share >= _ALL]
+        return []
+    return [number for number, match in matches.items() if match.named and match.named + match.share >= _ALL]
+
+
+def said_of_folder(text: str, paths: Iterable[str]) -> str | None:
+    """A sentence with the filter that lists a folder of these `paths` whose whole name `text` is, letter case aside;
+    None where there is none."""
     wanted = _plain(text)
-    for row in Items(snapshot).get(named).values() if named else ():
-        for folder in islice(Path(row.path).parents, _ABOVE):
+    for path in paths:
+        for folder in islice(Path(path).parents, _ABOVE):
             if _plain(folder.name) == wanted and not _OF_PATTERNS & set(folder.name):
                 return (
                     f"“{folder.name}” is the name of a folder; `path:{quoted_where_needed(folder.name)}` lists the "
