@@ -32,9 +32,11 @@ def hit_probabilities(
     *,
     form: QueryForm | None = None,
     several: bool = False,
+    settled: Sequence[bool] | None = None,
 ) -> HitProbabilities:
     """Of hits of the kind `finds` with their `scores` and `similarities`, both finite. `reranker`: key of the one that
-    gave the scores; None when they are the similarities. `form`: of a text; None of an image.
+    gave the scores; None when they are the similarities. `form`: of a text; None of an image. `settled`: see
+    `never_rising`.
 
     Hits of a reranker that nothing was fitted for get it from their similarities: what its scores mean is not known.
     Where nothing was fitted for queries of their form they are estimates from the background alone, and so are those of
@@ -49,12 +51,27 @@ def hit_probabilities(
     elif reranker is not None and not curve.fitted:
         curve, used = calibration.curve(asks, finds, None, form), similarities
     chances = curve.probabilities(np.array(used, np.float64), background)
-    return HitProbabilities(tuple(never_rising(chances.tolist())), curve.fitted)
+    return HitProbabilities(tuple(never_rising(chances.tolist(), settled)), curve.fitted)
 
 
-def never_rising(chances: Sequence[float]) -> list[float]:
-    """The nearest probabilities, by least squares, that never rise down the list: pool adjacent violators (Ayer et al.
-    1955). What does not rise stays as it is."""
+def never_rising(chances: Sequence[float], settled: Sequence[bool] | None = None) -> list[float]:
+    """Probabilities that do not rise down the list. What does not rise stays as it is.
+
+    `settled`: which hits are there whatever number is asked for; None: all. These have the nearest probabilities that
+    never rise, by least squares: pool adjacent violators (Ayer et al. 1955). Each of the others has at most what the
+    one before it has, so that no hit's depends on how many were asked for. Where some of the others stand between
+    settled ones, the settled fall by themselves.
+    """
+    if settled is None:
+        return _pooled(chances)
+    pooled = iter(_pooled([chance for chance, stays in zip(chances, settled, strict=True) if stays]))
+    found: list[float] = []
+    for chance, stays in zip(chances, settled, strict=True):
+        found.append(next(pooled) if stays else min(chance, found[-1] if found else chance))
+    return found
+
+
+def _pooled(chances: Sequence[float]) -> list[float]:
     pools: list[tuple[float, int]] = []  # (mean, how many)
     for chance in chances:
         mean, count = chance, 1

@@ -23,13 +23,17 @@ _KEY_WIDTH = 16
 SHOWN_WORDS = 12
 
 
+#: What stands below a hit that is explained.
+EXPLAINED = "Below a hit: words, how well the best region of the picture fits each (up to 1), (its share of the query)"
+
 #: A path as a person reads it.
 DisplayPath = Callable[[str], str]
 
 
 def table_lines(results: Results, order: Order | None, display: DisplayPath, *, header: bool) -> Iterator[str]:
     """A table: rank, score, probability (or a word), path, and what else is known. Weak hits are marked as such, and
-    where all are, that nothing matches well stands above them. `header`: a line says what the columns are.
+    where all are, that nothing matches well stands above them. `header`: a line says what the columns are,
+    and one before it what the numbers of explanations are.
 
     Of what is sorted, or what filters alone have found, also what `order` goes by (the date, where it is none). Then
     what was left out and how many more there are, where that is known.
@@ -45,6 +49,8 @@ def table_lines(results: Results, order: Order | None, display: DisplayPath, *, 
     wide = len("strong" if any(hit.match for hit in results) else "<1 % ")
     mark = len(" weak") if any(hit.weak and hit.match is None for hit in results) else 0
     if header:
+        if any(hit.explanation is not None for hit in results):
+            yield EXPLAINED
         yield _header(results, order, width, wide + mark)
     for rank, hit in enumerate(results, 1):
         known = f"{rank:>{width}}  "

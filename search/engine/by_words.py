@@ -43,12 +43,15 @@ OF_SENTENCE: Final = Reach(100, 10)
 class ByWords:
     """`ranked`: all candidates by meaning, those that words have brought among them; `matches`: of the first `DEPTH` of
     them and of those that were brought what words say, of all of them what was subtracted; `known`: what those are that
-    were brought; `trusted`: how far names of files and folders are."""
+    were brought; `trusted`: how far names of files and folders are; `tail`: those that are there only because so many
+    hits are wanted; `settled`: so many of the first places by both are the same whatever number is wanted."""
 
     ranked: Ranked
     matches: Mapping[int, WordMatch]
     known: Mapping[int, Identity]
     trusted: float
+    tail: Set[int]
+    settled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Brought:
         whole = _joined(head, brought, tail)
         known, there = self.identities, set(whole.ids.tolist())
         counting = {*head.ids.tolist(), *brought.ids.tolist()}  # the same whatever number of hits is asked for
+        unwanted = {number for number, match in self.matches.items() if match.unwanted}  # behind all others
         return ByWords(
             whole,
             {
@@ -95,6 +99,8 @@ class Brought:
             },
             {number: known[number] for number in brought.ids.tolist() if number in known},
             self.trusted,
+            frozenset(tail.ids.tolist()),
+            sum(number not in unwanted for number in head.ids.tolist()),
         )
 
 

@@ -26,10 +26,11 @@ def rank_distinct(
 ) -> tuple[Ranked, dict[int, Identity], Work]:
     """The best candidates of a kind, of each content the one with the least id; what each is; what it took.
 
-    At most `request.depth` of them, and `request.k` at least, where there are so many. `all_copies`: all of each.
+    `request.depth` of them, where there are so many, and more where many are copies: a second stage orders as many as
+    it is told to, however few hits are wanted. `all_copies`: all of each.
     `proposed`: see `FirstStage.rank`.
     """
-    work, wanted = Work(), request.k
+    work, wanted = Work(), request.depth
     while True:
         ranked, contents, spent = stage.rank(request, kind, opened, proposed)
         work += spent

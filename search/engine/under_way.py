@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from indexer.catalog.items import Identity, Items
+from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
 from indexer.errors import EmptyQueryError
@@ -27,6 +27,7 @@ from search.engine.eligible import eligible_of
 from search.engine.first_stage import CandidateRequest, FirstStage, Proposed
 from search.engine.fusion import DEPTH
 from search.engine.hits import HitRows, hits_of
+from search.engine.named_folders import named_in_full, said_of_folder
 from search.engine.penalty import Penalty, loss_of
 from search.engine.places import Judge, Places, without_probabilities
 from search.engine.wanted import Wanted
@@ -187,17 +188,27 @@ class UnderWay:
         self.ranked["image"] = self.by_words.ranked
         self.known |= self.by_words.known
 
+    @property
+    def named_ids(self) -> list[int]:
+        """The items whose names say all of the query, where one text is all of it and they may stand behind others."""
+        if self.by_words is None or self.asked.several or self.asked.query.text is None:
+            return []
+        return named_in_full(self.by_words.matches, self.by_words.trusted)
+
+    def tell_folder(self, items: Mapping[int, Item]) -> None:
+        """Whether the query is the name of a folder. `items`: `named_ids` and others."""
+        paths = [items[number].path for number in self.named_ids if number in items]
+        folder = said_of_folder(self.asked.query.text or "", paths)
+        self.notes += () if folder is None else (folder,)
+
     def judge(self, setting: Setting) -> None:
         """Step 5: how probable the candidates are, and which of them are hits, in their order."""
         asked, wanted = self.asked, self.wanted
         text = asked.query.text
         form = None if text is None else form_of(text)
         judge = Judge(self.curves, asked.query.kind, self.backgrounds, self.scored, form, asked.several)
-        best = judge.best(self.ranked, wanted.pool, self.by_words)
-        assert self.words is not None, "step 1 has found them"
-        if asked.nothing is not None and self.words.weights:  # what only looks like an answer to unread words is none
-            said = {} if self.by_words is None else self.by_words.matches
-            best = replace(best, places=[place for place in best.places if place.id in said])
+        said_only = asked.nothing is not None and bool(self.words.weights)  # else unread words seem to be answered
+        best = judge.best(self.ranked, wanted.pool, self.by_words, said_only=said_only)
         falling = not asked.subtracted
         if asked.subtracted:
             several = sum(term.weight > 0 for term in self.query.terms) > 1

@@ -114,9 +114,11 @@ def ask(
         seen: list[tuple[list[places.Place], ByWords]] = []
         join = places._fused
 
-        def watched(by_meaning: Sequence[places.Place], words: ByWords, k: int) -> list[places.Place]:
+        def watched(
+            by_meaning: Sequence[places.Place], words: ByWords, k: int, *, said_only: bool = False
+        ) -> list[places.Place]:
             seen.append((list(by_meaning), words))
-            return join(by_meaning, words, k)
+            return join(by_meaning, words, k, said_only=said_only)
 
         places._fused = watched
         ids = {os.path.basename(hit.path): hit.id for hit in library.query("a photograph", k=len(rows))}

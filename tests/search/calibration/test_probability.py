@@ -197,6 +197,24 @@ def test_neighbours_whose_probabilities_would_rise_share_their_mean() -> None:
     assert never_rising([]) == []
 
 
+def test_what_is_there_only_because_so_many_are_wanted_changes_no_other() -> None:
+    first = [0.5, 0.1, 0.2]
+    assert never_rising([*first, 0.9, 0.05, 0.1], [True] * 3 + [False] * 3) == pytest.approx(
+        [0.5, 0.15, 0.15, 0.15, 0.05, 0.05]
+    )
+    between = never_rising([0.5, 0.3, 0.1, 0.2], [True, False, True, True])
+    assert between == pytest.approx([0.5, 0.3, 0.15, 0.15])
+    assert never_rising([0.2], [False]) == [0.2]
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.integers(0, 30))
+def test_whatever_number_is_asked_for_each_has_the_same(chances: list[float], settled: int) -> None:
+    whole = never_rising(chances, [place < settled for place in range(len(chances))])
+    assert whole == sorted(whole, reverse=True)
+    for count in range(settled, len(chances)):
+        assert never_rising(chances[:count], [place < settled for place in range(count)]) == whole[:count]
+
+
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_they_never_rise_and_keep_their_sum(chances: list[float]) -> None:
     found = never_rising(chances)

@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 import search
+from search.calibration import calibration_file
+from search.calibration.calibration_file import Calibration, Entry
+from search.calibration.curve import ProbabilityCurve, Slopes, TypicalBackground
 from search.cursor_text import unpacked
 from search.engine.continued import Continued
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -131,3 +134,60 @@ def test_the_cursor_of_another_query_is_refused(library: search.Library) -> None
     later = replace(Continued.read(cursor, str(unpacked(cursor)[0])), generation=10**6)
     with pytest.raises(search.UsageError, match="of another store, or of a later state of it; begin anew"):
         library.query("red", after=str(later))
+
+
+WAYS: list[tuple[Any, dict[str, Any]]] = [
+    ("red dog", {}),
+    ("red dog with white and blue cars near green houses", {}),
+    ("red dog", {"by_words": False}),
+    ("red dog", {"all_copies": True}),
+    ("red dog", {"to": "any"}),
+    ("red dog", {"reranker": ColourReranker(), "rerank": 5}),
+    ("red dog", {"reranker": ColourReranker(), "rerank": 5, "by_words": False}),
+    ("red dog", {"reranker": ColourReranker(), "rerank": 5, "to": "any"}),
+    ("red dog", {"where": search.Filter(name="*0.png")}),
+    ('red "dog"', {}),
+    (search.Query.parse("red -dog"), {}),
+]
+
+
+@pytest.fixture
+def told(library: search.Library, monkeypatch: pytest.MonkeyPatch) -> search.Library:
+    """Words raise some, lower others, and bring some from behind the 6 of which they count."""
+    monkeypatch.setattr("search.engine.by_words.DEPTH", 6)
+    monkeypatch.setattr("search.engine.under_way.DEPTH", 6)
+    folder = library.folder.parent / "photos"
+    for name, text in (("240-0", "a dog"), ("180-0", "red"), ("240-60", "a red dog"), ("0-240", "a dog in red")):
+        (folder / f"{name}.txt").write_text(text)
+    for copy in range(3):
+        (folder / f"copy{copy}.png").write_bytes((folder / "240-0.png").read_bytes())
+    library.index(folder)
+    return library
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize(("query", "how"), WAYS)
+def test_a_hit_is_as_probable_whatever_number_is_asked_for(
+    told: search.Library, query: Any, how: dict[str, Any], *, fitted: bool
+) -> None:
+    if fitted:
+        curve = ProbabilityCurve(-3.0, Slopes(4.0, 0.0, 1.0, 0.0), TypicalBackground(0.1, 0.05))
+        entries = [Entry("text", "image", None, curve, form=form) for form in ("short", "sentence")]
+        fitted_for = ColourTokenEncoder().identity.weights
+        calibration_file.write(told.folder / calibration_file.NAME, Calibration(fitted_for, tuple(entries)))
+    whole = [replace(hit, found_by=None) for hit in told.query(query, k=100, **how)]
+    assert any(hit.estimate for hit in whole)
+    for k in (1, 2, 3, 5, 7, 13):
+        assert [replace(hit, found_by=None) for hit in told.query(query, k=k, **how)] == whole[:k]
+    least = whole[1].estimate or 0.0
+    for k in (1, 5):
+        likely = told.query(query, k=k, min_probability=least, **how)
+        assert [hit.id for hit in likely] == [hit.id for hit in whole[:k] if (hit.estimate or 0.0) >= least]
+    (alone,) = told.query_many([query], k=2, **how)
+    assert [replace(hit, found_by=None) for hit in alone] == whole[:2]
+    page = told.query(query, k=4, **how)
+    found = list(page)
+    while page.cursor is not None:
+        page = told.query(query, k=9, after=page.cursor, **how)
+        found += page
+    assert [replace(hit, found_by=None) for hit in found] == whole

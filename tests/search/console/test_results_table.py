@@ -12,6 +12,7 @@ from PIL import Image
 from search.console.answer_text import Form, Printed, Surroundings, answer_text, reason_of_absence
 from search.query.query import Query
 from search.query.settings import Order
+from search.rerank.explain import Explanation, WordMatch
 from search.results import Cut, Hit, PlaceNames, Results
 from tests.conftest import Cli
 
@@ -126,6 +127,19 @@ def test_a_terminal_is_told_what_the_columns_are() -> None:
         head, *_ = table(Results("x", tuple(scored)), order, terminal=True)  # type: ignore[arg-type]
         assert head.split() == ["#", "score", "prob.", name, "path"]
     assert table(Results("x"), terminal=True) == ["Nothing found."]
+
+
+def test_on_a_terminal_a_line_says_what_the_numbers_of_explanations_are() -> None:
+    word = WordMatch("red", 1.0, 0.78, (0.0, 0.0, 1.0, 1.0), ((1.0,),))
+    explained = Hit(1, "image", "/p/a.jpg", 0.5, 0.5, 0.5, explanation=Explanation((word,), ((1.0,),), (0, 0, 1, 1)))
+    legend, head, _, below = lines(explained, terminal=True)
+    assert (
+        legend
+        == "Below a hit: words, how well the best region of the picture fits each (up to 1), (its share of the query)"
+    )
+    assert head.split() == ["#", "score", "prob.", "path"]
+    assert below.split() == ["red", "0.78", "(100%)"]
+    assert len(lines(explained)) == 2
 
 
 def test_where_all_hits_are_weak_that_stands_above_them() -> None:

@@ -69,6 +69,25 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]
         yield opened
 
 
+@pytest.mark.parametrize("asked", ["summer 2019", "SUMMER 2019", "Summer 2019"])
+def test_of_a_query_that_is_the_name_of_a_folder_the_filter_is_told(tmp_path: Path, asked: str) -> None:
+    paint(tmp_path / "photos")
+    for folder in ("Summer 2019", "what is red", "summer 2019 in town"):
+        (tmp_path / "photos" / folder).mkdir()
+    for number in range(9):
+        os.rename(tmp_path / "photos" / f"{30 - number}.png", tmp_path / "photos" / "Summer 2019" / f"{number}.png")
+    for number in (4, 5):
+        os.rename(tmp_path / "photos" / f"0{number}.png", tmp_path / "photos" / "summer 2019 in town" / f"{number}.png")
+    with search.open(tmp_path / "s", encoder=ColourEncoder(batch_size=64)) as library:
+        library.index(tmp_path / "photos")
+        said = 'is the name of a folder; `path:"Summer 2019"` lists the photographs in it.'
+        assert ask(library, asked, k=1).notes == (f"“Summer 2019” {said}",)
+        assert len(library.query(search.Query.parse('path:"Summer 2019"'), k=50)) == 9
+        for other in ("summer", "summer 2019 red", "2019"):
+            assert not ask(library, other, k=1).notes
+        assert not ask(library, asked, k=1, by_words=False).notes
+
+
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
     """230 photographs. Of 120 to 229 something is said, the same of each; the later, the redder, and all are less red

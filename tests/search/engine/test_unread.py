@@ -143,7 +143,8 @@ def test_a_slip_is_asked_about_before_other_languages_are(library: search.Librar
 
 
 @pytest.mark.parametrize(
-    "line", ["vespa bokeh", "eine gren vespa bokeh", "im vespa el bokeh", "un gren", "red: vespa, bokeh"]
+    "line",
+    ["vespa bokeh", "eine gren vespa bokeh", "im vespa el bokeh", "un gren", "red: vespa, bokeh", "gren am green"],
 )
 def test_several_words_in_a_row_are_another_language_rather_than_slips(library: search.Library, line: str) -> None:
     known, guess = library.query(line, k=3).notes[:2]
@@ -152,7 +153,10 @@ def test_several_words_in_a_row_are_another_language_rather_than_slips(library: 
     assert guess.startswith("So these hits are guesses. For other languages")
 
 
-@pytest.mark.parametrize("line", ["vespa green bokeh", "gren bleu", "vespa and bokeh", "red green blue vespa bokeh"])
+@pytest.mark.parametrize(
+    "line",
+    ["vespa green bokeh", "gren bleu", "vespa and bokeh", "red green blue vespa bokeh", "i am gren", "10 am gren"],
+)
 def test_other_lines_are_english_with_words_that_are_not_known(library: search.Library, line: str) -> None:
     assert not any("another language" in note for note in library.query(line, k=3).notes)
 
