@@ -29,7 +29,7 @@ from indexer.training.training_pairs import TRAIN, TrainingPairs
 from indexer.training.work_folder import working
 from search.training import unfinished
 from search.training.attempt import Attempt, attempt
-from search.training.gains import clearly_beats
+from search.training.gains import EncoderGains, clearly_beats
 from search.training.pairs import read_pairs
 from search.training.report import EncoderReport, Tried
 
@@ -211,9 +211,6 @@ def _finish(
         description = replace(description, trained=earlier.trained, helps=earlier.helps)
     if not kept_earlier:
         adapted_files.save(folder, description, data)
-    judged = gains.images
-    if judged < FEW_JUDGES:
-        notes.append(f"Only {counted(judged, 'image')} judged, so chance may speak; more held-out pairs tell more.")
     return EncoderReport(
         str(folder),
         description.identity(folder).name,
@@ -224,8 +221,15 @@ def _finish(
         len(train),
         texts,
         kept_earlier,
-        tuple(dict.fromkeys((*notes, *pairs.notes, *(note for each in found for note in each.notes)))),
+        tuple(dict.fromkeys((*notes, *pairs.notes, *(note for each in found for note in each.notes), *_few(gains)))),
     )
+
+
+def _few(gains: EncoderGains) -> tuple[str, ...]:
+    """A note where what helps was judged by few images: one in twenty useless trainings seems to help by chance."""
+    if not gains.helps or gains.images >= FEW_JUDGES:
+        return ()
+    return (f"Only {counted(gains.images, 'image')} judged, so it may be chance; more held-out pairs tell more.",)
 
 
 def _there(folder: Path) -> AdaptedDescription | None:
