@@ -96,6 +96,7 @@ OPTIONS: Final = {
     "to": "--to",
     "tokens": "--tokens",
     "top": "--top",
+    "trainings": "--trainings",
     "unignores": "--no-ignore",
     "vanished": "--vanished",
     "verify": "--verify",
