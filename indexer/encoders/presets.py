@@ -99,7 +99,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
         "Apache-2.0",
         "SigLIP 2, ViT-B/16",
         0.521,
-        5.8,
+        5.4,
     ),
 )
 
