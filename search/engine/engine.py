@@ -226,8 +226,9 @@ def _join_words(ways: Sequence[UnderWay], setting: Setting, clock: Clock) -> Non
     setting.tokens.read_ahead(list(dict.fromkeys(ahead)))
     for way, one in zip(ways, found, strict=True):
         way.join_words(setting, one)
-    named = Items(setting.snapshot).get(list(dict.fromkeys(number for way in ways for number in way.named_ids)))
-    for way in ways:
-        way.tell_folder(named)
+    named = [way.named_ids() for way in ways]
+    items = Items(setting.snapshot).get(list(dict.fromkeys(number for ids in named for number in ids)))
+    for way, ids in zip(ways, named, strict=True):
+        way.tell_folder([items[number].path for number in ids if number in items])
     if ways:
         clock.lap("words")

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from indexer.catalog.items import Identity, Item, Items
+from indexer.catalog.items import Identity, Items
 from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import Encoder
 from indexer.errors import EmptyQueryError
@@ -188,16 +188,14 @@ class UnderWay:
         self.ranked["image"] = self.by_words.ranked
         self.known |= self.by_words.known
 
-    @property
     def named_ids(self) -> list[int]:
         """The items whose names say all of the query, where one text is all of it and they may stand behind others."""
         if self.by_words is None or self.asked.several or self.asked.query.text is None:
             return []
         return named_in_full(self.by_words.matches, self.by_words.trusted)
 
-    def tell_folder(self, items: Mapping[int, Item]) -> None:
-        """Whether the query is the name of a folder. `items`: `named_ids` and others."""
-        paths = [items[number].path for number in self.named_ids if number in items]
+    def tell_folder(self, paths: Sequence[str]) -> None:
+        """Whether the query is the name of a folder. `paths`: of the items `named_ids`."""
         folder = said_of_folder(self.asked.query.text or "", paths)
         self.notes += () if folder is None else (folder,)
 

@@ -33,8 +33,3 @@ def matching_loss(logits: Tensor) -> Tensor:
     """`logits` (b, k) of image-text matching, the right pair first: both kinds of pairs count alike."""
     right, wrong = logits[:, 0], logits[:, 1:]
     return (F.softplus(-right).mean() + F.softplus(wrong).mean()) / 2 if wrong.numel() else F.softplus(-right).mean()
-
-
-def masked_loss(logits: Tensor, answers: Tensor) -> Tensor:
-    """`logits` (b, V), `answers` (b,) int64."""
-    return F.cross_entropy(logits, answers)

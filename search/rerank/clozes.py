@@ -46,11 +46,6 @@ class Clozes:
     answers: Int64
     vocabulary: tuple[str, ...]
 
-    @property
-    def lengths(self) -> Int64:
-        """(c,) words of each."""
-        return np.diff(self.word_offsets)
-
 
 def clozes_of(
     texts: Sequence[str], trained: Int64, encoder: Encoder, work: Path, progress: Progress, least: int = LEAST

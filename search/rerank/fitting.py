@@ -27,7 +27,7 @@ from indexer.progress import Progress
 from indexer.training.checkpoints import Checkpoints
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
-from search.rerank.auxiliary import MaskedWordHead, masked_loss, matching_loss
+from search.rerank.auxiliary import MaskedWordHead, matching_loss
 from search.rerank.batches import Batches
 from search.rerank.best_pass import Best, copy_of
 from search.rerank.description import Trust
@@ -281,7 +281,7 @@ class _Run:
         if not len(rows):
             return torch.zeros((), device=self._device)
         pooled = self.model(words, mask, regions[torch.from_numpy(rows).to(self._device)]).pooled  # (c, h)
-        return masked_loss(head(pooled), answers)
+        return F.cross_entropy(head(pooled), answers)
 
     def matches(self, validation: Validation) -> Matches:
         """See `MatchScores.whole`."""

@@ -79,12 +79,11 @@ class FusionReranker:
         shape = self.description.tokens
         if query.tokens is None or not len(query.tokens) or len(tokens) != shape.regions:
             return None
-        late = self._network.late(floats(query.tokens), floats(tokens)[None])
-        attention = (
-            late.attention[0] if self._graph is None else self._graph.align(floats(query.tokens), floats(tokens))
-        )
-        grids = attention.reshape(-1, shape.rows, shape.columns)  # (t, rows, columns)
-        return Alignment(self._network.weigh(floats(query.tokens)), grids, late.similarities[0])
+        words, regions = floats(query.tokens), floats(tokens)
+        late = self._network.late(words, regions[None])
+        attention = late.attention[0] if self._graph is None else self._graph.align(words, regions)  # (t, r)
+        grids = attention.reshape(-1, shape.rows, shape.columns)
+        return Alignment(self._network.weigh(words), grids, late.similarities[0])
 
 
 def _digest(description: RerankerDescription, arrays: dict[str, Float32]) -> str:

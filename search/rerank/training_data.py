@@ -67,8 +67,8 @@ def prepare(
     (kept in `work`).
 
     `images`: the folder that names in the table are relative to, by default the table's own. `clozes`: with captions
-    that lack a word. Raises UsageError when
-    there are too few, with the number needed; PathNotFoundError, EncoderError, StoreMissingError, StoreError.
+    that lack a word. Raises UsageError when there are too few, with the number needed; PathNotFoundError, EncoderError,
+    StoreMissingError, StoreError.
     """
     shape = required_shape(encoder)
     if os.path.isdir(table) or os.path.splitext(table)[1].lower() not in {".jsonl", ".csv"}:
@@ -151,6 +151,16 @@ def _hold_out(vectors: Float32, among: Bools, count: int) -> Bools:
     return chosen
 
 
+def check_not_only_tested(kept: int, tested: int) -> None:
+    """Raises UsageError where the split test takes what is needed."""
+    needed = MIN_TRAINED + MIN_VALIDATED
+    if kept < needed <= kept + tested:
+        raise UsageError(
+            f"The table marks {tested:,} of {kept + tested:,} images as of the split test, which is never trained on, "
+            f"and {needed:,} others or more are needed; mark fewer."
+        )
+
+
 def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, tested: int, hint: str) -> None:
     needed = MIN_TRAINED + MIN_VALIDATED
     if kept >= needed:
@@ -167,11 +177,7 @@ def _check_enough(kept: int, indexed: int, named: int, with_tokens: int, tested:
             f"{with_tokens:,} of the {indexed:,} indexed images of the table have tokens, and {needed:,} or more are "
             "needed; run `index()` first, which adds them."
         )
-    if kept + tested >= needed:
-        raise UsageError(
-            f"The table marks {tested:,} of {kept + tested:,} images as of the split test, which is never trained on, "
-            f"and {needed:,} others or more are needed; mark fewer."
-        )
+    check_not_only_tested(kept, tested)
     raise UsageError(
         f"The table has captions of {counted(kept, 'different image')} to learn from, and {needed:,} or more are "
         "needed; add pairs, or use the reranker that ships with the product."
@@ -204,7 +210,10 @@ def _encode(
     text_numbers, pair_texts = np.unique(truth.pair_texts[used], return_inverse=True)  # (t,), (p,)
     texts = [truth.texts[number] for number in text_numbers]
     vectors, words, offsets = caption_tokens(texts, stored, encoder, work, progress)
-    trained = np.unique(pair_texts[~held_out[image_numbers][pair_images]])  # (m,)
+    lacking = None
+    if clozes:
+        trained = np.unique(pair_texts[~held_out[image_numbers][pair_images]])  # (m,)
+        lacking = clozes_of(texts, trained, encoder, work, progress)
     return TokenPairs(
         truth.vectors[image_numbers],
         tokens[image_numbers],
@@ -215,5 +224,5 @@ def _encode(
         pair_images.astype(np.int64),
         held_out[image_numbers],
         notes,
-        clozes_of(texts, trained, encoder, work, progress) if clozes else None,
+        lacking,
     )

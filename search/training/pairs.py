@@ -31,6 +31,7 @@ from search.rerank.training_data import (
     MIN_VALIDATED,
     TEST_SPLITS,
     VALIDATION_SPLITS,
+    check_not_only_tested,
 )
 
 _THREADS: Final = 4
@@ -83,7 +84,7 @@ def read_pairs(table: str, images: str | None, progress: Progress) -> TrainingPa
         for path, text in dict.fromkeys(pairs.rows)
         if path in contents and at[contents[path]] in renumbered
     ]
-    _check_not_only_tested(len(kept), len(used))
+    check_not_only_tested(len(kept), len(used) - len(kept))
     return _joined(
         [used[number] for number in kept],
         [content for content, number in at.items() if number in renumbered],
@@ -91,16 +92,6 @@ def read_pairs(table: str, images: str | None, progress: Progress) -> TrainingPa
         rows,
         notes,
     )
-
-
-def _check_not_only_tested(kept: int, found: int) -> None:
-    """Raises UsageError where the split test takes what is needed."""
-    needed = MIN_TRAINED + MIN_VALIDATED
-    if kept < needed <= found:
-        raise UsageError(
-            f"The table marks {found - kept:,} of {found:,} images as of the split test, which is never trained on, "
-            f"and {needed:,} others or more are needed; mark fewer."
-        )
 
 
 def _joined(
