@@ -66,8 +66,8 @@ def fit(
     budget: float = math.inf,
     label: str = "",
 ) -> Fitted:
-    """Train what `trainable` has begun. Deterministic for a seed, a device and a number of threads, however often it
-    was interrupted; but for `budget`, the seconds after which no further pass begins. `label`: what the progress calls
+    """Train what `trainable` has begun. Deterministic for a seed, devices and a number of threads, however often it was
+    interrupted; but for `budget`, the seconds after which no further pass begins. `label`: what the progress calls
     it, by default the method's name.
 
     Raises EncoderError when the loss is no number, when a single pair does not fit into memory, or an accelerator

@@ -4,7 +4,7 @@
 Accumulating gradients of small batches would not do: each pair would have the few negatives of its small batch. Here
 all vectors are computed first, chunk by chunk and without a graph; the loss of the whole batch gives the gradient of
 each vector; then each chunk is computed again with its graph, and its gradients carried back. Twice the forward passes,
-the memory of one chunk. Dropout draws the same in both passes.
+the memory of one chunk. Dropout draws the same in both passes, on every device.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _loss(trainable: Trainable, images: Tensor, texts: Tensor, also: Tensor | No
     return nt_xent(images, texts, temperature(trainable), also)
 
 
-def _without_graph(tower: Tower, chunks: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+def _without_graph(tower: Tower, chunks: Sequence[Tensor]) -> tuple[Tensor, list[list[Tensor]]]:
     """(b, d), and the state of chance before each chunk."""
     found, states = [], []
     with torch.no_grad():
@@ -68,7 +68,7 @@ def _without_graph(tower: Tower, chunks: Sequence[Tensor]) -> tuple[Tensor, list
 
 
 def _carried_back(
-    tower: Tower, chunks: Sequence[Tensor], states: Sequence[Tensor], gradients: Sequence[Tensor]
+    tower: Tower, chunks: Sequence[Tensor], states: Sequence[list[Tensor]], gradients: Sequence[Tensor]
 ) -> None:
     for each, state, gradient in zip(chunks, states, gradients, strict=True):
         _set_state(each.device, state)
@@ -77,12 +77,13 @@ def _carried_back(
             vectors.backward(gradient)  # type: ignore[no-untyped-call]
 
 
-def _state(device: torch.device) -> Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+def _state(device: torch.device) -> list[Tensor]:
+    """Of every GPU where one computes: a tower may use several."""
+    return torch.cuda.get_rng_state_all() if device.type == "cuda" else [torch.get_rng_state()]
 
 
-def _set_state(device: torch.device, state: Tensor) -> None:
+def _set_state(device: torch.device, state: list[Tensor]) -> None:
     if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
+        torch.cuda.set_rng_state_all(state)
     else:
-        torch.set_rng_state(state)
+        torch.set_rng_state(state[0])

@@ -1,4 +1,4 @@
-"""open_clip's models as `Trainable`: any that `OpenClipEncoder` loads, on one device.
+"""open_clip's models as `Trainable`: any that `OpenClipEncoder` loads, on one device or several.
 
 On a CUDA GPU that has it in hardware, products are computed in bfloat16; the weights stay float32.
 """
@@ -18,6 +18,7 @@ from indexer.encoders.devices import choose_devices
 from indexer.encoders.openclip import OpenClipEncoder
 from indexer.encoders.openclip_adaptation import METHODS, Adaptation, parts
 from indexer.errors import EncoderMismatchError
+from indexer.training.several_devices import SeveralDevices
 from indexer.types import Float32, Int64, Texts
 
 
@@ -28,7 +29,8 @@ class OpenClipTrainable:
     methods = METHODS
 
     def __init__(self, base: EncoderId, device: str | None = None) -> None:
-        self.device = choose_devices(device)[0]
+        self._devices = choose_devices(device)
+        self.device = self._devices[0]
         self._encoder = OpenClipEncoder(base.name, device=str(self.device), precision="fp32", download=False)
         if not self._encoder.identity.matches(base):
             raise EncoderMismatchError(
@@ -38,9 +40,9 @@ class OpenClipTrainable:
         self.identity = self._encoder.identity
         self._model: Any = self._encoder.model
         self._adaptation: Adaptation | None = None
+        self._on: SeveralDevices | None = None
         wanted = self.identity.preprocessing
-        self._mean = torch.from_numpy(per_channel(wanted.mean)).to(self.device)
-        self._std = torch.from_numpy(per_channel(wanted.std)).to(self.device)
+        self._mean, self._std = (torch.from_numpy(per_channel(each)) for each in (wanted.mean, wanted.std))
 
     @property
     def log_scale(self) -> nn.Parameter:
@@ -56,7 +58,7 @@ class OpenClipTrainable:
         """See `Trainable.begin`."""
         torch.manual_seed(seed)
         self._adaptation = Adaptation(self._model, method, settings)
-        self._model.to(self.device)
+        self._on = SeveralDevices(self._model.to(self.device), self._devices)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """See `Trainable.trained`."""
@@ -64,10 +66,11 @@ class OpenClipTrainable:
 
     def train(self, mode: bool) -> None:
         """See `Trainable.train`."""
-        self._model.train(mode)
-        for module in self._model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
+        for model in self._begun().models:
+            model.train(mode)
+            for module in model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
     def rows(self, texts: Texts) -> Int64:
         """(t, context_length) int64."""
@@ -75,16 +78,13 @@ class OpenClipTrainable:
 
     def images(self, pixels: Tensor) -> Tensor:
         """(n, h, w, 3), uint8 or float on the scale 0 to 255 -> (n, d)."""
-        scaled = pixels.permute(0, 3, 1, 2).float() / 255  # (n, 3, h, w)
         with self._precision():
-            found: Tensor = self._model.encode_image((scaled - self._mean) / self._std, normalize=False)
-        return found.float()
+            return self._begun().run(self._image_vectors, pixels).float()
 
     def texts(self, rows: Tensor) -> Tensor:
         """(n, context_length) -> (n, d)."""
         with self._precision():
-            found: Tensor = self._model.encode_text(rows, normalize=False)
-        return found.float()
+            return self._begun().run(_text_vectors, rows).float()
 
     def delta(self, tensors: Mapping[str, Tensor]) -> dict[str, Float32]:
         """All that is trained."""
@@ -94,3 +94,19 @@ class OpenClipTrainable:
         if self.device.type == "cuda" and torch.cuda.get_device_capability(self.device) >= (8, 0):
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
+
+    def _image_vectors(self, model: Any, pixels: Tensor) -> Tensor:
+        scaled = pixels.permute(0, 3, 1, 2).float() / 255  # (n, 3, h, w)
+        found: Tensor = model.encode_image(
+            (scaled - self._mean.to(pixels.device)) / self._std.to(pixels.device), normalize=False
+        )
+        return found
+
+    def _begun(self) -> SeveralDevices:
+        assert self._on is not None, "`begin` comes first"
+        return self._on
+
+
+def _text_vectors(model: Any, rows: Tensor) -> Tensor:
+    found: Tensor = model.encode_text(rows, normalize=False)
+    return found
