@@ -1,4 +1,4 @@
-"""Gradients over several devices are those of one. Two copies on one CPU stand for two GPUs: each has its own weights."""
+"""Gradients over several devices are those of one. Copies on one CPU stand for GPUs: each has weights of its own."""
 
 from __future__ import annotations
 
