@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol, get_args, runtime_checkable
 
-from indexer.types import Float32, Int8, Pixels, Texts
+from indexer.types import Float32, Int8, Kind, Pixels, Texts
 
 ResizeMode = Literal["squash", "shortest", "longest"]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -186,4 +186,19 @@ class Encoder(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` has before it is cut."""
+        ...
+
+
+@runtime_checkable
+class MapsVectors(Protocol):
+    """An `Encoder` whose vectors follow from those of another one, and whose tokens are that one's: a store that has
+    these need read nothing to go over to it."""
+
+    @property
+    def base(self) -> EncoderId:
+        """The other one."""
+        ...
+
+    def of_base(self, vectors: Float32, kind: Kind) -> Float32:
+        """(n, d) float32, unit norm, of the same n contents; `vectors` (n, d) are the base's. Raises EncoderError."""
         ...

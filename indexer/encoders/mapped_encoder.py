@@ -20,7 +20,7 @@ from indexer.encoders.adapted_files import AdaptedDescription
 from indexer.encoders.base import Encoded, Encoder, EncoderId, TokenShape
 from indexer.encoders.coverage import unread_words
 from indexer.errors import EncoderError
-from indexer.types import Float32, Pixels, Texts
+from indexer.types import Float32, Kind, Pixels, Texts
 
 METHOD: Final = "heads"
 IMAGE: Final = "image"
@@ -56,6 +56,15 @@ class MappedEncoder:
     def identity(self) -> EncoderId:
         """What made the vectors."""
         return self._identity
+
+    @property
+    def base(self) -> EncoderId:
+        """See `MapsVectors.base`."""
+        return self.inner.identity
+
+    def of_base(self, vectors: Float32, kind: Kind) -> Float32:
+        """See `MapsVectors.of_base`."""
+        return mapped(vectors, self._maps[kind])
 
     @property
     def token_shape(self) -> TokenShape | None:

@@ -20,6 +20,7 @@ from indexer.files.mounts import mount_of
 from indexer.in_hand import InHand
 from indexer.memory import Room
 from indexer.memory_budget import MemoryBudget, Share
+from indexer.pipeline.carry_over import carry_over
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
 from indexer.pipeline.forgotten import ForgottenPaths
@@ -107,6 +108,8 @@ class _Run:
         was_swept, was_repaired = is_swept(self._catalog), is_repaired(self._catalog)
         self._encoder_row = register(self._store, self._encoder, reencode=self._reencode)
         self._tokens = self._choose_tokens()
+        if self._reencode:
+            carry_over(self._catalog, self._encoder, self._encoder_row, self._progress, tokens=self._tokens)
         self._suspects = Suspects(self._catalog, self._store.folder)
         self._suspects.judge(self._why_not)
         named = named_paths(roots)

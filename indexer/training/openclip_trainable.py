@@ -40,7 +40,7 @@ class OpenClipTrainable:
         self.identity = self._encoder.identity
         self._model: Any = self._encoder.model
         self._adaptation: Adaptation | None = None
-        self._on: SeveralDevices | None = None
+        self._on = SeveralDevices(self._model, self._devices[:1])  # the base, which is measured
         wanted = self.identity.preprocessing
         self._mean, self._std = (torch.from_numpy(per_channel(each)) for each in (wanted.mean, wanted.std))
 
@@ -66,7 +66,7 @@ class OpenClipTrainable:
 
     def train(self, mode: bool) -> None:
         """See `Trainable.train`."""
-        for model in self._begun().models:
+        for model in self._on.models:
             model.train(mode)
             for module in model.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -79,12 +79,12 @@ class OpenClipTrainable:
     def images(self, pixels: Tensor) -> Tensor:
         """(n, h, w, 3), uint8 or float on the scale 0 to 255 -> (n, d)."""
         with self._precision():
-            return self._begun().run(self._image_vectors, pixels).float()
+            return self._on.run(self._image_vectors, pixels).float()
 
     def texts(self, rows: Tensor) -> Tensor:
         """(n, context_length) -> (n, d)."""
         with self._precision():
-            return self._begun().run(_text_vectors, rows).float()
+            return self._on.run(_text_vectors, rows).float()
 
     def delta(self, tensors: Mapping[str, Tensor]) -> dict[str, Float32]:
         """All that is trained."""
@@ -101,10 +101,6 @@ class OpenClipTrainable:
             (scaled - self._mean.to(pixels.device)) / self._std.to(pixels.device), normalize=False
         )
         return found
-
-    def _begun(self) -> SeveralDevices:
-        assert self._on is not None, "`begin` comes first"
-        return self._on
 
 
 def _text_vectors(model: Any, rows: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def test_a_copy_takes_a_share_with_what_is_trained_now(name: str) -> None:
     """Its own weights that are frozen, and of those that are trained the first model's."""
     trainable = begun(name, "bitfit", "cpu,cpu")
     loss, _ = step(trainable, None)
-    first, second = trainable._begun().models
+    first, second = trainable._on.models
     trained = trainable.trained()
     assert first is not second
     with torch.no_grad():
@@ -88,6 +88,6 @@ def test_more_devices_than_rows(name: str) -> None:
 def test_every_device_is_in_training_or_none(name: str) -> None:
     trainable = begun(name, "bitfit", "cpu,cpu")
     trainable.train(False)
-    assert not any(model.training for model in trainable._begun().models)
+    assert not any(model.training for model in trainable._on.models)
     trainable.train(True)
-    assert all(model.training for model in trainable._begun().models)
+    assert all(model.training for model in trainable._on.models)
