@@ -128,6 +128,7 @@ class _Run:
         ended = ""
         if not self._log:
             self._measure(0, None)
+            self._save(0, 0)  # a first pass may take long, and is stopped more often than others
         while epoch < self._epochs:
             if self._since >= self._patience:
                 ended = f"{self._patience} passes brought no better held-out MRR"
