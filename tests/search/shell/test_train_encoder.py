@@ -206,6 +206,9 @@ def test_pairs_that_teach_nothing(
         (("--adversarial", "x"), "--adversarial takes fgsm or pgd"),
         (("--epochs", 0), "--epochs"),
         (("--part", "some"), "--part takes last or all"),
+        (("--part", "last"), "--part is a setting of the method full, and heads has no use for it; leave --part away"),
+        (("--method", "heads", "--rank", 4), "--rank is a setting of the method lora, and heads has no use for it"),
+        (("--epsilon", 5), "no attack is asked for; leave --epsilon away, or name an attack with --adversarial."),
     ],
 )
 def test_options_that_do_not_fit(cli: Cli, world: Path, store: Path, options: tuple[str, ...], said: str) -> None:
