@@ -98,6 +98,32 @@ def test_names_of_classes(cli: Cli, folder: Path, store: Path, tmp_path: Path) -
     assert {line.split()[1] for line in like_options.out.splitlines()} <= {"--help", "-s"}
 
 
+class FewWords(ColourEncoder):
+    """Has read of red and blue alone."""
+
+    def unread(self, text: str) -> list[str]:
+        return [word for word in text.split() if word not in ("red", "blue")]
+
+
+@pytest.mark.parametrize("name", ["qzxv", "qzxv blue", "b", "B c"])
+def test_what_is_chance_is_never_strong(
+    cli: Cli, folder: Path, store: Path, use: Callable[[Encoder], None], name: str
+) -> None:
+    """What the note says of a name holds for the words beside it, on paper and in JSON."""
+    use(FewWords() if "q" in name else ColourEncoder())
+    arguments = ("classify", folder, "-s", store, "--classes", f"red,blue,{name}", "-k", 3)
+    found = cli(*arguments)
+    assert found.code == 0, found.err
+    [note, *lines] = found.out.splitlines()
+    assert note.startswith("Note: ")
+    assert "so what is called so is chance; " in note
+    assert all(f"weak  {name}" in line for line in lines)
+    assert any("strong  red" in line for line in lines)
+    shares = [each for row in json.loads(cli(*arguments, "--json").out)["photographs"] for each in row["classes"]]
+    assert {each["match"] for each in shares if each["class"] == name} == {"weak"}
+    assert "strong" in {each["match"] for each in shares}
+
+
 def test_a_terminal_ends_with_a_count_of_each_class(
     cli: Cli, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
