@@ -151,7 +151,7 @@ class Classifying(Opened):
         names = roads.names_of(classes or ()) if loaded is None else loaded.classes
         with self._working(None if loaded is None else loaded.encoder, own=not photographs) as work, own_thread():
             if loaded is not None:
-                loaded.check_fits(work.encoder.identity)
+                loaded.check_fits(work.encoder.identity, own=work.catalog is not None)
             road = roads.Road.of(loaded, names, work.encoder, templates)
             told = progress or Silent()
             clock.lap("load")

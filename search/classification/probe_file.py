@@ -20,6 +20,7 @@ import numpy as np
 
 from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
+from indexer.encoders.presets import typed_name
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
 from indexer.paths import absolute
@@ -60,15 +61,21 @@ class Probe:
         """Whether a photograph, by the SHA-256 of its content, is among the examples, as far as is known."""
         return self.examples is not None and beginning_of(digest) in self.examples
 
-    def check_fits(self, identity: EncoderId) -> None:
-        """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder."""
+    def check_fits(self, identity: EncoderId, *, own: bool = True) -> None:
+        """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder. `own`: it is the
+        store's, and a probe that is trained there is of it; another one was named, and has to be named again."""
         if self.encoder.matches(identity):
             return
         ours, theirs = self.encoder, identity
+        step = "train it again with `train_probe(FOLDER)`, or name another `encoder` or `store`"
+        if not own:
+            call = f"open(..., encoder={typed_name(theirs.name)!r}).train_probe(FOLDER, out=FILE)"
+            step = f"train one for that with `{call}`"
+            if ours.name != theirs.name:
+                step += f", or name the probe's own, `encoder={typed_name(ours.name)!r}`"
         raise EncoderMismatchError(
             f"The probe {self.path} was trained for the encoder {ours.name} ({ours.weights[:12]}), not for "
-            f"{theirs.name} ({theirs.weights[:12]}); train it again with `train_probe(FOLDER)`, or name another "
-            "`encoder` or `store`."
+            f"{theirs.name} ({theirs.weights[:12]}); {step}."
         )
 
 

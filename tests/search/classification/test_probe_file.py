@@ -136,6 +136,11 @@ def test_a_probe_of_another_encoder_is_refused_with_the_next_step(path: Path) ->
     load(path).check_fits(EncoderId("renamed", "1", 4, PREPROCESSING))
     with pytest.raises(EncoderMismatchError, match=r"colours.*not for other.*`train_probe\(FOLDER\)`"):
         load(path).check_fits(EncoderId("other", "2", 4, PREPROCESSING))
+    named = (
+        r"`open\(..., encoder='other'\)\.train_probe\(FOLDER, out=FILE\)`, or name the probe's own, `encoder='colours'`"
+    )
+    with pytest.raises(EncoderMismatchError, match=named):
+        load(path).check_fits(EncoderId("other", "2", 4, PREPROCESSING), own=False)
 
 
 def test_what_is_not_there_names_the_others(tmp_path: Path) -> None:

@@ -197,7 +197,10 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     assert "elements (for colours; train it again)  (search classify --probe NAME)" in cli("status", "-s", store).out
     other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
     assert other.code == 2
-    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in other.err
+    assert "train one for that with `search probe train FOLDER --out FILE --encoder colours`." in other.err
+    own = cli("classify", folder, "-s", store, "--probe", kept)
+    assert own.code == 2
+    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in own.err
 
 
 def test_unreadable_files_are_told_at_the_end(cli: Cli, folder: Path, store: Path) -> None:
