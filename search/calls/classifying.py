@@ -174,13 +174,13 @@ class Classifying(Opened):
     def _place(self, name: str | None, out: str | os.PathLike[str] | None, folder: Path) -> Path:
         """Where a new probe is put. Raises UsageError, StoreMissingError."""
         from indexer.errors import StoreMissingError
-        from indexer.paths import absolute
+        from indexer.paths import absolute, new_place
         from search.classification.probe_file import FOLDER, SUFFIX, check_name, is_name
 
         if out is not None:
             if name is not None:
                 raise UsageError("`out` names the file of the probe, and `name` its name in the store; give one.")
-            path = Path(absolute(out))
+            path = Path(new_place(out))
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a probe is one file; name it with `out`.")
             return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)

@@ -166,6 +166,7 @@ def test_a_report_of_names(cli: Cli, tmp_path: Path, store: Path) -> None:
         (("classify", "nowhere", "--classes", "a,b"), "is not there"),
         (("probe", "train", "nowhere"), "is not there"),
         (("probe", "train", ".", "--name", "a/b"), "give another --name"),
+        (("probe", "train", ".", "--out", "a/p"), "/a to put p into; make it, or name another place with --out."),
     ],
 )
 def test_what_is_wrong_is_one_sentence(
@@ -176,6 +177,7 @@ def test_what_is_wrong_is_one_sentence(
     assert (found.code, found.out) == (2, "")
     assert found.err.count("\n") == 1
     assert said in found.err
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_damaged_probe_and_one_of_another_encoder(

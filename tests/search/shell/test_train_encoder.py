@@ -226,6 +226,15 @@ def test_a_folder_of_something_else_is_left_alone(cli: Cli, world: Path, store: 
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["diary.txt"]
 
 
+def test_no_folders_are_made_for_a_slip_in_a_path(cli: Cli, world: Path, store: Path, tmp_path: Path) -> None:
+    for trained in ("encoder", "reranker"):
+        options = ("--pairs", world / "pairs.jsonl", "-s", store, "--out", tmp_path / "slip" / "mine")
+        answer = cli("train", trained, *options)
+        assert (answer.code, answer.out) == (2, "")
+        assert f"There is no folder {tmp_path / 'slip'} to put mine into; make it" in answer.err
+    assert not (tmp_path / "slip").exists()
+
+
 def test_ctrl_c_loses_nothing(cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was encoded is there when the same command is run again."""
     real = attempt.fit
