@@ -182,7 +182,11 @@ def test_images_that_do_not_decode_are_left_out(cli: Cli, store: Path, tmp_path:
         ([{**row, "image": "nowhere.png"} for row in rows()], "; mend the table, or --images."),
         ([{**row, "split": "test"} for row in rows()], "marks 150 of 150 images as of the split test, which is never"),
         ([{**row, "split": "val"} for row in rows()], "0 images to train on and 150 of the split val"),
-        ([{"image": row["image"]} for row in rows()], "it holds no captions"),
+        (
+            [{"image": row["image"]} for row in rows()],
+            'it has no text under caption, captions, text or title); write rows such as {"image": "a.jpg", "caption": '
+            '"a dog"}.',
+        ),
     ],
 )
 def test_pairs_that_teach_nothing(
