@@ -17,7 +17,11 @@ from indexer.encoders import adapted_files
 from indexer.encoders.base import Encoded, Encoder
 from indexer.encoders.mapped_encoder import MappedEncoder
 from indexer.types import Texts
+from search.rerank.validation import Gain
+from search.shell.encoder_training_table import lines
 from search.training import attempt
+from search.training.gains import EncoderGains
+from search.training.report import EncoderReport, Tried
 from tests.conftest import Cli
 from tests.contract.test_encoder import tiny_folder
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -295,8 +299,8 @@ def test_weights_of_an_earlier_training_keep_their_record(cli: Cli, world: Path,
     write(tmp_path / "w")
     none = [{**line, "caption": f"{line['caption']} {number % 7}"} for number, line in enumerate(rows())]
     answers, records = [], []
-    for name, lines in (("first", rows()), ("second", none)):
-        pairs = table(tmp_path / "w" / f"{name}.jsonl", lines)
+    for name, given in (("first", rows()), ("second", none)):
+        pairs = table(tmp_path / "w" / f"{name}.jsonl", given)
         answers.append(cli("train", "encoder", "--pairs", pairs, "-s", store, "--rate", 1e-30, "--epochs", 1))
         assert answers[-1].code == 0, answers[-1].err
         (folder,) = (store / "adapted").iterdir()
@@ -304,4 +308,29 @@ def test_weights_of_an_earlier_training_keep_their_record(cli: Cli, world: Path,
     assert records[0] == records[1]
     assert "A training on other pairs came to the same weights; its record in" in answers[1].out
     assert "no pass was better than colours itself" in answers[1].out
+    assert f"what was trained lies in {folder} all the same. More pairs" in answers[1].out
     assert "may be chance" not in answers[0].out
+
+
+def report_of(*bases: tuple[str, float]) -> EncoderReport:
+    """Of methods, each with a recall of its base; the first is chosen."""
+
+    def tried(method: str, base: float) -> Tried:
+        one = Gain((base,) * 3, (0.5,) * 3, 0.1, 0.05, 0.2)
+        side = {"R@1": base}
+        curve = ({"pass": 0, "loss": None, "MRR": base, "text-to-image": side, "image-to-text": side},)
+        return Tried(method, EncoderGains(20, one, one, 0.1, 0.05, 0.2), curve)
+
+    methods = tuple(tried(method, base) for method, base in bases)
+    return EncoderReport("/f", "adapted:/f", "base", bases[0][0], True, methods, 110, 110, False, ())
+
+
+def test_figures_of_one_base_that_differ_are_explained() -> None:
+    """Only where they do: by the form of the encoder, and by what prompt begins with."""
+    said = "The base of heads is the encoder as it makes an index"
+    assert said in lines(report_of(("heads", 0.164), ("bitfit", 0.165)))[-1]
+    assert said not in "".join(lines(report_of(("heads", 0.165), ("bitfit", 0.165))))
+    assert said not in "".join(lines(report_of(("bitfit", 0.165), ("lora", 0.165))))
+    begins = "Pass 0 has the untrained vectors of prompt before the words already"
+    assert begins in "".join(lines(report_of(("prompt", 0.15))))
+    assert begins not in "".join(lines(report_of(("lora", 0.165))))
