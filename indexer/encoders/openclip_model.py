@@ -287,10 +287,12 @@ def _unbuilt(error: Exception) -> str:
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if unknown is not None:
         return f"it has {unknown[1]}, which this version does not know"
-    return misread(error) if isinstance(error, KeyError) else first_line(error)
+    return first_line(error)
 
 
 def first_line(error: BaseException) -> str:
     """The reason in an error of another library, for the middle of a sentence."""
+    if isinstance(error, KeyError):  # whose words are the key alone
+        return misread(error)
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].rstrip(".") if lines else "it does not say why"

@@ -155,4 +155,4 @@ class Training(Opened):
                 progress=progress,
             )
             lost = left_behind(session.store.folder, session.encoder) if report.helps else ()
-            return replace(report, notes=(*report.notes, *lost))
+            return replace(report, notes=(*self._models.notes(session.encoder), *report.notes, *lost))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from PIL import Image
 
 from indexer.encoders.base import Preprocessing
 from indexer.encoders.openclip import OpenClipEncoder
+from indexer.encoders.openclip_model import first_line
 from indexer.encoders.openclip_package import preprocessing_of
 from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
@@ -264,6 +266,15 @@ def test_folders_without_what_is_needed(tmp_path: Path) -> None:
     assert "(it has no_such_field, which this version does not know); update the package open_clip_torch" in refusal(
         spec
     )
+
+
+def test_a_part_that_is_missing_is_no_error_of_python(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "part", ignore=shutil.ignore_patterns("*.pt"))
+    lacking = CONFIG | {"vision_cfg": {}}
+    (tmp_path / "part" / "open_clip_config.json").write_text(json.dumps({"model_cfg": lacking}))
+    message = refusal(f"local-dir:{tmp_path / 'part'}")
+    assert not re.search(r"Error|KeyError|\('", message)
+    assert first_line(KeyError("layers")) == "it has no layers"
 
 
 def test_what_a_training_made_is_named_in_another_way(tmp_path: Path) -> None:

@@ -234,6 +234,15 @@ def test_a_folder_of_something_else_is_left_alone(cli: Cli, world: Path, store: 
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["diary.txt"]
 
 
+def test_a_device_that_is_not_used_is_said(cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "The bundled encoder runs on the CPU; the device mps is for models on torch, and is not used."
+    monkeypatch.setattr("search.loaded_models.device_notes", lambda encoder, device: (said,) if device == "mps" else ())
+    options = ("--pairs", world / "pairs.jsonl", "-s", store, "--epochs", 1, "--device", "mps")
+    answer = cli("train", "encoder", *options)
+    assert answer.code == 0, answer.err
+    assert f"Note: {said}" in answer.out.splitlines()
+
+
 def test_no_folders_are_made_for_a_slip_in_a_path(cli: Cli, world: Path, store: Path, tmp_path: Path) -> None:
     for trained in ("encoder", "reranker"):
         options = ("--pairs", world / "pairs.jsonl", "-s", store, "--out", tmp_path / "slip" / "mine")
