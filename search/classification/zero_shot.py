@@ -58,8 +58,10 @@ def _about_letters(names: Sequence[str]) -> tuple[str, ...]:
     """A sentence about names that are letters, with the next step; none where there are none."""
     if not names:
         return ()
-    what = f"{_listed(names)} is a single letter" if len(names) == 1 else f"{_listed(names)} are single letters"
-    return (f"{what}, which says nothing of a photograph, so what is called so is chance; give such a class a word.",)
+    what = "is a single letter, which says" if len(names) == 1 else "are single letters, which say"
+    return (
+        f"{_listed(names)} {what} nothing of a photograph, so what is called so is chance; give such a class a word.",
+    )
 
 
 def _about_unread(encoder: Encoder, unread: Sequence[str]) -> tuple[str, ...]:
