@@ -12,9 +12,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import math
 import numbers
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -139,22 +141,26 @@ def whole(least: int, most: int | None = None) -> Rule:
 
 def number(least: float, most: float, *, open_below: bool = False) -> Rule:
     """A number in this range, ends included; with `open_below` above the lower one."""
-    low = f"above {_plain(least)} and up to" if open_below else f"from {_plain(least)} to"
-    span = f"a number {low} {_plain(most)}"
+    low = f"above {plain(least)} and up to" if open_below else f"from {plain(least)} to"
+    span = f"a number {low} {plain(most)}"
 
     def read(name: str, given: object) -> float:
         if isinstance(given, bool) or not isinstance(given, numbers.Real):
             raise TypeError(f"`{name}` takes {span}, not {shown(given)}.")
         value = float(given)
         if not least <= value <= most or (open_below and value == least):  # nan is in no range
-            raise UsageError(f"`{name}` takes {span}, not {value:g}.")
+            raise UsageError(f"`{name}` takes {span}, not {plain(value)}.")
         return value
 
     return read
 
 
-def _plain(number: float) -> str:
-    """As people write it: 1,000 and 0.5."""
+def plain(number: float) -> str:
+    """As people write it: 1,000 and 0.5; what is huge or tiny as 1e20."""
+    if not math.isfinite(number):
+        return f"{number:g}"
+    if number and not 1e-4 <= abs(number) < 1e15:
+        return re.sub(r"e([+-])0*", lambda found: "e" + found[1].replace("+", ""), f"{number:g}")
     return f"{int(number):,}" if number == int(number) else f"{number:,}"
 
 

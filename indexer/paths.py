@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from indexer.errors import PathNotFoundError
+from indexer.errors import PathNotFoundError, UsageError
 
 
 def absolute(named: str | os.PathLike[str]) -> str:
@@ -34,6 +34,19 @@ def absolute(named: str | os.PathLike[str]) -> str:
         raise PathNotFoundError(
             f"The working folder is gone, and {path} is relative to it; go to another folder, or name its whole path."
         ) from None
+
+
+def new_place(named: str | os.PathLike[str]) -> str:
+    """The absolute path of what is to be written at a place that a person named with `out`. The folder that it lies in
+    has to be there: a slip in a path would make folders somewhere, and what was written be looked for elsewhere.
+
+    Raises UsageError, and PathNotFoundError as `absolute`.
+    """
+    path = absolute(named)
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        raise UsageError(f"There is no folder {folder} to put {name} into; make it, or name another place with `out`.")
+    return path
 
 
 def require_working_folder(what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 
@@ -20,6 +21,14 @@ class Progress(Protocol):
     def advance(self, files: int) -> None:
         """So many more files were read and committed."""
         ...
+
+
+def span(seconds: float) -> str:
+    """A time that is left, about, for a person: "20 s", "3 min", "2 h 10 min"."""
+    if seconds < 60:
+        return f"{max(5 * math.ceil(seconds / 5), 5)} s" if seconds <= 55 else "1 min"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class Silent:

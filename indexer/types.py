@@ -164,7 +164,8 @@ class Report:
     left_out: dict[str, int] = field(default_factory=dict)  # the ignored ones, by suffix (lower case, with its dot)
     altered: list[str] = field(default_factory=list)  # other bytes, though size and time of change were as before
     warnings: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: float = 0.0  # from the look at the folders to the end
+    preparing: float = 0.0  # seconds before, in which the encoder was loaded, and exported where it had to be
     encoder: str = ""  # the one that answers from now on, by its name
     replaced: str | None = None  # the one whose place it took in this run
     comparison: EncoderComparison | None = None  # of both, where the store has captions to tell by

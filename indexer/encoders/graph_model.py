@@ -25,6 +25,7 @@ from indexer.encoders.base import EncoderId, Preprocessing, TokenShape
 from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderUnavailableError, UsageError
 from indexer.json_digest import json_digest
+from indexer.misread import misread
 from indexer.paths import absolute
 from indexer.settings import models_folder
 from indexer.types import Int64
@@ -135,7 +136,7 @@ def read_model(folder: Path) -> GraphModel:
     try:
         return ExportedModel.read(folder).graphs(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DamagedExportError(f"The exported model in {folder} is damaged ({error!r}).") from error
+        raise DamagedExportError(f"The exported model in {folder} is damaged ({misread(error)}).") from error
 
 
 def file_sum(file: Path) -> str:

@@ -28,21 +28,13 @@ import torch
 from indexer import forking
 from indexer.distribution import how_to_get
 from indexer.encoders import hub
+from indexer.encoders.openclip_described import CONFIG, WEIGHTS, check_towers, checkpoint_in, read_config
 from indexer.encoders.openclip_spec import OpenClipSpec
 from indexer.encoders.openclip_unfetched import bring_file, bring_folder, called
 from indexer.encoders.presets import known_sums
 from indexer.errors import EncoderUnavailableError
+from indexer.misread import misread
 
-_CONFIG = "open_clip_config.json"
-#: Weights of a repository or folder, best first; open_clip's own names, then what the others export.
-_WEIGHTS = (
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-    "model.safetensors",
-    "pytorch_model.bin",
-)
 _TOKENIZER_NEEDED = (
     "tokenizer.json",
     "tokenizer.model",
@@ -84,17 +76,17 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
         fetched = partial(
             hub.fetch,
             spec.source,
-            next_step=bring_folder(spec, _CONFIG, _WEIGHTS),
+            next_step=bring_folder(spec, CONFIG, WEIGHTS),
             revision=spec.revision,
             sums=sums,
             download=download,
             called=called(spec),
         )
-        config, preprocess = _read_config(fetched([_CONFIG]))
-        sources = Sources(config, preprocess, fetched(_WEIGHTS[:3]))
+        config, preprocess = read_config(fetched([CONFIG]))
+        sources = Sources(config, preprocess, fetched(WEIGHTS[:3]))
     elif spec.kind == "folder":
-        config, preprocess = _read_config(os.path.join(spec.source, _CONFIG))
-        sources = Sources(config, preprocess, _checkpoint_in(spec.source), tokenizer=spec.source)
+        config, preprocess = read_config(os.path.join(spec.source, CONFIG))
+        sources = Sources(config, preprocess, checkpoint_in(spec.source), tokenizer=spec.source)
     else:
         config = _architecture(open_clip, spec.model)
         published = open_clip.list_pretrained_tags_by_model(spec.model)
@@ -110,12 +102,12 @@ def find_sources(open_clip: Any, spec: OpenClipSpec, *, download: bool = True) -
             # The tag knows what its weights were trained with; open_clip only warns, and computes something else.
             config["quick_gelu"] = bool(config.get("quick_gelu") or tag.get("quick_gelu"))
             repo, _, name = tag["hf_hub"].rpartition("/")
-            names = [str(Path(name).with_suffix(".safetensors")), name] if name else _WEIGHTS[:3]
+            names = [str(Path(name).with_suffix(".safetensors")), name] if name else WEIGHTS[:3]
             fetched_weights = hub.fetch(
                 repo, names, bring_file(spec, repo, names[0]), download=download, called=called(spec)
             )
             sources = Sources(config, _preprocessing(tag), fetched_weights)
-    _check_towers(sources.config, sources.checkpoint)
+    check_towers(sources.config, sources.checkpoint)
     return _with_local_text_parts(sources, spec, download)
 
 
@@ -128,7 +120,8 @@ def build_model(open_clip: Any, sources: Sources) -> torch.nn.Module:
             raise missing_package(error) from error
         except Exception as error:  # a configuration from elsewhere: anything can be wrong with it
             raise EncoderUnavailableError(
-                f"open_clip cannot build the model that its configuration describes ({first_line(error)})."
+                f"open_clip cannot build the model that its configuration describes ({_unbuilt(error)}); update the "
+                "package open_clip_torch, or name another `encoder`."
             ) from error
         _load_weights(open_clip, model, sources.checkpoint)
     built: torch.nn.Module = model.eval().requires_grad_(False)
@@ -143,7 +136,7 @@ def _described(sources: Sources) -> Iterator[str]:
         try:
             kept = tempfile.TemporaryDirectory(prefix="open_clip-", ignore_cleanup_errors=True)
             folder = stack.enter_context(kept)
-            Path(folder, _CONFIG).write_text(json.dumps(described), encoding="utf-8")
+            Path(folder, CONFIG).write_text(json.dumps(described), encoding="utf-8")
         except OSError as error:
             raise EncoderUnavailableError(
                 f"open_clip reads a model's configuration from a file, and no temporary one can be written "
@@ -191,43 +184,6 @@ def _shared_preprocessing(open_clip: Any, model: str, tags: list[str]) -> dict[s
     """
     known = [_preprocessing(open_clip.get_pretrained_cfg(model, tag)) for tag in tags]
     return known[0] if known and all(each == known[0] for each in known) else {}
-
-
-def _read_config(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        described = json.loads(Path(path).read_text(encoding="utf-8"))
-        config, preprocess = dict(described["model_cfg"]), dict(described.get("preprocess_cfg") or {})
-        dict(config["text_cfg"]), dict(config["vision_cfg"]), int(config["embed_dim"])
-    except FileNotFoundError:
-        raise EncoderUnavailableError(f"{os.path.dirname(path)} holds no {_CONFIG}.") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise EncoderUnavailableError(f"{path} does not describe an open_clip model ({error!r}).") from error
-    return config, preprocess
-
-
-def _checkpoint_in(folder: str) -> str:
-    for name in _WEIGHTS:
-        if os.path.isfile(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    others = sorted(path for suffix in ("safetensors", "bin", "pth", "pt") for path in Path(folder).glob(f"*.{suffix}"))
-    if len(others) == 1:
-        return str(others[0])
-    if others:
-        names = ", ".join(path.name for path in others)
-        raise EncoderUnavailableError(f"{folder} holds several checkpoints ({names}); call one {_WEIGHTS[0]}.")
-    raise EncoderUnavailableError(f"{folder} holds no checkpoint; {_WEIGHTS[0]} is expected there.")
-
-
-def _check_towers(config: Mapping[str, Any], source: str) -> None:
-    """Raise EncoderUnavailableError for an image tower that timm would look for elsewhere: `hf-hub:`, `local-dir:`.
-
-    timm fetches the description of such a tower even where no weights are wanted.
-    """
-    name = config["vision_cfg"].get("timm_model_name")
-    if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)):
-        raise EncoderUnavailableError(
-            f"The configuration beside {source} names the image tower {name!r}, which is no architecture of timm."
-        )
 
 
 def _with_local_text_parts(sources: Sources, spec: OpenClipSpec, download: bool) -> Sources:
@@ -284,12 +240,17 @@ def _load_weights(open_clip: Any, model: Any, path: str) -> None:
     try:
         open_clip.load_checkpoint(model, path, strict=True, weights_only=True, device="cpu")
     except MemoryError as error:
-        raise EncoderUnavailableError(f"There is not enough memory to load {path}.") from error
+        raise EncoderUnavailableError(
+            f"There is not enough memory to load {path}; close other programs, or name a smaller `encoder`."
+        ) from error
     except Exception as error:  # pickle, zipfile, safetensors and torch each raise their own
         frames = traceback.extract_tb(error.__traceback__)
         reading = any(frame.name == "load_state_dict" and "open_clip" in frame.filename for frame in frames)
         if not reading:
-            raise EncoderUnavailableError(f"{path} holds the weights of another architecture.") from error
+            step = "name the architecture that they are of (`list_encoders(all=True)` lists them)"
+            if os.path.isfile(os.path.join(os.path.dirname(path), CONFIG)):
+                step = f"put the {CONFIG} there that belongs to them"
+            raise EncoderUnavailableError(f"{path} holds the weights of another architecture; {step}.") from error
         raise EncoderUnavailableError(
             f"{path} is no checkpoint of plain tensors (damaged, or it holds code, which is never run); "
             "a .safetensors file is best."
@@ -321,7 +282,17 @@ def missing_package(error: ImportError) -> EncoderUnavailableError:
     return EncoderUnavailableError(f"This model needs the package {package}; {how_to_get(package)}.")
 
 
+def _unbuilt(error: Exception) -> str:
+    """Why a model cannot be built, as far as it can be told from the words of open_clip, timm and torch."""
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unknown is not None:
+        return f"it has {unknown[1]}, which this version does not know"
+    return first_line(error)
+
+
 def first_line(error: BaseException) -> str:
     """The reason in an error of another library, for the middle of a sentence."""
+    if isinstance(error, KeyError):  # whose words are the key alone
+        return misread(error)
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].rstrip(".") if lines else "it does not say why"

@@ -27,6 +27,9 @@ FOLDER_PREFIX = "local-dir:"
 
 FORMS = "MODEL/TAG, hf-hub:ORGANISATION/REPOSITORY, local-dir:FOLDER or MODEL@CHECKPOINT"
 
+#: What to do about a path where nothing is.
+_MOUNTED = "check the spelling, or whether its drive is mounted"
+
 _COMMIT = re.compile("[0-9a-f]{40}")
 _CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -81,7 +84,7 @@ def parse_spec(text: str) -> OpenClipSpec:
     if text.startswith(FOLDER_PREFIX):
         path = absolute(text.removeprefix(FOLDER_PREFIX))
         if not os.path.isdir(path):
-            raise EncoderUnavailableError(f"There is no folder {path}, which {text!r} names.")
+            raise EncoderUnavailableError(f"There is no folder {path}, which {text!r} names; {_MOUNTED}.")
         return OpenClipSpec("folder", "", path)
     if text.startswith(("/", ".", "~")) or ("@" not in text and text.lower().endswith(_CHECKPOINTS)):
         raise EncoderUnavailableError(
@@ -94,7 +97,7 @@ def parse_spec(text: str) -> OpenClipSpec:
             raise EncoderUnavailableError(f"{text!r} is incomplete; write MODEL@CHECKPOINT.")
         path = absolute(path)
         if not os.path.isfile(path):
-            raise EncoderUnavailableError(f"There is no checkpoint file {path}, which {text!r} names.")
+            raise EncoderUnavailableError(f"There is no checkpoint file {path}, which {text!r} names; {_MOUNTED}.")
         return OpenClipSpec("file", _model(model), path)
     model, _, tag = text.rpartition("/")
     if not model or not tag:

@@ -19,6 +19,7 @@ from indexer.encoders.placed_pieces import PlacedPieces
 from indexer.encoders.text_cleaning import cleaned, whole
 from indexer.encoders.tokenizer_recipe import TokenizerRecipe
 from indexer.errors import EncoderUnavailableError
+from indexer.misread import misread
 from indexer.types import Int64, Texts
 
 if TYPE_CHECKING:
@@ -121,4 +122,6 @@ def read_text(file: Path) -> str:
             )
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise EncoderUnavailableError(f"The tokenizer {file} cannot be read ({error}).") from error
+        raise EncoderUnavailableError(
+            f"The tokenizer {file} cannot be read ({misread(error)}); put the model's own file there."
+        ) from error

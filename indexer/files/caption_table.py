@@ -94,7 +94,7 @@ def _layout(text: str, image_keys: Sequence[str], text_keys: Sequence[str]) -> _
     raise CaptionFileError(
         f"its first line names no columns; write a header such as {image_keys[0]},{text_keys[0]}"
         if text.strip()
-        else "it holds no captions"
+        else f"it holds no captions; write a header such as {image_keys[0]},{text_keys[0]}"
     )
 
 

@@ -83,7 +83,8 @@ def parse_jsonl(
 
     Raises CaptionFileError when not one row is good.
     """
-    return _parse(_jsonl_rows(_as_utf8(data)), TableImages(folder, anywhere=anywhere, without=without, known=known))
+    images = TableImages(folder, anywhere=anywhere, without=without, known=known)
+    return _parse(_jsonl_rows(_as_utf8(data)), images, '{"image": "a.jpg", "caption": "a dog"}')
 
 
 def parse_csv(
@@ -108,9 +109,8 @@ def parse_csv(
         line = data.count(b"\n", 0, error.start) + 1
         raise CaptionFileError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _parse(
-        read_table(text, IMAGE_KEYS, TEXT_KEYS), TableImages(folder, anywhere=anywhere, without=without, known=known)
-    )
+    images = TableImages(folder, anywhere=anywhere, without=without, known=known)
+    return _parse(read_table(text, IMAGE_KEYS, TEXT_KEYS), images, "a.jpg,a dog")
 
 
 def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
@@ -147,7 +147,8 @@ def parse_sidecar(data: bytes) -> list[str]:
 Row = tuple[int, str | None, list[str], str]
 
 
-def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], list[str]]:
+def _parse(rows: Iterator[Row], images: TableImages, example: str) -> tuple[list[Caption], list[str]]:
+    """`example`: a row, for whoever has written none that is good."""
     captions: list[Caption] = []
     problems: list[str] = []
     lacking: defaultdict[str, list[int]] = defaultdict(list)  # names of images -> places in `captions`
@@ -176,7 +177,8 @@ def _parse(rows: Iterator[Row], images: TableImages) -> tuple[list[Caption], lis
         captions += [Caption(good, about) for good in cleaned]
     _find_known(captions, lacking, images)
     if not captions and not passed_over:
-        raise CaptionFileError(f"it holds no captions ({problems[0]})" if problems else "it holds no captions")
+        why = f" ({problems[0]})" if problems else ""
+        raise CaptionFileError(f"it holds no captions{why}; write rows such as {example}")
     if more:
         problems.append(f"in {counted(more, 'more row')} something was left out")
     return captions, [*problems, *images.problems]

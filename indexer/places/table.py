@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.errors import UsageError
+from indexer.misread import misread
 from indexer.page_sums import digest
 
 MAGIC: Final = b"places 1\n"
@@ -107,5 +108,5 @@ def read_table(path: Path) -> Table:
         return Table(arrays, countries, tuple((name, code) for name, code in header["regions"]), tuple(header["zones"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
-            f"The table of places {str(path)!r} cannot be read ({error}); install the package again."
+            f"The table of places {str(path)!r} cannot be read ({misread(error)}); install the package again."
         ) from error

@@ -23,7 +23,7 @@ from torch import Tensor, nn, split
 
 from indexer.encoders.devices import is_out_of_memory
 from indexer.errors import EncoderError
-from indexer.progress import Progress
+from indexer.progress import Progress, span
 from indexer.training.attacks import attacked
 from indexer.training.checkpoints import Checkpoints
 from indexer.training.grad_cache import contrastive_step
@@ -168,7 +168,7 @@ class _Run:
         if not self._measured:
             return ""
         seconds = (self._epochs - epoch) * sum(self._measured) / len(self._measured)
-        return f"; {self._method} takes {math.ceil(seconds / 60):,} min more at most"
+        return f"; {self._method} takes {span(seconds)} more at most"
 
     def _so_far(self) -> str:
         first, last = self._log[0]["MRR"], self._log[-1]["MRR"]

@@ -20,6 +20,7 @@ from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
+from indexer.misread import misread
 from indexer.reach import beginning, reason
 from indexer.settings import models_folder
 from indexer.types import KINDS, Kind
@@ -181,10 +182,8 @@ def read(path: Path) -> Calibration | None:
         if fields["format"] != FORMAT or fields["features"] != list(FEATURES):
             raise ValueError(f"format {fields['format']!r} is not {FORMAT}")
         return Calibration(str(fields["encoder"]), tuple(_entry(one) for one in fields["models"]))
-    except KeyError as error:
-        raise _damaged(path, f"it has no {error}") from error
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise _damaged(path, misread(error)) from error
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:

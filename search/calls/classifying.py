@@ -151,7 +151,7 @@ class Classifying(Opened):
         names = roads.names_of(classes or ()) if loaded is None else loaded.classes
         with self._working(None if loaded is None else loaded.encoder, own=not photographs) as work, own_thread():
             if loaded is not None:
-                loaded.check_fits(work.encoder.identity)
+                loaded.check_fits(work.encoder.identity, own=work.catalog is not None)
             road = roads.Road.of(loaded, names, work.encoder, templates)
             told = progress or Silent()
             clock.lap("load")
@@ -174,13 +174,13 @@ class Classifying(Opened):
     def _place(self, name: str | None, out: str | os.PathLike[str] | None, folder: Path) -> Path:
         """Where a new probe is put. Raises UsageError, StoreMissingError."""
         from indexer.errors import StoreMissingError
-        from indexer.paths import absolute
+        from indexer.paths import absolute, new_place
         from search.classification.probe_file import FOLDER, SUFFIX, check_name, is_name
 
         if out is not None:
             if name is not None:
                 raise UsageError("`out` names the file of the probe, and `name` its name in the store; give one.")
-            path = Path(absolute(out))
+            path = Path(new_place(out))
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a probe is one file; name it with `out`.")
             return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from indexer import arguments
@@ -67,6 +68,7 @@ class Indexing(Opened):
         from indexer.pipeline.choose import named_paths
         from indexer.pipeline.sample import sample_photographs
 
+        began = time.monotonic()
         named = named_paths(roots)  # what can fail fails before a store is made for nothing
         settings = settings or IndexSettings()
         check_patterns(settings.ignores)
@@ -85,6 +87,7 @@ class Indexing(Opened):
                 encoder, notes = self._models.encoder_for_indexing(
                     progress or Silent(), lambda wanted: sample_photographs(store, named, settings, wanted)
                 )
+                preparing = time.monotonic() - began
                 report = pipeline.run(
                     store,
                     encoder,
@@ -96,6 +99,7 @@ class Indexing(Opened):
                     reencode=reencode,
                     verify=verify,
                 )
+                report.preparing = preparing
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
                 if report.replaced is not None:
                     report.comparison = compare_encoders(store)

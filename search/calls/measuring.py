@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer import arguments
 from indexer.arguments import checked, instance, optional
+from indexer.paths import new_place
 from indexer.progress import Progress, Silent
 from search.arguments import progress_given, reranker_or_name
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
@@ -96,6 +97,7 @@ class Measuring(Opened):
         from search.calibration.calibrate import CalibrationSettings, calibrate
 
         settings = settings or CalibrationSettings()
+        path = self.folder / CALIBRATION_NAME if out is None else Path(new_place(out))
         with self._reading() as opened:
             session = self._session(opened, reranker, with_reranker=bool(settings.rerank))
             found = calibrate(
@@ -111,7 +113,6 @@ class Measuring(Opened):
         found = replace(found, notes=(*session.notes, *found.notes))
         if not any(fit.better for fit in found.fits):
             return found
-        path = self.folder / CALIBRATION_NAME if out is None else Path(out)
         write_calibration(path, found.calibration)
         return replace(found, path=str(path))
 

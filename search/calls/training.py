@@ -13,7 +13,7 @@ from indexer import arguments
 from indexer.arguments import checked, flag, instance, number, optional, whole
 from indexer.distribution import how_to_get
 from indexer.errors import EncoderUnavailableError
-from indexer.paths import require_working_folder
+from indexer.paths import new_place, require_working_folder
 from indexer.progress import Progress
 from search.arguments import progress_given
 from search.calls.opened import Opened
@@ -83,6 +83,7 @@ class Training(Opened):
             from search.rerank.train import train_reranker
             from search.rerank.training_settings import TrainingSettings
 
+        place = None if out is None else Path(new_place(out))
         with self._reading() as opened:
             session = self._session(opened, with_reranker=False)
             report = train_reranker(
@@ -90,7 +91,7 @@ class Training(Opened):
                 session.store,
                 session.encoder,
                 images=None if images is None else os.fspath(images),
-                out=None if out is None else Path(out),
+                out=place,
                 settings=TrainingSettings(epochs=epochs, matching=matching, masked=masked, seed=seed),
                 restart=restart,
                 device=self._device,
@@ -137,6 +138,7 @@ class Training(Opened):
             from search.training.train_encoder import train_encoder
         from search.calls.left_behind import left_behind
 
+        place = None if out is None else Path(new_place(out))
         with self._reading() as opened:
             session = self._session(opened, with_reranker=False)
             report = train_encoder(
@@ -144,7 +146,7 @@ class Training(Opened):
                 session.store,
                 session.encoder,
                 images=None if images is None else os.fspath(images),
-                out=None if out is None else Path(out),
+                out=place,
                 method=method,
                 settings=settings,
                 budget=float("inf") if budget is None else 60.0 * budget,
@@ -153,4 +155,4 @@ class Training(Opened):
                 progress=progress,
             )
             lost = left_behind(session.store.folder, session.encoder) if report.helps else ()
-            return replace(report, notes=(*report.notes, *lost))
+            return replace(report, notes=(*self._models.notes(session.encoder), *report.notes, *lost))

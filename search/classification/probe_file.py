@@ -20,8 +20,10 @@ import numpy as np
 
 from indexer.atomic import write_atomically
 from indexer.encoders.base import EncoderId
+from indexer.encoders.presets import typed_name
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
+from indexer.misread import misread
 from indexer.paths import absolute
 from indexer.private import make_folder
 from indexer.reach import beginning, reason
@@ -60,15 +62,21 @@ class Probe:
         """Whether a photograph, by the SHA-256 of its content, is among the examples, as far as is known."""
         return self.examples is not None and beginning_of(digest) in self.examples
 
-    def check_fits(self, identity: EncoderId) -> None:
-        """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder."""
+    def check_fits(self, identity: EncoderId, *, own: bool = True) -> None:
+        """Raise EncoderMismatchError, with the next step, unless it reads vectors of this encoder. `own`: it is the
+        store's, and a probe that is trained there is of it; another one was named, and has to be named again."""
         if self.encoder.matches(identity):
             return
         ours, theirs = self.encoder, identity
+        step = "train it again with `train_probe(FOLDER)`, or name another `encoder` or `store`"
+        if not own:
+            call = f"open(..., encoder={typed_name(theirs.name)!r}).train_probe(FOLDER, out=FILE)"
+            step = f"train one for that with `{call}`"
+            if ours.name != theirs.name:
+                step += f", or name the probe's own, `encoder={typed_name(ours.name)!r}`"
         raise EncoderMismatchError(
             f"The probe {self.path} was trained for the encoder {ours.name} ({ours.weights[:12]}), not for "
-            f"{theirs.name} ({theirs.weights[:12]}); train it again with `train_probe(FOLDER)`, or name another "
-            "`encoder` or `store`."
+            f"{theirs.name} ({theirs.weights[:12]}); {step}."
         )
 
 
@@ -99,7 +107,13 @@ def is_path(given: str) -> bool:
 
 def place_of(given: str, store: Path) -> Path:
     """The file that is meant by a name or a path. Raises UsageError, PathNotFoundError."""
-    return Path(absolute(given)) if is_path(given) else store / FOLDER / f"{check_name(given)}{SUFFIX}"
+    if is_path(given):
+        return Path(absolute(given))
+    own = store / FOLDER / f"{given}{SUFFIX}"
+    if os.path.isfile(given) and not (is_name(given) and own.is_file()):  # a file here that is called otherwise
+        return Path(absolute(given))
+    check_name(given)
+    return own
 
 
 def names_in(store: Path) -> list[str]:
@@ -190,6 +204,10 @@ def load(path: Path) -> Probe:
         raise UsageError(f"The probe {path} cannot be read ({why}); make it readable, or name another.") from error
     if len(data) > MAX_BYTES:
         raise _damaged(path, f"it is longer than {MAX_BYTES:,} bytes")
+    if _is_other(path, data):
+        raise UsageError(
+            f"{path} is no probe; name one of the store, or a file that `train_probe(FOLDER, out=FILE)` has written."
+        )
     try:
         about = _about(data)
         if about.get("format") != FORMAT:
@@ -201,15 +219,30 @@ def load(path: Path) -> Probe:
             raise _damaged(path, "its digest is wrong")
         return _parsed(path, about, from_bytes(data))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise _damaged(path, str(error)[:100] or type(error).__name__) from error
+        raise _damaged(path, misread(error)) from error
+
+
+def _is_other(path: Path, data: bytes) -> bool:
+    """Whether a file was never a probe: it is no safetensors file and not called as one, or one of something else."""
+    try:
+        header = _header(data)
+    except (ValueError, RecursionError):
+        return not path.name.lower().endswith(SUFFIX)
+    about = header.get("__metadata__") if isinstance(header, dict) else None
+    return not isinstance(about, dict) or _ABOUT not in about
+
+
+def _header(data: bytes) -> Any:
+    """Raises ValueError, RecursionError for what is no safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(_HEAD_BYTES, len(data) - 8):
+        raise ValueError("it is no safetensors file")
+    return json.loads(data[8 : 8 + length])
 
 
 def _about(data: bytes) -> dict[str, Any]:
     """What the header says of the probe. Raises ValueError, KeyError, TypeError for what is no header of one."""
-    length = int.from_bytes(data[:8], "little")
-    if not 2 <= length <= min(_HEAD_BYTES, len(data) - 8):
-        raise ValueError("it is no safetensors file")
-    found = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ABOUT])
+    found = json.loads(_header(data)["__metadata__"][_ABOUT])
     if not isinstance(found, dict):
         raise ValueError("its description is no object")
     return found

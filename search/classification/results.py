@@ -54,7 +54,8 @@ class Classification(Sequence[Classified]):
 
     Kept in columns, 200 bytes a photograph: `paths`; `ids` (n,) int64, None of files that were named; `order` (n, top)
     int64, positions in `classes`, best first; `shares` (n, top) float32, probabilities where `calibrated`. `probe`: its
-    file, None of names. `failures`: files that cannot be used. `report`: what it did, where the right classes are
+    file, None of names. `by_chance`: positions in `classes` of names that say nothing to the encoder, which are "weak"
+    whatever their share. `failures`: files that cannot be used. `report`: what it did, where the right classes are
     known. `notes`: sentences that a person should see.
     """
 
@@ -67,6 +68,7 @@ class Classification(Sequence[Classified]):
     shares: Float32
     ids: Int64 | None = None
     probe: str | None = None
+    by_chance: frozenset[int] = frozenset()
     report: ClassificationReport | None = None
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
@@ -94,7 +96,7 @@ class Classification(Sequence[Classified]):
         classes = (
             ClassShare(self.classes[column], share, None)
             if self.calibrated
-            else ClassShare(self.classes[column], None, word(share))
+            else ClassShare(self.classes[column], None, "weak" if column in self.by_chance else word(share))
             for column, share in pairs
         )
         return Classified(self.paths[at], None if self.ids is None else int(self.ids[at]), tuple(classes))

@@ -23,7 +23,7 @@ from search.classification.probe_file import Probe
 from search.classification.report import report_of
 from search.classification.results import Classification
 from search.classification.vector_cache import VectorCache
-from search.classification.zero_shot import about_unread, zero_shot
+from search.classification.zero_shot import by_chance, zero_shot
 from search.query.filter import Filter
 
 
@@ -39,11 +39,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What classifies: a probe, or the names of classes. `notes`: what a person should know of it."""
+    """What classifies: a probe, or the names of classes. `by_chance`: positions of classes whose names say nothing to
+    the encoder; `notes`: what a person should know of it."""
 
     classes: tuple[str, ...]
     classifier: LinearClassifier
     probe: Probe | None
+    by_chance: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -51,7 +53,8 @@ class Road:
         """`templates`: whether names are asked for in the encoder's templates, None for its own choice. Raises
         UsageError where a probe is to do that."""
         if probe is None:
-            return cls(classes, zero_shot(encoder, classes, templates), None, about_unread(encoder, classes))
+            chance = by_chance(encoder, classes)
+            return cls(classes, zero_shot(encoder, classes, templates), None, chance.columns, chance.notes)
         if templates is not None:
             raise UsageError("A probe has learned from photographs, and asks in no templates; leave `templates` away.")
         return cls(classes, probe.classifier, probe)
@@ -127,4 +130,5 @@ def _empty(road: Road, work: Work) -> Classification:
         order=np.empty((0, 1), np.int64),
         shares=np.empty((0, 1), np.float32),
         probe=None if road.probe is None else road.probe.path,
+        by_chance=road.by_chance,
     )

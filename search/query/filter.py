@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from typing import Any, Final
@@ -114,7 +115,7 @@ class Filter:
             raise TypeError(f"`line` takes a str, not {shown(line)}.")
         parsed = parse(line)
         if parsed.terms or parsed.sort or parsed.min_probability is not None or parsed.to or parsed.where is None:
-            raise UsageError(f"A filter has fields alone, as in year:2021, and {line[:60]!r} says more.")
+            raise _no_filter(line)
         return cls.of(parsed.where)
 
     def _set(self, condition: Condition) -> None:
@@ -160,6 +161,25 @@ class Filter:
 def _holds_several(value: object) -> bool:
     """Whether it is a list, a set, or an array of one axis, as of the ids of `vectors`."""
     return isinstance(value, list | set | frozenset) or getattr(value, "ndim", 0) == 1
+
+
+def _no_filter(line: str) -> UsageError:
+    """What to say of a line that is no filter alone: the field that is none, or that says how to answer, or words."""
+    from search.query.lexer import QuerySyntaxError, tokens
+
+    for token in tokens(line):
+        name = token.field
+        if name is None and token.kind == "word" and re.fullmatch("[A-Za-z]+:+", token.text):
+            name = token.text.rstrip(":")
+        if name is None or token.text.startswith("//"):  # an address
+            continue
+        if name.lower() not in FIELDS:
+            fields = ", ".join(each.name for each in FIELDS.values() if each.role == "filter")
+            return QuerySyntaxError(f"there is no field {name}:; those of a filter are {fields}.", token.start, line)
+        if FIELDS[name.lower()].role != "filter":
+            said = f"{name}: chooses nothing by what is known of a photograph, so it is in no filter; leave it out."
+            return QuerySyntaxError(said, token.start, line)
+    return UsageError(f"A filter has fields alone, as in year:2021, and {line[:60]!r} says more; leave the words out.")
 
 
 def _test(attribute: str, value: object) -> Condition:

@@ -19,6 +19,7 @@ from indexer.distribution import how_to_get
 from indexer.encoders import hub
 from indexer.encoders.base import Interpolation, Preprocessing
 from indexer.errors import EncoderUnavailableError
+from indexer.misread import misread
 from indexer.paths import absolute
 
 _CONFIG = "config.json"
@@ -130,7 +131,7 @@ def _described(folder: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise EncoderUnavailableError(f"{folder} holds no {_CONFIG}, so it is no BLIP model; {_NEXT_STEP}.") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise EncoderUnavailableError(f"{path} does not describe a model ({_reason(error)}).") from error
+        raise EncoderUnavailableError(f"{path} does not describe a model ({misread(error)}); {_NEXT_STEP}.") from error
     kind = described.get("model_type")
     if kind != "blip":
         raise EncoderUnavailableError(

@@ -21,6 +21,7 @@ from indexer.described_weights import OWN_DIGEST, file_name, plain_name, write
 from indexer.encoders.base import Encoder
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, StoreUnwritableError, UsageError
 from indexer.json_digest import json_digest
+from indexer.misread import misread
 from indexer.reach import beginning, is_missing, reason
 from indexer.settings import models_folder
 from indexer.types import Float32
@@ -170,7 +171,7 @@ def _read(folder: Path) -> tuple[RerankerDescription, str, str]:
             raise _damaged(path, "its digest is wrong")
         return RerankerDescription.from_json(fields), plain_name(fields["file"]), str(fields["digest"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise _damaged(path, f"wrong or missing fields: {error}") from error
+        raise _damaged(path, misread(error)) from error
 
 
 def _read_bounded(path: Path, most: int) -> bytes:

@@ -78,6 +78,11 @@ def check_folder(folder: str, store: str) -> None:
     reason = reason or obstacle(place)
     if reason is not None:
         raise UsageError(f"--copy-to cannot write into {place} ({reason}); name another place.")
+    if len(missing) > 1:  # a slip in a path, or a drive that is not mounted
+        above = os.path.dirname(absolute(folder))
+        raise UsageError(
+            f"--copy-to makes one folder, and {above} is not there either; make it, or name another place."
+        )
 
 
 def photographs(hits: Iterable[Hit]) -> dict[str, list[str]]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from typing import Final
 
 from indexer.counted import counted
+from indexer.encoders.mapped_encoder import METHOD as HEADS
 from search.shell.printing import print_line
 from search.shell.training_table import HEADING, MRR, gain_rows
 from search.training.gains import EncoderGains
 from search.training.report import EncoderReport, Tried
+
+#: Why figures of one base differ by method.
+_EXPORTED: Final = (
+    "The base of heads is the encoder as it makes an index (exported, int8); that of the others is in torch."
+)
+_PROMPTED: Final = (
+    "Pass 0 has the untrained vectors of prompt before the words already; the base itself is judged below."
+)
 
 
 def print_encoder_training(report: EncoderReport) -> None:
@@ -26,7 +36,7 @@ def lines(report: EncoderReport) -> list[str]:
     found += _curve(report.chosen)
     for each in report.tried:
         found += _tried(each)
-    return found[:-1]
+    return [*found[:-1], *_about_bases(report)]
 
 
 def verdict(report: EncoderReport) -> str:
@@ -40,13 +50,28 @@ def verdict(report: EncoderReport) -> str:
         return f"It was not shown to help; the earlier one in {report.folder} stays. More pairs may help."
     if report.chosen.best == 0:
         return (
-            f"It was not shown to help: no pass was better than {report.base} itself, with which the store stays. More "
-            "pairs, or another encoder, may help."
+            f"It was not shown to help: no pass was better than {report.base} itself, with which the store stays; what "
+            f"was trained lies in {report.folder} all the same. More pairs, or another encoder, may help."
         )
     return (
         f"It was not shown to help; it lies in {report.folder} and the store stays with {report.base}. "
         "More pairs, or another encoder, may help."
     )
+
+
+def _about_bases(report: EncoderReport) -> list[str]:
+    """A line where methods were measured beside different figures of one base."""
+    gains = {each.method: each.gains for each in report.tried if each.gains is not None}
+    heads = gains.pop(HEADS, None)
+    mine = heads and (heads.to_images.before, heads.to_texts.before)
+    if heads is None or all((each.to_images.before, each.to_texts.before) == mine for each in gains.values()):
+        return []
+    return ["", f"{_EXPORTED} Each gain is over its own base."]
+
+
+def _begins(tried: Tried) -> list[str]:
+    """A line where pass 0 is not the base."""
+    return [_PROMPTED] if tried.method == "prompt" else []
 
 
 def _curve(tried: Tried) -> list[str]:
@@ -57,6 +82,7 @@ def _curve(tried: Tried) -> list[str]:
         recalls = [100 * line[side]["R@1"] for side in ("text-to-image", "image-to-text")]
         best = "  best" if line["pass"] == tried.best else ""
         rows.append(f"{line['pass']:>16} {loss} {100 * line['MRR']:6.1f} {recalls[0]:6.1f} {recalls[1]:6.1f}{best}")
+    rows += _begins(tried)
     return [*rows, *([f"It ended early: {tried.ended}."] if tried.ended else []), ""]
 
 

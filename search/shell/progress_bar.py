@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from indexer.progress import Progress, Silent
+from indexer.progress import Progress, Silent, span
 from search.console.escaping import escaped
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal: a log stays readable, and a long run shows that it lives.
 LINE_EVERY = 30.0
+#: In the name of a phase that is one of several: "pass 3 of 10". Its own total, some batches, tells nothing more.
+_COUNTED = re.compile(r"pass \d[\d,]* of \d")
 #: Characters of a phase that a bar has room for, and those that the other columns take.
 _NAME = 40
 _OTHERS = 84
@@ -92,30 +95,45 @@ class _Bar:
         self._done += files
         rate = self._done / max(time.monotonic() - self._started, 1e-9)
         if self._task is not None:
-            self._bars.update(self._task, advance=files, rate=f"{rate:,.0f}/s")
+            self._bars.update(self._task, advance=files, rate=_pace(rate))
 
 
 class _Lines:
     def __init__(self) -> None:
+        self._name = ""
         self._total = self._done = 0
         self._started = self._said = time.monotonic()
 
     def phase(self, name: str) -> None:
-        _say(escaped(name))
+        self._name = escaped(name)
+        _say(self._name)
 
     def total(self, files: int) -> None:
         self._total, self._done = files, 0
         self._started = self._said = time.monotonic()
-        _say(f"{files:,} to do")
+        if not _COUNTED.search(self._name):
+            _say(f"{files:,} to do")
 
     def advance(self, files: int) -> None:
         self._done += files
         now = time.monotonic()
-        if now - self._said >= LINE_EVERY:
+        if now - self._said >= LINE_EVERY and self._done < self._total:  # of what is done the next phase tells
             self._said = now
             rate = max(self._done, 1) / (now - self._started)
-            left = max(self._total - self._done, 0) / rate
-            _say(f"{self._done:,} of {self._total:,}, {rate:,.0f}/s, about {left / 60:.0f} min left")
+            left = (self._total - self._done) / rate
+            _say(f"{_of(self._name)}{self._done:,} of {self._total:,}, {_pace(rate)}, about {span(left)} left")
+
+
+def _of(name: str) -> str:
+    """The phase that counts are of, before them, where it is itself one of several; else the line before says it."""
+    return f"{name.partition('; ')[0]}: " if _COUNTED.search(name) else ""
+
+
+def _pace(rate: float) -> str:
+    """`rate`: a second."""
+    if rate >= 10:
+        return f"{rate:,.0f}/s"
+    return f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:,.0f} s each" if rate > 0 else ""
 
 
 def _say(line: str) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Failures that a report names; `search status --failed` names them all.
 SHOWN_FAILURES = 10
+#: Seconds from which on a person wonders what they were spent on: an export takes so long, the bundled encoder less.
+LONG = 2.0
 
 
 def print_report(report: Report, *, quiet: bool, store: Path | None = None) -> None:
@@ -49,7 +51,8 @@ def print_report(report: Report, *, quiet: bool, store: Path | None = None) -> N
     said = ", ".join(f"{counted(count, noun) if noun else f'{count:,}'} {what}" for count, noun, what in parts if count)
     said = said or "no images found"
     rate = f" ({_rate(report.encoded / report.seconds)} images/s)" if report.encoded >= 10 and report.seconds else ""
-    print_line(f"{said}; {report.seconds:.1f} s{rate}")
+    before = f", after {report.preparing:.1f} s in which the encoder was made ready" if report.preparing >= LONG else ""
+    print_line(f"{said}; {report.seconds:.1f} s{rate}{before}")
     if report.left_out:
         print_line(f"neither images nor captions: {left_out_text(by_kind(report.left_out))}")
     for line in _encoder_lines(report, store):

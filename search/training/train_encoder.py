@@ -32,6 +32,7 @@ from search.training.attempt import Attempt, attempt
 from search.training.gains import EncoderGains, clearly_beats
 from search.training.pairs import read_pairs
 from search.training.report import EncoderReport, Tried
+from search.training.unused import check_used
 
 #: In a store: a folder an adapted encoder, called by its digest; none is ever replaced, as the store may be encoded
 #: with it.
@@ -66,6 +67,7 @@ def train_encoder(
     notes: list[str] = []
     base = _base_of(encoder, device, notes)
     methods = _methods(method, base.identity, settings)
+    check_used(methods, settings)
     if out is not None:
         out = Path(absolute(out))
         if adapted_files.is_foreign(out):

@@ -142,7 +142,11 @@ def _shell(options: ServeOptions) -> int:
     from search.resident.background import checked_base
 
     if not 0 < options.idle <= 1e9:
-        raise UsageError(f"--idle takes a number of seconds above 0, not {options.idle:g}.")
+        from indexer.arguments import plain
+
+        raise UsageError(
+            f"--idle takes a number of seconds above 0 and up to 1,000,000,000, not {plain(options.idle)}."
+        )
     settings = ResidentSettings(idle=options.idle)
     folder = folder_of(options.store)
     if not (options.background or options.stop or options.status):

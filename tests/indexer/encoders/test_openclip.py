@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from PIL import Image
 
 from indexer.encoders.base import Preprocessing
 from indexer.encoders.openclip import OpenClipEncoder
+from indexer.encoders.openclip_model import first_line
 from indexer.encoders.openclip_package import preprocessing_of
 from indexer.encoders.registry import load_encoder
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
@@ -231,16 +233,28 @@ def test_files_that_are_no_checkpoint(folder: Path, tmp_path: Path, name: str) -
     assert str(path) in message
 
 
-def test_weights_of_another_architecture(folder: Path) -> None:
-    assert "another architecture" in refusal(f"ViT-B-32@{folder / 'tiny.safetensors'}")
+def test_weights_of_another_architecture(folder: Path, tmp_path: Path) -> None:
+    message = refusal(f"ViT-B-32@{folder / 'tiny.safetensors'}")
+    assert "another architecture; name the architecture that they are of" in message
+    shutil.copytree(folder, tmp_path / "beside", ignore=shutil.ignore_patterns("*.pt"))
+    wrong = CONFIG | {"embed_dim": 2 * CONFIG["embed_dim"]}
+    (tmp_path / "beside" / "open_clip_config.json").write_text(json.dumps({"model_cfg": wrong}))
+    message = refusal(f"local-dir:{tmp_path / 'beside'}")
+    assert "another architecture; put the open_clip_config.json there that belongs to them." in message
 
 
 def test_folders_without_what_is_needed(tmp_path: Path) -> None:
     spec = f"local-dir:{tmp_path}"
-    assert "holds no open_clip_config.json" in refusal(spec)
+    assert "holds no open_clip_config.json; put the one that belongs to the weights there" in refusal(spec)
     config = tmp_path / "open_clip_config.json"
-    config.write_text("{")
-    assert "does not describe" in refusal(spec)
+    for described, said in (
+        ("{", "(it is no JSON from line 1, column 2 on)"),
+        ("[]", "(a value in it is not of the kind that belongs there)"),
+        (json.dumps({"model_cfg": {"embed_dim": 8}}), "(it has no text_cfg)"),
+    ):
+        config.write_text(described)
+        message = refusal(spec)
+        assert f"does not describe an open_clip model {said}; put the file there that belongs to the weights" in message
     config.write_text(json.dumps({"model_cfg": CONFIG}))
     assert "holds no checkpoint" in refusal(spec)
     (tmp_path / "one.pt").write_bytes(b"")
@@ -249,7 +263,29 @@ def test_folders_without_what_is_needed(tmp_path: Path) -> None:
     (tmp_path / "two.pt").unlink()
     broken = CONFIG | {"vision_cfg": CONFIG["vision_cfg"] | {"no_such_field": 1}}
     config.write_text(json.dumps({"model_cfg": broken}))
-    assert "cannot build" in refusal(spec)
+    assert "(it has no_such_field, which this version does not know); update the package open_clip_torch" in refusal(
+        spec
+    )
+
+
+def test_a_part_that_is_missing_is_no_error_of_python(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "part", ignore=shutil.ignore_patterns("*.pt"))
+    lacking = CONFIG | {"vision_cfg": {}}
+    (tmp_path / "part" / "open_clip_config.json").write_text(json.dumps({"model_cfg": lacking}))
+    message = refusal(f"local-dir:{tmp_path / 'part'}")
+    assert not re.search(r"Error|KeyError|\('", message)
+    assert first_line(KeyError("layers")) == "it has no layers"
+
+
+def test_what_a_training_made_is_named_in_another_way(tmp_path: Path) -> None:
+    (tmp_path / "adapted.json").write_text("{}")
+    message = refusal(f"local-dir:{tmp_path}")
+    assert message.endswith(f"a training has made it, so use `encoder='adapted:{tmp_path}'`.")
+
+
+def test_a_path_where_nothing_is_has_a_next_step(tmp_path: Path) -> None:
+    for spec in (f"local-dir:{tmp_path / 'gone'}", f"ViT-B-32@{tmp_path / 'gone.pt'}"):
+        assert refusal(spec).endswith(" names; check the spelling, or whether its drive is mounted.")
 
 
 def test_no_room_for_a_temporary_file_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_a_probe_of_another_encoder_is_refused(library: search.Library, folder: 
     path = library.train_probe(folder).path
     with (
         search.open(tmp_path / "none.search", encoder=ColourEncoder("2")) as other,
-        pytest.raises(search.EncoderMismatchError, match=r"`train_probe\(FOLDER\)`"),
+        pytest.raises(search.EncoderMismatchError, match=r"train_probe\(FOLDER, out=FILE\)`\.$"),
     ):
         other.classify(folder, probe=path)
 

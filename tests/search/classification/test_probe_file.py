@@ -136,6 +136,11 @@ def test_a_probe_of_another_encoder_is_refused_with_the_next_step(path: Path) ->
     load(path).check_fits(EncoderId("renamed", "1", 4, PREPROCESSING))
     with pytest.raises(EncoderMismatchError, match=r"colours.*not for other.*`train_probe\(FOLDER\)`"):
         load(path).check_fits(EncoderId("other", "2", 4, PREPROCESSING))
+    named = (
+        r"`open\(..., encoder='other'\)\.train_probe\(FOLDER, out=FILE\)`, or name the probe's own, `encoder='colours'`"
+    )
+    with pytest.raises(EncoderMismatchError, match=named):
+        load(path).check_fits(EncoderId("other", "2", 4, PREPROCESSING), own=False)
 
 
 def test_what_is_not_there_names_the_others(tmp_path: Path) -> None:
@@ -147,6 +152,34 @@ def test_what_is_not_there_names_the_others(tmp_path: Path) -> None:
     with pytest.raises(PathNotFoundError, match=r"are birds\."):
         load(place_of("pets", store))
     assert names_in(store) == ["birds"]
+
+
+def test_a_file_of_something_else_is_called_no_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is named as a path or as it is called in the working folder; a probe of the store goes before it."""
+    from safetensors.numpy import save as to_bytes
+
+    monkeypatch.chdir(tmp_path)
+    store = tmp_path / "s"
+    (tmp_path / "captions.jsonl").write_text('{"image": "a.jpg", "caption": "a"}\n')
+    (tmp_path / "weights.safetensors").write_bytes(to_bytes({"weights": np.zeros(2, np.float32)}, {"format": "pt"}))
+    for name in ("captions.jsonl", "./captions.jsonl", "weights.safetensors"):
+        with pytest.raises(UsageError) as refused:
+            load(place_of(name, store))
+        assert str(refused.value) == (
+            f"{tmp_path / name} is no probe; name one of the store, or a file that "
+            "`train_probe(FOLDER, out=FILE)` has written."
+        )
+    save(store / "probes" / "captions.jsonl.safetensors", probe())
+    assert load(place_of("captions.jsonl", store)).classes == probe().classes
+
+
+def test_what_is_damaged_is_said_in_words(path: Path) -> None:
+    save(path, probe())
+    rewritten(path, {"temperature": "x"})
+    with pytest.raises(
+        UsageError, match=r"is damaged \(a value in it is not of the kind that belongs there\); train it"
+    ):
+        load(path)
 
 
 def test_of_each_probe_of_a_store_whether_it_can_be_asked(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,20 @@ def test_filters_are_joined_by_operators_alone() -> None:
     with pytest.raises(UsageError, match="at most"):
         for year in range(1000, 1300):
             deep = ~(deep & Filter(year=year)) | Filter(has="gps")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("foo:1990", "character 1: there is no field foo:; those of a filter are in, after, before, year"),
+        ("in:2021 foo:1990", "character 9: there is no field foo:; those of a filter are in, after, before, year"),
+        ("foo: 1990", "character 1: there is no field foo:; those of a filter are in, after, before, year"),
+        ("yeer:1990", "there is no field yeer:; did you mean year:, as in"),
+        ("in:2021 sort:date", "sort: chooses nothing by what is known of a photograph, so it is in no filter; leave"),
+        ("a cat", "and 'a cat' says more; leave the words out."),
+        ("see http://a.b", "says more; leave the words out."),
+    ],
+)
+def test_a_line_that_is_more_than_a_filter_names_what_is_none(line: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Filter.parse(line)

@@ -98,6 +98,32 @@ def test_names_of_classes(cli: Cli, folder: Path, store: Path, tmp_path: Path) -
     assert {line.split()[1] for line in like_options.out.splitlines()} <= {"--help", "-s"}
 
 
+class FewWords(ColourEncoder):
+    """Has read of red and blue alone."""
+
+    def unread(self, text: str) -> list[str]:
+        return [word for word in text.split() if word not in ("red", "blue")]
+
+
+@pytest.mark.parametrize("name", ["qzxv", "qzxv blue", "b", "B c"])
+def test_what_is_chance_is_never_strong(
+    cli: Cli, folder: Path, store: Path, use: Callable[[Encoder], None], name: str
+) -> None:
+    """What the note says of a name holds for the words beside it, on paper and in JSON."""
+    use(FewWords() if "q" in name else ColourEncoder())
+    arguments = ("classify", folder, "-s", store, "--classes", f"red,blue,{name}", "-k", 3)
+    found = cli(*arguments)
+    assert found.code == 0, found.err
+    [note, *lines] = found.out.splitlines()
+    assert note.startswith("Note: ")
+    assert "so what is called so is chance; " in note
+    assert all(f"weak  {name}" in line for line in lines)
+    assert any("strong  red" in line for line in lines)
+    shares = [each for row in json.loads(cli(*arguments, "--json").out)["photographs"] for each in row["classes"]]
+    assert {each["match"] for each in shares if each["class"] == name} == {"weak"}
+    assert "strong" in {each["match"] for each in shares}
+
+
 def test_a_terminal_ends_with_a_count_of_each_class(
     cli: Cli, folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +166,7 @@ def test_a_report_of_names(cli: Cli, tmp_path: Path, store: Path) -> None:
         (("classify", "nowhere", "--classes", "a,b"), "is not there"),
         (("probe", "train", "nowhere"), "is not there"),
         (("probe", "train", ".", "--name", "a/b"), "give another --name"),
+        (("probe", "train", ".", "--out", "a/p"), "/a to put p into; make it, or name another place with --out."),
     ],
 )
 def test_what_is_wrong_is_one_sentence(
@@ -150,6 +177,7 @@ def test_what_is_wrong_is_one_sentence(
     assert (found.code, found.out) == (2, "")
     assert found.err.count("\n") == 1
     assert said in found.err
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_damaged_probe_and_one_of_another_encoder(
@@ -171,7 +199,10 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     assert "elements (for colours; train it again)  (search classify --probe NAME)" in cli("status", "-s", store).out
     other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
     assert other.code == 2
-    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in other.err
+    assert "train one for that with `search probe train FOLDER --out FILE --encoder colours`." in other.err
+    own = cli("classify", folder, "-s", store, "--probe", kept)
+    assert own.code == 2
+    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in own.err
 
 
 def test_unreadable_files_are_told_at_the_end(cli: Cli, folder: Path, store: Path) -> None:

@@ -115,6 +115,39 @@ def test_progress_takes_any_name_and_any_terminal(monkeypatch: pytest.MonkeyPatc
     assert "[/bold]" in sys.stderr.getvalue() or columns == "0"  # type: ignore[attr-defined]
 
 
+def test_lines_of_a_file_say_of_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass tells where it stands, and its batches are counted only where it takes long; then with their pass."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with listener(False) as progress:
+        progress.phase("Encoding 1,200 images")
+        progress.total(1_200)
+        for seconds, done in ((31, 310), (31, 62), (60, 0)):
+            now[0] += seconds
+            progress.advance(done)
+        for number in (1, 2):
+            progress.phase(f"Training heads, pass {number} of 2; heads takes 5 s more at most")
+            progress.total(1)
+            now[0] += 40
+            progress.advance(1)
+        progress.phase("Training lora, pass 1 of 2; lora takes 3 min more at most; held-out MRR 20.0, at first 10.0")
+        progress.total(10)
+        now[0] += 40
+        progress.advance(2)
+    assert sys.stderr.getvalue().splitlines() == [
+        "Encoding 1,200 images",
+        "1,200 to do",
+        "310 of 1,200, 10/s, about 2 min left",
+        "372 of 1,200, 6.0/s, about 3 min left",
+        "372 of 1,200, 3.0/s, about 5 min left",
+        "Training heads, pass 1 of 2; heads takes 5 s more at most",
+        "Training heads, pass 2 of 2; heads takes 5 s more at most",
+        "Training lora, pass 1 of 2; lora takes 3 min more at most; held-out MRR 20.0, at first 10.0",
+        "Training lora, pass 1 of 2: 2 of 10, 20 s each, about 3 min left",
+    ]
+
+
 # -- errors that nobody foresaw -----------------------------------------------------------------------------
 
 

@@ -17,7 +17,11 @@ from indexer.encoders import adapted_files
 from indexer.encoders.base import Encoded, Encoder
 from indexer.encoders.mapped_encoder import MappedEncoder
 from indexer.types import Texts
+from search.rerank.validation import Gain
+from search.shell.encoder_training_table import lines
 from search.training import attempt
+from search.training.gains import EncoderGains
+from search.training.report import EncoderReport, Tried
 from tests.conftest import Cli
 from tests.contract.test_encoder import tiny_folder
 from tests.fixtures.colour_encoder import ColourTokenEncoder
@@ -190,7 +194,11 @@ def test_images_that_do_not_decode_are_left_out(cli: Cli, store: Path, tmp_path:
         ),
         ([{**row, "split": "test"} for row in rows()], "marks 150 of 150 images as of the split test, which is never"),
         ([{**row, "split": "val"} for row in rows()], "0 images to train on and 150 of the split val"),
-        ([{"image": row["image"]} for row in rows()], "it holds no captions"),
+        (
+            [{"image": row["image"]} for row in rows()],
+            'it has no text under caption, captions, text or title); write rows such as {"image": "a.jpg", "caption": '
+            '"a dog"}.',
+        ),
     ],
 )
 def test_pairs_that_teach_nothing(
@@ -214,6 +222,9 @@ def test_pairs_that_teach_nothing(
         (("--adversarial", "x"), "--adversarial takes fgsm or pgd"),
         (("--epochs", 0), "--epochs"),
         (("--part", "some"), "--part takes last or all"),
+        (("--part", "last"), "--part is a setting of the method full, and heads has no use for it; leave --part away"),
+        (("--method", "heads", "--rank", 4), "--rank is a setting of the method lora, and heads has no use for it"),
+        (("--epsilon", 5), "no attack is asked for; leave --epsilon away, or name an attack with --adversarial."),
     ],
 )
 def test_options_that_do_not_fit(cli: Cli, world: Path, store: Path, options: tuple[str, ...], said: str) -> None:
@@ -229,6 +240,24 @@ def test_a_folder_of_something_else_is_left_alone(cli: Cli, world: Path, store: 
     assert answer.code == 2
     assert "holds something else than an adapted encoder" in answer.err
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["diary.txt"]
+
+
+def test_a_device_that_is_not_used_is_said(cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "The bundled encoder runs on the CPU; the device mps is for models on torch, and is not used."
+    monkeypatch.setattr("search.loaded_models.device_notes", lambda encoder, device: (said,) if device == "mps" else ())
+    options = ("--pairs", world / "pairs.jsonl", "-s", store, "--epochs", 1, "--device", "mps")
+    answer = cli("train", "encoder", *options)
+    assert answer.code == 0, answer.err
+    assert f"Note: {said}" in answer.out.splitlines()
+
+
+def test_no_folders_are_made_for_a_slip_in_a_path(cli: Cli, world: Path, store: Path, tmp_path: Path) -> None:
+    for trained in ("encoder", "reranker"):
+        options = ("--pairs", world / "pairs.jsonl", "-s", store, "--out", tmp_path / "slip" / "mine")
+        answer = cli("train", trained, *options)
+        assert (answer.code, answer.out) == (2, "")
+        assert f"There is no folder {tmp_path / 'slip'} to put mine into; make it" in answer.err
+    assert not (tmp_path / "slip").exists()
 
 
 def test_ctrl_c_loses_nothing(cli: Cli, world: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,8 +316,8 @@ def test_weights_of_an_earlier_training_keep_their_record(cli: Cli, world: Path,
     write(tmp_path / "w")
     none = [{**line, "caption": f"{line['caption']} {number % 7}"} for number, line in enumerate(rows())]
     answers, records = [], []
-    for name, lines in (("first", rows()), ("second", none)):
-        pairs = table(tmp_path / "w" / f"{name}.jsonl", lines)
+    for name, given in (("first", rows()), ("second", none)):
+        pairs = table(tmp_path / "w" / f"{name}.jsonl", given)
         answers.append(cli("train", "encoder", "--pairs", pairs, "-s", store, "--rate", 1e-30, "--epochs", 1))
         assert answers[-1].code == 0, answers[-1].err
         (folder,) = (store / "adapted").iterdir()
@@ -296,4 +325,29 @@ def test_weights_of_an_earlier_training_keep_their_record(cli: Cli, world: Path,
     assert records[0] == records[1]
     assert "A training on other pairs came to the same weights; its record in" in answers[1].out
     assert "no pass was better than colours itself" in answers[1].out
+    assert f"what was trained lies in {folder} all the same. More pairs" in answers[1].out
     assert "may be chance" not in answers[0].out
+
+
+def report_of(*bases: tuple[str, float]) -> EncoderReport:
+    """Of methods, each with a recall of its base; the first is chosen."""
+
+    def tried(method: str, base: float) -> Tried:
+        one = Gain((base,) * 3, (0.5,) * 3, 0.1, 0.05, 0.2)
+        side = {"R@1": base}
+        curve = ({"pass": 0, "loss": None, "MRR": base, "text-to-image": side, "image-to-text": side},)
+        return Tried(method, EncoderGains(20, one, one, 0.1, 0.05, 0.2), curve)
+
+    methods = tuple(tried(method, base) for method, base in bases)
+    return EncoderReport("/f", "adapted:/f", "base", bases[0][0], True, methods, 110, 110, False, ())
+
+
+def test_figures_of_one_base_that_differ_are_explained() -> None:
+    """Only where they do: by the form of the encoder, and by what prompt begins with."""
+    said = "The base of heads is the encoder as it makes an index"
+    assert said in lines(report_of(("heads", 0.164), ("bitfit", 0.165)))[-1]
+    assert said not in "".join(lines(report_of(("heads", 0.165), ("bitfit", 0.165))))
+    assert said not in "".join(lines(report_of(("bitfit", 0.165), ("lora", 0.165))))
+    begins = "Pass 0 has the untrained vectors of prompt before the words already"
+    assert begins in "".join(lines(report_of(("prompt", 0.15))))
+    assert begins not in "".join(lines(report_of(("lora", 0.165))))

@@ -96,6 +96,15 @@ def test_a_link_that_leads_nowhere_is_no_file(tmp_path: Path) -> None:
     assert "F is a file" in checked_copies(tmp_path / "F" / "new", tmp_path / "s")
 
 
+def test_one_folder_is_made_and_none_above_it(tmp_path: Path) -> None:
+    check_folder(str(tmp_path / "new"), str(tmp_path / "s"))
+    said = checked_copies(tmp_path / "slip" / "new", tmp_path / "s")
+    assert (
+        said
+        == f"--copy-to makes one folder, and {tmp_path / 'slip'} is not there either; make it, or name another place."
+    )
+
+
 def test_nothing_is_copied_into_the_index(cli: Cli, indexed: Path, tmp_path: Path) -> None:
     (tmp_path / "L").symlink_to(indexed)
     before = sorted(os.listdir(indexed))
