@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from indexer.pipeline.forget import Forgotten
+    from indexer.pipeline.relocate import Relocated
     from indexer.places.place_names import PlaceNames
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
@@ -105,6 +106,7 @@ _HOME = {
     ),
     "indexer.compact": ("Compacted",),
     "indexer.pipeline.forget": ("Forgotten",),
+    "indexer.pipeline.relocate": ("Relocated",),
     "indexer.places.place_names": ("PlaceNames",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
@@ -184,6 +186,7 @@ __all__ = [
     "Progress",
     "Query",
     "QueryOptions",
+    "Relocated",
     "RemoteLibrary",
     "Report",
     "Reranker",

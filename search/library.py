@@ -22,6 +22,7 @@ from search.calls.mapping import Mapping
 from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
+from search.calls.relocating import Relocating
 from search.calls.tallying import Tallying
 from search.calls.training import Training
 
@@ -40,6 +41,17 @@ def open(
 
 
 class Library(
-    Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring, Classifying, Training
+    Indexing,
+    Querying,
+    Listing,
+    Tallying,
+    Detailing,
+    Collecting,
+    Relocating,
+    Mapping,
+    Reading,
+    Measuring,
+    Classifying,
+    Training,
 ):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

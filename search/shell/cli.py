@@ -26,6 +26,8 @@ from search.shell.commands import (
     models,
     probe_train,
     query,
+    roots,
+    roots_move,
     serve,
     status,
     train_encoder,
@@ -44,6 +46,8 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "status": (status.StatusOptions, status.run),
     "serve": (serve.ServeOptions, serve.run),
     "mcp": (mcp.McpOptions, mcp.run),
+    "roots list": (roots.RootsOptions, roots.run),
+    "roots move": (roots_move.RootsMoveOptions, roots_move.run),
     "forget": (forget.ForgetOptions, forget.run),
     "compact": (compact.CompactOptions, compact.run),
     "models": (models.ModelsOptions, models.run),
@@ -55,6 +59,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
 #: Commands of two words, by the first.
 _GROUPS = {
     "probe": "Train classifiers of your own classes on examples in folders.",
+    "roots": "List the indexed folders, or say that one is at another place now.",
     "train": "Train parts of the search on your own pairs of images and texts.",
 }
 
@@ -74,6 +79,8 @@ def parsed(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     _check(arguments)
+    if arguments[:1] == ["roots"] and all(re.match("-(?!h$|-help$)", each) for each in arguments[1:2]):
+        arguments = ["roots", "list", *arguments[1:]]
     if arguments[:1] == ["query"] and any(re.match("-[^-]", each) for each in arguments):
         from search.shell.minus import with_line_behind
 

@@ -22,6 +22,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("server", "daemon", "start", "stop"), "serve"),
     **dict.fromkeys(("label", "tag", "predict", "sort"), "classify"),
     **dict.fromkeys(("encoders", "model"), "models"),
+    **dict.fromkeys(("folders", "collections"), "roots"),
+    **dict.fromkeys(("move", "mv", "relocate", "moved"), "roots move"),
 }
 #: What people call an option that has another name here.
 _OTHER_FLAGS = {

@@ -16,6 +16,8 @@ NAMES: Final = (
     "query",
     "index",
     "status",
+    "roots",
+    "roots-move",
     "forget",
     "compact",
     "models",
