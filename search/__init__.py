@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from search.classification.results import Classification, Classified, ClassShare, TrainedProbe
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
+    from search.exchange.export import Exported
     from search.library import Library, open
     from search.projection.photo_map import Cluster, PhotoMap
     from search.query.filter import Filter
@@ -123,6 +124,7 @@ _HOME = {
     "search.classification.results": ("ClassShare", "Classification", "Classified", "TrainedProbe"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
+    "search.exchange.export": ("Exported",),
     "search.library": ("Library", "open"),
     "search.projection.photo_map": ("Cluster", "PhotoMap"),
     "search.query.filter": ("Filter",),
@@ -164,6 +166,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "Explanation",
+    "Exported",
     "Failure",
     "FieldValue",
     "FileError",

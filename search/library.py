@@ -16,6 +16,7 @@ from search.arguments import encoder_or_name
 from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
 from search.calls.details import Detailing
+from search.calls.exporting import Exporting
 from search.calls.indexing import Indexing
 from search.calls.listing import Listing
 from search.calls.mapping import Mapping
@@ -48,6 +49,7 @@ class Library(
     Detailing,
     Collecting,
     Relocating,
+    Exporting,
     Mapping,
     Reading,
     Measuring,

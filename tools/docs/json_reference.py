@@ -18,6 +18,7 @@ NAMES: Final = (
     "status",
     "roots",
     "roots-move",
+    "export",
     "forget",
     "compact",
     "models",
