@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
     from search.exchange.export import Exported
+    from search.exchange.importing import Imported
     from search.library import Library, open
     from search.projection.photo_map import Cluster, PhotoMap
     from search.query.filter import Filter
@@ -125,6 +126,7 @@ _HOME = {
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
     "search.exchange.export": ("Exported",),
+    "search.exchange.importing": ("Imported",),
     "search.library": ("Library", "open"),
     "search.projection.photo_map": ("Cluster", "PhotoMap"),
     "search.query.filter": ("Filter",),
@@ -175,6 +177,7 @@ __all__ = [
     "Forgotten",
     "Hit",
     "ImageTooLargeError",
+    "Imported",
     "IndexSettings",
     "Item",
     "ItemDetails",

@@ -17,6 +17,7 @@ from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
 from search.calls.details import Detailing
 from search.calls.exporting import Exporting
+from search.calls.importing import Importing
 from search.calls.indexing import Indexing
 from search.calls.listing import Listing
 from search.calls.mapping import Mapping
@@ -50,6 +51,7 @@ class Library(
     Collecting,
     Relocating,
     Exporting,
+    Importing,
     Mapping,
     Reading,
     Measuring,

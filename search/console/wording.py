@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "export": "search export",
     "forget": "search forget",
     "compact": "search compact",
+    "import_from": "search import",
     "index": "search index",
     "list_encoders": "search models",
     "query": "search query",

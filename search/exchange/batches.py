@@ -13,6 +13,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.criteria import Criterion
 from indexer.catalog.exchanged import ContentOfItem, Exchanged, TextAbout
 from indexer.catalog.items import Item, Items
+from indexer.catalog.roots import Roots
 from indexer.catalog.selection import Listed, Selection
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
@@ -25,13 +26,15 @@ AT_ONCE: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One item. `path`: the photograph; of a text the one that it is about, or the file that it came from. `digest`:
-    SHA-256 of its content in hex. `text` of a text; `captions`: the texts about a photograph. `date`: local time, and
-    `date_from` where it is known from. `type`: jpeg, png, ...; `size` of its file in bytes."""
+    """One item. `path`: the photograph; of a text the one that it is about, or the file that it came from; `source`:
+    that file, where it is another. `digest`: SHA-256 of its content in hex. `text` of a text; `captions`: the texts
+    about a photograph. `date`: local time, and `date_from` where it is known from. `type`: jpeg, png, ...; `size` of
+    its file in bytes."""
 
     id: int
     kind: Kind
     path: str
+    source: str | None
     digest: str
     text: str | None
     captions: tuple[str, ...]
@@ -78,6 +81,11 @@ class Batches:
                 return Items(snapshot).count(kind)
             return Selection(snapshot).count(self._criterion, kind, 2**62, copies=True)
 
+    def roots(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The indexed folders, each with its patterns."""
+        with self._catalog.snapshot() as snapshot:
+            return [(row.path, row.ignores) for row in Roots(snapshot).all()]
+
     def of(self, kind: Kind) -> Iterator[Batch]:
         """Those of a kind, ascending by id. No transaction stays open in between: others may index. What came since the
         first batch is left for the next export."""
@@ -122,6 +130,7 @@ def _row(item: Item, content: ContentOfItem, texts: Sequence[TextAbout]) -> Row:
         id=item.id,
         kind=item.kind,
         path=item.path,
+        source=None if item.source == item.path else item.source,
         digest=content.digest.hex(),
         text=item.text,
         captions=tuple(dict.fromkeys(each.text for each in texts)),

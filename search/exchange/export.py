@@ -80,7 +80,7 @@ def _write(
         written.finish()
     finally:
         written.close()
-    manifest = Manifest.of(folder, name, identity, counts["image"], counts["text"])
+    manifest = Manifest.of(folder, name, identity, counts["image"], counts["text"], batches.roots())
     write_atomically(folder / NAME, manifest.content())
     return Exported(str(out), name, identity.name, counts["image"], counts["text"], left_out, size_of(folder))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ _LARGEST: Final = 4_000_000
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`format` of the export; the `encoder` that made its vectors; how many `images` and `texts`, in `files` (relative,
-    "/" between their parts); `made`: when, UTC, ISO 8601."""
+    "/" between their parts); `made`: when, UTC, ISO 8601; `roots`: the indexed folders, each with its patterns."""
 
     format: str
     encoder: EncoderId
@@ -33,13 +34,23 @@ class Manifest:
     texts: int
     files: tuple[str, ...]
     made: str
+    roots: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
-    def of(cls, folder: Path, name: str, encoder: EncoderId, images: int, texts: int) -> Manifest:
+    def of(
+        cls,
+        folder: Path,
+        name: str,
+        encoder: EncoderId,
+        images: int,
+        texts: int,
+        roots: Sequence[tuple[str, tuple[str, ...]]],
+    ) -> Manifest:
         """Of what lies in `folder` now."""
         below = sorted(path for path in folder.rglob("*") if path.is_file())
         files = tuple(path.relative_to(folder).as_posix() for path in below)
-        return cls(name, encoder, images, texts, files, datetime.now(UTC).isoformat(timespec="seconds"))
+        made = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(name, encoder, images, texts, files, made, tuple(roots))
 
     def content(self) -> bytes:
         """As it is written."""
@@ -52,11 +63,12 @@ class Manifest:
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             said = json.loads(beginning(folder / NAME, _LARGEST))
             numbers, files = (said["images"], said["texts"]), said["files"]
-            texts = (said["format"], said["made"], *files)
+            roots = tuple((path, tuple(ignores)) for path, ignores in said["roots"])
+            texts = (said["format"], said["made"], *files, *(each for root in roots for each in (root[0], *root[1])))
             right = all(type(each) is int for each in numbers) and all(isinstance(each, str) for each in texts)
             if right and said["schema"] == SCHEMA and said["format"] in FORMATS:
                 encoder = EncoderId.from_json(json.dumps(said["encoder"]))
-                return cls(said["format"], encoder, *numbers, tuple(files), said["made"])
+                return cls(said["format"], encoder, *numbers, tuple(files), said["made"], roots)
         return None
 
 

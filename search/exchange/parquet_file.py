@@ -24,6 +24,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[Row], Any]], ...]] = (
     ("kind", "string", lambda row: row.kind),
     ("path", "string", lambda row: shown(row.path)),
     ("path_bytes", "binary", lambda row: None if is_text(row.path) else os.fsencode(row.path)),
+    ("source", "string", lambda row: shown(row.source)),
     ("digest", "string", lambda row: row.digest),
     ("text", "string", lambda row: shown(row.text)),
     ("captions", "strings", lambda row: [shown(each) for each in row.captions]),

@@ -14,7 +14,7 @@ from search.shell.options import Options
 #: What people call a command that has another name here.
 _OTHER_NAMES = {
     **dict.fromkeys(("find", "ask", "search", "look", "show"), "query"),
-    **dict.fromkeys(("add", "scan", "update", "import", "reindex", "create", "init"), "index"),
+    **dict.fromkeys(("add", "scan", "update", "reindex", "create", "init"), "index"),
     **dict.fromkeys(("remove", "delete", "rm", "drop"), "forget"),
     **dict.fromkeys(("info", "list", "ls", "stats"), "status"),
     **dict.fromkeys(("check", "verify", "repair", "fix"), "doctor"),

@@ -16,6 +16,7 @@ COMMANDS = (
     "serve",
     "roots",
     "export",
+    "import",
     "forget",
     "models",
     "doctor",

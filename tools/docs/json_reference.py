@@ -19,6 +19,7 @@ NAMES: Final = (
     "roots",
     "roots-move",
     "export",
+    "import",
     "forget",
     "compact",
     "models",
