@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.calls.collecting import Collection
     from search.calls.details import ItemDetails, StoreState
+    from search.calls.dividing import Combined
     from search.calls.field_values import FieldValue
     from search.calls.listing import Page
     from search.calls.query_options import QueryOptions
@@ -117,6 +118,7 @@ _HOME = {
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.calls.query_options": ("QueryOptions",),
     "search.calls.collecting": ("Collection",),
+    "search.calls.dividing": ("Combined",),
     "search.calls.details": ("ItemDetails", "StoreState"),
     "search.calls.field_values": ("FieldValue",),
     "search.calls.listing": ("Page",),
@@ -152,6 +154,7 @@ __all__ = [
     "Classified",
     "Cluster",
     "Collection",
+    "Combined",
     "Compacted",
     "DamagedImageError",
     "DateCount",

@@ -16,6 +16,7 @@ from search.arguments import encoder_or_name
 from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
 from search.calls.details import Detailing
+from search.calls.dividing import Dividing
 from search.calls.exporting import Exporting
 from search.calls.importing import Importing
 from search.calls.indexing import Indexing
@@ -52,6 +53,7 @@ class Library(
     Relocating,
     Exporting,
     Importing,
+    Dividing,
     Mapping,
     Reading,
     Measuring,

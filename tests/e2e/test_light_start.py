@@ -17,6 +17,8 @@ COMMANDS = (
     "roots",
     "export",
     "import",
+    "merge",
+    "split",
     "forget",
     "models",
     "doctor",

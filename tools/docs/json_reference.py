@@ -20,6 +20,8 @@ NAMES: Final = (
     "roots-move",
     "export",
     "import",
+    "merge",
+    "split",
     "forget",
     "compact",
     "models",
