@@ -183,7 +183,13 @@ def _roots(path: Path, source: Source, named: Sequence[str], common: str) -> Roo
     if named:
         return tuple((root, patterns.get(root, DEFAULT_IGNORES)) for root in named)
     if source.roots:
-        return source.roots
+        there = tuple((root, own) for root, own in source.roots if os.path.exists(root))
+        if not there:
+            raise UsageError(
+                f"None of the folders of {path} is there (first: {source.roots[0][0]}); mount their drive, or bring "
+                "the photographs back to where they were."
+            )
+        return there
     if os.path.dirname(common) == common:
         raise UsageError(f"The photographs of {path} lie in no folder of their own; name their folders.")
     return ((common, DEFAULT_IGNORES),)

@@ -66,6 +66,7 @@ class Manifest:
             roots = tuple((path, tuple(ignores)) for path, ignores in said["roots"])
             texts = (said["format"], said["made"], *files, *(each for root in roots for each in (root[0], *root[1])))
             right = all(type(each) is int for each in numbers) and all(isinstance(each, str) for each in texts)
+            right = right and all(".." not in name.split("/") and not os.path.isabs(name) for name in files)
             if right and said["schema"] == SCHEMA and said["format"] in FORMATS:
                 encoder = EncoderId.from_json(json.dumps(said["encoder"]))
                 return cls(said["format"], encoder, *numbers, tuple(files), said["made"], roots)

@@ -54,6 +54,7 @@ def run(options: ImportOptions) -> int:
         f"{counted(found.images, 'image')} and {counted(found.texts, 'text')} came in from {found.source} "
         f"({found.kind}), by {found.encoder}."
     )
+    print_line(f"Indexed from now on: {', '.join(found.roots)}.")
     for count, why in (
         (found.gone, "no longer there"),
         (found.changed, "changed since"),

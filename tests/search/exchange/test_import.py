@@ -295,6 +295,26 @@ def test_what_others_encoded_sideways_is_left_out(photos: Path, tmp_path: Path) 
         assert second.index().encoded == 1
 
 
+def test_folders_that_are_not_there_are_not_indexed(photos: Path, tmp_path: Path) -> None:
+    """An export may come from another machine, or from a stranger."""
+    out = tmp_path / "out"
+    with made(tmp_path / "a", photos) as first:
+        first.export(out, format="npy")
+    said = json.loads((out / "export.json").read_text())
+    (out / "export.json").write_text(json.dumps({**said, "roots": [*said["roots"], ["/not/here", []]]}))
+    with search.open(tmp_path / "b", encoder=ColourEncoder()) as second:
+        assert second.import_from(out).roots == (str(photos),)
+    (out / "export.json").write_text(json.dumps({**said, "roots": [["/not/here", []]]}))
+    third = search.open(tmp_path / "c", encoder=ColourEncoder())
+    with pytest.raises(UsageError, match=r"None of the folders of .* is there \(first: /not/here\)"):
+        third.import_from(out)
+    for name in ("../secret.npy", "/etc/passwd"):
+        (out / "export.json").write_text(json.dumps({**said, "files": [name]}))
+        with pytest.raises(UsageError, match="does not read as that of an export"):
+            third.import_from(out)
+    assert not (tmp_path / "c").exists()
+
+
 def test_what_is_no_source(photos: Path, tmp_path: Path) -> None:
     with search.open(tmp_path / "b", encoder=ColourEncoder()) as library:
         with pytest.raises(UsageError, match="is nothing that can be imported"):
