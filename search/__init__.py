@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from indexer.pipeline.forget import Forgotten
+    from indexer.pipeline.relocate import Relocated
     from indexer.places.place_names import PlaceNames
     from indexer.progress import Progress
     from indexer.settings import DecodeLimits, IndexSettings
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from search.calibration.calibrate import Calibrated, CalibrationSettings
     from search.calls.collecting import Collection
     from search.calls.details import ItemDetails, StoreState
+    from search.calls.dividing import Combined
     from search.calls.field_values import FieldValue
     from search.calls.listing import Page
     from search.calls.query_options import QueryOptions
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from search.classification.results import Classification, Classified, ClassShare, TrainedProbe
     from search.evaluation.results import Evaluation
     from search.evaluation.settings import EvaluationSettings
+    from search.exchange.export import Exported
+    from search.exchange.importing import Imported
     from search.library import Library, open
     from search.projection.photo_map import Cluster, PhotoMap
     from search.query.filter import Filter
@@ -105,6 +109,7 @@ _HOME = {
     ),
     "indexer.compact": ("Compacted",),
     "indexer.pipeline.forget": ("Forgotten",),
+    "indexer.pipeline.relocate": ("Relocated",),
     "indexer.places.place_names": ("PlaceNames",),
     "indexer.progress": ("Progress",),
     "indexer.settings": ("DecodeLimits", "IndexSettings"),
@@ -113,6 +118,7 @@ _HOME = {
     "search.calibration.calibrate": ("Calibrated", "CalibrationSettings"),
     "search.calls.query_options": ("QueryOptions",),
     "search.calls.collecting": ("Collection",),
+    "search.calls.dividing": ("Combined",),
     "search.calls.details": ("ItemDetails", "StoreState"),
     "search.calls.field_values": ("FieldValue",),
     "search.calls.listing": ("Page",),
@@ -121,6 +127,8 @@ _HOME = {
     "search.classification.results": ("ClassShare", "Classification", "Classified", "TrainedProbe"),
     "search.evaluation.results": ("Evaluation",),
     "search.evaluation.settings": ("EvaluationSettings",),
+    "search.exchange.export": ("Exported",),
+    "search.exchange.importing": ("Imported",),
     "search.library": ("Library", "open"),
     "search.projection.photo_map": ("Cluster", "PhotoMap"),
     "search.query.filter": ("Filter",),
@@ -146,6 +154,7 @@ __all__ = [
     "Classified",
     "Cluster",
     "Collection",
+    "Combined",
     "Compacted",
     "DamagedImageError",
     "DateCount",
@@ -162,6 +171,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "Explanation",
+    "Exported",
     "Failure",
     "FieldValue",
     "FileError",
@@ -170,6 +180,7 @@ __all__ = [
     "Forgotten",
     "Hit",
     "ImageTooLargeError",
+    "Imported",
     "IndexSettings",
     "Item",
     "ItemDetails",
@@ -184,6 +195,7 @@ __all__ = [
     "Progress",
     "Query",
     "QueryOptions",
+    "Relocated",
     "RemoteLibrary",
     "Report",
     "Reranker",

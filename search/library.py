@@ -16,12 +16,16 @@ from search.arguments import encoder_or_name
 from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
 from search.calls.details import Detailing
+from search.calls.dividing import Dividing
+from search.calls.exporting import Exporting
+from search.calls.importing import Importing
 from search.calls.indexing import Indexing
 from search.calls.listing import Listing
 from search.calls.mapping import Mapping
 from search.calls.measuring import Measuring
 from search.calls.querying import Querying
 from search.calls.reading import Reading
+from search.calls.relocating import Relocating
 from search.calls.tallying import Tallying
 from search.calls.training import Training
 
@@ -40,6 +44,20 @@ def open(
 
 
 class Library(
-    Indexing, Querying, Listing, Tallying, Detailing, Collecting, Mapping, Reading, Measuring, Classifying, Training
+    Indexing,
+    Querying,
+    Listing,
+    Tallying,
+    Detailing,
+    Collecting,
+    Relocating,
+    Exporting,
+    Importing,
+    Dividing,
+    Mapping,
+    Reading,
+    Measuring,
+    Classifying,
+    Training,
 ):
     """One store. Queries may come from several threads, and while another process indexes into the same store."""

@@ -59,6 +59,11 @@ class LoadedModels:
             if not self._brought:
                 self._encoder = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether a person or a program has said which encoder is to be taken."""
+        return self._brought or self._name is not None
+
     def encoder(
         self, stored: EncoderId | None, *, reencode: bool = False, previous: EncoderId | None = None
     ) -> Encoder:

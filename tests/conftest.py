@@ -131,8 +131,9 @@ Cli = Callable[..., Answer]
 
 
 def schema_of(*arguments: str) -> str:
-    """The schema of what a command prints; the two trainings have one each."""
-    return "train-encoder" if arguments[:2] == ("train", "encoder") else arguments[0]
+    """The schema of what a command prints; the two trainings have one each, and so have the two of roots."""
+    both = "-".join(arguments[:2])
+    return both if both in ("train-encoder", "roots-move") else arguments[0]
 
 
 @pytest.fixture

@@ -46,6 +46,10 @@ class RootCounts(Part):
             for row in rows
         ]
 
+    def images_below(self, path: str) -> int:
+        """How many visible images lie at or below a path, a root or not."""
+        return self._count(path, "image")[0]
+
     def _count(self, path: str, kind: Kind) -> tuple[int, int]:
         """Items, and contents."""
         low, high = bounds(path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.files import Files
+from indexer.catalog.moves import Moves
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
 from indexer.errors import PathNotFoundError
@@ -60,6 +61,15 @@ def _forget(batch: Transaction, path: str) -> Forgotten:
         return Forgotten(files, gone)
     Exclusions(batch).add(path)
     return Forgotten(files, gone, (path,))
+
+
+def check_known(catalog: Catalog, path: str) -> str:
+    """How the catalog spells a path of which it has files. Raises PathNotFoundError where it has none."""
+    with catalog.snapshot() as snapshot:
+        for spelling in spellings(path):
+            if Moves(snapshot).present(spelling) or Moves(snapshot).present(spelling, hidden=True):
+                return spelling
+        raise _nothing(snapshot, path)
 
 
 def forget_vanished(catalog: Catalog) -> Forgotten:

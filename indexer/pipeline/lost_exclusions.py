@@ -12,7 +12,9 @@ from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.meta import LOST_EXCLUSIONS, Meta
+from indexer.catalog.moves import is_in, moved_path
 from indexer.catalog.roots import Roots
+from indexer.catalog.transaction import Transaction
 from indexer.files.mounts import is_deleted
 from indexer.files.scope import nearest
 
@@ -37,6 +39,14 @@ def tell_lost_exclusions(catalog: Catalog, places: Collection[str]) -> list[str]
         with catalog.batch() as batch:
             Meta(batch).set(LOST_EXCLUSIONS, json.dumps(sorted(kept)))
     return [_sentence(untold, sorted(places))] if untold else []
+
+
+def follow_told(batch: Transaction, old: str, new: str) -> None:
+    """What was told of paths in `old` was told of those in `new`, where that folder is now."""
+    told = stored.texts(Meta(batch).get(LOST_EXCLUSIONS) or "[]", "forgotten paths")
+    moved = [moved_path(path, old, new) if is_in(path, old) else path for path in told]
+    if moved != list(told):
+        Meta(batch).set(LOST_EXCLUSIONS, json.dumps(sorted(moved)))
 
 
 def _sentence(lost: list[str], places: list[str]) -> str:

@@ -10,10 +10,13 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.meta import LEFT_OUT, Meta
+from indexer.catalog.moves import is_in, moved_path
+from indexer.catalog.transaction import Transaction
 from indexer.in_hand import forget_in_hand, left_in_hand
 from indexer.memory import process_limit
 from indexer.types import Candidate
@@ -55,6 +58,17 @@ class Suspects:
             return None
         found = self._known.get(Candidate(candidate.path, candidate.size, candidate.mtime_ns))
         return None if found is None else found[1]
+
+
+def follow_left_out(batch: Transaction, old: str, new: str) -> None:
+    """What is left out in `old` stays so in `new`, where that folder is now."""
+    known = _parsed(Meta(batch).get(LEFT_OUT))
+    if any(is_in(one.path, old) for one in known):
+        moved = {
+            replace(one, path=moved_path(one.path, old, new)) if is_in(one.path, old) else one: found
+            for one, found in known.items()
+        }
+        Meta(batch).set(LEFT_OUT, _written(moved))
 
 
 def _is_there(one: Candidate) -> bool:

@@ -44,7 +44,7 @@ NOT_OVER_A_SERVER: Final = frozenset(
     {
         *("index", "forget", "compact", "check", "repair", "calibrate", "train_reranker", "train_encoder", "evaluate"),
         *("reset_calibration", "vectors", "embed", "indexed", "left_out", "state", "map", "kept_map", "reopen"),
-        *("classify", "train_probe", "probes"),
+        *("classify", "train_probe", "probes", "relocate", "export", "import_from", "merge", "split"),
     }
 )
 #: Requests at once of `query_many`: a server answers in one go what waits for it together.

@@ -20,13 +20,19 @@ from search.shell.commands import (
     compact,
     doctor,
     evaluate,
+    export,
     forget,
+    import_vectors,
     index,
     mcp,
+    merge,
     models,
     probe_train,
     query,
+    roots,
+    roots_move,
     serve,
+    split,
     status,
     train_encoder,
     train_reranker,
@@ -44,6 +50,12 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
     "status": (status.StatusOptions, status.run),
     "serve": (serve.ServeOptions, serve.run),
     "mcp": (mcp.McpOptions, mcp.run),
+    "roots list": (roots.RootsOptions, roots.run),
+    "roots move": (roots_move.RootsMoveOptions, roots_move.run),
+    "export": (export.ExportOptions, export.run),
+    "import": (import_vectors.ImportOptions, import_vectors.run),
+    "merge": (merge.MergeOptions, merge.run),
+    "split": (split.SplitOptions, split.run),
     "forget": (forget.ForgetOptions, forget.run),
     "compact": (compact.CompactOptions, compact.run),
     "models": (models.ModelsOptions, models.run),
@@ -55,6 +67,7 @@ COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
 #: Commands of two words, by the first.
 _GROUPS = {
     "probe": "Train classifiers of your own classes on examples in folders.",
+    "roots": "List the indexed folders, or say that one is at another place now.",
     "train": "Train parts of the search on your own pairs of images and texts.",
 }
 
@@ -74,6 +87,8 @@ def parsed(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     _check(arguments)
+    if arguments[:1] == ["roots"] and all(re.match("-(?!h$|-help$)", each) for each in arguments[1:2]):
+        arguments = ["roots", "list", *arguments[1:]]
     if arguments[:1] == ["query"] and any(re.match("-[^-]", each) for each in arguments):
         from search.shell.minus import with_line_behind
 

@@ -14,7 +14,7 @@ from search.shell.options import Options
 #: What people call a command that has another name here.
 _OTHER_NAMES = {
     **dict.fromkeys(("find", "ask", "search", "look", "show"), "query"),
-    **dict.fromkeys(("add", "scan", "update", "import", "reindex", "create", "init"), "index"),
+    **dict.fromkeys(("add", "scan", "update", "reindex", "create", "init"), "index"),
     **dict.fromkeys(("remove", "delete", "rm", "drop"), "forget"),
     **dict.fromkeys(("info", "list", "ls", "stats"), "status"),
     **dict.fromkeys(("check", "verify", "repair", "fix"), "doctor"),
@@ -22,6 +22,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("server", "daemon", "start", "stop"), "serve"),
     **dict.fromkeys(("label", "tag", "predict", "sort"), "classify"),
     **dict.fromkeys(("encoders", "model"), "models"),
+    **dict.fromkeys(("folders", "collections"), "roots"),
+    **dict.fromkeys(("move", "mv", "relocate", "moved"), "roots move"),
 }
 #: What people call an option that has another name here.
 _OTHER_FLAGS = {

@@ -9,7 +9,23 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "torchvision", "open_clip", "faiss", "sqlalchemy", "numpy", "openvino", "tokenizers", "PIL", "jinja2")
-COMMANDS = ("index", "query", "status", "serve", "forget", "models", "doctor", "eval", "calibrate", "classify")
+COMMANDS = (
+    "index",
+    "query",
+    "status",
+    "serve",
+    "roots",
+    "export",
+    "import",
+    "merge",
+    "split",
+    "forget",
+    "models",
+    "doctor",
+    "eval",
+    "calibrate",
+    "classify",
+)
 
 
 def loaded(program: str, names: tuple[str, ...]) -> list[str]:

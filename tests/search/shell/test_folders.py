@@ -131,3 +131,29 @@ def test_one_is_one(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
     (tmp_path / "b.txt").write_text("a pear\na fig")
     assert "2 texts encoded;" in cli("index", tmp_path / "b.png", tmp_path / "b.txt", "-s", store).out
+
+
+def test_a_folder_that_is_at_another_place(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    store, new = tmp_path / "s", tmp_path / "new"
+    assert cli("roots", "-s", store).code == 2
+    cli("index", photos, "-s", store)
+    assert cli("roots", "-s", store).out == f"{photos}: 3 images, 0 texts\n"
+    photos.rename(new)
+    assert cli("roots", "list", "-s", store).out == f"{photos}: 3 images, 0 texts, not there now\n"
+    wrong = cli("roots", "move", "/q", new, "-s", store)
+    assert (wrong.code, "Nothing of /q is indexed; `search roots list` lists the folders." in wrong.err) == (2, True)
+    moved = cli("roots", "move", photos, new, "-s", store)
+    assert moved.out == f"{photos} is {new} now: 3 files (3 photographs); nothing is encoded again.\n"
+    assert "3 files unchanged" in cli("index", "-s", store).out
+    (listed,) = json.loads(cli("roots", "--json", "-s", store).out)
+    assert (listed["path"], listed["images"], listed["present"]) == (str(new), 3, True)
+    (new / "web").rename(tmp_path / "web")
+    found = json.loads(cli("roots", "move", new / "web", tmp_path / "web", "-s", store, "--json").out)
+    assert (found["files"], found["roots"]) == (1, [str(tmp_path / "web")])
+    assert len(cli("roots", "-s", store).out.splitlines()) == 2
+
+
+def test_help_of_roots_and_what_people_type_instead(cli: Cli) -> None:
+    for given in (["roots", "--help"], ["roots", "-h"], ["help", "roots"]):
+        assert "move" in cli(*given).out
+    assert "did you mean `search roots move /a /b`?" in cli("move", "/a", "/b").err

@@ -1,0 +1,52 @@
+"""A matrix of float32 in numpy's own format, written row by row: its length is known when it is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from indexer.types import Float32
+
+
+class NpyFile:
+    """Rows (n, d) float32, little-endian, C order. Raises OSError."""
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self._stream = path.open("xb")
+        self._dimension = dimension
+        self._rows = 0
+        self._head = self._write_head()
+
+    def write(self, vectors: Float32) -> None:
+        """More rows, (b, d)."""
+        self._stream.write(np.ascontiguousarray(vectors, "<f4").data)
+        self._rows += len(vectors)
+
+    def finish(self) -> None:
+        """It is whole, and on the disk."""
+        end = self._stream.tell()
+        self._stream.seek(0)
+        if self._write_head() != self._head:  # numpy leaves room for any number of rows
+            raise RuntimeError("A header of numpy grew with the number of its rows.")
+        self._stream.seek(end)
+        sync(self._stream)
+        self._stream.close()
+
+    def close(self) -> None:
+        """Let go of it, whole or not."""
+        self._stream.close()
+
+    def _write_head(self) -> int:
+        """Bytes of the header for so many rows."""
+        said = {"descr": "<f4", "fortran_order": False, "shape": (self._rows, self._dimension)}
+        np.lib.format.write_array_header_1_0(self._stream, said)
+        return self._stream.tell()
+
+
+def sync(stream: IO[Any]) -> None:
+    """Bring what was written to the disk. Raises OSError."""
+    stream.flush()
+    os.fsync(stream.fileno())
