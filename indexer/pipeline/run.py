@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import tee
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
@@ -23,6 +24,7 @@ from indexer.memory_budget import MemoryBudget, Share
 from indexer.pipeline.carry_over import carry_over
 from indexer.pipeline.choose import Chosen, choose, named_paths
 from indexer.pipeline.decode import Decoder
+from indexer.pipeline.engine import Engine, Work, suits
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.late_images import read_captions_again, uncover_texts_of_gone
@@ -34,6 +36,7 @@ from indexer.pipeline.owed import begin, end, of_earlier_runs
 from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.read_ahead import read_ahead, settled
+from indexer.pipeline.recognise import recognised
 from indexer.pipeline.room import room_for_files
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
 from indexer.pipeline.suspects import Suspects
@@ -64,6 +67,7 @@ def run(
     recall: float | None = None,
     reencode: bool = False,
     verify: bool = False,
+    engine: Engine | None = None,
 ) -> Report:
     """Bring a store up to date with its folders.
 
@@ -71,12 +75,13 @@ def run(
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
     what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
-    that differ. Needs the store's write lock (`store.writing()`).
+    that differ. `engine`: encodes photographs in the place of this process. Needs the store's write lock
+    (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify).run(
+    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine).run(
         roots, index_type, recall
     )
 
@@ -90,7 +95,9 @@ class _Run:
         progress: Progress,
         reencode: bool,
         verify: bool,
+        engine: Engine | None,
     ) -> None:
+        self._engine = engine
         self._store = store
         self._catalog = store.catalog
         self._encoder = encoder
@@ -237,6 +244,9 @@ class _Run:
 
     def _read(self, candidates: Iterable[Candidate]) -> None:
         """Look files up and decode them in threads; encode and write them in the order of `candidates`."""
+        if self._engine is not None:
+            self._read_elsewhere(self._engine, candidates)
+            return
         batch: list[Prepared] = []
         images = 0
         with self._ingest() as ingest:
@@ -251,6 +261,28 @@ class _Run:
         self._found.add(ingest.found)
         if batch:
             self._progress.advance(len(batch))
+
+    def _read_elsewhere(self, engine: Engine, candidates: Iterable[Candidate]) -> None:
+        """Photographs are read and encoded by the engine, all else here; written in the order of `candidates`."""
+        work = Work(self._encoder.identity, self._settings.limits, self._encoder.batch_size, tokens=self._tokens)
+        look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
+        decode = Decoder(self._encoder.identity.preprocessing, self._settings.limits)
+        every, theirs = tee(candidates)
+        encoded = engine.encoded((each for each in theirs if suits(each)), work)
+
+        def read(candidate: Candidate) -> Prepared:
+            found = look_up(candidate)
+            return decode(found) if isinstance(found, ImageBytes) else found
+
+        with self._ingest() as ingest:
+            for candidate in every:
+                if suits(candidate):
+                    one = next(encoded)
+                    ingest.keep([recognised(self._catalog, self._encoder_row, one, tokens=self._tokens)])
+                else:
+                    ingest.add([settled(candidate, lambda each=candidate: read(each))])
+                self._progress.advance(1)
+        self._found.add(ingest.found)
 
     def _read_captions_again(self, since: int) -> None:
         look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
