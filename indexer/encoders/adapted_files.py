@@ -146,15 +146,9 @@ def load_delta(folder: Path, description: AdaptedDescription) -> dict[str, Float
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = weights_path(folder)
+    path = check_delta(folder, description)
     try:
-        if path.stat().st_size > MAX_DELTA_BYTES:
-            raise damaged(path, f"it is longer than {MAX_DELTA_BYTES:,} bytes")
-        if _sum(path) != description.digest:
-            raise damaged(path, "its bytes are not what was written")
         tensors: dict[str, Float32] = load_file(path)
-    except FileNotFoundError as error:
-        raise damaged(path, "it is not there") from error
     except OSError as error:
         raise _closed(path, error) from error
     except SafetensorError as error:
@@ -162,6 +156,21 @@ def load_delta(folder: Path, description: AdaptedDescription) -> dict[str, Float
     if any(each.dtype != np.float32 or not np.isfinite(each).all() for each in tensors.values()):
         raise damaged(path, "it holds what is no finite float32")
     return tensors
+
+
+def check_delta(folder: Path, description: AdaptedDescription) -> Path:
+    """Where the delta lies, which is read once and is what was written. Raises EncoderUnavailableError otherwise."""
+    path = weights_path(folder)
+    try:
+        if path.stat().st_size > MAX_DELTA_BYTES:
+            raise damaged(path, f"it is longer than {MAX_DELTA_BYTES:,} bytes")
+        if _sum(path) != description.digest:
+            raise damaged(path, "its bytes are not what was written")
+    except FileNotFoundError as error:
+        raise damaged(path, "it is not there") from error
+    except OSError as error:
+        raise _closed(path, error) from error
+    return path
 
 
 def check_base(folder: Path, description: AdaptedDescription, base: EncoderId) -> None:

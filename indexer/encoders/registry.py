@@ -169,7 +169,8 @@ def load_encoder(
 def _adapted(name: str, device: str | None, stored: EncoderId | None, download: bool) -> Encoder:
     from indexer.encoders import adapted_files, export_cache, mapped_encoder
 
-    if stored is not None and export_cache.runs_on_cpu(device):
+    known = stored is not None and stored.name == name  # a store's own; another folder may hold anything
+    if known and export_cache.runs_on_cpu(device):
         found = export_cache.find(name, stored)
         if found is not None:
             return found
@@ -188,6 +189,7 @@ def _adapted(name: str, device: str | None, stored: EncoderId | None, download: 
     if export_cache.runs_on_cpu(device):
         found = export_cache.find(adapted_name(folder), description.identity(folder))
         if found is not None:
+            adapted_files.check_delta(folder, description)  # or it would answer until the cache is emptied, and no more
             return found
     from indexer.encoders.openclip_by_name import in_torch
 

@@ -63,6 +63,36 @@ class MemoryLackingError(EncoderUnavailableError):
     """A model does not fit into the memory that is left; nothing is wrong with it."""
 
 
+class _Core:
+    """The runtime's core, one in a process, which is never destroyed.
+
+    Its plugin for CPUs gives the thread that begins with it a stack for signals. Of two plugins the first that goes
+    takes its stack along, though the second will put that back in the end (2026.4): Ctrl-C, which Python takes on that
+    stack, then ends the process by a signal.
+    """
+
+    def __init__(self) -> None:
+        self._core: Any = None
+        self._lock = forking.lock()
+        forking.register(self)
+
+    def get(self) -> Any:
+        """Raises EncoderUnavailableError when the package does not import."""
+        openvino = import_openvino()
+        with self._lock:
+            if self._core is None:
+                self._core = openvino.Core()
+                forking.keep_for_ever(self._core)
+            return self._core
+
+    def before_fork(self) -> None:
+        """Nothing: the child has a core of its own."""
+
+    def after_fork(self) -> None:
+        """The parent's has threads that are not here."""
+        self._core = None
+
+
 class Graph:
     """One exported graph, loaded and ready. Safe to run from several threads at once.
 
@@ -97,7 +127,7 @@ class Graph:
             "ENABLE_CPU_PINNING": False,  # the threads that decode want the same cores
             **_arithmetic(arithmetic),
         }
-        core = openvino.Core()
+        core = CORE.get()
         processor = f"{_processor()} {_most_allowed()}"
         key = Compilation(openvino.__version__, processor, path, properties, dict(shapes or {}))
 
@@ -292,3 +322,6 @@ def _imported_package() -> Any:
             if name != "openvino_telemetry":
                 sys.modules.pop(name, None)
     return openvino
+
+
+CORE: Final = _Core()

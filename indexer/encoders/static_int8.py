@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from indexer.encoders.convolutions import convolutions, weights_of
-from indexer.encoders.runtime import import_openvino
+from indexer.encoders.runtime import CORE
 from indexer.types import Float32, Pixels
 
 #: The largest weight in int8, and where a CPU adds pairs of products in 16 bits: 2 x 255 x 63 < 2 ** 15.
@@ -55,7 +55,6 @@ class Ranges:
 
         Raises RuntimeError where the runtime cannot.
         """
-        openvino = import_openvino()
         inputs = [node.input_value(0) for node in convolutions(model)]
         names = [(value.get_node().get_friendly_name(), value.get_index()) for value in inputs]
         watched = dict(zip(names, inputs, strict=True))  # each once: several may read one tensor
@@ -63,7 +62,7 @@ class Ranges:
         model.add_outputs(list(watched.values()))
         added = model.get_results()[before:]
         try:
-            compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            compiled = CORE.get().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
             request = compiled.create_infer_request()
             seen = {name: _Seen() for name in watched}
             for photograph in photographs:

@@ -29,6 +29,7 @@ from indexer.training.checkpoints import Checkpoints
 from indexer.training.grad_cache import contrastive_step
 from indexer.training.inputs import Inputs
 from indexer.training.measuring import measured, sent
+from indexer.training.optimizer import adamw
 from indexer.training.settings import AdaptationSettings
 from indexer.training.trainable import Trainable
 from indexer.training.training_pairs import CHOOSE, TRAIN, TrainingPairs
@@ -128,6 +129,7 @@ class _Run:
         ended = ""
         if not self._log:
             self._measure(0, None)
+            self._save(0, 0)  # a first pass may take long, and is stopped more often than others
         while epoch < self._epochs:
             if self._since >= self._patience:
                 ended = f"{self._patience} passes brought no better held-out MRR"
@@ -280,7 +282,7 @@ class _Run:
         matrices = [each for each in self._trained.values() if each.ndim > 1]
         others = [each for each in self._trained.values() if each.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self._settings.decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0)
+        return adamw([group for group in groups if group["params"]], 0.0)
 
     def _rate(self, done: float) -> float:
         """`done`: 0 to 1 of all steps."""

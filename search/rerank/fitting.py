@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from indexer.errors import EncoderError
 from indexer.progress import Progress
 from indexer.training.checkpoints import Checkpoints
+from indexer.training.optimizer import adamw
 from indexer.types import Float32, Int64
 from search.rerank import reranker_files
 from search.rerank.auxiliary import MaskedWordHead, matching_loss
@@ -210,7 +211,7 @@ class _Run:
         matrices = [each for each in self._parameters() if each.ndim > 1]
         others = [each for each in self._parameters() if each.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self._settings.decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=(self._settings.late_rate, self._settings.joint_rate)[step])
+        return adamw(groups, (self._settings.late_rate, self._settings.joint_rate)[step])
 
     def _parameters(self) -> list[nn.Parameter]:
         """Of the model and of what is trained beside it."""

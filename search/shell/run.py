@@ -9,6 +9,8 @@ import sys
 
 from indexer.errors import SearchError, StoreError
 from search.console.exit_codes import BROKEN_STORE, INTERRUPTED, WRONG_USE
+from search.console.wording import in_shell_words
+from search.shell.named_store import naming_store
 from search.shell.printing import sentence
 from search.shell.streams import OutputLostError
 
@@ -43,7 +45,7 @@ def run(arguments: list[str]) -> int:
         )
         code = WRONG_USE
     except SearchError as error:
-        sentence(str(error))
+        sentence(naming_store(in_shell_words(str(error)), arguments))
         if hasattr(error, "position"):  # of a query; its class takes longer to import than a query should
             from search.shell.caret import point_at
 

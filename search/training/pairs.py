@@ -107,9 +107,11 @@ def _joined(
         )
     needed = MIN_TRAINED + MIN_VALIDATED
     if len(images) < needed:
+        lost = f" ({' '.join(notes[:2]).rstrip('.')})" if notes else ""
+        step = "mend the table, or `images`, or add pairs" if notes else "add pairs"
         raise UsageError(
             f"The table has captions of {counted(len(images), 'different image')} to learn from, and {needed:,} or "
-            "more are needed; add pairs."
+            f"more are needed{lost}; {step}."
         )
     held = np.array(marked, bool)
     names = [os.path.basename(path) for path in images]

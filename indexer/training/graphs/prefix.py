@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from indexer.encoders.runtime import Graph, import_openvino
+from indexer.encoders.runtime import CORE, Graph, import_openvino
 from indexer.settings import thread_count
 from indexer.training.graphs.folding import reference
 from indexer.training.graphs.plan import OPEN, Plan
@@ -65,7 +65,7 @@ class Prefix:
 
 def _write(source: Path, parameter: str, names: Sequence[str], file: Path) -> None:
     openvino = import_openvino()
-    model = openvino.Core().read_model(source)
+    model = CORE.get().read_model(source)
     outputs = {reference(output): output for node in model.get_ordered_ops() for output in node.outputs()}
     cut = openvino.Model([outputs[name] for name in names], model.get_parameters(), "prefix")
     cut.inputs[0].set_names({"input"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from indexer.encoders.runtime import import_openvino
+from indexer.encoders.runtime import CORE
 from indexer.training.graphs.errors import NotTrainableError
 from indexer.training.graphs.folding import folded, inputs_of, reference, shapes_of
 from indexer.training.graphs.layer_names import layer_name
@@ -24,7 +24,7 @@ def read_plan(file: Path) -> Plan:
 
     Raises NotTrainableError for an operation that has no torch form here, EncoderUnavailableError without openvino.
     """
-    model = import_openvino().Core().read_model(file)
+    model = CORE.get().read_model(file)
     if len(model.inputs) != 1:
         raise NotTrainableError(
             f"The graph {file.name} has {len(model.inputs)} inputs; only graphs with one are trained."

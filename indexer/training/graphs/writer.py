@@ -36,7 +36,7 @@ from indexer.encoders.graph_model import (
     with_sums,
 )
 from indexer.encoders.openvino_export import LEAST_COSINE
-from indexer.encoders.runtime import Graph, import_openvino
+from indexer.encoders.runtime import CORE, Graph, import_openvino
 from indexer.training.graphs.errors import NotTrainableError
 from indexer.training.graphs.graph_module import GraphModule
 from indexer.training.graphs.parts import frontier
@@ -54,7 +54,7 @@ def write_graph(module: GraphModule, file: Path) -> list[str]:
     """Write `module` to `file` (.xml, weights beside it). Returns the names of the layers that are others than in the
     file it was read from. Raises NotTrainableError for a layer that is not finite, or not a plain one."""
     openvino = import_openvino()
-    model = openvino.Core().read_model(module.plan.file)
+    model = CORE.get().read_model(module.plan.file)
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     changed = []
     for name, layer in module.plan.layers.items():

@@ -109,6 +109,13 @@ def test_it_runs_as_graphs(base: OpenClipEncoder, tmp_path: Path, method: str, m
     for again in (load_encoder(name, "cpu"), load_encoder(name, "cpu", stored=reference.identity)):
         assert isinstance(again, ExportedEncoder)
         assert again.identity == reference.identity
+    [delta] = (tmp_path / "a").glob("delta-*")
+    delta.write_bytes(delta.read_bytes()[:-4])
+    assert "is damaged (its bytes are not what was written)" in refusal(name)
+    delta.unlink()
+    assert "is damaged (it is not there)" in refusal(name)
+    own = load_encoder(name, "cpu", stored=reference.identity)  # a store that has it is not kept from answering
+    assert isinstance(own, ExportedEncoder)
 
 
 def test_identity_is_of_what_was_trained(base: OpenClipEncoder, adapted: Path, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -79,3 +82,23 @@ def test_a_machine_without_memory_is_no_damaged_file(
     monkeypatch.setattr(openvino.Core, "read_model", read_model)
     with pytest.raises(EncoderUnavailableError, match=said):
         Graph(IMAGE, threads=1, shapes=SHAPES)
+
+
+def test_ctrl_c_after_graphs_have_gone_is_only_that() -> None:
+    """Two of the runtime's plugins for CPUs, gone in the order in which they came, left the thread without a stack for
+    signals: Python's handler ended the process."""
+    program = f"""
+import gc, signal
+from pathlib import Path
+from indexer.encoders.runtime import Graph
+graphs = [Graph(Path({str(TEXT)!r}), threads=1) for _ in range(2)]
+while graphs:
+    graphs.pop(0)
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "stopped\n"), ended.stderr

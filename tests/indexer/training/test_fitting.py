@@ -93,6 +93,20 @@ def test_a_killed_process_goes_on_to_the_same_bits(
     assert all(torch.equal(again.tensors[name], whole.tensors[name]) for name in whole.tensors)
 
 
+class Stop(Silent):
+    """Ctrl-C in the first step."""
+
+    def total(self, files: int) -> None:
+        raise KeyboardInterrupt
+
+
+def test_what_was_measured_before_the_first_pass_is_kept(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, tmp_path / "work", "bitfit", progress=Stop())
+    assert [path.name for path in (tmp_path / "work").glob("*.pt")] == ["pass-0000.pt"]
+    assert train(folder, tmp_path / "work", "bitfit").log == train(folder, tmp_path / "other", "bitfit").log
+
+
 class Counted(Silent):
     """How many batches were computed, those before a restart aside."""
 
@@ -146,7 +160,7 @@ def test_a_loss_that_is_no_number_ends_it(folder: Path, tmp_path: Path, monkeypa
         EncoderError, match=r"is no number in pass 2 .*; the state before it is kept: train with a lower"
     ):
         train(folder, tmp_path, "bitfit")
-    assert [path.name for path in tmp_path.glob("*.pt")] == ["pass-0004.pt"]
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["pass-0000.pt", "pass-0004.pt"]
 
 
 def test_weights_that_are_no_numbers_are_never_kept(
@@ -166,7 +180,7 @@ def test_weights_that_are_no_numbers_are_never_kept(
     monkeypatch.setattr(fitting, "contrastive_step", step)
     with pytest.raises(EncoderError, match="is no number in pass 1"):
         train(folder, tmp_path, "bitfit")
-    assert list(tmp_path.glob("*.pt")) == []
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["pass-0000.pt"]
 
 
 def test_where_memory_runs_out_less_is_computed_at_once(

@@ -180,6 +180,14 @@ def test_images_that_do_not_decode_are_left_out(cli: Cli, store: Path, tmp_path:
             "so nothing can be trained: few.jsonl: 150 rows name",
         ),
         ([{**row, "image": "nowhere.png"} for row in rows()], "; mend the table, or --images."),
+        (
+            [{**row, "image": "nowhere.png"} if n % 2 else row for n, row in enumerate(rows())],
+            "needed (few.jsonl: 75 rows name images",
+        ),
+        (
+            [{**row, "image": "nowhere.png"} if n % 2 else row for n, row in enumerate(rows())],
+            "); mend the table, or --images, or add pairs.",
+        ),
         ([{**row, "split": "test"} for row in rows()], "marks 150 of 150 images as of the split test, which is never"),
         ([{**row, "split": "val"} for row in rows()], "0 images to train on and 150 of the split val"),
         ([{"image": row["image"]} for row in rows()], "it holds no captions"),
