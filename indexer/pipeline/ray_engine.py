@@ -21,7 +21,7 @@ import numpy.typing as npt
 import ray
 import ray.data
 
-from indexer.errors import EncoderError, UsageError
+from indexer.errors import EncoderError
 from indexer.pipeline.engine import EncodeFiles, Work
 from indexer.pipeline.values import EncodedFile
 from indexer.types import Candidate
@@ -51,7 +51,7 @@ class RayEngine:
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 said = (str(error).splitlines() or [type(error).__name__])[0]
                 raise EncoderError(
-                    f"There is no Ray cluster at {self._named} ({said}); start one there (`ray start --head`), join it "
+                    f"There is no Ray cluster at {self._named} ({said}); start one there (ray start --head), join it "
                     "with this machine, or index without `engine`."
                 ) from error
         context = ray.data.DataContext.get_current()
@@ -67,7 +67,7 @@ class RayEngine:
 
     def _window(self, candidates: list[Candidate], work: Work) -> Iterator[EncodedFile]:
         rows = [{"candidate": pickle.dumps(each)} for each in candidates]
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        there: dict[str, float] = ray.cluster_resources()
         gpus = int(there.get("GPU", 0))
         actors = gpus or max(1, int(there.get("CPU", 1)))
         blocks = -(-len(rows) // work.batch)
@@ -98,18 +98,6 @@ class _Actor:
         candidates = [pickle.loads(each) for each in batch["candidate"]]  # noqa: S301  of our own process
         encoded = self._encode(candidates)
         return {"encoded": np.array([pickle.dumps(each) for each in encoded], dtype=object)}
-
-
-def engine_of(url: str) -> RayEngine:
-    """The engine that `url` names: "ray" on this machine, "ray://HOST:PORT" a cluster. Raises UsageError, and what
-    `RayEngine` raises."""
-    if url == "ray":
-        return RayEngine(None)
-    address = url.removeprefix("ray://")
-    host, _, port = address.rpartition(":")
-    if address == url or not host or not port.isdigit():
-        raise UsageError(f"There is no engine {url!r}; use `ray` for this machine, or `ray://HOST:PORT` for a cluster.")
-    return RayEngine(address)
 
 
 def _said(error: Exception, named: str) -> str:
