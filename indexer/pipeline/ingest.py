@@ -68,7 +68,11 @@ class Ingest:
 
         Item ids follow the order in which files are added. Use as a context manager, or `flush` in the end.
         """
-        self._gathered += encode_files(self._encoder, self._unencoded(files), tokens=self._tokens)
+        self.keep(encode_files(self._encoder, self._unencoded(files), tokens=self._tokens))
+
+    def keep(self, files: Sequence[EncodedFile]) -> None:
+        """Write what is encoded already, when that is due; otherwise as `add`."""
+        self._gathered += files
         if len(self._gathered) >= FILES_A_COMMIT or time.monotonic() - self._written >= SECONDS_A_COMMIT:
             self.flush()
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from indexer import types
 from indexer.catalog.catalog import Catalog
@@ -120,17 +121,35 @@ class LookUp:
             refuse_head(_head(candidate.path))
         data = read_file(candidate, self._limits, share)
         digest = _digest(data)
-        with self._catalog.snapshot() as snapshot:
-            content_id = Contents(snapshot).with_vectors([digest], self._encoder_row).get(digest)
-            if content_id is None:
-                return ImageBytes(candidate, digest, data)
-            kept = Photographs(snapshot).get(content_id)
-            lacking = self._tokens and not Tokens(snapshot).present([content_id], self._encoder_row)
-        known = KnownImage(candidate, digest, content_id, None if kept is None else kept.metadata)
-        outdated = kept is None or kept.reader < types.METADATA_READER
-        if not outdated and not lacking:
-            return known
-        return ImageBytes(candidate, digest, data, known, metadata=outdated, pixels=lacking)
+        found = known_image(self._catalog, self._encoder_row, candidate, digest, tokens=self._tokens)
+        if found is None:
+            return ImageBytes(candidate, digest, data)
+        if not found.outdated and not found.lacking:
+            return found.image
+        return ImageBytes(candidate, digest, data, found.image, metadata=found.outdated, pixels=found.lacking)
+
+
+class Known(NamedTuple):
+    """A photograph whose content has a vector; `outdated`: what it says of itself is to be read again; `lacking`: it
+    has no tokens, and they are wanted."""
+
+    image: KnownImage
+    outdated: bool
+    lacking: bool
+
+
+def known_image(
+    catalog: Catalog, encoder_row: int, candidate: Candidate, digest: bytes, *, tokens: bool
+) -> Known | None:
+    """What the catalog knows of the content of a photograph; None where it has no vector of it."""
+    with catalog.snapshot() as snapshot:
+        content_id = Contents(snapshot).with_vectors([digest], encoder_row).get(digest)
+        if content_id is None:
+            return None
+        kept = Photographs(snapshot).get(content_id)
+        lacking = tokens and not Tokens(snapshot).present([content_id], encoder_row)
+    known = KnownImage(candidate, digest, content_id, None if kept is None else kept.metadata)
+    return Known(known, kept is None or kept.reader < types.METADATA_READER, lacking)
 
 
 def look_up_texts(

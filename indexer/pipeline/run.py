@@ -3,27 +3,26 @@
     plan --files to read--> look up, decode (threads) --in order--> encode, write (`ingest.py`) --> vector indexes
 
 Decoded files keep the order of the scan: item ids, and with them every result, do not depend on timing or
-interruptions. Between the threads and the encoder at most `workers + queued_batches x batch` decoded files exist, and
-what the threads hold while they read and decode is within the memory that `room.py` finds for them.
+interruptions. The middle is here (`here.py`), or an engine's (`engine.py`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import tee
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.encoders.base import Encoder
 from indexer.files.mounts import mount_of
-from indexer.in_hand import InHand
-from indexer.memory import Room
-from indexer.memory_budget import MemoryBudget, Share
+from indexer.memory_budget import MemoryBudget
 from indexer.pipeline.carry_over import carry_over
 from indexer.pipeline.choose import Chosen, choose, named_paths
-from indexer.pipeline.decode import Decoder
+from indexer.pipeline.engine import Engine, Work, suits
 from indexer.pipeline.forgotten import ForgottenPaths
+from indexer.pipeline.here import Here
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.late_images import read_captions_again, uncover_texts_of_gone
 from indexer.pipeline.look_up import LookUp
@@ -33,12 +32,11 @@ from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
 from indexer.pipeline.owed import begin, end, of_earlier_runs
 from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
-from indexer.pipeline.read_ahead import read_ahead, settled
-from indexer.pipeline.room import room_for_files
+from indexer.pipeline.read_ahead import settled
+from indexer.pipeline.recognise import recognised
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
 from indexer.pipeline.suspects import Suspects
-from indexer.pipeline.trial import why_not
-from indexer.pipeline.values import Failed, ImageBytes, KnownImage, NewImage, Prepared
+from indexer.pipeline.values import KnownImage, NewImage, Prepared
 from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
@@ -64,6 +62,7 @@ def run(
     recall: float | None = None,
     reencode: bool = False,
     verify: bool = False,
+    engine: Engine | None = None,
 ) -> Report:
     """Bring a store up to date with its folders.
 
@@ -71,12 +70,13 @@ def run(
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
     what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
-    that differ. Needs the store's write lock (`store.writing()`).
+    that differ. `engine`: encodes photographs in the place of this process. Needs the store's write lock
+    (`store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify).run(
+    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine).run(
         roots, index_type, recall
     )
 
@@ -90,7 +90,9 @@ class _Run:
         progress: Progress,
         reencode: bool,
         verify: bool,
+        engine: Engine | None,
     ) -> None:
+        self._engine = engine
         self._store = store
         self._catalog = store.catalog
         self._encoder = encoder
@@ -110,8 +112,9 @@ class _Run:
         self._tokens = self._choose_tokens()
         if self._reencode:
             carry_over(self._catalog, self._encoder, self._encoder_row, self._progress, tokens=self._tokens)
-        self._suspects = Suspects(self._catalog, self._store.folder)
-        self._suspects.judge(self._why_not)
+        suspects = Suspects(self._catalog, self._store.folder)
+        self._here = Here(self._store, self._encoder, self._settings, suspects, self._thumbnails)
+        suspects.judge(self._here.why_not)
         named = named_paths(roots)
         self._forgotten = ForgottenPaths(self._catalog)
         owed = begin(self._catalog, forgotten=bool(self._forgotten))
@@ -158,7 +161,7 @@ class _Run:
         remove_stale(self._store.folder, self._catalog)
         if self._thumbnails is not None:
             left = self._thumbnails.make_missing(
-                self._catalog, MemoryBudget(self._room()), self._settings.workers, self._progress
+                self._catalog, MemoryBudget(self._here.room()), self._settings.workers, self._progress
             )
             self._report.warnings += [] if left is None else [left]
 
@@ -236,24 +239,51 @@ class _Run:
         ]
 
     def _read(self, candidates: Iterable[Candidate]) -> None:
-        """Look files up and decode them in threads; encode and write them in the order of `candidates`."""
+        """Read, encode and write files in the order of `candidates`: here, or by the engine."""
+        with self._catalog.snapshot() as snapshot:
+            roots = [row.path for row in Roots(snapshot).all()]
+        with self._ingest() as ingest:
+            if self._engine is None:
+                self._encode_here(self._here.prepared(candidates, self._look_up(), roots), ingest)
+            else:
+                self._encode_elsewhere(self._engine, candidates, ingest, roots)
+        self._found.add(ingest.found)
+
+    def _encode_here(self, files: Iterable[Prepared], ingest: Ingest) -> None:
         batch: list[Prepared] = []
         images = 0
-        with self._ingest() as ingest:
-            for file in self._decoded(candidates):
-                batch.append(file)
-                images += isinstance(file, NewImage | KnownImage) and file.pixels is not None
-                if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
-                    ingest.add(batch)
-                    self._progress.advance(len(batch))
-                    batch, images = [], 0
-            ingest.add(batch)
-        self._found.add(ingest.found)
+        for file in files:
+            batch.append(file)
+            images += isinstance(file, NewImage | KnownImage) and file.pixels is not None
+            if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
+                ingest.add(batch)
+                self._progress.advance(len(batch))
+                batch, images = [], 0
+        ingest.add(batch)
         if batch:
             self._progress.advance(len(batch))
 
+    def _encode_elsewhere(
+        self, engine: Engine, candidates: Iterable[Candidate], ingest: Ingest, roots: Sequence[str]
+    ) -> None:
+        """Photographs are read and encoded by the engine, all else here."""
+        work = Work(self._encoder.identity, self._settings.limits, self._encoder.batch_size, tokens=self._tokens)
+        look_up = self._look_up()
+        every, theirs = tee((each, suits(each) and not self._here.is_suspect(each)) for each in candidates)
+        encoded = engine.encoded((each for each, elsewhere in theirs if elsewhere), work)
+        for candidate, elsewhere in every:
+            if elsewhere:
+                one = recognised(self._catalog, self._encoder_row, next(encoded), tokens=self._tokens)
+                ingest.keep([one])
+            else:
+                ingest.add([self._here.alone(candidate, look_up, roots)])
+            self._progress.advance(1)
+
+    def _look_up(self) -> LookUp:
+        return LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
+
     def _read_captions_again(self, since: int) -> None:
-        look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
+        look_up = self._look_up()
 
         def read(candidate: Candidate) -> object:
             return settled(candidate, lambda: look_up(candidate))
@@ -264,46 +294,3 @@ class _Run:
         self._report.warnings += told[: max(MAX_WARNINGS - len(self._report.warnings), 0)]
         self._report.texts += own.texts
         self._report.tokens_added += own.tokens_added
-
-    @property
-    def _ahead(self) -> int:
-        """Files that are read before the encoder asks for them."""
-        return self._settings.workers + self._settings.queued_batches * self._encoder.batch_size
-
-    def _room(self) -> Room:
-        return room_for_files(self._encoder, self._ahead)
-
-    def _why_not(self, candidate: Candidate) -> str | None:
-        preprocessing = self._encoder.identity.preprocessing
-        return why_not(candidate, preprocessing, self._settings.limits, self._room().most)
-
-    def _decoded(self, candidates: Iterable[Candidate]) -> Iterator[Prepared]:
-        look_up = LookUp(self._catalog, self._encoder_row, self._settings.limits, tokens=self._tokens)
-        decode = Decoder(self._encoder.identity.preprocessing, self._settings.limits)
-        ahead = self._ahead
-        budget = MemoryBudget(self._room())
-        in_hand = InHand(self._store.folder, self._settings.workers)
-        with self._catalog.snapshot() as snapshot:
-            roots = [row.path for row in Roots(snapshot).all()]
-
-        def read(candidate: Candidate) -> Prepared:
-            reason = self._suspects.why_not(candidate)
-            if reason is not None:
-                return Failed(candidate, reason, passing=False)
-
-            def work(share: Share) -> Prepared:
-                with in_hand.hold(candidate):
-                    found = look_up(candidate, share)
-                    if not isinstance(found, ImageBytes):
-                        return found
-                    decoded = decode(found, share)
-                    if self._thumbnails is not None and not isinstance(decoded, Failed):
-                        self._thumbnails.make(candidate.path, found.digest, found.data, roots, share)
-                    return decoded
-
-            return budget.work(work)
-
-        try:
-            yield from read_ahead(candidates, read, workers=self._settings.workers, ahead=ahead)
-        finally:
-            in_hand.close()

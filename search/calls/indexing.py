@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from indexer import arguments
-from indexer.arguments import checked, each, flag, instance, optional
+from indexer.arguments import checked, each, flag, instance, optional, text
 from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.errors import UsageError
@@ -39,6 +39,7 @@ class Indexing(Opened):
         recall=optional(arguments.number(0, 1, open_below=True)),
         reencode=flag,
         verify=flag,
+        engine=optional(text),
     )
     def index(
         self,
@@ -49,6 +50,7 @@ class Indexing(Opened):
         recall: float | None = None,
         reencode: bool = False,
         verify: bool = False,
+        engine: str | None = None,
     ) -> Report:
         """Bring the store up to date with folders (or single files); none means all that it knows.
 
@@ -59,13 +61,16 @@ class Indexing(Opened):
         `compact()`, so that `open(..., encoder="previous").index(reencode=True)` brings it back at once, and the
         report's `comparison` has the recall of both on the store's captions. `verify`: read every file, and compare
         its content with what was indexed, whatever its size and times say; the report's `altered` names those that
-        differ. Files that cannot be read are in the report's `failures`; they never stop a run.
+        differ. `engine`: who reads and encodes photographs: None this process, "ray" a process a core of this machine,
+        "ray://HOST:PORT" the machines of a Ray cluster, which see the same files at the same paths (needs the extra
+        `ray`). Files that cannot be read are in the report's `failures`; they never stop a run.
 
         Raises PathNotFoundError, UsageError, StoreBusyError, EncoderError, StoreError.
         """
         from indexer.files.ignores import check_patterns
         from indexer.pipeline import run as pipeline  # queries do without all that indexes
         from indexer.pipeline.choose import named_paths
+        from indexer.pipeline.engines import check_engine, open_engine
         from indexer.pipeline.sample import sample_photographs
 
         began = time.monotonic()
@@ -73,6 +78,7 @@ class Indexing(Opened):
         settings = settings or IndexSettings()
         check_patterns(settings.ignores)
         thread_count()
+        check_engine(engine)
         if not (check_store_place(self.folder) and is_store(self.folder)):
             if not named:
                 raise UsageError(f"Name a folder to index; there is no index at {self.folder} yet.")
@@ -98,6 +104,7 @@ class Indexing(Opened):
                     recall=recall,
                     reencode=reencode,
                     verify=verify,
+                    engine=None if engine is None else open_engine(engine),
                 )
                 report.preparing = preparing
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))

@@ -64,6 +64,7 @@ OPTIONS: Final = {
     "default_ignores": "--default-ignores",
     "device": "--device",
     "encoder": "--encoder",
+    "engine": "--engine",
     "epochs": "--epochs",
     "epsilon": "--epsilon",
     "explain": "--explain",

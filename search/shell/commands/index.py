@@ -61,6 +61,11 @@ class IndexOptions(Options):
     verify: bool = option(
         "--verify", default=False, help="Read every file and compare its content, whatever its size and times say."
     )
+    engine: str | None = option(
+        "--engine",
+        metavar="URL",
+        help="Who encodes: ray (a process a core), or ray://HOST:PORT (a cluster that sees the same files).",
+    )
     as_json: bool = AS_JSON
     quiet: bool = option("--quiet", "-q", default=False, help="Say nothing unless something is wrong.")
 
@@ -95,6 +100,7 @@ def run(options: IndexOptions) -> int:
             recall=options.recall,
             reencode=options.reencode,
             verify=options.verify,
+            engine=options.engine,
         )
     report = worded(report)
     if options.as_json:

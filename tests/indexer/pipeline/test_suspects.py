@@ -57,7 +57,7 @@ def _names(bench: Bench) -> list[str]:
 
 @pytest.mark.usefixtures("killed")
 def test_only_what_ends_its_trial_is_left_out(bench: Bench, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.pipeline.run.why_not", why_not)  # in processes of their own
+    monkeypatch.setattr("indexer.pipeline.here.why_not", why_not)  # in processes of their own
     monkeypatch.setattr(trial, "_PROGRAM", _DIES)
     report = bench.run(photos)
     assert _names(bench) == ["good.png"]
@@ -113,7 +113,7 @@ def test_killed_again_before_the_verdict_both_are_suspects_still(
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("indexer.pipeline.run.why_not", kill)
+        patch.setattr("indexer.pipeline.here.why_not", kill)
         bench.run(photos)
     bench.run(photos)
     assert _names(bench) == ["good.png"]
@@ -170,7 +170,7 @@ def _answer(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> list[str]:
         tried.append(candidate.path)
         return reason if "evil" in candidate.path else None
 
-    monkeypatch.setattr("indexer.pipeline.run.why_not", answer)
+    monkeypatch.setattr("indexer.pipeline.here.why_not", answer)
     return tried
 
 

@@ -158,7 +158,7 @@ def test_an_error_reads_right_on_both_sides(cli: Cli, tmp_path: Path) -> None:
     assert "`index(FOLDER)`" in str(refused.value)
     answer = cli("query", "a cat", "-s", tmp_path / "none")
     assert answer.code == 2
-    assert "make one with `search index FOLDER` (--store or SEARCH_STORE" in answer.err
+    assert f"make one with `search index FOLDER --store {tmp_path / 'none'}` (--store or SEARCH_STORE" in answer.err
 
 
 def test_a_store_of_a_programs_own_encoder_says_so(cli: Cli, tmp_path: Path) -> None:

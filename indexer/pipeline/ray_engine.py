@@ -1,0 +1,106 @@
+"""Ray Data as the engine: files are read, decoded and encoded by actors on the machines of a Ray cluster.
+
+candidates, `WINDOW` at a time -> one block a batch -> actors (`EncodeFiles`) -> encoded files, in their order
+
+Ray runs a batch again whose process or machine died, holds back what would overfill its memory, and gives an actor to
+each GPU, or to each CPU where there is none. Documentation: https://docs.ray.io/en/latest/data/data.html
+
+Imports ray at the top; import this module only where ray is wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import ray.data
+
+from indexer.errors import EncoderError
+from indexer.pipeline.engine import EncodeFiles, Work
+from indexer.pipeline.values import EncodedFile
+from indexer.types import Candidate
+
+#: Files of one data set: its list of blocks is held by this process, and for the next one actors load the encoder anew.
+WINDOW: Final = 100_000
+#: Times that Ray runs a batch again whose process died: of a file that ends every process that opens it, there has to
+#: be an end.
+_AGAIN: Final = 3
+
+
+class RayEngine:
+    """The Ray cluster at `address` ("HOST:PORT" of its head, from a machine that belongs to it; None: a cluster of this
+    machine alone, which ends with the process).
+
+    Raises EncoderError when there is none.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self._named = address or "this machine"
+        if not ray.is_initialized():
+            given: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+            if address is None:
+                given["include_dashboard"] = False
+            try:
+                ray.init(address=address, **given)
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+                said = (str(error).splitlines() or [type(error).__name__])[0]
+                raise EncoderError(
+                    f"There is no Ray cluster at {self._named} ({said}); start one there (ray start --head), join it "
+                    "with this machine, or index without `engine`."
+                ) from error
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+    def encoded(self, candidates: Iterable[Candidate], work: Work) -> Iterator[EncodedFile]:
+        """See `Engine.encoded`."""
+        left = iter(candidates)
+        while window := list(islice(left, WINDOW)):
+            yield from self._window(window, work)
+
+    def _window(self, candidates: list[Candidate], work: Work) -> Iterator[EncodedFile]:
+        rows = [{"candidate": pickle.dumps(each)} for each in candidates]
+        there: dict[str, float] = ray.cluster_resources()
+        gpus = int(there.get("GPU", 0))
+        actors = gpus or max(1, int(there.get("CPU", 1)))
+        blocks = -(-len(rows) // work.batch)
+        encoded = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
+            _Actor,
+            fn_constructor_args=(work,),
+            batch_size=work.batch,
+            compute=ray.data.ActorPoolStrategy(size=min(actors, blocks)),
+            num_cpus=0 if gpus else 1,
+            num_gpus=1 if gpus else 0,
+            max_restarts=_AGAIN,
+            max_task_retries=_AGAIN,
+        )
+        try:
+            for row in encoded.iter_rows():
+                yield pickle.loads(row["encoded"])  # noqa: S301  of our own actors
+        except ray.exceptions.RayError as error:
+            raise EncoderError(_said(error, self._named)) from error
+
+
+class _Actor:
+    """`EncodeFiles` over Ray's batches."""
+
+    def __init__(self, work: Work) -> None:
+        self._encode = EncodeFiles(work)
+
+    def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        candidates = [pickle.loads(each) for each in batch["candidate"]]  # noqa: S301  of our own process
+        encoded = self._encode(candidates)
+        return {"encoded": np.array([pickle.dumps(each) for each in encoded], dtype=object)}
+
+
+def _said(error: Exception, named: str) -> str:
+    cause = getattr(error, "cause", None)
+    said = (str(cause or error).strip().splitlines() or [type(error).__name__])[-1]
+    return f"Ray on {named} gave up encoding ({said}); what was encoded is kept: run the same command again."
