@@ -37,7 +37,7 @@ import numpy as np
 
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan, OpenIndex
-from indexer.vectors.backends.local import local_backend
+from indexer.vectors.backends.chosen import local_backend
 from indexer.vectors.base import SearchParameters, VectorIndex
 from indexer.vectors.recall import RecallQueries, TrueNeighbours
 from indexer.vectors.refresh import choose_type
