@@ -127,6 +127,17 @@ def pgvector_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def milvus_url() -> Iterator[str]:
+    """The URL of a Milvus server, one a session."""
+    from tests.fixtures.milvus_server import is_installed, running_milvus
+
+    if not is_installed():
+        pytest.skip("no milvus or no pymilvus: pip install -e '.[test-scale]'")
+    with running_milvus() as url:
+        yield url
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_sockets() -> Iterator[None]:
     """Servers of tests listen in a folder of their own, of which no server of the user is asked."""

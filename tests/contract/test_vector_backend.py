@@ -12,9 +12,11 @@ from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan, VectorBackend
 from indexer.vectors.backends.chosen import local_backend
+from indexer.vectors.backends.milvus.backend import Milvus
 from indexer.vectors.backends.pgvector.backend import PgVector
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from tests.fixtures.memory_backend import MemoryBackend
+from tests.fixtures.milvus_backend import change_one_there, milvus
 from tests.fixtures.pgvector_backend import change_one, pgvector
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered, reference
 
@@ -29,7 +31,11 @@ CASES: list[tuple[str, IndexType]] = [
     ("pgvector", "hnsw"),
 ]
 #: Those that take minutes.
-OF_SCALE: list[tuple[str, IndexType]] = [("pgvector", kind) for kind in INDEX_TYPES if kind != "hnsw"]
+OF_SCALE: list[tuple[str, IndexType]] = [
+    *(("pgvector", kind) for kind in INDEX_TYPES if kind != "hnsw"),
+    ("milvus", "hnsw"),
+    ("milvus", "ivf-pq"),
+]
 
 
 @pytest.fixture(
@@ -53,6 +59,8 @@ def backend(case: tuple[str, IndexType], tmp_path: Path, request: pytest.Fixture
             return MemoryBackend()
         case "pgvector":
             return pgvector(request.getfixturevalue("pgvector_url"))
+        case "milvus":
+            return milvus(request.getfixturevalue("milvus_url"))
     return local_backend(tmp_path / "vectors")
 
 
@@ -68,6 +76,9 @@ def damage(backend: VectorBackend, folder: Path) -> None:
         return
     if isinstance(backend, PgVector):
         change_one(backend)
+        return
+    if isinstance(backend, Milvus):
+        change_one_there(backend)
         return
     (file,) = (folder / "vectors").glob("image-*")
     data = bytearray(file.read_bytes())

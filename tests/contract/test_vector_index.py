@@ -19,6 +19,7 @@ from indexer.vectors.backends.faiss_files.flat_file import FlatRows, read_flat
 from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
 from indexer.vectors.base import INDEX_TYPES, SearchParameters, VectorIndex
 from indexer.vectors.exact import ExactIndex
+from tests.fixtures.milvus_backend import collection_of
 from tests.fixtures.pgvector_backend import table_of
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered, faiss_index, file_bytes, reference
 
@@ -27,6 +28,8 @@ Make = Callable[[Int64, Float32], VectorIndex]
 IMPLEMENTATIONS = ["exact", "flat file", "lists"]
 IMPLEMENTATIONS += [f"{kind} {form}" for kind in INDEX_TYPES for form in ("fresh", "mapped")]
 IMPLEMENTATIONS += [f"{kind} pgvector" for kind in ("flat", "hnsw", "ivf-flat")]
+#: Those that take minutes.
+OF_SCALE = [f"{kind} milvus" for kind in ("flat", "hnsw", "ivf-pq")]
 EXACT = ("exact", "flat")
 
 
@@ -82,13 +85,15 @@ def made(implementation: str, ids: Int64, vectors: Float32, folder: Path, server
                 return FaissIndex.read("ivf-sq8", memory)
         case [kind, "pgvector"]:
             return table_of(server("pgvector_url"), kind, ids, vectors)
+        case [kind, "milvus"]:
+            return collection_of(server("milvus_url"), kind, ids, vectors)  # type: ignore[arg-type]
         case [kind, form]:
             index = faiss_index(kind, ids, vectors)  # type: ignore[arg-type]
             return index if form == "fresh" else FaissIndex.read(index.index_type, file_bytes(index, path))
     raise AssertionError(implementation)
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+@pytest.fixture(params=[*IMPLEMENTATIONS, *(pytest.param(each, marks=pytest.mark.scale) for each in OF_SCALE)])
 def implementation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -39,6 +39,10 @@ def _server(place: VectorsPlace, folder: Path, store: Callable[[], str]) -> Vect
             raise own
         return Owner(own, place.name or default_name(own, folder))
 
+    if place.scheme != "postgresql":
+        from indexer.vectors.backends.milvus.backend import Milvus
+
+        return Milvus(place.url, owner)
     from indexer.vectors.backends.pgvector.backend import PgVector
 
     return PgVector(place.url, place.server, owner)
