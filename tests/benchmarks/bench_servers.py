@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from indexer.vectors.backend import BuildPlan, VectorBackend
-from indexer.vectors.backends.chosen import local_backend
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
 from indexer.vectors.base import IndexType, SearchParameters, VectorIndex
 from indexer.vectors.recall import RecallQueries, TrueNeighbours
 from tests.benchmarks.bench_ann import clustered
@@ -45,7 +45,7 @@ CASES: tuple[tuple[str, tuple[IndexType, ...]], ...] = (
 def backend_of(name: str) -> Iterator[VectorBackend]:
     if name == "files":
         with tempfile.TemporaryDirectory() as folder:
-            yield local_backend(Path(folder))
+            yield FaissFiles(Path(folder))
     elif name == "pgvector":
         os.environ["PGPASSWORD"] = PASSWORD
         with running_postgres() as url:

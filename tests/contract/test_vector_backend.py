@@ -11,7 +11,7 @@ import pytest
 from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan, VectorBackend
-from indexer.vectors.backends.chosen import local_backend
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
 from indexer.vectors.backends.milvus.backend import Milvus
 from indexer.vectors.backends.pgvector.backend import PgVector
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
@@ -61,7 +61,7 @@ def backend(case: tuple[str, IndexType], tmp_path: Path, request: pytest.Fixture
             return pgvector(request.getfixturevalue("pgvector_url"))
         case "milvus":
             return milvus(request.getfixturevalue("milvus_url"))
-    return local_backend(tmp_path / "vectors")
+    return FaissFiles(tmp_path / "vectors")
 
 
 def plan(asked: IndexType, count: int = 400, generation: int = 7, key: str = "key") -> BuildPlan:

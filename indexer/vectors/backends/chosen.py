@@ -21,11 +21,6 @@ def chosen_backend(folder: Path, inner: Path, store: Callable[[], str]) -> Vecto
     return FaissFiles(inner) if place is None else _server(place, folder, store)
 
 
-def local_backend(inner: Path) -> VectorBackend:
-    """The indexes in files of this folder."""
-    return FaissFiles(inner)
-
-
 def _server(place: VectorsPlace, folder: Path, store: Callable[[], str]) -> VectorBackend:
     from indexer.vectors.backends.servers.owner import Owner, default_name
 

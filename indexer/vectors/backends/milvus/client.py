@@ -91,7 +91,11 @@ class MilvusServer:
         where = f"{scheme}://{parts.netloc if parts.port else f'{parts.netloc}:{PORT}'}"
         try:
             client = MilvusClient(
-                uri=where, token=os.environ.get("MILVUS_TOKEN", ""), db_name=parts.path.strip("/"), timeout=SHORT
+                uri=where,
+                token=os.environ.get("MILVUS_TOKEN", ""),
+                db_name=parts.path.strip("/"),
+                timeout=SHORT,
+                dedicated=True,
             )
             version = str(client.get_server_version(timeout=SHORT))
         except MilvusException as error:
