@@ -37,7 +37,7 @@ QUERIES = 200
 CASES: tuple[tuple[str, tuple[IndexType, ...]], ...] = (
     ("files", ("ivf-sq8", "hnsw")),
     ("pgvector", ("hnsw", "ivf-flat")),
-    ("milvus", ("hnsw", "ivf-sq8")),
+    ("milvus", ("hnsw",)),
 )
 
 

@@ -50,6 +50,8 @@ class Table:
     """`method`: "hnsw", "ivfflat", or "" where there is no index. `lists` of an inverted file."""
 
     fetch_most = 2**31 - 1
+    #: As FAISS: a graph finds few of them, and a primary key all.
+    scan_count, scan_share = 20_000, 0.01
 
     def __init__(self, uses: Uses, kind: str, name: str, dimension: int, method: str = "", lists: int = 0) -> None:
         self._uses, self._kind, self._name, self._dimension = uses, kind, name, dimension

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from indexer.id_sets import are_among, distinct
 from indexer.types import Int64
 from indexer.vectors.base import SearchParameters
-
-#: A filter that leaves no more than this many, or no more than this share, is compared exactly: see `FaissIndex`.
-SCAN_COUNT: Final = 20_000
-SCAN_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +45,9 @@ class Allowed:
         """Of the rows, 0 < share <= 1."""
         return self.least / max(1, self.total)
 
-    @property
-    def is_few(self) -> bool:
-        """Whether so few are left that to compare each is quicker than to look for them, and misses nothing."""
+    def is_few(self, count: int, share: float) -> bool:
+        """Whether a filter leaves no more than so many, and not most of all, or no more than this share: to compare
+        each is quicker then than to look for them, and misses nothing."""
         if self.only is None and self.exclude is None:
             return False
-        return self.share <= SCAN_SHARE or (self.least <= SCAN_COUNT and self.share < 0.5)
+        return self.share <= share or (self.least <= count and self.share < 0.5)

@@ -35,6 +35,16 @@ class Engine(Protocol):
         """The most that `nearest` can be asked for."""
         ...
 
+    @property
+    def scan_count(self) -> int:
+        """So few that are left by a filter cost less to compare than to look for."""
+        ...
+
+    @property
+    def scan_share(self) -> float:
+        """The same as a share of all."""
+        ...
+
     def nearest(self, queries: Float32, count: int, width: int, allowed: Allowed) -> tuple[Float32, Int64]:
         """The first `count` by the index, in any order."""
         ...
@@ -104,7 +114,11 @@ class ServerIndex:
     def _found(self, queries: Float32, wanted: int, effort: float, allowed: Allowed) -> tuple[Float32, Int64]:
         """`wanted` or more of each of `queries`, (q, m) each; all there is where that is less."""
         engine = self._engine
-        if not self.width_most or allowed.is_few or (self.structure == "hnsw" and wanted * PART_MOST > allowed.least):
+        if (
+            not self.width_most
+            or self._is_few(allowed)
+            or (self.structure == "hnsw" and wanted * PART_MOST > allowed.least)
+        ):
             return engine.compared(queries, wanted, allowed)
         slack = ROUNDING * max(1.0, float(np.linalg.norm(queries, axis=1).max()))
         most = min(allowed.most, engine.fetch_most)
@@ -125,6 +139,9 @@ class ServerIndex:
                 return scores, ids
             spare *= 4
         return engine.compared(queries, wanted, allowed)
+
+    def _is_few(self, allowed: Allowed) -> bool:
+        return allowed.is_few(self._engine.scan_count, self._engine.scan_share)
 
     def _width(self, effort: float, fetch: int, allowed: Allowed) -> int:
         """How widely the server looks for one call."""
