@@ -132,10 +132,8 @@ class Collection:
 
     def _read(self, rows: Any) -> tuple[Int64, Float32]:
         ids = np.array([row["id"] for row in rows], np.int64)
-        vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), -1)
-        if not len(rows):
-            vectors = np.empty((0, self._dimension), np.float32)
-        return ids, vectors
+        vectors = np.array([row["vector"] for row in rows], np.float32)
+        return ids, vectors.reshape(len(rows), self._dimension)
 
     def _pages(self, expression: str, fields: list[str]) -> Iterator[Any]:
         """Answers of a page at most: ranges of ids, halved where they hold more. (An answer that was cut off holds
