@@ -1,5 +1,6 @@
 # make demo    index real photographs, run queries, write a contact sheet (in an environment of the light form)
 # make test    format, lint, types, the whole test suite, its light part on newer Pythons
+# make test-scale  what needs a Milvus server, and further types in PostgreSQL: a quarter of an hour
 # make coverage  the whole test suite, and which lines it runs (takes half as long again)
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
@@ -13,7 +14,7 @@ DEMO := .venv-demo
 SUITE := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test coverage docs bench train clean
+.PHONY: demo test test-scale coverage docs bench train clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/python -m tools.demo demo-out $(DEMO)/photographs
@@ -24,6 +25,11 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(SUITE)
 	$(BIN)/python -m tools.light_tests
+
+# One after the other: two servers of Milvus on one machine take each other's ports.
+test-scale: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-scale]'
+	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors
 
 coverage: $(VENV)/.installed
 	$(SUITE) --cov

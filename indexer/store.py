@@ -7,6 +7,7 @@ photos.search/
     map/                a cache: the map of the collection
     encoder.json        names the catalog's encoder, so that a query can load it meanwhile
     writer.lock         held while a process writes; writer.pid says which
+    store.toml          a person's own, if there is one: the server that keeps the vector indexes
     in-hand             what a run is reading; there while one runs, and after one that was killed
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -23,16 +24,18 @@ from typing import Final
 from indexer import swap
 from indexer.atomic import clean
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.sqlite import file_url
 from indexer.encoder_hint import HINT_NAME
-from indexer.errors import StoreBusyError, StoreMissingError, StoreUnwritableError, UsageError
+from indexer.errors import StoreBusyError, StoreDamagedError, StoreMissingError, StoreUnwritableError, UsageError
 from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
 from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store
 from indexer.settings import CATALOG_NAME, THUMBNAILS
 from indexer.vectors.backend import VectorBackend
-from indexer.vectors.backends.local import local_backend
+from indexer.vectors.backends.chosen import chosen_backend
+from indexer.vectors.backends.store_toml import STORE_TOML
 
 #: What the system says of a disk without room.
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
@@ -46,9 +49,14 @@ class Store:
     """One index on disk. Any number of processes read it while one writes."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
+        """Raises UsageError for a `store.toml` that is wrong."""
         self.folder = folder
         self.catalog = catalog
-        self.vectors: VectorBackend = vectors_of(folder)
+        try:
+            self.vectors: VectorBackend = vectors_of(folder, lambda: id_of(catalog))
+        except UsageError:
+            catalog.close()
+            raise
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -71,7 +79,7 @@ class Store:
         folder = _checked(folder)
         _settle(folder)
         if not holds(folder, CATALOG_NAME):
-            leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND, THUMBNAILS}
+            leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND, THUMBNAILS, STORE_TOML}
             if _names(folder) - leftovers:
                 raise UsageError(
                     f"{folder} holds other files and no index; name an empty or a new folder with `store`."
@@ -89,9 +97,22 @@ class Store:
             yield
 
 
-def vectors_of(folder: Path) -> VectorBackend:
-    """Where the store in `folder` has its vector indexes, whether or not its catalog can be opened."""
-    return local_backend(folder / VECTORS)
+def vectors_of(folder: Path, store: Callable[[], str]) -> VectorBackend:
+    """Where the store in `folder` has its vector indexes, whether or not its catalog can be opened. `store`: its id,
+    which is asked for where they are on a server.
+
+    Raises UsageError for a `store.toml` that is wrong.
+    """
+    return chosen_backend(folder, folder / VECTORS, store)
+
+
+def id_of(catalog: Catalog) -> str:
+    """The id of the store that has this catalog. Raises StoreDamagedError."""
+    with catalog.snapshot() as snapshot:
+        found = Meta(snapshot).get(STORE)
+    if not found:
+        raise StoreDamagedError("The catalog has lost the id of its store; `repair()` gives it another.")
+    return found
 
 
 @contextmanager

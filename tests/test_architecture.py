@@ -143,14 +143,14 @@ def test_faiss_and_its_files_are_known_to_the_vectors_alone() -> None:
 
 
 def test_the_protocol_of_vectors_knows_no_backend() -> None:
-    """`local.py` alone says which backend a store has."""
+    """`chosen.py` alone says which backend a store has."""
     found = {
         path.name
         for path in (ROOT / "indexer" / "vectors").rglob("*.py")
         if "vectors.backends" in path.read_text(encoding="utf-8")
     }
     inside = {path.name for path in (ROOT / "indexer" / "vectors" / "backends").rglob("*.py")}
-    assert "local.py" in found
+    assert "chosen.py" in found
     assert found <= inside
 
 

@@ -39,7 +39,6 @@ def check_encoder(store: Store) -> Iterator[Finding]:
 def witness(folder: Path) -> Witness:
     """What names the encoder of the store in `folder`, beside its catalog: the hint, where an index of this very store
     says that it was built with that one."""
-    backend = vectors_of(folder)
 
     def identity(store: str) -> EncoderId | None:
         hint = read_encoder_hint(folder)
@@ -47,7 +46,7 @@ def witness(folder: Path) -> Witness:
 
     def _has_index(store: str, hint: EncoderId, kind: str) -> bool:
         try:
-            return backend.state(kind, key_of(store, hint)) is not None
+            return vectors_of(folder, lambda: store).state(kind, key_of(store, hint)) is not None
         except StoreDamagedError:
             return False
 

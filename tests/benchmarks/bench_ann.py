@@ -37,7 +37,7 @@ import numpy as np
 
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan, OpenIndex
-from indexer.vectors.backends.local import local_backend
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
 from indexer.vectors.base import SearchParameters, VectorIndex
 from indexer.vectors.recall import RecallQueries, TrueNeighbours
 from indexer.vectors.refresh import choose_type
@@ -119,7 +119,7 @@ def build(collection: Collection, kind: Any, target: float, folder: Path) -> dic
     before, peak = resident(), Peak()
     start = time.perf_counter()
     plan = BuildPlan(kind, collection.count, collection.dimension, target, 1, "bench")
-    state = local_backend(folder).build("image", plan, collection.batches)
+    state = FaissFiles(folder).build("image", plan, collection.batches)
     return {
         "built_s": round(time.perf_counter() - start, 1),
         "cpu_s": round(time.process_time(), 1),
@@ -170,7 +170,7 @@ def query(collection: Collection, folder: Path) -> dict[str, object]:
 
 
 def opened(folder: Path) -> OpenIndex:
-    found = local_backend(folder).open("image", "bench")
+    found = FaissFiles(folder).open("image", "bench")
     assert found is not None
     return found
 

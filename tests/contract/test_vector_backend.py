@@ -11,9 +11,13 @@ import pytest
 from indexer.errors import StoreDamagedError
 from indexer.types import Float32, Int64
 from indexer.vectors.backend import BuildPlan, VectorBackend
-from indexer.vectors.backends.local import local_backend
+from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
+from indexer.vectors.backends.milvus.backend import Milvus
+from indexer.vectors.backends.pgvector.backend import PgVector
 from indexer.vectors.base import INDEX_TYPES, IndexType, SearchParameters
 from tests.fixtures.memory_backend import MemoryBackend
+from tests.fixtures.milvus_backend import change_one_there, milvus
+from tests.fixtures.pgvector_backend import change_one, pgvector
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered, reference
 
 VECTORS = clustered(400, seed=1)
@@ -21,10 +25,23 @@ IDS: Int64 = np.arange(400, dtype=np.int64) * 3 + 5
 QUERIES = clustered(20, seed=2)
 
 #: An implementation and the type that it is asked for.
-CASES: list[tuple[str, IndexType]] = [("memory", "ivf-pq"), *(("files", kind) for kind in INDEX_TYPES)]
+CASES: list[tuple[str, IndexType]] = [
+    ("memory", "ivf-pq"),
+    *(("files", kind) for kind in INDEX_TYPES),
+    ("pgvector", "hnsw"),
+]
+#: Those that take minutes.
+OF_SCALE: list[tuple[str, IndexType]] = [
+    *(("pgvector", kind) for kind in INDEX_TYPES if kind != "hnsw"),
+    ("milvus", "hnsw"),
+    ("milvus", "ivf-pq"),
+]
 
 
-@pytest.fixture(params=CASES, ids=" ".join)
+@pytest.fixture(
+    params=[*CASES, *(pytest.param(each, marks=pytest.mark.scale) for each in OF_SCALE)],
+    ids=" ".join,
+)
 def case(request: pytest.FixtureRequest) -> tuple[str, IndexType]:
     found: tuple[str, IndexType] = request.param
     return found
@@ -36,8 +53,15 @@ def asked(case: tuple[str, IndexType]) -> IndexType:
 
 
 @pytest.fixture
-def backend(case: tuple[str, IndexType], tmp_path: Path) -> VectorBackend:
-    return MemoryBackend() if case[0] == "memory" else local_backend(tmp_path / "vectors")
+def backend(case: tuple[str, IndexType], tmp_path: Path, request: pytest.FixtureRequest) -> VectorBackend:
+    match case[0]:
+        case "memory":
+            return MemoryBackend()
+        case "pgvector":
+            return pgvector(request.getfixturevalue("pgvector_url"))
+        case "milvus":
+            return milvus(request.getfixturevalue("milvus_url"))
+    return FaissFiles(tmp_path / "vectors")
 
 
 def plan(asked: IndexType, count: int = 400, generation: int = 7, key: str = "key") -> BuildPlan:
@@ -49,6 +73,12 @@ def damage(backend: VectorBackend, folder: Path) -> None:
     if isinstance(backend, MemoryBackend):
         index = backend.held["image"].index
         index._vectors[len(index) // 2, 0] += 0.5
+        return
+    if isinstance(backend, PgVector):
+        change_one(backend)
+        return
+    if isinstance(backend, Milvus):
+        change_one_there(backend)
         return
     (file,) = (folder / "vectors").glob("image-*")
     data = bytearray(file.read_bytes())

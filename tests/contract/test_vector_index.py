@@ -19,12 +19,17 @@ from indexer.vectors.backends.faiss_files.flat_file import FlatRows, read_flat
 from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
 from indexer.vectors.base import INDEX_TYPES, SearchParameters, VectorIndex
 from indexer.vectors.exact import ExactIndex
+from tests.fixtures.milvus_backend import collection_of
+from tests.fixtures.pgvector_backend import table_of
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered, faiss_index, file_bytes, reference
 
 Make = Callable[[Int64, Float32], VectorIndex]
 
 IMPLEMENTATIONS = ["exact", "flat file", "lists"]
 IMPLEMENTATIONS += [f"{kind} {form}" for kind in INDEX_TYPES for form in ("fresh", "mapped")]
+IMPLEMENTATIONS += [f"{kind} pgvector" for kind in ("flat", "hnsw", "ivf-flat")]
+#: Those that take minutes.
+OF_SCALE = [f"{kind} milvus" for kind in ("flat", "hnsw", "ivf-pq")]
 EXACT = ("exact", "flat")
 
 
@@ -61,8 +66,8 @@ class EachOnce:
         return np.concatenate([scores for scores, _ in rows]), np.concatenate([ids for _, ids in rows])
 
 
-def made(implementation: str, ids: Int64, vectors: Float32, folder: Path) -> VectorIndex:
-    """An index of these rows, whose file lies in `folder`."""
+def made(implementation: str, ids: Int64, vectors: Float32, folder: Path, server: Callable[[str], str]) -> VectorIndex:
+    """An index of these rows, whose file lies in `folder`; or on a `server`, of which this gives the URL."""
     path = folder / "index"
     match implementation.split():
         case ["exact"]:
@@ -78,21 +83,25 @@ def made(implementation: str, ids: Int64, vectors: Float32, folder: Path) -> Vec
                 return EachOnce(memory)
             except ValueError:  # few are stored flat, and FAISS reads them
                 return FaissIndex.read("ivf-sq8", memory)
+        case [kind, "pgvector"]:
+            return table_of(server("pgvector_url"), kind, ids, vectors)
+        case [kind, "milvus"]:
+            return collection_of(server("milvus_url"), kind, ids, vectors)  # type: ignore[arg-type]
         case [kind, form]:
             index = faiss_index(kind, ids, vectors)  # type: ignore[arg-type]
             return index if form == "fresh" else FaissIndex.read(index.index_type, file_bytes(index, path))
     raise AssertionError(implementation)
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+@pytest.fixture(params=[*IMPLEMENTATIONS, *(pytest.param(each, marks=pytest.mark.scale) for each in OF_SCALE)])
 def implementation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def make(implementation: str, tmp_path: Path) -> Make:
+def make(implementation: str, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
     def make(ids: Int64, vectors: Float32) -> VectorIndex:
-        return made(implementation, ids, vectors, tmp_path)
+        return made(implementation, ids, vectors, tmp_path, request.getfixturevalue)
 
     return make
 
@@ -103,12 +112,12 @@ QUERIES = clustered(40, seed=2)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], VectorIndex]:
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], VectorIndex]:
     """The index of 2,000 vectors, once an implementation: no test can change it."""
 
     @functools.cache
     def index(implementation: str) -> VectorIndex:
-        return made(implementation, IDS, VECTORS, tmp_path_factory.mktemp("index"))
+        return made(implementation, IDS, VECTORS, tmp_path_factory.mktemp("index"), request.getfixturevalue)
 
     return index
 

@@ -183,8 +183,8 @@ def test_a_query_imports_no_faiss(tmp_path: Path) -> None:
     FaissFiles(tmp_path).build("image", plan, batches_of(IDS, VECTORS))
     script = (
         "import sys, numpy as np; from pathlib import Path\n"
-        "from indexer.vectors.backends.local import local_backend\n"
-        f"index = local_backend(Path({str(tmp_path)!r})).open('image', 'key', once=True).index\n"
+        "from indexer.vectors.backends.faiss_files.file_backend import FaissFiles\n"
+        f"index = FaissFiles(Path({str(tmp_path)!r})).open('image', 'key', once=True).index\n"
         f"index.search(np.ones((1, {DIMENSION}), np.float32), 10)\n"
         "assert 'faiss' not in sys.modules\n"
         f"index.search(np.ones((1, {DIMENSION}), np.float32), 10)\n"

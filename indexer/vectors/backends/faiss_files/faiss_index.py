@@ -37,6 +37,7 @@ from indexer.vectors.backends.faiss_files.unchecked_lists import UncheckedLists
 from indexer.vectors.backends.faiss_files.writer import Sink
 from indexer.vectors.base import Batches, IndexType, SearchParameters
 from indexer.vectors.exact import ROUNDING, best, checked_queries, checked_rows, nothing, row_scores
+from indexer.vectors.probing import probes
 from indexer.vectors.sampling import draw
 
 faiss: Any = _faiss  # typed loosely: its stubs differ between versions, and from what its Python layer takes
@@ -231,7 +232,7 @@ class FaissIndex:
         core, share = self._core, selector.share
         scan = selector.mask is not None and (share <= SCAN_SHARE or (selector.count <= SCAN_COUNT and share < 0.5))
         if isinstance(core, faiss.IndexIVF):
-            attempts = [tuning.probes(self._width * effort, core.nlist, selector.count, share, fetch), core.nlist]
+            attempts = [probes(self._width * effort, core.nlist, selector.count, share, fetch), core.nlist]
             if scan or self._lists_are_against(queries, selector, attempts[0]):
                 attempts = [core.nlist]
             for lists in attempts:

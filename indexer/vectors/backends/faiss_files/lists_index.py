@@ -20,6 +20,7 @@ from indexer.vectors.backends.faiss_files.id_table import IdTable
 from indexer.vectors.backends.faiss_files.lists_file import Lists, read_lists
 from indexer.vectors.base import SearchParameters
 from indexer.vectors.exact import best, checked_queries, nothing
+from indexer.vectors.probing import probes
 
 if TYPE_CHECKING:
     from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
@@ -82,8 +83,8 @@ class ListsIndex:
             return None
         width = (lists.probes if self._width is None else self._width) * parameters.effort
         fetch = min(count, min(k, count) + tuning.SPARE)
-        probes = tuning.probes(width, len(lists.centroids), count, count / total, fetch)
-        scores, positions = lists.search(query, probes, self._check)
+        looked_at = probes(width, len(lists.centroids), count, count / total, fetch)
+        scores, positions = lists.search(query, looked_at, self._check)
         ids = lists.ids[positions]
         if len(exclude):
             kept = ~are_among(ids, exclude)

@@ -12,7 +12,8 @@ from indexer.errors import StoreDamagedError
 from indexer.json_digest import json_digest
 from indexer.reach import beginning
 from indexer.reach import reason as reason_of
-from indexer.vectors.base import INDEX_TYPES, IndexState, Tuned
+from indexer.vectors.base import IndexState
+from indexer.vectors.state_json import state_of
 
 #: 4: with sums of blocks. An index of another format counts as none, and is built again; but for 3, which lacks them:
 #: the next writer adds them (`FaissFiles.keep`), as to build an index of a million vectors takes minutes.
@@ -83,18 +84,10 @@ def _parsed(content: dict[str, Any]) -> Manifest:
         del content["sampled"]
         content |= {"sums": "", "lists": None}
     fields, lists = content.pop("state"), content.pop("lists")
-    tuned = fields.pop("tuned")
-    state = IndexState(tuned=None if tuned is None else Tuned(**tuned), **fields)
+    state = state_of(fields)
     found = Manifest(state=state, lists=None if lists is None else (lists[0], lists[1]), **content)
-    numbers = [found.dimension, state.count, state.bytes, state.behind, state.generation, *(found.lists or ())]
-    if state.tuned is not None:
-        numbers += [state.tuned.width, state.tuned.proposals, state.tuned.queries]
-        if not all(isinstance(share, float | int) for share in (state.tuned.target, state.tuned.recall)):
-            raise TypeError("a share is no number")
-    if not all(type(number) is int and number >= 0 for number in numbers):
+    if not all(type(number) is int and number >= 0 for number in (found.dimension, *(found.lists or ()))):
         raise ValueError("a number is none")
-    if not {state.index_type, state.asked} <= {*INDEX_TYPES}:
-        raise ValueError("it names no index")
     return found
 
 
