@@ -12,11 +12,11 @@ from sqlalchemy import Column, bindparam, delete, exists, func, select
 
 from indexer.catalog import full_text_names
 from indexer.catalog.derivation import Fact, folded_name
+from indexer.catalog.expressions import among, off_index, upsert
 from indexer.catalog.items import Items
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.schema import device, fact, folder, item
 from indexer.catalog.sources import Source, Sources
-from indexer.catalog.sqlite import among, off_index, upsert
 from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.catalog.vectors import spread

@@ -40,9 +40,9 @@ from indexer.catalog.criteria import (
     Within,
 )
 from indexer.catalog.derivation import Position
+from indexer.catalog.expressions import among, off_index, text_begins, text_holds, text_matches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.schema import device, fact, file, folder, item
-from indexer.catalog.sqlite import among, off_index, text_begins, text_holds, text_matches
 
 Condition = ColumnElement[bool]
 #: Row ids of the folders that a pattern holds altogether, and of those of which it holds files by their names.

@@ -13,8 +13,8 @@ from typing import Final
 from sqlalchemy import Boolean, ColumnElement, Table, and_, literal_column
 
 from indexer.catalog.bounds import HIGHEST, LATITUDES, LONGEST_SIDE, LONGITUDES
+from indexer.catalog.expressions import is_typed
 from indexer.catalog.schema import HIDDEN
-from indexer.catalog.sqlite import is_typed
 from indexer.types import KINDS
 
 

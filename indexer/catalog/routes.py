@@ -32,11 +32,11 @@ from indexer.catalog.criteria import (
     Says,
     Within,
 )
+from indexer.catalog.expressions import among
 from indexer.catalog.globs import longest_plain
 from indexer.catalog.matching import Condition, FoldersOf, between, devices, folders_below, folders_named, latitudes
 from indexer.catalog.name_parts import NameParts
 from indexer.catalog.schema import fact
-from indexer.catalog.sqlite import among
 from indexer.catalog.transaction import Part, Transaction
 from indexer.types import Int64
 

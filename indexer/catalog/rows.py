@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Table, and_, or_, select
 
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.expressions import is_typed, is_whole, row_id
 from indexer.catalog.items import BURIED, TOTAL
 from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, SETTLED, STORE
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import encoder, file, meta, metadata, photo, root, tombstone
-from indexer.catalog.sqlite import is_typed, is_whole, row_id
 from indexer.catalog.tokens import CHOICE, SHAPE
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError

@@ -9,40 +9,24 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
     Engine,
-    Insert,
-    Integer,
-    Table,
     create_engine,
     event,
-    literal_column,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
 from indexer.catalog import sqlite_derived, sqlite_sums
 from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
-from indexer.catalog.sqlite_text import among as among
-from indexer.catalog.sqlite_text import gathered as gathered
-from indexer.catalog.sqlite_text import gathered_in_group as gathered_in_group
-from indexer.catalog.sqlite_text import given_numbers as given_numbers
-from indexer.catalog.sqlite_text import numbers as numbers
-from indexer.catalog.sqlite_text import text_begins as text_begins
-from indexer.catalog.sqlite_text import text_holds as text_holds
-from indexer.catalog.sqlite_text import text_matches as text_matches
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 from indexer.private import make_catalog
 from indexer.reach import check_store_place, is_missing, look, reason, refuse_store
@@ -74,30 +58,6 @@ def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
     return {"sqlite_where": condition}
 
 
-def off_index(column: Column[Any]) -> ColumnElement[Any]:
-    """The column, in a condition by which SQLite is not to choose an index: a plus says so."""
-    return literal_column(f"+{column.table.name}.{column.name}", column.type)
-
-
-@cache  # what it costs to put together, a query would feel
-def is_whole(table: Table) -> ColumnElement[bool]:
-    """Whether a row has the checksum with which it was written, or none; `table` must not be aliased."""
-    columns = sqlite_sums.summed(table)
-    own = f"{table.name}.{sqlite_sums.COLUMN}"
-    return literal_column(f"({own} IS NULL OR {own} = {sqlite_sums.expression(columns, table.name)})", Boolean)
-
-
-def row_id(table: Table) -> ColumnElement[int]:
-    """The number by which SQLite knows a row of a table, whatever its key is."""
-    return literal_column(f"{table.name}.rowid", Integer)
-
-
-@cache
-def is_typed(table: Table) -> ColumnElement[bool]:
-    """Whether every value of a row has the type of its column: damage, and a stranger, can put any type anywhere."""
-    return literal_column(sqlite_sums.typed(table), Boolean)
-
-
 def keep_sums(connection: Connection, table: str) -> None:
     """For migrations: write the checksum of every row of a table, of all its columns, and keep it from now on.
 
@@ -109,15 +69,6 @@ def keep_sums(connection: Connection, table: str) -> None:
 def go_with_items(connection: Connection, table: str) -> None:
     """For migrations: let the rows of a table that are derived from items go with them from now on."""
     sqlite_derived.keep(connection, table)
-
-
-def upsert(table: Table, key: Sequence[str], change: Sequence[str] = ()) -> Insert:
-    """Insert rows; one whose `key` is there gets the new values of the columns `change`, or stays as it is."""
-    statement = insert(table)
-    if not change:
-        return statement.on_conflict_do_nothing()
-    values = {name: statement.excluded[name] for name in change}
-    return statement.on_conflict_do_update(index_elements=key, set_=values)
 
 
 def _listen() -> None:

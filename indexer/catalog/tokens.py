@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, cast, delete, 
 
 from indexer.catalog import stored
 from indexer.catalog.checksums import damaged
+from indexer.catalog.expressions import upsert
 from indexer.catalog.meta import Meta
 from indexer.catalog.schema import file, item, token
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import VISIBLE, has_tokens, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.encoders.base import TokenShape
