@@ -36,8 +36,13 @@ from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.sql.visitors import InternalTraversal
 
 from indexer.catalog import sqlite_sums
+from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.column_types import FitText
 from indexer.types import Int64
+
+#: Operators of SQLite, which `postgres_dialect.py` writes in its own words: whether a text matches a pattern, and a row
+#: of the table of words an expression.
+GLOB, MATCH = "GLOB", "MATCH"
 
 
 class Written(ColumnElement[Any]):
@@ -75,7 +80,7 @@ def off_index(column: Column[Any]) -> ColumnElement[Any]:
     """The column, in a condition by which SQLite is not to choose an index: a plus says so. (PostgreSQL has statistics
     and chooses by them.)"""
     name = f"{column.table.name}.{column.name}"
-    return Written(f"+{name}", name, column.type)
+    return Written(f"+{name}", f'"{column.table.name}"."{column.name}"', column.type)
 
 
 @cache  # what it costs to put together, a query would feel
@@ -88,11 +93,18 @@ def is_whole(table: Table) -> ColumnElement[bool]:
 
 
 def row_id(table: Table) -> ColumnElement[int]:
-    """A number that tells a row of a table, whatever its key is; 1 for all in PostgreSQL where the key is none."""
+    """A number of 1 or more that tells a row of a table, whatever its key is: in PostgreSQL one that is made of a key
+    that is text."""
     first = next(iter(table.primary_key.columns))
-    return Written(
-        f"{table.name}.rowid", f"{table.name}.{first.name}" if isinstance(first.type, Integer) else "1", Integer
-    )
+    own = f"{table.name}.{first.name}"
+    if not isinstance(first.type, Integer):
+        own = f"(hashtextextended({own}, 0) & {HIGHEST - 2} | 1)"
+    return Written(f"{table.name}.rowid", own, Integer)
+
+
+def has_sum(table: Table) -> ColumnElement[bool]:
+    """Whether a row has a checksum; `table` must not be aliased. (In PostgreSQL none needs one.)"""
+    return Written(f"{table.name}.{sqlite_sums.COLUMN} IS NOT NULL", "true", Boolean)
 
 
 @cache
@@ -152,26 +164,8 @@ class _Beginning(_Call):
 
 @compiles(_Beginning, "postgresql")
 def _beginning_in_postgresql(element: _Beginning, compiler: Any, **_how: Any) -> str:
-    return f"substr({_arguments(element, compiler)})"
-
-
-class _Matches(FunctionElement[bool]):
-    """Whether a text matches a pattern."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Matches, "sqlite")
-def _matches_in_sqlite(element: _Matches, compiler: Any, **_how: Any) -> str:
-    text, pattern = (compiler.process(each) for each in element.clauses)
-    return f"{text} GLOB {pattern}"
-
-
-@compiles(_Matches, "postgresql")
-def _matches_in_postgresql(element: _Matches, compiler: Any, **_how: Any) -> str:
-    text, pattern = (compiler.process(each) for each in element.clauses)
-    return f"{text} LIKE {pattern} ESCAPE '!'"
+    text, _, letters = (compiler.process(each) for each in element.clauses)
+    return f"left({text}, CAST({letters} AS INTEGER))"
 
 
 class _Pattern(TypeDecorator[str]):
@@ -202,7 +196,7 @@ def text_begins(text: ColumnElement[Any], part: str) -> ColumnElement[bool]:
 
 def text_matches(text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Whether a text matches a pattern as a whole: "*" stands for any letters, "?" for one, the rest for itself."""
-    return _Matches(text, bindparam(None, pattern, _Pattern))
+    return text.op(GLOB, is_comparison=True)(bindparam(None, pattern, _Pattern))
 
 
 def _bound(text: str) -> BindParameter[Any]:

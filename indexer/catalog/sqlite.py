@@ -9,6 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,6 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from indexer.catalog import sqlite_derived, sqlite_sums
+from indexer.catalog.full_text import FullText
+from indexer.catalog.full_text_names import NameIndex
 from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
@@ -85,6 +88,8 @@ class Sqlite(SqliteTables, SqliteErrors):
 
     def __init__(self, url: URL) -> None:
         self.path = Path(url.database or "")
+        self.words = FullText()
+        self.names = NameIndex()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -190,6 +195,10 @@ class Sqlite(SqliteTables, SqliteErrors):
 
         return engine
 
+    def only_writer(self) -> AbstractContextManager[None]:
+        """Nothing more than the store's lock, which lies beside the file."""
+        return nullcontext()
+
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """What a connection holds on to: when it is another, or what was taken for still has changed, everything has
         to be opened again. None where the file cannot be looked at."""
@@ -240,6 +249,10 @@ class Sqlite(SqliteTables, SqliteErrors):
         if owner != APPLICATION_ID and (found or owner or connection.exec_driver_sql(tables).scalar_one()):
             raise StoreDamagedError(f"{self} is a database of another program; name another place with `store`.")
         return found
+
+    def begin(self, connection: Connection) -> int:
+        """None: here a catalog begins with the first of all migrations."""
+        return 0
 
     def set_version(self, connection: Connection, number: int) -> None:
         """Write owner and version; they commit with the caller's transaction."""
