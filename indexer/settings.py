@@ -114,17 +114,6 @@ def thread_count() -> int:
     return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
 
 
-def default_store() -> Path:
-    """Where an index lives when nobody says: SEARCH_STORE, else one place per user. Raises UsageError where there is
-    no home for that."""
-    named = os.environ.get("SEARCH_STORE", "").strip()
-    if named:
-        from indexer.store_address import is_address, store_folder  # which needs what is here
-
-        return store_folder(named) if is_address(named) else Path(absolute(named))
-    return stores_folder() / "default.search"
-
-
 def stores_folder() -> Path:
     """The folder of the indexes of a user. Raises UsageError where there is no home for that."""
     place = _of_user("data")

@@ -1,7 +1,8 @@
-"""The address of a store whose catalog lies on a server, `postgresql://user@host/database`, and the folder of this
-machine that stands for it: there lie its caches (vector indexes, thumbnails, the map, what was fitted) and the address.
+"""Which store is meant: where nobody says, by a path, or by the address of a server on which its catalog lies,
+`postgresql://user@host/database`.
 
-Whoever names a store by its address comes to that folder; all else works with the folder as with any other.
+For an address stands a folder of this machine: there lie its caches (vector indexes, thumbnails, the map), what was
+fitted, and the address. All else works with the folder as with any other.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
+from indexer.paths import absolute
 from indexer.reach import holds, reason, refuse_store
 from indexer.settings import ADDRESS_NAME, stores_folder
 
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 #: Bytes of an address, far more than any has.
 _LONGEST: Final = 4_096
 _ADDRESS: Final = re.compile(r"postgres(ql)?(\+psycopg)?://")
+
+
+def default_store() -> Path:
+    """Where an index lives when nobody says: SEARCH_STORE, else one place per user. Raises UsageError where there is
+    no home for that."""
+    named = os.environ.get("SEARCH_STORE", "").strip()
+    if not named:
+        return stores_folder() / "default.search"
+    return store_folder(named) if is_address(named) else Path(absolute(named))
 
 
 def is_address(named: object) -> bool:

@@ -10,8 +10,7 @@ import os
 from indexer import arguments
 from indexer.arguments import checked, optional
 from indexer.encoders.base import Encoder
-from indexer.settings import default_store
-from indexer.store_address import store_folder
+from indexer.store_address import default_store, store_folder
 from search.arguments import encoder_or_name
 from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting

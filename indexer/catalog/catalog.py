@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection
 
 from indexer import forking
 from indexer.catalog import schema
-from indexer.catalog.database import Database
 from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
 from indexer.catalog.transaction import Transaction
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database
 
 #: Contents that are remembered one by one: some 20 MB.
 REMEMBERED = 200_000

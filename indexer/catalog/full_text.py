@@ -32,6 +32,8 @@ from indexer.catalog.sqlite_errors import is_damage
 from indexer.catalog.word_expressions import AllOf, AnyOf, Expression, InColumns, Phrase
 
 TABLE: Final = "word"
+#: The number of a row, which is the id of its item.
+NUMBER: Final = f"{TABLE}.rowid"
 COLUMNS: Final = ("captions", "keywords", "name", "folders", "place")
 
 _MADE: Final = f"CREATE VIRTUAL TABLE {TABLE} USING fts5({', '.join(COLUMNS)}, tokenize = 'ascii')"

@@ -45,18 +45,24 @@ class Postgres(PostgresErrors):
     # -- whether it is there, and connections to it ---------------------------------------------------------
 
     def make_room(self) -> None:
-        """Look whether the server answers, and is new enough. Raises StoreError."""
+        """Look whether the server answers, is new enough, and lets us write what is there. Raises StoreError."""
         with self._looking() as connection:
             self._check_server(connection)
+            if self._has_tables(connection) and not self._may_write(connection):
+                raise self.unwritable()
 
     def find(self) -> bool:
         """Whether the catalog, which has to be there, may be written. Raises StoreMissingError or StoreError."""
         with self._looking() as connection:
             self._check_server(connection)
             if not self._has_tables(connection):
+                self._check_rights(connection)
                 raise StoreMissingError(f"There is no index in {self}; make one with `index(FOLDER)`.")
-            may = "NOT pg_is_in_recovery() AND has_table_privilege('meta', 'UPDATE')"
-            return bool(connection.execute(text(f"SELECT {may}")).scalar_one())
+            return self._may_write(connection)
+
+    def _may_write(self, connection: Connection) -> bool:
+        may = text("SELECT NOT pg_is_in_recovery() AND has_table_privilege('meta', 'UPDATE')")
+        return bool(connection.execute(may).scalar_one())
 
     @contextmanager
     def _looking(self) -> Iterator[Connection]:
@@ -73,6 +79,15 @@ class Postgres(PostgresErrors):
             raise StoreError(
                 f"The server of {self} is PostgreSQL {version // 10_000}, and a catalog needs {OLDEST} or later; "
                 "upgrade it, or name another server with `store`."
+            )
+
+    def _check_rights(self, connection: Connection) -> None:
+        """Tables of a schema that may not be used look as if they were not there."""
+        may = text("SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = :name")
+        if connection.execute(may, {"name": SCHEMA}).scalar() is False:
+            raise StoreUnwritableError(
+                f"{self} does not let this user read its index; ask its owner for the right (GRANT USAGE ON SCHEMA "
+                f"{SCHEMA}, and SELECT on its tables), or name another `store`."
             )
 
     def connect(

@@ -33,7 +33,7 @@ _LACKS_TABLES: Final = ("42P01", "42703", "3F000")
 def _message(error: BaseException) -> str:
     """The first line of what the driver says, as the middle of a sentence."""
     lines = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [type(error).__name__]
-    said = lines[0].partition("FATAL:")[2] or lines[0]
+    said = lines[0].partition("FATAL:")[2] or lines[0].removeprefix("connection failed: ")
     return said.strip().rstrip(".")
 
 
@@ -42,10 +42,11 @@ class PostgresErrors:
 
     def __init__(self, url: URL) -> None:
         if url.password is not None or {"password", "sslpassword"} & set(url.query):
-            shown = url.set(password=None).difference_update_query(["password", "sslpassword"])
+            others = {name: value for name, value in url.query.items() if name not in ("password", "sslpassword")}
+            shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, others)
             raise UsageError(
                 f"A password does not belong into the address of a store, where others see it; give "
-                f"{shown.render_as_string(hide_password=True)}, and the password in PGPASSWORD or ~/.pgpass."
+                f"{shown.render_as_string()}, and the password in PGPASSWORD or ~/.pgpass."
             )
         self._url = url
 

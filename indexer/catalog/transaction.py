@@ -10,14 +10,16 @@ A new subject is a new file with a `Part`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, Executable, Table, select, update
 
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
-from indexer.catalog.database import Database, NameIndex, WordTable
 from indexer.catalog.schema import meta
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database, NameIndex, WordTable
 
 _GENERATION = meta.c.key == "generation"
 

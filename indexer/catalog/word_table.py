@@ -34,6 +34,6 @@ class _Wanted(TypeDecorator[Expression]):
 
 def matching(words: Expression) -> Select[tuple[int]]:
     """The ids of the items that match an expression, for a condition `IN`."""
-    number = Written(f"{TABLE}.rowid", f"{TABLE}.item_id", Integer)
+    number = Written(full_text.NUMBER, f"{TABLE}.item_id", Integer)
     found = literal_column(TABLE).op(MATCH)(bindparam(None, words, _Wanted))
     return select(number).select_from(table(TABLE)).where(found)

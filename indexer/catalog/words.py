@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
-from indexer.catalog.database import WordTable
 from indexer.catalog.meta import WORDS, Meta
 from indexer.catalog.sources import Source, Sources
 from indexer.catalog.statements import id_chunks
@@ -21,6 +20,9 @@ from indexer.catalog.transaction import Part
 from indexer.catalog.word_expressions import Expression
 from indexer.catalog.word_table import TABLE
 from indexer.words import column, name_parts
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import WordTable
 
 T = TypeVar("T")
 

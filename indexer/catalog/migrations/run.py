@@ -11,14 +11,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert
 
 from indexer.catalog import migrations
-from indexer.catalog.database import Database
 from indexer.catalog.schema import migration
 from indexer.distribution import how_to_upgrade
 from indexer.errors import StoreTooNewError
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database
 
 
 def _apply(module: str, connection: Connection) -> None:
