@@ -64,9 +64,11 @@ def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
 def keep_sums(connection: Connection, table: str) -> None:
     """For migrations: write the checksum of every row of a table, of all its columns, and keep it from now on.
 
-    To be called for a table that has got the column of checksums, or any other while it has that one.
+    To be called for a table that has got the column of checksums, or any other while it has that one. On another
+    database it does nothing: that sums its own pages.
     """
-    sqlite_sums.keep(connection, table)
+    if connection.dialect.name == "sqlite":
+        sqlite_sums.keep(connection, table)
 
 
 def go_with_items(connection: Connection, table: str) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, create_engine, inspect, make_url, select
 
 from indexer.catalog import postgres
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.meta import Meta
 from indexer.catalog.migrations.run import MIGRATIONS
+from indexer.catalog.postgres_first import SCHEMA
 from indexer.catalog.postgres_words import written
+from indexer.catalog.schema import metadata, migration
+from indexer.catalog.sqlite import file_url
 from indexer.catalog.word_expressions import Phrase, phrase, within
 from indexer.errors import (
     StoreBusyError,
@@ -189,6 +193,29 @@ def test_text_has_no_nul_there(address: URL) -> None:
         Meta(batch).set("key", "a\0b")
         assert Meta(batch).get("key") == "a\ufffdb"
     catalog.close()
+
+
+def test_the_tables_are_those_to_which_migrations_lead(address: URL, tmp_path: Path) -> None:
+    file = file_url(tmp_path / "catalog.sqlite")
+    found = []
+    for url, plain, schema in ((file, file, None), (address, address.set(drivername="postgresql+psycopg"), SCHEMA)):
+        catalog = Catalog.create(url)
+        with catalog.snapshot() as snapshot:
+            names = snapshot.connection.execute(select(migration.c.name).order_by(migration.c.name)).scalars().all()
+        catalog.close()
+        engine = create_engine(plain)
+        there = inspect(engine)
+        tables = {
+            table.name: (
+                {column["name"]: column["nullable"] for column in there.get_columns(table.name, schema)},
+                there.get_pk_constraint(table.name, schema)["constrained_columns"],
+                sorted(tuple(each["column_names"]) for each in there.get_unique_constraints(table.name, schema)),
+            )
+            for table in metadata.sorted_tables
+        }
+        engine.dispose()
+        found.append((tables, names))
+    assert found[0] == found[1]
 
 
 def test_words_are_written_so_that_nothing_else_is_meant() -> None:
