@@ -46,19 +46,22 @@ def repair(folder: Path, progress: Progress | None = None) -> list[Finding]:
             done += _salvage(folder)
         store = Store.open(folder)
         try:
-            if parts - {"encoder"}:
-                progress.phase("Mending what is damaged")
-                done += mend_rows(store)
-                done += mend_facts(store)
-                done += mend_words(store)
-                done += mend_vectors(store)
-            if stale := remove_stale(folder, store.catalog):
-                done.append(
-                    Finding("thumbnails", f"{stale:,} were of photographs that are gone", "deleted", grave=False)
-                )
-            if parts & {"index", "vectors", "catalog"}:
-                build_indexes(store.catalog, store.vectors, None, progress, force=True)
-                done.append(Finding("index", "the vector indexes were missing, damaged or out of date", "built again"))
+            with store.catalog.only_writer():
+                if parts - {"encoder"}:
+                    progress.phase("Mending what is damaged")
+                    done += mend_rows(store)
+                    done += mend_facts(store)
+                    done += mend_words(store)
+                    done += mend_vectors(store)
+                if stale := remove_stale(folder, store.catalog):
+                    done.append(
+                        Finding("thumbnails", f"{stale:,} were of photographs that are gone", "deleted", grave=False)
+                    )
+                if parts & {"index", "vectors", "catalog"}:
+                    build_indexes(store.catalog, store.vectors, None, progress, force=True)
+                    done.append(
+                        Finding("index", "the vector indexes were missing, damaged or out of date", "built again")
+                    )
         finally:
             store.close()
     left = (finding for finding in diagnosis.findings if finding.part != "thumbnails")

@@ -51,6 +51,7 @@ def test_the_same_answers_as_from_a_file(
     assert cli("forget", photos / "horse.png").code == 0
     assert cli("compact").code == 0
     assert cli("doctor").out == "All is well.\n"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "of another machine"))
     with search.open(address) as library:
         assert {Path(hit.path).name for hit in library.query("an animal").hits} == {"chelsea.png", "coffee.png"}
 
