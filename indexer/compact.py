@@ -11,7 +11,7 @@ from indexer.catalog.orphans import Orphans, is_repaired
 from indexer.catalog.words import Words
 from indexer.errors import StoreUnwritableError, UsageError
 from indexer.progress import Progress, Silent
-from indexer.store import Store, size_of
+from indexer.store import Store
 from indexer.thumbnails.removal import remove_stale
 from indexer.training.work_folder import let_go
 from indexer.types import KINDS
@@ -51,7 +51,7 @@ def compact(store: Store, progress: Progress | None = None, *, trainings: bool =
             "what `compact()` would delete."
         )
     progress = progress or Silent()
-    before = size_of(store.folder)
+    before = store.size()
     gone = let_go(store.folder) if trainings else 0
     progress.phase("Deleting what nothing leads to")
     with store.catalog.batch() as batch:
@@ -67,11 +67,13 @@ def compact(store: Store, progress: Progress | None = None, *, trainings: bool =
     _check_room(store)
     progress.phase("Writing the catalog anew")
     complete = store.catalog.compact()
-    now = size_of(store.folder)
+    now = store.size()
     return Compacted(max(0, before - now), now, found.contents, found.texts, found.vectors, complete, gone)
 
 
 def _check_room(store: Store) -> None:
+    if store.address is not None:  # its server takes none for that
+        return
     needed = store.catalog.live_bytes()
     free = shutil.disk_usage(store.folder).free
     if free < needed:

@@ -13,6 +13,8 @@ from indexer.paths import absolute
 
 #: The catalog in the folder of a store: the file that makes it one.
 CATALOG_NAME = "catalog.sqlite"
+#: In its place, the address of a catalog that lies on a server (`store_address.py`).
+ADDRESS_NAME = "catalog.url"
 #: The folder of the thumbnails, in that of a store.
 THUMBNAILS = "thumbnails"
 #: The folder of the map.
@@ -112,12 +114,8 @@ def thread_count() -> int:
     return environment_int("SEARCH_THREADS", os.cpu_count() or 1)
 
 
-def default_store() -> Path:
-    """Where an index lives when nobody says: SEARCH_STORE, else one place per user. Raises UsageError where there is
-    no home for that."""
-    named = os.environ.get("SEARCH_STORE", "").strip()
-    if named:
-        return Path(absolute(named))
+def stores_folder() -> Path:
+    """The folder of the indexes of a user. Raises UsageError where there is no home for that."""
     place = _of_user("data")
     if place is None:
         given = ((name, os.environ.get(name, "")) for name in ("XDG_DATA_HOME", "HOME"))
@@ -126,7 +124,7 @@ def default_store() -> Path:
             f"There is no home folder to keep an index in ({next(relative, 'HOME is not set')}); name a place with "
             "`store` or SEARCH_STORE."
         )
-    return place / "default.search"
+    return place
 
 
 def cache_folder() -> Path | None:

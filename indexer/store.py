@@ -1,7 +1,7 @@
 """A store: the folder that holds a catalog, its vector indexes, and the lock of its one writer.
 
 photos.search/
-    catalog.sqlite      the truth
+    catalog.sqlite      the truth; in its place catalog.url, where that lies on a server (`store_address.py`)
     vectors/            a cache: the vector indexes, where the backend keeps them in files
     thumbnails/         a cache: small pictures, by content
     map/                a cache: the map of the collection
@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import URL
+
 from indexer import swap
 from indexer.atomic import clean
 from indexer.catalog.catalog import Catalog
@@ -33,6 +35,7 @@ from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
 from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store
 from indexer.settings import CATALOG_NAME, THUMBNAILS
+from indexer.store_address import address_in
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.chosen import chosen_backend
 from indexer.vectors.backends.store_toml import STORE_TOML
@@ -48,9 +51,11 @@ VECTORS: Final = "vectors"
 class Store:
     """One index on disk. Any number of processes read it while one writes."""
 
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, address: URL | None = None) -> None:
         """Raises UsageError for a `store.toml` that is wrong."""
         self.folder = folder
+        #: Where the catalog lies, if on a server.
+        self.address = address
         self.catalog = catalog
         try:
             self.vectors: VectorBackend = vectors_of(folder, lambda: id_of(catalog))
@@ -62,6 +67,9 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open an existing store to read it. Raises StoreMissingError or StoreError."""
         folder = _checked(folder)
+        address = address_in(folder)
+        if address is not None:
+            return cls(folder, Catalog.open(address), address)
         if is_missing(folder / CATALOG_NAME) and not is_missing(folder / HINT_NAME) and not swap.is_cut_short(folder):
             raise StoreMissingError(
                 f"The catalog of {folder} is gone, though what lies beside it is there; bring {CATALOG_NAME} back from "
@@ -77,6 +85,9 @@ class Store:
         Raises StoreError, and UsageError for a place that is taken.
         """
         folder = _checked(folder)
+        address = address_in(folder)
+        if address is not None:
+            return cls(folder, Catalog.create(address), address)
         _settle(folder)
         if not holds(folder, CATALOG_NAME):
             leftovers = {"writer.lock", "writer.pid", VECTORS, HINT_NAME, IN_HAND, THUMBNAILS, STORE_TOML}
@@ -86,6 +97,13 @@ class Store:
                 )
         return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
 
+    def __str__(self) -> str:
+        return str(self.folder) if self.address is None else self.address.render_as_string()
+
+    def size(self) -> int:
+        """Bytes of its files, and of what a server keeps of it."""
+        return size_of(self.folder) + (0 if self.address is None else self.catalog.live_bytes())
+
     def close(self) -> None:
         """Close the catalog's connections."""
         self.catalog.close()
@@ -93,7 +111,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the store's write lock. Raises StoreBusyError at once when another process has it."""
-        with write_lock(self.folder):
+        with write_lock(self.folder), self.catalog.only_writer():
             yield
 
 

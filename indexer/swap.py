@@ -16,7 +16,7 @@ from typing import Final
 
 from indexer.atomic import sync_folder
 from indexer.reach import holds
-from indexer.settings import CATALOG_NAME
+from indexer.settings import ADDRESS_NAME, CATALOG_NAME
 
 REPAIRED_NAME: Final = "catalog.repaired.sqlite"
 _UNFINISHED_NAME: Final = "catalog.salvaged.sqlite"
@@ -28,8 +28,8 @@ KEPT: Final = 2
 
 
 def is_store(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a catalog, or one that is to become it. Raises as `holds`."""
-    return holds(folder, CATALOG_NAME) or holds(folder, REPAIRED_NAME)
+    """Whether a folder holds a catalog, one that is to become it, or the address of one. Raises as `holds`."""
+    return any(holds(folder, name) for name in (CATALOG_NAME, REPAIRED_NAME, ADDRESS_NAME))
 
 
 def is_cut_short(folder: Path) -> bool:

@@ -6,12 +6,11 @@ Its calls stand in `search/calls/`, a file a subject; here they become one class
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from indexer import arguments
 from indexer.arguments import checked, optional
 from indexer.encoders.base import Encoder
-from indexer.settings import default_store
+from indexer.store_address import default_store, store_folder
 from search.arguments import encoder_or_name
 from search.calls.classifying import Classifying
 from search.calls.collecting import Collecting
@@ -34,13 +33,14 @@ from search.calls.training import Training
 def open(
     store: str | os.PathLike[str] | None = None, *, encoder: str | Encoder | None = None, device: str | None = None
 ) -> Library:
-    """Open the store at a folder, which need not exist yet; None is the default place (SEARCH_STORE).
+    """Open the store at a folder, which need not exist yet, or at the address of a server
+    (`postgresql://user@host/database`); None is the default place (SEARCH_STORE).
 
     `encoder`: the name of an encoder (`search models` lists them) or an object that follows
     `search.Encoder`; None takes the store's own, or the bundled one for a new store. `device`: "cpu",
     "cuda", "mps", for encoders that run on torch. Nothing is read or loaded before it is needed.
     """
-    return Library(default_store() if store is None else Path(store), encoder=encoder, device=device)
+    return Library(default_store() if store is None else store_folder(store), encoder=encoder, device=device)
 
 
 class Library(

@@ -16,7 +16,7 @@ from indexer.catalog.transaction import Transaction
 from indexer.encoders.base import EncoderId
 from indexer.files.kinds import LeftOut, by_kind, suffix_of
 from indexer.pipeline.pace import read_pace
-from indexer.store import Store, size_of
+from indexer.store import Store
 from indexer.thumbnails.cache import ThumbnailCache
 from indexer.training.work_folder import UnfinishedTraining, unfinished
 from indexer.types import KINDS, Failure
@@ -82,11 +82,12 @@ class Status:
 
 def read_status(store: Store) -> Status:
     """What `store` holds. Raises StoreError."""
+    size = store.size()
     with store.catalog.snapshot() as snapshot:
         active, former = Encoders(snapshot).active(), Encoders(snapshot).former()
         files = Files(snapshot).counts()
         return Status(
-            str(store.folder),
+            str(store),
             None if active is None else active[1],
             Items(snapshot).count("image"),
             Items(snapshot).photographs(Contents(snapshot).copied()),
@@ -101,7 +102,7 @@ def read_status(store: Store) -> Status:
             {kind: index_state(snapshot, store.vectors, kind) for kind in KINDS},
             None if active is None else _token_state(snapshot, active[0]),
             _thumbnail_state(store),
-            size_of(store.folder),
+            size,
             tuple(Failure(path, reason) for path, reason in Files(snapshot).failures()),
             None if former is None else former[1],
             None if active is None else read_pace(snapshot, active[1].name),

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import catalog_rows
 from tests.fixtures.json_schemas import conform
+from tests.fixtures.postgres_server import PASSWORD, PostgresServer, running
 
 #: Before torch or FAISS is loaded, here and in the processes of tests: threads that wait sleep. By default they turn in
 #: a loop, and where a test process runs on each core they take the cores from each other.
@@ -105,6 +107,26 @@ def _statements_compiled_once() -> Iterator[None]:
         patch.setattr(sqlite, "create_engine", sharing)
         yield
     shared.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, whose password is in the environment."""
+    pytest.importorskip("psycopg")
+    pytest.importorskip("pg0")
+    with running() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGPASSWORD", PASSWORD)
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A test runs once for each database in which a catalog can lie: `new_catalog` makes it there."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        catalog_rows.databases.append(lambda _path: server.new_database())
+    yield request.param
+    del catalog_rows.databases[1:]
 
 
 @pytest.fixture(scope="session", autouse=True)

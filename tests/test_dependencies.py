@@ -57,7 +57,7 @@ def test_the_packages() -> None:
     assert (
         undeclared(
             ["search", "indexer"],
-            declared("blip", "map", "mcp", "milvus", "parquet", "pgvector", "probe", "ray", "train"),
+            declared("blip", "map", "mcp", "milvus", "parquet", "postgres", "probe", "ray", "train"),
         )
         == set()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection
 
@@ -12,19 +13,29 @@ from indexer import forking
 from indexer.catalog import schema
 from indexer.catalog.meta import SWEEP, Meta
 from indexer.catalog.migrations.run import SCHEMA_VERSION, migrate, version
-from indexer.catalog.sqlite import Sqlite
 from indexer.catalog.transaction import Transaction
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database
 
 #: Contents that are remembered one by one: some 20 MB.
 REMEMBERED = 200_000
 
 
-def database_at(url: URL) -> Sqlite:
+def database_at(url: URL) -> Database:
     """The database that a URL names. Raises UsageError for one of an unknown kind."""
-    if url.get_backend_name() != "sqlite":
-        raise UsageError(f"A catalog cannot lie in a database of {url.get_backend_name()}; use a SQLite file.")
-    return Sqlite(url)
+    match url.get_backend_name():
+        case "sqlite":
+            from indexer.catalog.sqlite import Sqlite
+
+            return Sqlite(url)
+        case "postgresql":
+            from indexer.catalog.postgres import Postgres
+
+            return Postgres(url)
+        case other:
+            raise UsageError(f"A catalog cannot lie in a database of {other}; use a SQLite file, or PostgreSQL.")
 
 
 class Catalog:
@@ -75,7 +86,7 @@ class Catalog:
             return cls._open(database, url, writable=False, alone=True)
 
     @classmethod
-    def _open(cls, database: Sqlite, url: URL, *, writable: bool, alone: bool = False) -> Catalog:
+    def _open(cls, database: Database, url: URL, *, writable: bool, alone: bool = False) -> Catalog:
         catalog = cls(url, writable=writable, mapped=True, alone=alone)
         try:
             catalog._suit_schema()
@@ -154,6 +165,12 @@ class Catalog:
             raise self._database.full() if self._alone else self._database.unwritable()
         with self._transaction(writing=True) as transaction:
             yield transaction
+
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Be the only run that writes, of all machines that come to this catalog. Raises StoreBusyError."""
+        with self._database.only_writer():
+            yield
 
     def live_bytes(self) -> int:
         """Bytes of the database without the room in it that is free."""

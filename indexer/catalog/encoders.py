@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from indexer.catalog import stored
+from indexer.catalog.expressions import upsert
 from indexer.catalog.meta import ENCODER, FORMER, Meta
 from indexer.catalog.schema import encoder, item
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.tokens import SHAPE
 from indexer.catalog.transaction import Part
 from indexer.encoders.base import EncoderId

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, delete, or_, select
 
+from indexer.catalog.expressions import upsert
 from indexer.catalog.schema import exclusion
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import bounds
 from indexer.catalog.transaction import Part
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import Column, bindparam, delete, exists, func, select
 
-from indexer.catalog import full_text_names
 from indexer.catalog.derivation import Fact, folded_name
+from indexer.catalog.expressions import among, off_index, upsert
 from indexer.catalog.items import Items
 from indexer.catalog.meta import FACTS, Meta
+from indexer.catalog.name_parts import NameParts
 from indexer.catalog.schema import device, fact, folder, item
 from indexer.catalog.sources import Source, Sources
-from indexer.catalog.sqlite import among, off_index, upsert
 from indexer.catalog.statements import chunks, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.catalog.vectors import spread
@@ -59,13 +59,13 @@ class Facts(Part):
 
     def clear(self) -> None:
         """Leave none, nor any device or folder; `index_names` comes when all are there again."""
-        full_text_names.drop(self._transaction.connection)  # to follow each name would take longer than to begin anew
+        NameParts(self._transaction).drop()  # to follow each name would take longer than to begin anew
         for table in (fact, device, folder):
             self._write(delete(table))
 
     def index_names(self) -> None:
         """Make the index of parts of names anew."""
-        full_text_names.make(self._transaction.connection)
+        NameParts(self._transaction).make()
 
     def are_of_these_rules(self) -> bool:
         """Whether they were made by the rules of this version."""

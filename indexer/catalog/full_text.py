@@ -10,6 +10,7 @@ costs words, and no answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,11 +18,9 @@ from sqlalchemy import (
     Connection,
     Executable,
     Integer,
-    Select,
     TextClause,
     bindparam,
     column,
-    literal_column,
     select,
     table,
     text,
@@ -29,10 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog import sqlite_derived
-from indexer.catalog.column_types import FitText
 from indexer.catalog.sqlite_errors import is_damage
+from indexer.catalog.word_expressions import AllOf, AnyOf, Expression, InColumns, Phrase
 
 TABLE: Final = "word"
+#: The number of a row, which is the id of its item.
+NUMBER: Final = f"{TABLE}.rowid"
 COLUMNS: Final = ("captions", "keywords", "name", "folders", "place")
 
 _MADE: Final = f"CREATE VIRTUAL TABLE {TABLE} USING fts5({', '.join(COLUMNS)}, tokenize = 'ascii')"
@@ -134,36 +135,70 @@ def is_ours(name: str, sql: str | None) -> bool:
     return sql == _MADE if name == TABLE else name in SHADOWS and str(sql).startswith("CREATE TABLE")
 
 
-def matching(words: str) -> Select[tuple[int]]:
-    """The ids of the items that match an expression, for a condition `IN`."""
-    return select(_word.c.rowid).where(literal_column(TABLE).op("MATCH")(bindparam(None, words, FitText)))
+class FullText:
+    """What `WordTable` asks, of a file of SQLite."""
+
+    def is_there(self, connection: Connection) -> bool:
+        """Not in an older store that cannot be written."""
+        return bool(connection.execute(IS_THERE).scalar())
+
+    def best(self, connection: Connection, expressions: Sequence[Expression], most: int) -> list[list[int]] | None:
+        """Of each expression item ids, the `most` best by BM25, then by id."""
+        found = self._each(connection, BEST, expressions, most)
+        return None if found is None else [json.loads(ids) for ids in found]
+
+    def newest(self, connection: Connection, expressions: Sequence[Expression], most: int) -> list[list[int]] | None:
+        """Of each the `most` newest."""
+        found = self._each(connection, NEWEST, expressions, most)
+        return None if found is None else [json.loads(ids) for ids in found]
+
+    def counts(self, connection: Connection, expressions: Sequence[Expression], most: int) -> list[int] | None:
+        """Of each how many rows match, counted no further than `most`."""
+        return self._each(connection, COUNT, expressions, most)
+
+    def _each(
+        self, connection: Connection, statement: Executable, expressions: Sequence[Expression], most: int
+    ) -> list[Any] | None:
+        bound = {"words": json.dumps([written(each) for each in expressions]), "most": most}
+        found = rows(connection, statement, bound)
+        return None if found is None else [value for (value,) in found]
+
+    def rows(self, connection: Connection, ids: Sequence[int]) -> list[Any] | None:
+        """The id and the columns of these items."""
+        return rows(connection, ROWS, {"ids": ids})
+
+    def write(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put rows, `id` and the columns, in the place of those that are there."""
+        connection.execute(WRITE, rows)
+
+    def make_anew(self, connection: Connection) -> None:
+        """The table, empty, whatever state it is in."""
+        drop(connection)
+        make(connection)
+
+    def rebuild(self, connection: Connection) -> None:
+        """Leave nothing of the words that were deleted."""
+        connection.execute(REBUILD)
+
+    def vocabulary(self, connection: Connection) -> Iterator[tuple[str, int]] | None:
+        """Each token of the index, and how often it is there. Reads all of it."""
+        return vocabulary(connection)
 
 
-def phrase(tokens: Sequence[str]) -> str:
-    """An expression for these tokens one behind the other: a string of FTS5, in which nothing else means anything."""
-    return '"' + " ".join(tokens).replace("\0", " ").replace('"', '""') + '"'
+def written(expression: Expression) -> str:
+    """An expression in the language of FTS5."""
+    match expression:
+        case Phrase():  # a string of FTS5, in which nothing else means anything
+            text = '"' + " ".join(expression.tokens).replace("\0", " ").replace('"', '""') + '"'
+            return f"{text} *" if expression.begins else text
+        case AllOf():
+            return " AND ".join(map(_part, expression.parts))
+        case AnyOf():
+            return " OR ".join(map(_part, expression.parts))
+        case InColumns():
+            return f"({{{' '.join(expression.columns)}}} : ({written(expression.part)}))"
 
 
-def beginning(tokens: Sequence[str]) -> str:
-    """An expression for these tokens one behind the other, of which the last may go on."""
-    return phrase(tokens) + " *"
-
-
-def all_of(phrases: Iterable[Sequence[str]]) -> str:
-    """An expression for all of these phrases; there is one."""
-    return conjunction(map(phrase, phrases))
-
-
-def conjunction(expressions: Iterable[str]) -> str:
-    """An expression for all of these; there is one."""
-    return " AND ".join(expressions)
-
-
-def disjunction(expressions: Iterable[str]) -> str:
-    """An expression for one of these at least; there is one."""
-    return " OR ".join(expressions)
-
-
-def within(columns: Sequence[str], expression: str) -> str:
-    """An expression in these of COLUMNS alone."""
-    return f"({{{' '.join(columns)}}} : ({expression}))"
+def _part(expression: Expression) -> str:
+    text = written(expression)
+    return f"({text})" if isinstance(expression, AllOf | AnyOf) else text

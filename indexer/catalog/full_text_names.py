@@ -9,13 +9,15 @@ derived: see `name_parts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, Integer, Select, bindparam, column, literal_column, select, table, text
 
 from indexer.catalog import full_text
 from indexer.catalog.column_types import FitText
+from indexer.catalog.full_text import written
+from indexer.catalog.word_expressions import all_of
 
 TABLE: Final = "name_part"
 #: Letters of a part. Fewer are looked for in the names alone.
@@ -74,7 +76,7 @@ def parts_of(name: str) -> set[str]:
 
 def holding(parts: Iterable[str]) -> Select[tuple[int]]:
     """The ids of the items whose names hold each of `parts`, of three letters, for a condition `IN`."""
-    words = full_text.all_of([part] for part in parts)
+    words = written(all_of([part] for part in parts))
     return select(_part.c.rowid).where(literal_column(TABLE).op("MATCH")(bindparam(None, words, FitText)))
 
 
@@ -88,3 +90,27 @@ def held(connection: Connection) -> dict[str, tuple[int, float]] | None:
         return None if found is None else {str(part): (int(count), float(total)) for part, count, total in found}
     finally:
         connection.execute(text("DROP TABLE temp.name_parts"))
+
+
+class NameIndex:
+    """What `name_parts.NameIndex` asks, of a file of SQLite."""
+
+    def is_there(self, connection: Connection) -> bool:
+        """Not in an older store that cannot be written."""
+        return bool(connection.execute(IS_THERE).scalar())
+
+    def make(self, connection: Connection) -> None:
+        """The index of the names that are there."""
+        make(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Let go of it, whatever state it is in."""
+        drop(connection)
+
+    def rebuild(self, connection: Connection) -> None:
+        """Leave nothing of the names that were deleted."""
+        connection.execute(REBUILD)
+
+    def holds(self, connection: Connection, wanted: Mapping[str, tuple[int, float]]) -> bool:
+        """Whether it holds these parts, each so often and with this sum of ids, and nothing else."""
+        return self.is_there(connection) and held(connection) == wanted

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from indexer.catalog import stored
+from indexer.catalog.expressions import among, is_whole, off_index
 from indexer.catalog.meta import Meta
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import ABSENT, UNSPOKEN, file, item, photo, tombstone
-from indexer.catalog.sqlite import among, is_whole, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError

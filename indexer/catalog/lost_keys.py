@@ -13,9 +13,10 @@ from sqlalchemy import Column, select
 
 from indexer.catalog import stored
 from indexer.catalog.exclusions import Exclusions
+from indexer.catalog.expressions import upsert
 from indexer.catalog.roots import Roots
 from indexer.catalog.schema import FORGOTTEN, encoder, exclusion, file, meta, root
-from indexer.catalog.sqlite import Sqlite, upsert
+from indexer.catalog.sqlite import Sqlite
 from indexer.catalog.statements import chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.errors import StoreDamagedError

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
 
-from indexer.catalog import full_text
+from indexer.catalog import word_expressions, word_table
 from indexer.catalog.criteria import (
     Below,
     BelowNamed,
@@ -40,9 +40,9 @@ from indexer.catalog.criteria import (
     Within,
 )
 from indexer.catalog.derivation import Position
+from indexer.catalog.expressions import among, off_index, text_begins, text_holds, text_matches
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.schema import device, fact, file, folder, item
-from indexer.catalog.sqlite import among, off_index, text_begins, text_holds, text_matches
 
 Condition = ColumnElement[bool]
 #: Row ids of the folders that a pattern holds altogether, and of those of which it holds files by their names.
@@ -129,8 +129,8 @@ class Matcher:
             case Says():
                 if not criterion.phrases:
                     return false()
-                asked = full_text.within(criterion.columns, full_text.all_of(criterion.phrases))
-                return off_index(fact.c.item_id).in_(full_text.matching(asked))
+                asked = word_expressions.within(criterion.columns, word_expressions.all_of(criterion.phrases))
+                return off_index(fact.c.item_id).in_(word_table.matching(asked))
             case Measured():
                 return between(_COLUMNS[criterion.measure], criterion.low, criterion.high)
             case Shaped():

@@ -31,9 +31,9 @@ from sqlalchemy import (
 from indexer.catalog import derived, stored
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.completeness import HOLDS_OTHER, LACKS_IMAGE, MISCOUNTED, SHOWS_OTHER, TO_READ, Completeness
+from indexer.catalog.expressions import row_id, upsert
 from indexer.catalog.meta import ENCODER, GENERATION, REPAIRED, STORE, SWEEP, Meta
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, tombstone, vector
-from indexer.catalog.sqlite import row_id, upsert
 from indexer.catalog.statements import id_chunks
 from indexer.catalog.transaction import Part
 from indexer.encoders.base import EncoderId

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from indexer.catalog import stored
+from indexer.catalog.expressions import upsert
 from indexer.catalog.schema import meta
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.transaction import Part
 
 #: Key: tells this store from every other one, and from what it was before damage.

@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from indexer.catalog import full_text_names
 from indexer.catalog.full_text_names import parts_of
 from indexer.catalog.schema import fact
 from indexer.catalog.statements import id_chunks
@@ -26,7 +25,7 @@ class NameParts(Part):
 
     def is_there(self) -> bool:
         """Not in an older store that cannot be written."""
-        return bool(self._read(full_text_names.IS_THERE).scalar())
+        return self._transaction.names.is_there(self._transaction.connection)
 
     def rare(self, text: str) -> set[str]:
         """The parts of `text` that not many names hold, as far as a sample tells; empty where all are common."""
@@ -42,12 +41,20 @@ class NameParts(Part):
 
     def make_all(self) -> None:
         """Make it anew, whatever state it is in."""
-        full_text_names.drop(self._transaction.connection)
-        full_text_names.make(self._transaction.connection)
+        self.drop()
+        self.make()
+
+    def drop(self) -> None:
+        """Let go of it, whatever state it is in."""
+        self._transaction.names.drop(self._transaction.connection)
+
+    def make(self) -> None:
+        """Make it, of the names that are there."""
+        self._transaction.names.make(self._transaction.connection)
 
     def forget_deleted(self) -> None:
         """Leave nothing of the names that were deleted."""
-        self._write(full_text_names.REBUILD)
+        self._transaction.names.rebuild(self._transaction.connection)
 
     def are_right(self) -> bool:
         """Whether it holds the parts of all names, and nothing else. Reads every name."""
@@ -65,4 +72,4 @@ class NameParts(Part):
                 break
             last = rows[-1][0]
         wanted = {part: (count, float(sums[part])) for part, count in counts.items()}
-        return self.is_there() and full_text_names.held(self._transaction.connection) == wanted
+        return self._transaction.names.holds(self._transaction.connection, wanted)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from indexer.catalog.expressions import off_index
 from indexer.catalog.schema import file, item
-from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import VISIBLE
 from indexer.catalog.transaction import Part
 

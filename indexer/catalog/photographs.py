@@ -13,9 +13,9 @@ from sqlalchemy import Row, select
 from indexer import types
 from indexer.catalog import stored
 from indexer.catalog.bounds import LATITUDES, LONGEST_SIDE, LONGITUDES
+from indexer.catalog.expressions import upsert
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import photo
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError
 from indexer.types import Metadata

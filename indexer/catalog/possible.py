@@ -6,15 +6,16 @@ asked for. A row can be wrong and have its checksum, when another program wrote 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Boolean, ColumnElement, Table, and_, literal_column
+from sqlalchemy import Boolean, ColumnElement, Table, and_
 
 from indexer.catalog.bounds import HIGHEST, LATITUDES, LONGEST_SIDE, LONGITUDES
+from indexer.catalog.expressions import Written, is_typed
 from indexer.catalog.schema import HIDDEN
-from indexer.catalog.sqlite import is_typed
 from indexer.types import KINDS
 
 
@@ -74,5 +75,10 @@ _WITHIN: Final[dict[str, tuple[str, ...]]] = {
 def is_possible(table: Table) -> ColumnElement[bool]:
     """Whether a row is one that can have been written, but for texts that hold something to parse; never NULL. `table`
     must not be aliased."""
-    within = " AND ".join(_WITHIN.get(table.name, ("1",)))
-    return and_(is_typed(table), literal_column(f"coalesce({within}, 0)", Boolean))
+    within = " AND ".join(_WITHIN.get(table.name, ("1 = 1",)))
+    return and_(is_typed(table), Written(f"coalesce({within}, 0)", f"coalesce({_of_bytes(within)}, false)", Boolean))
+
+
+def _of_bytes(within: str) -> str:
+    """The same as PostgreSQL writes it."""
+    return re.sub(r"instr\(([\w.]+), x'00'\)", r"position('\\x00'::bytea IN \1)", within)

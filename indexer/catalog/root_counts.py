@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from indexer.catalog.expressions import off_index
 from indexer.catalog.schema import file, item, root
-from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import VISIBLE, bounds
 from indexer.catalog.transaction import Part
 from indexer.types import Kind

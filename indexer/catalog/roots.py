@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import and_, delete, or_, select, update
 
 from indexer.catalog import stored
+from indexer.catalog.expressions import upsert
 from indexer.catalog.schema import root
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import bounds
 from indexer.catalog.transaction import Part
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Select, and_, case, func, or_, select
 
-from indexer.catalog import full_text, full_text_names
+from indexer.catalog import full_text_names, word_expressions, word_table
 from indexer.catalog.criteria import (
     Below,
     BelowNamed,
@@ -32,11 +32,11 @@ from indexer.catalog.criteria import (
     Says,
     Within,
 )
+from indexer.catalog.expressions import among
 from indexer.catalog.globs import longest_plain
 from indexer.catalog.matching import Condition, FoldersOf, between, devices, folders_below, folders_named, latitudes
 from indexer.catalog.name_parts import NameParts
 from indexer.catalog.schema import fact
-from indexer.catalog.sqlite import among
 from indexer.catalog.transaction import Part, Transaction
 from indexer.types import Int64
 
@@ -113,7 +113,7 @@ class Routes(Part):
         """How many rows of a sample fit, and how many each way leaves."""
         held = [func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in (condition, *ways)]
         asked = self._rows.with_only_columns(func.count(), *held).where(among(self._item_id, sample.tolist()))
-        present, fits, *hits = self._read(asked).one()
+        present, fits, *hits = map(int, self._read(asked).one())  # sums, of which PostgreSQL makes decimal numbers
         return _Sampled(max(present, 1), fits / max(present, 1), list(zip(ways, hits, strict=True)))
 
     def _narrow(self, sampled: _Sampled, words: Sequence[Condition], total: int) -> Plan | None:
@@ -163,8 +163,8 @@ class Routes(Part):
             case NameMatches():
                 return self._names(longest_plain(test.pattern))
             case Says(phrases=(_, *_)):
-                asked = full_text.within(test.columns, full_text.all_of(test.phrases))
-                return fact.c.item_id.in_(full_text.matching(asked))
+                asked = word_expressions.within(test.columns, word_expressions.all_of(test.phrases))
+                return fact.c.item_id.in_(word_table.matching(asked))
         return None
 
     def _names(self, part: str) -> Condition | None:

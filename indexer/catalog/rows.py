@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Table, and_, or_, select
 
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.expressions import has_sum, is_typed, is_whole, row_id
 from indexer.catalog.items import BURIED, TOTAL
 from indexer.catalog.meta import ENCODER, GENERATION, LOST_EXCLUSIONS, SETTLED, STORE
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import encoder, file, meta, metadata, photo, root, tombstone
-from indexer.catalog.sqlite import is_typed, is_whole, row_id
 from indexer.catalog.tokens import CHOICE, SHAPE
 from indexer.catalog.transaction import Part
 from indexer.errors import StoreDamagedError
@@ -73,7 +73,7 @@ class Rows(Part):
 def _is_right(table: Table, end: int) -> ColumnElement[bool]:
     """Whether a row is what was written; `end`: no id comes so far."""
     right = and_(is_possible(table), row_id(table).between(1, end - 1))
-    return and_(right, table.c.sum.is_not(None), is_whole(table)) if "sum" in table.columns else right
+    return and_(right, has_sum(table), is_whole(table)) if "sum" in table.columns else right
 
 
 def _reads(table: Table, values: list[Any]) -> bool:

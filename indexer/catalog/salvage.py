@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import Table, delete
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.expressions import upsert
 from indexer.catalog.lost_keys import LostKeys
 from indexer.catalog.mending import Mending, Witness, nobody
 from indexer.catalog.schema import content, encoder, exclusion, file, item, meta, photo, root, token, vector
-from indexer.catalog.sqlite import Sqlite, file_url, upsert
+from indexer.catalog.sqlite import Sqlite, file_url
 from indexer.catalog.transaction import Transaction
 
 #: Tombstones are left out: every index is built anew.

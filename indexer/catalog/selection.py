@@ -12,12 +12,12 @@ import numpy as np
 from sqlalchemy import Column, ColumnElement, Select, and_, case, exists, func, or_, select
 
 from indexer.catalog.criteria import Criterion, PathMatches
+from indexer.catalog.expressions import ALL, among, gathered, numbers, off_index
 from indexer.catalog.globs import PathPattern
 from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.routes import NARROW, Plan, Routes, dates_of
 from indexer.catalog.schema import fact, file, folder, item
-from indexer.catalog.sqlite import among, gathered, numbers, off_index
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.catalog.vectors import spread
@@ -92,7 +92,7 @@ class Selection(Part):
         found = self._visible(criterion, kind)
         # Ordered by dates the database goes by their index, which answers most tests; else it would read the table.
         found = found.order_by(fact.c.date) if route is None else found.where(route)
-        return self._numbers(found.limit(-1 if limit is None else limit))  # a limit, or the order might be left out
+        return self._numbers(found.limit(ALL if limit is None else limit))  # a limit, or the order might be left out
 
     def among(self, criterion: Criterion, kind: Kind, ids: Sequence[int] | Int64) -> Int64:
         """(m,) int64: those of `ids` that fit, in their order; hidden ones among them."""

@@ -20,10 +20,10 @@ from sqlalchemy import Select, and_, bindparam, select, union
 from indexer.catalog import stored
 from indexer.catalog.column_types import PathType
 from indexer.catalog.derivation import Fact, fact_of
+from indexer.catalog.expressions import given_numbers, off_index
 from indexer.catalog.photographs import metadata_of
 from indexer.catalog.possible import is_possible
 from indexer.catalog.schema import fact, file, item, photo
-from indexer.catalog.sqlite import given_numbers, off_index
 from indexer.catalog.statements import chunks
 from indexer.catalog.transaction import Part
 from indexer.edited_names import edited_between, may_be_edited_of, original_among, originals_between

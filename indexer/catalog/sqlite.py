@@ -9,40 +9,27 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
     Engine,
-    Insert,
-    Integer,
-    Table,
     create_engine,
     event,
-    literal_column,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
 from indexer.catalog import sqlite_derived, sqlite_sums
+from indexer.catalog.full_text import FullText
+from indexer.catalog.full_text_names import NameIndex
 from indexer.catalog.sqlite_beside import refuse_foreign
 from indexer.catalog.sqlite_errors import SqliteErrors
 from indexer.catalog.sqlite_tables import SqliteTables
-from indexer.catalog.sqlite_text import among as among
-from indexer.catalog.sqlite_text import gathered as gathered
-from indexer.catalog.sqlite_text import gathered_in_group as gathered_in_group
-from indexer.catalog.sqlite_text import given_numbers as given_numbers
-from indexer.catalog.sqlite_text import numbers as numbers
-from indexer.catalog.sqlite_text import text_begins as text_begins
-from indexer.catalog.sqlite_text import text_holds as text_holds
-from indexer.catalog.sqlite_text import text_matches as text_matches
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 from indexer.private import make_catalog
 from indexer.reach import check_store_place, is_missing, look, reason, refuse_store
@@ -74,50 +61,19 @@ def partial(condition: ColumnElement[bool]) -> dict[str, Any]:
     return {"sqlite_where": condition}
 
 
-def off_index(column: Column[Any]) -> ColumnElement[Any]:
-    """The column, in a condition by which SQLite is not to choose an index: a plus says so."""
-    return literal_column(f"+{column.table.name}.{column.name}", column.type)
-
-
-@cache  # what it costs to put together, a query would feel
-def is_whole(table: Table) -> ColumnElement[bool]:
-    """Whether a row has the checksum with which it was written, or none; `table` must not be aliased."""
-    columns = sqlite_sums.summed(table)
-    own = f"{table.name}.{sqlite_sums.COLUMN}"
-    return literal_column(f"({own} IS NULL OR {own} = {sqlite_sums.expression(columns, table.name)})", Boolean)
-
-
-def row_id(table: Table) -> ColumnElement[int]:
-    """The number by which SQLite knows a row of a table, whatever its key is."""
-    return literal_column(f"{table.name}.rowid", Integer)
-
-
-@cache
-def is_typed(table: Table) -> ColumnElement[bool]:
-    """Whether every value of a row has the type of its column: damage, and a stranger, can put any type anywhere."""
-    return literal_column(sqlite_sums.typed(table), Boolean)
-
-
 def keep_sums(connection: Connection, table: str) -> None:
     """For migrations: write the checksum of every row of a table, of all its columns, and keep it from now on.
 
-    To be called for a table that has got the column of checksums, or any other while it has that one.
+    To be called for a table that has got the column of checksums, or any other while it has that one. On another
+    database it does nothing: that sums its own pages.
     """
-    sqlite_sums.keep(connection, table)
+    if connection.dialect.name == "sqlite":
+        sqlite_sums.keep(connection, table)
 
 
 def go_with_items(connection: Connection, table: str) -> None:
     """For migrations: let the rows of a table that are derived from items go with them from now on."""
     sqlite_derived.keep(connection, table)
-
-
-def upsert(table: Table, key: Sequence[str], change: Sequence[str] = ()) -> Insert:
-    """Insert rows; one whose `key` is there gets the new values of the columns `change`, or stays as it is."""
-    statement = insert(table)
-    if not change:
-        return statement.on_conflict_do_nothing()
-    values = {name: statement.excluded[name] for name in change}
-    return statement.on_conflict_do_update(index_elements=key, set_=values)
 
 
 def _listen() -> None:
@@ -134,6 +90,8 @@ class Sqlite(SqliteTables, SqliteErrors):
 
     def __init__(self, url: URL) -> None:
         self.path = Path(url.database or "")
+        self.words = FullText()
+        self.names = NameIndex()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -239,6 +197,10 @@ class Sqlite(SqliteTables, SqliteErrors):
 
         return engine
 
+    def only_writer(self) -> AbstractContextManager[None]:
+        """Nothing more than the store's lock, which lies beside the file."""
+        return nullcontext()
+
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """What a connection holds on to: when it is another, or what was taken for still has changed, everything has
         to be opened again. None where the file cannot be looked at."""
@@ -289,6 +251,10 @@ class Sqlite(SqliteTables, SqliteErrors):
         if owner != APPLICATION_ID and (found or owner or connection.exec_driver_sql(tables).scalar_one()):
             raise StoreDamagedError(f"{self} is a database of another program; name another place with `store`.")
         return found
+
+    def begin(self, connection: Connection) -> int:
+        """None: here a catalog begins with the first of all migrations."""
+        return 0
 
     def set_version(self, connection: Connection, number: int) -> None:
         """Write owner and version; they commit with the caller's transaction."""

@@ -16,10 +16,10 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from sqlalchemy import Column, ColumnElement, Select, func, select
 
 from indexer.catalog.criteria import Criterion
+from indexer.catalog.expressions import among, gathered_in_group, off_index
 from indexer.catalog.matching import DAY
 from indexer.catalog.schema import ABSENT, device, fact, file, folder, photo
 from indexer.catalog.selection import Selection
-from indexer.catalog.sqlite import among, gathered_in_group, off_index
 from indexer.catalog.transaction import Transaction
 
 #: Days from the first of the year 1 to 1970: added before seconds are divided, so that none is below 0, where databases

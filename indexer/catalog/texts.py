@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, literal_column, or_, select
 
+from indexer.catalog.expressions import off_index
 from indexer.catalog.items import Items
 from indexer.catalog.schema import VANISHED, file, item
-from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import has_tokens, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
-from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, cast, delete, func, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, cast, delete, false, func, select
 
 from indexer.catalog import stored
 from indexer.catalog.checksums import damaged
+from indexer.catalog.expressions import upsert
 from indexer.catalog.meta import Meta
 from indexer.catalog.schema import file, item, token
-from indexer.catalog.sqlite import upsert
 from indexer.catalog.statements import VISIBLE, has_tokens, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.encoders.base import TokenShape
@@ -160,7 +160,7 @@ def _row(content_id: int, encoder_row: int, tokens: Int8) -> dict[str, object]:
 def _fits(shape: TokenShape) -> ColumnElement[bool]:
     """Whether a row can be of tokens of this shape."""
     bounded = token.c.count.between(1, max(shape.regions, shape.words))
-    return func.coalesce(and_(bounded, func.length(token.c.data) == token.c.count * shape.width), 0) != 0
+    return func.coalesce(and_(bounded, func.length(token.c.data) == token.c.count * shape.width), false())
 
 
 def _whole(count: int | None, data: bytes | None, crc: int | None) -> bool:

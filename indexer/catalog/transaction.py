@@ -10,14 +10,16 @@ A new subject is a new file with a `Part`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, Executable, Table, select, update
 
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.schema import meta
-from indexer.catalog.sqlite import Sqlite
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database, NameIndex, WordTable
 
 _GENERATION = meta.c.key == "generation"
 
@@ -28,7 +30,7 @@ class Transaction:
     Everything that is written is an upsert: a batch that runs twice leaves the same state.
     """
 
-    def __init__(self, connection: Connection, database: Sqlite, *, writing: bool) -> None:
+    def __init__(self, connection: Connection, database: Database, *, writing: bool) -> None:
         self.connection = connection
         self.writing = writing
         #: (table, id) of what was read and left out, because its bytes are not what was written; the id of a vector or
@@ -74,6 +76,16 @@ class Transaction:
     def lets_go(self, contents: Iterable[object]) -> None:
         """Something refers to these contents no more. What is no number, as in a damaged row, is no content."""
         self.let_go.update(one for one in contents if isinstance(one, int))
+
+    @property
+    def words(self) -> WordTable:
+        """The table of words, as this database has it."""
+        return self._database.words
+
+    @property
+    def names(self) -> NameIndex:
+        """The index of parts of names."""
+        return self._database.names
 
     def keeps_sums(self, table: Table) -> bool:
         """Whether rows of a table have checksums, and files the number of their items: not in an older store that

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, and_, cast, delete, func, insert, select, update
 
 from indexer.catalog.checksums import damaged
+from indexer.catalog.expressions import off_index
 from indexer.catalog.items import Items
 from indexer.catalog.meta import ENCODER, Meta
 from indexer.catalog.schema import content, file, item, tombstone, vector
-from indexer.catalog.sqlite import off_index
 from indexer.catalog.statements import VISIBLE, has_vector, id_chunks
 from indexer.catalog.transaction import Part
 from indexer.encoders.answers import NORM_SLACK

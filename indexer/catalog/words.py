@@ -6,20 +6,23 @@ row is derived from the rows of other tables, in the transaction that changes th
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Executable
+from sqlalchemy import Connection
 
-from indexer.catalog import full_text
 from indexer.catalog.meta import WORDS, Meta
 from indexer.catalog.sources import Source, Sources
 from indexer.catalog.statements import id_chunks
 from indexer.catalog.transaction import Part
+from indexer.catalog.word_expressions import Expression
+from indexer.catalog.word_table import TABLE
 from indexer.words import column, name_parts
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import WordTable
 
 T = TypeVar("T")
 
@@ -33,7 +36,7 @@ NAMED = ("name", "folders")
 #: Folders above a file whose names count.
 FOLDERS = 3
 #: What stands for the table of words in `Transaction.left_out`.
-DAMAGED = (full_text.TABLE, 0)
+DAMAGED = (TABLE, 0)
 
 
 class WordRow(NamedTuple):
@@ -61,46 +64,51 @@ class Words(Part):
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def best(self, expressions: Sequence[str], most: int) -> list[list[int]]:
-        """Item ids of the rows that match each expression of `full_text`, by BM25, the best first; hidden photographs
-        among them."""
-        return [json.loads(ids) for ids in self._each(full_text.BEST, expressions, most, "[]")]
+    def best(self, expressions: Sequence[Expression], most: int) -> list[list[int]]:
+        """Item ids of the rows that match each expression, by BM25, the best first; hidden photographs among them."""
+        return self._each(self._table.best, expressions, most, [])
 
-    def newest(self, expressions: Sequence[str], most: int) -> list[list[int]]:
+    def newest(self, expressions: Sequence[Expression], most: int) -> list[list[int]]:
         """Item ids of the rows that match each, the newest first; hidden photographs among them."""
-        return [json.loads(ids) for ids in self._each(full_text.NEWEST, expressions, most, "[]")]
+        return self._each(self._table.newest, expressions, most, [])
 
-    def counts(self, expressions: Sequence[str], most: int) -> list[int]:
+    def counts(self, expressions: Sequence[Expression], most: int) -> list[int]:
         """How many rows match each; `most` where there are more."""
-        return self._each(full_text.COUNT, expressions, most, 0)
+        return self._each(self._table.counts, expressions, most, 0)
 
     def of_items(self, ids: Sequence[int]) -> dict[int, WordRow]:
         """What is kept of these photographs."""
         found: dict[int, WordRow] = {}
         for chunk in id_chunks(ids):
-            for number, *columns in self._rows(full_text.ROWS, {"ids": chunk}):
+            for number, *columns in self._found(self._table.rows, chunk) or []:
                 found[number] = WordRow(*("" if value is None else str(value) for value in columns))
         return found
 
-    def _each(self, statement: Executable, expressions: Sequence[str], most: int, nothing: T) -> list[T]:
-        """What one statement finds for all of these; `nothing` for each where the table is damaged."""
+    def _each(
+        self,
+        find: Callable[[Connection, Sequence[Expression], int], list[T] | None],
+        expressions: Sequence[Expression],
+        most: int,
+        nothing: T,
+    ) -> list[T]:
+        """What is found for all of these at once; `nothing` for each where the table is damaged."""
         if not expressions:
             return []
-        rows = self._rows(statement, {"words": json.dumps(list(expressions)), "most": most})
-        return [found for (found,) in rows] or [nothing] * len(expressions)
+        return self._found(find, expressions, most) or [nothing] * len(expressions)
 
-    def _rows(self, statement: Executable, bound: dict[str, Any]) -> list[Any]:
-        """What a statement gives; nothing where the table is damaged, which `Transaction.left_out` tells then."""
+    def _found(self, find: Callable[..., list[T] | None], *asked: Any) -> list[T] | None:
+        """What is found; None where the table is damaged, which `Transaction.left_out` tells then."""
         if DAMAGED in self._transaction.left_out:
-            return []
-        found = full_text.rows(self._transaction.connection, statement, bound)
-        if found is None and self._is_there():
+            return None
+        connection = self._transaction.connection
+        found = find(connection, *asked)
+        if found is None and self._table.is_there(connection):
             self._leave_out(DAMAGED[0], [DAMAGED[1]])
-        return found or []
+        return found
 
-    def _is_there(self) -> bool:
-        """Not in an older store that cannot be written."""
-        return bool(self._read(full_text.IS_THERE).scalar())
+    @property
+    def _table(self) -> WordTable:
+        return self._transaction.words
 
     # -- writing --------------------------------------------------------------------------------------------
 
@@ -111,13 +119,11 @@ class Words(Part):
         made = ((source.item_id, _row_of(source)) for source in sources)
         rows = [{"id": number, **row._asdict()} for number, row in made if known.get(number, _NONE) != row]
         if rows:
-            self._write(full_text.WRITE, rows)
+            self._table.write(self._transaction.connection, rows)
 
     def clear(self) -> None:
         """Make the table anew, empty, whatever state it is in."""
-        connection = self._transaction.connection
-        full_text.drop(connection)
-        full_text.make(connection)
+        self._table.make_anew(self._transaction.connection)
 
     def are_of_these_rules(self) -> bool:
         """Whether they were kept by the rules of this version."""
@@ -125,7 +131,7 @@ class Words(Part):
 
     def forget_deleted(self) -> None:
         """Leave nothing of the words that were deleted."""
-        self._write(full_text.REBUILD)
+        self._table.rebuild(self._transaction.connection)
 
     def are_right(self) -> bool:
         """Whether the rows are what they should be, and the index holds their tokens. Makes every row."""
@@ -137,7 +143,7 @@ class Words(Part):
                 if there.get(source.item_id, _NONE) != row:
                     return False
                 tokens_of_rows += sum(_sum(token) for kept in row for token in kept.split())
-        indexed = full_text.vocabulary(self._transaction.connection)
+        indexed = self._table.vocabulary(self._transaction.connection)
         return indexed is not None and sum(_sum(token) * count for token, count in indexed) == tokens_of_rows
 
 

@@ -14,11 +14,12 @@ from indexer.doctor.facts import mend_facts
 from indexer.doctor.finding import Finding
 from indexer.doctor.vectors import mend_vectors
 from indexer.doctor.words import mend_words
-from indexer.errors import StoreMissingError
+from indexer.errors import StoreDamagedError, StoreMissingError
 from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place, refuse_store
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, swapping, write_lock
+from indexer.store_address import address_in
 from indexer.thumbnails.removal import remove_stale
 from indexer.vectors.refresh import build_indexes
 
@@ -35,24 +36,32 @@ def repair(folder: Path, progress: Progress | None = None) -> list[Finding]:
         diagnosis = look_through(folder, progress)
         parts = {finding.part for finding in diagnosis.findings if finding.grave}
         done: list[Finding] = []
+        if diagnosis.broken and (address := address_in(folder)) is not None:
+            raise StoreDamagedError(
+                f"{address.render_as_string()} cannot be mended from here ({diagnosis.findings[0].problem}); bring it "
+                "back from a copy that its server has."
+            )
         if diagnosis.broken:
             progress.phase("Saving what can be read of the catalog")
             done += _salvage(folder)
         store = Store.open(folder)
         try:
-            if parts - {"encoder"}:
-                progress.phase("Mending what is damaged")
-                done += mend_rows(store)
-                done += mend_facts(store)
-                done += mend_words(store)
-                done += mend_vectors(store)
-            if stale := remove_stale(folder, store.catalog):
-                done.append(
-                    Finding("thumbnails", f"{stale:,} were of photographs that are gone", "deleted", grave=False)
-                )
-            if parts & {"index", "vectors", "catalog"}:
-                build_indexes(store.catalog, store.vectors, None, progress, force=True)
-                done.append(Finding("index", "the vector indexes were missing, damaged or out of date", "built again"))
+            with store.catalog.only_writer():
+                if parts - {"encoder"}:
+                    progress.phase("Mending what is damaged")
+                    done += mend_rows(store)
+                    done += mend_facts(store)
+                    done += mend_words(store)
+                    done += mend_vectors(store)
+                if stale := remove_stale(folder, store.catalog):
+                    done.append(
+                        Finding("thumbnails", f"{stale:,} were of photographs that are gone", "deleted", grave=False)
+                    )
+                if parts & {"index", "vectors", "catalog"}:
+                    build_indexes(store.catalog, store.vectors, None, progress, force=True)
+                    done.append(
+                        Finding("index", "the vector indexes were missing, damaged or out of date", "built again")
+                    )
         finally:
             store.close()
     left = (finding for finding in diagnosis.findings if finding.part != "thumbnails")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from indexer.catalog import full_text
+from indexer.catalog import word_expressions
 from indexer.catalog.items import Items
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.words import NAMED, WordRow, Words
@@ -116,7 +116,7 @@ def weigh(
     each_unwanted = list(dict.fromkeys(tuple(one) for _, unwanted in asked for one in unwanted))
     counts = Words(snapshot).counts
     numbers = dict(zip(each_word, counts([_expression(word) for word in each_word], MOST_COUNTED), strict=True))
-    all_of = [full_text.conjunction(map(_expression, one)) for one in each_unwanted]
+    all_of = [word_expressions.conjunction(map(_expression, one)) for one in each_unwanted]
     there = dict(zip(each_unwanted, counts(all_of, 1), strict=True))
     total = max(Items(snapshot).total("image"), 1) if any(numbers.values()) else 1
     found: list[AskedWords] = []
@@ -143,21 +143,21 @@ def best_by_words(snapshot: Transaction, asked: Sequence[AskedWords], most: int)
     for place, one in enumerate(asked):
         rarer = [word for word in one.weights if one.numbers[word] <= MOST_SCORED]
         if rarer:
-            rare[place] = full_text.disjunction(map(_expression, rarer))
+            rare[place] = word_expressions.disjunction(map(_expression, rarer))
         elif one.weights:
-            frequent[place] = full_text.conjunction(map(_expression, one.weights))
+            frequent[place] = word_expressions.conjunction(map(_expression, one.weights))
     found = dict(zip(rare, Words(snapshot).best(list(rare.values()), most), strict=True))
     found |= zip(frequent, Words(snapshot).newest(list(frequent.values()), most), strict=True)
     return [found.get(place, []) for place in range(len(asked))]
 
 
-def _expression(word: ContentWord) -> str:
+def _expression(word: ContentWord) -> word_expressions.Expression:
     """What finds a word in the table of words."""
-    phrase = full_text.phrase(word.tokens)
+    phrase = word_expressions.phrase(word.tokens)
     if not word.begins:
         return phrase
-    beginnings = full_text.disjunction(map(full_text.beginning, _beginnings(word)))
-    return f"({phrase} OR {full_text.within(NAMED, beginnings)})"
+    beginnings = word_expressions.disjunction(map(word_expressions.beginning, _beginnings(word)))
+    return word_expressions.disjunction([phrase, word_expressions.within(NAMED, beginnings)])
 
 
 def _beginnings(word: ContentWord) -> tuple[Word, ...]:

@@ -76,5 +76,9 @@ def _value(text: str, kind: str) -> Any | None:
     if kind == "float":
         return float(text) if _FLOAT.match(text) else None
     if kind == "Path":
-        return Path(text)
+        if "://" not in text:
+            return Path(text)
+        from indexer.store_address import store_folder
+
+        return store_folder(text)
     return text if kind == "str" else None

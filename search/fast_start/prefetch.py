@@ -60,11 +60,11 @@ def prefetch_encoder(folder: Path, asked: str | None, device: str | None) -> Pre
     None where there is a store: it may need no encoder at all.
     """
     from indexer.reach import is_missing
-    from indexer.settings import CATALOG_NAME
+    from indexer.settings import ADDRESS_NAME, CATALOG_NAME
     from indexer.swap import REPAIRED_NAME
 
     with suppress(RuntimeError):  # no thread may be added
-        if is_missing(folder / CATALOG_NAME) and is_missing(folder / REPAIRED_NAME):
+        if all(is_missing(folder / name) for name in (CATALOG_NAME, REPAIRED_NAME, ADDRESS_NAME)):
             return _Thread(folder, asked, device)
     return None
 

@@ -65,6 +65,8 @@ def base(store: str) -> str:
 def store_of(named: str | None) -> str | None:
     """The folder of the store that a command names, or of the default one; None: it takes the ordinary way to find
     out."""
+    if "://" in (os.environ.get("SEARCH_STORE", "") if named is None else named):  # the address of a server
+        return None
     try:
         return default_store() if named is None else os.path.abspath(os.path.expanduser(named))
     except OSError:  # the working folder was deleted

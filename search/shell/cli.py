@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from indexer.errors import SearchError, UsageError
+from indexer.store_address import store_folder
 from search import __version__
 from search.console.exit_codes import FOUND, INTERRUPTED, MEANINGS, WRONG_USE
 from search.shell.commands import (
@@ -38,7 +39,7 @@ from search.shell.commands import (
     train_reranker,
 )
 from search.shell.grouped_help import GroupedCommand
-from search.shell.options import Option, Options
+from search.shell.options import STORE, Option, Options
 
 #: Every command: its options, and what it does. In the order of the help.
 COMMANDS: dict[str, tuple[type[Options], Callable[..., int]]] = {
@@ -177,6 +178,8 @@ def _parameter(name: str, value: Any, row: Option) -> inspect.Parameter:
     """A row as typer knows it; `value`: the type of its values."""
     said: dict[str, Any] = {"metavar": row.metavar, "help": row.help, "readable": False}  # commands say why it is not
     said["rich_help_panel"] = row.group
+    if row.flags == STORE.flags:
+        said["parser"] = store_folder
     declared = typer.Option(*row.flags, **said) if row.flags else typer.Argument(**said)
     default = inspect.Parameter.empty if row.default is ... else row.default
     return inspect.Parameter(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from indexer.errors import SearchError
 from indexer.paths import absolute
-from indexer.settings import default_store
+from indexer.store_address import default_store
 
 if TYPE_CHECKING:
     from search.calls.query_options import QueryOptions

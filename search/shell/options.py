@@ -66,7 +66,13 @@ class Options:
 
 
 #: What several commands take.
-STORE = option("--store", "-s", metavar="PATH", help="Where the index lives (default: SEARCH_STORE, or one per user).")
+STORE = option(
+    "--store",
+    "-s",
+    metavar="PATH",
+    help="Where the index lives: a folder, or postgresql://USER@HOST/DATABASE "
+    "(default: SEARCH_STORE, or one per user).",
+)
 DEVICE = option(
     "--device", metavar="NAME", help="cpu, cuda or mps, for encoders that run on torch (the bundled one does not)."
 )

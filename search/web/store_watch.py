@@ -9,7 +9,8 @@ from pathlib import Path
 from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import EncoderId
 from indexer.files.fingerprint import fingerprint
-from indexer.settings import CATALOG_NAME
+from indexer.reach import holds
+from indexer.settings import ADDRESS_NAME, CATALOG_NAME
 from indexer.store import Store
 from search.library import Library
 
@@ -51,6 +52,8 @@ class StoreWatch:
                 store.close()
             self._seen = files, None if active is None else active[1]
         stored = self._seen[1]
+        if files[0] is None and holds(folder, ADDRESS_NAME):  # on a server: asked each time
+            return stored, _model_files(stored)
         # A folder that we cannot write is read as one that never changes; others may be able to.
         fixed = None if os.access(folder, os.W_OK) else files
         return None if files[0] is None else files[0][:2], stored, fixed, _model_files(stored)

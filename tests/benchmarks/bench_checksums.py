@@ -17,9 +17,10 @@ from sqlalchemy import func, insert, select, text
 
 from indexer.catalog import schema, sqlite_sums
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.expressions import is_whole
 from indexer.catalog.items import Items
 from indexer.catalog.migrations.m0005_checksums import TABLES
-from indexer.catalog.sqlite import is_whole, keep_sums
+from indexer.catalog.sqlite import keep_sums
 from tests.fixtures.catalog_rows import new_catalog
 
 BATCH = 500

@@ -12,7 +12,8 @@ import pytest
 
 from indexer.errors import UsageError
 from indexer.paths import absolute
-from indexer.settings import cache_folder, default_store
+from indexer.settings import cache_folder
+from indexer.store_address import default_store
 
 
 @pytest.fixture

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert
 
 from indexer.catalog import migrations
 from indexer.catalog.schema import migration
-from indexer.catalog.sqlite import Sqlite
 from indexer.distribution import how_to_upgrade
 from indexer.errors import StoreTooNewError
+
+if TYPE_CHECKING:
+    from indexer.catalog.database import Database
 
 
 def _apply(module: str, connection: Connection) -> None:
@@ -35,7 +38,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = tuple(
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def version(connection: Connection, database: Sqlite) -> int:
+def version(connection: Connection, database: Database) -> int:
     """The schema version of an open database; 0 for a new one.
 
     Raises StoreDamagedError for a database that is not ours, StoreTooNewError for one from a later version.
@@ -49,11 +52,14 @@ def version(connection: Connection, database: Sqlite) -> int:
     return found
 
 
-def migrate(connection: Connection, database: Sqlite) -> None:
+def migrate(connection: Connection, database: Database) -> None:
     """Bring the database up to SCHEMA_VERSION inside the caller's transaction on `connection`."""
-    for number in range(version(connection, database), SCHEMA_VERSION):
+    found = version(connection, database)
+    begun = found or database.begin(connection)
+    for number in range(found, SCHEMA_VERSION):
         label, change = MIGRATIONS[number]
-        change(connection)
+        if number >= begun:
+            change(connection)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         connection.execute(insert(migration).values(name=label, applied_at=now))
         database.set_version(connection, number + 1)

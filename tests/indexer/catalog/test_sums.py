@@ -17,11 +17,11 @@ from sqlalchemy import select
 from indexer.catalog import schema, sqlite_sums
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.exclusions import Exclusions
+from indexer.catalog.expressions import is_whole
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
 from indexer.catalog.moves import Moves
 from indexer.catalog.roots import Roots
-from indexer.catalog.sqlite import is_whole
 from indexer.errors import StoreDamagedError
 from tests.fixtures.catalog_rows import add_photo, new_catalog
 

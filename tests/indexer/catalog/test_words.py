@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from indexer.catalog import derived, full_text
+from indexer.catalog import derived, full_text, word_expressions
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.criteria import Both, Criterion, No, Says
 from indexer.catalog.files import Files
@@ -53,7 +53,7 @@ def found(catalog: Catalog, asked: str) -> list[str]:
     """The paths of the photographs that have a phrase."""
     with catalog.snapshot() as snapshot:
         tokens = [token for word in words(asked) for token in word]
-        (ids,) = Words(snapshot).best([full_text.phrase(tokens)], 100)
+        (ids,) = Words(snapshot).best([word_expressions.phrase(tokens)], 100)
         assert snapshot.left_out == set()
         rows = Items(snapshot).get(ids)
         return [rows[number].path for number in ids]
@@ -217,10 +217,12 @@ def test_any_text_is_found_by_itself_and_is_no_way_in(catalog: Catalog, said: st
         batch.connection.execute(full_text.WRITE, [
             {"id": 7, "captions": " ".join(tokens), "keywords": "", "name": "", "folders": "", "place": ""}
         ])  # fmt: skip
-        asked = full_text.phrase(tokens)
+        asked = word_expressions.phrase(tokens)
         assert Words(batch).best([asked], 9) == [[7] if tokens else []]
         assert Words(batch).counts([asked], 9) == [bool(tokens)]
-        Words(batch).best([full_text.phrase([said])], 9)  # no token of ours ends the statement, or means anything
+        Words(batch).best(
+            [word_expressions.phrase([said])], 9
+        )  # no token of ours ends the statement, or means anything
         assert batch.left_out == set()
 
 
@@ -243,7 +245,7 @@ def test_a_damaged_table_breaks_nothing_and_is_made_anew(catalog: Catalog, damag
     catalog.close()
     run(path, statement)
     with catalog.snapshot() as snapshot:
-        Words(snapshot).best([full_text.phrase(["church"])], 9)
+        Words(snapshot).best([word_expressions.phrase(["church"])], 9)
         assert (DAMAGED in snapshot.left_out) == is_seen
         assert not Words(snapshot).of_items([1]) or not is_seen
         assert not Words(snapshot).are_right()
