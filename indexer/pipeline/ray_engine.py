@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -31,6 +32,8 @@ WINDOW: Final = 100_000
 #: Times that Ray runs a batch again whose process died: of a file that ends every process that opens it, there has to
 #: be an end.
 _AGAIN: Final = 3
+#: Seconds in which the head of a cluster has to answer.
+_PATIENCE: Final = 10.0
 
 
 class RayEngine:
@@ -44,11 +47,13 @@ class RayEngine:
         self._named = address or "this machine"
         if not ray.is_initialized():
             given: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-            if address is None:
-                given["include_dashboard"] = False
             try:
-                ray.init(address=address, **given)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+                if address is None:
+                    ray.init(include_dashboard=False, **given)
+                else:
+                    _look(address)
+                    ray.init(address=address, **given)
+            except (OSError, RuntimeError, ValueError) as error:
                 said = (str(error).splitlines() or [type(error).__name__])[0]
                 raise EncoderError(
                     f"There is no Ray cluster at {self._named} ({said}); start one there (ray start --head), join it "
@@ -98,6 +103,12 @@ class _Actor:
         candidates = [pickle.loads(each) for each in batch["candidate"]]  # noqa: S301  of our own process
         encoded = self._encode(candidates)
         return {"encoded": np.array([pickle.dumps(each) for each in encoded], dtype=object)}
+
+
+def _look(address: str) -> None:
+    """Ray itself would knock for minutes at a place where nobody is. Raises OSError."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def _said(error: Exception, named: str) -> str:
