@@ -56,7 +56,7 @@ class RayEngine:
             except (OSError, RuntimeError, ValueError) as error:
                 said = (str(error).splitlines() or [type(error).__name__])[0]
                 raise EncoderError(
-                    f"There is no Ray cluster at {self._named} ({said}); start one there (ray start --head), join it "
+                    f"There is no Ray cluster at {self._named} ({said}); start one there, join it "
                     "with this machine, or index without `engine`."
                 ) from error
         context = ray.data.DataContext.get_current()

@@ -74,7 +74,7 @@ def store_of(named: str | None) -> str | None:
 
 
 def default_store() -> str | None:
-    """As `indexer.settings.default_store`, in the usual cases on Linux; None for all others."""
+    """As `indexer.store_address.default_store`, in the usual cases on Linux; None for all others."""
     named = os.environ.get("SEARCH_STORE", "").strip()
     if named:
         return os.path.abspath(os.path.expanduser(named))

@@ -58,7 +58,7 @@ WRONG: list[tuple[list[str], str, int | None]] = [
     (["1000*car"], "'1000' is no weight", 1),
     (["--", "-blue"], "this says only what is not wanted; say what is wanted as well", 1),
     (["-blue"], "-blue begins like an option", None),
-    (["car", "-blue"], "as in `search query 'car -blue'`", None),
+    (["car", "-blue"], "as in `search query 'car -blue' --store ", None),
     (["--not", "blue"], "say what is wanted as well", None),
     (["gone.jpg"], "The query image gone.jpg is not there", None),
     (["at night + gone.jpg"], "The query image gone.jpg is not there", None),

@@ -68,7 +68,7 @@ def test_a_command_says_how_it_is_fetched(store: Path, asked: list[str], cli: Cl
     for command in (("query", "red"), ("index",), ("eval", store.parent / "pairs.jsonl")):
         answer = cli(*command, "-s", store)
         assert answer.code == 2
-        assert f"`search query ... --encoder {NAME}` fetches it" in answer.err
+        assert f"`search query ... --encoder {NAME} --store {store}` fetches it" in answer.err
     assert asked == []
 
 

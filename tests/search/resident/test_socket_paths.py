@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import ResidentError
-from indexer.settings import default_store
+from indexer.store_address import default_store
 from search.resident import client, socket_paths
 from search.resident.background import checked_base
 from search.shell.options import store_in

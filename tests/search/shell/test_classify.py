@@ -191,7 +191,7 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     damaged = cli("classify", "-s", store)
     assert damaged.code == 2
     assert "is damaged" in damaged.err
-    assert "`search probe train FOLDER`" in damaged.err
+    assert f"`search probe train FOLDER --store {store}`" in damaged.err
     shutil.copy(kept, path)
     assert "elements  (search classify --probe NAME)" in cli("status", "-s", store).out
     use(ColourEncoder("2"))
@@ -199,10 +199,10 @@ def test_a_damaged_probe_and_one_of_another_encoder(
     assert "elements (for colours; train it again)  (search classify --probe NAME)" in cli("status", "-s", store).out
     other = cli("classify", folder, "-s", tmp_path / "none.search", "--encoder", "other", "--probe", kept)
     assert other.code == 2
-    assert "train one for that with `search probe train FOLDER --out FILE --encoder colours`." in other.err
+    assert "train one for that with `search probe train FOLDER --out FILE --encoder colours --store" in other.err
     own = cli("classify", folder, "-s", store, "--probe", kept)
     assert own.code == 2
-    assert "train it again with `search probe train FOLDER`, or name another --encoder or --store." in own.err
+    assert f"train it again with `search probe train FOLDER --store {store}`, or name another --encoder" in own.err
 
 
 def test_unreadable_files_are_told_at_the_end(cli: Cli, folder: Path, store: Path) -> None:
