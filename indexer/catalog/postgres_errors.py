@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from indexer.distribution import installed
 from indexer.errors import (
     SearchError,
     StoreBusyError,
@@ -56,8 +55,7 @@ class PostgresErrors:
     def lacks_driver(self) -> UsageError:
         """The error where the driver is not installed."""
         return UsageError(
-            f"A store in PostgreSQL needs a package that is not here; `pip install '{installed()}[postgres]'` "
-            "installs it."
+            "A store in PostgreSQL needs a package that is not here; `pip install 'psycopg[binary]'` installs it."
         )
 
     def unwritable(self) -> StoreUnwritableError:

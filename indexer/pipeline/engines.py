@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from indexer.distribution import how_to_get
 from indexer.errors import EncoderUnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def check_engine(name: str | None) -> None:
     if name != RAY and not (name.startswith(_CLUSTER) and host and port.isascii() and port.isdigit()):
         raise UsageError(f"`engine` takes {RAY}, or {_CLUSTER}HOST:PORT of a cluster's head, not {name!r}.")
     if find_spec("ray") is None:
-        raise EncoderUnavailableError(f"`engine` needs the package ray; {how_to_get('ray')}.")
+        raise EncoderUnavailableError("`engine` needs the package ray; `pip install 'ray[data]'` brings it.")
 
 
 def open_engine(name: str) -> Engine:
