@@ -13,11 +13,12 @@ from indexer.arguments import checked, each, optional
 from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import EncoderId
-from indexer.errors import EncoderMismatchError, UsageError
+from indexer.errors import EncoderMismatchError, StoreMissingError, UsageError
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place
 from indexer.store import Store
+from indexer.store_address import store_folder
 from indexer.swap import is_store
 from search.arguments import progress_given
 from search.calls.opened import Opened
@@ -51,12 +52,12 @@ class Dividing(Opened):
         if not stores:
             raise UsageError("Name the stores that are to be merged.")
         told = progress or Silent()
-        paths = [Path(absolute(store)) for store in stores]
+        paths = [Path(absolute(store_folder(store))) for store in stores]
         for path in paths:
             if path == self.folder or (path.exists() and self.folder.exists() and path.samefile(self.folder)):
                 raise UsageError(f"{path} is the store that others come into; name it once.")
         found = {path: _identity(path) for path in dict.fromkeys(paths)}
-        own = _identity(self.folder) if check_store_place(self.folder) and is_store(self.folder) else None
+        own = _own_identity(self.folder)
         first = own or next(iter(found.values()))
         for path, identity in found.items():
             if not identity.matches(first):
@@ -88,12 +89,12 @@ class Dividing(Opened):
         from indexer.thumbnails.removal import remove_stale
         from indexer.vectors.refresh import build_indexes
 
-        place, path = Path(absolute(into)), as_named(folder)
+        place, path = Path(absolute(store_folder(into))), as_named(folder)
         if place == self.folder:
             raise UsageError(f"{place} is the store itself; name another place for what is split off.")
         told = progress or Silent()
-        identity = _identity(self.folder)
-        if check_store_place(place) and is_store(place) and not _identity(place).matches(identity):
+        identity, there = _identity(self.folder), _own_identity(place)
+        if there is not None and not there.matches(identity):
             raise EncoderMismatchError(
                 f"{place} is a store of another encoder; name a new folder for what is split off."
             )
@@ -117,7 +118,7 @@ def _into(place: Path, sources: Sequence[Store], folder: str | None, progress: P
         with target.writing():
             copies = [StoreCopy(source.catalog, target.catalog, folder) for source in sources]
             for source, copy in zip(sources, copies, strict=True):
-                progress.phase(f"Taking over {source.folder}")
+                progress.phase(f"Taking over {source.address or source.folder}")
                 copy.run(progress)
             for copy in copies:
                 copy.copy_forgotten()
@@ -128,7 +129,7 @@ def _into(place: Path, sources: Sequence[Store], folder: str | None, progress: P
         target.close()
     done = [copy.copied for copy in copies]
     return Combined(
-        str(place),
+        str(target.address or place),
         sum(one.files for one in done),
         sum(one.images for one in done),
         sum(one.texts for one in done),
@@ -140,6 +141,16 @@ def _identity(folder: Path) -> EncoderId:
     """The encoder of a store. Raises StoreMissingError for one that is not there, or empty."""
     with _opened(folder, writing=False) as store, store.catalog.snapshot() as snapshot:
         return Encoders(snapshot).required()[1]
+
+
+def _own_identity(folder: Path) -> EncoderId | None:
+    """The encoder of what is to become a store, or is one; None where nothing is encoded there."""
+    if not (check_store_place(folder) and is_store(folder)):
+        return None
+    try:
+        return _identity(folder)
+    except StoreMissingError:  # an empty database, or a store of which no run came to its first photograph
+        return None
 
 
 @contextmanager

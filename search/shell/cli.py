@@ -178,7 +178,7 @@ def _parameter(name: str, value: Any, row: Option) -> inspect.Parameter:
     """A row as typer knows it; `value`: the type of its values."""
     said: dict[str, Any] = {"metavar": row.metavar, "help": row.help, "readable": False}  # commands say why it is not
     said["rich_help_panel"] = row.group
-    if row.flags == STORE.flags:
+    if row.flags == STORE.flags or row.metavar == "STORE":
         said["parser"] = store_folder
     declared = typer.Option(*row.flags, **said) if row.flags else typer.Argument(**said)
     default = inspect.Parameter.empty if row.default is ... else row.default

@@ -18,7 +18,10 @@ QUIET = option("--quiet", "-q", default=False, help="Show no progress.")
 class MergeOptions(Options):
     """The options of `search merge`."""
 
-    EXAMPLES = ("search merge laptop.search old.search --into all.search",)
+    EXAMPLES = (
+        "search merge laptop.search old.search --into all.search",
+        "search merge photos.search --into postgresql://me@db.example/photos",
+    )
 
     stores: list[Path] = argument("STORE", help="The stores that come in; they stay as they are.")
     into: Path = option(

@@ -62,3 +62,29 @@ def test_a_server_that_is_not_there_ends_with_4(cli: Cli, tmp_path: Path, monkey
     answer = cli("query", "a cat", "--store", "postgresql://me@127.0.0.1:1/photos")
     assert (answer.code, answer.err.count("\n")) == (4, 1)
     assert "postgresql://me@127.0.0.1:1/photos cannot be opened" in answer.err
+
+
+def test_a_catalog_goes_to_a_server_and_back(
+    cli: Cli, photos: Path, tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `merge`: nothing is encoded, and answers stay what they are."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("SEARCH_RESIDENT", "off")
+    address = str(postgres_server.new_database())
+    first, last = tmp_path / "first.search", tmp_path / "last.search"
+    assert cli("index", photos, "--store", first, "--quiet").code == 0
+    for source, target in ((first, address), (address, last)):
+        done = cli("merge", source, "--into", target, "--json")
+        assert done.code == 0, done.err
+        said = json.loads(done.out)
+        assert (said["into"], said["images"], said["texts"], said["known"]) == (str(target), 4, 2, 0)
+    for asked in ("a cat", "espresso", "name:horse"):
+        found = [
+            [
+                (hit["path"], hit.get("score"))
+                for hit in json.loads(cli("query", asked, "-s", store, "--json").out)["hits"]
+            ]
+            for store in (first, address, last)
+        ]
+        assert found[0] == found[1] == found[2] != []
+    assert "5 files unchanged" in cli("index", "--store", address).out
