@@ -96,7 +96,7 @@ def test_a_driver_that_is_not_installed(address: URL, monkeypatch: pytest.Monkey
         raise ModuleNotFoundError("No module named 'psycopg'")
 
     monkeypatch.setattr(postgres, "create_engine", lacking)
-    with pytest.raises(UsageError, match=r"needs a package that is not here; `pip install 'image-.*\[postgres\]'`"):
+    with pytest.raises(UsageError, match=r"needs a package that is not here; `pip install 'psycopg\[binary\]'`"):
         Catalog.open(address)
 
 
