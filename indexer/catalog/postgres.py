@@ -18,6 +18,7 @@ from indexer.catalog import postgres_first
 from indexer.catalog.postgres_errors import PostgresErrors
 from indexer.catalog.postgres_first import SCHEMA
 from indexer.catalog.postgres_words import NoNames, PostgresWords
+from indexer.catalog.schema import first_lacking
 from indexer.errors import StoreBusyError, StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 
 #: The first version whose words are all known here (`MERGE`, identity columns, JSON) and that is still looked after.
@@ -196,14 +197,7 @@ class Postgres(PostgresErrors):
 
     def lacking(self, connection: Connection, tables: Iterable[Table]) -> str | None:
         """The first table or column of ours that is not there, in words."""
-        there = self._columns(connection)
-        for table in tables:
-            if table.name not in there:
-                return f"the table {table.name!r}"
-            for column in table.columns:
-                if column.name not in there[table.name]:
-                    return f"the column {column.name!r} of the table {table.name!r}"
-        return None
+        return first_lacking(tables, self._columns(connection))
 
     def _columns(self, connection: Connection) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}

@@ -28,6 +28,7 @@ those of facts, devices and folders do not, because they can be compared with wh
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -225,3 +226,15 @@ fact = Table(
     Column("captioned", Integer),  # 0 or 1: it says so itself; others may speak of it besides
     Column("keyworded", Integer),  # 0 or 1
 )
+
+
+def first_lacking(tables: Iterable[Table], there: Mapping[str, Collection[str]]) -> str | None:
+    """The first of `tables`, or of their columns, that a database does not have, in words; `there`: what it has, the
+    names of columns by those of tables."""
+    for table in tables:
+        if table.name not in there:
+            return f"the table {table.name!r}"
+        for column in table.columns:
+            if column.name not in there[table.name]:
+                return f"the column {column.name!r} of the table {table.name!r}"
+    return None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, text
 
 from indexer.catalog import full_text, full_text_names, sqlite_derived, sqlite_sums
 from indexer.catalog.bounds import HIGHEST
+from indexer.catalog.schema import first_lacking
 from indexer.catalog.sqlite_ids import ids_ended
 
 #: How the statement begins that made a plain table.
@@ -49,12 +50,9 @@ class SqliteTables:
     def lacking(self, connection: Connection, tables: Iterable[Table]) -> str | None:
         """The first table, column or trigger of ours that the file does not have, in words."""
         there = self._all_columns(connection)
-        for table in tables:
-            if table.name not in there:
-                return f"the table {table.name!r}"
-            for column in table.columns:
-                if column.name not in there[table.name]:
-                    return f"the column {column.name!r} of the table {table.name!r}"
+        found = first_lacking(tables, there)
+        if found is not None:
+            return found
         names = set(connection.exec_driver_sql("SELECT name FROM main.sqlite_schema WHERE type = 'trigger'").scalars())
         return next((f"the trigger {name!r}" for name in self._triggers(there) if name not in names), None)
 

@@ -61,12 +61,11 @@ class EncodeFiles:
         self._work = work
         self._encoder = encoder or load_encoder(work.encoder.name, None, stored=work.encoder, download=False)
         self._decode = Decoder(work.encoder.preprocessing, work.limits)
-        self._threads = thread_count()
+        self._pool = ThreadPoolExecutor(thread_count(), thread_name_prefix="decode")
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[EncodedFile]:
         """In their order; what is wrong with a file is in its answer."""
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="decode") as pool:
-            prepared = list(pool.map(self._prepared, candidates))
+        prepared = list(self._pool.map(self._prepared, candidates))
         return encode_files(self._encoder, prepared, tokens=self._work.tokens)
 
     def _prepared(self, candidate: Candidate) -> Prepared:

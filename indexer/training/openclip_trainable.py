@@ -43,6 +43,7 @@ class OpenClipTrainable:
         self._on = SeveralDevices(self._model, self._devices[:1])  # the base, which is measured
         wanted = self.identity.preprocessing
         self._mean, self._std = (torch.from_numpy(per_channel(each)) for each in (wanted.mean, wanted.std))
+        self._there: dict[torch.device, tuple[Tensor, Tensor]] = {}  # both, on each device that has asked
 
     @property
     def log_scale(self) -> nn.Parameter:
@@ -97,9 +98,11 @@ class OpenClipTrainable:
 
     def _image_vectors(self, model: Any, pixels: Tensor) -> Tensor:
         scaled = pixels.permute(0, 3, 1, 2).float() / 255  # (n, 3, h, w)
-        found: Tensor = model.encode_image(
-            (scaled - self._mean.to(pixels.device)) / self._std.to(pixels.device), normalize=False
-        )
+        device = pixels.device
+        if device not in self._there:
+            self._there[device] = self._mean.to(device), self._std.to(device)
+        mean, std = self._there[device]
+        found: Tensor = model.encode_image((scaled - mean) / std, normalize=False)
         return found
 
 
