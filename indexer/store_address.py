@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Bytes of an address, far more than any has.
 _LONGEST: Final = 4_096
 _ADDRESS: Final = re.compile(r"postgres(ql)?(\+psycopg)?://")
+_OTHER_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def default_store() -> Path:
@@ -32,7 +33,7 @@ def default_store() -> Path:
     named = os.environ.get("SEARCH_STORE", "").strip()
     if not named:
         return stores_folder() / "default.search"
-    return store_folder(named) if is_address(named) else Path(absolute(named))
+    return Path(absolute(store_folder(named)))
 
 
 def is_address(named: object) -> bool:
@@ -41,9 +42,17 @@ def is_address(named: object) -> bool:
 
 
 def store_folder(named: str | os.PathLike[str]) -> Path:
-    """The folder of the store that is named, by its path or by its address. Raises UsageError, and StoreUnwritableError
-    where the folder of an address cannot be made."""
-    return _folder_of(str(named)) if is_address(named) else Path(named)
+    """The folder of the store that is named, by its path or by its address. Raises UsageError, also for the address of
+    what is no PostgreSQL, and StoreUnwritableError where the folder of an address cannot be made."""
+    if is_address(named):
+        return _folder_of(str(named))
+    other = _OTHER_ADDRESS.match(os.fspath(named))
+    if other:  # the rest is not shown: a password may stand in it
+        raise UsageError(
+            f"A store lies in a folder or in PostgreSQL, and `store` names {other[1]}://...; give the path of a "
+            "folder, or postgresql://user@host/database."
+        )
+    return Path(named)
 
 
 def address_in(folder: Path) -> URL | None:

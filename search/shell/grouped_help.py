@@ -16,9 +16,18 @@ class GroupedCommand(typer.core.TyperCommand):
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             said = parameter.get_help_record(ctx)
-            if said is not None:
-                group = getattr(parameter, "rich_help_panel", None) or "Options"
-                groups.setdefault("Arguments" if parameter.param_type_name == "argument" else group, []).append(said)
+            if said is None:
+                continue
+            if parameter.param_type_name == "argument":
+                groups.setdefault("Arguments", []).append((_named(parameter), said[1]))
+            else:
+                groups.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(said)
         for group, rows in groups.items():
             with formatter.section(group):
                 formatter.write_dl(rows)
+
+
+def _named(argument: Any) -> str:
+    """As the usage line names it; Typer's record adds the type as Python spells it."""
+    name = argument.metavar or str(argument.name).upper()
+    return f"{name}..." if argument.nargs == -1 else name

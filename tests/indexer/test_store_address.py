@@ -55,6 +55,21 @@ def test_a_password_is_refused_before_anything_is_written(home: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    "given", ["mysql://me:secret@host/photos", "sqlite:///photos.db", "file:///home/me/photos.search"]
+)
+def test_the_address_of_something_else_is_no_folder(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheme = given.partition(":")[0]
+    said = (
+        rf"^A store lies in a folder or in PostgreSQL, and `store` names {scheme}://\.\.\.; give the path of a folder"
+    )
+    with pytest.raises(UsageError, match=said):
+        store_folder(given)
+    monkeypatch.setenv("SEARCH_STORE", given)
+    with pytest.raises(UsageError, match=said):
+        default_store()
+
+
 def test_a_folder_that_cannot_be_made_is_said(home: Path) -> None:
     home.write_text("in the way")
     with pytest.raises(StoreUnwritableError, match=r"folder for the caches of postgresql://me@host:5433/photos cannot"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,15 @@ def test_the_help_of_a_query_has_headings_and_examples(cli: Cli) -> None:
     options = [line.split()[0] for line in lines if line.startswith("  -")]
     assert len(options) == len(set(options)) > 40
     assert lines[-1] == "    search query 'birthday min:50% sort:date'"
+
+
+@pytest.mark.parametrize("command", ["index", "query", "merge", "split", "import", "export", "forget", "classify"])
+def test_arguments_stand_in_the_help_as_in_the_usage_line(cli: Cli, command: str) -> None:
+    usage, _, rest = cli(command, "--help").out.partition("\n")
+    arguments = rest.partition("Arguments:\n")[2].partition("\n\n")[0].splitlines()
+    named = [line.split()[0] for line in arguments if line[:3].strip()]
+    assert named == re.sub(r"[][{}]", "", usage).split()[4:]
+    assert "<" not in rest.partition("Options:")[0]
 
 
 @pytest.mark.parametrize("typed", [["help"], ["help", "query"], ["help", "train", "reranker"], ["train"], []])
