@@ -47,7 +47,7 @@ def compact(store: Store, progress: Progress | None = None, *, trainings: bool =
     """
     if is_repaired(store.catalog):
         raise UsageError(
-            f"{store.folder} was repaired, and not all of its folders were read since; run `index()` first: it uses "
+            f"{store} was repaired, and not all of its folders were read since; run `index()` first: it uses "
             "what `compact()` would delete."
         )
     progress = progress or Silent()

@@ -15,6 +15,7 @@ from io import BufferedReader
 from typing import NoReturn
 
 from indexer.errors import StoreUnwritableError, UsageError
+from indexer.settings import ADDRESS_NAME
 
 #: What the system says where nothing is.
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -22,6 +23,8 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_NAME = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
 #: Characters of a path that is shown whole (one name has at most 255 bytes), and of one that is not.
 _LONGEST, _SHOWN = 255, 80
+#: Bytes of the address of a store, far more than any has.
+_ADDRESS_BYTES = 4_096
 
 
 def look(path: str | os.PathLike[str]) -> os.stat_result | None:
@@ -81,6 +84,16 @@ def look_named(path: str, what: str = "") -> os.stat_result | None:
 def shortened(path: str) -> str:
     """A path as a sentence shows it; of one that is too long, its beginning."""
     return path if len(path) <= _LONGEST else f"{path[: _SHOWN - 1]}…"
+
+
+def shown_store(folder: str | os.PathLike[str]) -> str:
+    """A store as a sentence names it: by its folder or, of one whose catalog lies on a server, by the address that is
+    noted there."""
+    try:
+        noted = beginning(os.path.join(folder, ADDRESS_NAME), _ADDRESS_BYTES).decode().strip()
+    except (OSError, ValueError):
+        noted = ""
+    return noted if noted and noted.isprintable() else os.fspath(folder)
 
 
 def holds(folder: str | os.PathLike[str], name: str) -> bool:

@@ -33,7 +33,7 @@ from indexer.errors import StoreBusyError, StoreDamagedError, StoreMissingError,
 from indexer.in_hand import IN_HAND
 from indexer.paths import absolute
 from indexer.private import mode_beside_catalog, opener
-from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store
+from indexer.reach import beginning, check_store_place, holds, is_missing, reason, refuse_store, shown_store
 from indexer.settings import CATALOG_NAME, THUMBNAILS
 from indexer.store_address import address_in
 from indexer.vectors.backend import VectorBackend
@@ -97,6 +97,20 @@ class Store:
                 )
         return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
 
+    @classmethod
+    def is_there(cls, folder: Path) -> bool:
+        """Whether there is a store; of one on a server, which is asked, whether its catalog is. Raises StoreError, and
+        UsageError for a place where none can be."""
+        if not (check_store_place(folder) and swap.is_store(folder)):
+            return False
+        if address_in(folder) is None:
+            return True
+        try:
+            cls.open(folder).close()
+        except StoreMissingError:
+            return False
+        return True
+
     def __str__(self) -> str:
         return str(self.folder) if self.address is None else self.address.render_as_string()
 
@@ -147,7 +161,7 @@ def write_lock(folder: Path) -> Iterator[None]:
         lock.acquire(poll_interval=0.01)
     except filelock.Timeout:
         raise StoreBusyError(
-            f"Another process{_writer(note)} is writing to {folder}; try again when it ends."
+            f"Another process{_writer(note)} is writing to {shown_store(folder)}; try again when it ends."
         ) from None
     except OSError as error:
         raise StoreUnwritableError(

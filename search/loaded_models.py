@@ -16,6 +16,7 @@ from indexer.encoders.registry import check_encoder, device_notes, open_encoder,
 from indexer.errors import EncoderError, EncoderUnavailableError, UsageError
 from indexer.files.fingerprint import fingerprint
 from indexer.progress import Progress
+from indexer.reach import shown_store
 from search.calibration.calibration_file import NAME as CALIBRATION_NAME
 from search.calibration.calibration_file import Calibration, find_calibration
 from search.rerank.base import Reranker
@@ -102,8 +103,8 @@ class LoadedModels:
             taken = "bundled" if former is None else "previous"
             said = "encodes it anew with the bundled one" if former is None else f"takes back {typed_name(former.name)}"
             raise EncoderUnavailableError(
-                f"{self._folder} was made with the encoder {stored.name}, which is no longer there; put its folder "
-                f"back, or `open(..., encoder={taken!r}).index(reencode=True)` {said}."
+                f"{shown_store(self._folder)} was made with the encoder {stored.name}, which is no longer there; "
+                f"put its folder back, or `open(..., encoder={taken!r}).index(reencode=True)` {said}."
             ) from error
 
     def _former(self) -> EncoderId | None:
@@ -122,13 +123,13 @@ class LoadedModels:
     def _previous(self, identity: EncoderId | None) -> Encoder:
         if identity is None:
             raise UsageError(
-                f"{self._folder} has no previous encoder: it was never encoded anew, or `compact()` let its vectors "
-                "go; name the encoder that you want, such as `encoder='bundled'` (see `list_encoders()`)."
+                f"{shown_store(self._folder)} has no previous encoder: it was never encoded anew, or `compact()` let "
+                "its vectors go; name the encoder that you want, such as `encoder='bundled'` (see `list_encoders()`)."
             )
         found = open_encoder(self._folder, identity, None, self._device, reencode=True)
         if not found.identity.matches(identity):
             raise EncoderUnavailableError(
-                f"The encoder {identity.name} that {self._folder} had before is another one now; "
+                f"The encoder {identity.name} that {shown_store(self._folder)} had before is another one now; "
                 f"`open(..., encoder={identity.name!r}).index(reencode=True)` encodes with what it is now."
             )
         return found

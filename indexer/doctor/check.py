@@ -17,6 +17,7 @@ from indexer.doctor.vectors import check_tokens, check_vectors
 from indexer.doctor.words import check_words
 from indexer.errors import StoreDamagedError
 from indexer.progress import Progress, Silent
+from indexer.reach import shown_store
 from indexer.store import Store, writer
 
 
@@ -73,7 +74,7 @@ def look_through(folder: Path, progress: Progress) -> Diagnosis:
         return _broken(error)
     findings: list[Finding] = []
     try:
-        progress.phase(f"Checking the catalog of {folder}")
+        progress.phase(f"Checking the catalog of {shown_store(folder)}")
         findings += check_structure(store)
         if findings:
             return Diagnosis(findings, broken=True)

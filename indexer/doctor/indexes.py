@@ -38,4 +38,4 @@ def check_content(store: Store) -> Iterator[Finding]:
     with store.catalog.snapshot() as snapshot:
         is_empty = not any(Items(snapshot).count(kind) for kind in KINDS)
     if is_empty:
-        yield Finding("index", f"{store.folder} holds no image yet", "`index(FOLDER)` fills it", grave=False)
+        yield Finding("index", f"{store} holds no image yet", "`index(FOLDER)` fills it", grave=False)

@@ -16,7 +16,7 @@ from indexer.doctor.vectors import mend_vectors
 from indexer.doctor.words import mend_words
 from indexer.errors import StoreDamagedError, StoreMissingError
 from indexer.progress import Progress, Silent
-from indexer.reach import check_store_place, refuse_store
+from indexer.reach import check_store_place, refuse_store, shown_store
 from indexer.settings import CATALOG_NAME
 from indexer.store import Store, swapping, write_lock
 from indexer.store_address import address_in
@@ -30,7 +30,7 @@ def repair(folder: Path, progress: Progress | None = None) -> list[Finding]:
     Raises StoreMissingError, StoreBusyError, StoreUnwritableError.
     """
     if not (check_store_place(folder) and swap.is_store(folder)):
-        raise StoreMissingError(f"There is no index at {folder}; make one with `index(FOLDER)`.")
+        raise StoreMissingError(f"There is no index at {shown_store(folder)}; make one with `index(FOLDER)`.")
     progress = progress or Silent()
     with write_lock(folder):
         diagnosis = look_through(folder, progress)

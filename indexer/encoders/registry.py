@@ -15,6 +15,7 @@ from indexer.encoders.openclip_spec import FOLDER_PREFIX, FORMS, HUB_PREFIX, PRE
 from indexer.encoders.presets import PRESETS, PREVIOUS, Preset, full_name, typed_name
 from indexer.errors import EncoderMismatchError, EncoderUnavailableError, UsageError
 from indexer.progress import Progress
+from indexer.reach import shown_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def open_encoder(
         encoder = load_encoder(name, device, stored=stored if own else None, download=asked is not None)
     except NotOnThisMachineError as error:
         raise EncoderUnavailableError(
-            f"{store} was made with the encoder {name}, which is not on this machine, and nothing is fetched because a "
-            f"store names it; `open(..., encoder={name!r}).query('...')` fetches it."
+            f"{shown_store(store)} was made with the encoder {name}, which is not on this machine, and nothing is "
+            f"fetched because a store names it; `open(..., encoder={name!r}).query('...')` fetches it."
         ) from error
     except UnreachableError as error:
         if stored is not None:
@@ -95,7 +96,7 @@ def open_encoder(
         if not own or name == BUNDLED or name.startswith((PREFIX, ADAPTED_PREFIX)):
             raise
         raise EncoderUnavailableError(
-            f"{store} was made with the encoder {name!r} of a program; open it there, "
+            f"{shown_store(store)} was made with the encoder {name!r} of a program; open it there, "
             "with search.open(..., encoder=...)."
         ) from error
     if not reencode:
@@ -116,7 +117,7 @@ def check_encoder(store: Path, stored: EncoderId | None, identity: EncoderId) ->
 
 def _mismatch(store: Path, made: str, name: str) -> EncoderMismatchError:
     return EncoderMismatchError(
-        f"{store} was made {made}; `open(..., encoder={name!r}).index(reencode=True)` encodes it anew."
+        f"{shown_store(store)} was made {made}; `open(..., encoder={name!r}).index(reencode=True)` encodes it anew."
     )
 
 

@@ -28,7 +28,7 @@ def register(store: Store, encoder: Encoder, *, reencode: bool) -> int:
         return active[0]
     if active is not None and not reencode:
         raise EncoderMismatchError(
-            f"{store.folder} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
+            f"{store} was made with the encoder {active[1].name} ({active[1].weights[:12]}), not "
             f"{identity.name} ({identity.weights[:12]}); run "
             f"`open(..., encoder={identity.name!r}).index(reencode=True)` to encode it anew."
         )

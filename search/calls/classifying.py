@@ -16,9 +16,9 @@ from indexer.encoders.base import EncoderId
 from indexer.encoders.registry import check_encoder
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
-from indexer.reach import check_store_place
+from indexer.reach import shown_store
 from indexer.settings import IndexSettings
-from indexer.swap import is_store
+from indexer.store import Store
 from search.arguments import progress_given
 from search.calls.opened import Opened
 from search.computing import own_thread
@@ -184,10 +184,10 @@ class Classifying(Opened):
             if path.is_dir():
                 raise UsageError(f"{path} is a folder, and a probe is one file; name it with `out`.")
             return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
-        if not (check_store_place(self.folder) and is_store(self.folder)):
+        if not Store.is_there(self.folder):
             raise StoreMissingError(
-                f"There is no index at {self.folder} to keep the probe in; name a file with `out`, or make an index "
-                "with `index(FOLDER)`."
+                f"There is no index at {shown_store(self.folder)} to keep the probe in; name a file with `out`, "
+                "or make an index with `index(FOLDER)`."
             )
         if (self.folder / FOLDER).is_symlink():  # in a received store, a way out of it
             raise UsageError(
@@ -221,7 +221,7 @@ class Classifying(Opened):
         StoreError."""
         from search.classification.roads import Work
 
-        if not own and not (check_store_place(self.folder) and is_store(self.folder)):
+        if not own and not Store.is_there(self.folder):
             encoder = self._models.encoder_for_files(trained)
             yield Work(encoder, None, self._models.notes(encoder))
             return

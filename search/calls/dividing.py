@@ -16,10 +16,8 @@ from indexer.encoders.base import EncoderId
 from indexer.errors import EncoderMismatchError, StoreMissingError, UsageError
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
-from indexer.reach import check_store_place
 from indexer.store import Store
 from indexer.store_address import store_folder
-from indexer.swap import is_store
 from search.arguments import progress_given
 from search.calls.opened import Opened
 
@@ -145,11 +143,11 @@ def _identity(folder: Path) -> EncoderId:
 
 def _own_identity(folder: Path) -> EncoderId | None:
     """The encoder of what is to become a store, or is one; None where nothing is encoded there."""
-    if not (check_store_place(folder) and is_store(folder)):
+    if not Store.is_there(folder):
         return None
     try:
         return _identity(folder)
-    except StoreMissingError:  # an empty database, or a store of which no run came to its first photograph
+    except StoreMissingError:  # no run came to its first photograph
         return None
 
 

@@ -12,10 +12,9 @@ from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
-from indexer.reach import check_store_place
+from indexer.reach import shown_store
 from indexer.settings import IndexSettings, thread_count
 from indexer.store import Store
-from indexer.swap import is_store
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType
 from search.arguments import progress_given
@@ -79,9 +78,9 @@ class Indexing(Opened):
         check_patterns(settings.ignores)
         thread_count()
         check_engine(engine)
-        if not (check_store_place(self.folder) and is_store(self.folder)):
+        if not Store.is_there(self.folder):
             if not named:
-                raise UsageError(f"Name a folder to index; there is no index at {self.folder} yet.")
+                raise UsageError(f"Name a folder to index; there is no index at {shown_store(self.folder)} yet.")
             self._models.encoder(None)
         store = Store.create(self.folder)
         try:

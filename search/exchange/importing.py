@@ -22,9 +22,9 @@ from indexer.pipeline.decode import Decoder
 from indexer.pipeline.take_over import TakeOver, digest_as_given, is_turned
 from indexer.pipeline.values import ImageBytes, NewImage
 from indexer.progress import Progress
+from indexer.reach import shown_store
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 from indexer.store import Store
-from indexer.swap import is_store
 from indexer.types import Candidate, Float32
 from search.exchange.source import Source, SourceRow
 from search.exchange.sources import source_at
@@ -135,8 +135,8 @@ def _encoder(folder: Path, path: Path, source: Source, models: LoadedModels, dev
         return LoadedModels(folder, source.encoder, device).encoder(None)
     if active is not None and source.identity is not None and not active.matches(source.identity):
         raise EncoderMismatchError(
-            f"{path} was made with the encoder {_shown(source.identity)}, and {folder} with {_shown(active)}; import "
-            "it into a store of its own, which `store` names."
+            f"{path} was made with the encoder {_shown(source.identity)}, and {shown_store(folder)} with "
+            f"{_shown(active)}; import it into a store of its own, which `store` names."
         )
     encoder = models.encoder(active or (None if models.is_named else source.identity))
     if source.identity is not None and not encoder.identity.matches(source.identity):
@@ -148,7 +148,7 @@ def _encoder(folder: Path, path: Path, source: Source, models: LoadedModels, dev
 
 
 def _active(folder: Path) -> EncoderId | None:
-    if not (folder.is_dir() and is_store(folder)):
+    if not (folder.is_dir() and Store.is_there(folder)):
         return None
     store = Store.open(folder)
     try:

@@ -23,7 +23,7 @@ def naming_store(text: str, arguments: Sequence[str]) -> str:
 
     def completed(found: re.Match[str]) -> str:
         command = found[1]
-        if command.startswith(_WITHOUT) or any(each in command.split() for each in _NAMES):
+        if command.startswith(_WITHOUT) or not {*_NAMES, "--help"}.isdisjoint(command.split()):
             return found[0]
         return f"`{command}{named}`"
 

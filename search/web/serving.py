@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from indexer.errors import ResidentError, UsageError
+from indexer.reach import shown_store
 from indexer.settings import ResidentSettings
 from indexer.store import Store
 from search.resident.claim import claim
@@ -66,13 +67,15 @@ def serve(
     if settings is None:
         claimed = claim(folder, resident.change)
         if claimed is None:
-            raise ResidentError(f"Another process holds the lock of {folder} and does not answer; end it first.")
+            raise ResidentError(
+                f"Another process holds the lock of {shown_store(folder)} and does not answer; end it first."
+            )
         if isinstance(claimed, State):
-            say(f"The server {claimed.pid} answers for {claimed.folder} already.")
+            say(f"The server {claimed.pid} answers for {shown_store(claimed.folder)} already.")
             return
         own_socket = OwnSocket(claimed, folder, resident)
         line = (
-            f"The server {os.getpid()} answers the shell for {folder} at {claimed.path}, and leaves after "
+            f"The server {os.getpid()} answers the shell for {shown_store(folder)} at {claimed.path}, and leaves after "
             f"{resident.idle:g} s without a query."
         )
         try:
@@ -86,7 +89,7 @@ def serve(
         besides = Besides(folder, resident, first_address(replace(settings, token=None), port))
 
         def ready() -> None:
-            say(f"The page and the API of {folder} are at {told} (Ctrl-C ends the server)")
+            say(f"The page and the API of {shown_store(folder)} are at {told} (Ctrl-C ends the server)")
             if besides.refusal is not None:
                 say(f"Commands of the shell do without it. {besides.refusal}")
             show(first_address(settings, port))

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from indexer.errors import UsageError
+from indexer.reach import shown_store
 from search.console.exit_codes import FOUND, NOTHING_FOUND
 from search.shell.opened_library import folder_of
 from search.shell.options import STORE, Options, option
@@ -161,11 +162,11 @@ def _shell(options: ServeOptions) -> int:
             checked_base(str(folder))  # or nobody can be asked
         state = lifecycle.stop(folder, settings) if options.stop else lifecycle.ask(folder)
         if state is None:
-            _say(f"No server answers for {folder}.")
+            _say(f"No server answers for {shown_store(folder)}.")
             return NOTHING_FOUND
         found = state
     _say(
-        f"The server {found.pid} for {found.folder} ({found.answered:,} answered) "
+        f"The server {found.pid} for {shown_store(found.folder)} ({found.answered:,} answered) "
         f"{'has left' if options.stop else _future(found)}."
     )
     return FOUND

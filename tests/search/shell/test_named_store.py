@@ -8,7 +8,10 @@ import pytest
 
 from search.shell.named_store import naming_store
 
-SAID = "it is old; `search index --reencode` mends it, `search models` has others, `search doctor -s b` looks at b."
+SAID = (
+    "it is old; `search index --reencode` mends it, `search models` has others, `search doctor -s b` looks at b, "
+    "`search train --help` says more."
+)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +21,7 @@ SAID = "it is old; `search index --reencode` mends it, `search models` has other
 def test_the_store_of_the_command_line_is_in_them(arguments: list[str]) -> None:
     assert naming_store(SAID, arguments) == (
         "it is old; `search index --reencode --store 'a b'` mends it, `search models` has others, "
-        "`search doctor -s b` looks at b."
+        "`search doctor -s b` looks at b, `search train --help` says more."
     )
 
 

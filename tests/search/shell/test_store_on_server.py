@@ -56,6 +56,26 @@ def test_the_same_answers_as_from_a_file(
         assert {Path(hit.path).name for hit in library.query("an animal").hits} == {"chelsea.png", "coffee.png"}
 
 
+def test_sentences_name_the_address_and_a_slip_makes_nothing(
+    cli: Cli, photos: Path, tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    address = str(postgres_server.new_database())
+    monkeypatch.setenv("SEARCH_STORE", address)
+    no_folder = cli("index")
+    assert (no_folder.code, no_folder.err) == (
+        2,
+        f"search: Name a folder to index; there is no index at {address} yet.\n",
+    )
+    assert cli("index", photos, "--encoder", "nonsense").code == 2
+    assert cli("status").err.startswith(f"search: There is no index in {address}; ")  # neither has made one
+    assert cli("index", photos, "--quiet").code == 0
+    previous = cli("index", "--encoder", "previous", "--reencode")
+    assert (previous.code, previous.err.partition(" has no previous encoder")[0]) == (2, f"search: {address}")
+    asked = cli("serve", "--status")
+    assert asked.out + asked.err == f"No server answers for {address}.\n"
+
+
 def test_a_server_that_is_not_there_ends_with_4(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
