@@ -216,7 +216,7 @@ def asked(address: str, store: Store, processor: Processor, encoder_row: int, di
             result[f"query, {name}"] = medians(
                 processor, lambda line, also=condition: library.query(f"{line} {also}", k=10, rerank=0)
             )
-        result["start of an index run"] = medians(processor, lambda _: library.status())
+        result["status"] = medians(processor, lambda _: library.status())
     return result
 
 

@@ -59,7 +59,7 @@ def _months(laws: Laws, setting: Setting, first: int, last: int, span: int) -> I
             tail += new
             encode_h = new * encode_s / setting.cores / 3_600
             run_s = laws.measured.scan_s * images + encode_h * 3_600 + catalog.write.each * new
-            run_s += catalog.asked_ms["start of an index run"](images) / 1e3
+            run_s += catalog.asked_ms["count"](images) / 1e3
             flat = choose_type(images, laws.measured.dimension) == "flat"
             if flat or tail > max(TAIL, min(TAIL_MOST, TAIL_SHARE * indexed)):
                 seconds = 0.0 if flat else laws.index.build_s(images)
@@ -86,8 +86,8 @@ def _passed(laws: Laws, setting: Setting, images: int, run_h: float, encode_h: f
         yield "builds: one build of the index takes more than a day"
     if laws.measured.scan_s * images > 3_600:
         yield "scan: to find out that nothing changed takes more than an hour"
-    if laws.catalogs[setting.engine].asked_ms["start of an index run"](images) > 60_000:
-        yield "status: to count what there is takes more than a minute"
+    if laws.catalogs[setting.engine].asked_ms["status"](images) > 60_000:
+        yield "status: `search status` takes more than a minute"
     if not flat and laws.index.build_s(images) > TAIL_MOST * encode_s:
         yield f"builds: an index that is built anew for {TAIL_MOST:,} photographs costs more than encoding them"
     if encode_h > 24:

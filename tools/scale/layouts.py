@@ -182,7 +182,10 @@ def _layout(
     if latency > wanted.latency:
         limits = [*limits, f"the index answers in {latency:.2f} s where {wanted.latency:.2f} s were wanted"]
     if write > 24:
-        limits = [*limits, f"one writer: {write:,.0f} hours of the processor to write the rows, one after the other"]
+        limits = [
+            *limits,
+            f"one writer takes {write:,.0f} hours of the processor for the rows, one transaction after the other",
+        ]
     shards = max(1, math.ceil(latency / wanted.latency))
     return Layout(
         engine, images, disk, memory, machines, write, build, index_s, query_s, latency, shards, month, limits

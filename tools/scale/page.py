@@ -48,11 +48,11 @@ def constants(measured: Measured, laws: Laws) -> str:
     )
     found = table(["an image, of the processor", "SQLite", "PostgreSQL"], rows)
     stages = [
-        [f"{name}, ms", *(digits(measured.stages_ms[s][name]) for s in ("500x375", "12mp"))]
+        [f"{name}, ms", *(digits(measured.stages_ms[s][name]) for s in ("224x224", "12mp"))]
         for name in measured.stages_ms["12mp"]
     ]
-    stages.append(["file, kB", *(digits(measured.file_bytes[s] / 1e3) for s in ("500x375", "12mp"))])
-    found += "\n\n" + table(["a photograph, of the processor", "small (Flickr)", "12 megapixels"], stages)
+    stages.append(["file, kB", *(digits(measured.file_bytes[s] / 1e3) for s in ("224x224", "12mp"))])
+    found += "\n\n" + table(["a photograph, of the processor", "224 x 224", "12 megapixels"], stages)
     indexes = [["ivf-sq8, files", f"{measured.dimension + 16}", digits(1e3 * laws.index.build.each)]]
     indexes += [[name, f"{each:,.0f}", digits(1e3 * spent)] for name, (each, spent) in measured.servers.items()]
     return found + "\n\n" + table(["vector index", "bytes a vector", "building, ms a vector"], indexes)
@@ -116,11 +116,11 @@ def bends(measured: Measured, laws: Laws) -> str:
 def encodings(measured: Measured, laws: Laws) -> str:
     prices, rows = Prices.read(), []
     for images in SIZES:
-        for photographs in ("500x375", "12mp"):
+        for photographs in ("224x224", "12mp"):
             for encoder in ("bundled", "ViT-B-32-256"):
                 one = encoding(laws, prices, images, Wanted(photographs=photographs, encoder=encoder))
                 rows.append([
-                    f"{images:,}", "small" if photographs == "500x375" else "12 megapixels", encoder,
+                    f"{images:,}", "224 x 224" if photographs == "224x224" else "12 megapixels", encoder,
                     digits(one.cpu_hours), digits(one.hours), f"${digits(one.cost)}", digits(one.gpu_hours),
                     f"${digits(one.gpu_cost)}",
                 ])  # fmt: skip

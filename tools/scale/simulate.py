@@ -101,7 +101,7 @@ def show_growth(laws: Laws, setting: growth.Setting) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--photographs", choices=("12mp", "500x375"), default="12mp")
+    parser.add_argument("--photographs", choices=("12mp", "224x224"), default="12mp")
     parser.add_argument("--encoder", choices=("bundled", "ViT-B-32-256"), default="bundled")
     parser.add_argument("--machines", type=int, default=10, help="that encode")
     parser.add_argument("--rate", type=float, default=10.0, help="queries a second")
