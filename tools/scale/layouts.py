@@ -12,6 +12,10 @@ from tools.scale.prices import Prices
 ENGINES = ("files and FAISS", "PostgreSQL and pgvector", "PostgreSQL and Milvus")
 #: Threads of one machine by which the lists of a query are taken to be shared without loss. Two were measured.
 THREADS = 8
+#: Share of the cores' time that queries may take, and of a machine's memory an index: the rest is spare.
+BUSY, FULL = 0.6, 0.75
+#: Hours in which rows should be written.
+DAY = 24
 #: Rows of dead versions, free space and logs of a database.
 SLACK = 1.3
 
@@ -56,7 +60,6 @@ class Layout:
     index_s: float
     query_s: float
     latency_s: float
-    shards: int
     month: float
     limits: list[str] = field(default_factory=list)
 
@@ -91,71 +94,90 @@ def layout(engine: str, laws: Laws, prices: Prices, images: int, wanted: Wanted)
 
 
 def _files(laws: Laws, prices: Prices, images: int, wanted: Wanted) -> Layout:
-    catalog, index = laws.catalogs["sqlite"].total(images), laws.index.bytes(images)
-    index_s = laws.index.query_s(images)
+    index, index_s = laws.index.bytes(images), laws.index.query_s(images)
     query_s = index_s + _beside(laws, "sqlite")
     machine, needed = prices.holding(index)
-    copies = max(1, math.ceil(wanted.rate * query_s / (0.6 * machine.cores)))
-    disk = {"catalog": catalog, "vector index, two during a build": 2 * index}
-    month = copies * (machine.hour * prices.month + prices.block(sum(disk.values())))
-    latency = index_s / min(machine.cores, THREADS)
-    limits = []
-    if needed > 1:
-        limits.append(
-            f"one machine holds the index: {needed} of the largest class would be needed, and it is not divided"
-        )
-        month *= needed
-    return _layout(
-        "files and FAISS", laws, images, disk, index, {machine.name: copies * needed}, "sqlite", index_s, query_s,
-        latency, month, limits, wanted,
-    )  # fmt: skip
+    copies = max(1, math.ceil(wanted.rate * query_s / (BUSY * machine.cores)))
+    disk = {"catalog": laws.catalogs["sqlite"].total(images), "vector index, two during a build": 2 * index}
+    write_hours, latency = laws.catalogs["sqlite"].write(images) / 3_600, index_s / min(machine.cores, THREADS)
+    limits = [f"one machine holds the index: {needed} of the largest class would be needed, and it is not divided"]
+    return Layout(
+        engine="files and FAISS",
+        images=images,
+        disk=disk,
+        memory=index,
+        machines={machine.name: copies * needed},
+        write_hours=write_hours,
+        build_hours=laws.index.build_s(images) / 3_600,
+        index_s=index_s,
+        query_s=query_s,
+        latency_s=latency,
+        month=copies * needed * machine.hour * prices.month + copies * prices.block(sum(disk.values())),
+        limits=(limits if needed > 1 else []) + _limits(write_hours, latency, wanted),
+    )
 
 
 def _pgvector(laws: Laws, prices: Prices, images: int, wanted: Wanted) -> Layout:
     each, build = laws.measured.servers["pgvector hnsw"]
-    catalog, index = SLACK * laws.catalogs["postgresql"].total(images), each * images
-    index_s = laws.graph_ms(images) / 1e3
+    index, index_s = each * images, laws.graph_ms(images) / 1e3
     query_s = index_s + _beside(laws, "postgresql")
     machine, needed = prices.holding(index)
-    servers = max(1, math.ceil(wanted.rate * query_s / (0.6 * prices.machines[0].cores)))
-    disk = {"catalog": catalog, "table and graph, two during a build": 2 * index}
-    month = needed * machine.hour * prices.month + servers * prices.machines[0].hour * prices.month
-    month += prices.block(sum(disk.values()))
-    limits = (
-        [f"one table, one graph, on one machine: it would need {needed} of the largest class"] if needed > 1 else []
+    small = prices.machines[0]
+    servers = max(1, math.ceil(wanted.rate * query_s / (BUSY * small.cores)))
+    disk = {
+        "catalog": SLACK * laws.catalogs["postgresql"].total(images),
+        "table and graph, two during a build": 2 * index,
+    }
+    write_hours = laws.catalogs["postgresql"].write(images) / 3_600
+    limits = [f"one table, one graph, on one machine: it would need {needed} of the largest class"]
+    return Layout(
+        engine="PostgreSQL and pgvector",
+        images=images,
+        disk=disk,
+        memory=index,
+        machines={f"database, {machine.name}": needed, f"servers, {small.name}": servers},
+        write_hours=write_hours,
+        build_hours=build * images / 3_600,
+        index_s=index_s,
+        query_s=query_s,
+        latency_s=index_s,
+        month=(needed * machine.hour + servers * small.hour) * prices.month + prices.block(sum(disk.values())),
+        limits=(limits if needed > 1 else []) + _limits(write_hours, index_s, wanted),
     )
-    machines = {f"database, {machine.name}": needed, f"servers, {prices.machines[0].name}": servers}
-    found = _layout(
-        "PostgreSQL and pgvector", laws, images, disk, index, machines, "postgresql", index_s, query_s, index_s, month,
-        limits, wanted,
-    )  # fmt: skip
-    return _with_build(found, build * images)
 
 
 def _milvus(laws: Laws, prices: Prices, images: int, wanted: Wanted) -> Layout:
-    index = 2 * laws.index.bytes(images)  # it holds the one before until the next run
-    catalog = SLACK * laws.catalogs["postgresql"].total(images)
-    index_s = laws.index.query_s(images)
+    index, index_s = laws.index.bytes(images), laws.index.query_s(images)
     query_s = index_s + _beside(laws, "postgresql")
-    small = prices.machines[0]
-    machine = prices.machines[1]
-    nodes = max(
-        1, math.ceil(index / (0.75 * machine.memory)), math.ceil(index_s / (wanted.latency * machine.cores)),
-        math.ceil(wanted.rate * index_s / (0.6 * machine.cores)),
-    )  # fmt: skip
-    servers = max(1, math.ceil(wanted.rate * (query_s - index_s) / (0.6 * small.cores)))
-    disk = {"catalog": catalog, "vector index": index}
-    month = (nodes * machine.hour + servers * small.hour + prices.machines[1].hour) * prices.month
-    month += prices.block(catalog) + prices.objects(index)
-    machines = {
-        f"query nodes, {machine.name}": nodes,
-        f"servers, {small.name}": servers,
-        f"database, {machine.name}": 1,
-    }
-    return _layout(
-        "PostgreSQL and Milvus", laws, images, disk, index, machines, "postgresql", index_s, query_s,
-        index_s / (nodes * machine.cores), month, [], wanted,
-    )  # fmt: skip
+    small, machine = prices.machines[:2]
+    held = 2 * index  # it keeps the one before until the next run
+    nodes = math.ceil(max(
+        held / (FULL * machine.memory), index_s / (wanted.latency * machine.cores),
+        wanted.rate * index_s / (BUSY * machine.cores),
+    ))  # fmt: skip
+    servers = max(1, math.ceil(wanted.rate * (query_s - index_s) / (BUSY * small.cores)))
+    catalog = SLACK * laws.catalogs["postgresql"].total(images)
+    write_hours, latency = laws.catalogs["postgresql"].write(images) / 3_600, index_s / (nodes * machine.cores)
+    return Layout(
+        engine="PostgreSQL and Milvus",
+        images=images,
+        disk={"catalog": catalog, "vector index, two until the next run": held},
+        memory=held,
+        machines={
+            f"query nodes, {machine.name}": nodes,
+            f"servers, {small.name}": servers,
+            f"database, {machine.name}": 1,
+        },
+        write_hours=write_hours,
+        build_hours=laws.index.build_s(images) / 3_600,
+        index_s=index_s,
+        query_s=query_s,
+        latency_s=latency,
+        month=((nodes + 1) * machine.hour + servers * small.hour) * prices.month
+        + prices.block(catalog)
+        + prices.objects(held),
+        limits=_limits(write_hours, latency, wanted),
+    )
 
 
 def _beside(laws: Laws, database: str) -> float:
@@ -163,34 +185,17 @@ def _beside(laws: Laws, database: str) -> float:
     return laws.catalogs[database].query_ms / 1e3
 
 
-def _layout(
-    engine: str,
-    laws: Laws,
-    images: int,
-    disk: dict[str, float],
-    memory: float,
-    machines: dict[str, int],
-    database: str,
-    index_s: float,
-    query_s: float,
-    latency: float,
-    month: float,
-    limits: list[str],
-    wanted: Wanted,
-) -> Layout:
-    write, build = laws.catalogs[database].write(images) / 3_600, laws.index.build_s(images) / 3_600
+def _limits(write_hours: float, latency: float, wanted: Wanted) -> list[str]:
+    """Those that engines share."""
+    limits = []
     if latency > wanted.latency:
-        limits = [*limits, f"the index answers in {latency:.2f} s where {wanted.latency:.2f} s were wanted"]
-    if write > 24:
-        limits = [
-            *limits,
-            f"one writer takes {write:,.0f} hours of the processor for the rows, one transaction after the other",
-        ]
-    shards = max(1, math.ceil(latency / wanted.latency))
-    return Layout(
-        engine, images, disk, memory, machines, write, build, index_s, query_s, latency, shards, month, limits
-    )
-
-
-def _with_build(found: Layout, seconds: float) -> Layout:
-    return Layout(**{**found.to_json(), "build_hours": seconds / 3_600})
+        parts = math.ceil(latency / wanted.latency)
+        limits.append(
+            f"the index answers in {latency:.2f} s where {wanted.latency:.2f} s were wanted: {parts} parts of it, "
+            "searched at once, would do"
+        )
+    if write_hours > DAY:
+        limits.append(
+            f"one writer takes {write_hours:,.0f} hours of the processor for the rows, one transaction after the other"
+        )
+    return limits
