@@ -1,7 +1,7 @@
 """What a catalog takes an image, part by part, to write, to keep and to ask, in SQLite and in PostgreSQL.
 
     python tests/benchmarks/bench_catalog_growth.py STORE [--sizes 1000,10000,100000,1000000] [--database sqlite]
-        [--folder FOLDER] [--json results.json]
+        [--write-only] [--folder FOLDER] [--json results.json]
 
 Photographs are given: their rows are made up, their vectors drawn from those of STORE (`grown_vectors.py`), their
 tokens 8 regions of 384 numbers as the bundled encoder gives them. They pass through the indexer's own writer. Then the
@@ -232,6 +232,9 @@ def measure(given: argparse.Namespace, count: int) -> dict[str, Any]:
             vacuum(address)
         result["bytes"] = sizes(store)
         print(result, file=sys.stderr, flush=True)
+        if given.write_only:
+            store.close()
+            return result
         started = processor.seconds()
         with store.writing():
             build_indexes(store.catalog, store.vectors, None, Silent())
@@ -248,6 +251,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--sizes", default="1000,10000,100000,1000000")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--write-only", action="store_true", help="no index, no queries")
     parser.add_argument("--folder", type=Path, help="where the stores go; default: the system's temporary folder")
     parser.add_argument("--json", type=Path, help="results are added to those that are there")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
@@ -258,6 +262,7 @@ def main() -> None:
     machine = about()
     for count in map(int, given.sizes.split(",")):
         own = [sys.executable, __file__, str(given.store), "--database", given.database, "--one", str(count)]
+        own += ["--write-only"] if given.write_only else []
         own += ["--folder", str(given.folder)] if given.folder else []
         done = subprocess.run(own, check=True, stdout=subprocess.PIPE, text=True)
         result = json.loads(done.stdout) | {"load": machine["load"]}

@@ -51,6 +51,8 @@ def _compared(measured: Measured, up_to: int) -> Iterator[Compared]:
             held = row.count > up_to
             yield Compared(f"{database}, bytes", row.count, law.total(row.count), sum(row.bytes.values()), held)
             yield Compared(f"{database}, write, cpu s", row.count, law.write(row.count), row.write_cpu_s, held)
+            if not row.asked_ms:
+                continue
             yield Compared(f"{database}, query, cpu ms", row.count, law.query_ms, row.asked_ms["query"], held)
             status = law.asked_ms["status"](row.count)
             yield Compared(f"{database}, status, cpu ms", row.count, status, row.asked_ms["status"], held)

@@ -167,14 +167,16 @@ def index_laws(points: Sequence[IndexPoint], dimension: int) -> IndexLaws:
 def catalog_laws(points: Sequence[CatalogPoint]) -> CatalogLaws:
     """Laws of one database."""
 
-    def law(value: Callable[[CatalogPoint], float]) -> Straight:
-        return Straight.of([(float(point.count), value(point)) for point in points])
+    asked = [point for point in points if point.asked_ms]
+
+    def law(value: Callable[[CatalogPoint], float], of: Sequence[CatalogPoint] = points) -> Straight:
+        return Straight.of([(float(point.count), value(point)) for point in of])
 
     parts = sorted(set.intersection(*(set(point.bytes) for point in points)))
-    names = sorted(set.intersection(*(set(point.asked_ms) for point in points)))
+    names = sorted(set.intersection(*(set(point.asked_ms) for point in asked)))
     return CatalogLaws(
         {part: law(lambda point, part=part: float(point.bytes[part])) for part in parts},  # type: ignore[misc]
         law(lambda point: point.write_cpu_s),
-        statistics.median(point.asked_ms["query"] for point in points),
-        {name: law(lambda point, name=name: point.asked_ms[name]) for name in names},  # type: ignore[misc]
+        statistics.median(point.asked_ms["query"] for point in asked),
+        {name: law(lambda point, name=name: point.asked_ms[name], asked) for name in names},  # type: ignore[misc]
     )

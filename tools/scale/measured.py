@@ -31,7 +31,8 @@ class IndexPoint:
 
 @dataclass(frozen=True, slots=True)
 class CatalogPoint:
-    """A catalog of `count` images: bytes by part, processor seconds to write all, processor ms of reads by name."""
+    """A catalog of `count` images: bytes by part, processor seconds to write all, processor ms of reads by name (none
+    where it was only written)."""
 
     count: int
     bytes: dict[str, int]
@@ -91,7 +92,7 @@ def read(folder: Path = RESULTS) -> Measured:
     scans = results("scan")
     catalogs: dict[str, list[CatalogPoint]] = {}
     for row in results("catalog-growth")["rows"]:
-        asked = {name: took["cpu_ms"] for name, took in row["asked"].items() if "cpu_ms" in took}
+        asked = {name: took["cpu_ms"] for name, took in row.get("asked", {}).items() if "cpu_ms" in took}
         point = CatalogPoint(row["count"], row["bytes"], row["write_cpu_s"], asked)
         catalogs.setdefault(row["database"], []).append(point)
     return Measured(
