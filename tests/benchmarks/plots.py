@@ -1,4 +1,5 @@
-"""Draws the figures of docs/benchmarks.md from what the benchmarks wrote: `python tests/benchmarks/plots.py`.
+"""Draws the figures of docs/benchmarks.md and docs/scale-plan.md from what the benchmarks wrote:
+`python tests/benchmarks/plots.py`.
 
 Reads `tests/benchmarks/results/vnni/` (the machine that the page shows), `avx2/` for what was not measured there.
 """
@@ -15,6 +16,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+
+from tools.scale.laws import fitted
+from tools.scale.measured import read
+from tools.scale.simulate import ALL
 
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -102,6 +107,50 @@ def growth(found: dict[str, Any]) -> None:
     figure.savefig(FIGURES / "growth.svg")
 
 
+def scale() -> None:
+    """The plan to a billion: a query in the vector index, its build, and bytes; dots are what was measured."""
+    measured = read()
+    laws = fitted(measured, ALL)
+    sizes = [round(10 ** (power / 4)) for power in range(16, 37)]
+    count, lists, probed = measured.harder
+    harder = probed / laws.index.probed(count, lists)
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+    ways: tuple[tuple[str, str, str, Callable[[int], float]], ...] = (
+        ("lists as today", OURS, "-", lambda n: laws.index.query_s(n)),
+        ("the same, clustered vectors", OURS, "--", lambda n: laws.index.query_s(n, harder=harder)),
+        ("4 sqrt(n) lists", RIVAL, "-", lambda n: laws.index.query_s(n, round(4 * n**0.5))),
+    )
+    for name, colour, style, way in ways:
+        left.loglog(sizes, [1e3 * way(size) for size in sizes], style, color=colour, label=name)
+    needed = [point for point in measured.indexes if point.probes is not None and point.count >= sizes[0]]
+    times = [next(at[2] for at in point.curve if at[1] >= 0.95) for point in needed]
+    left.loglog([point.count for point in needed], times, "o", color=OURS, markersize=5)
+    left.axhline(100, color=OTHER, linewidth=0.8, linestyle=":")
+    left.set_ylabel("ms of a core, a query in the index, 0.95")
+    middle.loglog(sizes, [laws.index.build_s(size) / 3_600 for size in sizes], color=OURS, label="vector index, once")
+    encode = sum(measured.stages_ms["12mp"].values()) / 3.6e6
+    middle.loglog(sizes, [encode * size for size in sizes], color=RIVAL, label="encoding all, 12 megapixels")
+    written = laws.catalogs["postgresql"].write
+    middle.loglog(sizes, [written(size) / 3_600 for size in sizes], color=OTHER, label="rows in PostgreSQL")
+    built = [point for point in measured.indexes if point.count >= sizes[0]]
+    middle.loglog([p.count for p in built], [p.build_cpu_s / 3_600 for p in built], "o", color=OURS, markersize=5)
+    middle.set_ylabel("core hours")
+    for name, colour, law in (
+        ("catalog, PostgreSQL", OTHER, laws.catalogs["postgresql"].total),
+        ("catalog, SQLite", RIVAL, laws.catalogs["sqlite"].total),
+        ("vector index", OURS, laws.index.bytes),
+    ):
+        right.loglog(sizes, [law(size) / 1e9 for size in sizes], color=colour, label=name)
+    for database, colour in (("postgresql", OTHER), ("sqlite", RIVAL)):
+        points = [point for point in measured.catalogs[database] if point.count >= sizes[0]]
+        right.loglog([p.count for p in points], [sum(p.bytes.values()) / 1e9 for p in points], "o", color=colour)
+    right.set_ylabel("GB")
+    for axes in (left, middle, right):
+        axes.set_xlabel("images")
+        axes.legend(fontsize=7)
+    figure.savefig(FIGURES / "scale.svg")
+
+
 def main() -> None:
     plt.rcParams["svg.hashsalt"] = "search"  # the same figures, the same bytes
     drawn: dict[str, tuple[Callable[[dict[str, Any]], None], ...]] = {
@@ -114,6 +163,8 @@ def main() -> None:
             for each in draw:
                 each(found)
                 print(f"{name}: {each.__name__}.svg")
+    scale()
+    print("scale.svg")
 
 
 if __name__ == "__main__":
