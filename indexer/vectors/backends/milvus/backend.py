@@ -85,7 +85,7 @@ class Milvus:
         if is_checked_whole(state.count, held.dimension):
             self._check(kind, held)
         index = opened_index(self._collection(held), held.built, state.count, held.dimension)
-        return OpenIndex(index if state.tuned is None else index.with_width(state.tuned.width), state)
+        return OpenIndex(index if state.tuned is None else index.with_width(state.tuned.width), state, is_far=True)
 
     def build(
         self,
