@@ -4,8 +4,9 @@
 
 One catalog in PostgreSQL, of the photographs of `bench_filters.py`; its vectors, a graph, in the same database, then in
 another one, then in Milvus. Filters by size keep 1 %, 10 %, 50 % and 90 %. Each query is asked as people ask it, and
-then the index alone with the ids of all that fit, which is what would have to be sent otherwise. Bytes are those to both servers, counted by a proxy; recall@10 is against a
-comparison with all that fits. The servers are those of the tests (extras `test`, `test-scale`). Nothing here asserts.
+then the index alone with the ids of all that fit, which is what would have to be sent otherwise. Bytes are those to
+both servers, counted by a proxy; recall@10 is against a comparison with all that fits. The servers are those of the
+tests (extras `test`, `test-scale`). Nothing here asserts.
 """
 
 from __future__ import annotations
