@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Select, Table
 
+from indexer.catalog.shared_statement import SharedStatement
 from indexer.catalog.word_expressions import Expression
 from indexer.errors import StoreError, StoreUnwritableError
 
@@ -139,6 +140,9 @@ class Database(Protocol):
 
     def keeps_sums(self, connection: Connection, table: Table) -> bool:
         """Whether rows of a table have checksums, and all its columns are there."""
+
+    def shared(self, connection: Connection, statement: Select[Any]) -> SharedStatement | None:
+        """A statement of this state as others can ask it; None where nobody else comes to this database."""
 
     # -- its own care ---------------------------------------------------------------------------------------
 

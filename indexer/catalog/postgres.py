@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import NoSuchModuleError
 
@@ -19,6 +19,7 @@ from indexer.catalog.postgres_errors import PostgresErrors
 from indexer.catalog.postgres_first import SCHEMA
 from indexer.catalog.postgres_words import NoNames, PostgresWords
 from indexer.catalog.schema import first_lacking
+from indexer.catalog.shared_statement import SharedStatement, place_of
 from indexer.errors import StoreBusyError, StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 
 #: The first version whose words are all known here (`MERGE`, identity columns, JSON) and that is still looked after.
@@ -218,6 +219,19 @@ class Postgres(PostgresErrors):
     def keeps_sums(self, connection: Connection, table: Table) -> bool:
         """All columns are there; that no row has a checksum the conditions know."""
         return True
+
+    def shared(self, connection: Connection, statement: Select[Any]) -> SharedStatement:
+        """See `Database.shared`. The state is kept for others until the transaction ends."""
+        compiled = statement.compile(connection, compile_kwargs={"render_postcompile": True})
+        processors: Any = compiled._bind_processors  # what SQLAlchemy itself applies when it runs a statement
+        values = {
+            name: processors[name](value) if name in processors else value
+            for name, value in compiled.construct_params().items()
+        }
+        snapshot = str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
+        url = self._url
+        place = place_of(url.host, url.port, url.username, url.database)
+        return SharedStatement(place, SCHEMA, snapshot, str(compiled), values)
 
     # -- its own care ---------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from indexer.catalog.matching import Matcher
 from indexer.catalog.meta import FACTS, Meta
 from indexer.catalog.routes import NARROW, Plan, Routes, dates_of
 from indexer.catalog.schema import fact, file, folder, item
+from indexer.catalog.shared_statement import SharedStatement
 from indexer.catalog.statements import VISIBLE, id_chunks
 from indexer.catalog.transaction import Part, Transaction
 from indexer.catalog.vectors import spread
@@ -99,6 +100,11 @@ class Selection(Part):
         of_ids = among(_target(kind), ids)
         asked = np.asarray(ids, np.int64)
         return asked[are_among(asked, self._numbers(self._matching(criterion, kind).where(of_ids)))]
+
+    def shared(self, criterion: Criterion, kind: Kind) -> SharedStatement | None:
+        """What selects the items of a kind that fit, hidden ones among them, for an index in the same database; None
+        where there can be none."""
+        return self._transaction.shared(self._matching(criterion, kind))
 
     def _numbers(self, statement: Select[Any]) -> Int64:
         return numbers(self._read(gathered(statement)).scalar_one())

@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     create_engine,
     event,
 )
@@ -260,6 +261,9 @@ class Sqlite(SqliteTables, SqliteErrors):
         """Write owner and version; they commit with the caller's transaction."""
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+
+    def shared(self, connection: Connection, statement: Select[Any]) -> None:
+        """Nobody else comes to a file."""
 
     def live_bytes(self, connection: Connection) -> int:
         """Bytes of the file without its free pages."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, CursorResult, Executable, Table, select, update
+from sqlalchemy import Connection, CursorResult, Executable, Select, Table, select, update
 
 from indexer.catalog import stored
 from indexer.catalog.bounds import HIGHEST
 from indexer.catalog.schema import meta
+from indexer.catalog.shared_statement import SharedStatement
 
 if TYPE_CHECKING:
     from indexer.catalog.database import Database, NameIndex, WordTable
@@ -91,6 +92,10 @@ class Transaction:
         """Whether rows of a table have checksums, and files the number of their items: not in an older store that
         cannot be written."""
         return self._database.keeps_sums(self.connection, table)
+
+    def shared(self, statement: Select[Any]) -> SharedStatement | None:
+        """A statement of this state as others can ask it; None where nobody else comes to this database."""
+        return self._database.shared(self.connection, statement)
 
     def ids_ended(self) -> list[str]:
         """The tables that take no new row, because their ids are at their end."""

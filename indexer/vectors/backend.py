@@ -38,11 +38,15 @@ class BuildPlan:
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
     """An index that answers, and its state. It stays what it is when a writer builds another. `few`: so many that may
-    be found cost less to compare one by one than to ask it for these alone."""
+    be found cost less to compare one by one than to ask it for these alone. `is_far`: on a server, which would have to
+    send `index.ids`. `place`: the database in which it lies, where it can ask conditions of a catalog that lies there
+    as well (`Selected.statement`); None: nowhere."""
 
     index: VectorIndex
     state: IndexState
     few: int = FEW
+    is_far: bool = False
+    place: Hashable | None = None
 
 
 class VectorBackend(Protocol):

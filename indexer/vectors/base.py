@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 
 from indexer.arguments import check_fields, number, optional, shown
+from indexer.catalog.shared_statement import SharedStatement
+from indexer.id_sets import are_among
 from indexer.types import Float32, Int64
 
 IndexType = Literal["flat", "hnsw", "ivf-flat", "ivf-sq8", "ivf-pq"]
@@ -64,21 +66,48 @@ class IndexState:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """The ids that a condition of the catalog selects, which nobody has looked up yet.
+
+    An index that lies in the catalog's database asks the `statement` there, and no id is sent. For any other, or where
+    it is None, `look_up` gives them, (m,) int64. `share`: of the index's ids that are selected, about, above 0.
+    """
+
+    share: float
+    look_up: Callable[[], Int64]
+    statement: SharedStatement | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchParameters:
     """How hard one call looks; travels with the call, so that calls on one index never disturb each other.
 
     `effort` scales the index's own default (HNSW efSearch, IVF nprobe): 1.0 is the default, larger is slower and
     finds more; exact indexes ignore it. `exclude` (m,) int64: ids not to return. `only` (m,) int64: the only ids
-    that may be returned (None: all). Ids that are not in the index are ignored in both. Raises UsageError for an effort
-    out of range.
+    that may be returned (None: all). Ids that are not in the index are ignored in both. `selected`: the same as `only`,
+    not looked up; what is in both may be returned. Raises UsageError for an effort out of range.
     """
 
     effort: float = 1.0
     exclude: Int64 | None = None
     only: Int64 | None = None
+    selected: Selected | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self, effort=number(0, MAX_EFFORT, open_below=True), exclude=optional(_ids), only=optional(_ids))
+        check_fields(
+            self,
+            effort=number(0, MAX_EFFORT, open_below=True),
+            exclude=optional(_ids),
+            only=optional(_ids),
+            selected=optional(_selected),
+        )
+
+    def looked_up(self) -> SearchParameters:
+        """The same by ids alone."""
+        if self.selected is None:
+            return self
+        found = self.selected.look_up()
+        return replace(self, only=found if self.only is None else found[are_among(found, self.only)], selected=None)
 
 
 def _ids(name: str, given: object) -> Int64:
@@ -86,6 +115,12 @@ def _ids(name: str, given: object) -> Int64:
     if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
         raise TypeError(f"`{name}` takes ids of items, an array (m,) of int64, not {shown(given)}.")
     return found.astype(np.int64)
+
+
+def _selected(name: str, given: object) -> Selected:
+    if not isinstance(given, Selected):
+        raise TypeError(f"`{name}` takes what a condition selects, not {shown(given)}.")
+    return given
 
 
 class VectorIndex(Protocol):

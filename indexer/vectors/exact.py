@@ -133,6 +133,7 @@ class ExactIndex:
     @staticmethod
     def _kept(ids: Int64, parameters: SearchParameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
         """Which of `ids` (n,) the call may return: (n,) bool, or None for all of them."""
+        parameters = parameters.looked_up()
         if parameters.only is None and (parameters.exclude is None or not len(parameters.exclude)):
             return None
         kept = np.ones(len(ids), dtype=np.bool_)

@@ -176,7 +176,7 @@ class Answering:
         return Wanted(
             options["k"],
             plan.to,
-            options["parameters"] or SearchParameters(),
+            self._parameters,
             arrangement=plan.arrangement,
             use_words=options["by_words"],
             templates=options["templates"],
@@ -184,10 +184,14 @@ class Answering:
             digest=partial(self._digest, plan),
         )
 
+    @property
+    def _parameters(self) -> SearchParameters:
+        return (self.options["parameters"] or SearchParameters()).looked_up()
+
     def _digest(self, plan: Plan) -> str:
         """A name of all that decides which hits there are, and in which order."""
         options, query = self.options, plan.query
-        parameters = options["parameters"] or SearchParameters()
+        parameters = self._parameters
         ids = [None if each is None else each.tobytes() for each in (parameters.only, parameters.exclude)]
         reranker = options["reranker"]
         named = reranker if reranker is None or isinstance(reranker, str | os.PathLike) else reranker.name

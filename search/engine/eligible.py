@@ -1,12 +1,14 @@
 """The items that a query may answer with: those that its conditions select.
 
-Few are looked up at once, and the index looks at them alone (and scans them exactly). Of many only candidates are asked
-about, of which more are fetched: how many, a sample of the index tells. Where that was not enough, all are looked up.
+Few are looked up at once, and the index looks at them alone (and scans them exactly). Of many, an index that lies in
+the catalog's database is given the condition itself. Else only candidates are asked about, of which more are fetched:
+how many, a sample of the index tells. Where that was not enough, more still, and at last all are looked up.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -19,7 +21,7 @@ from indexer.catalog.selection import Selection
 from indexer.catalog.transaction import Transaction
 from indexer.types import Int64, Kind
 from indexer.vectors.backend import OpenIndex
-from indexer.vectors.base import SearchParameters
+from indexer.vectors.base import SearchParameters, Selected
 from search.query.resolve import Resolved
 
 #: Of an index of no more than this all that are selected are looked up.
@@ -36,13 +38,15 @@ MOST: Final = 20_000
 
 @dataclass
 class Eligible:
-    """Items of one kind that a criterion selects, in one state of the catalog. `held`: the ids of an index (n,) int64,
-    ascending, None where there is none."""
+    """Items of one kind that a criterion selects, in one state of the catalog. `total`: of an index, 0 where there is
+    none. `held`: its ids (n,) int64, ascending; None where they are far. `place`: see `OpenIndex`."""
 
     snapshot: Transaction
     criterion: Criterion
     kind: Kind
-    held: Int64 | None
+    total: int = 0
+    held: Int64 | None = None
+    place: Hashable | None = None
     selection: Selection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,9 +60,20 @@ class Eligible:
     @cached_property
     def _plan(self) -> Plan | None:
         """How they are looked up; None where the index is small, and all of them are."""
-        if self.held is None or len(self.held) <= SMALL:
+        if self.total <= SMALL:
             return None
-        return self.selection.plan(self.criterion, self.kind, self.held[:: len(self.held) // SAMPLE])
+        sample = None if self.held is None else self.held[:: self.total // SAMPLE]
+        return self.selection.plan(self.criterion, self.kind, sample)
+
+    @cached_property
+    def condition(self) -> Selected | None:
+        """For an index that asks it itself, and gives nothing else; None where ids or candidates are asked about."""
+        if self.place is None or self._plan is None or not self._plan.share:
+            return None
+        statement = self.selection.shared(self.criterion, self.kind)
+        if statement is None or statement.place != self.place:
+            return None
+        return Selected(self._plan.share, lambda: self.ids, statement)
 
     def among(self, ids: Int64) -> Int64:
         """(m,) int64: those of `ids` that are selected, in their order."""
@@ -73,6 +88,11 @@ class Eligible:
         cheaper = plan.share >= BROAD or count < plan.cost  # a candidate is a row of the table, too
         return count if cheaper and count <= MOST else 0
 
+    def fetch_more(self, wanted: int, fetched: int, left: int) -> int:
+        """The same after `fetched` candidates of which too few were `left`: what is near goes against the filter."""
+        count = max(2 * fetched, math.ceil(SPARE * wanted * fetched / max(1, left)))
+        return count if self._plan is not None and count <= min(MOST, self._plan.cost) else 0
+
     def within(self, parameters: SearchParameters) -> SearchParameters:
         """With these alone as what may be returned."""
         only = self.ids if parameters.only is None else np.intersect1d(self.ids, parameters.only)
@@ -83,4 +103,7 @@ def eligible_of(snapshot: Transaction, where: Resolved | None, kind: Kind, opene
     """What conditions leave of the items of a kind; None where there are none."""
     if where is None:
         return None
-    return Eligible(snapshot, where.criterion, kind, None if opened is None else opened.index.ids)
+    if opened is None:
+        return Eligible(snapshot, where.criterion, kind)
+    held = None if opened.is_far else opened.index.ids
+    return Eligible(snapshot, where.criterion, kind, len(opened.index), held, opened.place)

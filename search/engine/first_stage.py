@@ -145,7 +145,8 @@ class FirstStage:
             return self._scan(request.narrowed(), kind)
         changes = self._changed(request, kind, opened)
         wanted = fetch = _fetch(request, opened)
-        if request.eligible is not None:
+        condition = None if request.eligible is None or parameters.only is not None else request.eligible.condition
+        if request.eligible is not None and condition is None:
             fetch = min(request.eligible.fetch(wanted), len(opened.index))
             if not fetch:
                 return self.rank(request.narrowed(), kind, opened)
@@ -158,15 +159,19 @@ class FirstStage:
             if proposed is not None:
                 candidates = proposed.ids
             else:
-                within = SearchParameters(parameters.effort, exclude if len(exclude) else None, parameters.only)
+                without = exclude if len(exclude) else None
+                within = SearchParameters(parameters.effort, without, parameters.only, condition)
                 try:
                     _, found = opened.index.search(request.embedding[None, :], fetch, within)
                 except StoreDamagedError:  # a part of it that was not used before
                     return self._scan(request.narrowed(), kind)
                 candidates = found[0][found[0] >= 0]  # (m,) int64
-            if request.eligible is not None:
+            if request.eligible is not None and condition is None:
                 candidates, count = request.eligible.among(candidates)[:wanted], len(candidates)
                 if len(candidates) < wanted and count < len(opened.index):  # others are farther away
+                    fetch = min(request.eligible.fetch_more(wanted, fetch, len(candidates)), len(opened.index))
+                    if fetch:
+                        continue
                     return self.rank(request.narrowed(), kind, opened)
             ids = np.concatenate([candidates, tail_best.ids])
             if proposed is not None:

@@ -302,9 +302,7 @@ def test_no_queries_no_rows(index: VectorIndex) -> None:
 
 def test_searches_at_once_do_not_disturb_each_other(index: VectorIndex, implementation: str) -> None:
     if implementation == "hnsw milvus":
-        pytest.xfail(
-            "a graph of Milvus 2.3 finds other neighbours for a filter while other queries run (docs/scale.md)"
-        )
+        pytest.xfail("a graph of Milvus 2.3 may find other neighbours for a filter from call to call (docs/scale.md)")
     calls = [
         (QUERIES[i : i + 1 + 3 * i], 3 + 5 * i, parameters)
         for i, parameters in enumerate(

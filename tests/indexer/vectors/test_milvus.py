@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import secrets
 import socket
+import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from indexer.vectors.backends.milvus.collection import expressions
 from indexer.vectors.backends.servers.allowed import Allowed
 from indexer.vectors.base import SearchParameters
 from tests.fixtures.milvus_backend import collection_of, milvus
+from tests.fixtures.milvus_server import is_installed, milvus_process
 from tests.fixtures.vectors import DIMENSION, batches_of, clustered
 
 VECTORS = clustered(100, seed=1)
@@ -124,3 +127,60 @@ def test_a_server_of_another_age(milvus_url: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("indexer.vectors.backends.milvus.client.VERSION_LEAST", (2, 99))
     with pytest.raises(StoreError, match=r"runs Milvus v2\.3\.5.*upgrade it there"):
         milvus(milvus_url).state("image", "key")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    """The URL of a server that asks who one is: root with the password Milvus."""
+    if not is_installed():
+        pytest.skip("no milvus or no pymilvus: pip install -e '.[test-scale]'")
+    with milvus_process("authorization_enabled=true") as server:
+        yield server.url
+
+
+@pytest.mark.scale
+@pytest.mark.parametrize("token", ["", "root:wrong", "nobody:secret", "a-key"])
+def test_a_wrong_password(guarded: str, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("MILVUS_TOKEN", token)
+    backend = milvus(guarded)
+    assert backend.version("image") is None
+    with pytest.raises(StoreError, match=r"refuses the user or the password .*; set MILVUS_TOKEN to USER:PASS") as e:
+        backend.state("image", "key")
+    assert not isinstance(e.value, StoreDamagedError | StoreUnwritableError)
+    assert "wrong" not in str(e.value)
+    assert "secret" not in str(e.value)
+
+
+@pytest.mark.scale
+def test_the_right_password_and_a_user_without_rights(guarded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILVUS_TOKEN", "root:Milvus")
+    owner = milvus(guarded)
+    build(owner)
+    assert owner.open("image", "key") is not None
+    with owner._server.use() as client:
+        client.create_user("anna", "secret-of-hers")
+    monkeypatch.setenv("MILVUS_TOKEN", "anna:secret-of-hers")
+    with pytest.raises(StoreUnwritableError, match=r"cannot be written .*; give the user of MILVUS_TOKEN") as e:
+        build(milvus(guarded))
+    assert "secret-of-hers" not in str(e.value)
+
+
+@pytest.mark.scale
+def test_what_was_built_is_there_after_the_server_starts_again() -> None:
+    """Also its state: of properties that are changed after a collection was made Milvus 2.3 forgets all."""
+    if not is_installed():
+        pytest.skip("no milvus or no pymilvus: pip install -e '.[test-scale]'")
+    with milvus_process() as server:
+        name = f"n{secrets.token_hex(4)}"
+        build(milvus(server.url, name=name))
+        server.kill()
+        server.start()
+        backend = milvus(server.url, name=name)
+        state = backend.state("image", "key")
+        assert state is not None
+        assert (state.count, state.generation) == (100, 7)
+        for _ in range(240):  # it loads its collections
+            if backend.verify("image") == []:
+                break
+            time.sleep(0.5)
+        assert backend.verify("image") == []

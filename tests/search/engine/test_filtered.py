@@ -26,6 +26,7 @@ from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.values import NewImage
 from indexer.progress import Silent
 from indexer.store import Store
+from indexer.store_address import store_folder
 from indexer.types import Candidate, Metadata, Report
 from indexer.vectors.backend import FEW
 from indexer.vectors.base import INDEX_TYPES, SearchParameters
@@ -86,10 +87,27 @@ CONDITIONS = (
 lines = st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=4)
 
 
-@pytest.fixture(scope="module", params=INDEX_TYPES)
+#: Indexes in the database of the catalog, which ask its conditions themselves.
+BESIDE = ("hnsw beside the catalog", "ivf-flat beside the catalog")
+
+
+def folder_of(where: str, home: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder of a store whose catalog and indexes are files, or lie in one database."""
+    if where not in BESIDE:
+        return home / "s"
+    pytest.importorskip("psycopg")
+    url = request.getfixturevalue("postgres_server").new_database().render_as_string()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(home))
+        folder = store_folder(url)
+    (folder / "store.toml").write_text(f'[vectors]\nurl = "{url}"\n')
+    return folder
+
+
+@pytest.fixture(scope="module", params=[*INDEX_TYPES, *BESIDE])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
     """A store of the collection under an index of each type, which the last photographs came after."""
-    folder: Path = tmp_path_factory.mktemp("filtered") / "s"
+    folder = folder_of(request.param, tmp_path_factory.mktemp("filtered"), request)
     store = Store.create(folder)
     encoder = GivenEncoder(DIMENSION)
     shots = list(SHOTS.values())
@@ -101,7 +119,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             with Ingest(store.catalog, encoder, row, Report(), tokens=False) as ingest:
                 ingest.add([shot.image() for shot in some])
             if some[0] is shots[0]:
-                build_indexes(store.catalog, store.vectors, request.param, Silent())
+                build_indexes(store.catalog, store.vectors, request.param.split()[0], Silent())
         with store.catalog.batch() as batch:
             Files(batch).mark_vanished([3, 4])
     store.close()

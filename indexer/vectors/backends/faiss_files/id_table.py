@@ -100,6 +100,7 @@ class IdTable:
 
     def allowed(self, parameters: SearchParameters) -> Mask | None:
         """Positions that a call may return, (n,) bool; None when that is every one."""
+        parameters = parameters.looked_up()
         exclude, only = parameters.exclude, parameters.only
         if only is None:
             return None if exclude is None or not len(exclude) else ~self._holds(exclude)

@@ -75,7 +75,8 @@ class ListsIndex:
     ) -> tuple[Float32, Int64] | None:
         """As `search`, for one query (d,); None where FAISS has to look."""
         exclude = np.empty(0, np.int64) if parameters.exclude is None else parameters.exclude
-        if parameters.only is not None or len(exclude) > EXCLUDED_SHARE * len(self._table):
+        is_narrowed = parameters.only is not None or parameters.selected is not None
+        if is_narrowed or len(exclude) > EXCLUDED_SHARE * len(self._table):
             return None
         total = len(self._table)
         count = total - len(distinct(self._table.positions(exclude)))

@@ -1,10 +1,13 @@
-"""Vector indexes in Milvus: a collection each, and an alias a store and kind that leads to the one that is the index.
+"""Vector indexes in Milvus: a collection each, and an alias a store and kind that leads to the state of the index.
 
-    search_<name>_<kind>                        the alias
-    search_<name>_<kind>_<generation>_<random>  ids and vectors, never changed; properties hold its state and sums
+    search_<name>_<kind>                              the alias
+    search_<name>_<kind>_<generation>_<random>        ids and vectors, never changed
+    search_<name>_<kind>_<generation>_<random>_state  empty; its properties say which collection is the index, its state
+                                                      and its sums
 
-The alias is led on in one step, so a reader meets the old index or the new one. The collection before it stays until
-the next run, for readers who have it open; who still has it then reads the catalog.
+The alias is led on in one step, so a reader meets the old index or the new one. The collections before it stay until
+the next run, for readers who have them open; who still has them then reads the catalog. The state has a collection of
+its own, made when all is known: of properties that are changed later, Milvus 2.3 knows nothing after its next start.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from indexer.errors import SearchError, StoreDamagedError, StoreError, StoreUnwr
 from indexer.progress import Progress, Silent
 from indexer.types import Float32
 from indexer.vectors.backend import BuildPlan, OpenIndex
-from indexer.vectors.backends.milvus.builder import PendingCollection, opened_index, properties_of
-from indexer.vectors.backends.milvus.client import LONG, NOT_FOUND, SHORT, MilvusServer
+from indexer.vectors.backends.milvus.builder import PendingCollection, collection_schema, opened_index, properties_of
+from indexer.vectors.backends.milvus.client import LONG, NOT_FOUND, SEARCH, SHORT, MilvusServer
 from indexer.vectors.backends.milvus.collection import Collection
 from indexer.vectors.backends.servers.building import Passing, is_checked_whole
 from indexer.vectors.backends.servers.owner import FindOwner, Owner, refuse_other
@@ -32,11 +35,14 @@ from indexer.vectors.state_json import state_of
 
 #: Before the names of our properties.
 OURS: Final = "search."
+#: Behind the name of a collection: that of its state.
+STATE: Final = "_state"
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The collection that an alias leads to, and its properties: `state` as JSON; see `Collection` for the others."""
+    """What is said where an alias leads to: the `collection` of the rows, `state` as JSON; see `Collection` for the
+    others."""
 
     collection: str
     store: str
@@ -85,7 +91,7 @@ class Milvus:
         if is_checked_whole(state.count, held.dimension):
             self._check(kind, held)
         index = opened_index(self._collection(held), held.built, state.count, held.dimension)
-        return OpenIndex(index if state.tuned is None else index.with_width(state.tuned.width), state)
+        return OpenIndex(index if state.tuned is None else index.with_width(state.tuned.width), state, is_far=True)
 
     def build(
         self,
@@ -104,12 +110,13 @@ class Milvus:
         try:
             pending.fill(passing)
             state = pending.tuned(passing, progress)
-            values = {"store": self.owner.store, "key": plan.key, "dimension": plan.dimension, "built": pending.built}
+            values = {"collection": name, "store": self.owner.store, "key": plan.key, "dimension": plan.dimension}
+            values |= {"built": pending.built}
             values |= {"beyond": pending.beyond, "sums": passing.sums.text, "state": json.dumps(asdict(state))}
             self._lead(kind, name, {f"{OURS}{key}": str(value) for key, value in values.items()}, is_new=before is None)
         except BaseException:
             with suppress(StoreError):
-                pending.drop()
+                self._drop(name)
             raise
         self._clean(kind, {name} | ({before} if before is not None else set()))
         return state
@@ -174,16 +181,16 @@ class Milvus:
             return None
         given = properties_of(found)
         try:
-            values = {name: given[f"{OURS}{name}"] for name in ("store", "key", "sums", "state", "built")}
+            values = {name: given[f"{OURS}{name}"] for name in ("collection", "store", "key", "sums", "state", "built")}
             if values["built"] not in INDEX_TYPES:
                 raise ValueError("no type")
             numbers = {name: int(given[f"{OURS}{name}"]) for name in ("dimension", "beyond")}
         except (LookupError, ValueError) as error:
             raise self._damaged(kind, "what is kept of it is no state") from error
-        return Held(collection=str(found["collection_name"]), **values, **numbers)  # type: ignore[arg-type]
+        return Held(**values, **numbers)  # type: ignore[arg-type]
 
     def _refused(self, kind: str) -> str | None:
-        """The collection before, None where there is none. Raises StoreUnwritableError where it is none of ours."""
+        """The collection before, None where there is no alias. Raises StoreUnwritableError where it is none of ours."""
         found = self._described(kind)
         if found is None:
             return None
@@ -192,16 +199,17 @@ class Milvus:
                 f"{self._server.url} has a collection {self._alias(kind)} that is no index of this product; give this "
                 "store another name in store.toml ([vectors] name), or delete the collection there."
             )
-        if properties_of(found).get(f"{OURS}store") != self.owner.store:
+        if properties_of(found).get(f"{OURS}store", self.owner.store) != self.owner.store:
             raise refuse_other(self._server.url, self.owner.name, kind)
-        return str(found["collection_name"])
+        return str(found["collection_name"]).removesuffix(STATE)
 
     def _lead(self, kind: str, name: str, properties: dict[str, str], *, is_new: bool) -> None:
         """Write down what the collection is, and lead the alias there. Raises StoreError."""
         with self._server.use() as client:
-            client.alter_collection_properties(name, properties, timeout=SHORT)
+            schema = collection_schema(client, 2)  # no row ever comes
+            client.create_collection(f"{name}{STATE}", schema=schema, properties=properties, timeout=SEARCH)
             lead = client.create_alias if is_new else client.alter_alias
-            lead(name, self._alias(kind), timeout=SHORT)
+            lead(f"{name}{STATE}", self._alias(kind), timeout=SHORT)
 
     def _state(self, kind: str, held: Held) -> IndexState:
         """Raises StoreDamagedError."""
@@ -229,8 +237,15 @@ class Milvus:
 
     def _clean(self, kind: str, keep: set[str]) -> None:
         """Delete the collections of earlier builds but these. What resists is left for the next time."""
-        ours = re.compile(rf"{re.escape(self._alias(kind))}_[0-9]+_[0-9a-f]{{8}}")
+        ours = re.compile(rf"({re.escape(self._alias(kind))}_[0-9]+_[0-9a-f]{{8}})({STATE})?")
         with suppress(StoreError), self._server.use() as client:
             for name in client.list_collections(timeout=SHORT):
-                if name not in keep and ours.fullmatch(name):
+                found = ours.fullmatch(name)
+                if found is not None and found[1] not in keep:
                     client.drop_collection(name, timeout=LONG)
+
+    def _drop(self, name: str) -> None:
+        """Raises StoreError."""
+        for each in (f"{name}{STATE}", name):
+            with self._server.use() as client:
+                client.drop_collection(each, timeout=SHORT)

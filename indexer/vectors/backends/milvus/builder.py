@@ -13,7 +13,7 @@ import numpy as np
 from indexer.progress import Progress
 from indexer.types import Int64
 from indexer.vectors.backend import BuildPlan
-from indexer.vectors.backends.milvus.client import LONG, SEARCH, SHORT, MilvusServer
+from indexer.vectors.backends.milvus.client import LONG, SEARCH, MilvusServer
 from indexer.vectors.backends.milvus.collection import EVENTUALLY, Collection
 from indexer.vectors.backends.milvus.types import TYPES, widths
 from indexer.vectors.backends.servers.building import INDEXED_LEAST, Passing, tried_in_turn
@@ -36,12 +36,8 @@ class PendingCollection:
 
     def fill(self, passing: Passing) -> None:
         """Raises ValueError on wrong rows, StoreError."""
-        from pymilvus import DataType
-
         with self._server.use() as client:
-            schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
-            schema.add_field("id", DataType.INT64, is_primary=True)
-            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._plan.dimension)
+            schema = collection_schema(client, self._plan.dimension)
             client.create_collection(self.name, schema=schema, consistency_level=EVENTUALLY, timeout=SEARCH)
         held: list[Int64] = [np.empty(0, np.int64)]
         at_once = max(1, INSERT_BYTES // (4 * self._plan.dimension))
@@ -98,11 +94,6 @@ class PendingCollection:
         collection = Collection(self._server, self.name, self._plan.dimension, self.built, self.beyond)
         return opened_index(collection, self.built, count, self._plan.dimension)
 
-    def drop(self) -> None:
-        """Raises StoreError."""
-        with self._server.use() as client:
-            client.drop_collection(self.name, timeout=SHORT)
-
     def _state(self, index_type: IndexType, passing: Passing, tuned: Tuned) -> IndexState:
         size = 8 + TYPES[self.built].bytes(self._plan.dimension)  # what it takes in memory; Milvus does not tell
         return IndexState(
@@ -114,6 +105,16 @@ def opened_index(collection: Collection, built: IndexType, count: int, dimension
     """The index that a collection is, not tuned."""
     width, most = widths(built, count)
     return ServerIndex(collection, count, dimension, built, width=width, width_most=most)
+
+
+def collection_schema(client: Any, dimension: int) -> Any:
+    """Ids and vectors."""
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+    return schema
 
 
 def properties_of(found: Any) -> dict[str, str]:

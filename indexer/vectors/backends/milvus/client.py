@@ -51,6 +51,10 @@ class MilvusServer:
         try:
             yield
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise _refused(self.url, str(error.details())) from error
+            if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                raise self._forbidden(str(error.details())) from error
             raise self._lost(str(error.code())) from error
         except MilvusException as error:
             reason = _reason(error)
@@ -60,16 +64,19 @@ class MilvusServer:
                     "`index()` builds it again from the catalog."
                 ) from error
             if "permission" in reason.lower() or "privilege" in reason.lower():
-                raise StoreUnwritableError(
-                    f"The vector indexes in {self.url} cannot be written ({reason}); give the user of MILVUS_TOKEN the "
-                    "right to make collections, then run `index()` again."
-                ) from error
+                raise self._forbidden(reason) from error
             if not isinstance(error.code, int) or "Retry" in reason or error.code <= 2:
                 raise self._lost(reason) from error
             raise StoreError(f"{self.url} does not do what was asked ({reason}); see its log.") from error
 
     def _lost(self, reason: str) -> StoreError:
         return StoreError(f"The connection to {self.url} was lost ({reason}); ask again when that server answers.")
+
+    def _forbidden(self, reason: str) -> StoreUnwritableError:
+        return StoreUnwritableError(
+            f"The vector indexes in {self.url} cannot be written ({reason}); give the user of MILVUS_TOKEN the right "
+            "to make collections, then run `index()` again."
+        )
 
     def _opened(self) -> Any:
         with self._lock:
@@ -79,6 +86,7 @@ class MilvusServer:
 
     def _made(self) -> Any:
         try:
+            import grpc
             from pymilvus import MilvusClient
             from pymilvus.exceptions import MilvusException
         except ImportError as error:
@@ -99,6 +107,9 @@ class MilvusServer:
             )
             version = str(client.get_server_version(timeout=SHORT))
         except MilvusException as error:
+            cause = error.__cause__  # all that pymilvus says is that it does not connect
+            if isinstance(cause, grpc.RpcError) and cause.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise _refused(self.url, str(cause.details())) from error
             raise _unreachable(self.url, _reason(error)) from error
         found = re.match(r"v?(\d+)\.(\d+)", version)
         if found is not None and (int(found[1]), int(found[2])) < VERSION_LEAST:
@@ -106,9 +117,11 @@ class MilvusServer:
         return client
 
 
+def _refused(url: str, reason: str) -> StoreError:
+    return StoreError(f"{url} refuses the user or the password ({reason}); set MILVUS_TOKEN to USER:PASSWORD.")
+
+
 def _unreachable(url: str, reason: str) -> StoreError:
-    if "auth" in reason.lower():
-        return StoreError(f"{url} refuses the user or the password ({reason}); set MILVUS_TOKEN to USER:PASSWORD.")
     return StoreError(
         f"The vector indexes in {url} cannot be reached ({reason}); start that server, or mend the url in store.toml."
     )

@@ -33,6 +33,7 @@ EVENTUALLY: Final = "Eventually"
 class Collection:
     """`built`: the type of index that Milvus has for it. `beyond`: no id is as high."""
 
+    place = None  # no catalog lies in Milvus
     fetch_most = FETCH_MOST
     #: They are read to be compared here: 10,000 took 1.1 s. Milvus itself compares where a filter leaves a small share.
     scan_count, scan_share = 500, 0.0

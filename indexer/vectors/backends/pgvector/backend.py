@@ -92,7 +92,8 @@ class PgVector:
         index = opened_index(
             self._table(kind, held), state.index_type, state.count, held.dimension, held.method, held.lists
         )
-        return OpenIndex(index if state.tuned is None else index.with_width(state.tuned.width), state)
+        tuned = index if state.tuned is None else index.with_width(state.tuned.width)
+        return OpenIndex(tuned, state, is_far=True, place=self._connections.place)
 
     def build(
         self,

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from indexer import forking
+from indexer.catalog.shared_statement import place_of
 from indexer.errors import StoreError
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.pgvector.binary import to_array
@@ -50,10 +52,14 @@ class GivenVectors:
 
 
 class Connections:
-    """Safe to use from several threads; a forked process opens its own. `server`: how sentences name it."""
+    """Safe to use from several threads; a forked process opens its own. `server`: how sentences name it; `place`: see
+    `OpenIndex`."""
 
     def __init__(self, url: str, server: str) -> None:
         self.url, self.server = url, server
+        parts = urlsplit(url)
+        user = None if parts.username is None else unquote(parts.username)
+        self.place = place_of(parts.hostname, parts.port, user, unquote(parts.path.removeprefix("/")))
         self._lock = forking.lock()
         self._idle: list[Any] = []
         self._process = os.getpid()

@@ -7,12 +7,13 @@ that nothing stays on a connection that others use (poolers between them include
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 
 import numpy as np
 
+from indexer.catalog.shared_statement import SharedStatement
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.pgvector.binary import COPY_HEADER, COPY_TRAILER, from_rows, row_type
 from indexer.vectors.backends.pgvector.connections import GivenIds, GivenVectors
@@ -22,6 +23,8 @@ from indexer.vectors.exact import nothing
 
 #: The most that pgvector lets `hnsw.ef_search` be.
 EF_MOST: Final = 1_000
+#: Ways to join with a condition of the catalog that lose the order of an index.
+_JOINS: Final = ("enable_hashjoin", "enable_mergejoin")
 #: Rows that are read at once, as bytes.
 PAGE_BYTES: Final = 8_000_000
 
@@ -31,11 +34,16 @@ class Uses(Protocol):
 
     server: str
 
+    @property
+    def place(self) -> Hashable | None: ...
+
     def use(self) -> AbstractContextManager[Any]: ...
 
 
 class OneConnection:
     """The connection of a build, whose table nobody else sees yet."""
+
+    place = None
 
     def __init__(self, server: str, connection: Any) -> None:
         self.server = server
@@ -57,6 +65,11 @@ class Table:
         self._uses, self._kind, self._name, self._dimension = uses, kind, name, dimension
         self._method, self._lists = method, lists
 
+    @property
+    def place(self) -> Hashable | None:
+        """See `Engine.place`."""
+        return self._uses.place
+
     def nearest(self, queries: Float32, count: int, width: int, allowed: Allowed) -> tuple[Float32, Int64]:
         """See `Engine.nearest`."""
         own = {"hnsw.ef_search": min(width, EF_MOST), "hnsw.iterative_scan": "strict_order"}
@@ -65,12 +78,12 @@ class Table:
             own = {"ivfflat.probes": width, "ivfflat.iterative_scan": "relaxed_order"}
             own["ivfflat.max_probes"] = self._lists
         # Whatever the planner thinks of it, the index answers.
-        forced = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_bitmapscan"), "off")
+        forced = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_bitmapscan", *_JOINS), "off")
         return self._asked(queries, count, allowed, "t.vector <#> q.v", {**forced, **own})
 
     def compared(self, queries: Float32, count: int, allowed: Allowed) -> tuple[Float32, Int64]:
         """See `Engine.compared`."""
-        usual: dict[str, object] = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_bitmapscan"), "on")
+        usual: dict[str, object] = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_bitmapscan", *_JOINS), "on")
         return self._asked(queries, count, allowed, "score DESC, t.id", usual)  # no order that an index has
 
     def ids(self) -> Int64:
@@ -108,16 +121,21 @@ class Table:
         statement = sql.SQL(
             "SELECT q.n, r.id, r.score FROM unnest(%(queries)s) WITH ORDINALITY AS q (v, n) CROSS JOIN LATERAL ("
             "SELECT t.id, -(t.vector <#> q.v) AS score FROM {} t WHERE {} ORDER BY {} LIMIT %(count)s) r"
-        ).format(name, sql.SQL(_condition(allowed)), sql.SQL(order))
+        ).format(name, sql.SQL(_condition(allowed)), sql.SQL(order))  # type: ignore[arg-type, unused-ignore]
         given: dict[str, object] = {"queries": GivenVectors(queries), "count": count}
         for key, ids in (("only", allowed.only), ("exclude", allowed.exclude)):
             if ids is not None:
                 given[key] = GivenIds(ids)
         settings = {"jit": "off", **settings}
+        asked = None if allowed.selected is None else allowed.selected.statement
+        if asked is not None:
+            given |= asked.values
         set_all = "SELECT " + ", ".join(["set_config(%s, %s, true)"] * len(settings))
         values = [str(part) for pair in settings.items() for part in pair]
         with self._call() as connection, connection.cursor(binary=True) as cursor:
             with connection.pipeline(), connection.transaction():
+                if asked is not None:
+                    _enter(connection, sql, asked)
                 connection.execute(set_all, values)
                 cursor.execute(statement, given, prepare=False)
             found = cursor.fetchall()
@@ -146,7 +164,20 @@ def _page(data: bytes, dimension: int) -> tuple[Int64, Float32]:
 def _condition(allowed: Allowed) -> str:
     if allowed.only is not None:
         return "t.id = ANY(%(only)s)"
-    return "true" if allowed.exclude is None else "t.id <> ALL(%(exclude)s)"
+    statement = None if allowed.selected is None else allowed.selected.statement
+    parts = [] if statement is None else [f"t.id IN ({statement.text})"]
+    parts += [] if allowed.exclude is None else ["t.id <> ALL(%(exclude)s)"]
+    return " AND ".join(parts) or "true"
+
+
+def _enter(connection: Any, sql: Any, asked: SharedStatement) -> None:
+    """Into the state of the catalog of which a statement of its own is to be asked, and where its tables are found."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(asked.snapshot))
+    connection.execute(
+        "SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true)",
+        [asked.schema],
+    )
 
 
 def _by_query(found: list[tuple[int, int, float]], queries: int, count: int) -> tuple[Float32, Int64]:

@@ -8,6 +8,7 @@ compares with everything.
 from __future__ import annotations
 
 import copy
+from collections.abc import Hashable
 from typing import Final, Protocol
 
 import numpy as np
@@ -29,6 +30,11 @@ PART_MOST: Final = 4
 class Engine(Protocol):
     """One collection of a server. Both searches give scores (q, k) float32 and ids (q, k) int64, -inf and -1 where
     nothing was found. Both raise StoreError where the server is lost, StoreDamagedError where the collection is."""
+
+    @property
+    def place(self) -> Hashable | None:
+        """The database in which it lies, where it asks conditions of a catalog in it; None: nowhere."""
+        ...
 
     @property
     def fetch_most(self) -> int:
@@ -100,7 +106,7 @@ class ServerIndex:
         """See `VectorIndex.search`. Raises ValueError, StoreError."""
         queries = checked_queries(queries, k, self.dimension)
         out_scores, out_ids = nothing(len(queries), k)
-        allowed = Allowed.of(parameters, self._count)
+        allowed = Allowed.of(parameters, self._count, self._engine.place)
         wanted = min(k, allowed.most)
         if not wanted or not len(queries):
             return out_scores, out_ids
