@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Table
 
+from indexer.catalog.claims import Writers
 from indexer.catalog.word_expressions import Expression
 from indexer.errors import StoreError, StoreUnwritableError
 
@@ -90,6 +91,10 @@ class Database(Protocol):
 
     def only_writer(self) -> AbstractContextManager[None]:
         """Hold what tells the runs of other machines that one is at work. Raises StoreBusyError."""
+
+    def among_writers(self) -> AbstractContextManager[Writers | None]:
+        """Be one of several runs that write at once; None where there is one at a time, which is somebody else's to
+        see to. Raises StoreBusyError."""
 
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """What a connection holds on to; None: nothing that could be another one."""

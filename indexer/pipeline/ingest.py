@@ -28,7 +28,8 @@ SECONDS_A_COMMIT = 0.5
 class Ingest:
     """Encodes and writes files under one encoder, and counts them in a report.
 
-    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`; `forgotten`: see `Writer`.
+    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`; `forgotten`,
+    `claimed_by`: see `Writer`.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Ingest:
         tokens: bool = False,
         verify: bool = False,
         forgotten: Container[str] = (),
+        claimed_by: int | None = None,
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
         self._tokens = tokens
-        self._writer = Writer(catalog, encoder_row, report, verify=verify, forgotten=forgotten)
+        self._writer = Writer(catalog, encoder_row, report, verify=verify, forgotten=forgotten, claimed_by=claimed_by)
         self._gathered: list[EncodedFile] = []
         self._digests: set[bytes] = set()  # of the photographs that were encoded among them
         self._written = -math.inf

@@ -9,7 +9,8 @@ interruptions. The middle is here (`here.py`), or an engine's (`engine.py`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import tee
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
@@ -17,6 +18,7 @@ from indexer.catalog.roots import Roots
 from indexer.catalog.texts import Texts
 from indexer.encoders.base import Encoder
 from indexer.files.mounts import mount_of
+from indexer.in_hand import IN_HAND
 from indexer.memory_budget import MemoryBudget
 from indexer.pipeline.carry_over import carry_over
 from indexer.pipeline.choose import Chosen, choose, named_paths
@@ -29,17 +31,20 @@ from indexer.pipeline.look_up import LookUp
 from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
-from indexer.pipeline.owed import begin, end, of_earlier_runs
+from indexer.pipeline.owed import Owed, begin, end, of_earlier_runs, with_others
 from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.read_ahead import settled
 from indexer.pipeline.recognise import recognised
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
+from indexer.pipeline.shared_work import SharedWork
+from indexer.pipeline.since import Since
 from indexer.pipeline.suspects import Suspects
 from indexer.pipeline.values import KnownImage, NewImage, Prepared
 from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
+from indexer.side_by_side import SideBySide
 from indexer.store import Store
 from indexer.thumbnails.making import ThumbnailMaker
 from indexer.thumbnails.removal import remove_stale
@@ -63,6 +68,7 @@ def run(
     reencode: bool = False,
     verify: bool = False,
     engine: Engine | None = None,
+    beside: SideBySide | None = None,
 ) -> Report:
     """Bring a store up to date with its folders.
 
@@ -70,15 +76,15 @@ def run(
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
     what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
-    that differ. `engine`: encodes photographs in the place of this process. Needs the store's write lock
-    (`store.writing()`).
+    that differ. `engine`: encodes photographs in the place of this process. `beside`: this run among others that write at
+    the same time; None: it is alone. Needs the store's write lock (`side_by_side`, `store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine).run(
-        roots, index_type, recall
-    )
+    return _Run(
+        store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine, beside
+    ).run(roots, index_type, recall)
 
 
 class _Run:
@@ -91,8 +97,11 @@ class _Run:
         reencode: bool,
         verify: bool,
         engine: Engine | None,
+        beside: SideBySide | None,
     ) -> None:
         self._engine = engine
+        self._beside = beside
+        self._shared: SharedWork | None = None
         self._store = store
         self._catalog = store.catalog
         self._encoder = encoder
@@ -112,8 +121,9 @@ class _Run:
         self._tokens = self._choose_tokens()
         if self._reencode:
             carry_over(self._catalog, self._encoder, self._encoder_row, self._progress, tokens=self._tokens)
-        suspects = Suspects(self._catalog, self._store.folder)
-        self._here = Here(self._store, self._encoder, self._settings, suspects, self._thumbnails)
+        in_hand = IN_HAND if self._beside is None else self._beside.in_hand
+        suspects = Suspects(self._catalog, self._store.folder, in_hand)
+        self._here = Here(self._store, self._encoder, self._settings, suspects, self._thumbnails, in_hand)
         suspects.judge(self._here.why_not)
         named = named_paths(roots)
         self._forgotten = ForgottenPaths(self._catalog)
@@ -129,32 +139,62 @@ class _Run:
             warn=self._report.warnings.append,
         )
         planner = Planner(self._store, self._encoder_row, tokens=self._tokens, verify=self._verify)
+        if self._beside is not None:
+            self._shared = SharedWork(planner, self._beside.writers, self._progress)
         self._idle = set(self._settings.ignores)
         for each in chosen:
             self._progress.phase(f"Looking through {each.scope.top}")
-            self._index_root(planner, planner.plan(each))
+            since = Since(self._catalog)
+            self._index_root(planner, planner.plan(each), since)
         self._tell_idle_patterns(chosen)
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
-        of_earlier_runs(self._catalog, owed, self._found)
-        self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
-        self._read_captions_again(owed.since)
-        end(self._catalog)
         if self._report.altered:
             self._report.warnings.append(
                 f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "
                 f"change were the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, "
                 "check the disk."
             )
-        self._encode_texts_of_unchanged_files()
-        self._let_it_answer()
-        sweep(self._catalog, everything=not was_swept, spare=was_repaired and not self._saw_all(chosen))
-        self._report.warnings += build_indexes(
-            self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
-        )
-        self._bring_thumbnails_up_to_date()
-        self._report.seconds = time.monotonic() - started
-        keep_pace(self._catalog, self._report)
+        with self._ending() as alone:
+            owed = with_others(self._catalog, owed)
+            if alone:
+                self._settle(owed)
+            self._let_it_answer()
+            if alone:
+                everything = not was_swept or owed.is_older
+                sweep(self._catalog, everything=everything, spare=was_repaired and not self._saw_all(chosen))
+                self._report.warnings += build_indexes(
+                    self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
+                )
+                self._bring_thumbnails_up_to_date()
+            self._report.seconds = time.monotonic() - started
+            keep_pace(self._catalog, self._report)
         return self._report
+
+    @contextmanager
+    def _ending(self) -> Iterator[bool]:
+        """Whether this run is alone: what all have brought is then for it to settle."""
+        if self._beside is None:
+            yield True
+            return
+        if self._shared is not None and self._shared.elsewhere:
+            self._report.warnings.append(
+                f"{self._shared.elsewhere:,} files were read by other runs, at work on this index at the same time."
+            )
+        with self._beside.end(lambda: self._progress.phase("Waiting for another run that ends")) as alone:
+            if not alone:
+                self._report.warnings.append(
+                    "Other runs are still at work on this index; the last of them builds the vector indexes and reads "
+                    "again the captions that were there before their photographs."
+                )
+            yield alone
+
+    def _settle(self, owed: Owed) -> None:
+        """What is owed for all that came and went, once everything was looked at."""
+        of_earlier_runs(self._catalog, owed, self._found)
+        self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
+        self._read_captions_again(owed.since)
+        end(self._catalog)
+        self._encode_texts_of_unchanged_files()
 
     def _bring_thumbnails_up_to_date(self) -> None:
         """Those of what is gone go, those of what came may be made."""
@@ -195,6 +235,7 @@ class _Run:
             tokens=self._tokens,
             verify=self._verify,
             forgotten=self._forgotten,
+            claimed_by=None if self._beside is None else self._beside.writers.number,
         )
 
     def _encode_texts_of_unchanged_files(self) -> None:
@@ -209,14 +250,15 @@ class _Run:
 
     # -- one root -------------------------------------------------------------------------------------------
 
-    def _index_root(self, planner: Planner, plan: RootPlan) -> None:
+    def _index_root(self, planner: Planner, plan: RootPlan, since: Since) -> None:
+        """`since`: when the plan was begun."""
         self._report.unchanged += plan.unchanged
         marks = Marks(self._catalog, self._report, plan)
         marks.before_reading()
         if plan.to_read:
             self._progress.total(plan.to_read)
             self._progress.phase(f"Indexing {plan.folder}")
-            self._read(planner.candidates(plan))
+            self._read(plan, planner.candidates(plan), since)
         marks.after_reading()
         if plan.chosen.given:
             self._idle.intersection_update(plan.idle)
@@ -238,21 +280,38 @@ class _Run:
             if pattern in self._idle
         ]
 
-    def _read(self, candidates: Iterable[Candidate]) -> None:
-        """Read, encode and write files in the order of `candidates`: here, or by the engine."""
+    def _read(self, plan: RootPlan, candidates: Iterable[Candidate], since: Since) -> None:
+        """Read, encode and write files in the order of `candidates`; beside other runs those that are for this one."""
         with self._catalog.snapshot() as snapshot:
             roots = [row.path for row in Roots(snapshot).all()]
         with self._ingest() as ingest:
-            if self._engine is None:
-                self._encode_here(self._here.prepared(candidates, self._look_up(), roots), ingest)
+            if self._shared is None:
+                self._encode(candidates, ingest, roots)
             else:
-                self._encode_elsewhere(self._engine, candidates, ingest, roots)
+                self._encode(self._shared.mine(candidates, since), ingest, roots)
+                ingest.flush()
+                while left := self._shared.left(plan):
+                    self._encode(left, ingest, roots)
+                    ingest.flush()
         self._found.add(ingest.found)
+
+    def _encode(self, candidates: Iterable[Candidate], ingest: Ingest, roots: Sequence[str]) -> None:
+        """Here, or by the engine."""
+        if self._engine is None:
+            self._encode_here(self._here.prepared(candidates, self._look_up(), roots), ingest)
+        else:
+            self._encode_elsewhere(self._engine, candidates, ingest, roots)
+        self._keep_at_work()
+
+    def _keep_at_work(self) -> None:
+        if self._shared is not None:
+            self._shared.keep()
 
     def _encode_here(self, files: Iterable[Prepared], ingest: Ingest) -> None:
         batch: list[Prepared] = []
         images = 0
         for file in files:
+            self._keep_at_work()
             batch.append(file)
             images += isinstance(file, NewImage | KnownImage) and file.pixels is not None
             if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
@@ -272,6 +331,7 @@ class _Run:
         every, theirs = tee((each, suits(each) and not self._here.is_suspect(each)) for each in candidates)
         encoded = engine.encoded((each for each, elsewhere in theirs if elsewhere), work)
         for candidate, elsewhere in every:
+            self._keep_at_work()
             if elsewhere:
                 one = recognised(self._catalog, self._encoder_row, next(encoded), tokens=self._tokens)
                 ingest.keep([one])
