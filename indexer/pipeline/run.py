@@ -76,8 +76,8 @@ def run(
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
     what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
-    that differ. `engine`: encodes photographs in the place of this process. `beside`: this run among others that write at
-    the same time; None: it is alone. Needs the store's write lock (`side_by_side`, `store.writing()`).
+    that differ. `engine`: encodes photographs in the place of this process. `beside`: this run among others that
+    write at the same time; None: it is alone. Needs the store's write lock (`side_by_side`, `store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
