@@ -27,8 +27,9 @@ from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, Sto
 OLDEST: Final = 15
 #: Seconds until a server that does not answer is said not to.
 PATIENCE: Final = 10
-#: A writer waits this long (ms) for another one's transaction.
+#: A writer waits this long (ms) for another one's transaction; a run longer: beside it others stand in line.
 BUSY_TIMEOUT_MS: Final = 10_000
+RUN_TIMEOUT_MS: Final = 120_000
 #: Connections of one process; more threads wait their turn.
 CONNECTIONS: Final = 16
 _FOR_EVER: Final[Any] = None
@@ -127,6 +128,8 @@ class Postgres(PostgresErrors):
             # Of writers there is one at a time: each statement sees what those before have left.
             driver.isolation_level = IsolationLevel.READ_COMMITTED if writing else IsolationLevel.REPEATABLE_READ
             if writing:
+                if self._number is not None:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {RUN_TIMEOUT_MS}")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OURS}, {BATCH})")
                 self._check_still_at_work(connection)
 

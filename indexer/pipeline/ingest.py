@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
 from indexer.encoders.base import Encoder
 from indexer.errors import SearchError, UnfitValueError
@@ -122,6 +123,16 @@ class Ingest:
         left = iter(missing.items())
         while chunk := dict(islice(left, TEXTS_A_BATCH)):
             self._writer.write_texts(encode_texts(self._encoder, chunk, tokens=self._tokens), known)
+
+    def store_lacking_texts(self) -> None:
+        """Also for the texts of unchanged files: under another encoder, after damage, or in a store older than tokens,
+        they lack something."""
+        with self._catalog.snapshot() as snapshot:
+            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens)
+        for start in range(0, len(missing), TEXTS_A_BATCH):
+            with self._catalog.snapshot() as snapshot:
+                texts = Texts(snapshot).of_contents(missing[start : start + TEXTS_A_BATCH])
+            self.store_texts(texts)
 
     def _unencoded(self, files: Sequence[Prepared]) -> list[Prepared]:
         """The same files, pixels only with what is to be encoded: copies of one photograph are encoded once."""

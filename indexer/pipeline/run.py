@@ -9,19 +9,17 @@ interruptions. The middle is here (`here.py`), or an engine's (`engine.py`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import tee
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
-from indexer.catalog.texts import Texts
 from indexer.encoders.base import Encoder
 from indexer.files.mounts import mount_of
 from indexer.in_hand import IN_HAND
 from indexer.memory_budget import MemoryBudget
 from indexer.pipeline.carry_over import carry_over
-from indexer.pipeline.choose import Chosen, choose, named_paths
+from indexer.pipeline.choose import choose, named_paths, saw_all
 from indexer.pipeline.engine import Engine, Work, suits
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.here import Here
@@ -37,9 +35,10 @@ from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.read_ahead import settled
 from indexer.pipeline.recognise import recognised
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
-from indexer.pipeline.shared_work import SharedWork
+from indexer.pipeline.shared_work import SharedWork, ending
 from indexer.pipeline.since import Since
 from indexer.pipeline.suspects import Suspects
+from indexer.pipeline.told import of_altered, of_idle_patterns
 from indexer.pipeline.values import KnownImage, NewImage, Prepared
 from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
@@ -50,7 +49,7 @@ from indexer.thumbnails.making import ThumbnailMaker
 from indexer.thumbnails.removal import remove_stale
 from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
-from indexer.vectors.refresh import build_indexes
+from indexer.vectors.refresh import build_indexes, note_wanted
 
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
@@ -146,47 +145,25 @@ class _Run:
             self._progress.phase(f"Looking through {each.scope.top}")
             since = Since(self._catalog)
             self._index_root(planner, planner.plan(each), since)
-        self._tell_idle_patterns(chosen)
+        self._report.warnings += of_idle_patterns(
+            chosen, [each for each in self._settings.ignores if each in self._idle]
+        )
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
-        if self._report.altered:
-            self._report.warnings.append(
-                f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "
-                f"change were the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, "
-                "check the disk."
-            )
-        with self._ending() as alone:
+        self._report.warnings += of_altered(self._report.altered)
+        with ending(self._beside, self._shared, self._progress, self._report) as alone:
             owed = with_others(self._catalog, owed)
             if alone:
                 self._settle(owed)
             self._let_it_answer()
+            note_wanted(self._catalog, index_type, recall)
             if alone:
-                everything = not was_swept or owed.is_older
-                sweep(self._catalog, everything=everything, spare=was_repaired and not self._saw_all(chosen))
-                self._report.warnings += build_indexes(
-                    self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
-                )
+                everything = not was_swept or (self._beside is not None and owed.is_older)
+                sweep(self._catalog, everything=everything, spare=was_repaired and not saw_all(self._catalog, chosen))
+                self._report.warnings += build_indexes(self._catalog, self._store.vectors, None, self._progress)
                 self._bring_thumbnails_up_to_date()
             self._report.seconds = time.monotonic() - started
             keep_pace(self._catalog, self._report)
         return self._report
-
-    @contextmanager
-    def _ending(self) -> Iterator[bool]:
-        """Whether this run is alone: what all have brought is then for it to settle."""
-        if self._beside is None:
-            yield True
-            return
-        if self._shared is not None and self._shared.elsewhere:
-            self._report.warnings.append(
-                f"{self._shared.elsewhere:,} files were read by other runs, at work on this index at the same time."
-            )
-        with self._beside.end(lambda: self._progress.phase("Waiting for another run that ends")) as alone:
-            if not alone:
-                self._report.warnings.append(
-                    "Other runs are still at work on this index; the last of them builds the vector indexes and reads "
-                    "again the captions that were there before their photographs."
-                )
-            yield alone
 
     def _settle(self, owed: Owed) -> None:
         """What is owed for all that came and went, once everything was looked at."""
@@ -194,7 +171,7 @@ class _Run:
         self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
         self._read_captions_again(owed.since)
         end(self._catalog)
-        self._encode_texts_of_unchanged_files()
+        self._ingest().store_lacking_texts()
 
     def _bring_thumbnails_up_to_date(self) -> None:
         """Those of what is gone go, those of what came may be made."""
@@ -221,11 +198,6 @@ class _Run:
             )
         return chosen
 
-    def _saw_all(self, chosen: Sequence[Chosen]) -> bool:
-        """Whether all folders of the store were looked through."""
-        with self._catalog.snapshot() as snapshot:
-            return {row.path for row in Roots(snapshot).all()} <= {each.scope.top for each in chosen}
-
     def _ingest(self) -> Ingest:
         return Ingest(
             self._catalog,
@@ -237,16 +209,6 @@ class _Run:
             forgotten=self._forgotten,
             claimed_by=None if self._beside is None else self._beside.writers.number,
         )
-
-    def _encode_texts_of_unchanged_files(self) -> None:
-        """Under another encoder, after damage, or in a store older than tokens, they lack something."""
-        ingest = self._ingest()
-        with self._catalog.snapshot() as snapshot:
-            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens)
-        for start in range(0, len(missing), FILES_A_BATCH):
-            with self._catalog.snapshot() as snapshot:
-                texts = Texts(snapshot).of_contents(missing[start : start + FILES_A_BATCH])
-            ingest.store_texts(texts)
 
     # -- one root -------------------------------------------------------------------------------------------
 
@@ -265,20 +227,6 @@ class _Run:
         if not plan.unreadable and plan.chosen.scope.is_whole:
             with self._catalog.batch() as batch:
                 Roots(batch).finish(plan.folder, mount_of(plan.folder))
-
-    def _tell_idle_patterns(self, chosen: Sequence[Chosen]) -> None:
-        """A pattern that matches nothing is often misspelt."""
-        folders = ", ".join(each.scope.top for each in chosen if each.given)
-        untold = list(dict.fromkeys(root for each in chosen for root in each.untold))
-        if untold:
-            own = "has patterns of its own" if len(untold) == 1 else "have patterns of their own"
-            folders += f" outside {', '.join(untold)} (which {own})"
-        self._report.warnings += [
-            f"The pattern {pattern!r} matched nothing in {folders}; it is kept (patterns follow gitignore's rules; "
-            f"`unignores=({pattern!r},)` takes it away)."
-            for pattern in self._settings.ignores
-            if pattern in self._idle
-        ]
 
     def _read(self, plan: RootPlan, candidates: Iterable[Candidate], since: Since) -> None:
         """Read, encode and write files in the order of `candidates`; beside other runs those that are for this one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
@@ -16,7 +17,8 @@ from indexer.catalog.claims import Writers
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.since import Since
 from indexer.progress import Progress
-from indexer.types import Candidate
+from indexer.side_by_side import SideBySide
+from indexer.types import Candidate, Report
 
 #: Files that are claimed together: a second or two of work, so that those who end together end together.
 WINDOW: Final = 128
@@ -86,3 +88,23 @@ class SharedWork:
         still = self._planner.still_to_read(files)
         self._writers.leave([each.path for each in files if each.path not in still])
         return [each for each in files if each.path in still]
+
+
+@contextmanager
+def ending(beside: SideBySide | None, shared: SharedWork | None, progress: Progress, report: Report) -> Iterator[bool]:
+    """At the end of a run: whether it is alone, so that what all have brought is for it to settle. The report says what
+    others did, and are to do."""
+    if beside is None:
+        yield True
+        return
+    if shared is not None and shared.elsewhere:
+        report.warnings.append(
+            f"{shared.elsewhere:,} files were read by other runs, at work on this index at the same time."
+        )
+    with beside.end(lambda: progress.phase("Waiting for another run that ends")) as alone:
+        if not alone:
+            report.warnings.append(
+                "Other runs are still at work on this index; the last of them builds the vector indexes and reads "
+                "again the captions that were there before their photographs."
+            )
+        yield alone
