@@ -145,9 +145,8 @@ class _Run:
             self._progress.phase(f"Looking through {each.scope.top}")
             since = Since(self._catalog)
             self._index_root(planner, planner.plan(each), since)
-        self._report.warnings += of_idle_patterns(
-            chosen, [each for each in self._settings.ignores if each in self._idle]
-        )
+        idle = [each for each in self._settings.ignores if each in self._idle]
+        self._report.warnings += of_idle_patterns(chosen, idle)
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
         self._report.warnings += of_altered(self._report.altered)
         with ending(self._beside, self._shared, self._progress, self._report) as alone:

@@ -8,7 +8,8 @@ from indexer.pipeline.choose import Chosen
 
 
 def of_idle_patterns(chosen: Sequence[Chosen], idle: Sequence[str]) -> list[str]:
-    """A sentence for each of the patterns that matched nothing in all that was looked through: often they are misspelt."""
+    """A sentence for each of the `idle` patterns, which matched nothing in all that was looked through: often they are
+    misspelt."""
     folders = ", ".join(each.scope.top for each in chosen if each.given)
     untold = list(dict.fromkeys(root for each in chosen for root in each.untold))
     if untold:
@@ -26,6 +27,6 @@ def of_altered(paths: Sequence[str]) -> list[str]:
     if not paths:
         return []
     return [
-        f"{len(paths):,} files held other bytes than were indexed, though size and time of change were the same (first: "
-        f"{paths[0]}); they were read anew. If nobody edited them, check the disk."
+        f"{len(paths):,} files held other bytes than were indexed, though size and time of change were the same "
+        f"(first: {paths[0]}); they were read anew. If nobody edited them, check the disk."
     ]
