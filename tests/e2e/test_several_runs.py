@@ -252,7 +252,10 @@ def test_the_server_is_killed(photos: Path, alone: Alone, tmp_path: Path, monkey
             shared = Shared(server.new_database().render_as_string(), tmp_path / str(number))
             runs = [shared.begin(photos, machine=name) for name in ("one", "two")]
             kept = kill_at_random(chance, shared, runs)
-            (server.stop_at_once if number % 2 else server.crash)()
+            if number % 2:
+                server.stop("immediate")
+            else:
+                server.crash()
             found = ended(*runs)
             server.start()
             print(f"kill {number}: after {len(kept)} items, ended {[code for code, _, _ in found]}")
