@@ -1,4 +1,4 @@
-"""Runs that write into one store at once, on one machine or many, where its catalog takes several (`claims.py`).
+"""Runs that write into one store at once, on one machine or many, where its catalog takes several (`writers.py`).
 
 A run beside others holds its place among them, and one of the locks of its machine's folder, by which it is known there
 and has a file for what it has in hand. The end of a run, which settles what all have brought and writes the caches of
@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from indexer.catalog.claims import Writers
+from indexer.catalog.writers import Writers
 from indexer.errors import StoreBusyError
 from indexer.in_hand import IN_HAND
 from indexer.store import Store, write_lock

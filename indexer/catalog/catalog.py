@@ -17,8 +17,8 @@ from indexer.catalog.transaction import Transaction
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
 
 if TYPE_CHECKING:
-    from indexer.catalog.claims import Writers
     from indexer.catalog.database import Database
+    from indexer.catalog.writers import Writers
 
 #: Contents that are remembered one by one: some 20 MB.
 REMEMBERED = 200_000

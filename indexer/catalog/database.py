@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Table
 
-from indexer.catalog.claims import Writers
 from indexer.catalog.word_expressions import Expression
+from indexer.catalog.writers import Writers
 from indexer.errors import StoreError, StoreUnwritableError
 
 

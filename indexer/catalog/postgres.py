@@ -15,12 +15,12 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.exc import NoSuchModuleError
 
 from indexer.catalog import postgres_first
-from indexer.catalog.claims import Writers
 from indexer.catalog.postgres_errors import PostgresErrors
 from indexer.catalog.postgres_first import SCHEMA
 from indexer.catalog.postgres_words import NoNames, PostgresWords
 from indexer.catalog.postgres_writers import BATCH, OURS, PostgresWriters, is_at_work, writers
 from indexer.catalog.schema import first_lacking
+from indexer.catalog.writers import Writers
 from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 
 #: The first version whose words are all known here (`MERGE`, identity columns, JSON) and that is still looked after.

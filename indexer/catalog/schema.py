@@ -14,7 +14,7 @@
     word        what is said of each photograph, as words; derived; it is not among these tables (`full_text.py`)
     encoder     the identities of the encoders whose vectors are here
     tombstone   ids of items that were deleted, until every index that might hold them was rebuilt
-    claim       files that a run has in hand, where several write at once (`claims.py`)
+    claim       files that a run has in hand, where several write at once (`writers.py`)
     meta        store id, generation, active encoder
     migration   which migrations ran
 

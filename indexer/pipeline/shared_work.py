@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
-from indexer.catalog.claims import Writers
+from indexer.catalog.writers import Writers
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.since import Since
 from indexer.progress import Progress

@@ -11,9 +11,10 @@ from sqlalchemy import URL, select
 
 from indexer.catalog import postgres_writers
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.claims import Claims, Writers
+from indexer.catalog.claims import Claims
 from indexer.catalog.meta import Meta
 from indexer.catalog.schema import claim
+from indexer.catalog.writers import Writers
 from indexer.errors import StoreBusyError, StoreUnwritableError
 from tests.fixtures.postgres_server import PostgresServer
 
