@@ -47,7 +47,7 @@ def at_work(address: URL) -> Iterator[Writers]:
 def claims(address: URL) -> dict[str, int]:
     catalog = Catalog.open(address)
     with catalog.snapshot() as snapshot:
-        found = dict(snapshot.connection.execute(select(claim.c.path, claim.c.writer)).tuples().all())
+        found = {row.path: row.writer for row in snapshot.connection.execute(select(claim.c.path, claim.c.writer))}
     catalog.close()
     return found
 
