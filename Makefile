@@ -1,6 +1,6 @@
 # make demo    index real photographs, run queries, write a contact sheet (in an environment of the light form)
 # make test    format, lint, types, the whole test suite, its light part on newer Pythons
-# make test-scale  what needs a Milvus server or Ray, and further types in PostgreSQL: a quarter of an hour
+# make test-scale  what needs a Milvus server or Ray, and further types and kills in PostgreSQL: half an hour
 # make coverage  the whole test suite, and which lines it runs (takes half as long again)
 # make docs    the documentation as a site, in build/site
 # make bench   our commands beside rclip and clip-retrieval, one table (installs both; an hour)
@@ -29,7 +29,7 @@ test: $(VENV)/.installed
 # One after the other: two servers of Milvus on one machine take each other's ports.
 test-scale: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-scale]'
-	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors tests/indexer/pipeline
+	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors tests/indexer/pipeline tests/e2e/test_several_runs.py
 
 coverage: $(VENV)/.installed
 	$(SUITE) --cov

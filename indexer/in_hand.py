@@ -14,7 +14,8 @@ from pathlib import Path
 from indexer.reach import beginning
 from indexer.types import Candidate
 
-#: Its name in the folder of a store. It goes when a run ends, however that ends, but for a kill.
+#: Its name in the folder of a store; of further runs on one machine, with a number behind it. It goes when a run ends,
+#: however that ends, but for a kill.
 IN_HAND = "in-hand"
 
 #: A place a thread: length of the path, size and time of the file, its path. Of a longer path nothing is kept.
@@ -28,11 +29,11 @@ class InHand:
     Where it cannot be made (a full disk, a file system without maps), nothing is written down.
     """
 
-    def __init__(self, folder: Path, workers: int) -> None:
-        self._path = folder / IN_HAND
+    def __init__(self, folder: Path, workers: int, name: str = IN_HAND) -> None:
+        self._path = folder / name
         self._free = deque(range(workers))
         self._map: mmap.mmap | None = None
-        forget_in_hand(folder)  # never through a link that lies in its place
+        forget_in_hand(folder, name)  # never through a link that lies in its place
         with suppress(OSError, ValueError), open(self._path, "x+b", opener=_private) as file:
             file.write(bytes(workers * _PLACE))  # room that is there: a map of a hole ends the process on a full disk
             file.flush()
@@ -42,7 +43,7 @@ class InHand:
         """Nothing is in hand any more."""
         if self._map is not None:
             self._map.close()
-        forget_in_hand(self._path.parent)
+        forget_in_hand(self._path.parent, self._path.name)
 
     @contextmanager
     def hold(self, candidate: Candidate) -> Iterator[None]:
@@ -66,16 +67,16 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def forget_in_hand(folder: Path) -> None:
+def forget_in_hand(folder: Path, name: str = IN_HAND) -> None:
     """Take away what a run left that was killed."""
     with suppress(OSError):
-        (folder / IN_HAND).unlink()
+        (folder / name).unlink()
 
 
-def left_in_hand(folder: Path) -> list[Candidate]:
+def left_in_hand(folder: Path, name: str = IN_HAND) -> list[Candidate]:
     """What a run that was killed had in hand; nothing where none was, or what is there cannot be read."""
     try:
-        data = beginning(folder / IN_HAND, 1024 * _PLACE)
+        data = beginning(folder / name, 1024 * _PLACE)
     except OSError:
         return []
     found = []

@@ -6,7 +6,7 @@ photos.search/
     thumbnails/         a cache: small pictures, by content
     map/                a cache: the map of the collection
     encoder.json        names the catalog's encoder, so that a query can load it meanwhile
-    writer.lock         held while a process writes; writer.pid says which
+    writer.lock         held while a process writes; writer.pid says which (writer-1.lock, ...: `side_by_side.py`)
     store.toml          a person's own, if there is one: the server that keeps the vector indexes
     in-hand             what a run is reading; there while one runs, and after one that was killed
 """
@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -148,12 +149,12 @@ def id_of(catalog: Catalog) -> str:
 
 
 @contextmanager
-def write_lock(folder: Path) -> Iterator[None]:
-    """Hold the write lock of the store in `folder`; the operating system frees it when a process dies."""
+def write_lock(folder: Path, number: int = 0) -> Iterator[None]:
+    """Hold the write lock of the store in `folder`; the operating system frees it when a process dies. `number`: of
+    further runs beside the one that holds it, where a catalog takes several."""
     import filelock
 
-    note = folder / "writer.pid"
-    place = folder / "writer.lock"
+    place, note = _lock_and_note(folder, number)
     mode = mode_beside_catalog(place)
     wait = 0.1  # `writer` holds it for an instant, to look
     lock = filelock.FileLock(place, wait) if mode is None else filelock.FileLock(place, wait, mode)
@@ -177,9 +178,10 @@ def write_lock(folder: Path) -> Iterator[None]:
             raise StoreUnwritableError(
                 f"{folder} cannot be written ({error.strerror}); {step}, or name another `store`."
             ) from error
-        with swapping(folder):
-            swap.settle(folder)
-        _take_away_leftovers(folder)
+        if not number:
+            with swapping(folder):
+                swap.settle(folder)
+            _take_away_leftovers(folder)
         yield
     finally:
         with suppress(OSError):  # a note of nobody is taken for nothing
@@ -236,18 +238,24 @@ def writer(folder: Path) -> str | None:
     """Who writes into the store in `folder` now, as words of a sentence; None: nobody. Changes nothing."""
     import filelock
 
-    path = folder / "writer.lock"
-    if is_missing(path):
-        return None
-    lock = filelock.FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-        lock.release()
-    except filelock.Timeout:
-        return f"another process{_writer(folder / 'writer.pid')}"
-    except OSError:  # a store that may only be read, by us
-        return None
+    for number in count():
+        path, note = _lock_and_note(folder, number)
+        if is_missing(path):
+            return None
+        lock = filelock.FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+            lock.release()
+        except filelock.Timeout:
+            return f"another process{_writer(note)}"
+        except OSError:  # a store that may only be read, by us
+            return None
     return None
+
+
+def _lock_and_note(folder: Path, number: int) -> tuple[Path, Path]:
+    name = f"writer-{number}" if number else "writer"
+    return folder / f"{name}.lock", folder / f"{name}.pid"
 
 
 def _writer(note: Path) -> str:

@@ -18,6 +18,7 @@ from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
 
 if TYPE_CHECKING:
     from indexer.catalog.database import Database
+    from indexer.catalog.writers import Writers
 
 #: Contents that are remembered one by one: some 20 MB.
 REMEMBERED = 200_000
@@ -50,6 +51,8 @@ class Catalog:
         self._lock = forking.rlock()
         self._place = self._database.place(writable=writable)
         self._engine = self._database.connect(writable=writable, mapped=mapped, alone=alone)
+        #: How often its transactions made the generation grow: where that grew more, others write too.
+        self.changes = 0
         #: What its transactions let go of; None: too much to remember.
         self.let_go: set[int] | None = set()
         self._at_work: set[int] = set()  # threads
@@ -172,6 +175,12 @@ class Catalog:
         with self._database.only_writer():
             yield
 
+    @contextmanager
+    def among_writers(self) -> Iterator[Writers | None]:
+        """Be one of the runs that write at once; None where a catalog has one at a time. Raises StoreBusyError."""
+        with self._database.among_writers() as found:
+            yield found
+
     def live_bytes(self) -> int:
         """Bytes of the database without the room in it that is free."""
         with self.snapshot() as snapshot:
@@ -231,6 +240,7 @@ class Catalog:
                         derived.refresh(transaction)
                     if transaction.let_go:
                         Meta(transaction).set(SWEEP, "due")
+                self.changes += transaction.is_change
                 self._remember(transaction.let_go)
         finally:
             self._at_work.discard(me)

@@ -12,6 +12,14 @@ from indexer.errors import StoreDamagedError
 from indexer.types import in_64_bits
 
 
+def path_bytes(path: str) -> bytes:
+    """A path as a database has it."""
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:  # a lone surrogate: no file is called so, and none is found by it
+        return path.encode("utf-8", "surrogatepass")
+
+
 class PathType(TypeDecorator[str]):
     """A path: `str` with surrogate escapes in Python, the file system's own bytes in the database.
 
@@ -22,12 +30,7 @@ class PathType(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        if value is None:
-            return None
-        try:
-            return os.fsencode(value)
-        except UnicodeEncodeError:  # a lone surrogate: no file is called so, and none is found by it
-            return value.encode("utf-8", "surrogatepass")
+        return None if value is None else path_bytes(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         try:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select, Table
 
 from indexer.catalog.shared_statement import SharedStatement
 from indexer.catalog.word_expressions import Expression
+from indexer.catalog.writers import Writers
 from indexer.errors import StoreError, StoreUnwritableError
 
 
@@ -91,6 +92,10 @@ class Database(Protocol):
 
     def only_writer(self) -> AbstractContextManager[None]:
         """Hold what tells the runs of other machines that one is at work. Raises StoreBusyError."""
+
+    def among_writers(self) -> AbstractContextManager[Writers | None]:
+        """Be one of several runs that write at once; None where there is one at a time, which is somebody else's to
+        see to. Raises StoreBusyError."""
 
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """What a connection holds on to; None: nothing that could be another one."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, select, type_coerce
+from sqlalchemy import Integer, Select, select, type_coerce
 from sqlalchemy.types import NullType
 
 from indexer.catalog import stored
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.schema import file, photo
-from indexer.catalog.statements import bounds, has_tokens, has_vector
+from indexer.catalog.statements import bounds, chunks, has_tokens, has_vector
 from indexer.catalog.transaction import Part
 
 #: What the version of a reader is.
@@ -55,16 +55,7 @@ class KnownFiles(Part):
     ) -> list[KnownFile]:
         """Files at or below `folder` whose path is above `after`, ascending by the bytes of their paths."""
         low, high = bounds(folder)
-        encoded = has_vector(file.c.content_id, encoder_row)
-        if tokens:
-            encoded &= has_tokens(file.c.content_id, encoder_row)
-        key = type_coerce(file.c.path, NullType)  # the bytes as they are
-        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state)
-        reason = type_coerce(file.c.reason, NullType)
-        rest = (file.c.format_reader, photo.c.metadata_reader, file.c.ctime_ns)
-        statement = select(*columns, reason, type_coerce(encoded, Integer), *rest).join(
-            photo, photo.c.content_id == file.c.content_id, isouter=True
-        )
+        statement = self._statement(encoder_row, tokens=tokens)
         rows: list[KnownFile] = []
         if after is None:  # the root may be a single file
             rows = [KnownFile._make(row) for row in self._read(statement.where(file.c.path == folder))]
@@ -74,10 +65,34 @@ class KnownFiles(Part):
             .limit(limit)
         )
         rows += map(KnownFile._make, self._read(page))
-        for of_reader in (itemgetter(8), itemgetter(9)):  # a scan compares them
-            if not {*map(type, map(of_reader, rows))} <= _READERS:
-                raise stored.damaged("what read a file")
-        return rows
+        return _checked(rows)
+
+    def at(self, paths: Sequence[str], encoder_row: int | None, *, tokens: bool = False) -> list[KnownFile]:
+        """Files at these paths, ascending by their bytes."""
+        statement = self._statement(encoder_row, tokens=tokens)
+        rows: list[KnownFile] = []
+        for chunk in chunks(paths):
+            rows += map(KnownFile._make, self._read(statement.where(file.c.path.in_(chunk))))
+        return _checked(sorted(rows, key=itemgetter(0)))
+
+    def _statement(self, encoder_row: int | None, *, tokens: bool) -> Select[Any]:
+        encoded = has_vector(file.c.content_id, encoder_row)
+        if tokens:
+            encoded &= has_tokens(file.c.content_id, encoder_row)
+        key = type_coerce(file.c.path, NullType)  # the bytes as they are
+        columns = (key, file.c.size, file.c.mtime_ns, file.c.id, file.c.role, file.c.state)
+        reason = type_coerce(file.c.reason, NullType)
+        rest = (file.c.format_reader, photo.c.metadata_reader, file.c.ctime_ns)
+        return select(*columns, reason, type_coerce(encoded, Integer), *rest).join(
+            photo, photo.c.content_id == file.c.content_id, isouter=True
+        )
+
+
+def _checked(rows: list[KnownFile]) -> list[KnownFile]:
+    for of_reader in (itemgetter(8), itemgetter(9)):  # a scan compares them
+        if not {*map(type, map(of_reader, rows))} <= _READERS:
+            raise stored.damaged("what read a file")
+    return rows
 
 
 def files_below(catalog: Catalog, folder: str, encoder_row: int | None, *, tokens: bool = False) -> Iterator[KnownFile]:

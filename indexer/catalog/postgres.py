@@ -18,21 +18,21 @@ from indexer.catalog import postgres_first
 from indexer.catalog.postgres_errors import PostgresErrors
 from indexer.catalog.postgres_first import SCHEMA
 from indexer.catalog.postgres_words import NoNames, PostgresWords
+from indexer.catalog.postgres_writers import BATCH, OURS, PostgresWriters, is_at_work, writers
 from indexer.catalog.schema import first_lacking
 from indexer.catalog.shared_statement import SharedStatement, place_of
-from indexer.errors import StoreBusyError, StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
+from indexer.catalog.writers import Writers
+from indexer.errors import StoreDamagedError, StoreError, StoreMissingError, StoreUnwritableError
 
 #: The first version whose words are all known here (`MERGE`, identity columns, JSON) and that is still looked after.
 OLDEST: Final = 15
 #: Seconds until a server that does not answer is said not to.
 PATIENCE: Final = 10
-#: A writer waits this long (ms) for another one's transaction.
+#: A writer waits this long (ms) for another one's transaction; a run longer: beside it others stand in line.
 BUSY_TIMEOUT_MS: Final = 10_000
+RUN_TIMEOUT_MS: Final = 120_000
 #: Connections of one process; more threads wait their turn.
 CONNECTIONS: Final = 16
-#: "SEMS", and what is locked under it: a transaction that writes, and a run that does.
-_OURS: Final = 0x53454D53
-_BATCH, _RUN = 1, 2
 _FOR_EVER: Final[Any] = None
 
 
@@ -43,6 +43,7 @@ class Postgres(PostgresErrors):
         super().__init__(url)
         self.words = PostgresWords()
         self.names = NoNames()
+        self._number: int | None = None  # of the run that this process is
 
     # -- whether it is there, and connections to it ---------------------------------------------------------
 
@@ -128,7 +129,10 @@ class Postgres(PostgresErrors):
             # Of writers there is one at a time: each statement sees what those before have left.
             driver.isolation_level = IsolationLevel.READ_COMMITTED if writing else IsolationLevel.REPEATABLE_READ
             if writing:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OURS}, {_BATCH})")
+                if self._number is not None:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {RUN_TIMEOUT_MS}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OURS}, {BATCH})")
+                self._check_still_at_work(connection)
 
         return engine
 
@@ -136,24 +140,33 @@ class Postgres(PostgresErrors):
     def only_writer(self) -> Iterator[None]:
         """Hold a lock of the database for as long as this process has the connection: the server frees it when that
         ends, however it does. Raises StoreBusyError."""
+        with self._writing(alone=True):
+            yield
+
+    @contextmanager
+    def among_writers(self) -> Iterator[Writers]:
+        """Be one of several runs that write at once, none of which has to be alone. Raises StoreBusyError."""
+        with self._writing(alone=False) as found:
+            yield found
+
+    @contextmanager
+    def _writing(self, *, alone: bool) -> Iterator[PostgresWriters]:
         engine = self.connect(writable=True)
         try:
-            with self.translated(), closing(engine.raw_connection()) as connection:
-                connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-                cursor = connection.cursor()
-                cursor.execute(f"SELECT pg_try_advisory_lock({_OURS}, {_RUN})")
-                if cursor.fetchone() != (True,):
-                    cursor.execute(
-                        "SELECT client_addr FROM pg_locks JOIN pg_stat_activity USING (pid) "  # noqa: S608  numbers of ours
-                        f"WHERE locktype = 'advisory' AND classid = {_OURS} AND objid = {_RUN} AND granted"
-                    )
-                    who = (cursor.fetchone() or (None,))[0]
-                    at = "" if who is None else f" at {who}"
-                    raise StoreBusyError(f"Another process{at} is writing to {self}; try again when it ends.")
-                yield
-                cursor.execute(f"SELECT pg_advisory_unlock({_OURS}, {_RUN})")
+            with self.translated(), writers(engine, self, alone=alone) as found:
+                self._number = found.number
+                yield found
         finally:
+            self._number = None
             engine.dispose()
+
+    def _check_still_at_work(self, connection: Connection) -> None:
+        """Of a run whose connection was cut the locks are gone, and another may be at work in its place."""
+        if self._number is not None and not connection.exec_driver_sql(is_at_work(self._number)).scalar_one():
+            raise StoreUnwritableError(
+                f"The server of {self} has ended the connection of this run; run the same command again, it goes on "
+                "from the last committed batch."
+            )
 
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """No file that could be another one."""

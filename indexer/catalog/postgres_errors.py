@@ -26,6 +26,7 @@ _BUSY: Final = ("55P03", "40001", "40P01")
 _FORBIDDEN: Final = ("42501", "25006")
 _UNFIT: Final = ("22",)
 _GONE: Final = ("08", "57P")
+_ENDED: Final = "57P01"
 _LACKS_TABLES: Final = ("42P01", "42703", "3F000")
 
 
@@ -109,6 +110,11 @@ class PostgresErrors:
         if code.startswith(_LACKS_TABLES):
             return StoreDamagedError(
                 f"{self} lacks what a catalog has ({said}); bring it back from a copy, or name another `store`."
+            )
+        if (isinstance(error, DBAPIError) and error.connection_invalidated) or code == _ENDED:
+            return StoreUnwritableError(
+                f"The server of {self} ended the connection ({said}); start the server and run the same command again, "
+                "it goes on from the last committed batch."
             )
         if not code or code.startswith(_GONE) or code in ("28P01", "28000", "3D000"):
             return StoreUnwritableError(f"{self} cannot be opened ({said}); {self._advice(code, said)}.")

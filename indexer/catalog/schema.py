@@ -14,6 +14,7 @@
     word        what is said of each photograph, as words; derived; it is not among these tables (`full_text.py`)
     encoder     the identities of the encoders whose vectors are here
     tombstone   ids of items that were deleted, until every index that might hold them was rebuilt
+    claim       files that a run has in hand, where several write at once (`writers.py`)
     meta        store id, generation, active encoder
     migration   which migrations ran
 
@@ -182,6 +183,14 @@ tombstone = Table(
     Column("item_id", Integer, primary_key=True),
     Column("kind", Text),
     Column("generation", Integer),
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("path", PathType, primary_key=True),
+    Column("writer", Integer),  # the number of the run
+    Column("until", FitFloat),  # seconds since the beginning of 1970, by the server's clock
 )
 
 device = Table(

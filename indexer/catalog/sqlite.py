@@ -202,6 +202,10 @@ class Sqlite(SqliteTables, SqliteErrors):
         """Nothing more than the store's lock, which lies beside the file."""
         return nullcontext()
 
+    def among_writers(self) -> AbstractContextManager[None]:
+        """A file has one writer."""
+        return nullcontext()
+
     def place(self, *, writable: bool) -> tuple[object, ...] | None:
         """What a connection holds on to: when it is another, or what was taken for still has changed, everything has
         to be opened again. None where the file cannot be looked at."""

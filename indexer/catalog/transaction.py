@@ -66,6 +66,11 @@ class Transaction:
             self._generation = found
         return self._generation
 
+    @property
+    def is_change(self) -> bool:
+        """Whether it made the generation grow."""
+        return self.writing and self._generation is not None
+
     def write(
         self, statement: Executable, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:

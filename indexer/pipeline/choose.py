@@ -75,6 +75,12 @@ def choose(
     return _Choice(catalog, settings, warn).choose(store_folder, named, everything=everything)
 
 
+def saw_all(catalog: Catalog, chosen: Sequence[Chosen]) -> bool:
+    """Whether all folders of the store were looked through."""
+    with catalog.snapshot() as snapshot:
+        return {row.path for row in Roots(snapshot).all()} <= {each.scope.top for each in chosen}
+
+
 class _Choice:
     def __init__(self, catalog: Catalog, settings: IndexSettings, warn: Callable[[str], None]) -> None:
         self._catalog = catalog

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from indexer.encoders.base import Encoder
-from indexer.in_hand import InHand
+from indexer.in_hand import IN_HAND, InHand
 from indexer.memory import Room
 from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.pipeline.decode import Decoder
@@ -26,7 +26,8 @@ from indexer.types import Candidate
 
 
 class Here:
-    """Reads for one encoder. `suspects`: what is not read; `thumbnails`: makes them of what is read, None: nobody."""
+    """Reads for one encoder. `suspects`: what is not read; `thumbnails`: makes them of what is read, None: nobody;
+    `in_hand`: the name of the file in which it is noted what is being read."""
 
     def __init__(
         self,
@@ -35,7 +36,9 @@ class Here:
         settings: IndexSettings,
         suspects: Suspects,
         thumbnails: ThumbnailMaker | None,
+        in_hand: str = IN_HAND,
     ) -> None:
+        self._in_hand = in_hand
         self._store, self._encoder, self._settings = store, encoder, settings
         self._suspects, self._thumbnails = suspects, thumbnails
         self._decode = Decoder(encoder.identity.preprocessing, settings.limits)
@@ -55,7 +58,7 @@ class Here:
     def prepared(self, candidates: Iterable[Candidate], look_up: LookUp, roots: Sequence[str]) -> Iterator[Prepared]:
         """One for each of `candidates`, in their order. `roots`: the folders of the store, for thumbnails."""
         budget = MemoryBudget(self.room())
-        in_hand = InHand(self._store.folder, self._settings.workers)
+        in_hand = InHand(self._store.folder, self._settings.workers, self._in_hand)
 
         def read(candidate: Candidate) -> Prepared:
             reason = self._suspects.why_not(candidate)

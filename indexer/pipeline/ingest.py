@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.texts import Texts
 from indexer.catalog.tokens import Tokens
 from indexer.encoders.base import Encoder
 from indexer.errors import SearchError, UnfitValueError
@@ -28,7 +29,8 @@ SECONDS_A_COMMIT = 0.5
 class Ingest:
     """Encodes and writes files under one encoder, and counts them in a report.
 
-    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`; `forgotten`: see `Writer`.
+    `tokens`: the tokens that the encoder yields are to be kept. `verify`: see `run`; `forgotten`,
+    `claimed_by`: see `Writer`.
     """
 
     def __init__(
@@ -41,12 +43,13 @@ class Ingest:
         tokens: bool = False,
         verify: bool = False,
         forgotten: Container[str] = (),
+        claimed_by: int | None = None,
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
         self._encoder_row = encoder_row
         self._tokens = tokens
-        self._writer = Writer(catalog, encoder_row, report, verify=verify, forgotten=forgotten)
+        self._writer = Writer(catalog, encoder_row, report, verify=verify, forgotten=forgotten, claimed_by=claimed_by)
         self._gathered: list[EncodedFile] = []
         self._digests: set[bytes] = set()  # of the photographs that were encoded among them
         self._written = -math.inf
@@ -120,6 +123,16 @@ class Ingest:
         left = iter(missing.items())
         while chunk := dict(islice(left, TEXTS_A_BATCH)):
             self._writer.write_texts(encode_texts(self._encoder, chunk, tokens=self._tokens), known)
+
+    def store_lacking_texts(self) -> None:
+        """Also for the texts of unchanged files: under another encoder, after damage, or in a store older than tokens,
+        they lack something."""
+        with self._catalog.snapshot() as snapshot:
+            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens)
+        for start in range(0, len(missing), TEXTS_A_BATCH):
+            with self._catalog.snapshot() as snapshot:
+                texts = Texts(snapshot).of_contents(missing[start : start + TEXTS_A_BATCH])
+            self.store_texts(texts)
 
     def _unencoded(self, files: Sequence[Prepared]) -> list[Prepared]:
         """The same files, pixels only with what is to be encoded: copies of one photograph are encoded once."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
-from indexer.catalog.known_files import KnownFile, files_below
+from indexer.catalog.known_files import KnownFile, KnownFiles, files_below
 from indexer.catalog.schema import IGNORED
 from indexer.files.diff import Comparison, Gone, Returned, ToRead, Untimed
 from indexer.files.ignores import Ignores
@@ -109,6 +109,20 @@ class Planner:
             return plan.candidates
         again = self._compare(plan.chosen.scope, Ignores(plan.chosen.patterns), lambda _: None)
         return (one.candidate for one in again if isinstance(one, ToRead))
+
+    def still_to_read(self, files: Sequence[Candidate]) -> set[str]:
+        """The paths of those that are to be read as the catalog is now: others may have read some."""
+        with self._store.catalog.snapshot() as snapshot:
+            known = KnownFiles(snapshot).at([each.path for each in files], self._encoder_row, tokens=self._tokens)
+        found = sorted((os.fsencode(each.path), each.size, each.mtime_ns, each.ctime_ns or 0) for each in files)
+        paths: set[str] = set()
+        for one in Comparison(found, known, verify=self._verify):
+            match one:
+                case ToRead(candidate):
+                    paths.add(candidate.path)
+                case Returned(row):
+                    paths.add(row.path)
+        return paths
 
     def _compare(self, scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Comparison:
         known = files_below(self._store.catalog, scope.top, self._encoder_row, tokens=self._tokens)

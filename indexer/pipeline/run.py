@@ -14,12 +14,12 @@ from itertools import tee
 
 from indexer.catalog.orphans import is_repaired, is_swept, sweep
 from indexer.catalog.roots import Roots
-from indexer.catalog.texts import Texts
 from indexer.encoders.base import Encoder
 from indexer.files.mounts import mount_of
+from indexer.in_hand import IN_HAND
 from indexer.memory_budget import MemoryBudget
 from indexer.pipeline.carry_over import carry_over
-from indexer.pipeline.choose import Chosen, choose, named_paths
+from indexer.pipeline.choose import choose, named_paths, saw_all
 from indexer.pipeline.engine import Engine, Work, suits
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.here import Here
@@ -29,23 +29,27 @@ from indexer.pipeline.look_up import LookUp
 from indexer.pipeline.lost_exclusions import tell_lost_exclusions
 from indexer.pipeline.marks import Marks
 from indexer.pipeline.moved import mark_moved_copies, settle_lost_roots
-from indexer.pipeline.owed import begin, end, of_earlier_runs
+from indexer.pipeline.owed import Owed, begin, end, of_earlier_runs, with_others
 from indexer.pipeline.pace import keep_pace
 from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.read_ahead import settled
 from indexer.pipeline.recognise import recognised
 from indexer.pipeline.run_encoder import choose_tokens, register, switch
+from indexer.pipeline.shared_work import SharedWork, ending
+from indexer.pipeline.since import Since
 from indexer.pipeline.suspects import Suspects
+from indexer.pipeline.told import of_altered, of_idle_patterns
 from indexer.pipeline.values import KnownImage, NewImage, Prepared
 from indexer.pipeline.write import MAX_WARNINGS, Found
 from indexer.progress import Progress, Silent
 from indexer.settings import IndexSettings
+from indexer.side_by_side import SideBySide
 from indexer.store import Store
 from indexer.thumbnails.making import ThumbnailMaker
 from indexer.thumbnails.removal import remove_stale
 from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
-from indexer.vectors.refresh import build_indexes
+from indexer.vectors.refresh import build_indexes, note_wanted
 
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
@@ -63,6 +67,7 @@ def run(
     reencode: bool = False,
     verify: bool = False,
     engine: Engine | None = None,
+    beside: SideBySide | None = None,
 ) -> Report:
     """Bring a store up to date with its folders.
 
@@ -70,15 +75,15 @@ def run(
     `recall`: see `build_indexes`. `reencode`: let `encoder` take the place of the one that the store was made with;
     until the run is complete the store answers with the old one. `verify`: read every file and compare its content with
     what is recorded, whatever its size and times say; `Report.altered` names those of the same size and time of change
-    that differ. `engine`: encodes photographs in the place of this process. Needs the store's write lock
-    (`store.writing()`).
+    that differ. `engine`: encodes photographs in the place of this process. `beside`: this run among others that
+    write at the same time; None: it is alone. Needs the store's write lock (`side_by_side`, `store.writing()`).
 
     Raises PathNotFoundError for a root that is not there, UsageError when there is nothing to index,
     EncoderMismatchError for another encoder than the store's, StoreError, EncoderError.
     """
-    return _Run(store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine).run(
-        roots, index_type, recall
-    )
+    return _Run(
+        store, encoder, settings or IndexSettings(), progress or Silent(), reencode, verify, engine, beside
+    ).run(roots, index_type, recall)
 
 
 class _Run:
@@ -91,8 +96,11 @@ class _Run:
         reencode: bool,
         verify: bool,
         engine: Engine | None,
+        beside: SideBySide | None,
     ) -> None:
         self._engine = engine
+        self._beside = beside
+        self._shared: SharedWork | None = None
         self._store = store
         self._catalog = store.catalog
         self._encoder = encoder
@@ -112,8 +120,9 @@ class _Run:
         self._tokens = self._choose_tokens()
         if self._reencode:
             carry_over(self._catalog, self._encoder, self._encoder_row, self._progress, tokens=self._tokens)
-        suspects = Suspects(self._catalog, self._store.folder)
-        self._here = Here(self._store, self._encoder, self._settings, suspects, self._thumbnails)
+        in_hand = IN_HAND if self._beside is None else self._beside.in_hand
+        suspects = Suspects(self._catalog, self._store.folder, in_hand)
+        self._here = Here(self._store, self._encoder, self._settings, suspects, self._thumbnails, in_hand)
         suspects.judge(self._here.why_not)
         named = named_paths(roots)
         self._forgotten = ForgottenPaths(self._catalog)
@@ -129,32 +138,39 @@ class _Run:
             warn=self._report.warnings.append,
         )
         planner = Planner(self._store, self._encoder_row, tokens=self._tokens, verify=self._verify)
+        if self._beside is not None:
+            self._shared = SharedWork(planner, self._beside.writers, self._progress)
         self._idle = set(self._settings.ignores)
         for each in chosen:
             self._progress.phase(f"Looking through {each.scope.top}")
-            self._index_root(planner, planner.plan(each))
-        self._tell_idle_patterns(chosen)
+            since = Since(self._catalog)
+            self._index_root(planner, planner.plan(each), since)
+        idle = [each for each in self._settings.ignores if each in self._idle]
+        self._report.warnings += of_idle_patterns(chosen, idle)
         self._report.warnings += tell_lost_exclusions(self._catalog, self._found.places)
+        self._report.warnings += of_altered(self._report.altered)
+        with ending(self._beside, self._shared, self._progress, self._report) as alone:
+            owed = with_others(self._catalog, owed)
+            if alone:
+                self._settle(owed)
+            self._let_it_answer()
+            note_wanted(self._catalog, index_type, recall)
+            if alone:
+                everything = not was_swept or (self._beside is not None and owed.is_older)
+                sweep(self._catalog, everything=everything, spare=was_repaired and not saw_all(self._catalog, chosen))
+                self._report.warnings += build_indexes(self._catalog, self._store.vectors, None, self._progress)
+                self._bring_thumbnails_up_to_date()
+            self._report.seconds = time.monotonic() - started
+            keep_pace(self._catalog, self._report)
+        return self._report
+
+    def _settle(self, owed: Owed) -> None:
+        """What is owed for all that came and went, once everything was looked at."""
         of_earlier_runs(self._catalog, owed, self._found)
         self._report.vanished += mark_moved_copies(self._catalog, self._found.reused)
         self._read_captions_again(owed.since)
         end(self._catalog)
-        if self._report.altered:
-            self._report.warnings.append(
-                f"{len(self._report.altered):,} files held other bytes than were indexed, though size and time of "
-                f"change were the same (first: {self._report.altered[0]}); they were read anew. If nobody edited them, "
-                "check the disk."
-            )
-        self._encode_texts_of_unchanged_files()
-        self._let_it_answer()
-        sweep(self._catalog, everything=not was_swept, spare=was_repaired and not self._saw_all(chosen))
-        self._report.warnings += build_indexes(
-            self._store.catalog, self._store.vectors, index_type, self._progress, recall=recall
-        )
-        self._bring_thumbnails_up_to_date()
-        self._report.seconds = time.monotonic() - started
-        keep_pace(self._catalog, self._report)
-        return self._report
+        self._ingest().store_lacking_texts()
 
     def _bring_thumbnails_up_to_date(self) -> None:
         """Those of what is gone go, those of what came may be made."""
@@ -181,11 +197,6 @@ class _Run:
             )
         return chosen
 
-    def _saw_all(self, chosen: Sequence[Chosen]) -> bool:
-        """Whether all folders of the store were looked through."""
-        with self._catalog.snapshot() as snapshot:
-            return {row.path for row in Roots(snapshot).all()} <= {each.scope.top for each in chosen}
-
     def _ingest(self) -> Ingest:
         return Ingest(
             self._catalog,
@@ -195,28 +206,20 @@ class _Run:
             tokens=self._tokens,
             verify=self._verify,
             forgotten=self._forgotten,
+            claimed_by=None if self._beside is None else self._beside.writers.number,
         )
-
-    def _encode_texts_of_unchanged_files(self) -> None:
-        """Under another encoder, after damage, or in a store older than tokens, they lack something."""
-        ingest = self._ingest()
-        with self._catalog.snapshot() as snapshot:
-            missing = Texts(snapshot).to_encode(self._encoder_row, tokens=self._tokens)
-        for start in range(0, len(missing), FILES_A_BATCH):
-            with self._catalog.snapshot() as snapshot:
-                texts = Texts(snapshot).of_contents(missing[start : start + FILES_A_BATCH])
-            ingest.store_texts(texts)
 
     # -- one root -------------------------------------------------------------------------------------------
 
-    def _index_root(self, planner: Planner, plan: RootPlan) -> None:
+    def _index_root(self, planner: Planner, plan: RootPlan, since: Since) -> None:
+        """`since`: when the plan was begun."""
         self._report.unchanged += plan.unchanged
         marks = Marks(self._catalog, self._report, plan)
         marks.before_reading()
         if plan.to_read:
             self._progress.total(plan.to_read)
             self._progress.phase(f"Indexing {plan.folder}")
-            self._read(planner.candidates(plan))
+            self._read(plan, planner.candidates(plan), since)
         marks.after_reading()
         if plan.chosen.given:
             self._idle.intersection_update(plan.idle)
@@ -224,35 +227,38 @@ class _Run:
             with self._catalog.batch() as batch:
                 Roots(batch).finish(plan.folder, mount_of(plan.folder))
 
-    def _tell_idle_patterns(self, chosen: Sequence[Chosen]) -> None:
-        """A pattern that matches nothing is often misspelt."""
-        folders = ", ".join(each.scope.top for each in chosen if each.given)
-        untold = list(dict.fromkeys(root for each in chosen for root in each.untold))
-        if untold:
-            own = "has patterns of its own" if len(untold) == 1 else "have patterns of their own"
-            folders += f" outside {', '.join(untold)} (which {own})"
-        self._report.warnings += [
-            f"The pattern {pattern!r} matched nothing in {folders}; it is kept (patterns follow gitignore's rules; "
-            f"`unignores=({pattern!r},)` takes it away)."
-            for pattern in self._settings.ignores
-            if pattern in self._idle
-        ]
-
-    def _read(self, candidates: Iterable[Candidate]) -> None:
-        """Read, encode and write files in the order of `candidates`: here, or by the engine."""
+    def _read(self, plan: RootPlan, candidates: Iterable[Candidate], since: Since) -> None:
+        """Read, encode and write files in the order of `candidates`; beside other runs those that are for this one."""
         with self._catalog.snapshot() as snapshot:
             roots = [row.path for row in Roots(snapshot).all()]
         with self._ingest() as ingest:
-            if self._engine is None:
-                self._encode_here(self._here.prepared(candidates, self._look_up(), roots), ingest)
+            if self._shared is None:
+                self._encode(candidates, ingest, roots)
             else:
-                self._encode_elsewhere(self._engine, candidates, ingest, roots)
+                self._encode(self._shared.mine(candidates, since), ingest, roots)
+                ingest.flush()
+                while left := self._shared.left(plan):
+                    self._encode(left, ingest, roots)
+                    ingest.flush()
         self._found.add(ingest.found)
+
+    def _encode(self, candidates: Iterable[Candidate], ingest: Ingest, roots: Sequence[str]) -> None:
+        """Here, or by the engine."""
+        if self._engine is None:
+            self._encode_here(self._here.prepared(candidates, self._look_up(), roots), ingest)
+        else:
+            self._encode_elsewhere(self._engine, candidates, ingest, roots)
+        self._keep_at_work()
+
+    def _keep_at_work(self) -> None:
+        if self._shared is not None:
+            self._shared.keep()
 
     def _encode_here(self, files: Iterable[Prepared], ingest: Ingest) -> None:
         batch: list[Prepared] = []
         images = 0
         for file in files:
+            self._keep_at_work()
             batch.append(file)
             images += isinstance(file, NewImage | KnownImage) and file.pixels is not None
             if images == self._encoder.batch_size or len(batch) >= FILES_A_BATCH:
@@ -272,6 +278,7 @@ class _Run:
         every, theirs = tee((each, suits(each) and not self._here.is_suspect(each)) for each in candidates)
         encoded = engine.encoded((each for each, elsewhere in theirs if elsewhere), work)
         for candidate, elsewhere in every:
+            self._keep_at_work()
             if elsewhere:
                 one = recognised(self._catalog, self._encoder_row, next(encoded), tokens=self._tokens)
                 ingest.keep([one])

@@ -33,9 +33,13 @@ def register(store: Store, encoder: Encoder, *, reencode: bool) -> int:
             f"`open(..., encoder={identity.name!r}).index(reencode=True)` to encode it anew."
         )
     with catalog.batch() as batch:
-        row = Encoders(batch).add(identity)
-        if active is None:
-            Encoders(batch).activate(row)
+        was_quicker = active is None and Encoders(batch).active() is not None
+        if not was_quicker:
+            row = Encoders(batch).add(identity)
+            if active is None:
+                Encoders(batch).activate(row)
+    if was_quicker:  # another run, which begins the store at the same time
+        return register(store, encoder, reencode=reencode)
     _give_up_others(catalog, row)
     return row
 

@@ -17,7 +17,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.meta import LEFT_OUT, Meta
 from indexer.catalog.moves import is_in, moved_path
 from indexer.catalog.transaction import Transaction
-from indexer.in_hand import forget_in_hand, left_in_hand
+from indexer.in_hand import IN_HAND, forget_in_hand, left_in_hand
 from indexer.memory import process_limit
 from indexer.types import Candidate
 
@@ -25,12 +25,13 @@ Try = Callable[[Candidate], str | None]
 
 
 class Suspects:
-    """Files of one store that are not to be read, with the reason."""
+    """Files of one store that are not to be read, with the reason. `in_hand`: the name of the file in which those were
+    that a killed run read."""
 
-    def __init__(self, catalog: Catalog, folder: Path) -> None:
+    def __init__(self, catalog: Catalog, folder: Path, in_hand: str = IN_HAND) -> None:
         self._catalog = catalog
-        self._folder = folder
-        self._left = left_in_hand(folder)
+        self._folder, self._in_hand = folder, in_hand
+        self._left = left_in_hand(folder, in_hand)
         with catalog.snapshot() as snapshot:
             self._known = _parsed(Meta(snapshot).get(LEFT_OUT))
 
@@ -46,10 +47,12 @@ class Suspects:
                 kept[one] = (limit, reason)
         if kept != self._known:
             with self._catalog.batch() as batch:
+                others = _parsed(Meta(batch).get(LEFT_OUT))  # of runs at work at the same time too
+                kept |= {one: found for one, found in others.items() if one not in self._known}
                 Meta(batch).set(LEFT_OUT, _written(kept))
             self._known = kept
         if self._left:
-            forget_in_hand(self._folder)
+            forget_in_hand(self._folder, self._in_hand)
             self._left = []
 
     def why_not(self, candidate: Candidate) -> str | None:

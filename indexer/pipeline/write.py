@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.claims import Claims
 from indexer.catalog.contents import Contents
 from indexer.catalog.files import Comparison, FileFailure, FileRecord, Files
 from indexer.catalog.items import Items, Wanted
@@ -59,7 +60,7 @@ class Found:
 
 class Writer:
     """Writes what one encoder has encoded, and counts it in a report. `verify`: see `run`; `forgotten`: what was when
-    the run began."""
+    the run began; `claimed_by`: the number of the run that has the files in hand, where several write at once."""
 
     def __init__(
         self,
@@ -69,8 +70,10 @@ class Writer:
         *,
         verify: bool = False,
         forgotten: Container[str] = (),
+        claimed_by: int | None = None,
     ) -> None:
         self._catalog = catalog
+        self._claimed_by = claimed_by
         self._encoder_row = encoder_row
         self._report = report
         self._verify = verify
@@ -81,6 +84,8 @@ class Writer:
         """Write files in one transaction; item ids follow their order. Their texts are written already."""
         with self._catalog.batch() as batch:
             parts = [(piece, self._write(batch, piece)) for piece in _distinct(files)]
+            if self._claimed_by is not None:
+                Claims(batch).give_up(self._claimed_by, {one.file.candidate.path for one in files})
         for piece, compared in parts:  # counted when they are kept
             self._report.altered += compared.altered
             for one in piece:

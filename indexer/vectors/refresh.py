@@ -82,6 +82,18 @@ def build_indexes(
     share of the true first ten that an approximate index has to find (`DEFAULT_RECALL`). `force` builds them anew
     whatever they are. Raises UsageError.
     """
+    note_wanted(catalog, index_type, recall)
+    left_out = {kind: _bring_up_to_date(catalog, vectors, kind, progress, force) for kind in kinds}
+    return [
+        f"The vectors of {count:,} {kind}s are damaged, so that these are not found; `repair()` and then `index()` "
+        "make them again."
+        for kind, count in left_out.items()
+        if count
+    ]
+
+
+def note_wanted(catalog: Catalog, index_type: IndexType | None, recall: float | None) -> None:
+    """Remember what indexes are to be, where that was said. Raises UsageError."""
     check_recall(recall)
     if recall is not None:
         with catalog.batch() as batch:
@@ -90,13 +102,6 @@ def build_indexes(
         one_of(INDEX_TYPES)("index_type", index_type)
         with catalog.batch() as batch:
             Meta(batch).set("index_type", index_type)
-    left_out = {kind: _bring_up_to_date(catalog, vectors, kind, progress, force) for kind in kinds}
-    return [
-        f"The vectors of {count:,} {kind}s are damaged, so that these are not found; `repair()` and then `index()` "
-        "make them again."
-        for kind, count in left_out.items()
-        if count
-    ]
 
 
 def index_state(snapshot: Transaction, vectors: VectorBackend, kind: Kind) -> IndexState | None:

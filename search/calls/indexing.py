@@ -14,6 +14,7 @@ from indexer.errors import UsageError
 from indexer.progress import Progress, Silent
 from indexer.reach import shown_store
 from indexer.settings import IndexSettings, thread_count
+from indexer.side_by_side import side_by_side
 from indexer.store import Store
 from indexer.types import Report
 from indexer.vectors.base import INDEX_TYPES, IndexType
@@ -84,7 +85,7 @@ class Indexing(Opened):
             self._models.encoder(None)
         store = Store.create(self.folder)
         try:
-            with store.writing():
+            with side_by_side(store, alone=reencode or verify) as beside:  # who reads everything again does so once
                 with store.catalog.snapshot() as snapshot:
                     former = Encoders(snapshot).former()
                 previous = None if former is None else former[1]
@@ -104,6 +105,7 @@ class Indexing(Opened):
                     reencode=reencode,
                     verify=verify,
                     engine=None if engine is None else open_engine(engine),
+                    beside=beside,
                 )
                 report.preparing = preparing
                 report.warnings[:0] = (*notes, *getattr(encoder, "troubles", ()))
