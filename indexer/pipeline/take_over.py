@@ -16,9 +16,11 @@ from indexer.catalog.contents import Contents
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.meta import IGNORE_RULES, SWEEP, Meta
 from indexer.catalog.roots import Roots
+from indexer.catalog.tokens import Tokens
+from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.encoders.answers import NORM_SLACK
-from indexer.encoders.base import Encoder
+from indexer.encoders.base import Encoder, TokenShape
 from indexer.errors import FileError
 from indexer.files.scope import is_below, nearest
 from indexer.images.decoder import read_file
@@ -36,7 +38,7 @@ from indexer.reach import regular
 from indexer.settings import IndexSettings
 from indexer.store import Store
 from indexer.text import text_digest
-from indexer.types import Candidate, Float32, Report, in_64_bits
+from indexer.types import Candidate, Float32, Int8, Report, in_64_bits
 from indexer.vectors.refresh import build_indexes
 
 #: Bytes that are hashed at once.
@@ -58,7 +60,7 @@ class GivenImage:
 class Taken:
     """How many `images` and `texts` came in with their vectors. Left out: photographs that are `gone`, that have
     `changed`, that lie `outside` of the folders or were forgotten, that are `turned` by their EXIF orientation, which
-    the other program did not do, and vectors that are `damaged`."""
+    the other program did not do, and vectors that are `damaged`. `tokens`: how many contents came with theirs."""
 
     images: int = 0
     texts: int = 0
@@ -67,18 +69,22 @@ class Taken:
     outside: int = 0
     turned: int = 0
     damaged: int = 0
+    tokens: int = 0
 
 
 @dataclass(slots=True)
 class TakeOver:
     """Into `store`, whose write lock is held. `roots`: the folders, with patterns, that are indexed from now on, unless
-    one of the store's holds them. Raises EncoderMismatchError for a store of another encoder."""
+    one of the store's holds them. `tokens`: the shape of those that come along; they are kept where the encoder's are
+    of this shape and the store is new or keeps tokens. Raises EncoderMismatchError for a store of another encoder."""
 
     store: Store
     encoder: Encoder
     roots: Sequence[tuple[str, tuple[str, ...]]]
+    tokens: TokenShape | None = None
     taken: Taken = field(default_factory=Taken)
     report: Report = field(default_factory=Report)
+    keeps_tokens: bool = field(default=False, init=False)
     _row: int = 0
     _forgotten: ForgottenPaths | None = None
 
@@ -87,7 +93,8 @@ class TakeOver:
         with catalog.snapshot() as snapshot:
             is_new = Encoders(snapshot).active() is None
         self._row = register(self.store, self.encoder, reencode=False)
-        choose_tokens(catalog, self.encoder, self._row, False if is_new else None)
+        fit = self.tokens is not None and self.tokens == self.encoder.token_shape
+        self.keeps_tokens = choose_tokens(catalog, self.encoder, self._row, fit if is_new else None) and fit
         with catalog.batch() as batch:
             there = {row.path for row in Roots(batch).all()}
             for path, patterns in self.roots:
@@ -97,17 +104,21 @@ class TakeOver:
                 Meta(batch).set(IGNORE_RULES, "gitignore")
         self._forgotten = ForgottenPaths(catalog)
 
-    def add_texts(self, texts: Sequence[str], vectors: Float32) -> None:
-        """The vectors (n, d) float32 of texts that files of photographs and captions are going to bring."""
+    def add_texts(self, texts: Sequence[str], vectors: Float32, tokens: Sequence[Int8 | None]) -> None:
+        """The vectors (n, d) float32 of texts that files of photographs and captions are going to bring, and their
+        tokens (t, width), where there are some."""
         right = _unit(vectors)
         self.taken.damaged += int((~right).sum())
         digests = {text_digest(text): at for at, text in enumerate(texts) if right[at]}
-        self._keep(digests, vectors, text=True)
+        self._keep(digests, vectors, tokens, text=True)
         self.taken.texts += len(texts) - int((~right).sum())
 
-    def add_images(self, images: Sequence[GivenImage], vectors: Float32, *, as_stored: bool) -> None:
-        """Photographs with their vectors (n, d) float32: those whose files are there, and as they were. `as_stored`:
-        what made the vectors saw pictures as they lie in their files, whatever their EXIF orientation says."""
+    def add_images(
+        self, images: Sequence[GivenImage], vectors: Float32, tokens: Sequence[Int8 | None], *, as_stored: bool
+    ) -> None:
+        """Photographs with their vectors (n, d) float32 and `tokens` as of texts: those whose files are there, and as
+        they were. `as_stored`: what made the vectors saw pictures as they lie in their files, whatever their EXIF
+        orientation says."""
         settings = IndexSettings()
         right = _unit(vectors)
         self.taken.damaged += int((~right).sum())
@@ -122,7 +133,7 @@ class TakeOver:
         self.taken.turned += len(turned)
         both = zip(wanted, found, strict=True)
         kept = [(at, digest) for at, digest in both if digest and images[at].path not in turned]
-        self._keep({digest: at for at, digest in kept}, vectors, text=False)
+        self._keep({digest: at for at, digest in kept}, vectors, tokens, text=False)
         failed = len(self.report.failures)
         self._read(images[at].path for at, _ in kept)
         self.taken.images += len(kept) - (len(self.report.failures) - failed)
@@ -139,12 +150,22 @@ class TakeOver:
         inside = any(path == root or is_below(path, root) for root, _ in self.roots)
         return inside and (self._forgotten is None or path not in self._forgotten)
 
-    def _keep(self, digests: dict[bytes, int], vectors: Float32, *, text: bool) -> None:
+    def _keep(self, digests: dict[bytes, int], vectors: Float32, tokens: Sequence[Int8 | None], *, text: bool) -> None:
         if digests:
             with self.store.catalog.batch() as batch:
                 contents = Contents(batch).add(dict.fromkeys(digests, "text" if text else "image"))
                 Meta(batch).set(SWEEP, "due")  # their items come later, or never
                 Vectors(batch).add(self._row, {contents[digest]: vectors[at] for digest, at in digests.items()})
+                own = {contents[digest]: found for digest, at in digests.items() if (found := tokens[at]) is not None}
+                self._keep_tokens(batch, own)
+
+    def _keep_tokens(self, batch: Transaction, tokens: dict[int, Int8]) -> None:
+        """Of contents that have none."""
+        if self.keeps_tokens:
+            have = Tokens(batch).present(list(tokens), self._row)
+            new = {number: own for number, own in tokens.items() if number not in have}
+            Tokens(batch).add(self._row, new)
+            self.taken.tokens += len(new)
 
     def _read(self, paths: Iterable[str]) -> None:
         """Bring files in as a run does; what has a vector is read for what it says of itself alone."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from indexer import arguments
 from indexer.arguments import checked, flag, instance, one_of, optional
 from indexer.catalog.encoders import Encoders
+from indexer.catalog.tokens import Tokens
+from indexer.errors import UsageError
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
 from search.arguments import progress_given
@@ -29,6 +31,7 @@ class Exporting(Opened):
         format=one_of(FORMATS),
         where=optional(instance("search.query.filter", "Filter")),
         replace=flag,
+        tokens=flag,
         progress=optional(progress_given),
     )
     def export(
@@ -38,6 +41,7 @@ class Exporting(Opened):
         format: Format = "parquet",
         where: Filter | None = None,
         replace: bool = False,
+        tokens: bool = False,
         progress: Progress | None = None,
     ) -> Exported:
         """Write vectors (n, d) and what is known of the items that `where` leaves (None: all) to the folder `out`.
@@ -45,10 +49,12 @@ class Exporting(Opened):
         `format`: "parquet" (one table in parts of a million rows), "npy" (`vectors.npy`, and `items.jsonl` with a line
         a row), "clip-retrieval" (its folders `img_emb`, `text_emb` and `metadata`; photographs alone). The encoder's
         identity stands beside them in `export.json`. A few thousand items are in memory at a time. The folder is there
-        whole in the end, or as it was; `replace`: an earlier export there is replaced.
+        whole in the end, or as it was; `replace`: an earlier export there is replaced. `tokens`: those of the reranker
+        are written too, some ten times as many bytes as the vectors.
 
-        Raises UsageError for a folder that holds anything else, or that cannot be written, and where the package
-        pyarrow is not installed ("npy" needs none); StoreMissingError, StoreError, and what `progress` raises.
+        Raises UsageError for a folder that holds anything else, or that cannot be written, where the package pyarrow is
+        not installed ("npy" needs none), and for tokens that the store does not keep; StoreMissingError, StoreError,
+        and what `progress` raises.
         """
         from search.exchange.batches import Batches
         from search.exchange.export import export
@@ -58,5 +64,12 @@ class Exporting(Opened):
         with self._reading() as opened:
             with opened.store.catalog.snapshot() as snapshot:
                 row, identity = Encoders(snapshot).required()
-            batches = Batches(opened.store.catalog, criterion, row, identity.dimension)
-            return export(place, format, identity, batches, progress or Silent(), replace=replace)
+                shape = Tokens(snapshot).shape(row) if tokens else None
+            if tokens and shape is None:
+                raise UsageError(
+                    f"{self.folder} keeps no tokens; `index(settings=IndexSettings(tokens=True))` computes them, or "
+                    "export without `tokens`."
+                )
+            width = None if shape is None else shape.width
+            batches = Batches(opened.store.catalog, criterion, row, identity.dimension, width)
+            return export(place, format, identity, batches, progress or Silent(), replace=replace, tokens=shape)

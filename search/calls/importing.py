@@ -35,7 +35,8 @@ class Importing(Opened):
         3 or 4. `folders`: where the photographs lie, which are indexed from now on; none: those that an export names,
         or the one that holds all of them. Photographs that are gone, or have changed, are left out. The encoder has to
         be the one that made them. An export tells which; of anything else a sample of photographs is encoded anew, and
-        the mean cosine has to be 0.99. Tokens for reranking are not among what comes in.
+        the mean cosine has to be 0.99. Tokens for reranking come along where an export has them, unless the store is
+        there and keeps none.
 
         Raises PathNotFoundError, UsageError for what cannot be imported, EncoderMismatchError for another encoder,
         EncoderError, StoreBusyError, StoreError, and what `progress` raises: what came in by then stays.

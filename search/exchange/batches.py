@@ -15,13 +15,16 @@ from indexer.catalog.exchanged import ContentOfItem, Exchanged, TextAbout
 from indexer.catalog.items import Item, Items
 from indexer.catalog.roots import Roots
 from indexer.catalog.selection import Listed, Selection
+from indexer.catalog.tokens import Tokens
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
-from indexer.types import Float32, Kind
+from indexer.types import Float32, Int8, Kind
 from search.engine.dated import dated_items
 
 #: Items of a batch, and of a row group of Parquet: 16 MB of vectors of 1,024 numbers.
 AT_ONCE: Final = 4_096
+#: The same with tokens, of which an item has some ten times as many bytes as of a vector.
+AT_ONCE_WITH_TOKENS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +60,33 @@ class Row:
 class Batch:
     """`rows` n items of one kind, `vectors` (n, d) float32, unit norm; `captions` (n, d) float32: the vector of the
     first text about each photograph, 0 where there is none. `left_out`: items whose rows or vectors are missing or
-    damaged."""
+    damaged. `tokens`: of each row (t, width) int8, t = 0 where it has none; None where they are not wanted."""
 
     rows: list[Row]
     vectors: Float32
     captions: Float32
     left_out: int
+    tokens: list[Int8] | None = None
 
 
 class Batches:
-    """The items of a catalog that fit `criterion` (None: all), under the encoder `row`, of `dimension`."""
+    """The items of a catalog that fit `criterion` (None: all), under the encoder `row`, of `dimension`; with their
+    tokens, of `token_width` numbers each, unless that is None."""
 
-    def __init__(self, catalog: Catalog, criterion: Criterion | None, row: int, dimension: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        criterion: Criterion | None,
+        row: int,
+        dimension: int,
+        token_width: int | None = None,
+    ) -> None:
         self._catalog = catalog
         self._criterion = criterion
         self._row = row
         self._dimension = dimension
+        self._token_width = token_width
+        self._at_once = AT_ONCE if token_width is None else min(AT_ONCE, AT_ONCE_WITH_TOKENS)
 
     def count(self, kind: Kind) -> int:
         """How many there are now."""
@@ -94,12 +108,12 @@ class Batches:
         while True:
             with self._catalog.snapshot() as snapshot:
                 newest = Items(snapshot).newest() if newest is None else newest
-                listed = Selection(snapshot).page(self._criterion, kind, None, after, AT_ONCE)
+                listed = Selection(snapshot).page(self._criterion, kind, None, after, self._at_once)
                 wanted = [each.id for each in listed if each.id <= newest]
                 batch = self._batch(snapshot, kind, wanted) if wanted else None
             if batch is not None:
                 yield batch
-            if len(listed) < AT_ONCE or len(wanted) < len(listed):
+            if len(listed) < self._at_once or len(wanted) < len(listed):
                 return
             after = listed[-1]
 
@@ -120,7 +134,14 @@ class Batches:
                     spoken[at] = own[content]
         rows = [_row(item, contents[item.id], texts.get(item.path, [])) for item in kept]
         stacked = np.array([vectors[item.id] for item in kept], np.float32).reshape(len(kept), self._dimension)
-        return Batch(rows, stacked, spoken, len(ids) - len(kept))
+        return Batch(rows, stacked, spoken, len(ids) - len(kept), self._tokens(snapshot, [item.id for item in kept]))
+
+    def _tokens(self, snapshot: Transaction, ids: Sequence[int]) -> list[Int8] | None:
+        if self._token_width is None:
+            return None
+        found = Tokens(snapshot).of_items(ids, self._row, self._token_width)
+        none = np.empty((0, self._token_width), np.int8)
+        return [found.get(number, none) for number in ids]
 
 
 def _row(item: Item, content: ContentOfItem, texts: Sequence[TextAbout]) -> Row:

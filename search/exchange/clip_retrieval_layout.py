@@ -4,6 +4,9 @@ img_emb/img_emb_0.npy         (n, d) float32, a row a photograph (clip-retrieval
 text_emb/text_emb_0.npy       (n, d) float32, the vector of its caption; zeros, like nothing, where there is none
 metadata/metadata_0.parquet   image_path and caption ("" where there is none), then columns of ours
 
+tokens/tokens_0.npy           where they are asked for: (m, width) int8, those of the first row, of the second and so
+                              on; the column `tokens` says how many are of a row
+
 and so on, a million rows in each, their numbers as wide as the last one's. There is no `text_emb` where no photograph
 has a caption.
 """
@@ -15,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow
 
 from search.exchange.batches import Batch
 from search.exchange.layout import PART_ROWS
-from search.exchange.npy_file import NpyFile
+from search.exchange.npy_file import INT8, NpyFile
 from search.exchange.parquet_file import ParquetFile, columns, fields, shown
 
 #: Our columns behind theirs.
@@ -31,9 +35,10 @@ class _Part:
     images: NpyFile
     texts: NpyFile
     table: ParquetFile
+    tokens: NpyFile | None
 
-    def files(self) -> tuple[NpyFile | ParquetFile, ...]:
-        return self.images, self.texts, self.table
+    def files(self) -> list[NpyFile | ParquetFile]:
+        return [each for each in (self.images, self.texts, self.tokens, self.table) if each is not None]
 
 
 class ClipRetrievalLayout:
@@ -41,16 +46,18 @@ class ClipRetrievalLayout:
 
     takes_texts = False
 
-    def __init__(self, folder: Path, dimension: int, total: int) -> None:
+    def __init__(self, folder: Path, dimension: int, total: int, token_width: int | None) -> None:
         self._folder = folder
         self._dimension = dimension
+        self._token_width = token_width
         self._digits = int(math.log10(max(math.ceil(total / PART_ROWS), 1))) + 1
         text = pyarrow.string()
         theirs = [pyarrow.field("image_path", text), pyarrow.field("caption", text)]
-        self._schema = pyarrow.schema([*theirs, *fields(_OURS)])
+        counts = [] if token_width is None else [pyarrow.field("tokens", pyarrow.int64())]
+        self._schema = pyarrow.schema([*theirs, *fields(_OURS), *counts])
         self._part: _Part | None = None
         self._parts = self._rows = self._captioned = 0
-        for name in ("img_emb", "text_emb", "metadata"):
+        for name in ("img_emb", "text_emb", "metadata", *(() if token_width is None else ("tokens",))):
             (folder / name).mkdir()
 
     def write(self, batch: Batch) -> None:
@@ -63,6 +70,9 @@ class ClipRetrievalLayout:
         self._part.images.write(batch.vectors)
         self._part.texts.write(batch.captions)
         values: list[Any] = [[shown(row.path) for row in batch.rows], captions, *columns(batch.rows, _OURS)]
+        if self._part.tokens is not None and batch.tokens:
+            self._part.tokens.write(np.concatenate(batch.tokens))
+            values.append([len(own) for own in batch.tokens])
         self._part.table.write(values)
         self._rows += len(batch.rows)
         if self._rows >= PART_ROWS:
@@ -85,7 +95,11 @@ class ClipRetrievalLayout:
         number = str(self._parts).zfill(self._digits)
         images = NpyFile(self._folder / "img_emb" / f"img_emb_{number}.npy", self._dimension)
         texts = NpyFile(self._folder / "text_emb" / f"text_emb_{number}.npy", self._dimension)
-        return _Part(images, texts, ParquetFile(self._folder / "metadata" / f"metadata_{number}.parquet", self._schema))
+        table = ParquetFile(self._folder / "metadata" / f"metadata_{number}.parquet", self._schema)
+        if self._token_width is None:
+            return _Part(images, texts, table, None)
+        tokens = NpyFile(self._folder / "tokens" / f"tokens_{number}.npy", self._token_width, INT8)
+        return _Part(images, texts, table, tokens)
 
     def _end_part(self) -> None:
         if self._part is not None:

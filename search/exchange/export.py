@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.atomic import aside_of, clean, folder_aside, sync_folder, write_atomically
-from indexer.encoders.base import EncoderId
+from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import UsageError
 from indexer.progress import Progress
 from indexer.reach import reason
@@ -23,8 +23,8 @@ from search.exchange.manifest import NAME, Manifest, check_place
 @dataclass(frozen=True, slots=True)
 class Exported:
     """What was written to `folder`: how many `images` and `texts`, each with its vector, in so many `bytes`. `encoder`:
-    the name of what made the vectors. `left_out`: items that are damaged, or have no vector. Where nothing fits,
-    nothing is written."""
+    the name of what made the vectors. `left_out`: items that are damaged, or have no vector. `tokens`: how many of them
+    have their tokens there too. Where nothing fits, nothing is written."""
 
     folder: str
     format: str
@@ -32,13 +32,22 @@ class Exported:
     images: int
     texts: int
     left_out: int
+    tokens: int
     bytes: int
 
 
 def export(
-    out: Path, name: Format, identity: EncoderId, batches: Batches, progress: Progress, *, replace: bool
+    out: Path,
+    name: Format,
+    identity: EncoderId,
+    batches: Batches,
+    progress: Progress,
+    *,
+    replace: bool,
+    tokens: TokenShape | None = None,
 ) -> Exported:
-    """Write what `batches` give to the folder `out`, which is there whole in the end or as it was.
+    """Write what `batches` give to the folder `out`, which is there whole in the end or as it was. `tokens`: the shape
+    of those that they give, if they do.
 
     Raises UsageError for a place that is taken or cannot be written, or a package that is missing, and what `progress`
     raises.
@@ -49,7 +58,7 @@ def export(
         with folder_aside(out) as aside:
             whole = aside / out.name  # what stands aside is for nobody else; here the umask decides
             whole.mkdir()
-            found = _write(whole, out, name, identity, batches, progress)
+            found = _write(whole, out, name, identity, batches, progress, tokens)
             if found.images or found.texts:
                 _put_in_place(whole, out)
             return found
@@ -61,12 +70,18 @@ def export(
 
 
 def _write(
-    folder: Path, out: Path, name: Format, identity: EncoderId, batches: Batches, progress: Progress
+    folder: Path,
+    out: Path,
+    name: Format,
+    identity: EncoderId,
+    batches: Batches,
+    progress: Progress,
+    tokens: TokenShape | None,
 ) -> Exported:
     total = batches.count("image")
-    written = layout(name, folder, identity, total)
+    written = layout(name, folder, identity, total, tokens)
     counts = dict.fromkeys(KINDS, 0)
-    left_out = 0
+    left_out = with_tokens = 0
     try:
         for kind in KINDS if written.takes_texts else KINDS[:1]:
             progress.phase("Writing the photographs" if kind == "image" else "Writing the texts")
@@ -76,13 +91,15 @@ def _write(
                     written.write(batch)
                 counts[kind] += len(batch.rows)
                 left_out += batch.left_out
+                with_tokens += sum(map(bool, map(len, batch.tokens or ())))
                 progress.advance(len(batch.rows) + batch.left_out)
         written.finish()
     finally:
         written.close()
-    manifest = Manifest.of(folder, name, identity, counts["image"], counts["text"], batches.roots())
+    manifest = Manifest.of(folder, name, identity, counts["image"], counts["text"], batches.roots(), tokens)
     write_atomically(folder / NAME, manifest.content())
-    return Exported(str(out), name, identity.name, counts["image"], counts["text"], left_out, size_of(folder))
+    both = (counts["image"], counts["text"])
+    return Exported(str(out), name, identity.name, *both, left_out, with_tokens, size_of(folder))
 
 
 def _put_in_place(whole: Path, out: Path) -> None:

@@ -43,8 +43,9 @@ class Imported:
     """What came in from `source`, which is a `kind` of thing: so many `images` and `texts`, each with its vector, by
     the encoder of the name `encoder`. Left out: photographs that are `gone`, that have `changed` since, or that lie
     `outside` of the folders or were forgotten; those that their EXIF orientation turns, where what made the vectors did
-    not (`turned`); vectors that are `damaged`. `cosine`: of a sample that was encoded anew,
-    where the source does not say what made it. `roots`: the folders that belong to the index now."""
+    not (`turned`); vectors that are `damaged`. `tokens`: how many contents came with theirs; `tokens_left_out`: the
+    source has some that the store does not keep. `cosine`: of a sample that was encoded anew, where the source does not
+    say what made it. `roots`: the folders that belong to the index now."""
 
     source: str
     kind: str
@@ -56,6 +57,8 @@ class Imported:
     outside: int
     turned: int
     damaged: int
+    tokens: int
+    tokens_left_out: bool
     cosine: float | None
     roots: tuple[str, ...]
 
@@ -74,7 +77,7 @@ def import_from(
     store = Store.create(folder)
     try:
         with store.writing():
-            work = TakeOver(store, encoder, roots)
+            work = TakeOver(store, encoder, roots, source.tokens)
             _take(work, source, progress)
             work.finish(progress)
             write_encoder_hint(folder, encoder.identity)
@@ -92,6 +95,8 @@ def import_from(
         taken.outside,
         taken.turned,
         taken.damaged,
+        taken.tokens,
+        source.tokens is not None and not work.keeps_tokens,
         cosine,
         tuple(root for root, _ in roots),
     )
@@ -104,13 +109,15 @@ def _take(work: TakeOver, source: Source, progress: Progress) -> None:
     for rows, vectors in _vectors(source):
         at = [place for place, row in enumerate(rows) if row.kind == "text"]
         if at:
-            work.add_texts([rows[place].text or "" for place in at], vectors[at])
+            texts = [rows[place].text or "" for place in at]
+            work.add_texts(texts, vectors[at], [rows[place].tokens for place in at])
             origins.update((origin, None) for place in at if (origin := rows[place].origin) is not None)
     progress.phase("Taking over the photographs")
     for rows, vectors in _vectors(source):
         at = [place for place, row in enumerate(rows) if row.kind == "image"]
         if at:
-            work.add_images([rows[place].image for place in at], vectors[at], as_stored=source.identity is None)
+            images, tokens = [rows[place].image for place in at], [rows[place].tokens for place in at]
+            work.add_images(images, vectors[at], tokens, as_stored=source.identity is None)
             progress.advance(len(at))
     work.add_captions(origins)
 
@@ -160,8 +167,8 @@ def _active(folder: Path) -> EncoderId | None:
 
 
 def _check_whole(path: Path, source: Source, encoder: Encoder) -> str:
-    """The folder that holds all photographs. Raises UsageError where a part of the source is damaged or missing, before
-    any of it is written."""
+    """The folder that holds all photographs; of texts alone, those that they speak of. Raises UsageError where a part
+    of the source is damaged or missing, before any of it is written."""
     common: str | None = None
     for rows, vectors in source.batches():
         if vectors.shape[1] != encoder.identity.dimension:
@@ -169,11 +176,11 @@ def _check_whole(path: Path, source: Source, encoder: Encoder) -> str:
                 f"The vectors of {path} have {vectors.shape[1]} numbers, and those of {encoder.identity.name} "
                 f"{encoder.identity.dimension}; name what made them with `encoder`."
             )
-        folders = {os.path.dirname(row.image.path) for row in rows if row.kind == "image"}
+        folders = {os.path.dirname(row.image.path) for row in rows}
         if folders:
             common = os.path.commonpath(folders if common is None else [common, *folders])
     if common is None:
-        raise UsageError(f"{path} holds no photographs; name another.")
+        raise UsageError(f"{path} holds no photographs and no texts; name another.")
     return common
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from indexer.encoders.base import EncoderId
+from indexer.encoders.base import EncoderId, TokenShape
 from indexer.errors import UsageError
 from indexer.reach import beginning
 from search.exchange.layout import FORMATS
@@ -19,6 +19,8 @@ from search.exchange.layout import FORMATS
 NAME: Final = "export.json"
 #: Grows when a field, or a column of a layout, changes its meaning or goes.
 SCHEMA: Final = 1
+#: Of the numbers of tokens.
+TOKENS_DTYPE: Final = "int8"
 #: Bytes of a manifest that is read; ours have some hundred, and 200 more for each file of a million rows.
 _LARGEST: Final = 4_000_000
 
@@ -26,7 +28,8 @@ _LARGEST: Final = 4_000_000
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`format` of the export; the `encoder` that made its vectors; how many `images` and `texts`, in `files` (relative,
-    "/" between their parts); `made`: when, UTC, ISO 8601; `roots`: the indexed folders, each with its patterns."""
+    "/" between their parts); `made`: when, UTC, ISO 8601; `roots`: the indexed folders, each with its patterns;
+    `tokens`: the shape of tokens (int8), where they are among what was written."""
 
     format: str
     encoder: EncoderId
@@ -35,6 +38,7 @@ class Manifest:
     files: tuple[str, ...]
     made: str
     roots: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tokens: TokenShape | None = None
 
     @classmethod
     def of(
@@ -45,16 +49,21 @@ class Manifest:
         images: int,
         texts: int,
         roots: Sequence[tuple[str, tuple[str, ...]]],
+        tokens: TokenShape | None = None,
     ) -> Manifest:
         """Of what lies in `folder` now."""
         below = sorted(path for path in folder.rglob("*") if path.is_file())
         files = tuple(path.relative_to(folder).as_posix() for path in below)
         made = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(name, encoder, images, texts, files, made, tuple(roots))
+        return cls(name, encoder, images, texts, files, made, tuple(roots), tokens)
 
     def content(self) -> bytes:
         """As it is written."""
         said: dict[str, Any] = {"schema": SCHEMA, **asdict(self), "encoder": json.loads(self.encoder.to_json())}
+        if self.tokens is None:
+            del said["tokens"]
+        else:
+            said["tokens"]["dtype"] = TOKENS_DTYPE
         return (json.dumps(said, indent=2) + "\n").encode("ascii")
 
     @classmethod
@@ -69,8 +78,19 @@ class Manifest:
             right = right and all(".." not in name.split("/") and not os.path.isabs(name) for name in files)
             if right and said["schema"] == SCHEMA and said["format"] in FORMATS:
                 encoder = EncoderId.from_json(json.dumps(said["encoder"]))
-                return cls(said["format"], encoder, *numbers, tuple(files), said["made"], roots)
+                tokens = _shape(said.get("tokens"))
+                return cls(said["format"], encoder, *numbers, tuple(files), said["made"], roots, tokens)
         return None
+
+
+def _shape(said: Any) -> TokenShape | None:
+    """Raises ValueError, KeyError, TypeError for what is no shape of tokens."""
+    if said is None:
+        return None
+    numbers = {name: said[name] for name in TokenShape.__dataclass_fields__}
+    if said["dtype"] != TOKENS_DTYPE or not all(type(each) is int and 0 < each < 2**31 for each in numbers.values()):
+        raise ValueError("no shape of tokens")
+    return TokenShape(**numbers)
 
 
 def check_place(out: Path, *, replace: bool) -> None:

@@ -1,28 +1,33 @@
-"""A matrix of float32 in numpy's own format, written row by row: its length is known when it is whole."""
+"""A matrix in numpy's own format, written row by row: its length is known when it is whole."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
-from indexer.types import Float32
+from indexer.types import Float32, Int8
+
+#: Types of numbers as headers of numpy name them: float32 in little-endian, and int8.
+FLOAT32: Final = "<f4"
+INT8: Final = "|i1"
 
 
 class NpyFile:
-    """Rows (n, d) float32, little-endian, C order. Raises OSError."""
+    """Rows (n, d) of numbers of the type `kind`, C order. Raises OSError."""
 
-    def __init__(self, path: Path, dimension: int) -> None:
+    def __init__(self, path: Path, dimension: int, kind: str = FLOAT32) -> None:
         self._stream = path.open("xb")
         self._dimension = dimension
+        self._kind = kind
         self._rows = 0
         self._head = self._write_head()
 
-    def write(self, vectors: Float32) -> None:
+    def write(self, vectors: Float32 | Int8) -> None:
         """More rows, (b, d)."""
-        self._stream.write(np.ascontiguousarray(vectors, "<f4").data)
+        self._stream.write(np.ascontiguousarray(vectors, self._kind).data)
         self._rows += len(vectors)
 
     def finish(self) -> None:
@@ -41,7 +46,7 @@ class NpyFile:
 
     def _write_head(self) -> int:
         """Bytes of the header for so many rows."""
-        said = {"descr": "<f4", "fortran_order": False, "shape": (self._rows, self._dimension)}
+        said = {"descr": self._kind, "fortran_order": False, "shape": (self._rows, self._dimension)}
         np.lib.format.write_array_header_1_0(self._stream, said)
         return self._stream.tell()
 

@@ -43,6 +43,9 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[Row], Any]], ...]] = (
     ("size", "int64", lambda row: row.size),
 )
 NAMES: Final = tuple(name for name, _, _ in _COLUMNS)
+#: Columns behind those of an item.
+VECTOR: Final = "vector"
+TOKENS: Final = "tokens"
 
 
 def check_installed(what: str) -> None:

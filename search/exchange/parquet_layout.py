@@ -1,19 +1,19 @@
 """items-0000.parquet and so on: the columns of an item and its vector, a list of d numbers of float32. The metadata of
-each file's schema say `encoder`, the identity of what made the vectors, as JSON."""
+each file's schema say `encoder`, the identity of what made the vectors, as JSON.
+
+With tokens also `tokens`: t x width numbers of int8 one after the other, as bytes; null where an item has none.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import pyarrow
 
 from indexer.encoders.base import EncoderId
 from search.exchange.batches import Batch
 from search.exchange.layout import PART_ROWS
-from search.exchange.parquet_file import ParquetFile, columns, fields
-
-VECTOR: Final = "vector"
+from search.exchange.parquet_file import TOKENS, VECTOR, ParquetFile, columns, fields
 
 
 class ParquetLayout:
@@ -21,12 +21,14 @@ class ParquetLayout:
 
     takes_texts = True
 
-    def __init__(self, folder: Path, identity: EncoderId) -> None:
+    def __init__(self, folder: Path, identity: EncoderId, *, tokens: bool) -> None:
         self._folder = folder
         self._dimension = identity.dimension
         self._vector = pyarrow.list_(pyarrow.float32(), identity.dimension)
         said = {"encoder": identity.to_json()}
-        self._schema = pyarrow.schema([*fields(), pyarrow.field(VECTOR, self._vector)], metadata=said)
+        own = [pyarrow.field(VECTOR, self._vector)]
+        own += [pyarrow.field(TOKENS, pyarrow.binary())] if tokens else []
+        self._schema = pyarrow.schema([*fields(), *own], metadata=said)
         self._part: ParquetFile | None = None
         self._parts = self._rows = 0
 
@@ -37,7 +39,8 @@ class ParquetLayout:
             self._parts, self._rows = self._parts + 1, 0
         flat = pyarrow.array(batch.vectors.reshape(-1))
         vectors = pyarrow.FixedSizeListArray.from_arrays(flat, self._dimension)
-        self._part.write([*columns(batch.rows), vectors])
+        tokens = [] if batch.tokens is None else [[own.tobytes() if len(own) else None for own in batch.tokens]]
+        self._part.write([*columns(batch.rows), vectors, *tokens])
         self._rows += len(batch.rows)
         if self._rows >= PART_ROWS:
             self.finish()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from indexer.types import Float32
+from indexer.encoders.base import TokenShape
+from indexer.types import Float32, Int8
 from search.exchange.batches import AT_ONCE
 from search.exchange.manifest import Manifest
-from search.exchange.parquet_file import check_installed
-from search.exchange.source import SourceRow, damaged
+from search.exchange.parquet_file import TOKENS, VECTOR, check_installed
+from search.exchange.source import SourceRow, damaged, most_tokens
 from search.exchange.source_rows import row_of
 
 _NAMES: Final = ["kind", "path", "path_bytes", "source", "digest", "text"]
@@ -33,6 +35,7 @@ class ParquetSource:
         self._total = manifest.images + manifest.texts
         self.identity = manifest.encoder
         self.roots = manifest.roots
+        self.tokens = manifest.tokens
 
     def batches(self) -> Iterator[tuple[list[SourceRow], Float32]]:
         """See `Source`."""
@@ -51,12 +54,27 @@ class ParquetSource:
         try:
             with ParquetFile(path) as file:
                 check_groups(file, path)
-                for batch in file.iter_batches(AT_ONCE, columns=[*_NAMES, "vector"]):
-                    flat = np.asarray(batch.column("vector").flatten(), np.float32)
+                names = _NAMES if self.tokens is None else [*_NAMES, TOKENS]
+                for batch in file.iter_batches(AT_ONCE, columns=[*names, VECTOR]):
+                    flat = np.asarray(batch.column(VECTOR).flatten(), np.float32)
                     vectors = flat.reshape(batch.num_rows, self.identity.dimension)
-                    yield [row_of(row) for row in batch.select(_NAMES).to_pylist()], vectors
+                    yield [self._row(row) for row in batch.select(names).to_pylist()], vectors
         except (OSError, ValueError, KeyError, TypeError, ArrowException) as error:
             raise damaged(path, "it is no table of an export, or not whole") from error
+
+    def _row(self, said: dict[str, Any]) -> SourceRow:
+        row = row_of(said)
+        return row if self.tokens is None else replace(row, tokens=_tokens(said[TOKENS], self.tokens))
+
+
+def _tokens(data: bytes | None, shape: TokenShape) -> Int8 | None:
+    """Raises ValueError for what can be none of this shape."""
+    if data is None:
+        return None
+    found = np.frombuffer(data, np.int8).reshape(-1, shape.width)
+    if not 0 < len(found) <= most_tokens(shape):
+        raise ValueError("no tokens of an export")
+    return found
 
 
 def check_groups(file: Any, path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The database of rclip 3 and 4: a table `images` with the path, size, time of change and vector of each photograph.
+"""The database of rclip 3 and 4 (tried with what 3.3.0 and 4.0.8 write): a table `images` with the path, size, time of
+change and vector of each photograph.
 
 Their vectors are of unit norm, float32, by open_clip's ViT-B-32-256/datacomp_s34b_b86k; those of earlier versions are
 of another encoder, and rclip itself deletes them.
@@ -22,9 +23,10 @@ from indexer.types import Float32
 from search.exchange.batches import AT_ONCE
 from search.exchange.source import SourceRow, damaged
 
-#: What the vectors of this version of its database were made with.
+#: What the vectors of these versions of its database were made with.
 ENCODER: Final = "open_clip:ViT-B-32-256/datacomp_s34b_b86k"
-VERSION: Final = 3
+#: rclip before 3.3 writes 3; 4 adds a column with a hash of the first and last bytes of each file.
+VERSIONS: Final = (3, 4)
 DIMENSION: Final = 512
 _NAMES: Final = ("id", "deleted", "filepath", "modified_at", "size", "vector")
 _IMAGES: Final = table("images", *(column(name) for name in _NAMES))
@@ -39,6 +41,7 @@ class RclipSource:
     identity = None
     encoder = ENCODER
     roots = ()
+    tokens = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -49,15 +52,14 @@ class RclipSource:
                     raise damaged(path, "it has no table of rclip's")
                 version = connection.execute(select(_VERSION.c.version)).scalar()
                 odd = select(_IMAGES.c.id).where(*_THERE, func.length(_IMAGES.c.vector) != 4 * DIMENSION).limit(1)
-                is_odd = version == VERSION and connection.execute(odd).first() is not None
+                is_odd = version in VERSIONS and connection.execute(odd).first() is not None
         except SQLAlchemyError as error:
             raise damaged(path, "the database does not read") from error
-        if version != VERSION:
+        if version not in VERSIONS:
             raise UsageError(
-                f"{path} is a database of rclip of version {version}, and {VERSION} can be imported (of rclip 3 and "
-                "4); run one of these once."
+                f"{path} is a database of rclip of version {version}, and those of rclip 3 and 4 (versions "
+                f"{' and '.join(map(str, VERSIONS))}) can be imported; run one of these once."
             )
-
         if is_odd:
             raise damaged(path, f"a vector of it has not {DIMENSION} numbers")
 

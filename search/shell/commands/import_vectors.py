@@ -46,7 +46,7 @@ def run(options: ImportOptions) -> int:
         listener(options.quiet or options.as_json) as progress,
     ):
         found = library.import_from(options.source, *(options.folders or ()), progress=progress)
-    code = FOUND if found.images else NOTHING_FOUND
+    code = FOUND if found.images or found.texts else NOTHING_FOUND
     if options.as_json:
         print_json(dataclasses.asdict(found))
         return code
@@ -66,6 +66,12 @@ def run(options: ImportOptions) -> int:
             print_line(f"Left out: {count:,}, {why}.")
     if found.changed or found.turned:
         print_line("`search index` encodes what is there and was left out.")
+    if found.tokens:
+        print_line(f"{counted(found.tokens, 'content')} came with tokens for the reranker.")
+    if found.tokens_left_out:
+        print_line(
+            "Its tokens for the reranker were left out: the index keeps none, or others (search index --tokens)."
+        )
     if found.cosine is not None:
         print_line(f"A sample that was encoded anew agrees (mean cosine {found.cosine:.4f}).")
     return code

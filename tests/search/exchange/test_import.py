@@ -196,7 +196,8 @@ def test_folders_of_clip_retrieval(photos: Path, tmp_path: Path) -> None:
     (clip / "img_emb").mkdir(parents=True)
     (clip / "metadata").mkdir()
     np.save(clip / "img_emb" / "img_emb_0.npy", vectors.astype(np.float16))
-    table = pyarrow.table({"image_path": [item.path for item in items], "caption": [""] * len(items)})
+    own = {name: ["the user's own"] * len(items) for name in ("digest", "path_bytes", "tokens")}
+    table = pyarrow.table({"image_path": [item.path for item in items], "caption": [""] * len(items), **own})
     parquet.write_table(table, clip / "metadata" / "metadata_0.parquet")
     with search.open(tmp_path / "b", encoder=ColourEncoder()) as second:
         found = second.import_from(clip)
@@ -222,12 +223,15 @@ def test_folders_of_clip_retrieval(photos: Path, tmp_path: Path) -> None:
 
 
 def rclip(path: Path, rows: list[tuple[str, float, int, bytes]], version: int = 3) -> Path:
-    """A database as rclip 4 makes it."""
+    """A database as rclip makes it: before 3.3 of version 3, then of version 4."""
     with closing(sqlite3.connect(path)) as made:
         made.execute(
             "CREATE TABLE images (id INTEGER PRIMARY KEY, deleted BOOLEAN, filepath TEXT NOT NULL UNIQUE, "
             "modified_at DATETIME NOT NULL, size INTEGER NOT NULL, vector BLOB NOT NULL, indexing BOOLEAN)"
         )
+        if version >= 4:
+            made.execute("ALTER TABLE images ADD COLUMN hash TEXT")
+            made.execute("CREATE INDEX hash_index ON images(hash) WHERE deleted IS NULL")
         made.execute("CREATE TABLE db_version (version INTEGER)")
         made.execute("INSERT INTO db_version VALUES (?)", (version,))
         insert = "INSERT INTO images (filepath, modified_at, size, vector) VALUES (?, ?, ?, ?)"
@@ -238,7 +242,8 @@ def rclip(path: Path, rows: list[tuple[str, float, int, bytes]], version: int = 
     return path
 
 
-def test_a_database_of_rclip(cli: Cli, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_database_of_rclip(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
     monkeypatch.setattr(rclip_source, "DIMENSION", 4)
     with made(tmp_path / "a", photos) as first:
         items = list(first.items())
@@ -248,17 +253,17 @@ def test_a_database_of_rclip(cli: Cli, photos: Path, tmp_path: Path, monkeypatch
         (item.path, os.stat(item.path).st_mtime, os.stat(item.path).st_size, own.tobytes())
         for item, own in zip(items, vectors, strict=True)
     ]
-    base = rclip(tmp_path / "db", [*rows, (str(photos / "gone.bmp"), 1.0, 9, vectors[0].tobytes())])
+    base = rclip(tmp_path / "db", [*rows, (str(photos / "gone.bmp"), 1.0, 9, vectors[0].tobytes())], version)
     with search.open(tmp_path / "b", encoder=ColourEncoder()) as second:
         found = second.import_from(base)
         assert (found.images, found.gone, found.kind) == (len(items), 1, "database of rclip")
         assert [[hit[:2] for hit in each] for each in answers(second, "image")] == [
             [hit[:2] for hit in each] for each in wanted
         ]
-    for version in (1, 4):
-        other = rclip(tmp_path / f"db{version}", rows, version)
+    for unknown in (1, 5):
+        other = rclip(tmp_path / f"db{unknown}", rows, unknown)
         third = search.open(tmp_path / "c", encoder=ColourEncoder())
-        with pytest.raises(UsageError, match=f"a database of rclip of version {version}"):
+        with pytest.raises(UsageError, match=f"a database of rclip of version {unknown}"):
             third.import_from(other)
     short = rclip(tmp_path / "short", [(*rows[0][:3], b"\0" * 8)])
     torn = tmp_path / "torn"
