@@ -25,8 +25,9 @@ from indexer.memory_budget import ALONE, Share
 from indexer.path_forms import composed
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage
-from indexer.reach import beginning
 from indexer.settings import DecodeLimits
+from indexer.storage.looking import names_in
+from indexer.storage.reading import beginning
 from indexer.text import text_digest
 from indexer.types import Candidate, Caption
 
@@ -50,7 +51,7 @@ class LookUp:
         self._encoder_row = encoder_row
         self._limits = limits
         self._tokens = tokens
-        self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+        self._names = lru_cache(maxsize=8)(names_in)  # folders whose sidecars are being looked at
         self._ordered = lru_cache(maxsize=8)(lambda folder: sorted(self._names(folder)))
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
 
@@ -174,10 +175,3 @@ def _head(path: str) -> bytes:
         return beginning(path, SNIFFED_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
-
-
-def _names(folder: str) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(folder))
-    except OSError:
-        return frozenset()
