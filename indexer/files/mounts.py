@@ -7,7 +7,7 @@ from typing import Literal
 
 from indexer.reach import look, reason
 from indexer.storage.looking import is_gone, look_elsewhere
-from indexer.storage.places import is_elsewhere, is_url
+from indexer.storage.places import container_of, is_elsewhere, is_url
 
 Presence = Literal["there", "unmounted", "gone"]
 
@@ -49,6 +49,9 @@ def presence(path: str, mount: str | None) -> Presence:
     """
     if is_url(path):
         return "there" if _answers(path) else "unmounted"
+    container = container_of(path)
+    if container is not None and container != path:
+        return "gone" if is_gone(path) else "there"
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -63,7 +63,7 @@ def place_of(path: str | os.PathLike[str]) -> str:
             f"{text} is a path as Windows writes it, and this machine has none such; name the folder as it is called "
             "here, or index it here anew with `index(FOLDER)`."
         )
-    return as_named(text)
+    return as_named(path)
 
 
 def relocate(catalog: Catalog, old: str, new: str) -> Relocated:

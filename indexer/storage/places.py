@@ -1,4 +1,4 @@
-"""What a path says by its letters of where it lies: a URL, or inside a container (a tar). Light.
+"""What a path says by its letters of where it lies: a URL, or inside a container (a tar, a table of names). Light.
 
 `/photos/a.tar/000001.jpg` is a member of the tar `/photos/a.tar` where that is a file, and an ordinary path where it is
 a folder.
@@ -16,12 +16,16 @@ from indexer.errors import UsageError
 _URL: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 #: A URL as `pathlib` leaves it.
 _COLLAPSED: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/(?!/)")
-_CONTAINER: Final = re.compile(r"\.tar(?=/|\Z)", re.IGNORECASE)
+_CONTAINER: Final = re.compile(r"\.(?:tar|parquet)(?=/|\Z)", re.IGNORECASE)
 #: Names of what grants access, in the query of a URL: signed addresses of S3, Google and Azure, and tokens.
 _SECRET: Final = re.compile(
     r"[?&](?:x-(?:amz|goog)-[a-z-]+|awsaccesskeyid|signature|sig|token|access_token|[a-z_-]*key|password|secret)=",
     re.IGNORECASE,
 )
+
+
+#: The end of the name of a table of names.
+NAMES: Final = ".parquet"
 
 
 def is_url(path: str) -> bool:

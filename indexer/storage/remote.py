@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import fsspec
 from fsspec.core import url_to_fs
@@ -121,6 +121,13 @@ class Remote:
             return b""
         try:
             return bytes(self._fs.cat_file(self._fs._strip_protocol(path), start=start, end=start + size))
+        except Exception as error:
+            raise told(error) from error
+
+    def open(self, path: str) -> BinaryIO:
+        """The bytes of a file, to read from any place."""
+        try:
+            return cast(BinaryIO, self._fs.open(self._fs._strip_protocol(path), "rb"))
         except Exception as error:
             raise told(error) from error
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -181,3 +183,39 @@ def test_links_and_names_that_lead_out_are_counted(tmp_path: Path) -> None:
         f"{tar.root}: 2 entries are left out, as links, devices or names that lead out of it (first: ../../red.png)."
     ]
     assert not (tmp_path.parent / "red.png").exists()
+
+
+def test_a_table_of_names_gives_photographs_and_what_is_said_of_them(tmp_path: Path) -> None:
+    folder, memory = InFolder(tmp_path), InMemory()
+    folder.put({"red.png": picture("red"), "white.png": picture("white"), "not-named.png": picture("black")})
+    memory.put({"blue.png": picture("blue")})
+    table = tmp_path / "names.parquet"
+    names = ["photos/red.png", f"{folder.root}/white.png", f"{memory.root}/blue.png", "photos/none.png", "../out.png"]
+    said = ["a red thing", None, "blue all over", "nothing", "out"]
+    pq.write_table(pa.table({"url": names, "caption": said}), table)
+    report = index(tmp_path / "store", str(table))
+    assert (report.encoded, report.texts) == (3, 3)
+    assert report.warnings == [
+        f"{table}: 1 name is left out, which leads out of its folder, holds a password, or is none.",
+        f"{table}: 1 file that it names is not there (first: photos/none.png).",
+    ]
+    items = content(tmp_path / "store")[0]  # type: ignore[index]
+    found = {(path.removeprefix(f"{table}/"), text) for _, path, text in items}
+    assert {text for _, text in found} == {None, "a red thing", "blue all over", "nothing"}
+    assert ("photos/red.png", None) in found
+    assert (f"file:{folder.root}/white.png", None) in found
+    assert index(tmp_path / "store").encoded == 0
+    pq.write_table(pa.table({"url": names[2:3], "caption": ["blue, said anew"]}), table)
+    changed = index(tmp_path / "store")
+    assert (changed.encoded, changed.vanished, changed.texts) == (0, 2, 1)
+
+
+def test_a_table_that_does_not_read_takes_nothing_away(tmp_path: Path) -> None:
+    InFolder(tmp_path).put({"red.png": picture("red")})
+    table = tmp_path / "names.parquet"
+    pq.write_table(pa.table({"path": ["photos/red.png"]}), table)
+    index(tmp_path / "store", str(table))
+    table.write_bytes(table.read_bytes()[:-20])
+    report = index(tmp_path / "store")
+    assert report.vanished == 0
+    assert "it is no Parquet file that reads" in report.failures[0].reason
