@@ -58,7 +58,7 @@ def test_the_packages() -> None:
     assert (
         undeclared(
             ["search", "indexer"],
-            declared("blip", "map", "mcp", "milvus", "parquet", "postgres", "probe", "ray", "train"),
+            declared("blip", "map", "mcp", "milvus", "parquet", "postgres", "probe", "ray", "s3", "train"),
         )
         == set()
     )

@@ -12,9 +12,8 @@ from indexer.counted import counted
 from indexer.doctor.finding import Finding
 from indexer.files.mounts import presence, why_away
 from indexer.files.scope import Scope, is_below
-from indexer.reach import is_missing
+from indexer.storage.looking import candidate_at, is_gone
 from indexer.store import Store
-from indexer.types import Candidate
 
 
 def check_files(store: Store) -> Iterator[Finding]:
@@ -40,9 +39,9 @@ def check_files(store: Store) -> Iterator[Finding]:
             if row.state != "present" or row.size == TO_READ:
                 continue
             try:
-                now = Candidate.at(row.path)
+                now = candidate_at(row.path)
             except (OSError, ValueError):  # of an older store: what can be no path
-                gone = is_missing(row.path)
+                gone = is_gone(row.path)
                 missing += gone
                 closed += not gone
                 continue

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from io import FileIO
 
 from indexer.errors import UnreadableFileError
+from indexer.files.scope import is_below
+from indexer.storage.places import is_elsewhere, normal
 
 #: Without O_NONBLOCK, a pipe that took the file's place would keep us waiting.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -23,14 +25,14 @@ class OutsideError(UnreadableFileError):
 
 
 def open_inside(path: str, roots: Sequence[str]) -> FileIO:
-    """The regular file at `path`, open to read, without a buffer. `roots`: the indexed folders.
+    """The regular file at `path` of the file system, open to read, without a buffer. `roots`: the indexed folders.
 
     Raises OutsideError, and UnreadableFileError where there is nothing to read.
     """
     try:
         real = os.path.realpath(path, strict=True)
         if not _lies_in(real, roots):
-            raise _outside()
+            raise outside()
         file = FileIO(os.open(real, _FLAGS), "rb")
     except (FileNotFoundError, NotADirectoryError):
         raise UnreadableFileError("it is not where it was, or its drive is not connected") from None
@@ -42,7 +44,7 @@ def open_inside(path: str, roots: Sequence[str]) -> FileIO:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise UnreadableFileError("it is no longer a regular file")
         if not _is_inside(file.fileno(), path, roots):
-            raise _outside()
+            raise outside()
     except BaseException:
         file.close()
         raise
@@ -50,11 +52,18 @@ def open_inside(path: str, roots: Sequence[str]) -> FileIO:
 
 
 def leads_out(path: str, roots: Sequence[str]) -> bool:
-    """Whether something is at `path` and, links followed, outside of the roots."""
+    """Whether something is at `path` and, links followed, outside of the roots. What lies elsewhere has no links."""
+    if is_elsewhere(path):
+        return not lies_elsewhere_inside(path, roots)
     try:
         return not _lies_in(os.path.realpath(path, strict=True), roots)
     except (OSError, ValueError):
         return False
+
+
+def lies_elsewhere_inside(path: str, roots: Sequence[str]) -> bool:
+    """Whether a path that is none of the file system lies in one of the roots, by its letters."""
+    return normal(path) == path and any(path == root or is_below(path, root) for root in roots)
 
 
 def _is_inside(descriptor: int, path: str, roots: Sequence[str]) -> bool:
@@ -89,5 +98,6 @@ def _lies_in(real: str, roots: Sequence[str]) -> bool:
     return False
 
 
-def _outside() -> OutsideError:
+def outside() -> OutsideError:
+    """The error for a file that is not to be shown."""
     return OutsideError("a link leads to it, and it lies outside of the indexed folders; index its own folder")

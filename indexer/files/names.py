@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from indexer.path_forms import composed
 from indexer.paths import absolute
+from indexer.storage.places import is_elsewhere, url_of
 
 #: Folders whose entries are remembered.
 _REMEMBERED = 64
@@ -58,9 +59,15 @@ class Names:
 
 def as_named(path: str | os.PathLike[str]) -> str:
     """The absolute path of what a person named: of what is there, however its name is written (file managers drop
-    `file:` URLs into a terminal), else as it was given. Raises PathNotFoundError as `absolute` does.
+    `file:` URLs into a terminal), else as it was given; of a URL the URL. Raises PathNotFoundError as `absolute` does,
+    UsageError as `url_of`.
     """
+    elsewhere = url_of(path)
+    if elsewhere is not None:
+        return elsewhere
     meant = absolute(path)
+    if is_elsewhere(meant):
+        return meant
     found, url = Names().find(meant), path_of_url(os.fspath(path))
     if found is None and url is not None:
         return Names().find(url) or url

@@ -18,16 +18,16 @@ from operator import itemgetter
 from indexer.errors import PathNotFoundError
 from indexer.files.ignores import Ignores
 from indexer.files.scope import Scope
+from indexer.storage.base import Found, Walk
+from indexer.storage.storages import folder_storage
 from indexer.types import Candidate, Failure, in_64_bits
+
+__all__ = ["Found", "candidate", "scan", "walk"]
 
 #: A link or name whose target is not there, or never will be: nothing to index and nothing to report.
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _SLASH = ord("/")
-
-#: A regular file: its path as the file system spells it, its size in bytes, and in nanoseconds when its content and its
-#: status changed last, as the file system tells them.
-Found = tuple[bytes, int, int, int]
 
 #: What tells a folder from others, by whatever way it is come to.
 _Identity = tuple[int, int] | str
@@ -48,7 +48,16 @@ def candidate(found: Found) -> Candidate:
     return Candidate(os.fsdecode(found[0]), *map(in_64_bits, found[1:]))
 
 
-def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Iterator[Found]:
+def _unheard(note: str) -> None:
+    """Nobody wants to know."""
+
+
+def walk(
+    scope: Scope,
+    ignores: Ignores,
+    report_error: Callable[[Failure], None],
+    note: Callable[[str], None] = _unheard,
+) -> Iterator[Found]:
     """Every regular file below `scope.top` (or the top itself when it is a file), ascending by the bytes of its path.
 
     Paths are absolute: the top's and what lies below it, links not resolved. Links to files and to folders are
@@ -59,11 +68,21 @@ def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]
 
     `report_error` is called for whatever could not be looked at. The scan knows nothing of what lies at a reported
     path or below it, so nothing there may be taken for vanished; when the top is reported, the scan saw nothing.
-    It is called before any file is yielded whose path is above the reported one.
+    It is called before any file is yielded whose path is above the reported one. `note` is called with a sentence on
+    what else a person is to know of a place.
+
+    A top that is a URL or a container, or lies in one, is walked by its storage (`indexer/storage/`).
 
     Raises PathNotFoundError at once when the top is not there.
     """
     top = scope.top
+    storage = folder_storage(top)
+    if storage is not None:
+
+        def leaves_out(folder: str, name: str, prefix: str, is_folder: bool) -> bool:
+            return name in scope.names_without(folder) or ignores.match(name, prefix, is_folder)
+
+        return _reported(storage.walk(Walk(top, scope.prefix, leaves_out, report_error, note)), top, report_error)
     try:
         status = os.stat(top)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
@@ -76,6 +95,14 @@ def walk(scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]
         found = (os.fsencode(top), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return iter([found] if regular else [])
     return _walk(scope, ignores, report_error, _identity(top, status))
+
+
+def _reported(found: Iterator[Found], top: str, report_error: Callable[[Failure], None]) -> Iterator[Found]:
+    """A walk whose storage gives up is one that could not look at its top."""
+    try:
+        yield from found
+    except OSError as error:
+        report_error(Failure(top, _reason(error)))
 
 
 def _walk(

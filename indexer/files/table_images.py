@@ -7,6 +7,9 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import lru_cache
 
 from indexer.files.names import Names, path_of_url
+from indexer.storage.looking import names_in
+from indexer.storage.places import normal
+from indexer.storage.storages import folder_storage
 
 #: Rows whose image is not there, or that name none, that are named; of the rest, the count.
 NAMED = 3
@@ -34,9 +37,11 @@ class TableImages:
         without: Container[str] = (),
         known: Callable[[Sequence[str]], Container[str]] | None = None,
     ) -> None:
-        self._folder = os.path.normpath(folder)
+        self._folder = normal(folder)
         self._inside = os.path.join(self._folder, "")
-        self._inside_real = os.path.join(os.path.realpath(folder), "")
+        self._elsewhere = folder_storage(folder) is not None
+        self._inside_real = self._inside if self._elsewhere else os.path.join(os.path.realpath(folder), "")
+        self._listed_elsewhere = lru_cache(maxsize=64)(names_in)
         self._anywhere = anywhere
         self._without = without
         self._known = known
@@ -104,17 +109,26 @@ class TableImages:
     def _find(self, name: str) -> str | None:
         paths: list[str] = []
         for path in self._places(name):  # nearly always the first
-            if os.path.isfile(path):  # False for what no file can be called
+            if self._is_file(path):
                 return path
             paths.append(path)
+        if self._elsewhere:
+            return None
         others = (other for path in dict.fromkeys(paths) if (other := self._names.find(path)) is not None)
         return next((other for other in others if os.path.isfile(other)), None)
+
+    def _is_file(self, path: str) -> bool:
+        """False for what no file can be called. One listing says it of all files of a folder elsewhere."""
+        if not self._elsewhere or not path.startswith(self._inside):
+            return os.path.isfile(path)
+        folder, name = os.path.split(path)
+        return name in self._listed_elsewhere(folder)
 
     def _places(self, name: str) -> Iterator[str]:
         """Where the image may lie, inside the folder unless it may lie anywhere."""
         for spelling in _spellings(name):
             for inner in (spelling, os.path.join("images", spelling)):
-                path = os.path.normpath(os.path.join(self._folder, inner))
+                path = normal(os.path.join(self._folder, inner))
                 if not path.startswith(self._inside) and path.startswith(self._inside_real):
                     path = self._inside + path[len(self._inside_real) :]
                 if self._anywhere or path.startswith(self._inside):

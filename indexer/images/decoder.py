@@ -23,14 +23,14 @@ from indexer.images.preprocess import SHRUNK, Shrunk, to_pixels
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
 from indexer.memory_budget import ALONE, Share
 from indexer.settings import DecodeLimits
+from indexer.storage.reading import CHANGED, read_elsewhere, too_many_bytes
+from indexer.storage.storages import file_storage
 from indexer.types import Candidate
 
 __all__ = ["IMAGE_SUFFIXES", "RAW_SUFFIXES", "decode", "read_file", "sniff", "to_pixels"]
 
 #: The key in `Image.info` of the sentence about what of a picture is missing, where its file has lost its end.
 MISSING = "missing"
-
-_CHANGED = "it changed while it was read; it will be read again next time"
 
 #: What makes a picture of each EXIF orientation upright (EXIF 2.32, tag 0x0112).
 TURNS = {
@@ -59,6 +59,9 @@ def read_file(candidate: Candidate, limits: DecodeLimits, share: Share = ALONE) 
     UnreadableFileError when it cannot be read, is no longer what the scan saw (size and time of change), or changes
     meanwhile.
     """
+    storage = file_storage(candidate.path)
+    if storage is not None:
+        return read_elsewhere(storage, candidate, limits, share)
     # Without O_NONBLOCK, a FIFO that took the file's place would hang the run.
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -67,11 +70,9 @@ def read_file(candidate: Candidate, limits: DecodeLimits, share: Share = ALONE) 
             if not stat.S_ISREG(before.st_mode):
                 raise UnreadableFileError("it is no longer a regular file")
             if before.st_size > limits.max_bytes:
-                raise ImageTooLargeError(
-                    f"it has {before.st_size:,} bytes, more than the limit of {limits.max_bytes:,}"
-                )
+                raise too_many_bytes(before.st_size, limits)
             if not _is_same(candidate, before):
-                raise UnreadableFileError(_CHANGED)
+                raise UnreadableFileError(CHANGED)
             share.grow(before.st_size, "reading it")
             data = file.read(candidate.size + 1)  # one more, to notice that it grew
             after = os.fstat(file.fileno())
@@ -82,7 +83,7 @@ def read_file(candidate: Candidate, limits: DecodeLimits, share: Share = ALONE) 
     except (OSError, ValueError) as error:
         raise UnreadableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) != candidate.size or not _is_same(candidate, after):
-        raise UnreadableFileError(_CHANGED)
+        raise UnreadableFileError(CHANGED)
     return data
 
 

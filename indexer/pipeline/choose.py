@@ -24,8 +24,10 @@ from indexer.files.names import as_named
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.path_forms import composed
-from indexer.reach import beginning, look_named
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
+from indexer.storage.looking import is_file, is_folder, is_there_named, names_in
+from indexer.storage.places import container_of, is_container, is_elsewhere, is_url
+from indexer.storage.reading import beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
     """
     paths = list(dict.fromkeys(map(as_named, roots)))
     for path in paths:
-        if look_named(path) is None:
-            raise PathNotFoundError(f"{path} is not there; check the spelling, or whether its drive is mounted.")
-        if not os.path.isdir(path) and not _is_indexable(path):
+        if not is_there_named(path):
+            drive = "the address of its server" if is_url(path) else "whether its drive is mounted"
+            raise PathNotFoundError(f"{path} is not there; check the spelling, or {drive}.")
+        if not is_folder(path) and not _is_indexable(path):
             raise UsageError(
                 f"{path} is {_what(path)}, neither an image nor captions, and cannot be indexed; name an image or a "
                 "folder of images."
@@ -108,7 +111,7 @@ class _Choice:
         inside = [root for root in self._roots if any(is_below(root, top) for top in tops)]
         present = [path for path in dict.fromkeys([*whole, *inside]) if self._is_there(path)]
         before = {path: self._roots[path] for path in self._recorded & self._roots.keys()}
-        asked = [path for path in asked if path in present and os.path.isdir(path)]
+        asked = [path for path in asked if path in present and is_folder(path)]
         if self._has_old_rules:
             self._tell_old_patterns(before)
         self._change_patterns(asked)
@@ -137,6 +140,8 @@ class _Choice:
         """The root that is meant, where the disk does not tell its name from this one (Unicode form, letter case)."""
         if path in self._roots:
             return path
+        if is_elsewhere(path):
+            return path
         alike = (root for root in self._roots if composed(root).casefold() == composed(path).casefold())
         return next((root for root in alike if os.path.exists(root) and os.path.samefile(root, path)), path)
 
@@ -145,7 +150,7 @@ class _Choice:
         their roots."""
         gives_patterns = bool(self._settings.ignores or self._settings.unignores)
         gives_patterns |= self._settings.default_ignores is not None
-        if gives_patterns and named and not any(map(os.path.isdir, named)):
+        if gives_patterns and named and not any(map(is_folder, named)):
             raise UsageError(
                 f"{named[0]} is a file, and patterns are those of folders; name the folder that they are for."
             )
@@ -157,8 +162,9 @@ class _Choice:
                 whole.append(path)
             elif (
                 root is not None
+                and not (is_container(path) and container_of(root) is None)  # a scan of the root does not look into it
                 and self._reaches(root, path)
-                and (root in whole or not gives_patterns or not os.path.isdir(path))
+                and (root in whole or not gives_patterns or not is_folder(path))
             ):
                 if root not in whole and not any(is_below(path, part) for part in parts if parts[part] == root):
                     parts[path] = root
@@ -171,7 +177,7 @@ class _Choice:
         """Whether a scan of `root` comes to `path` below it."""
         if any(is_below(path, excluded) and is_below(excluded, root) for excluded in self._excluded):
             return False
-        return not Ignores(self._roots[root]).leaves_out(relative(path, root), is_folder=os.path.isdir(path))
+        return not Ignores(self._roots[root]).leaves_out(relative(path, root), is_folder=is_folder(path))
 
     def _first_patterns(self, path: str, around: str | None) -> tuple[str, ...]:
         """Of a new root: the default ones; of one inside another, those of the other as they read from here."""
@@ -200,7 +206,7 @@ class _Choice:
             self._warn(f"{path} cannot be reached ({why_away(path)}); what is indexed is kept.")
         if found != "there":  # of what is gone, `moved` has spoken
             return False
-        if not os.path.isdir(path) and not _is_indexable(path):
+        if not is_folder(path) and not _is_indexable(path):
             self._warn(f"{path} is {_what(path)}, neither an image nor captions: it is no longer looked at.")
             with self._catalog.batch() as batch:
                 Roots(batch).delete_below(path)
@@ -228,7 +234,7 @@ class _Choice:
             around = nearest(path, self._roots)
             if around is not None and not {path, around} <= self._recorded:
                 what = "folder of its own in the index, with its own patterns"
-                if not os.path.isdir(path):
+                if not is_folder(path):
                     what = "file that is looked at by itself, whatever the patterns there say"
                 self._warn(f"{path} lies inside {around} and is a {what}; `index({around!r})` brings both up to date.")
 
@@ -236,7 +242,7 @@ class _Choice:
         """The roots inside `path` that keep other patterns than this run gave to it, or took away; says so of each."""
         found: list[str] = []
         for root, patterns in self._roots.items():
-            if root in asked or not is_below(root, path) or not os.path.isdir(root):
+            if root in asked or not is_below(root, path) or not is_folder(root):
                 continue
             folder = relative(root, path)
             more = tuple(each for each in inherited(self._settings.ignores, folder) if each not in patterns)
@@ -256,19 +262,19 @@ def _is_indexable(path: str) -> bool:
     folder, name = os.path.split(path)
     suffix = os.path.splitext(name)[1].lower()
     if suffix in IMAGE_SUFFIXES or is_caption_table(name):
-        return os.path.isfile(path)
-    if not os.path.isfile(path) or suffix in RAW_SUFFIXES:
+        return is_file(path)
+    if not is_file(path) or suffix in RAW_SUFFIXES:
         return False
     try:
         if suffix == ".txt":
-            return sidecar_image(frozenset(os.listdir(folder)), name) is not None
+            return sidecar_image(names_in(folder), name) is not None
         return sniff(beginning(path, SNIFFED_BYTES)) is not None
     except OSError:
         return True  # the run says why it cannot be read
 
 
 def _what(path: str) -> str:
-    if not os.path.isfile(path):
+    if not is_file(path):
         return "no regular file"
     suffix = os.path.splitext(path)[1].lower()
     return f"a file of kind {kind_of(suffix)}{f' ({suffix})' if suffix else ''}"

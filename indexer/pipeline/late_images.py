@@ -19,6 +19,7 @@ from indexer.files.scope import is_below
 from indexer.pipeline.ingest import Ingest
 from indexer.pipeline.values import CaptionFile, Ignored
 from indexer.pipeline.write import Found
+from indexer.storage.looking import candidate_at
 from indexer.types import Candidate
 
 
@@ -43,7 +44,7 @@ def read_captions_again(
     waiting: list[str] = []
     for path in dict.fromkeys([*bereft, *due]):
         try:
-            captions = look_up(Candidate.at(path))
+            captions = look_up(candidate_at(path))
         except (OSError, ValueError):
             continue  # the next scan says why
         if isinstance(captions, CaptionFile):

@@ -25,9 +25,13 @@ from indexer.memory_budget import ALONE, Share
 from indexer.path_forms import composed
 from indexer.pipeline.forgotten import ForgottenPaths
 from indexer.pipeline.values import CaptionFile, Failed, Ignored, ImageBytes, KnownImage
-from indexer.reach import beginning
+from indexer.reach import reason
 from indexer.settings import DecodeLimits
-from indexer.text import text_digest
+from indexer.storage.looking import names_in
+from indexer.storage.named_files import TEXTS, NamedFiles
+from indexer.storage.reading import beginning
+from indexer.storage.storages import table_of
+from indexer.text import clean_text, text_digest
 from indexer.types import Candidate, Caption
 
 #: A file from this size on is looked at before it is read: what is no image is not read whole.
@@ -50,7 +54,7 @@ class LookUp:
         self._encoder_row = encoder_row
         self._limits = limits
         self._tokens = tokens
-        self._names = lru_cache(maxsize=8)(_names)  # folders whose sidecars are being looked at
+        self._names = lru_cache(maxsize=8)(names_in)  # folders whose sidecars are being looked at
         self._ordered = lru_cache(maxsize=8)(lambda folder: sorted(self._names(folder)))
         self._forms = lru_cache(maxsize=8)(lambda folder: by_form(self._names(folder)))
 
@@ -76,6 +80,8 @@ class LookUp:
                 name, data, folder, without=self._forgotten, known=self._photographs
             )
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
+        if name == TEXTS and (table := table_of(candidate.path)) is not None:
+            return self._texts_of_table(candidate, table)
         if suffix == ".txt":
             image = sidecar_image(self._names(folder), name)
             if image is None and not name.isascii():
@@ -94,6 +100,16 @@ class LookUp:
         if suffix not in IMAGE_SUFFIXES and sniff(_head(candidate.path)) is None:
             return Ignored(candidate, settled=True)
         return self._image(candidate, share)
+
+    def _texts_of_table(self, candidate: Candidate, table: NamedFiles) -> CaptionFile:
+        try:
+            rows, fault = table.texts(candidate)
+        except OSError as error:
+            raise UnreadableFileError(f"it cannot be read ({reason(error)})") from error
+        told = ((about, clean_text(text)) for about, text in rows if about not in self._forgotten)
+        captions = tuple(dict.fromkeys(Caption(text, about) for about, text in told if text))
+        digest = _digest(repr((candidate.size, candidate.mtime_ns, candidate.ctime_ns)).encode())
+        return CaptionFile(candidate, digest, captions, (fault,) if fault else ())
 
     def _photographs(self, paths: Sequence[str]) -> set[str]:
         with self._catalog.snapshot() as snapshot:
@@ -174,10 +190,3 @@ def _head(path: str) -> bytes:
         return beginning(path, SNIFFED_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"it cannot be read ({error.strerror})") from error
-
-
-def _names(folder: str) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(folder))
-    except OSError:
-        return frozenset()

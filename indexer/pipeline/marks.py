@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterator
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.files import FileFailure, Files
 from indexer.catalog.roots import Roots
+from indexer.files.mounts import is_mount, is_own_drive
 from indexer.pipeline.plan import RootPlan
 from indexer.types import Candidate, Report
 
@@ -81,9 +81,9 @@ class Marks:
         root = plan.chosen.scope.root
         with self._catalog.snapshot() as snapshot:
             mount = next((row.mount for row in Roots(snapshot).all() if row.path == root), None)
-        if mount is not None and not os.path.ismount(mount):
+        if mount is not None and not is_mount(mount):
             return not plan.unchanged
-        is_drive = mount is None or mount == os.path.realpath(root)
+        is_drive = mount is None or is_own_drive(root, mount)
         return is_drive and not (plan.to_read or plan.unchanged or plan.unreadable)
 
     def _ignored(self) -> None:

@@ -26,6 +26,7 @@ from indexer.files.scan import walk
 from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.progress import Progress
 from indexer.settings import DEFAULT_IGNORES
+from indexer.storage.looking import is_folder, is_gone
 from indexer.types import Report, in_64_bits
 
 #: Files of a root that are looked for; and the share of them that has to be found. Of a root whose files are marked as
@@ -85,7 +86,7 @@ def settle_lost_roots(
     gone = [row for row in roots if presence(row.path, row.mount) == "gone"]
     if not gone:
         return
-    there = {row.path: Ignores(row.ignores) for row in roots if row not in gone and os.path.isdir(row.path)}
+    there = {row.path: Ignores(row.ignores) for row in roots if row not in gone and is_folder(row.path)}
     lost = _sampled(catalog, gone, [row.path for row in roots])
     folders = [*named, *(there if everything or not named else ())]
     places = _judge(catalog, lost, _look_for(lost, folders, set(there), _patterns(gone), progress), there)
@@ -155,7 +156,7 @@ def mark_moved_copies(catalog: Catalog, content_ids: Sequence[int]) -> int:
     gone = []
     for number, path in found:
         root = path if path in roots else nearest(path, roots)
-        if not os.path.lexists(path) and (root is None or is_mounted(root)):
+        if (root is None or is_mounted(root)) and is_gone(path):
             gone.append(number)
     for start in range(0, len(gone), _ROWS):
         with catalog.batch() as batch:
@@ -193,7 +194,7 @@ def _look_for(
     matches: dict[str, list[_Match]] = {each.path: [] for each in lost}
     for folder in dict.fromkeys(folders):
         sought = [each for each in lost if not (each.hidden and folder in known)]
-        if not sought or not os.path.isdir(folder):
+        if not sought or not is_folder(folder):
             continue
         progress.phase(f"Looking through {folder} for {', '.join(each.path for each in sought)}")
         for path, size, mtime_ns, ctime_ns in walk(Scope(folder, folder), Ignores(patterns), lambda _: None):

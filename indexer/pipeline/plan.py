@@ -32,7 +32,7 @@ class RootPlan:
     """What one scan found. `to_read`: how many files there are to read, of which the first are `candidates`;
     `returned`, `gone`, `ignored`, `readable`, `untimed` (with their `ctimes`): row ids, eight bytes each, however many.
     `ignored`: what is no longer found because patterns leave it out now. `readable`: folders that could not be looked
-    into before. `idle`: the given patterns that matched nothing."""
+    into before. `idle`: the given patterns that matched nothing. `notes`: sentences that a person is to read."""
 
     chosen: Chosen
     to_read: int = 0
@@ -46,6 +46,7 @@ class RootPlan:
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> str:
@@ -73,7 +74,7 @@ class Planner:
             plan.unreadable.append(failure)
             hidden.add(failure.path)
 
-        comparison = self._compare(chosen.scope, ignores, report_error)
+        comparison = self._compare(chosen.scope, ignores, report_error, plan.notes.append)
         for difference in comparison:
             match difference:
                 case ToRead(candidate):
@@ -124,9 +125,16 @@ class Planner:
                     paths.add(row.path)
         return paths
 
-    def _compare(self, scope: Scope, ignores: Ignores, report_error: Callable[[Failure], None]) -> Comparison:
+    def _compare(
+        self,
+        scope: Scope,
+        ignores: Ignores,
+        report_error: Callable[[Failure], None],
+        note: Callable[[str], None] = lambda _: None,
+    ) -> Comparison:
         known = files_below(self._store.catalog, scope.top, self._encoder_row, tokens=self._tokens)
-        return Comparison(walk(scope, ignores, report_error), scope.owned(known), verify=self._verify)
+        found = walk(scope, ignores, report_error, note)
+        return Comparison(found, scope.owned(known), verify=self._verify)
 
 
 def _is_hidden(path: str, unreadable: Set[str]) -> bool:

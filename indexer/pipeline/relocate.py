@@ -29,8 +29,7 @@ from indexer.files.scope import is_below, nearest, relative
 from indexer.path_forms import spellings
 from indexer.pipeline.lost_exclusions import follow_told
 from indexer.pipeline.suspects import follow_left_out
-from indexer.reach import look_named
-from indexer.types import in_64_bits
+from indexer.storage.looking import candidate_at, is_folder, is_there_named
 
 #: Files that are looked for at the new place, and the share of them that has to be there: a folder that was named by
 #: mistake holds none of them, and one from which some were deleted most.
@@ -64,7 +63,7 @@ def place_of(path: str | os.PathLike[str]) -> str:
             f"{text} is a path as Windows writes it, and this machine has none such; name the folder as it is called "
             "here, or index it here anew with `index(FOLDER)`."
         )
-    return as_named(text)
+    return as_named(path)
 
 
 def relocate(catalog: Catalog, old: str, new: str) -> Relocated:
@@ -104,7 +103,7 @@ def _check_places(old: str, new: str) -> None:
             f"{new} lies in {old}, and what is known of a folder cannot move into itself; move the folder to a place "
             "beside it first."
         )
-    if look_named(new) is None:
+    if not is_there_named(new):
         raise PathNotFoundError(f"{new} is not there; check the spelling, or whether its drive is mounted.")
 
 
@@ -134,11 +133,11 @@ def _look(sample: list[Named], old: str, new: str, *, must_be_there: bool) -> bo
     found = same = 0
     for file in sample:
         try:
-            now = os.stat(moved_path(file.path, old, new))
+            now = candidate_at(moved_path(file.path, old, new))
         except (OSError, ValueError):
             continue
-        found += now.st_size == file.size
-        same += in_64_bits(now.st_ctime_ns) == file.ctime_ns
+        found += now.size == file.size
+        same += now.ctime_ns == file.ctime_ns
     if must_be_there and found < ENOUGH * len(sample):
         raise UsageError(
             f"Of {len(sample)} files of {old} that were looked for, {found} are at {new}; name the folder in which "
@@ -183,4 +182,4 @@ def _settle_roots(batch: Transaction, before: list[Root], old: str, new: str) ->
 
 
 def _leaves_out(patterns: tuple[str, ...], root: str, path: str) -> bool:
-    return Ignores(patterns).leaves_out(relative(path, root), is_folder=os.path.isdir(path))
+    return Ignores(patterns).leaves_out(relative(path, root), is_folder=is_folder(path))

@@ -214,6 +214,7 @@ class _Run:
     def _index_root(self, planner: Planner, plan: RootPlan, since: Since) -> None:
         """`since`: when the plan was begun."""
         self._report.unchanged += plan.unchanged
+        self._report.warnings += plan.notes
         marks = Marks(self._catalog, self._report, plan)
         marks.before_reading()
         if plan.to_read:

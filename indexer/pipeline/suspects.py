@@ -7,7 +7,6 @@ A person who kills a run harms no file: it is tried, reads, and is indexed as an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +18,7 @@ from indexer.catalog.moves import is_in, moved_path
 from indexer.catalog.transaction import Transaction
 from indexer.in_hand import IN_HAND, forget_in_hand, left_in_hand
 from indexer.memory import process_limit
+from indexer.storage.looking import candidate_at
 from indexer.types import Candidate
 
 Try = Callable[[Candidate], str | None]
@@ -77,8 +77,8 @@ def follow_left_out(batch: Transaction, old: str, new: str) -> None:
 def _is_there(one: Candidate) -> bool:
     """Whether the file is as it was."""
     with suppress(OSError, ValueError):
-        now = os.stat(one.path)
-        return (now.st_size, Candidate.of(one.path, now).mtime_ns) == (one.size, one.mtime_ns)
+        now = candidate_at(one.path)
+        return (now.size, now.mtime_ns) == (one.size, one.mtime_ns)
     return False
 
 

@@ -18,6 +18,7 @@ from indexer.memory import Room, in_words, process_limit
 from indexer.memory_budget import MemoryBudget, Share
 from indexer.own_command import own_command
 from indexer.settings import DecodeLimits
+from indexer.storage.looking import candidate_at
 from indexer.types import Candidate
 
 #: The largest picture within the limits takes half a minute on a slow machine.
@@ -63,7 +64,7 @@ def _read(arguments: list[str]) -> int:
     _bound(most)
 
     def work(share: Share) -> None:
-        data = read_file(Candidate.at(path), limits, share)
+        data = read_file(candidate_at(path), limits, share)
         folder, name = os.path.split(path)
         if is_caption_table(name):
             parse_captions_file(name, data, folder)

@@ -6,13 +6,17 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from indexer.catalog.originals import Original
-from indexer.errors import FileError, ImageTooLargeError, UnreadableFileError
-from indexer.files.inside import OutsideError, open_inside
+from indexer.errors import FileError, UnreadableFileError
+from indexer.files.inside import OutsideError, lies_elsewhere_inside, open_inside, outside
 from indexer.memory_budget import ALONE, Share
 from indexer.settings import DecodeLimits
+from indexer.storage.looking import candidate_at
+from indexer.storage.places import is_elsewhere
+from indexer.storage.reading import content_elsewhere, too_many_bytes
 
 T = TypeVar("T")
 
@@ -30,6 +34,8 @@ def read_original(original: Original, roots: Sequence[str], limits: DecodeLimits
     """
 
     def read(path: str) -> bytes:
+        if is_elsewhere(path):
+            return _read_elsewhere(path, original.digest, roots, limits, share)
         with open_inside(path, roots) as file:
             size = _size(file, limits)
             share.grow(size, "reading it")
@@ -43,7 +49,8 @@ def read_original(original: Original, roots: Sequence[str], limits: DecodeLimits
 
 def take_original(original: Original, roots: Sequence[str], limits: DecodeLimits) -> FileIO:
     """Its file, open at the beginning, from the first of its paths where it is what was indexed; whoever takes it
-    closes it. Its whole content was read and compared, a piece at a time. Raises as `read_original`."""
+    closes it. Its whole content was read and compared, a piece at a time; what lies in no file of its own is given as
+    one without a name. Raises as `read_original`."""
 
     return _first(original.paths, lambda path: _take(path, original.digest, roots, limits))
 
@@ -63,8 +70,11 @@ def look_at(original: Original, roots: Sequence[str], limits: DecodeLimits) -> i
     same. Raises as `read_original`."""
 
     def look(path: str) -> int:
-        with open_inside(path, roots) as file:
-            size = _size(file, limits)
+        if is_elsewhere(path):
+            size = _size_elsewhere(path, roots, limits)
+        else:
+            with open_inside(path, roots) as file:
+                size = _size(file, limits)
         if size != (original.size or size):
             raise _changed()
         return size
@@ -73,6 +83,8 @@ def look_at(original: Original, roots: Sequence[str], limits: DecodeLimits) -> i
 
 
 def _take(path: str, digest: bytes, roots: Sequence[str], limits: DecodeLimits) -> FileIO:
+    if is_elsewhere(path):
+        return _nameless(_read_elsewhere(path, digest, roots, limits, ALONE))
     file = open_inside(path, roots)
     try:
         found = hashlib.sha256()
@@ -80,6 +92,36 @@ def _take(path: str, digest: bytes, roots: Sequence[str], limits: DecodeLimits) 
             found.update(chunk)
         if found.digest() != digest:
             raise _changed()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _read_elsewhere(path: str, digest: bytes, roots: Sequence[str], limits: DecodeLimits, share: Share) -> bytes:
+    if not lies_elsewhere_inside(path, roots):
+        raise outside()
+    data = content_elsewhere(path, limits, share)
+    if hashlib.sha256(data).digest() != digest:
+        raise _changed()
+    return data
+
+
+def _size_elsewhere(path: str, roots: Sequence[str], limits: DecodeLimits) -> int:
+    if not lies_elsewhere_inside(path, roots):
+        raise outside()
+    size = candidate_at(path).size
+    if size > limits.max_bytes:
+        raise too_many_bytes(size, limits)
+    return size
+
+
+def _nameless(data: bytes) -> FileIO:
+    """A file with this content that goes when it is closed."""
+    file = TemporaryFile(buffering=0)  # noqa: SIM115 (whoever takes it closes it)
+    try:
+        file.write(data)
         file.seek(0)
     except BaseException:
         file.close()
@@ -105,7 +147,7 @@ def _first(paths: Sequence[str], act: Callable[[str], T]) -> T:
 def _size(file: FileIO, limits: DecodeLimits) -> int:
     size = os.fstat(file.fileno()).st_size
     if size > limits.max_bytes:
-        raise ImageTooLargeError(f"it has {size:,} bytes, more than the limit of {limits.max_bytes:,}")
+        raise too_many_bytes(size, limits)
     return size
 
 

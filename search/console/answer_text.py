@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from indexer.storage.shown import is_shown
 from search.console.escaping import escaped
 from search.console.exit_codes import FOUND, NOTHING_FOUND
 from search.console.results_table import DisplayPath, relative_to, table_lines
@@ -142,4 +143,4 @@ def _paths(results: Results, end: bytes, where: Surroundings) -> tuple[str | byt
 
 def file_of(hit: Hit) -> str | None:
     """Where it is now; a copy of the photograph that a text is about is as good as the one that was named."""
-    return next(filter(os.path.exists, hit.also), None) if hit.missing else hit.path
+    return next(filter(is_shown, hit.also), None) if hit.missing else hit.path

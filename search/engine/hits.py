@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,7 @@ from indexer.catalog.items import Identity, Item, Items
 from indexer.catalog.selection import Selection
 from indexer.catalog.shown_facts import ShownFact, ShownFacts
 from indexer.catalog.transaction import Transaction
-from indexer.reach import is_missing
+from indexer.storage.shown import is_missing, is_shown
 from indexer.types import Kind
 from search.engine.dated import dated, facts_of
 from search.engine.places import Place
@@ -77,9 +76,9 @@ def hits_of(
         row, photograph = said.items[place.id], _photograph(place.kind, known[place.id])
         holding = [] if photograph is None or all_copies else said.holders.get(photograph, ())
         number, path, missing = place.id, row.path, False
-        if not os.path.exists(path):
+        if not is_shown(path):
             if place.kind == "image":  # a copy that is there, and may be looked at, is the better answer
-                path = next((each for each in holding if os.path.exists(each) and _fits(snapshot, each, where)), path)
+                path = next((each for each in holding if is_shown(each) and _fits(snapshot, each, where)), path)
                 if path != row.path and (number := Items(snapshot).at(path) or place.id) != place.id:
                     others |= ShownFacts(snapshot).get([number])
             missing = path == row.path and is_missing(path)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from indexer.catalog.contents import Contents
 from indexer.catalog.roots import Roots
 from indexer.catalog.transaction import Transaction
+from indexer.storage.places import normal
 from search.engine.indexed_file import Indexed
 
 
@@ -20,6 +21,6 @@ def indexed_at(snapshot: Transaction, paths: Iterable[str]) -> dict[str, Indexed
 
 def _lies_in(path: str, roots: Sequence[str]) -> bool:
     """By the letters of the path: a scan gives no other (it leaves links as they are, and knows no "..")."""
-    if os.path.normpath(path) != path:
+    if normal(path) != path:
         return False
     return any(path == root or path.startswith(os.path.join(root, "")) for root in roots)

@@ -20,8 +20,9 @@ from indexer.images.decoder import read_file
 from indexer.memory import room
 from indexer.memory_budget import ALONE, MemoryBudget, Share
 from indexer.settings import DecodeLimits
+from indexer.storage.looking import candidate_at
+from indexer.storage.places import is_elsewhere
 from indexer.thumbnails.drawing import ON_A_SHEET, preview
-from indexer.types import Candidate
 from search.engine.indexed_file import Indexed
 
 #: What stands in the place of a picture that cannot be shown.
@@ -81,7 +82,7 @@ def picture(path: str, indexed: Indexed | None, side: int, share: Share = ALONE)
     """The picture at a path, its longer side at most `side` pixels, drawn anew: nothing but pixels of an image comes
     out. `indexed`: what it has to be; None for a path that a person named. Takes its memory from `share`."""
     try:
-        content = read_file(Candidate.at(path), DecodeLimits(), share)
+        content = read_file(candidate_at(path), DecodeLimits(), share)
     except (OSError, ValueError, FileError):
         return Picture(None, NOTHING)
     refusal = None if indexed is None else indexed.refusal(content)
@@ -92,8 +93,9 @@ def picture(path: str, indexed: Indexed | None, side: int, share: Share = ALONE)
 
 
 def link_to(path: str) -> str | None:
-    """The file: address of a path, each byte but the plainest percent-encoded (RFC 8089); None for a relative one."""
-    return PurePath(path).as_uri() if os.path.isabs(path) else None
+    """The file: address of a path, each byte but the plainest percent-encoded (RFC 8089); None for a relative one,
+    and for what is no file of its own."""
+    return PurePath(path).as_uri() if os.path.isabs(path) and not is_elsewhere(path) else None
 
 
 def encoded(content: bytes, side: int, share: Share = ALONE) -> str | None:

@@ -14,6 +14,7 @@ from indexer.catalog.derivation import folded_name
 from indexer.catalog.globs import is_glob
 from indexer.errors import UsageError
 from indexer.paths import absolute
+from indexer.storage.places import is_url
 from search.query.conditions import All, Condition, Not, Test, of_id, tests
 from search.query.dates import DatePoint, DateSpan
 from search.query.filter import Filter
@@ -140,14 +141,16 @@ class _Resolver:
 
 def path_criterion(text: str) -> Criterion:
     """What a path means: absolute, of home ("~") or of the working folder ("./") that file or folder and what is below
-    it; else a folder of that name at any depth, or a file where it ends like one; with "*" or "?" a pattern
-    (`globs.py`). Backslashes part folders as well, as on Windows; elsewhere a name may hold them."""
+    it, of a URL too; else a folder of that name at any depth, or a file where it ends like one; with "*" or "?" a
+    pattern (`globs.py`). Backslashes part folders as well, as on Windows; elsewhere a name may hold them."""
     if os.sep != "\\" and "\\" in text:
         return criteria.Either((_path(text), _path(text.replace("\\", "/"))))
     return _path(text.replace(os.sep, "/"))
 
 
 def _path(written: str) -> Criterion:
+    if is_url(written) and not is_glob(written):
+        return criteria.Below(folded_name(written.rstrip("/")))
     if _ANCHORED.match(written):
         end = "/" if written.endswith("/") else ""
         written = absolute(written).replace(os.sep, "/").rstrip("/") + end

@@ -21,8 +21,10 @@ from typing import Any
 from indexer.errors import FileError, UnreadableFileError, UsageError
 from indexer.images.sniff import is_image
 from indexer.paths import absolute
-from indexer.reach import is_missing
 from indexer.settings import DecodeLimits
+from indexer.storage.places import is_elsewhere
+from indexer.storage.reading import content_elsewhere
+from indexer.storage.shown import is_missing, is_shown
 from indexer.types import Failure
 from search.console.wording import in_shell_words
 from search.engine.indexed_file import CHANGED, OUTSIDE
@@ -100,7 +102,7 @@ def copy_photographs(places: Mapping[str, Sequence[str]], digests: Mapping[str, 
     folder cannot be made.
     """
     folder = absolute(folder)
-    sources = {path: next(filter(os.path.exists, known), path) for path, known in places.items()}
+    sources = {path: next(filter(is_shown, known), path) for path, known in places.items()}
     by_size: dict[int, list[str]] = {}
     targets: dict[str, str] = {}
     copied = 0
@@ -116,6 +118,10 @@ def copy_photographs(places: Mapping[str, Sequence[str]], digests: Mapping[str, 
             missing.append(path)
             continue
         try:
+            if is_elsewhere(source):
+                targets[path], is_new = _copy_elsewhere(source, digests.get(source), folder)
+                copied += is_new
+                continue
             alike = by_size.setdefault(os.path.getsize(source), [])
             twin = next((other for other in alike if filecmp.cmp(source, sources[other], shallow=False)), None)
             if twin is not None:  # a copy of one that is there now
@@ -167,6 +173,37 @@ def _copy(path: str, digest: str | None, folder: str) -> tuple[str, bool]:
             with suppress(FileNotFoundError):
                 os.unlink(aside)
     raise AssertionError("there is always another name")
+
+
+def _copy_elsewhere(path: str, digest: str | None, folder: str) -> tuple[str, bool]:
+    """`_copy` of what is no file of the file system: where its content is now, and whether it is new there."""
+    if digest is None:
+        raise UnreadableFileError(OUTSIDE)
+    content = content_elsewhere(path, DecodeLimits())
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UnreadableFileError(CHANGED)
+    aside = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
+    try:
+        for target in _names(os.path.basename(path), folder):
+            if not os.path.lexists(target):
+                with open(aside, "wb") as stream:
+                    stream.write(content)
+                with suppress(FileExistsError):
+                    _move(aside, target)
+                    return target, True
+            if _holds(target, content, digest):
+                return target, False
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(aside)
+    raise AssertionError("there is always another name")
+
+
+def _holds(target: str, content: bytes, digest: str) -> bool:
+    try:
+        return os.path.getsize(target) == len(content) and _digest(target) == digest
+    except OSError:
+        return False
 
 
 def _digest(path: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from indexer.storage.places import container_of, is_url
 from search.web.problems import ProblemError
 
 #: Seconds in which a file manager says that it cannot. One that can may stay as long as its window.
@@ -17,8 +18,11 @@ _PATIENCE: Final = 1.0
 
 
 def reveal(path: str) -> None:
-    """Open the folder of a file, with the file selected where the system can do that. `path`: absolute. Raises
-    ProblemError where there is no file manager."""
+    """Open the folder of a file, with the file selected where the system can do that; of a member of a container the
+    container. `path`: absolute. Raises ProblemError where there is no file manager, and for what lies in no folder."""
+    path = container_of(path) or path
+    if is_url(path):
+        raise ProblemError(501, "no-desktop", "It lies in no folder of the server's machine; save the photograph.")
     for command in _commands(path):
         try:
             shown = subprocess.Popen(  # noqa: S603 (no shell; the path is absolute, and so no option)
