@@ -1,0 +1,35 @@
+"""What was fitted, in a catalog on a server; one in a file has it beside it.
+
+Whoever may read or write the catalog may do so with the new tables too, though their owner is whoever brings it up to
+date.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+_TEXT: Final = 'TEXT COLLATE "C"'
+_TABLES: Final = {
+    "fitted": f"name {_TEXT} PRIMARY KEY, digest BYTEA NOT NULL, size BIGINT NOT NULL",
+    "fitted_piece": f"name {_TEXT} NOT NULL, number BIGINT NOT NULL, data BYTEA NOT NULL, PRIMARY KEY (name, number)",
+}
+#: Rights to the table `meta`, as the statements that give them. PUBLIC is the grantee 0.
+_RIGHTS: Final = (
+    "SELECT DISTINCT format('%s ON {table} TO %s', privilege_type, "
+    "CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) "
+    "FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = 'meta'::regclass"
+)
+
+
+def apply(connection: Connection) -> None:
+    """Make the tables."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table, columns in _TABLES.items():
+        connection.execute(text(f"CREATE TABLE {table} ({columns})"))
+        for (right,) in connection.execute(text(_RIGHTS.format(table=table))).all():
+            connection.exec_driver_sql(f"GRANT {right}")
+    # Weights are as good as random: compressing them takes time and gives nothing.
+    connection.execute(text("ALTER TABLE fitted_piece ALTER COLUMN data SET STORAGE EXTERNAL"))
