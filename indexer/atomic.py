@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from indexer.private import opener
 
@@ -35,12 +35,19 @@ def aside_of(path: Path) -> Path:
 def write_atomically(path: Path, *parts: bytes | memoryview, lasting: bool = True) -> None:
     """Make `path` hold `parts`, one after the other, for good: it outlasts a power cut. `lasting` False: of a cache,
     which does not wait for the disk; after a power cut the file may be there without its bytes. Raises OSError."""
+    with written_atomically(path, lasting=lasting) as stream:
+        for part in parts:
+            stream.write(part)
+
+
+@contextmanager
+def written_atomically(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
+    """As `write_atomically`, of what is written to the stream; where that raises, `path` stays as it was."""
     clean(path.parent, path.name)
     aside = aside_of(path)
     try:
         with open(_locked_file(aside), "wb") as stream:
-            for part in parts:
-                stream.write(part)
+            yield stream
             stream.flush()
             if lasting:
                 os.fsync(stream.fileno())

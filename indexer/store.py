@@ -17,10 +17,10 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import URL
 
@@ -29,6 +29,7 @@ from indexer.atomic import clean
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.sqlite import file_url
+from indexer.catalog.transaction import Transaction
 from indexer.encoder_hint import HINT_NAME
 from indexer.errors import StoreBusyError, StoreDamagedError, StoreMissingError, StoreUnwritableError, UsageError
 from indexer.in_hand import IN_HAND
@@ -40,6 +41,9 @@ from indexer.store_address import address_in
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.chosen import chosen_backend
 from indexer.vectors.backends.store_toml import STORE_TOML
+
+if TYPE_CHECKING:
+    from indexer.fitted_files import FittedFiles
 
 #: What the system says of a disk without room.
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
@@ -58,6 +62,12 @@ class Store:
         #: Where the catalog lies, if on a server.
         self.address = address
         self.catalog = catalog
+        #: What was fitted, where it lies in the catalog.
+        self.fitted: FittedFiles | None = None
+        if address is not None:
+            from indexer.fitted_files import FittedFiles
+
+            self.fitted = FittedFiles(folder, catalog)
         try:
             self.vectors: VectorBackend = vectors_of(folder, lambda: id_of(catalog))
         except UsageError:
@@ -122,6 +132,25 @@ class Store:
     def close(self) -> None:
         """Close the catalog's connections."""
         self.catalog.close()
+
+    def follow(self, snapshot: Transaction) -> None:
+        """Have in the folder what other machines have fitted, as far as `snapshot` knows. Raises StoreError."""
+        if self.fitted is not None:
+            self.fitted.follow(snapshot)
+
+    def check_fittable(self) -> None:
+        """Raise StoreUnwritableError where what is fitted could not be kept for all machines."""
+        if self.fitted is not None:
+            self.fitted.check_writable()
+
+    def fitting(self) -> AbstractContextManager[None]:
+        """Around what puts fitted files into the folder: afterwards all machines have them. Raises StoreError."""
+        return nullcontext() if self.fitted is None else self.fitted.changing()
+
+    def publish(self) -> None:
+        """Let all machines have what was fitted here. Raises StoreError."""
+        with self.fitting():
+            pass
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer import forking
-from indexer.encoders.adapted_spec import AdaptedGoneError
+from indexer.encoders.adapted_spec import AdaptedGoneError, in_store
 from indexer.encoders.answers import check_promises
 from indexer.encoders.base import Encoder, EncoderId, Photographs
 from indexer.encoders.batches import try_out
@@ -74,6 +75,7 @@ class LoadedModels:
         Raises EncoderMismatchError when it is another, unless it is to take its place (`reencode`), and EncoderError
         for one that a program brought and that does not keep to the protocol: no store takes it for its own.
         """
+        stored, previous = self._here(stored), self._here(previous)
         with self._lock:
             if self._name == PREVIOUS and reencode:
                 self._encoder = self._previous(previous)
@@ -92,6 +94,10 @@ class LoadedModels:
         if not reencode:
             check_encoder(self._folder, stored, encoder.identity)
         return encoder
+
+    def _here(self, identity: EncoderId | None) -> EncoderId | None:
+        """By the name that an encoder of the store has on this machine."""
+        return None if identity is None else replace(identity, name=in_store(identity.name, self._folder))
 
     def _opened(self, stored: EncoderId | None, reencode: bool) -> Encoder:
         try:

@@ -84,6 +84,7 @@ def read_status(store: Store) -> Status:
     """What `store` holds. Raises StoreError."""
     size = store.size()
     with store.catalog.snapshot() as snapshot:
+        store.follow(snapshot)
         active, former = Encoders(snapshot).active(), Encoders(snapshot).former()
         files = Files(snapshot).counts()
         return Status(

@@ -19,7 +19,7 @@ from indexer.vectors.refresh import key_of
 def check_encoder(store: Store) -> Iterator[Finding]:
     """Whether the files of the encoder are whole: of the one that ships, or of graphs that were trained of it."""
     from indexer.encoders import adapted_graphs
-    from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
+    from indexer.encoders.adapted_spec import ADAPTED_PREFIX, in_store, parse_adapted
     from indexer.encoders.graph_model import BUNDLED, verify_bundled
 
     with store.catalog.snapshot() as snapshot:
@@ -29,7 +29,7 @@ def check_encoder(store: Store) -> Iterator[Finding]:
             yield Finding("encoder", problem, "install the package again")
     elif active is not None and active[1].name.startswith(ADAPTED_PREFIX):
         try:
-            problems = adapted_graphs.verify(parse_adapted(active[1].name))
+            problems = adapted_graphs.verify(parse_adapted(in_store(active[1].name, store.folder)))
         except EncoderUnavailableError as error:
             problems = [str(error)]
         for problem in problems:

@@ -13,6 +13,9 @@ from indexer.errors import EncoderUnavailableError
 from indexer.paths import absolute
 
 ADAPTED_PREFIX: Final = "adapted:"
+#: In a store: a folder an adapted encoder, called by its digest; none is ever replaced, as the store may be encoded
+#: with it.
+FOLDER: Final = "adapted"
 
 
 class AdaptedGoneError(EncoderUnavailableError):
@@ -22,6 +25,17 @@ class AdaptedGoneError(EncoderUnavailableError):
 def adapted_name(folder: Path) -> str:
     """The one spelling of an adapted encoder, what an index stores and what `--encoder` takes."""
     return f"{ADAPTED_PREFIX}{absolute(folder)}"
+
+
+def in_store(name: str, store: Path) -> str:
+    """The name, here, of an encoder that the catalog of the store in a folder names. One that was adapted lies in the
+    store; where the folder that the name says is not there, as on another machine or after a move, it is that one."""
+    if not name.startswith(ADAPTED_PREFIX):
+        return name
+    named = Path(name.removeprefix(ADAPTED_PREFIX))
+    own = store / FOLDER / named.name
+    elsewhere = named.parent.name == FOLDER and not os.path.isdir(named)
+    return adapted_name(own) if elsewhere and own.is_dir() else name
 
 
 def parse_adapted(text: str) -> Path:

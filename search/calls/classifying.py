@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,10 +14,10 @@ from indexer.arguments import checked, each, flag, instance, optional, several, 
 from indexer.catalog.encoders import Encoders
 from indexer.encoders.base import EncoderId
 from indexer.encoders.registry import check_encoder
-from indexer.errors import UsageError
+from indexer.errors import StoreMissingError, UsageError
 from indexer.progress import Progress, Silent
-from indexer.reach import shown_store
-from indexer.settings import IndexSettings
+from indexer.reach import holds, shown_store
+from indexer.settings import ADDRESS_NAME, IndexSettings
 from indexer.store import Store
 from search.arguments import progress_given
 from search.calls.opened import Opened
@@ -74,6 +74,9 @@ class Classifying(Opened):
 
         clock = Clock()
         path = self._place(name, out, Path(folder))
+        if out is None:
+            with self._following() as opened:
+                opened.store.check_fittable()
         with self._working(None, own=out is None) as work, own_thread():
             encoder, notes = self._models.encoder_for_indexing(
                 progress or Silent(),
@@ -83,7 +86,11 @@ class Classifying(Opened):
             tested = None if test is None else os.fspath(test)
             found = train(os.fspath(folder), tested, reader, encoder, seed, progress or Silent())
         clock.lap("train")
-        probe_file.save(path, found.probe)
+        if out is None:
+            with self._following() as opened, opened.store.fitting():
+                probe_file.save(path, found.probe)
+        else:
+            probe_file.save(path, found.probe)
         counts = reader.counts
         return TrainedProbe(
             path=str(path),
@@ -166,14 +173,20 @@ class Classifying(Opened):
         return replace(found, notes=(*work.notes, *road.notes, *found.notes), seconds=clock.seconds)
 
     def probes(self) -> list[str]:
-        """The names of the store's probes, in order."""
+        """The names of the store's probes, in order. Raises StoreError where its catalog lies on a server."""
         from search.classification.probe_file import names_in
 
+        self._fetch_probes()
         return names_in(self.folder)
+
+    def _fetch_probes(self) -> None:
+        """Those that other machines have trained."""
+        if holds(self.folder, ADDRESS_NAME):
+            with suppress(StoreMissingError), self._following():  # an empty database has none
+                pass
 
     def _place(self, name: str | None, out: str | os.PathLike[str] | None, folder: Path) -> Path:
         """Where a new probe is put. Raises UsageError, StoreMissingError."""
-        from indexer.errors import StoreMissingError
         from indexer.paths import absolute, new_place
         from search.classification.probe_file import FOLDER, SUFFIX, check_name, is_name
 
@@ -212,7 +225,10 @@ class Classifying(Opened):
                 has = f"The store has {', '.join(names[:10])}" if names else "The store has no probe"
                 raise UsageError(f"{has}; say which classes there are, by a `probe` or by their names, `classes`.")
             return place_of(names[0], self.folder)
-        return Path(os.path.abspath(probe)) if isinstance(probe, os.PathLike) else place_of(probe, self.folder)
+        if isinstance(probe, os.PathLike):
+            return Path(os.path.abspath(probe))
+        self._fetch_probes()
+        return place_of(probe, self.folder)
 
     @contextmanager
     def _working(self, trained: EncoderId | None, *, own: bool) -> Iterator[Work]:

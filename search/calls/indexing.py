@@ -87,6 +87,7 @@ class Indexing(Opened):
         try:
             with side_by_side(store, alone=reencode or verify) as beside:  # who reads everything again does so once
                 with store.catalog.snapshot() as snapshot:
+                    store.follow(snapshot)
                     former = Encoders(snapshot).former()
                 previous = None if former is None else former[1]
                 self._models.encoder(ActiveEncoder(store).now(), reencode=reencode, previous=previous)
@@ -114,6 +115,7 @@ class Indexing(Opened):
                 active = ActiveEncoder(store).now()
                 if active is not None:
                     write_encoder_hint(self.folder, active)
+                store.publish()  # what no machine was told when it was fitted, or was put into the folder by hand
                 return report
         finally:
             store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +100,8 @@ class Measuring(Opened):
         settings = settings or CalibrationSettings()
         path = self.folder / CALIBRATION_NAME if out is None else Path(new_place(out))
         with self._reading() as opened:
+            if out is None:
+                opened.store.check_fittable()
             session = self._session(opened, reranker, with_reranker=bool(settings.rerank))
             found = calibrate(
                 os.fspath(source),
@@ -110,11 +113,12 @@ class Measuring(Opened):
                 in_place=self._models.calibration(session.encoder),
                 own=own_entries(self.folder, session.encoder.identity),
             )
-        found = replace(found, notes=(*session.notes, *found.notes))
-        if not any(fit.better for fit in found.fits):
-            return found
-        write_calibration(path, found.calibration)
-        return replace(found, path=str(path))
+            found = replace(found, notes=(*session.notes, *found.notes))
+            if not any(fit.better for fit in found.fits):
+                return found
+            with opened.store.fitting() if out is None else nullcontext():
+                write_calibration(path, found.calibration)
+            return replace(found, path=str(path))
 
     def reset_calibration(self) -> bool:
         """Forget the probabilities that were fitted for this store, and go back to those that ship with its encoder, or
@@ -122,5 +126,5 @@ class Measuring(Opened):
 
         Raises StoreMissingError, StoreError.
         """
-        with self._reading():
+        with self._following() as opened, opened.store.fitting():
             return remove_calibration(self.folder / CALIBRATION_NAME)

@@ -115,10 +115,23 @@ class Opened:
             if last:
                 opened.store.close()
 
+    @contextmanager
+    def _following(self) -> Iterator[OpenStore]:
+        """As `_reading`, with what other machines have fitted in the store's folder, for calls that ask for nothing
+        else of the models."""
+        with self._reading() as opened:
+            if opened.store.fitted is not None:
+                with opened.store.catalog.snapshot() as snapshot:
+                    opened.store.follow(snapshot)
+            yield opened
+
     def _session(
         self, opened: OpenStore, reranker: str | os.PathLike[str] | Reranker | None = None, *, with_reranker: bool
     ) -> Session:
         """What a call over `opened` works with. Raises StoreError, EncoderError."""
-        encoder = self._models.encoder(opened.engine.encoder_id())
+        with opened.store.catalog.snapshot() as snapshot:
+            opened.store.follow(snapshot)
+            stored = opened.engine.encoder_of(snapshot)
+        encoder = self._models.encoder(stored)
         second, notes = self._models.reranker(reranker, encoder) if with_reranker else (None, ())
         return Session(opened.store, opened.engine, encoder, second, (*self._models.notes(encoder), *notes))

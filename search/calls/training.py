@@ -85,6 +85,8 @@ class Training(Opened):
 
         place = None if out is None else Path(new_place(out))
         with self._reading() as opened:
+            if place is None:
+                opened.store.check_fittable()
             session = self._session(opened, with_reranker=False)
             report = train_reranker(
                 os.fspath(table),
@@ -97,6 +99,8 @@ class Training(Opened):
                 device=self._device,
                 progress=progress,
             )
+            if place is None:
+                opened.store.publish()
         self._models.forget_rerankers()
         return report
 
@@ -140,6 +144,8 @@ class Training(Opened):
 
         place = None if out is None else Path(new_place(out))
         with self._reading() as opened:
+            if place is None:
+                opened.store.check_fittable()
             session = self._session(opened, with_reranker=False)
             report = train_encoder(
                 os.fspath(table),
@@ -154,5 +160,7 @@ class Training(Opened):
                 device=self._device,
                 progress=progress,
             )
+            if place is None:
+                opened.store.publish()
             lost = left_behind(session.store.folder, session.encoder) if report.helps else ()
             return replace(report, notes=(*self._models.notes(session.encoder), *report.notes, *lost))

@@ -52,9 +52,10 @@ class Engine:
         self._ensembles = Ensembles()
         self._newest = (-1, 0)  # generation, the highest id of an item
 
-    def encoder_id(self) -> EncoderId | None:
+    def encoder_of(self, snapshot: Transaction) -> EncoderId | None:
         """The identity of the encoder that the store was made with; None where there is none yet. Raises StoreError."""
-        return self._indexes.encoder.now()
+        active = self._indexes.encoder.of(snapshot)
+        return None if active is None else active[1]
 
     def index(self, kind: Kind, identity: EncoderId) -> OpenIndex | None:
         """The vector index of a kind; None where there is none. Raises StoreError."""

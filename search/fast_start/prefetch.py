@@ -123,13 +123,17 @@ def _encode(
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
+        from dataclasses import replace
+
         from indexer.encoder_hint import read_encoder_hint
+        from indexer.encoders.adapted_spec import in_store
         from indexer.encoders.registry import open_encoder
         from indexer.encoders.templates import captions_of, class_name_forms
         from search.fast_start.prefetched_encoder import encode_ahead
 
         hint = read_encoder_hint(folder)
         if hint is not None:
+            hint = replace(hint, name=in_store(hint.name, folder))
             encoder = open_encoder(folder, hint, None, device)
             captions = captions_of(encoder, subtracted, templates).values()
             forms = tuple(form for name in class_names for form in class_name_forms(encoder, name, templates))

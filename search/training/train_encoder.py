@@ -16,7 +16,7 @@ from typing import Final
 from indexer.counted import counted
 from indexer.encoders import adapted_files, adapted_graphs, registry
 from indexer.encoders.adapted_files import AdaptedDescription
-from indexer.encoders.adapted_spec import ADAPTED_PREFIX, parse_adapted
+from indexer.encoders.adapted_spec import ADAPTED_PREFIX, FOLDER, parse_adapted
 from indexer.encoders.base import Encoder, EncoderId
 from indexer.encoders.mapped_encoder import METHOD as HEADS
 from indexer.errors import EncoderError, EncoderMismatchError, EncoderUnavailableError, UsageError
@@ -34,9 +34,6 @@ from search.training.pairs import read_pairs
 from search.training.report import EncoderReport, Tried
 from search.training.unused import check_used
 
-#: In a store: a folder an adapted encoder, called by its digest; none is ever replaced, as the store may be encoded
-#: with it.
-FOLDER: Final = "adapted"
 #: With fewer images that judge a note says so.
 FEW_JUDGES: Final = 50
 
