@@ -2,7 +2,8 @@
 
 Few are looked up at once, and the index looks at them alone (and scans them exactly). Of many, an index that lies in
 the catalog's database is given the condition itself. Else only candidates are asked about, of which more are fetched:
-how many, a sample of the index tells. Where that was not enough, more still, and at last all are looked up.
+how many, a sample of the index tells. Where that was not enough all are looked up; of an index on a server, to which
+many ids would have to be sent, more candidates are asked for before.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SAMPLE: Final = 1_000
 BROAD: Final = 0.01
 #: So many times more candidates are fetched than the share asks for: what is near a query need not be spread evenly.
 SPARE: Final = 3.0
-#: Candidates beyond which looking up everything costs less.
+#: Candidates beyond which looking up everything costs less; and ids that a server is sent without a thought, 160 kB.
 MOST: Final = 20_000
 
 
@@ -90,8 +91,10 @@ class Eligible:
 
     def fetch_more(self, wanted: int, fetched: int, left: int) -> int:
         """The same after `fetched` candidates of which too few were `left`: what is near goes against the filter."""
+        if self.held is not None or self._plan is None or self._plan.share * self.total <= MOST:
+            return 0
         count = max(2 * fetched, math.ceil(SPARE * wanted * fetched / max(1, left)))
-        return count if self._plan is not None and count <= min(MOST, self._plan.cost) else 0
+        return count if count <= MOST else 0
 
     def within(self, parameters: SearchParameters) -> SearchParameters:
         """With these alone as what may be returned."""

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from indexer.catalog.shared_statement import SharedStatement
 from indexer.types import Float32, Int64
 from indexer.vectors.backends.faiss_files.faiss_index import FaissIndex
 from indexer.vectors.backends.faiss_files.flat_file import FlatRows, read_flat
 from indexer.vectors.backends.faiss_files.lists_index import ListsIndex
-from indexer.vectors.base import INDEX_TYPES, SearchParameters, VectorIndex
+from indexer.vectors.base import INDEX_TYPES, SearchParameters, Selected, VectorIndex
 from indexer.vectors.exact import ExactIndex
 from tests.fixtures.milvus_backend import collection_of
 from tests.fixtures.pgvector_backend import table_of
@@ -235,6 +236,20 @@ def test_filters_keep_recall(index: VectorIndex, implementation: str, name: str,
     assert set(ids.ravel().tolist()) <= set(only.tolist()) | {-1}
     assert ((ids >= 0).sum(axis=1) == min(fetch(implementation), len(only))).all()
     assert recall(ids, of_kept(kept)) >= 0.9
+
+
+@pytest.mark.parametrize("name", ["tiny", "tenth", "half"])
+def test_a_condition_is_looked_up_where_it_cannot_be_asked(index: VectorIndex, implementation: str, name: str) -> None:
+    """As everywhere but beside a catalog (`tests/search/engine/test_filtered.py`)."""
+    kept = KEPT[name]
+    elsewhere = SharedStatement(("db.example", 5432, None, "photos"), "image_search", "1-1", "SELECT 1", {})
+    for statement in (None, elsewhere):
+        selected = Selected(float(kept.mean()), lambda: IDS[kept], statement)
+        k = fetch(implementation)
+        right = index.search(QUERIES, k, SearchParameters(only=IDS[kept]))[1]
+        assert np.mean(index.search(QUERIES, k, SearchParameters(selected=selected))[1] == right) >= 0.95
+        both = SearchParameters(only=IDS[:300], selected=selected)
+        assert set(index.search(QUERIES, k, both)[1].ravel().tolist()) <= {-1, *IDS[:300][kept[:300]].tolist()}
 
 
 def test_nothing_left_is_no_error(index: VectorIndex) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import search
+from indexer.catalog.criteria import Criterion
 from indexer.catalog.encoders import Encoders
 from indexer.catalog.files import Files
 from indexer.catalog.items import Items
@@ -27,7 +28,7 @@ from indexer.pipeline.values import NewImage
 from indexer.progress import Silent
 from indexer.store import Store
 from indexer.store_address import store_folder
-from indexer.types import Candidate, Metadata, Report
+from indexer.types import Candidate, Int64, Kind, Metadata, Report
 from indexer.vectors.backend import FEW
 from indexer.vectors.base import INDEX_TYPES, SearchParameters
 from indexer.vectors.refresh import build_indexes
@@ -87,13 +88,14 @@ CONDITIONS = (
 lines = st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=4)
 
 
-#: Indexes in the database of the catalog, which ask its conditions themselves.
-BESIDE = ("hnsw beside the catalog", "ivf-flat beside the catalog")
+#: An index in the database of the catalog, which asks its conditions itself; and one that takes its time.
+BESIDE = "hnsw beside the catalog"
+BESIDE_OF_SCALE = "ivf-flat beside the catalog"
 
 
 def folder_of(where: str, home: Path, request: pytest.FixtureRequest) -> Path:
     """The folder of a store whose catalog and indexes are files, or lie in one database."""
-    if where not in BESIDE:
+    if where not in (BESIDE, BESIDE_OF_SCALE):
         return home / "s"
     pytest.importorskip("psycopg")
     url = request.getfixturevalue("postgres_server").new_database().render_as_string()
@@ -104,7 +106,7 @@ def folder_of(where: str, home: Path, request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[*INDEX_TYPES, *BESIDE])
+@pytest.fixture(scope="module", params=[*INDEX_TYPES, BESIDE, pytest.param(BESIDE_OF_SCALE, marks=pytest.mark.scale)])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[search.Library]:
     """A store of the collection under an index of each type, which the last photographs came after."""
     folder = folder_of(request.param, tmp_path_factory.mktemp("filtered"), request)
@@ -183,6 +185,31 @@ def test_a_filter_leaves_what_it_leaves_of_the_whole_ranking(
 
     judge()
     assert counts["found"] >= 0.95 * counts["wanted"], "which is the recall that indexes are tuned to"
+
+
+def test_no_id_is_looked_up_for_an_index_beside_the_catalog(
+    library: search.Library,
+    ranking: dict[str, list[tuple[int, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    if "beside" not in request.node.callspec.id:
+        pytest.skip("the others are given ids or asked for candidates")
+    monkeypatch.setattr(eligible, "SMALL", 100)
+    asked: list[int] = []
+    among = eligible.Selection.among
+
+    def counted(self: eligible.Selection, criterion: Criterion, kind: Kind, ids: Int64) -> Int64:
+        asked.append(len(ids))
+        return among(self, criterion, kind, ids)
+
+    monkeypatch.setattr(eligible.Selection, "ids", lambda *_: pytest.fail("ids are looked up"))
+    monkeypatch.setattr(eligible.Selection, "among", counted)
+    for line, holds in (CONDITIONS[0], CONDITIONS[4]):
+        wanted = [number for number, path in ranking["red"] if holds(SHOTS[path])]
+        found = library.query(Query("red", where=Filter.parse(line)), k=20, rerank=0, parameters=ALL)
+        assert [hit.id for hit in found] == wanted[:20]
+    assert max(asked) <= TAIL, "but for what came after the index"
 
 
 def test_a_process_that_asks_once_answers_filters_without_faiss(
