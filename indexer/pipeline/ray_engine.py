@@ -1,6 +1,6 @@
 """Ray Data as the engine: files are read, decoded and encoded by actors on the machines of a Ray cluster.
 
-candidates, `WINDOW` at a time -> one block a batch -> actors (`EncodeFiles`) -> encoded files, in their order
+candidates, `WINDOW` at a time -> rows of a batch each, in blocks -> actors (`EncodeFiles`) -> encoded files, in order
 
 Ray runs a batch again whose process or machine died, holds back what would overfill its memory, and gives an actor to
 each GPU, or to each CPU where there is none. Documentation: https://docs.ray.io/en/latest/data/data.html
@@ -11,6 +11,7 @@ Imports ray at the top; import this module only where ray is wanted.
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import socket
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import ray
 import ray.data
 
+from indexer.encoders.base import Encoder
 from indexer.errors import EncoderError
 from indexer.pipeline.engine import EncodeFiles, Work
 from indexer.pipeline.values import EncodedFile
@@ -29,6 +31,10 @@ from indexer.types import Candidate
 
 #: Files of one data set: its list of blocks is held by this process, and for the next one actors load the encoder anew.
 WINDOW: Final = 100_000
+#: Batches of a block, which is what Ray hands to an actor, holds back, and runs again where a process died: handing
+#: over one costs some ten milliseconds of the processor. Actors get so many blocks each, or a block is of one batch.
+A_BLOCK: Final = 4
+_BLOCKS_AN_ACTOR: Final = 8
 #: Times that Ray runs a batch again whose process died: of a file that ends every process that opens it, there has to
 #: be an end.
 _AGAIN: Final = 3
@@ -40,11 +46,12 @@ class RayEngine:
     """The Ray cluster at `address` ("HOST:PORT" of its head, from a machine that belongs to it; None: a cluster of this
     machine alone, which ends with the process).
 
-    Raises EncoderError when there is none.
+    `actor`: what encodes in its processes. Raises EncoderError when there is none.
     """
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, actor: type[EncodingActor] | None = None) -> None:
         self._named = address or "this machine"
+        self._actor = actor or EncodingActor
         if not ray.is_initialized():
             given: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
             try:
@@ -53,7 +60,7 @@ class RayEngine:
                 else:
                     _look(address)
                     ray.init(address=address, **given)
-            except (OSError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 said = (str(error).splitlines() or [type(error).__name__])[0]
                 raise EncoderError(
                     f"There is no Ray cluster at {self._named} ({said}); start one there, join it "
@@ -71,15 +78,17 @@ class RayEngine:
             yield from self._window(window, work)
 
     def _window(self, candidates: list[Candidate], work: Work) -> Iterator[EncodedFile]:
-        rows = [{"candidate": pickle.dumps(each)} for each in candidates]
+        batches = [candidates[at : at + work.batch] for at in range(0, len(candidates), work.batch)]
+        rows = [{"files": pickle.dumps(each)} for each in batches]
         there: dict[str, float] = ray.cluster_resources()
         gpus = int(there.get("GPU", 0))
-        actors = gpus or max(1, int(there.get("CPU", 1)))
-        blocks = -(-len(rows) // work.batch)
+        cpus = max(1, int(there.get("CPU", 1)))
+        actors = gpus or cpus
+        blocks = -(-len(rows) // max(1, min(A_BLOCK, len(rows) // (_BLOCKS_AN_ACTOR * actors))))
         encoded = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
-            _Actor,
-            fn_constructor_args=(work,),
-            batch_size=work.batch,
+            self._actor,
+            fn_constructor_args=(work, max(1, cpus // actors)),
+            batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=min(actors, blocks)),
             num_cpus=0 if gpus else 1,
             num_gpus=1 if gpus else 0,
@@ -88,21 +97,26 @@ class RayEngine:
         )
         try:
             for row in encoded.iter_rows():
-                yield pickle.loads(row["encoded"])  # noqa: S301  of our own actors
+                yield from pickle.loads(row["files"])  # noqa: S301  of our own actors
         except ray.exceptions.RayError as error:
             raise EncoderError(_said(error, self._named)) from error
 
 
-class _Actor:
-    """`EncodeFiles` over Ray's batches."""
+class EncodingActor:
+    """`EncodeFiles` over Ray's batches, with so many `threads`: those of the cores that it was given. Beside it others
+    work, and threads that wait for a core hold up the run that they belong to."""
 
-    def __init__(self, work: Work) -> None:
-        self._encode = EncodeFiles(work)
+    def __init__(self, work: Work, threads: int) -> None:
+        os.environ.setdefault("SEARCH_THREADS", str(threads))
+        self._encode = EncodeFiles(work, self.encoder())
+
+    def encoder(self) -> Encoder | None:
+        """None: the one that the work names."""
+        return None
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        candidates = [pickle.loads(each) for each in batch["candidate"]]  # noqa: S301  of our own process
-        encoded = self._encode(candidates)
-        return {"encoded": np.array([pickle.dumps(each) for each in encoded], dtype=object)}
+        encoded = [pickle.dumps(self._encode(pickle.loads(each))) for each in batch["files"]]  # noqa: S301  of ours
+        return {"files": np.array(encoded, dtype=object)}
 
 
 def _look(address: str) -> None:

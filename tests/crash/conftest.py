@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from tests.crash.attempts import Nursery
+from tests.crash.every_operation import EVERY_OPERATION
 from tests.crash.judge import Judge
-from tests.crash.operations import OPERATIONS
 
 #: Of each operation and sort of moment. `make test` takes few.
 FEW: Final = 1
@@ -32,12 +32,12 @@ def _nursery() -> Iterator[Callable[[bool], Nursery]]:
         yield find
 
 
-@pytest.fixture(scope="module", params=OPERATIONS)
+@pytest.fixture(scope="module", params=EVERY_OPERATION)
 def judge(
     request: pytest.FixtureRequest, _nursery: Callable[[bool], Nursery], tmp_path_factory: pytest.TempPathFactory
 ) -> Judge:
     """Of each operation in turn."""
-    operation = OPERATIONS[request.param]
+    operation = EVERY_OPERATION[request.param]
     if operation.long and KILLS <= FEW:
         pytest.skip("takes minutes; CRASH_KILLS asks for it")
     world = operation.prepare(tmp_path_factory.mktemp(operation.name.replace(" ", "-")) / "world")

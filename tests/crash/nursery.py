@@ -16,7 +16,7 @@ from typing import Final
 
 from indexer.errors import SearchError
 from indexer.pipeline import ingest
-from tests.crash.operations import OPERATIONS
+from tests.crash.every_operation import EVERY_OPERATION
 from tests.crash.worlds import World
 
 #: Exit status of a child that ended with a sentence.
@@ -34,6 +34,8 @@ LIGHT = (
     "indexer.vectors.backends.faiss_files.approximate",
     "indexer.vectors.recall",
     "search.calibration.calibrate",
+    "search.exchange.export",
+    "search.exchange.importing",
     "search.library",
 )
 TORCH = (
@@ -56,7 +58,7 @@ def child(operation: str, world: World, gate: int) -> None:
         world.enter()
         ingest.SECONDS_A_COMMIT = 0.0  # as many transactions as a large collection has
         os.read(gate, 1)
-        OPERATIONS[operation].run(world)
+        EVERY_OPERATION[operation].run(world)
         status = 0
     except SearchError as error:  # a sentence for people, as the shell would print it
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -52,7 +52,7 @@ def _index(world: World) -> None:
         library.index(world.photos)
 
 
-def _indexed(folder: Path, photographs: int = 60) -> World:
+def indexed(folder: Path, photographs: int = 60) -> World:
     world = new_world(folder, photographs)
     _index(world)
     world.keep()
@@ -61,7 +61,7 @@ def _indexed(folder: Path, photographs: int = 60) -> World:
 
 def _changed(folder: Path) -> World:
     """Photographs are new, changed, moved and gone, and so are lines of a table and captions beside a photograph."""
-    world = _indexed(folder)
+    world = indexed(folder)
     photos = world.photos
     scenes(photos / "new", 20, seed=1)
     for number in range(0, 12, 2):
@@ -98,7 +98,7 @@ def _build_hnsw(world: World) -> None:
 
 
 def _with_vanished(folder: Path) -> World:
-    world = _indexed(folder)
+    world = indexed(folder)
     for number in range(40, 50):
         (world.photos / f"{number:03}.png").unlink()
     _index(world)
@@ -138,7 +138,7 @@ def _is_indexed(world: World, path: Path) -> bool:
 
 def _with_a_bad_page(folder: Path) -> World:
     """A page of the items reads as noise, a vector has a flipped bit, and an index is cut."""
-    world = _indexed(folder)
+    world = indexed(folder)
     catalog = world.store / "catalog.sqlite"
     with closing(sqlite3.connect(catalog)) as connection:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
@@ -241,14 +241,14 @@ OPERATIONS: Final = {
     for operation in (
         Operation("index first", _nothing_yet, _index, on="no store"),
         Operation("index incremental", _changed, _index),
-        Operation("reencode", _indexed, _reencode, weights="2"),
+        Operation("reencode", indexed, _reencode, weights="2"),
         Operation("forget", _with_vanished, _forget),
         Operation("compact", _with_orphans, _compact),
         Operation("repair", _with_a_bad_page, _repair, _index, on="damaged store"),
-        Operation("build ivf", lambda folder: _indexed(folder, 100), _build_ivf),
-        Operation("build hnsw", lambda folder: _indexed(folder, 100), _build_hnsw),
-        Operation("calibrate", lambda folder: _indexed(folder, 60), _calibrate),
-        Operation("train", lambda folder: _indexed(folder, 150), _train, torch=True),
+        Operation("build ivf", lambda folder: indexed(folder, 100), _build_ivf),
+        Operation("build hnsw", lambda folder: indexed(folder, 100), _build_hnsw),
+        Operation("calibrate", lambda folder: indexed(folder, 60), _calibrate),
+        Operation("train", lambda folder: indexed(folder, 150), _train, torch=True),
         Operation("export", _with_a_converted_model, _export_converted, on="model", torch=True),
         Operation("convert and export", _with_a_model, _export, on="model", torch=True, long=True),
     )
