@@ -25,6 +25,7 @@ from indexer.files.scope import Scope, is_below, nearest, relative
 from indexer.images.sniff import IMAGE_SUFFIXES, RAW_SUFFIXES, SNIFFED_BYTES, sniff
 from indexer.path_forms import composed
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
+from indexer.storage.globs import meant
 from indexer.storage.looking import is_file, is_folder, is_there_named, names_in
 from indexer.storage.places import container_of, is_container, is_elsewhere, is_url
 from indexer.storage.reading import beginning
@@ -42,12 +43,12 @@ class Chosen:
 
 
 def named_paths(roots: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Absolute paths of what a user named, each once.
+    """Absolute paths of what a user named, each once; of a pattern all that matches now (`storage.globs`).
 
     Raises PathNotFoundError for what is not there, UsageError for a file that is neither an image nor captions, and for
     what lies in a folder that may not be looked into.
     """
-    paths = list(dict.fromkeys(map(as_named, roots)))
+    paths = list(dict.fromkeys(path for root in roots for path in meant(as_named(root))))
     for path in paths:
         if not is_there_named(path):
             drive = "the address of its server" if is_url(path) else "whether its drive is mounted"

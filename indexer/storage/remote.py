@@ -124,6 +124,18 @@ class Remote:
         except Exception as error:
             raise told(error) from error
 
+    def matching(self, pattern: str) -> list[str]:
+        """The URLs of files and folders that match a pattern. Raises UsageError where nobody may say."""
+        try:
+            names = self._fs.glob(self._fs._strip_protocol(pattern))
+        except FileNotFoundError:
+            return []
+        except Exception as error:
+            why = told(error)
+            step = getattr(why, "step", "name another")
+            raise UsageError(f"{pattern} cannot be looked for ({reason(why)}); {step}.") from error
+        return [f"{scheme_of(pattern)}://{name.lstrip('/')}" for name in map(str, names)]
+
     def open(self, path: str) -> BinaryIO:
         """The bytes of a file, to read from any place."""
         try:

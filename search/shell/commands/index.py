@@ -19,7 +19,9 @@ class IndexOptions(Options):
     """The options of `search index`."""
 
     roots: list[Path] | None = argument(
-        "FOLDER", default=None, help="Folders (or single files); none: all that the store knows."
+        "FOLDER",
+        default=None,
+        help="Folders, files, tars, tables of names (.parquet), s3://BUCKET/PREFIX; none: all that the store knows.",
     )
     store: Path | None = STORE
     encoder: str | None = option(

@@ -94,3 +94,20 @@ def test_what_a_person_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert as_named("file:///none%20there") == "/none there"
     for text in ("file://[", "file:", "file:relative"):
         assert as_named(text) == os.path.abspath(text)
+
+
+def test_a_url_stays_what_it_is_and_what_pathlib_made_of_it_is_understood(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert as_named("S3://Bucket/Photos/ä b/") == "s3://Bucket/Photos/ä b"
+    assert as_named(Path("s3://bucket/photos/")) == "s3://bucket/photos"
+    assert as_named("s3:/bucket/photos") == str(folder / "s3:" / "bucket" / "photos")  # as a text it is a path
+    (folder / "s3:" / "bucket").mkdir(parents=True)
+    assert as_named(Path("s3:/bucket")) == str(folder / "s3:" / "bucket")
+
+
+def test_a_member_of_a_tar_is_named_by_its_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "a.tar").write_bytes(b"")
+    assert as_named("a.tar/2024/b.jpg") == str(folder / "a.tar" / "2024" / "b.jpg")

@@ -219,3 +219,44 @@ def test_a_table_that_does_not_read_takes_nothing_away(tmp_path: Path) -> None:
     report = index(tmp_path / "store")
     assert report.vanished == 0
     assert "it is no Parquet file that reads" in report.failures[0].reason
+
+
+def test_a_pattern_names_what_matches_it_now(tmp_path: Path) -> None:
+    folder = InFolder(tmp_path)
+    shards = {f"shard-{name}.tar": tar_of({f"{name}.png": picture(name)}) for name in ("red", "blue")}
+    folder.put({**shards, "other.tar": tar_of({"green.png": picture("green")})})
+    assert index(tmp_path / "store", f"{folder.root}/shard-*.tar").encoded == 2
+    folder.put({**shards, "shard-white.tar": tar_of({"white.png": picture("white")})})
+    assert index(tmp_path / "store").encoded == 0
+    assert index(tmp_path / "store", f"{folder.root}/shard-*.tar").encoded == 1
+
+
+def of_urls(kind: str, request: pytest.FixtureRequest) -> Place:
+    if kind == "memory":
+        return InMemory()
+    request.getfixturevalue("s3")
+    from tests.fixtures.s3_server import InS3
+
+    return InS3()
+
+
+@pytest.mark.parametrize("kind", ["memory", pytest.param("s3", marks=pytest.mark.scale)])
+def test_a_pattern_of_urls(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    place = of_urls(kind, request)
+    place.put({**FILES, "shard-1.tar": tar_of({"white.png": picture("white")})})
+    assert index(tmp_path / "store", f"{place.root}/**/*.png").encoded == 3
+    assert index(tmp_path / "other", f"{place.root}/202?/*.png").encoded == 2
+    assert index(tmp_path / "third", f"{place.root}/shard-*.tar").encoded == 1
+
+
+@pytest.mark.parametrize("pattern", ["none-*.tar", "**/none?.jpg"])
+def test_a_pattern_that_matches_nothing_is_said(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(PathNotFoundError, match="Nothing matches"):
+        index(tmp_path / "store", str(tmp_path / pattern))
+    with pytest.raises(PathNotFoundError, match="Nothing matches"):
+        index(tmp_path / "store", f"memory://{tmp_path.name}/{pattern}")
+
+
+def test_a_file_that_is_called_like_a_pattern_is_itself(tmp_path: Path) -> None:
+    InFolder(tmp_path).put({"what?.png": picture("red"), "whats.png": picture("blue")})
+    assert index(tmp_path / "store", str(tmp_path / "photos" / "what?.png")).encoded == 1

@@ -255,3 +255,17 @@ def test_a_path_of_another_system(path: str, tmp_path: Path, monkeypatch: pytest
         place_of(path)
     Path(path).mkdir(parents=True)
     assert place_of(path) == str(tmp_path / path)
+
+
+def test_a_url_is_a_place(bench: RelocatingBench, photos: Path) -> None:
+    """A folder that was put into a storage of objects; the shell gives it as a path."""
+    import fsspec
+
+    bench.run(photos)
+    url = f"memory://{photos.parent.name}/photos"
+    memory = fsspec.filesystem("memory")
+    for path in photos.rglob("*"):
+        if path.is_file():
+            memory.pipe_file(f"/{photos.parent.name}/photos/{path.relative_to(photos)}", path.read_bytes())
+    bench.relocate(photos, place_of(Path(url)))  # type: ignore[arg-type]
+    assert bench.run(url).encoded == 0  # type: ignore[arg-type]

@@ -74,6 +74,7 @@ def resolved(line: str) -> Criterion:
         ("path:Trips/Été", BelowNamed("trips/ete")),
         ("path:/Photos/Trips/", Below("/photos/trips")),
         ("path:/", Below("")),
+        ("path:s3://Bucket/Photos/", Below("s3://bucket/photos")),
         ("path:Berlin/N.jpg", PathMatches("berlin/n.jpg")),
         ("path:n.jpg", PathMatches("n.jpg")),
         ("path:n.jpg/", BelowNamed("n.jpg")),
