@@ -159,7 +159,7 @@ class FittedFiles:
         if len(names) > MOST_FILES:
             raise StoreUnwritableError(
                 f"{self._folder} has {len(names):,} fitted files, and a catalog takes up to {MOST_FILES:,}; delete "
-                "those of `probes` or `adapted` that nobody uses."
+                "probes or adapted encoders that nobody uses."
             )
         with self._catalog.batch() as batch:
             there = Fitted(batch)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
+from indexer.named_hosts import check_host
 from indexer.paths import absolute
 from indexer.reach import holds, reason, refuse_store
 from indexer.settings import ADDRESS_NAME, stores_folder
@@ -56,18 +57,36 @@ def store_folder(named: str | os.PathLike[str]) -> Path:
 
 
 def address_in(folder: Path) -> URL | None:
-    """The address that a folder stands for; None for one that holds its catalog itself. Raises StoreError."""
+    """The address that a folder stands for; None for one that holds its catalog itself. Raises StoreError, and
+    UsageError for a folder that somebody else may have made, whose server would get a password."""
     if not holds(folder, ADDRESS_NAME):
         return None
     try:
         with open(folder / ADDRESS_NAME, encoding="utf-8") as stream:
-            return _url(stream.read(_LONGEST).strip())
+            found = _url(stream.read(_LONGEST).strip())
     except OSError as error:
         refuse_store(folder, error)
     except (UnicodeDecodeError, UsageError) as error:
         raise StoreDamagedError(
             f"{folder / ADDRESS_NAME} holds no address of a store; delete it, and name the store by its address."
         ) from error
+    if not _is_ours(folder):
+        hosts = [found.host or "", *_several(found.query.get("host")), *_several(found.query.get("hostaddr"))]
+        for host in ",".join(hosts).split(","):
+            check_host(folder / ADDRESS_NAME, found.render_as_string(), "postgresql", host)
+    return found
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder was made here for an address that somebody has named here."""
+    try:
+        return folder.parent == stores_folder()
+    except UsageError:  # no home, and so no such folder
+        return False
+
+
+def _several(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else given
 
 
 def _url(address: str) -> URL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from indexer import forking
 from indexer.encoders.adapted_spec import AdaptedGoneError, in_store
@@ -24,6 +24,10 @@ from search.rerank.base import Reranker
 
 if TYPE_CHECKING:
     from search.fast_start.prefetch import Prefetch
+
+
+#: Rerankers that are kept, those asked for last: the store's own, and some that were named. One of BLIP has 900 MB.
+MOST_RERANKERS: Final = 4
 
 
 class LoadedModels:
@@ -197,5 +201,8 @@ class LoadedModels:
                     if asked is not None:
                         raise
                     held = (state, None, (str(error),))
-                self._rerankers[asked] = held
+                if len(self._rerankers) >= MOST_RERANKERS:
+                    del self._rerankers[next(iter(self._rerankers))]
+            self._rerankers.pop(asked, None)
+            self._rerankers[asked] = held  # the last one that was asked for
             return held[1:]

@@ -6,13 +6,15 @@ pages, repairs itself after a crash, and has its own backups: there are no check
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, event, text
 from sqlalchemy.dialects import registry
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import DisconnectionError, NoSuchModuleError
 
 from indexer.catalog import postgres_first
 from indexer.catalog.postgres_errors import PostgresErrors
@@ -34,6 +36,10 @@ RUN_TIMEOUT_MS: Final = 120_000
 #: Connections of one process; more threads wait their turn.
 CONNECTIONS: Final = 16
 _FOR_EVER: Final[Any] = None
+#: Seconds after which a connection is tried before it is used, which costs a round trip. No server is started anew
+#: between two steps of a query.
+RESTED: Final = 1.0
+_RESTS: Final = "rests since"
 
 
 class Postgres(PostgresErrors):
@@ -114,10 +120,22 @@ class Postgres(PostgresErrors):
                 max_overflow=0,
                 pool_timeout=_FOR_EVER,
                 pool_use_lifo=True,
-                pool_pre_ping=True,  # a server that was started anew is no error
+                use_native_hstore=False,  # else each connection asks the server for a type that is not used
             )
         except (ImportError, NoSuchModuleError) as error:
             raise self.lacks_driver() from error
+
+        @event.listens_for(engine, "checkin")
+        def _on_checkin(_connection: Any, record: Any) -> None:
+            record.info[_RESTS] = time.monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def _on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+            if time.monotonic() - record.info.get(_RESTS, math.inf) > RESTED:
+                try:
+                    engine.dialect.do_ping(connection)
+                except Exception as error:
+                    raise DisconnectionError("The server was started anew.") from error
 
         @event.listens_for(engine, "begin")
         def _on_begin(connection: Connection) -> None:

@@ -14,6 +14,7 @@ from indexer.catalog.encoders import Encoders
 from indexer.encoder_hint import write_encoder_hint
 from indexer.encoders.base import EncoderId
 from indexer.errors import EncoderMismatchError, StoreMissingError, UsageError
+from indexer.fitted_files import copy_fitted, fitted_in
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
 from indexer.store import Store
@@ -25,13 +26,16 @@ from search.calls.opened import Opened
 @dataclass(frozen=True, slots=True)
 class Combined:
     """What came into the store `into`: how many `files`, with so many `images` and `texts`. `known`: files that were
-    there already, or had been forgotten there."""
+    there already, or had been forgotten there. `fitted`: the calibration, rerankers, probes and adapted encoders that
+    came, files by their names in a store; `left`: those that did not."""
 
     into: str
     files: int
     images: int
     texts: int
     known: int
+    fitted: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Dividing(Opened):
@@ -43,9 +47,11 @@ class Dividing(Opened):
         vectors, tokens, folders with their patterns, and what was forgotten. The others stay as they are.
 
         Nothing is encoded or read but the stores. Ids are new; of a file that several have, that of this store stays,
-        then the first. Calibration, rerankers and probes of their own do not come. Raises UsageError for none or for
-        the store itself, EncoderMismatchError for a store of another encoder, before anything is written;
-        StoreMissingError, StoreBusyError, StoreError, and what `progress` raises: called again, it goes on.
+        then the first. What was fitted to the others (calibration, reranker, probes, adapted encoders) comes where one
+        store goes into a new one, which then answers as it did; else it does not (`Combined.left`): it was fitted to a
+        part of what is here now. Raises UsageError for none or for the store itself, EncoderMismatchError for a store
+        of another encoder, before anything is written; StoreMissingError, StoreBusyError, StoreError, and what
+        `progress` raises: called again, it goes on.
         """
         if not stores:
             raise UsageError("Name the stores that are to be merged.")
@@ -68,7 +74,8 @@ class Dividing(Opened):
         self.close()
         with ExitStack() as stack:
             sources = [stack.enter_context(_opened(path, writing=False)) for path in found]
-            return _into(self.folder, sources, None, told)
+            carried = len(sources) == 1 and own is None and not fitted_in(self.folder)
+            return _into(self.folder, sources, None, told, carried=carried)
 
     @checked(folder=arguments.path, into=arguments.path, progress=optional(progress_given))
     def split(
@@ -106,8 +113,11 @@ class Dividing(Opened):
         return found
 
 
-def _into(place: Path, sources: Sequence[Store], folder: str | None, progress: Progress) -> Combined:
-    """Copy stores, or a `folder` of one, into the store at a place, which is made where there is none."""
+def _into(
+    place: Path, sources: Sequence[Store], folder: str | None, progress: Progress, *, carried: bool = False
+) -> Combined:
+    """Copy stores, or a `folder` of one, into the store at a place, which is made where there is none. `carried`: with
+    what was fitted to it."""
     from indexer.pipeline.copy_store import StoreCopy
     from indexer.vectors.refresh import build_indexes
 
@@ -123,6 +133,13 @@ def _into(place: Path, sources: Sequence[Store], folder: str | None, progress: P
             build_indexes(target.catalog, target.vectors, None, progress)
             with target.catalog.snapshot() as snapshot:
                 write_encoder_hint(place, Encoders(snapshot).required()[1])
+            for source in sources:
+                with source.catalog.snapshot() as snapshot:
+                    source.follow(snapshot)
+            fitted = sorted({name for source in sources for name in fitted_in(source.folder)})
+            if carried and fitted:
+                with target.fitting():
+                    copy_fitted(sources[0].folder, place)
     finally:
         target.close()
     done = [copy.copied for copy in copies]
@@ -132,6 +149,7 @@ def _into(place: Path, sources: Sequence[Store], folder: str | None, progress: P
         sum(one.images for one in done),
         sum(one.texts for one in done),
         sum(one.known for one in done),
+        *((tuple(fitted), ()) if carried else ((), tuple(fitted))),
     )
 
 

@@ -183,7 +183,7 @@ class Engine:
             return curves
         key = encoder.identity.weights
         if key not in self._texts:
-            self._texts[key] = typical_of_texts(encoder)
+            self._texts = {key: typical_of_texts(encoder)}
         return curves.guessing(self._texts[key])
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 import search
+from indexer.reach import beginning, holds
+from indexer.settings import ADDRESS_NAME
 from search.calls.details import StoreState
 from search.projection.map_file import map_file
 from search.web.representations import wanted
@@ -55,10 +57,13 @@ Revalidated = Depends(_revalidated)
 def tag_of(request: Request, service: Service, state: StoreState) -> str:
     """Of the store's state, the request, the version and the day ("after:2w" means another time tomorrow)."""
     folder = service.library.folder
-    beside = []
-    for path in (*(folder / name for name in _BESIDE), map_file(folder)):
-        with suppress(OSError):
-            beside.append(os.stat(path).st_mtime_ns)
+    beside: list[object] = []
+    if not holds(folder, ADDRESS_NAME):  # on a server what is fitted counts as a change of the catalog
+        for name in _BESIDE:
+            with suppress(OSError):
+                beside.append(os.stat(folder / name).st_mtime_ns)
+    with suppress(OSError):  # the sum of a map says the same on each machine
+        beside.append(beginning(map_file(folder), 8))
     parts = (search.__version__, state.store, state.generation, state.roots, beside, date.today(), request.url.path)
     text = repr((*parts, request.url.query))
     return f'W/"{hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'

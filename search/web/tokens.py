@@ -147,7 +147,10 @@ class Tokens:
 
 
 def _name(scope: Scope) -> str:
-    return f"search-{(scope.get('server') or ('', 0))[1]}"
+    """By the port that the browser asks, which is that of a proxy where several servers stand behind one."""
+    host = Headers(scope=scope).get("host", "")
+    port = host.rpartition(":")[2]
+    return f"search-{port if port.isdecimal() else 80}"
 
 
 def _same(one: str, other: str) -> bool:

@@ -14,7 +14,7 @@ from indexer import fitted_files
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.fitted import PIECE
 from indexer.catalog.meta import SETTLED, Meta
-from indexer.catalog.migrations import m0008_fitted
+from indexer.catalog.migrations import m0008_several_machines
 from indexer.catalog.postgres_first import SCHEMA
 from indexer.errors import StoreDamagedError, StoreUnwritableError
 from indexer.fitted_files import NOTED, FittedFiles, copy_fitted, fitted_in, is_fitted
@@ -200,10 +200,10 @@ def test_who_may_only_read_has_it_and_fits_nothing(
         for right in (f"USAGE ON SCHEMA {SCHEMA}", f"SELECT ON ALL TABLES IN SCHEMA {SCHEMA}"):
             postgres_server.execute(f"GRANT {right} TO reading", database)
         one = machine("one")
-        for table in ("fitted", "fitted_piece"):
+        for table in ("claim", "fitted", "fitted_piece"):
             postgres_server.execute(f"DROP TABLE {SCHEMA}.{table}", database)
         with one.catalog.batch() as batch:
-            m0008_fitted.apply(batch.connection)
+            m0008_several_machines.apply(batch.connection)
         one.fit(FITTED)
         two = Machine(tmp_path / "two", address.set(username="reading"))
         assert two.look() == FITTED

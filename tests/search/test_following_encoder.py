@@ -11,7 +11,9 @@ from PIL import Image
 import search
 from indexer.encoders.base import Encoder
 from indexer.encoders.registry import open_encoder
+from search.loaded_models import MOST_RERANKERS, LoadedModels
 from tests.fixtures.colour_encoder import ColourEncoder
+from tests.fixtures.colour_reranker import ColourReranker
 
 
 @pytest.fixture
@@ -57,3 +59,20 @@ def test_one_that_was_named_stays(store: Path) -> None:
         encode_anew(store, ColourEncoder())
         with pytest.raises(search.EncoderMismatchError, match="made with the encoder colours, not bundled"):
             library.query("red", rerank=0)
+
+
+def test_of_rerankers_that_were_named_the_last_ones_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str | None] = []
+
+    def load(asked: str | None, *_more: object) -> ColourReranker:
+        loaded.append(asked)
+        return ColourReranker()
+
+    monkeypatch.setattr("search.rerank.registry.load_reranker", load)
+    models = LoadedModels(tmp_path, ColourEncoder(), None)
+    for name in ("a", "b", "c", "d", "a", "e", "a"):  # "b" goes for "e"
+        models.reranker(str(tmp_path / name), ColourEncoder())
+    assert len(loaded) == 5
+    models.reranker(str(tmp_path / "b"), ColourEncoder())
+    assert len(loaded) == 6
+    assert len(models._rerankers) == MOST_RERANKERS

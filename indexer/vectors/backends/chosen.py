@@ -8,17 +8,23 @@ from pathlib import Path
 from indexer.errors import StoreDamagedError
 from indexer.vectors.backend import VectorBackend
 from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
-from indexer.vectors.backends.store_toml import VectorsPlace, vectors_place
+from indexer.vectors.backends.store_toml import STORE_TOML, VectorsPlace, vectors_place
 
 
 def chosen_backend(folder: Path, inner: Path, store: Callable[[], str]) -> VectorBackend:
     """The indexes of the store in `folder`, which need not exist yet; files of them lie in `inner`. `store` gives the
     store's id, asked where there is a server.
 
-    Raises UsageError for a `store.toml` that is wrong.
+    Raises UsageError for a `store.toml` that is wrong, or names a server to which a secret would go that is not meant
+    for it (`named_hosts.py`).
     """
     place = vectors_place(folder)
-    return FaissFiles(inner) if place is None else _server(place, folder, store)
+    if place is None:
+        return FaissFiles(inner)
+    from indexer.named_hosts import check_host
+
+    check_host(folder / STORE_TOML, place.server, place.scheme, place.host)
+    return _server(place, folder, store)
 
 
 def _server(place: VectorsPlace, folder: Path, store: Callable[[], str]) -> VectorBackend:

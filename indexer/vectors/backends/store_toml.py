@@ -47,6 +47,13 @@ class VectorsPlace:
     name: str | None
 
     @property
+    def host(self) -> str:
+        """Where secrets would go."""
+        from urllib.parse import urlsplit
+
+        return urlsplit(self.url).hostname or ""
+
+    @property
     def server(self) -> str:
         """As sentences name it: without settings."""
         return self.url.partition("?")[0]

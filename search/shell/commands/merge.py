@@ -46,4 +46,8 @@ def run(options: MergeOptions) -> int:
         return FOUND
     came = f"{counted(found.images, 'image')} and {counted(found.texts, 'text')}"
     print_line(f"{came} came into {found.into}; {counted(found.known, 'file')} it had, or had forgotten.")
+    if found.fitted:
+        print_line(f"What was fitted came along: {', '.join(found.fitted)}.")
+    if found.left:
+        print_line(f"What was fitted to one of them did not come: {', '.join(found.left)}.")
     return FOUND

@@ -41,4 +41,6 @@ def run(options: SplitOptions) -> int:
         print_json(dataclasses.asdict(found))
         return FOUND
     print_line(f"{found.into} has {counted(found.images, 'image')} and {counted(found.texts, 'text')} of its own now.")
+    if found.left:
+        print_line(f"What was fitted to the whole did not come: {', '.join(found.left)}.")
     return FOUND

@@ -153,7 +153,7 @@ def test_a_table_that_was_dropped_is_said(address: URL, postgres_server: Postgre
 
 
 def test_a_connection_that_was_cut_is_said_and_the_next_one_works(
-    address: URL, postgres_server: PostgresServer
+    address: URL, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog = Catalog.create(address)
     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{address.database}'"
@@ -165,7 +165,8 @@ def test_a_connection_that_was_cut_is_said_and_the_next_one_works(
         assert Meta(batch).get("key") is None
         Meta(batch).set("key", "kept")
     postgres_server.execute(cut)
-    with catalog.snapshot() as snapshot:  # it was idle
+    monkeypatch.setattr(postgres, "RESTED", 0.0)
+    with catalog.snapshot() as snapshot:  # it has rested
         assert Meta(snapshot).get("key") == "kept"
     catalog.close()
 

@@ -12,8 +12,10 @@ import pytest
 
 import search
 from indexer.errors import EncoderMismatchError, PathNotFoundError, StoreMissingError, UsageError
+from indexer.store_address import store_folder
 from tests.conftest import Cli
 from tests.fixtures.colour_encoder import ColourTokenEncoder
+from tests.fixtures.postgres_server import PostgresServer
 from tests.indexer.pipeline.test_run import BLUE, GREEN, RED, paint
 
 ASKED = ("red", "a green thing", "blue and red")
@@ -99,6 +101,34 @@ def test_photographs_need_not_be_there(whole: search.Library, photos: Path, tmp_
     with opened(tmp_path / "all") as library:
         library.merge(whole.folder)
         assert answers(library) == before
+
+
+def test_what_was_fitted_goes_with_a_whole_store_and_stays_with_a_part(
+    whole: search.Library,
+    photos: Path,
+    tmp_path: Path,
+    postgres_server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Into a database and back, too: there it lies in the catalog."""
+    fitted = {"calibration.json": b"{}", "probes/cats.safetensors": b"probe"}
+    for name, data in fitted.items():
+        (whole.folder / name).parent.mkdir(exist_ok=True)
+        (whole.folder / name).write_bytes(data)
+    address = str(postgres_server.new_database())
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "one"))
+    with opened(store_folder(address)) as served:
+        assert served.merge(whole.folder).fitted == tuple(fitted)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "two"))
+    with opened(tmp_path / "back") as back:
+        assert back.merge(store_folder(address)).fitted == tuple(fitted)
+        assert {name: (back.folder / name).read_bytes() for name in fitted} == fitted
+    with opened(tmp_path / "d") as other:
+        other.index(photos / "c")
+        found = other.merge(whole.folder)
+        assert (found.fitted, found.left) == ((), tuple(fitted))
+        assert not (other.folder / "calibration.json").exists()
+    assert whole.split(photos / "a", tmp_path / "part").left == tuple(fitted)
 
 
 def test_a_folder_becomes_a_store_of_its_own(whole: search.Library, photos: Path, tmp_path: Path) -> None:
