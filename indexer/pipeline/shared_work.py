@@ -18,6 +18,7 @@ from indexer.pipeline.plan import Planner, RootPlan
 from indexer.pipeline.since import Since
 from indexer.progress import Progress
 from indexer.side_by_side import SideBySide
+from indexer.storage.looking import candidate_at
 from indexer.types import Candidate, Report
 
 #: Files that are claimed together: a second or two of work, so that those who end together end together.
@@ -75,7 +76,7 @@ class SharedWork:
         gone: list[str] = []
         for path in paths:
             try:
-                found.append(Candidate.at(path))
+                found.append(candidate_at(path))
             except (OSError, ValueError):
                 gone.append(path)  # the next scan says so
         self._writers.leave(gone)
