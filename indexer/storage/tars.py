@@ -41,7 +41,7 @@ class Bytes(Protocol):
 class LocalBytes:
     """A tar of the file system."""
 
-    piece = BLOCK
+    piece = 4_096  # the headers of one entry, and those of small ones around it
 
     def look(self, path: str) -> Seen | None:
         """See `Storage.look`."""
