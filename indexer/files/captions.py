@@ -34,6 +34,9 @@ MAX_PROBLEMS = 20
 #: Images that are not there are asked for together.
 _ASKED = 256
 
+#: What a file beside an image, with a text about it, is called: data sets (WebDataset) know the second.
+SIDECARS = frozenset({".txt", ".caption"})
+
 #: A sidecar of at most this many lines holds a caption a line; a longer one is a single text.
 MAX_SIDECAR_CAPTIONS = 20
 
@@ -114,13 +117,13 @@ def parse_csv(
 
 
 def sidecar_image(names: Collection[str], txt_name: str) -> str | None:
-    """Which of the files `names` of a folder the `.txt` beside them is about; None when it is about none.
+    """Which of the files `names` of a folder the `.txt` or `.caption` beside them is about; None when it is about none.
 
     "photo.jpg.txt" is about "photo.jpg"; "photo.txt" about the image of that stem, the first in order when several
     share it. Pass a set: membership is all that is asked, however large the folder.
     """
     stem, suffix = os.path.splitext(txt_name)
-    if suffix.lower() != ".txt" or not stem:
+    if suffix.lower() not in SIDECARS or not stem:
         return None
     if os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES and stem in names:
         return stem

@@ -15,7 +15,7 @@ from indexer.catalog.exclusions import Exclusions
 from indexer.catalog.meta import IGNORE_RULES, Meta
 from indexer.catalog.roots import Roots
 from indexer.errors import PathNotFoundError, UsageError
-from indexer.files.captions import is_caption_table, sidecar_image
+from indexer.files.captions import SIDECARS, is_caption_table, sidecar_image
 from indexer.files.ignores import Ignores, check_patterns, means_something_else
 from indexer.files.inherited import inherited
 from indexer.files.kinds import kind_of
@@ -267,7 +267,7 @@ def _is_indexable(path: str) -> bool:
     if not is_file(path) or suffix in RAW_SUFFIXES:
         return False
     try:
-        if suffix == ".txt":
+        if suffix in SIDECARS:
             return sidecar_image(names_in(folder), name) is not None
         return sniff(beginning(path, SNIFFED_BYTES)) is not None
     except OSError:

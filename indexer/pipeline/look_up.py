@@ -16,7 +16,7 @@ from indexer.catalog.photographs import Photographs
 from indexer.catalog.tokens import Tokens
 from indexer.errors import FileError, UnreadableFileError
 from indexer.files import takeout
-from indexer.files.captions import is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
+from indexer.files.captions import SIDECARS, is_caption_table, parse_captions_file, parse_sidecar, sidecar_image
 from indexer.files.names import by_form
 from indexer.images.decoder import read_file
 from indexer.images.formats import refuse_head
@@ -82,7 +82,7 @@ class LookUp:
             return CaptionFile(candidate, _digest(data), tuple(captions), tuple(problems))
         if name == TEXTS and (table := table_of(candidate.path)) is not None:
             return self._texts_of_table(candidate, table)
-        if suffix == ".txt":
+        if suffix in SIDECARS:
             image = sidecar_image(self._names(folder), name)
             if image is None and not name.isascii():
                 forms = self._forms(folder)

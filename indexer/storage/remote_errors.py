@@ -49,7 +49,9 @@ def told(error: BaseException) -> OSError:
         return RemoteError(
             errno.ETIMEDOUT, "its server does not answer", "check the network, and the address (AWS_ENDPOINT_URL)"
         )
-    said = (str(error).splitlines() or [""])[0].strip()[:200].rstrip(".") or type(error).__name__
+    said = (str(getattr(error, "strerror", None) or error).splitlines() or [""])[0].strip()[:200].rstrip(".") or type(
+        error
+    ).__name__
     return RemoteError(
         getattr(error, "errno", None) or errno.EIO, said[:1].lower() + said[1:], "check the address, then try again"
     )

@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from indexer.storage.base import ChangedError, Flat, Found, Seen, Walk, mark, nothing_at
+from indexer.storage.member_lists import keep, kept
+from indexer.storage.places import is_url
 from indexer.storage.tar_format import BLOCK, Members, is_member, read_members
 from indexer.types import Candidate, Failure
 
@@ -39,7 +41,7 @@ class Bytes(Protocol):
 class LocalBytes:
     """A tar of the file system."""
 
-    piece = BLOCK
+    piece = 4_096  # the headers of one entry, and those of small ones around it
 
     def look(self, path: str) -> Seen | None:
         """See `Storage.look`."""
@@ -153,6 +155,15 @@ class Tars:
         return tar
 
     def _read_members(self, tar: Seen) -> Members:
+        if not is_url(self._tar):
+            return self._read_headers(tar)
+        members = kept(self._tar, tar)
+        if members is None:
+            members = self._read_headers(tar)
+            keep(self._tar, tar, members)
+        return members
+
+    def _read_headers(self, tar: Seen) -> Members:
         held, begins = b"", 0
 
         def read_at(start: int, size: int) -> bytes:

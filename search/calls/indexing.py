@@ -52,7 +52,8 @@ class Indexing(Opened):
         verify: bool = False,
         engine: str | None = None,
     ) -> Report:
-        """Bring the store up to date with folders (or single files); none means all that it knows.
+        """Bring the store up to date with folders (or single files, tars, tables of names, URLs such as
+        "s3://bucket/photos", and patterns of them); none means all that it knows.
 
         `index_type`: "flat", "hnsw", "ivf-flat", "ivf-sq8" or "ivf-pq"; None keeps the store's choice, or chooses by
         size. `recall`: the share of the true first ten that an approximate index has to find, measured on the store's

@@ -422,6 +422,7 @@ def test_any_bytes_parse_or_have_one_reason(data: bytes) -> None:
         ({"IMG_1.JPEG"}, "IMG_1.TXT", "IMG_1.JPEG"),
         ({"a b.heic"}, "a b.txt", "a b.heic"),
         ({"photo.v2.jpg"}, "photo.v2.txt", "photo.v2.jpg"),
+        ({"000001.jpg"}, "000001.caption", "000001.jpg"),
         ({"photo.cr2", "photo.mov"}, "photo.txt", None),
         ({"other.jpg"}, "photo.txt", None),
         ({"photo.jpg"}, "photo.md", None),

@@ -38,6 +38,7 @@ FILES = {
     "2024/green.png": picture("green"),
     "2024/damaged.jpg": b"\xff\xd8\xff\xe0 no more",
     "2024/notes.doc": b"no picture",
+    "blue.caption": b"blue, by itself",
     "blue.png": picture("blue"),
     "captions.csv": b"image,caption\n2024/green.png,green all over\nblue.png,blue\nnone.png,nothing\n",
 }
@@ -75,7 +76,7 @@ def test_the_store_is_that_of_a_folder_to_the_last_bit_and_a_second_run_reads_no
     assert (report.encoded, len(report.failures)) == (3, 1)
     assert same_but_for_the_root((tmp_path / "store", place.root), (tmp_path / "expected", folder.root))
     again = index(tmp_path / "store")
-    assert (again.encoded, again.unchanged) == (0, 6)
+    assert (again.encoded, again.unchanged) == (0, 7)
 
 
 def test_what_changes_and_goes_is_seen(place: Place, tmp_path: Path) -> None:
@@ -260,3 +261,23 @@ def test_a_pattern_that_matches_nothing_is_said(tmp_path: Path, pattern: str) ->
 def test_a_file_that_is_called_like_a_pattern_is_itself(tmp_path: Path) -> None:
     InFolder(tmp_path).put({"what?.png": picture("red"), "whats.png": picture("blue")})
     assert index(tmp_path / "store", str(tmp_path / "photos" / "what?.png")).encoded == 1
+
+
+def test_what_may_not_be_listed_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from indexer.storage import remote
+    from indexer.storage.remote_errors import told
+
+    memory = InMemory()
+    memory.put(FILES)
+    index(tmp_path / "store", memory.root)
+    plain = remote.Remote._ls
+
+    def listed(self: remote.Remote, folder: str) -> object:
+        if folder.endswith("/2024"):
+            raise told(PermissionError("Forbidden"))
+        return plain(self, folder)
+
+    monkeypatch.setattr(remote.Remote, "_ls", listed)
+    report = index(tmp_path / "store")
+    assert report.vanished == 0
+    assert [(each.path, each.reason) for each in report.failures] == [(f"{memory.root}/2024", "permission denied")]
