@@ -132,8 +132,8 @@ def scale() -> None:
     middle.loglog(sizes, [encode * size for size in sizes], color=RIVAL, label="encoding all, 12 megapixels")
     written = laws.catalogs["postgresql"].write
     middle.loglog(sizes, [written(size) / 3_600 for size in sizes], color=OTHER, label="rows in PostgreSQL")
-    built = [point for point in measured.indexes if point.count >= sizes[0]]
-    middle.loglog([p.count for p in built], [p.build_cpu_s / 3_600 for p in built], "o", color=OURS, markersize=5)
+    built = [(p.count, p.build_cpu_s / 3_600) for p in measured.indexes if p.count >= sizes[0] and p.build_cpu_s]
+    middle.loglog([count for count, _ in built], [hours for _, hours in built], "o", color=OURS, markersize=5)
     middle.set_ylabel("core hours")
     for name, colour, law in (
         ("catalog, PostgreSQL", OTHER, laws.catalogs["postgresql"].total),

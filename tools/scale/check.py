@@ -38,9 +38,11 @@ def _compared(measured: Measured, up_to: int) -> Iterator[Compared]:
         if point.probes is not None:
             predicted = laws.index.probed(point.count, point.lists)
             yield Compared("lists for 0.95 of captions", point.count, predicted, point.probes, held)
-        if point.count >= FITTED_FROM:
+        if point.count >= FITTED_FROM and point.build_cpu_s is not None:
             predicted = laws.index.build_s(point.count)
             yield Compared("vector index, build, cpu s", point.count, predicted, point.build_cpu_s, held)
+        if not point.curve:
+            continue
         width, _, ms, _ = max(point.curve)
         looked = width * point.count / point.lists
         predicted = laws.index.query_fixed + laws.index.per_cell * point.lists + laws.index.per_vector * looked

@@ -160,7 +160,7 @@ def index_laws(points: Sequence[IndexPoint], dimension: int) -> IndexLaws:
         for width, _, ms, cells_ms in point.curve
     ]
     choosing, comparing = Straight.of(cells), Straight.of(looks)
-    build = Straight.of([(float(point.count), point.build_cpu_s) for point in large])
+    build = Straight.of([(float(point.count), point.build_cpu_s) for point in large if point.build_cpu_s is not None])
     return IndexLaws(dimension, probes, build, choosing.each, comparing.each, choosing.fixed + comparing.fixed)
 
 

@@ -17,12 +17,13 @@ TARGET = 0.95
 @dataclass(frozen=True, slots=True)
 class IndexPoint:
     """An index of `count` vectors: `lists` of which captions need `probes` for `TARGET`, None where no width that was
-    tried reached it. `curve`: (lists probed, recall of captions, processor ms, of that ms to choose the lists)."""
+    tried reached it. `build_cpu_s`: None where the build was not seen to its end. `curve`: (lists probed, recall of
+    captions, processor ms, of that ms to choose the lists)."""
 
     count: int
     base: int
     bytes: int
-    build_cpu_s: float
+    build_cpu_s: float | None
     peak_mb: int
     lists: int
     probes: float | None
@@ -119,4 +120,4 @@ def _index(row: dict[str, Any]) -> IndexPoint:
         if below < TARGET <= above:
             needed = low * (high / low) ** ((TARGET - below) / (above - below))
     base, count, lists = row.get("base", 10_000), row["count"], row["lists"]
-    return IndexPoint(count, base, row["bytes"], row["build_cpu_s"], row["peak_mb"], lists, needed, curve)
+    return IndexPoint(count, base, row["bytes"], row.get("build_cpu_s"), row["peak_mb"], lists, needed, curve)
