@@ -80,7 +80,7 @@ def address_in(folder: Path) -> URL | None:
 def _is_ours(folder: Path) -> bool:
     """Whether a folder was made here for an address that somebody has named here."""
     try:
-        return folder.parent == stores_folder()
+        return os.path.realpath(folder.parent) == os.path.realpath(stores_folder())
     except UsageError:  # no home, and so no such folder
         return False
 

@@ -83,7 +83,8 @@ class Postgres(PostgresErrors):
             engine.dispose()
 
     def _check_server(self, connection: Connection) -> None:
-        version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+        driver: Any = connection.connection.dbapi_connection
+        version: int = driver.info.server_version
         if version < OLDEST * 10_000:
             raise StoreError(
                 f"The server of {self} is PostgreSQL {version // 10_000}, and a catalog needs {OLDEST} or later; "
@@ -110,7 +111,8 @@ class Postgres(PostgresErrors):
         given = {
             "connect_timeout": PATIENCE,
             "application_name": "image-collection-search",
-            "options": f"-c search_path={SCHEMA} -c jit=off -c lock_timeout={BUSY_TIMEOUT_MS} -c timezone=UTC",
+            "options": f"-c search_path={SCHEMA} -c jit=off -c lock_timeout={BUSY_TIMEOUT_MS} -c timezone=UTC "
+            "-c standard_conforming_strings=on",
         }
         try:
             engine = create_engine(

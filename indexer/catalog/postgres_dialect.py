@@ -8,9 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.sql.type_api import TypeEngine
 
 from indexer.catalog.expressions import GLOB, MATCH
+from indexer.catalog.postgres_first import SCHEMA
 
 #: Under which name URLs have it, within this process.
 DRIVER: Final = "postgresql+image_search"
@@ -51,3 +53,19 @@ class Dialect(PGDialect_psycopg):
     type_compiler_cls = _Types
     statement_compiler = _Statements
     colspecs: dict[type[TypeEngine[Any]], type[TypeEngine[Any]]] = {**PGDialect_psycopg.colspecs, Text: _NoNul}  # noqa: RUF012
+
+    # What SQLAlchemy asks each server first, in six round trips, is known: the driver has been told, or we have said it
+    # (`postgres.Postgres.connect`).
+
+    def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
+        number: int = connection.connection.dbapi_connection.info.server_version
+        return divmod(number, 10_000)
+
+    def _get_default_schema_name(self, connection: Any) -> str:
+        return SCHEMA
+
+    def _set_backslash_escapes(self, connection: Any) -> None:
+        self._backslash_escapes = False
+
+    def get_default_isolation_level(self, dbapi_conn: Any) -> IsolationLevel:
+        return "READ COMMITTED"

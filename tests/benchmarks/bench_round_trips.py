@@ -33,12 +33,13 @@ def main(folder: str) -> None:
         with search.open(str(url)) as library:
             library.index(folder)
             photograph = next(iter(library.items())).path
+        filtered = search.Query.parse("a cat on a beach size:<10mb")
         asked: dict[str, Callable[[search.Library], object]] = {
             "text, reranked": lambda library: library.query("a cat on a beach"),
             "text, first stage alone": lambda library: library.query("a cat on a beach", rerank=0),
-            "text with a filter, reranked": lambda library: library.query("a cat on a beach size:<10MB"),
+            "text with a filter, reranked": lambda library: library.query(filtered),
             "an indexed photograph": lambda library: library.query(Path(photograph)),
-            "a filter alone": lambda library: library.query("size:<10MB"),
+            "a filter alone": lambda library: library.query(search.Query.parse("size:<10mb")),
             "the state, for an ETag": lambda library: library.state(),
         }
         for delay in DELAYS:

@@ -64,14 +64,18 @@ def statements() -> Iterator[list[str]]:
     [
         ("a red thing", {"rerank": 0}, {13}),
         ("a red thing", {"reranker": ColourReranker()}, {14}),
-        ("a red thing size:<1MB", {"reranker": ColourReranker()}, {14}),
+        (search.Query.parse("a red thing size:<1mb"), {"reranker": ColourReranker()}, {22}),
         ("a harbour", {"reranker": ColourReranker()}, {18, 19}),  # something says the word
-        ("size:<1MB", {}, {12}),
+        (search.Query.parse("size:<1mb"), {}, {20, 21}),
         (Path("07.png"), {}, {17}),
     ],
 )
 def test_a_query_asks_each_thing_once(
-    far: tuple[search.Library, TcpProxy], photos: Path, asked: str | Path, options: dict[str, object], wanted: set[int]
+    far: tuple[search.Library, TcpProxy],
+    photos: Path,
+    asked: str | Path | search.Query,
+    options: dict[str, object],
+    wanted: set[int],
 ) -> None:
     library, proxy = far
     given = photos / asked if isinstance(asked, Path) else asked
