@@ -29,8 +29,7 @@ test: $(VENV)/.installed
 # One after the other: two servers of Milvus on one machine take each other's ports.
 test-scale: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-scale]'
-	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors tests/indexer/pipeline \
-	  tests/indexer/thumbnails tests/e2e/test_places.py tests/e2e/test_several_runs.py
+	$(BIN)/python -m pytest --scale -m scale tests
 
 coverage: $(VENV)/.installed
 	$(SUITE) --cov
