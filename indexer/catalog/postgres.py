@@ -6,6 +6,7 @@ pages, repairs itself after a crash, and has its own backups: there are no check
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,6 +108,10 @@ class Postgres(PostgresErrors):
         compiler, which costs more than they do; `mapped`, `alone`, `prepare` are of files."""
         from indexer.catalog.postgres_dialect import DRIVER
 
+        for name in ("psycopg", "sqlalchemy"):  # of a lost connection they warn on standard error; it is raised as well
+            logger = logging.getLogger(name)
+            if not logger.handlers:
+                logger.addHandler(logging.NullHandler())
         registry.register(DRIVER.replace("+", "."), "indexer.catalog.postgres_dialect", "Dialect")
         given = {
             "connect_timeout": PATIENCE,

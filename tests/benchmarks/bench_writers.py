@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,8 +34,9 @@ with search.open(store, encoder=ColourTokenEncoder(batch_size=16, wait=16 * floa
 """
 
 
-def took(server: PostgresServer, photos: Path, runs: int, encode: float | None) -> float:
-    """Seconds from the start of all to the end of the last."""
+def took(server: PostgresServer, photos: Path, runs: int, encode: float | None) -> tuple[float, float]:
+    """Seconds from the start of all to the end of the last, and those of the processor that they took together."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     store = server.new_database().render_as_string()
     if encode is None:
         command = [sys.executable, "-m", "search", "index", str(photos), "--store", store, "--quiet"]
@@ -53,7 +55,9 @@ def took(server: PostgresServer, photos: Path, runs: int, encode: float | None) 
         ]
         if any(run.wait() for run in started):
             raise SystemExit("A run failed.")
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def main() -> None:
@@ -67,17 +71,17 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["PGPASSWORD"] = PASSWORD
     found = about()
-    seconds: dict[int, list[float]] = {runs: [] for runs in given.runs}
+    seconds: dict[int, list[tuple[float, float]]] = {runs: [] for runs in given.runs}
     with tempfile.TemporaryDirectory() as folder, running() as server:
         for path in sorted(given.photos.rglob("*.jpg"))[: given.count]:
             os.symlink(path, Path(folder) / path.name)
         for _ in range(given.rounds):
             for runs, times in seconds.items():
                 times.append(took(server, Path(folder), runs, given.encode))
-                print(f"{runs} at once: {times[-1]:.1f} s", flush=True)
+                print(f"{runs} at once: {times[-1][0]:.1f} s, {times[-1][1]:.1f} s of CPU time", flush=True)
     for runs, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{runs} at once: median {median:.1f} s, {given.count / median:.0f} photographs a second")
+        median, cpu = (statistics.median(each) for each in zip(*times, strict=True))
+        print(f"{runs} at once: median {median:.1f} s, {cpu:.1f} s of CPU time; {given.count / median:.0f} images/s")
     save(given.json, found, seconds=seconds)
 
 

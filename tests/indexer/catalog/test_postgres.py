@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from indexer.errors import (
     UnfitValueError,
     UsageError,
 )
+from tests.fixtures.paths import ROOT
 from tests.fixtures.postgres_server import PASSWORD, PostgresServer
 
 
@@ -169,6 +172,22 @@ def test_a_connection_that_was_cut_is_said_and_the_next_one_works(
     with catalog.snapshot() as snapshot:  # it has rested
         assert Meta(snapshot).get("key") == "kept"
     catalog.close()
+
+
+def test_what_libraries_say_of_a_lost_connection_is_not_printed_besides(address: URL) -> None:
+    program = (
+        "import logging, sys; from indexer.catalog.catalog import Catalog; from sqlalchemy import make_url;"
+        "Catalog.create(make_url(sys.argv[1])).close();"
+        "[logging.getLogger(name).error('lost') for name in ('psycopg', 'sqlalchemy.pool')]"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, address.render_as_string()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr == ""
 
 
 def test_who_waits_too_long_for_another_writer_is_told(address: URL, monkeypatch: pytest.MonkeyPatch) -> None:
