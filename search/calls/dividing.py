@@ -19,7 +19,7 @@ from indexer.progress import Progress, Silent
 from indexer.reach import check_store_place
 from indexer.store import Store
 from indexer.store_address import store_folder
-from indexer.swap import is_store
+from indexer.swap import is_begun
 from search.arguments import progress_given
 from search.calls.opened import Opened
 
@@ -145,7 +145,7 @@ def _identity(folder: Path) -> EncoderId:
 
 def _own_identity(folder: Path) -> EncoderId | None:
     """The encoder of what is to become a store, or is one; None where nothing is encoded there."""
-    if not (check_store_place(folder) and is_store(folder)):
+    if not (check_store_place(folder) and is_begun(folder)):
         return None
     try:
         return _identity(folder)

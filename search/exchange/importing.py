@@ -24,7 +24,7 @@ from indexer.pipeline.values import ImageBytes, NewImage
 from indexer.progress import Progress
 from indexer.settings import DEFAULT_IGNORES, IndexSettings
 from indexer.store import Store
-from indexer.swap import is_store
+from indexer.swap import is_begun
 from indexer.types import Candidate, Float32
 from search.exchange.source import Source, SourceRow
 from search.exchange.sources import source_at
@@ -155,7 +155,7 @@ def _encoder(folder: Path, path: Path, source: Source, models: LoadedModels, dev
 
 
 def _active(folder: Path) -> EncoderId | None:
-    if not (folder.is_dir() and is_store(folder)):
+    if not (folder.is_dir() and is_begun(folder)):
         return None
     store = Store.open(folder)
     try:
