@@ -29,7 +29,7 @@ test: $(VENV)/.installed
 # One after the other: two servers of Milvus on one machine take each other's ports.
 test-scale: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-scale]'
-	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors tests/indexer/pipeline
+	$(BIN)/python -m pytest --scale -m scale tests/contract tests/indexer/vectors tests/indexer/pipeline tests/e2e tests/search/exchange
 
 coverage: $(VENV)/.installed
 	$(SUITE) --cov
