@@ -110,9 +110,9 @@ class Store:
 
     @classmethod
     def is_there(cls, folder: Path) -> bool:
-        """Whether there is a store; of one on a server, which is asked, whether its catalog is. Raises StoreError, and
-        UsageError for a place where none can be."""
-        if not (check_store_place(folder) and swap.is_store(folder)):
+        """Whether there is a store in which something was written; of one on a server, which is asked, whether its
+        catalog is there. Raises StoreError, and UsageError for a place where none can be."""
+        if not (check_store_place(folder) and swap.is_begun(folder)):
             return False
         if address_in(folder) is None:
             return True

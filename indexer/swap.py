@@ -32,6 +32,15 @@ def is_store(folder: str | os.PathLike[str]) -> bool:
     return any(holds(folder, name) for name in (CATALOG_NAME, REPAIRED_NAME, ADDRESS_NAME))
 
 
+def is_begun(folder: str | os.PathLike[str]) -> bool:
+    """`is_store`, and something was written: a first run that was killed, or found no room, leaves a catalog without a
+    byte, with which the next one begins. Raises as `holds`."""
+    if not is_store(folder):
+        return False
+    catalog = Path(folder) / CATALOG_NAME
+    return not (holds(folder, CATALOG_NAME) and catalog.stat().st_size == 0)
+
+
 def is_cut_short(folder: Path) -> bool:
     """Whether a swap has to be finished before the catalog is opened: one look at a name."""
     return holds(folder, REPAIRED_NAME)

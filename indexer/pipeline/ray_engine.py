@@ -2,7 +2,7 @@
 
 candidates, `WINDOW` at a time -> rows of a batch each, in blocks -> actors (`EncodeFiles`) -> encoded files, in order
 
-Ray runs a batch again whose process or machine died, holds back what would overfill its memory, and gives an actor to
+Ray runs a block again whose process died, holds back what would overfill its memory, and gives an actor to
 each GPU, or to each CPU where there is none. Documentation: https://docs.ray.io/en/latest/data/data.html
 
 Imports ray at the top; import this module only where ray is wanted.
@@ -14,6 +14,7 @@ import logging
 import os
 import pickle
 import socket
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -35,8 +36,8 @@ WINDOW: Final = 100_000
 #: over one costs some ten milliseconds of the processor. Actors get so many blocks each, or a block is of one batch.
 A_BLOCK: Final = 4
 _BLOCKS_AN_ACTOR: Final = 8
-#: Times that Ray runs a batch again whose process died: of a file that ends every process that opens it, there has to
-#: be an end.
+#: Times that Ray runs a block again whose process died, and that the rest is begun again without one file more: of a
+#: file that ends every process that opens it, there has to be an end.
 _AGAIN: Final = 3
 #: Seconds in which the head of a cluster has to answer.
 _PATIENCE: Final = 10.0
@@ -78,6 +79,21 @@ class RayEngine:
             yield from self._window(window, work)
 
     def _window(self, candidates: list[Candidate], work: Work) -> Iterator[EncodedFile]:
+        """What Ray gives up is begun again behind the last file that came, on the machines that are there by then: an
+        actor whose machine is gone finds no place on the others, which are full."""
+        done = vain = 0
+        while done < len(candidates):
+            try:
+                for each in self._run(candidates[done:], work):
+                    done, vain = done + 1, 0
+                    yield each
+            except ray.exceptions.RayError as error:
+                vain += 1
+                if vain > _AGAIN or isinstance(error, ray.exceptions.RayTaskError):
+                    raise EncoderError(_said(error, self._named)) from error
+
+    def _run(self, candidates: list[Candidate], work: Work) -> Iterator[EncodedFile]:
+        """One data set. Raises RayError."""
         batches = [candidates[at : at + work.batch] for at in range(0, len(candidates), work.batch)]
         rows = [{"files": pickle.dumps(each)} for each in batches]
         there: dict[str, float] = ray.cluster_resources()
@@ -85,21 +101,20 @@ class RayEngine:
         cpus = max(1, int(there.get("CPU", 1)))
         actors = gpus or cpus
         blocks = -(-len(rows) // max(1, min(A_BLOCK, len(rows) // (_BLOCKS_AN_ACTOR * actors))))
-        encoded = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
-            self._actor,
-            fn_constructor_args=(work, max(1, cpus // actors)),
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=min(actors, blocks)),
-            num_cpus=0 if gpus else 1,
-            num_gpus=1 if gpus else 0,
-            max_restarts=_AGAIN,
-            max_task_retries=_AGAIN,
-        )
-        try:
-            for row in encoded.iter_rows():
-                yield from pickle.loads(row["files"])  # noqa: S301  of our own actors
-        except ray.exceptions.RayError as error:
-            raise EncoderError(_said(error, self._named)) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the last two; there is no other way to say them
+            encoded = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
+                self._actor,
+                fn_constructor_args=(work, max(1, cpus // actors)),
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(size=min(actors, blocks)),
+                num_cpus=0 if gpus else 1,
+                num_gpus=1 if gpus else 0,
+                max_restarts=_AGAIN,
+                max_task_retries=_AGAIN,
+            )
+        for row in encoded.iter_rows():
+            yield from pickle.loads(row["files"])  # noqa: S301  of our own actors
 
 
 class EncodingActor:

@@ -151,10 +151,31 @@ def scale() -> None:
     figure.savefig(FIGURES / "scale.svg")
 
 
+def ray(found: dict[str, Any]) -> None:
+    """Files a second and processor time a file on Ray, with the local pipeline as a line."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for given, name, colour in ((False, "encoding", OURS), (True, "vectors given", RIVAL)):
+        rows = {row["workers"]: row for row in found["rows"] if row["given"] == given}
+        workers = sorted(each for each in rows if each)
+        for axes, key in ((left, "rate"), (right, "cpu")):
+            axes.plot(workers, [statistics.median(rows[n][key]) for n in workers], "o-", color=colour, label=name)
+            local = statistics.median(rows[0][key]) if 0 in rows else None
+            if local is not None:
+                axes.axhline(local, linestyle="--", color=colour, linewidth=1, label=f"{name}, without Ray")
+    left.set_ylabel("files a second")
+    right.set_ylabel("milliseconds of processors a file")
+    for axes in (left, right):
+        axes.set_xlabel("workers on two cores")
+        axes.set_xticks([1, 2, 4])
+        axes.set_ylim(bottom=0)
+    left.legend(fontsize=8)
+    figure.savefig(FIGURES / "ray.svg")
+
+
 def main() -> None:
     plt.rcParams["svg.hashsalt"] = "search"  # the same figures, the same bytes
     drawn: dict[str, tuple[Callable[[dict[str, Any]], None], ...]] = {
-        "rivals": (throughput, latency), "ann": (recall,), "growth": (growth,),
+        "rivals": (throughput, latency), "ann": (recall,), "growth": (growth,), "ray": (ray,),
     }  # fmt: skip
     for name, draw in drawn.items():
         path = next((path for path in (RESULTS / m / f"{name}.json" for m in ("vnni", "avx2")) if path.exists()), None)

@@ -78,6 +78,54 @@ def test_commands_that_write_say_that_there_is_no_room(store: Path, indexed: Pat
     assert files(store) == before
 
 
+def prepared(tmp_path: Path, store: Path, indexed: Path) -> dict[str, str]:
+    """Places for commands that bring vectors in or take them out."""
+    photos, part = indexed.parent / "photos", tmp_path / "part"
+    part.mkdir()
+    shutil.copy(next(photos.glob("*.png")), part / "one.png")
+    with search.open(tmp_path / "other") as library:
+        library.index(part)
+        library.export(tmp_path / "export", format="npy")
+    with search.open(store) as library:
+        library.index(part)
+    shutil.copytree(part, tmp_path / "moved")
+    names = {name.upper(): str(tmp_path / name) for name in ("part", "other", "export", "moved")}
+    return {**names, "NEW": str(tmp_path / "new"), "STORE": str(store)}
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "named"),
+    [
+        (["export", "NEW", "--format", "npy"], exit_codes.WRONG_USE, "NEW"),
+        (["export", "EXPORT", "--format", "npy", "--replace", "--tokens"], exit_codes.WRONG_USE, "EXPORT"),
+        (["import", "EXPORT"], exit_codes.BROKEN_STORE, "STORE"),
+        (["import", "EXPORT", "-s", "NEW"], exit_codes.BROKEN_STORE, "NEW"),
+        (["merge", "OTHER", "--into", "STORE"], exit_codes.BROKEN_STORE, "STORE"),
+        (["merge", "OTHER", "--into", "NEW"], exit_codes.BROKEN_STORE, "NEW"),
+        (["split", "PART", "--into", "NEW"], exit_codes.BROKEN_STORE, "STORE"),
+        (["roots", "move", "PART", "MOVED"], exit_codes.BROKEN_STORE, "STORE"),
+    ],
+)
+def test_vectors_do_not_move_where_there_is_no_room(
+    store: Path, indexed: Path, tmp_path: Path, command: list[str], exit_code: int, named: str
+) -> None:
+    """One sentence, and everything is as it was; the same command goes on when there is room."""
+    places = prepared(tmp_path, store, indexed)
+    before = {name: files(Path(place)) for name, place in places.items() if Path(place).exists()}
+    words = [places.get(word, word) for word in command]
+    words += [] if "-s" in words or command[0] == "merge" else ["-s", str(store)]
+    code, out, err = said(run(COMMAND, *words))
+    assert (code, out) == (exit_code, ""), err
+    told = [line for line in err.splitlines() if line.startswith("search: ")]  # after lines that say how far it is
+    assert len(told) == 1, err
+    assert places[named] in told[0]
+    assert err.splitlines()[-1] == told[0]
+    assert {name: files(Path(places[name])) for name in before} == before
+    assert not any(path.name.endswith(".tmp") for path in tmp_path.iterdir())
+    done = subprocess.run([sys.executable, "-m", "search", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == exit_codes.FOUND, done.stderr
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     photos = tmp_path / "photos"

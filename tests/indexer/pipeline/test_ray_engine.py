@@ -20,7 +20,7 @@ from indexer.pipeline.engines import open_engine
 from indexer.pipeline.values import EncodedFile
 from indexer.store import Store
 from indexer.types import Candidate
-from tests.indexer.pipeline.test_engine import content
+from tests.crash.observed import committed
 
 pytestmark = [pytest.mark.scale, pytest.mark.filterwarnings("ignore")]  # Ray's own
 
@@ -59,7 +59,7 @@ def here(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 
 def test_the_same_store(tmp_path: Path, photos: Path, here: Path, engine: Engine) -> None:
-    assert content(index(tmp_path / "there", photos, engine)) == content(here)
+    assert committed(index(tmp_path / "there", photos, engine)) == committed(here)
 
 
 class Killing:
@@ -94,7 +94,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path: Path, photos: Path, he
     killing = Killing(engine)
     found = index(tmp_path / "there", photos, killing)
     assert killing.killed > 0
-    assert content(found) == content(here)
+    assert committed(found) == committed(here)
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:
