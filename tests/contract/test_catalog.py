@@ -38,7 +38,7 @@ from indexer.catalog.word_expressions import (
 from indexer.catalog.words import Words
 from indexer.encoders.base import EncoderId, Preprocessing
 from indexer.errors import StoreBusyError
-from indexer.vectors.backends.pgvector.table import _enter
+from indexer.vectors.backends.pgvector.table import enter_state
 from tests.fixtures.catalog_rows import IDENTITY, add_photo, add_photos, new_catalog, unit
 from tests.fixtures.postgres_server import PostgresServer
 from tests.indexer.catalog.test_selection import Photo, collections, criteria, fill, holds
@@ -201,7 +201,7 @@ def asked_elsewhere(url: URL, shared: SharedStatement) -> list[int]:
     """What another connection gets for a statement."""
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(url.render_as_string()) as connection, connection.transaction():
-        _enter(connection, psycopg.sql, shared)
+        enter_state(connection, psycopg.sql, shared)
         return [number for (number,) in connection.execute(shared.text, shared.values)]
 
 
