@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import URL, delete
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.completeness import Completeness
@@ -23,6 +23,7 @@ from indexer.catalog.migrations.run import SCHEMA_VERSION, version
 from indexer.catalog.rows import Rows
 from indexer.catalog.schema import item, metadata
 from indexer.catalog.selection import Selection
+from indexer.catalog.shared_statement import SharedStatement
 from indexer.catalog.transaction import Transaction
 from indexer.catalog.vectors import Vectors
 from indexer.catalog.word_expressions import (
@@ -37,6 +38,7 @@ from indexer.catalog.word_expressions import (
 from indexer.catalog.words import Words
 from indexer.encoders.base import EncoderId, Preprocessing
 from indexer.errors import StoreBusyError
+from indexer.vectors.backends.pgvector.table import enter_state
 from tests.fixtures.catalog_rows import IDENTITY, add_photo, add_photos, new_catalog, unit
 from tests.fixtures.postgres_server import PostgresServer
 from tests.indexer.catalog.test_selection import Photo, collections, criteria, fill, holds
@@ -176,14 +178,48 @@ def test_a_pattern_means_what_it_says(catalog: Catalog, pattern: str) -> None:
 def test_a_selection_is_what_plain_python_selects(
     catalog: Catalog, collection: list[Photo], asked: list[Criterion]
 ) -> None:
+    """Here, and where an index in the same database asks the catalog's statement (hidden ones are its to leave out)."""
     fill(catalog, collection)
     with catalog.snapshot() as snapshot:
         for photo in collection:
             photo.ids["target"] = photo.ids["image"]
         there = [photo for photo in collection if not photo.hidden]
+        every = [photo.ids["image"] for photo in collection]
         for criterion in asked:
             found = Selection(snapshot).ids(criterion, "image")
             assert sorted(found.tolist()) == sorted(each.ids["image"] for each in there if holds(criterion, each))
+            shared = Selection(snapshot).shared(criterion, "image")
+            if catalog.url.drivername.startswith("postgresql"):
+                assert shared is not None
+                fits = Selection(snapshot).among(criterion, "image", every).tolist()
+                assert sorted(asked_elsewhere(catalog.url, shared)) == sorted(fits)
+            else:
+                assert shared is None
+
+
+def asked_elsewhere(url: URL, shared: SharedStatement) -> list[int]:
+    """What another connection gets for a statement."""
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(url.render_as_string()) as connection, connection.transaction():
+        enter_state(connection, psycopg.sql, shared)
+        return [number for (number,) in connection.execute(shared.text, shared.values)]
+
+
+def test_a_shared_statement_is_asked_of_the_same_state(postgres_server: PostgresServer) -> None:
+    url = postgres_server.new_database()
+    catalog = Catalog.create(url)
+    with catalog.batch() as batch:
+        add_photos(batch, Encoders(batch).add(IDENTITY), {"/1.jpg": 1, "/2.jpg": 2})
+    with catalog.snapshot() as snapshot:
+        right = sorted(Selection(snapshot).ids(NameMatches("*"), "image").tolist())
+        shared = Selection(snapshot).shared(NameMatches("*"), "image")
+        other = Catalog.create(url)
+        with other.batch() as batch:
+            Items(batch).delete(right[:1])
+        other.close()
+        assert shared is not None
+        assert sorted(asked_elsewhere(url, shared)) == right
+    catalog.close()
 
 
 # -- words ----------------------------------------------------------------------------------------------------

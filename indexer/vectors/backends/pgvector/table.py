@@ -135,7 +135,7 @@ class Table:
         with self._call() as connection, connection.cursor(binary=True) as cursor:
             with connection.pipeline(), connection.transaction():
                 if asked is not None:
-                    _enter(connection, sql, asked)
+                    enter_state(connection, sql, asked)
                 connection.execute(set_all, values)
                 cursor.execute(statement, given, prepare=False)
             found = cursor.fetchall()
@@ -170,7 +170,7 @@ def _condition(allowed: Allowed) -> str:
     return " AND ".join(parts) or "true"
 
 
-def _enter(connection: Any, sql: Any, asked: SharedStatement) -> None:
+def enter_state(connection: Any, sql: Any, asked: SharedStatement) -> None:
     """Into the state of the catalog of which a statement of its own is to be asked, and where its tables are found."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(asked.snapshot))

@@ -56,7 +56,10 @@ class Allowed:
 
     def is_few(self, count: int, share: float) -> bool:
         """Whether a filter leaves no more than so many, and not most of all, or no more than this share: to compare
-        each is quicker then than to look for them, and misses nothing."""
-        if self.only is None and self.exclude is None and self.selected is None:
+        each is quicker then than to look for them, and misses nothing. (To find all that a condition selects, a server
+        may have to look at everything; beside a graph it asks it of what is near.)"""
+        if self.selected is not None:
+            return self.share <= share
+        if self.only is None and self.exclude is None:
             return False
         return self.share <= share or (self.least <= count and self.share < 0.5)
