@@ -2,12 +2,12 @@
 
     python tests/benchmarks/bench_ray.py --photos FOLDER [--count 4000] [--rounds 3] [--json results.json]
 
-Each run is a process of its own that indexes `count` photographs into a new store; the cases run in turn, `rounds`
-times. The cluster is of this machine, with as many CPUs as workers, so that one process a worker reads and encodes. A
-rate (files a second) and `cpu` (milliseconds of processors a file, of all processes) are those of the last three
-quarters of the files: whatever a start takes is over by then; `cpu_start` is what the first quarter took, in seconds.
-`given`: the encoder is a stand-in that costs nothing, so that reading, hashing, decoding, transport and writing are
-left. Ratios are of medians. Nothing here asserts.
+Each run is a process of its own that indexes photographs into a new store: a quarter of `count`, then all of them; the
+cases run in turn, `rounds` times. The cluster is of this machine, with as many CPUs as workers, so that one process a
+worker reads and encodes. A rate (files a second) and `cpu` (milliseconds of processors a file, of all processes) are
+what the further three quarters took: whatever a start takes is in both runs. `given`: the encoder is a stand-in that
+costs nothing, so that reading, hashing, decoding, transport and writing are left. Ratios are of medians. Nothing here
+asserts.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,41 +39,6 @@ ENCODING, GIVEN = (0, 4), (0, 1, 2, 4)
 OBJECT_STORE: Final = 200_000_000
 
 
-@dataclass(slots=True)
-class Moment:
-    """After so many `files`: the time, and what was taken of processors by then, in seconds."""
-
-    files: int
-    time: float
-    cpu: float
-
-
-class Clock:
-    """Follows `Progress`: the first quarter of the files, and the end."""
-
-    def __init__(self) -> None:
-        self._files = self._total = 0
-        self.quarter: Moment | None = None
-
-    def phase(self, name: str) -> None:
-        """Nothing to measure."""
-
-    def total(self, files: int) -> None:
-        """So many will come."""
-        self._total = self._total or files
-
-    def advance(self, files: int) -> None:
-        """So many more."""
-        self._files += files
-        if self.quarter is None and self._files >= self._total / 4:
-            self.quarter = self.now()
-        elif self._files == self._total:
-            self.last = self.now()
-
-    def now(self) -> Moment:
-        return Moment(self._files, time.monotonic(), cpu_seconds())
-
-
 class FreeEncoder(GivenEncoder):
     """Vectors are pixels, as many as are needed: next to nothing to compute."""
 
@@ -94,7 +57,6 @@ def stand_in() -> Encoder:
 def one(photos: Path, workers: int, *, given: bool) -> dict[str, float]:
     """One run, in this process."""
     engine = None if workers == 0 else engine_of(workers, given=given)
-    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         store = Store.create(Path(folder) / "s")
         try:
@@ -104,20 +66,10 @@ def one(photos: Path, workers: int, *, given: bool) -> dict[str, float]:
                     stand_in() if given else load_encoder("bundled"),
                     [str(photos)],
                     engine=engine,
-                    progress=clock,
                 )
         finally:
             store.close()
-    first, last = clock.quarter, clock.last
-    assert first is not None
-    files = last.files - first.files
-    return {
-        "files": report.encoded,
-        "rate": files / (last.time - first.time),
-        "cpu": 1e3 * (last.cpu - first.cpu) / files,
-        "cpu_start": first.cpu,
-        "seconds": report.seconds,
-    }
+    return {"files": report.encoded, "seconds": report.seconds, "cpu": cpu_seconds()}
 
 
 def engine_of(workers: int, *, given: bool) -> Engine:
@@ -154,27 +106,30 @@ def cpu_seconds() -> float:
     return sum(spent[pid] for pid in ours if pid in spent)
 
 
-def in_turn(photos: Path, cases: list[tuple[int, bool]], rounds: int) -> list[dict[str, Any]]:
-    """Every case `rounds` times, each in a process of its own."""
-    runs: dict[tuple[int, bool], list[dict[str, float]]] = {case: [] for case in cases}
-    for _ in range(rounds):
-        for workers, given in cases:
-            command = [sys.executable, __file__, "--photos", str(photos), "--one", str(workers)]
-            done = subprocess.run(
-                command + ["--given"] * given, capture_output=True, text=True, check=False, env=os.environ
-            )
-            if done.returncode:
-                raise SystemExit(done.stderr)
-            runs[workers, given].append(json.loads(done.stdout.splitlines()[-1]))
-            print(workers, "given" if given else "encoding", runs[workers, given][-1], flush=True)
-    return [
-        {
-            "workers": workers,
-            "given": given,
-            **{name: [each[name] for each in found] for name in ("rate", "cpu", "cpu_start", "seconds")},
-        }
-        for (workers, given), found in runs.items()
+def in_turn(folders: list[Path], cases: list[tuple[int, bool]], rounds: int) -> list[dict[str, Any]]:
+    """Every case `rounds` times, on fewer and on more photographs, each in a process of its own."""
+    rows: list[dict[str, Any]] = [
+        {"workers": workers, "given": given, "rate": [], "cpu": [], "runs": []} for workers, given in cases
     ]
+    for _ in range(rounds):
+        for row in rows:
+            less, more = (run_of(folder, row["workers"], given=row["given"]) for folder in folders)
+            files = more["files"] - less["files"]
+            row["rate"].append(files / (more["seconds"] - less["seconds"]))
+            row["cpu"].append(1e3 * (more["cpu"] - less["cpu"]) / files)
+            row["runs"].append([less, more])
+            print(row["workers"], "given" if row["given"] else "encoding", less, more, flush=True)
+    return rows
+
+
+def run_of(photos: Path, workers: int, *, given: bool) -> dict[str, float]:
+    """`one`, in a process of its own."""
+    command = [sys.executable, __file__, "--photos", str(photos), "--one", str(workers), *["--given"] * given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,7 +173,9 @@ def main() -> None:
     cases += [(workers, True) for workers in GIVEN] if asked.cases != "encoding" else []
     found = about(photos=asked.count, rounds=asked.rounds)
     with tempfile.TemporaryDirectory(dir=asked.photos.parent) as folder:
-        rows = in_turn(some(asked.photos, asked.count, Path(folder) / "photos"), cases, asked.rounds)
+        counts = (asked.count // 4, asked.count)
+        folders = [some(asked.photos, count, Path(folder) / str(count)) for count in counts]
+        rows = in_turn(folders, cases, asked.rounds)
     save(asked.json, found, rows=told(rows))
 
 
