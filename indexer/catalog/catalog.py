@@ -196,6 +196,11 @@ class Catalog:
         with self._database.translated():
             return self._database.rewrite(self._engine)
 
+    def tidy(self) -> None:
+        """After a run that changed many rows, whose writer this is. Raises StoreError."""
+        with self._database.translated():
+            self._database.tidy(self._engine)
+
     def was_replaced(self) -> bool:
         """Whether the file is another than the one that was opened, or has changed though nobody seemed to write."""
         place = self._database.place(writable=self.writable)

@@ -163,5 +163,8 @@ class Database(Protocol):
     def live_bytes(self, connection: Connection) -> int:
         """Bytes without the room that is free."""
 
+    def tidy(self, engine: Engine) -> None:
+        """After many rows came or went: leave nothing pending in indexes, and tell the planner how many there are."""
+
     def rewrite(self, engine: Engine) -> bool:
         """Give free room back. False where others were reading, so that it comes later."""

@@ -292,6 +292,12 @@ class Postgres(PostgresErrors):
 
     def rewrite(self, engine: Engine) -> bool:
         """Let free room be used again; what the server needs no more at the end of a file it gives back."""
+        self.tidy(engine)
+        return True
+
+    def tidy(self, engine: Engine) -> None:
+        """What the server does by itself in some minutes. Until then a query reads all that is pending in the index of
+        words, for each word. Tables of another owner are left to them."""
         with closing(engine.raw_connection()) as connection:
             driver: Any = connection.driver_connection
             driver.autocommit = True
@@ -300,6 +306,5 @@ class Postgres(PostgresErrors):
                 "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'", [SCHEMA]
             )
             for (name,) in cursor.fetchall():
-                cursor.execute(f"VACUUM (ANALYZE) {name}")
+                cursor.execute(f"VACUUM (ANALYZE, SKIP_LOCKED) {name}")
             driver.autocommit = False
-        return True

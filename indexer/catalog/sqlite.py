@@ -277,6 +277,9 @@ class Sqlite(SqliteTables, SqliteErrors):
         )
         return size * (pages - free)
 
+    def tidy(self, engine: Engine) -> None:
+        """Indexes of a file are up to date, and its statements say themselves which of them to use."""
+
     def rewrite(self, engine: Engine) -> bool:
         """Write the file anew without its free pages, then the log into it. False where the log is in use.
 

@@ -51,6 +51,8 @@ from indexer.types import Candidate, Report
 from indexer.vectors.base import IndexType
 from indexer.vectors.refresh import build_indexes, note_wanted
 
+#: Items that came or went in a run, after which its catalog is tidied.
+MANY = 1_000
 #: Files of one transaction where nothing needs the encoder.
 FILES_A_BATCH = 500
 
@@ -158,6 +160,8 @@ class _Run:
             if alone:
                 everything = not was_swept or (self._beside is not None and owed.is_older)
                 sweep(self._catalog, everything=everything, spare=was_repaired and not saw_all(self._catalog, chosen))
+                if self._report.encoded + self._report.texts + self._report.vanished >= MANY:
+                    self._catalog.tidy()
                 self._report.warnings += build_indexes(self._catalog, self._store.vectors, None, self._progress)
                 self._bring_thumbnails_up_to_date()
             self._report.seconds = time.monotonic() - started

@@ -76,6 +76,21 @@ def test_sentences_name_the_address_and_a_slip_makes_nothing(
     assert asked.out + asked.err == f"No server answers for {address}.\n"
 
 
+def test_the_server_knows_what_a_large_run_brought(
+    cli: Cli, photos: Path, tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or queries read what is pending in the index of words, until the server finds the time."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    address = postgres_server.new_database()
+    counted = "SELECT reltuples, (SELECT count(*) FROM image_search.word) FROM pg_class WHERE relname = 'word'"
+    for many, known in ((1_000, False), (1, True)):
+        monkeypatch.setattr("indexer.pipeline.run.MANY", many)
+        (photos / f"{many}.png").write_bytes((photos / "coffee.png").read_bytes() + bytes(many))
+        assert cli("index", photos, "--store", str(address), "--quiet").code == 0
+        [(rows, there)] = postgres_server.execute(counted, str(address.database))
+        assert (rows == there > 0) is known
+
+
 def test_a_server_that_is_not_there_ends_with_4(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
