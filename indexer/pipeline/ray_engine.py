@@ -67,6 +67,8 @@ class RayEngine:
                     f"There is no Ray cluster at {self._named} ({said}); start one there, join it "
                     "with this machine, or index without `engine`."
                 ) from error
+        # It prints to standard output when a process dies, which is the answer's; there is no public switch.
+        setattr(ray._private.worker, "_worker_logs_enabled", False)  # noqa: B010  for a version without it
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False

@@ -90,11 +90,14 @@ def kill_one() -> int:
     return 0
 
 
-def test_a_process_that_is_killed_loses_nothing(tmp_path: Path, photos: Path, here: Path, engine: Engine) -> None:
+def test_a_process_that_is_killed_loses_nothing(
+    tmp_path: Path, photos: Path, here: Path, engine: Engine, capfd: pytest.CaptureFixture[str]
+) -> None:
     killing = Killing(engine)
     found = index(tmp_path / "there", photos, killing)
     assert killing.killed > 0
     assert committed(found) == committed(here)
+    assert capfd.readouterr().out == ""  # where the answer of the command goes
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:
