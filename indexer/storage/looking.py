@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from indexer.errors import UsageError
-from indexer.reach import look_named, reason
+from indexer.reach import is_missing, look_named, reason
 from indexer.storage.base import Seen
 from indexer.storage.storages import file_storage, folder_storage
 from indexer.types import Candidate
@@ -54,10 +54,10 @@ def is_file(path: str) -> bool:
 
 
 def is_gone(path: str) -> bool:
-    """Whether nothing is at a path for certain."""
+    """Whether nothing is at a path for certain: what may not be looked at is not gone."""
     storage = folder_storage(path)
     try:
-        return not os.path.lexists(path) if storage is None else storage.look(path) is None
+        return is_missing(path) if storage is None else storage.look(path) is None
     except OSError:
         return False
 

@@ -102,7 +102,8 @@ def _bytes(metadata: Any, column: str) -> int:
 
 
 def _values(column: Any) -> Iterator[str | None]:
-    """The texts of a column of a batch, a repeated one as one object."""
+    """The texts of a column of a batch, a repeated one as one object. Raises ArrowException for damaged ones."""
+    column.validate(full=True)
     if not isinstance(column, pa.DictionaryArray):
         return iter(column.to_pylist())
     values = column.dictionary.to_pylist()

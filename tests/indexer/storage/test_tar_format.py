@@ -31,7 +31,7 @@ def members(data: bytes) -> Members:
     return read_members(read_at, len(data))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(FILES, st.sampled_from(FORMS[1:]))
 def test_it_reads_what_python_writes(files: dict[str, bytes], form: int) -> None:
     data = tar_of(files, form)
@@ -47,7 +47,7 @@ def test_ustar_with_its_prefixes() -> None:
     assert {name.decode(): m.size for name, m in members(data).files.items()} == {n: len(d) for n, d in files.items()}
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(FILES.filter(bool), st.sampled_from(FORMS[1:]), st.data())
 def test_of_one_that_ends_early_the_whole_files_are_read(
     files: dict[str, bytes], form: int, data: st.DataObject
@@ -61,7 +61,7 @@ def test_of_one_that_ends_early_the_whole_files_are_read(
         assert cut[m.start : m.start + m.size] == files[name.decode()]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=4 * BLOCK))
 def test_random_bytes_are_no_tar(data: bytes) -> None:
     found = members(data)
@@ -69,7 +69,7 @@ def test_random_bytes_are_no_tar(data: bytes) -> None:
     assert found.fault or not any(data[:BLOCK])
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(FILES.filter(bool), st.sampled_from(FORMS[1:]), st.data())
 def test_a_changed_byte_does_no_harm(files: dict[str, bytes], form: int, data: st.DataObject) -> None:
     whole = bytearray(tar_of(files, form))
