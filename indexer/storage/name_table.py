@@ -1,6 +1,7 @@
 """What a Parquet file says: names of photographs, and a text about each. A row a photograph.
 
-Of a column only the distinct values are held; how large it says that it is, is looked at before it is read.
+Of a column only the distinct values are held, and no more than so much of them. How large it is said to be is not
+asked: of a damaged file, pyarrow 26 ends the process then.
 
 Imports pyarrow at the top; import this module only where a table is read.
 """
@@ -18,9 +19,9 @@ import pyarrow.parquet as pq
 NAME_COLUMNS: Final = ("path", "file", "file_name", "filename", "filepath", "image", "image_path", "url", "uri", "key")
 TEXT_COLUMNS: Final = ("caption", "captions", "text", "title")
 
-#: Rows of one table, and bytes of one column: some 500 MB of memory.
+#: Rows of one table, and characters of its names and texts.
 MAX_ROWS: Final = 2_000_000
-_MOST_BYTES: Final = 1 << 30
+_MOST: Final = 1 << 30
 _ROWS_AT_ONCE: Final = 10_000
 _LONGEST_NAME: Final = 4_096
 _LONGEST_TEXT: Final = 1_000_000
@@ -60,20 +61,25 @@ def _read(stream: BinaryIO, rows: Rows, *, wants_texts: bool) -> None:
         rows.fault = f"it has more than {MAX_ROWS:,} rows; split it into several"
         return
     wanted = [of_name, *([of_text] if wants_texts and of_text is not None else [])]
-    if any(_bytes(table.metadata, name) > _MOST_BYTES for name in wanted):
-        rows.fault = f"a column of it has more than {_MOST_BYTES:,} bytes; split it into several"
-        return
     stream.seek(0)
     held = pq.ParquetFile(stream, read_dictionary=wanted)  # a value that is repeated a million times is held once
     seen: dict[str, None] = {}
+    size = 0
     for batch in held.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
         columns = [_values(batch.column(batch.schema.get_field_index(name))) for name in wanted]
         for row in zip(*columns, strict=True):
             if not row[0] or len(row[0]) > _LONGEST_NAME:
                 continue
-            seen.setdefault(row[0], None)
+            if row[0] not in seen:
+                seen[row[0]] = None
+                size += len(row[0])
             if len(row) > 1 and row[1] and len(row[1]) <= _LONGEST_TEXT:
                 rows.texts.append((row[0], row[1]))
+                size += len(row[1])
+        if size > _MOST:
+            rows.texts.clear()
+            rows.fault = f"its names and texts have more than {_MOST:,} characters; split it into several"
+            return
     rows.names = list(seen)
 
 
@@ -88,17 +94,6 @@ def _is_text(kind: Any) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _bytes(metadata: Any, column: str) -> int:
-    """What a column takes, uncompressed, as the file says."""
-    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
-    return sum(
-        each.total_uncompressed_size
-        for group in groups
-        for each in (group.column(at) for at in range(group.num_columns))
-        if each.path_in_schema == column
-    )
 
 
 def _values(column: Any) -> Iterator[str | None]:

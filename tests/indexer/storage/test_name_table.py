@@ -49,6 +49,15 @@ def test_what_is_no_such_table_says_why(data: bytes, words: str) -> None:
     assert words in rows.fault
 
 
+def test_one_that_says_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is kept of it: how large a damaged file calls itself cannot be asked."""
+    data = table(path=pa.array(["a.jpg", "a.jpg", "b.jpg"]), caption=pa.array(["one", "two", None]))
+    for most, fault in ((16, ""), (15, "its names and texts have more than 15 characters; split it into several")):
+        monkeypatch.setattr("indexer.storage.name_table._MOST", most)
+        rows = read_rows(io.BytesIO(data), texts=True)
+        assert (rows.names, rows.fault) == (["a.jpg", "b.jpg"] if not fault else [], fault)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(WHOLE) - 1))
 def test_one_that_ends_early_does_no_harm(length: int) -> None:
