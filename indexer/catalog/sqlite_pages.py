@@ -19,6 +19,8 @@ from indexer.catalog.sqlite_log import committed
 from indexer.catalog.sqlite_records import DamagedRecordError, Value, integer, record, varint
 
 _MAGIC: Final = b"SQLite format 3\0"
+#: Bytes of the header of a file, before what its first page holds.
+_HEAD: Final = 100
 #: That of every catalog, where the header does not say.
 _USUAL_SIZE: Final = 4_096
 _INTERIOR, _LEAF = 5, 13
@@ -55,9 +57,9 @@ class Pages:
         stream = self._stack.enter_context(path.open("rb"))
         with suppress(ValueError):  # an empty file
             self._data = self._stack.enter_context(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-        head = self._log.get(1, bytes(self._data[:100]))
+        head = self._log.get(1, bytes(self._data[:_HEAD]))
         self._size, reserved, self.version = _USUAL_SIZE, 0, 0
-        if head.startswith(_MAGIC):
+        if head.startswith(_MAGIC) and len(head) >= _HEAD:
             size = int.from_bytes(head[16:18], "big")
             size = 65_536 if size == 1 else size
             if size in {2**power for power in range(9, 17)}:
@@ -114,7 +116,7 @@ class Pages:
 
     def free(self) -> tuple[set[int], bool]:
         """The pages that hold nothing any more, and whether these are surely all of them."""
-        head = self.page(1)[:100]
+        head = self.page(1)[:_HEAD]
         found: set[int] = set()
         trunk, count = int.from_bytes(head[32:36], "big"), int.from_bytes(head[36:40], "big")
         while 0 < trunk <= self.count and trunk not in found:
@@ -130,11 +132,11 @@ class Pages:
         return (number for number in range(1, self.count + 1) if self._kind(number, self.page(number)) == _LEAF)
 
     def _kind(self, number: int, page: bytes) -> int:
-        at = 100 if number == 1 else 0
+        at = _HEAD if number == 1 else 0
         return page[at] if len(page) > at + 8 else 0
 
     def _children(self, number: int, page: bytes) -> list[int]:
-        at = 100 if number == 1 else 0
+        at = _HEAD if number == 1 else 0
         starts = self._starts(page, at, at + 12)
         return [
             *(int.from_bytes(page[start : start + 4], "big") for start in starts),
@@ -150,7 +152,7 @@ class Pages:
 
     def rows(self, number: int) -> Iterator[Row]:
         """The rows of a leaf that read; one that does not comes without values."""
-        page, at = self.page(number), 100 if number == 1 else 0
+        page, at = self.page(number), _HEAD if number == 1 else 0
         for start in self._starts(page, at, at + 8):
             try:
                 yield self._row(page, start)

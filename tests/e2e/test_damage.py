@@ -245,8 +245,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Undisturbed, Path, 
 
 
 TABLES = (
-    "sqlite_schema", "content", "device", "encoder", "exclusion", "fact", "file", "folder", "item", "meta", "migration",
-    "photo", "root", "token", "tombstone", "vector",
+    "sqlite_schema", "claim", "content", "device", "encoder", "exclusion", "fact", "file", "folder", "item", "meta",
+    "migration", "photo", "root", "token", "tombstone", "vector",
 )  # fmt: skip
 
 

@@ -116,6 +116,14 @@ def test_any_bytes_are_a_record_or_none(data: bytes) -> None:
             parse(data)
 
 
+@pytest.mark.parametrize("length", [0, 15, 16, 18, 20, 63, 99])
+def test_a_file_that_ends_in_its_header_has_no_rows(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(b"SQLite format 3\0".ljust(100, b"\x02")[:length])
+    with Pages(path) as pages:
+        assert (pages.version, pages.roots(), [*pages.leaves()]) == (0, {"sqlite_schema": 1}, [])
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_any_file_is_read_without_an_error(data: st.DataObject) -> None:

@@ -15,6 +15,12 @@ from indexer.vectors.backends.faiss_files.file_backend import FaissFiles
 from indexer.vectors.backends.store_toml import VectorsPlace, vectors_place
 
 
+@pytest.fixture(autouse=True)
+def no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test's server may have left one, which goes to no server that a file alone names."""
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+
+
 def place(folder: Path, text: str) -> VectorsPlace | None:
     (folder / "store.toml").write_text(text, encoding="utf-8")
     return vectors_place(folder)
