@@ -4,10 +4,10 @@
 
 Each run is a process of its own that indexes photographs into a new store: a quarter of `count`, then all of them; the
 cases run in turn, `rounds` times. The cluster is of this machine, with as many CPUs as workers, so that one process a
-worker reads and encodes. A rate (files a second) and `cpu` (milliseconds of processors a file, of all processes) are
-what the further three quarters took: whatever a start takes is in both runs. `given`: the encoder is a stand-in that
-costs nothing, so that reading, hashing, decoding, transport and writing are left. Ratios are of medians. Nothing here
-asserts.
+worker reads and encodes. A rate (files a second) is that of the further three quarters: whatever a start takes is in
+both runs. (Processor time is not told: that of Ray's processes which end is lost.) `given`: the encoder is a stand-in
+that costs nothing, so that reading, hashing, decoding, transport and writing are left. Ratios are of medians. Nothing
+here asserts.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def one(photos: Path, workers: int, *, given: bool) -> dict[str, float]:
                 )
         finally:
             store.close()
-    return {"files": report.encoded, "seconds": report.seconds, "cpu": cpu_seconds()}
+    return {"files": report.encoded, "seconds": report.seconds}
 
 
 def engine_of(workers: int, *, given: bool) -> Engine:
@@ -88,35 +88,16 @@ def engine_of(workers: int, *, given: bool) -> Engine:
     return ray_engine.RayEngine(None, GivenActor if given else None)
 
 
-def cpu_seconds() -> float:
-    """Of this process and all below it, those that ended among them."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    parents, spent = {}, {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry)] = int(fields[1])
-            spent[int(entry)] = sum(map(int, fields[11:15])) / ticks
-    ours = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
-        ours |= more
-    return sum(spent[pid] for pid in ours if pid in spent)
-
-
 def in_turn(folders: list[Path], cases: list[tuple[int, bool]], rounds: int) -> list[dict[str, Any]]:
     """Every case `rounds` times, on fewer and on more photographs, each in a process of its own."""
     rows: list[dict[str, Any]] = [
-        {"workers": workers, "given": given, "rate": [], "cpu": [], "runs": []} for workers, given in cases
+        {"workers": workers, "given": given, "rate": [], "runs": []} for workers, given in cases
     ]
     for _ in range(rounds):
         for row in rows:
             less, more = (run_of(folder, row["workers"], given=row["given"]) for folder in folders)
             files = more["files"] - less["files"]
             row["rate"].append(files / (more["seconds"] - less["seconds"]))
-            row["cpu"].append(1e3 * (more["cpu"] - less["cpu"]) / files)
             row["runs"].append([less, more])
             print(row["workers"], "given" if row["given"] else "encoding", less, more, flush=True)
     return rows
@@ -138,12 +119,10 @@ def told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         own = base[row["given"]]
         row["of_local"] = statistics.median(row["rate"]) / statistics.median(own["rate"])
-        row["cpu_of_local"] = statistics.median(row["cpu"]) / statistics.median(own["cpu"])
         what = f"{row['workers']} workers" if row["workers"] else "local"
         print(
             f"{'given' if row['given'] else 'encoding'}, {what}: {statistics.median(row['rate']):.1f} a second "
-            f"({row['of_local']:.2f} of local), {statistics.median(row['cpu']):.1f} ms of processors a file "
-            f"({row['cpu_of_local']:.2f})"
+            f"({row['of_local']:.2f} of local)"
         )
     return rows
 

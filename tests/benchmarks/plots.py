@@ -152,23 +152,23 @@ def scale() -> None:
 
 
 def ray(found: dict[str, Any]) -> None:
-    """Files a second and processor time a file on Ray, with the local pipeline as a line."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for given, name, colour in ((False, "encoding", OURS), (True, "vectors given", RIVAL)):
-        rows = {row["workers"]: row for row in found["rows"] if row["given"] == given}
-        workers = sorted(each for each in rows if each)
-        for axes, key in ((left, "rate"), (right, "cpu")):
-            axes.plot(workers, [statistics.median(rows[n][key]) for n in workers], "o-", color=colour, label=name)
-            local = statistics.median(rows[0][key]) if 0 in rows else None
-            if local is not None:
-                axes.axhline(local, linestyle="--", color=colour, linewidth=1, label=f"{name}, without Ray")
-    left.set_ylabel("files a second")
-    right.set_ylabel("milliseconds of processors a file")
-    for axes in (left, right):
+    """Files a second on Ray, the median and each round, with the local pipeline as a line."""
+    figure, both = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for axes, given, name, colour in zip(
+        both, (False, True), ("encoding", "vectors given"), (OURS, RIVAL), strict=True
+    ):
+        rates = {row["workers"]: row["rate"] for row in found["rows"] if row["given"] == given}
+        workers = sorted(each for each in rates if each)
+        axes.plot(workers, [statistics.median(rates[n]) for n in workers], "o-", color=colour, label="on Ray")
+        for number in workers:
+            axes.plot([number] * len(rates[number]), rates[number], ".", color=colour, alpha=0.5)
+        axes.axhline(statistics.median(rates[0]), linestyle="--", color=OTHER, linewidth=1, label="without Ray")
+        axes.set_title(name, fontsize=9)
+        axes.set_ylabel("files a second")
         axes.set_xlabel("workers on two cores")
         axes.set_xticks([1, 2, 4])
         axes.set_ylim(bottom=0)
-    left.legend(fontsize=8)
+        axes.legend(fontsize=8)
     figure.savefig(FIGURES / "ray.svg")
 
 
