@@ -86,11 +86,17 @@ def shortened(path: str) -> str:
     return path if len(path) <= _LONGEST else f"{path[: _SHOWN - 1]}…"
 
 
+def noted_address(folder: str | os.PathLike[str]) -> str:
+    """The address of the server on which the catalog of the store in a folder lies, as it is noted there. Raises
+    OSError, and ValueError for what is no text."""
+    return beginning(os.path.join(folder, ADDRESS_NAME), _ADDRESS_BYTES).decode().strip()
+
+
 def shown_store(folder: str | os.PathLike[str]) -> str:
     """A store as a sentence names it: by its folder or, of one whose catalog lies on a server, by the address that is
     noted there."""
     try:
-        noted = beginning(os.path.join(folder, ADDRESS_NAME), _ADDRESS_BYTES).decode().strip()
+        noted = noted_address(folder)
     except (OSError, ValueError):
         noted = ""
     return noted if noted and noted.isprintable() else os.fspath(folder)

@@ -26,7 +26,7 @@ from sqlalchemy import URL
 
 from indexer import swap
 from indexer.atomic import clean
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, database_at
 from indexer.catalog.meta import STORE, Meta
 from indexer.catalog.sqlite import file_url
 from indexer.catalog.transaction import Transaction
@@ -108,16 +108,17 @@ class Store:
                 )
         return cls(folder, Catalog.create(file_url(folder / CATALOG_NAME)))
 
-    @classmethod
-    def is_there(cls, folder: Path) -> bool:
+    @staticmethod
+    def is_there(folder: Path) -> bool:
         """Whether there is a store in which something was written; of one on a server, which is asked, whether its
         catalog is there. Raises StoreError, and UsageError for a place where none can be."""
         if not (check_store_place(folder) and swap.is_begun(folder)):
             return False
-        if address_in(folder) is None:
+        address = address_in(folder)
+        if address is None:
             return True
         try:
-            cls.open(folder).close()
+            database_at(address).find()
         except StoreMissingError:
             return False
         return True

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Final
 from indexer.errors import StoreDamagedError, StoreUnwritableError, UsageError
 from indexer.named_hosts import check_host
 from indexer.paths import absolute
-from indexer.reach import holds, reason, refuse_store
+from indexer.reach import holds, noted_address, reason, refuse_store
 from indexer.settings import ADDRESS_NAME, stores_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-#: Bytes of an address, far more than any has.
-_LONGEST: Final = 4_096
 _ADDRESS: Final = re.compile(r"postgres(ql)?(\+psycopg)?://")
 _OTHER_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
@@ -62,8 +60,7 @@ def address_in(folder: Path) -> URL | None:
     if not holds(folder, ADDRESS_NAME):
         return None
     try:
-        with open(folder / ADDRESS_NAME, encoding="utf-8") as stream:
-            found = _url(stream.read(_LONGEST).strip())
+        found = _url(noted_address(folder))
     except OSError as error:
         refuse_store(folder, error)
     except (UnicodeDecodeError, UsageError) as error:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -41,7 +40,7 @@ from indexer.store_address import store_folder
 from indexer.types import Candidate, Float32, Pixels, Report
 from indexer.vectors.refresh import build_indexes
 from tests.benchmarks.grown_vectors import Grown, vectors_of
-from tests.benchmarks.machine import about
+from tests.benchmarks.machine import about, add_row
 from tests.fixtures.given_encoder import DRAWN, GivenTokenEncoder, given_images
 from tests.fixtures.postgres_server import PASSWORD, running
 
@@ -264,13 +263,7 @@ def main() -> None:
         own = [sys.executable, __file__, str(given.store), "--database", given.database, "--one", str(count)]
         own += ["--write-only"] if given.write_only else []
         own += ["--folder", str(given.folder)] if given.folder else []
-        done = subprocess.run(own, check=True, stdout=subprocess.PIPE, text=True)
-        result = json.loads(done.stdout) | {"load": machine["load"]}
-        print(json.dumps(result), flush=True)
-        if given.json:
-            before = json.loads(given.json.read_text()) if given.json.exists() else machine
-            rows = [*before.get("rows", []), result]
-            given.json.write_text(json.dumps({**before, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        add_row(given.json, machine, own)
 
 
 if __name__ == "__main__":

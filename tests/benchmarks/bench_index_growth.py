@@ -16,7 +16,6 @@ import argparse
 import json
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +33,7 @@ from indexer.vectors.recall import RecallQueries, TrueNeighbours
 from indexer.vectors.refresh import choose_type
 from tests.benchmarks.bench_catalog_growth import Processor, place
 from tests.benchmarks.grown_vectors import Grown, captions_of, vectors_of
-from tests.benchmarks.machine import about
+from tests.benchmarks.machine import about, add_row
 from tests.fixtures.pgvector_backend import pgvector
 
 #: Of each kind: photographs and texts.
@@ -203,13 +202,7 @@ def main() -> None:
             for kind in given.kinds.split(","):
                 own = [sys.executable, __file__, str(given.store), str(given.captions), "--folder", name]
                 own += ["--backend", given.backend, "--base", str(given.base)]
-                done = subprocess.run([*own, "--one", str(count), kind], check=True, stdout=subprocess.PIPE, text=True)
-                result = json.loads(done.stdout) | {"load": machine["load"]}
-                print(json.dumps(result), flush=True)
-                if given.json:
-                    before = json.loads(given.json.read_text()) if given.json.exists() else machine
-                    rows = [*before.get("rows", []), result]
-                    given.json.write_text(json.dumps({**before, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+                add_row(given.json, machine, [*own, "--one", str(count), kind])
 
 
 if __name__ == "__main__":

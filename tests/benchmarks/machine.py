@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,17 @@ def save(path: Path | None, found: dict[str, Any], **results: Any) -> None:
     """Write what `about` gave and the results as JSON, where a path is given."""
     if path is not None:
         path.write_text(json.dumps({**found, **results}, indent=1) + "\n", encoding="utf-8")
+
+
+def add_row(path: Path | None, machine: dict[str, Any], command: Sequence[str]) -> None:
+    """Measure one thing in a process of its own, whose output is the result as JSON: printed, and put behind those that
+    the file at `path` has."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result = json.loads(done.stdout) | {"load": machine["load"]}
+    print(json.dumps(result), flush=True)
+    if path is not None:
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else machine
+        save(path, before, rows=[*before.get("rows", []), result])
 
 
 def versions() -> dict[str, str]:
