@@ -13,6 +13,7 @@ from indexer.catalog.tokens import Tokens
 from indexer.errors import UsageError
 from indexer.paths import absolute
 from indexer.progress import Progress, Silent
+from indexer.reach import shown_store
 from search.arguments import progress_given
 from search.calls.opened import Opened
 from search.exchange.layout import FORMATS, Format
@@ -67,8 +68,8 @@ class Exporting(Opened):
                 shape = Tokens(snapshot).shape(row) if tokens else None
             if tokens and shape is None:
                 raise UsageError(
-                    f"{self.folder} keeps no tokens; `index(settings=IndexSettings(tokens=True))` computes them, or "
-                    "export without `tokens`."
+                    f"{shown_store(self.folder)} keeps no tokens; `index(settings=IndexSettings(tokens=True))` "
+                    "computes them, or export without `tokens`."
                 )
             width = None if shape is None else shape.width
             batches = Batches(opened.store.catalog, criterion, row, identity.dimension, width)
